@@ -1,0 +1,18 @@
+//! Forward tuning ("Deep-Thinking", arXiv 2305.13016) over a language model that this host owns.
+//!
+//! The modules are layers; each uses only what stands below it, and `tests/layers.rs` checks that.
+//!
+//! - [`cli`]: the command line; the only place that knows clap and anyhow.
+//! - [`ui`]: what is printed: progress, tables, hints.
+//! - [`run`]: a configuration becomes a plan (all that can be checked before weights are read), a plan an outcome.
+//! - [`report`]: `results.json`, `samples.jsonl`.
+//! - [`plugin`]: tasks and meta-optimizers as sandboxed WebAssembly components; the only place that knows wasmtime.
+//! - [`store`]: files, folders, the hub, the environment; the only place that reads or writes them.
+//! - [`tune`]: the Deep-Thinking loop over a key/value cache; never sees text.
+//! - [`score`]: log-likelihoods of continuations over a shared cache.
+//! - [`model`]: one decoder for all families, weights, tokenizer.
+//! - [`metrics`]: accuracies and intervals: pure numbers.
+//! - [`task`]: examples, sampling, prompts: pure values.
+
+pub mod task;
+pub mod tune;

@@ -1,0 +1,60 @@
+//! What a task plugin makes of a data set: examples, and their text.
+
+/// Which part of a data set an example belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Split {
+    /// Examples that are shown to the model with their answers.
+    Demonstrations,
+    /// Examples that are scored.
+    Evaluation,
+}
+
+impl std::fmt::Display for Split {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Split::Demonstrations => "demonstrations",
+            Split::Evaluation => "evaluation",
+        })
+    }
+}
+
+/// One question with its choices and the right answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Example {
+    /// Unique within the split and the same in every run.
+    pub id: String,
+    /// The question, the sentence to classify, the context to continue.
+    pub query: String,
+    /// The choices, two at least.
+    pub choices: Vec<String>,
+    /// Index of the right choice; the plugin boundary checks that it is within `choices`.
+    pub answer: usize,
+    /// Whatever else the task's prompt needs, as name and text.
+    pub fields: Vec<(String, String)>,
+}
+
+/// One choice of a query as text. The scored span is what the tokens of `full` have beyond those of `context`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RenderedChoice {
+    /// The text before the scored span.
+    pub context: String,
+    /// The context and the choice.
+    pub full: String,
+}
+
+/// What to load for one split: the arguments of `load_dataset(repository, config, split = name)` and the place on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Which split of the task this is.
+    pub split: Split,
+    /// The data set's repository on the hub.
+    pub repository: String,
+    /// Its configuration, where it has several.
+    pub config: Option<String>,
+    /// The data set's own name for the split.
+    pub name: String,
+    /// The folder below `--data DIR`.
+    pub folder: String,
+    /// To use only so many rows, drawn at random by the run's seed.
+    pub sample: Option<usize>,
+}

@@ -1,0 +1,3 @@
+//! Examples, sampling and prompts: pure values, no file, clock or randomness of its own.
+
+pub mod example;
