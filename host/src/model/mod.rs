@@ -1,1 +1,14 @@
-//! model
+//! The language model: one decoder for all families, its weights and its tokenizer.
+//!
+//! Nothing here opens a file: weights, configurations and vocabularies come in as bytes.
+
+pub mod decoder;
+pub mod device;
+pub mod error;
+pub mod families;
+pub mod tokenizer;
+pub mod weights;
+
+pub use decoder::{Decoder, DecoderConfig, KvCache};
+pub use error::ModelError;
+pub use tokenizer::Tokenizer;

@@ -1,5 +1,193 @@
-//! Deep-Thinking: the loop that moves a key/value cache, and the rules that say how.
+//! Deep-Thinking (arXiv 2305.13016, section 3): the demonstrations run through the model again and again
+//! while a meta-optimizer moves their key/value cache.
 
+mod momentum;
 pub mod optimizer;
 
+use candle_core::{DType, Tensor};
+
+pub use momentum::Momentum;
 pub use optimizer::{MetaOptimizer, Slot, SlotKind, Update, Verdict};
+
+use crate::model::decoder::{Batch, LayerCache, TokenTree};
+use crate::model::{Decoder, KvCache, ModelError};
+
+/// Which position ids a pass over the demonstrations has once there is a cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Positions {
+    /// L..2L-1, as if the demonstrations stood there a second time; the published method.
+    Continue,
+    /// 0..L-1, so that a rotary key keeps its angle from step to step.
+    Restart,
+}
+
+/// Why a step failed.
+#[derive(Debug, thiserror::Error)]
+pub enum TuneError {
+    /// The meta-optimizer failed.
+    #[error("the meta-optimizer failed in step {step}")]
+    Optimizer {
+        /// The step.
+        step: usize,
+        /// Its error.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The update has another number of matrices than there are slots.
+    #[error("the meta-optimizer's update in step {step} has {found} matrices, and the cache has {expected} slots")]
+    UpdateCount {
+        /// The step.
+        step: usize,
+        /// Slots of the cache.
+        expected: usize,
+        /// Matrices of the update.
+        found: usize,
+    },
+    /// A matrix of the update does not fit its slot.
+    #[error(
+        "the meta-optimizer's update in step {step} has a {kind} matrix of {found} for layer {layer}, and {expected} was expected"
+    )]
+    UpdateForm {
+        /// The step.
+        step: usize,
+        /// The layer.
+        layer: usize,
+        /// Key or value.
+        kind: SlotKind,
+        /// Shape and dtype of the slot.
+        expected: String,
+        /// Shape and dtype of the update.
+        found: String,
+    },
+    /// A matrix of the update has a NaN or an infinity.
+    #[error("the meta-optimizer's update in step {step} has a number that is not finite in the {kind} matrix of layer {layer}")]
+    NotFinite {
+        /// The step.
+        step: usize,
+        /// The layer.
+        layer: usize,
+        /// Key or value.
+        kind: SlotKind,
+    },
+    /// The model failed.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+}
+
+impl From<candle_core::Error> for TuneError {
+    fn from(error: candle_core::Error) -> Self {
+        TuneError::Model(error.into())
+    }
+}
+
+/// The demonstrations as the model holds them after some step.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// The step, from 1; step 1 is plain in-context learning.
+    pub step: usize,
+    /// Their keys and values, `C_t`.
+    pub cache: KvCache,
+    /// The final state of their last token in the pass of this step, `[1, width]`: it predicts a query's first token.
+    pub last: Tensor,
+    /// Whether the meta-optimizer holds further steps to be useful.
+    pub verdict: Verdict,
+}
+
+impl State {
+    /// Step 1: a plain pass over the demonstrations, which is in-context learning.
+    ///
+    /// # Errors
+    /// The model's.
+    pub fn first(decoder: &Decoder, ids: &[u32]) -> Result<Self, TuneError> {
+        let (cache, last) = pass(decoder, ids, None, 0)?;
+        Ok(Self { step: 1, cache, last, verdict: Verdict::Continue })
+    }
+
+    /// The next step: a pass over the demonstrations with this state's cache before them proposes `P_t`,
+    /// and the meta-optimizer makes `C_t` of `C_{t-1}` and `P_t`.
+    ///
+    /// # Errors
+    /// The model's, the meta-optimizer's, or an update that does not fit the cache.
+    pub fn next(
+        &self,
+        decoder: &Decoder,
+        ids: &[u32],
+        positions: Positions,
+        optimizer: &mut dyn MetaOptimizer,
+    ) -> Result<Self, TuneError> {
+        let step = self.step + 1;
+        let first_position = match positions {
+            Positions::Continue => ids.len(),
+            Positions::Restart => 0,
+        };
+        let (proposed, last) = pass(decoder, ids, Some(&self.cache), first_position)?;
+        let slots = slots(&self.cache, &proposed);
+        let shapes = slots.clone();
+        let update = optimizer.step(step, slots).map_err(|source| TuneError::Optimizer { step, source })?;
+        check(step, &shapes, &update.cache)?;
+        let mut matrices = update.cache.into_iter();
+        let mut layers = Vec::with_capacity(shapes.len() / 2);
+        while let (Some(keys), Some(values)) = (matrices.next(), matrices.next()) {
+            layers.push(LayerCache { keys, values });
+        }
+        Ok(Self { step, cache: KvCache::new(layers)?, last, verdict: update.verdict })
+    }
+}
+
+/// One pass over the demonstrations: their keys and values, and the final state of their last token.
+fn pass(
+    decoder: &Decoder,
+    ids: &[u32],
+    past: Option<&KvCache>,
+    first_position: usize,
+) -> Result<(KvCache, Tensor), TuneError> {
+    let trees = [TokenTree::chain(ids)];
+    let output = decoder.forward(Batch { trees: &trees, first_position, past, wanted: &[ids.len() - 1] })?;
+    Ok((output.cache, output.states))
+}
+
+fn slots(previous: &KvCache, proposed: &KvCache) -> Vec<Slot> {
+    let pairs = previous.layers().iter().zip(proposed.layers());
+    pairs
+        .enumerate()
+        .flat_map(|(layer, (previous, proposed))| {
+            let slot = |kind, previous: &Tensor, proposed: &Tensor| Slot {
+                layer,
+                kind,
+                previous: previous.clone(),
+                proposed: proposed.clone(),
+            };
+            [
+                slot(SlotKind::Key, &previous.keys, &proposed.keys),
+                slot(SlotKind::Value, &previous.values, &proposed.values),
+            ]
+        })
+        .collect()
+}
+
+/// An update has one finite matrix for each slot, of the slot's shape and dtype.
+fn check(step: usize, slots: &[Slot], update: &[Tensor]) -> Result<(), TuneError> {
+    if update.len() != slots.len() {
+        return Err(TuneError::UpdateCount { step, expected: slots.len(), found: update.len() });
+    }
+    let form = |tensor: &Tensor| format!("{:?} {}", tensor.dims(), tensor.dtype().as_str());
+    let mut sums = Vec::with_capacity(slots.len());
+    for (slot, matrix) in slots.iter().zip(update) {
+        if form(&slot.previous) != form(matrix) {
+            return Err(TuneError::UpdateForm {
+                step,
+                layer: slot.layer,
+                kind: slot.kind,
+                expected: form(&slot.previous),
+                found: form(matrix),
+            });
+        }
+        // Zero times a finite number is zero, times any other NaN: one number per slot says whether all are finite.
+        sums.push((matrix * 0.0)?.sum_all()?.to_dtype(DType::F32)?);
+    }
+    let sums: Vec<f32> = Tensor::stack(&sums, 0)?.to_vec1()?;
+    match sums.iter().zip(slots).find(|(sum, _)| !sum.is_finite()) {
+        Some((_, slot)) => Err(TuneError::NotFinite { step, layer: slot.layer, kind: slot.kind }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,52 @@
+//! The key/value cache as a value.
+
+use candle_core::{Result, Tensor};
+
+/// Keys and values of one layer, both `[kv_heads, positions, head_dim]`. Rotary keys are stored after rotation.
+#[derive(Clone, Debug)]
+pub struct LayerCache {
+    /// The keys.
+    pub keys: Tensor,
+    /// The values.
+    pub values: Tensor,
+}
+
+/// The keys and values of some positions, over all layers. Never written after it is made; a clone shares memory.
+#[derive(Clone, Debug)]
+pub struct KvCache {
+    layers: Vec<LayerCache>,
+    positions: usize,
+}
+
+impl KvCache {
+    /// A cache of these layers.
+    ///
+    /// # Errors
+    /// Layers whose keys and values differ in shape, or that differ in their number of positions.
+    pub fn new(layers: Vec<LayerCache>) -> Result<Self> {
+        let positions = match layers.first() {
+            Some(layer) => layer.keys.dim(1)?,
+            None => 0,
+        };
+        for layer in &layers {
+            if layer.keys.dims() != layer.values.dims() || layer.keys.dim(1)? != positions {
+                candle_core::bail!(
+                    "a cache of {positions} positions has a layer with keys {:?} and values {:?}",
+                    layer.keys.dims(),
+                    layer.values.dims()
+                )
+            }
+        }
+        Ok(Self { layers, positions })
+    }
+
+    /// Its layers, from the first.
+    pub fn layers(&self) -> &[LayerCache] {
+        &self.layers
+    }
+
+    /// How many positions it covers.
+    pub fn positions(&self) -> usize {
+        self.positions
+    }
+}

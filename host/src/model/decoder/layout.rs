@@ -1,0 +1,93 @@
+//! Where a family keeps its weights: tensor names as data.
+
+/// A weight matrix, with its bias where the checkpoint has one.
+#[derive(Clone, Debug)]
+pub struct LinearName {
+    /// The name of the matrix.
+    pub weight: String,
+    /// The name of the bias; `None` if the family has none there.
+    pub bias: Option<String>,
+}
+
+impl LinearName {
+    /// `{prefix}.weight` and, if so said, `{prefix}.bias`.
+    pub fn new(prefix: &str, bias: bool) -> Self {
+        Self { weight: format!("{prefix}.weight"), bias: bias.then(|| format!("{prefix}.bias")) }
+    }
+}
+
+/// A norm's gain, and its bias where the kind of norm has one.
+#[derive(Clone, Debug)]
+pub struct NormName {
+    /// The prefix before `.weight` and `.bias`.
+    pub prefix: String,
+}
+
+impl NormName {
+    /// A norm below a prefix.
+    pub fn new(prefix: impl Into<String>) -> Self {
+        Self { prefix: prefix.into() }
+    }
+}
+
+/// How a family stores the projections to queries, keys and values.
+#[derive(Clone, Debug)]
+pub enum QkvNames {
+    /// Three matrices.
+    Separate {
+        /// Queries.
+        query: LinearName,
+        /// Keys.
+        key: LinearName,
+        /// Values.
+        value: LinearName,
+    },
+    /// One matrix: all queries, then all keys, then all values.
+    Blocks(LinearName),
+    /// One matrix: for each head its query, key and value.
+    PerHead(LinearName),
+}
+
+/// The names within one block.
+#[derive(Clone, Debug)]
+pub struct LayerNames {
+    /// The norm before (or after) attention.
+    pub attention_norm: NormName,
+    /// The norm before (or after) the MLP; `None` where both halves share the first.
+    pub mlp_norm: Option<NormName>,
+    /// Projections to queries, keys and values.
+    pub qkv: QkvNames,
+    /// Norms over each head's query and key, before rotation (Qwen3).
+    pub head_norms: Option<(NormName, NormName)>,
+    /// Projection of the heads' outputs.
+    pub attention_output: LinearName,
+    /// The MLP's gate, where it has one.
+    pub gate: Option<LinearName>,
+    /// The MLP's first matrix.
+    pub up: LinearName,
+    /// The MLP's second matrix.
+    pub down: LinearName,
+}
+
+/// The names of a whole model.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// Token embedding.
+    pub embedding: String,
+    /// Learned positions.
+    pub positions: Option<String>,
+    /// Norm over the embedding (BLOOM).
+    pub embedding_norm: Option<NormName>,
+    /// Projections from the embedding's width to the model's and back (OPT-350m).
+    pub embedding_projections: Option<(LinearName, LinearName)>,
+    /// Norm before the output head; `None` for post-norm models without one.
+    pub final_norm: Option<NormName>,
+    /// Output head; `None` where it is tied to the embedding.
+    pub head: Option<LinearName>,
+    /// Rotary frequencies' divisors, one per pair, where the file carries them (Llama 3 as GGUF).
+    pub rotary_factors: Option<String>,
+    /// One entry per block.
+    pub layers: Vec<LayerNames>,
+    /// Matrices are stored `[in, out]` (GPT-2) instead of `[out, in]`.
+    pub transposed: bool,
+}

@@ -1,0 +1,233 @@
+//! What attention needs to know about a batch: which token sees which, made once and used by every layer.
+
+use candle_core::{Device, Result, Tensor};
+
+use super::config::{DecoderConfig, Positions};
+use super::tree::TokenTree;
+
+/// Stands for "not seen" in a mask. Finite, so that a row that sees nothing gives a vanishing weight instead of NaN.
+pub const UNSEEN: f32 = -1e30;
+
+/// Queries of one long text are taken this many at a time, which bounds the memory of their scores.
+const CHUNK: usize = 512;
+
+/// A run of query tokens whose scores are computed together.
+pub struct Chunk {
+    /// The first token, in the batch's packed order.
+    pub start: usize,
+    /// The number of tokens.
+    pub len: usize,
+    /// Per window variant, what each of them sees of the past, `[1, len, past]`; `None` where it sees all.
+    pub past_masks: Vec<Option<Tensor>>,
+    /// Per window variant, what each of them sees of a single tree's tokens `0 .. start + len`; empty for several trees.
+    pub local_masks: Vec<Tensor>,
+}
+
+/// The trees of a batch side by side, each padded to the widest.
+pub struct Padded {
+    /// Number of trees.
+    pub trees: usize,
+    /// Tokens of the widest tree.
+    pub width: usize,
+    /// For each padded place its token in packed order (any token for padding), `[trees * width]`.
+    pub gather: Tensor,
+    /// For each packed token its padded place, `[tokens]`.
+    pub scatter: Tensor,
+    /// Per window variant, which tokens of its own tree each token sees, `[trees, width, width]`.
+    pub masks: Vec<Tensor>,
+    /// The keys' indices for ALiBi, `[trees, width]`.
+    pub key_index: Option<Tensor>,
+}
+
+/// ALiBi's constants.
+pub struct Alibi {
+    /// One slope per head, `[heads]`.
+    pub slopes: Tensor,
+    /// The indices of the past's keys, `[1, past]`.
+    pub past_index: Option<Tensor>,
+    /// The indices of a single tree's keys, `[1, tokens]`.
+    pub local_index: Option<Tensor>,
+}
+
+/// What attention needs to know about a batch.
+pub struct AttentionPlan {
+    /// Query tokens in runs.
+    pub chunks: Vec<Chunk>,
+    /// The trees side by side, if there are several.
+    pub padded: Option<Padded>,
+    /// ALiBi's constants, if the model has ALiBi.
+    pub alibi: Option<Alibi>,
+    /// The window of each variant, in the order of the masks.
+    windows: Vec<Option<usize>>,
+}
+
+impl AttentionPlan {
+    /// Plans attention over `past` cached positions and within each tree.
+    ///
+    /// # Errors
+    /// A failed transfer to the device.
+    pub fn new(config: &DecoderConfig, trees: &[TokenTree], past: usize, device: &Device) -> Result<Self> {
+        let mut windows: Vec<Option<usize>> = Vec::new();
+        for window in &config.windows {
+            if !windows.contains(window) {
+                windows.push(*window);
+            }
+        }
+        let depths: Vec<usize> = trees.iter().flat_map(|tree| tree.depths().iter().copied()).collect();
+        let single = (trees.len() == 1).then(|| &trees[0]);
+        let mut chunks = Vec::new();
+        for start in (0..depths.len()).step_by(CHUNK) {
+            let len = CHUNK.min(depths.len() - start);
+            let rows = &depths[start..start + len];
+            let past_masks =
+                windows.iter().map(|window| past_mask(rows, past, *window, device)).collect::<Result<_>>()?;
+            let local_masks = match single {
+                Some(tree) => windows
+                    .iter()
+                    .map(|window| {
+                        let mut mask = vec![UNSEEN; len * (start + len)];
+                        fill_local(&mut mask, tree, start..start + len, start + len, *window);
+                        Tensor::from_vec(mask, (1, len, start + len), device)
+                    })
+                    .collect::<Result<_>>()?,
+                None => Vec::new(),
+            };
+            chunks.push(Chunk { start, len, past_masks, local_masks });
+        }
+        let alibi = match config.positions {
+            Positions::Alibi => Some(Alibi {
+                slopes: Tensor::new(alibi_slopes(config.heads), device)?,
+                past_index: if past > 0 { Some(Tensor::arange(0f32, past as f32, device)?.unsqueeze(0)?) } else { None },
+                local_index: match single {
+                    Some(_) => {
+                        let index: Vec<f32> = depths.iter().map(|depth| (past + depth) as f32).collect();
+                        Some(Tensor::from_vec(index, (1, depths.len()), device)?)
+                    }
+                    None => None,
+                },
+            }),
+            _ => None,
+        };
+        let padded = match single {
+            Some(_) => None,
+            None => Some(Padded::new(trees, &windows, alibi.is_some().then_some(past), device)?),
+        };
+        Ok(Self { chunks, padded, alibi, windows })
+    }
+
+    /// Which masks a layer with this window takes.
+    pub fn variant(&self, window: Option<usize>) -> usize {
+        self.windows.iter().position(|w| *w == window).unwrap_or(0)
+    }
+}
+
+impl Padded {
+    fn new(
+        trees: &[TokenTree],
+        windows: &[Option<usize>],
+        alibi_past: Option<usize>,
+        device: &Device,
+    ) -> Result<Self> {
+        let width = trees.iter().map(TokenTree::len).max().unwrap_or(0);
+        let tokens = trees.iter().map(TokenTree::len).sum();
+        let mut gather = vec![0u32; trees.len() * width];
+        let mut scatter = Vec::with_capacity(tokens);
+        let mut first = 0;
+        for (index, tree) in trees.iter().enumerate() {
+            for node in 0..tree.len() {
+                gather[index * width + node] = (first + node) as u32;
+                scatter.push((index * width + node) as u32);
+            }
+            first += tree.len();
+        }
+        let mut masks = Vec::with_capacity(windows.len());
+        for window in windows {
+            let mut mask = vec![UNSEEN; trees.len() * width * width];
+            for (tree, mask) in trees.iter().zip(mask.chunks_mut(width * width)) {
+                fill_local(mask, tree, 0..tree.len(), width, *window);
+            }
+            masks.push(Tensor::from_vec(mask, (trees.len(), width, width), device)?);
+        }
+        let key_index = match alibi_past {
+            Some(past) => {
+                let mut index = vec![0f32; trees.len() * width];
+                for (tree, row) in trees.iter().zip(index.chunks_mut(width)) {
+                    for (place, depth) in row.iter_mut().zip(tree.depths()) {
+                        *place = (past + depth) as f32;
+                    }
+                }
+                Some(Tensor::from_vec(index, (trees.len(), width), device)?)
+            }
+            None => None,
+        };
+        Ok(Self {
+            trees: trees.len(),
+            width,
+            gather: Tensor::new(gather, device)?,
+            scatter: Tensor::new(scatter, device)?,
+            masks,
+            key_index,
+        })
+    }
+}
+
+/// Marks for each token of `rows` the tokens on its path, itself included, as far as the window reaches.
+fn fill_local(mask: &mut [f32], tree: &TokenTree, rows: std::ops::Range<usize>, width: usize, window: Option<usize>) {
+    for (row, node) in rows.enumerate() {
+        for seen in tree.path(node).take(window.unwrap_or(usize::MAX)) {
+            mask[row * width + seen] = 0.0;
+        }
+    }
+}
+
+/// A query whose key would stand at index `past + depth` sees the keys above `past + depth - window`.
+fn past_mask(depths: &[usize], past: usize, window: Option<usize>, device: &Device) -> Result<Option<Tensor>> {
+    let Some(window) = window else { return Ok(None) };
+    let hidden = |depth: usize| (past + depth + 1).saturating_sub(window).min(past);
+    if past == 0 || depths.iter().all(|depth| hidden(*depth) == 0) {
+        return Ok(None);
+    }
+    let mut mask = vec![0f32; depths.len() * past];
+    for (row, depth) in mask.chunks_mut(past).zip(depths) {
+        row[..hidden(*depth)].fill(UNSEEN);
+    }
+    Tensor::from_vec(mask, (1, depths.len(), past), device).map(Some)
+}
+
+/// The slopes of ALiBi (Press et al. 2021, arXiv 2108.12409, section 3): a geometric series for a power of two;
+/// for other numbers of heads that of the next lower power, then every other slope of the next higher.
+fn alibi_slopes(heads: usize) -> Vec<f32> {
+    let lower = if heads.is_power_of_two() { heads } else { heads.next_power_of_two() / 2 };
+    let series = |n: usize, k: usize| 2f64.powf(-8.0 * k as f64 / n as f64) as f32;
+    let own = (1..=lower).map(|k| series(lower, k));
+    let between = (1..).step_by(2).map(|k| series(2 * lower, k));
+    own.chain(between).take(heads).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slopes_for_powers_of_two_and_others() {
+        assert_eq!(alibi_slopes(4), [0.25, 0.0625, 0.015625, 0.00390625]);
+        let six = alibi_slopes(6);
+        assert_eq!(six[..4], [0.25, 0.0625, 0.015625, 0.00390625]);
+        assert_eq!(six[4..], [0.5, 0.125]);
+    }
+
+    #[test]
+    fn a_window_hides_the_far_past() {
+        let mask = past_mask(&[0, 2], 4, Some(3), &Device::Cpu).unwrap().unwrap();
+        let seen: Vec<Vec<bool>> = mask
+            .squeeze(0)
+            .unwrap()
+            .to_vec2::<f32>()
+            .unwrap()
+            .iter()
+            .map(|row| row.iter().map(|x| *x == 0.0).collect())
+            .collect();
+        assert_eq!(seen, [[false, false, true, true], [false, false, false, false]]);
+        assert!(past_mask(&[0], 2, Some(3), &Device::Cpu).unwrap().is_none());
+    }
+}

@@ -1,0 +1,88 @@
+//! Token trees: what several continuations of one text share is there once.
+
+/// Tokens of one query, each with the token that it follows. A path from a root to a token is a text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenTree {
+    tokens: Vec<u32>,
+    parents: Vec<Option<usize>>,
+    depths: Vec<usize>,
+}
+
+impl TokenTree {
+    /// One text: every token follows the one before it.
+    pub fn chain(tokens: &[u32]) -> Self {
+        let mut tree = Self::default();
+        let mut last = None;
+        for token in tokens {
+            last = Some(tree.push(*token, last));
+        }
+        tree
+    }
+
+    /// Adds a token after `parent`, or at the start, and gives its index. A token that already follows `parent` is found, not doubled.
+    ///
+    /// # Panics
+    /// If `parent` is no token of this tree.
+    pub fn insert(&mut self, token: u32, parent: Option<usize>) -> usize {
+        let from = parent.map_or(0, |parent| parent + 1);
+        (from..self.tokens.len())
+            .find(|node| self.tokens[*node] == token && self.parents[*node] == parent)
+            .unwrap_or_else(|| self.push(token, parent))
+    }
+
+    fn push(&mut self, token: u32, parent: Option<usize>) -> usize {
+        self.depths.push(parent.map_or(0, |parent| self.depths[parent] + 1));
+        self.tokens.push(token);
+        self.parents.push(parent);
+        self.tokens.len() - 1
+    }
+
+    /// The token ids, in the order in which they were added; a parent comes before its children.
+    pub fn tokens(&self) -> &[u32] {
+        &self.tokens
+    }
+
+    /// How many tokens stand before each.
+    pub fn depths(&self) -> &[usize] {
+        &self.depths
+    }
+
+    /// The number of tokens.
+    pub fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// Whether there is no token.
+    pub fn is_empty(&self) -> bool {
+        self.tokens.is_empty()
+    }
+
+    /// The token itself and all before it, from the last to the first.
+    pub fn path(&self, node: usize) -> impl Iterator<Item = usize> + '_ {
+        std::iter::successors(Some(node), |node| self.parents[*node])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shared_prefixes_are_there_once() {
+        let mut tree = TokenTree::default();
+        for text in [[1, 2, 3], [1, 2, 4], [5, 2, 3]] {
+            text.iter().fold(None, |parent, token| Some(tree.insert(*token, parent)));
+        }
+        assert_eq!(tree.tokens(), [1, 2, 3, 4, 5, 2, 3]);
+        assert_eq!(tree.depths(), [0, 1, 2, 2, 0, 1, 2]);
+        assert_eq!(tree.path(3).collect::<Vec<_>>(), [3, 1, 0]);
+        assert_eq!(tree.path(6).collect::<Vec<_>>(), [6, 5, 4]);
+    }
+
+    #[test]
+    fn a_chain_keeps_repeated_tokens() {
+        let tree = TokenTree::chain(&[7, 7, 7]);
+        assert_eq!(tree.tokens(), [7, 7, 7]);
+        assert_eq!(tree.depths(), [0, 1, 2]);
+    }
+}

@@ -1,0 +1,109 @@
+//! What can be wrong with a model.
+
+use candle_core::Shape;
+
+/// Why a model could not be read or run.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// The file is not what its name or place says, or it is cut short.
+    #[error("`{file}` cannot be read as {format}: {reason}")]
+    Malformed {
+        /// The file as the user knows it.
+        file: String,
+        /// What it was taken for.
+        format: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An architecture that no family file covers.
+    #[error("`{file}` holds a model of architecture `{architecture}`; this host runs {}", .supported.join(", "))]
+    UnknownArchitecture {
+        /// The file as the user knows it.
+        file: String,
+        /// What the file says it is.
+        architecture: String,
+        /// What would be taken.
+        supported: Vec<&'static str>,
+    },
+    /// A setting of the model's configuration that the decoder does not cover.
+    #[error("the model's configuration has `{key}` = {value}; {expected}")]
+    Unsupported {
+        /// The setting's name.
+        key: String,
+        /// Its value.
+        value: String,
+        /// What would be taken.
+        expected: String,
+    },
+    /// A configuration without a setting that its family needs.
+    #[error("the model's configuration lacks `{key}`, which `{family}` needs")]
+    MissingKey {
+        /// The setting's name.
+        key: String,
+        /// The family's name.
+        family: String,
+    },
+    /// A tensor that the family needs is not in the files.
+    #[error("tensor `{name}` is not in `{file}`")]
+    MissingTensor {
+        /// The tensor's full name.
+        name: String,
+        /// The file, or the files' common name.
+        file: String,
+    },
+    /// A tensor has another shape than the configuration says.
+    #[error("tensor `{name}` in `{file}` has shape {found:?}, and the configuration asks for {expected:?}")]
+    Misshapen {
+        /// The tensor's full name.
+        name: String,
+        /// The file.
+        file: String,
+        /// The shape that the configuration asks for.
+        expected: Vec<usize>,
+        /// The shape in the file.
+        found: Vec<usize>,
+    },
+    /// The tokenizer could not be made or failed on a text.
+    #[error("tokenizer: {0}")]
+    Tokenizer(String),
+    /// A device that this build or machine does not have.
+    #[error("device `{device}` cannot be used: {reason}")]
+    Device {
+        /// What was asked for.
+        device: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Token ids that the model has no embedding for.
+    #[error("token id {id} is outside the model's vocabulary of {vocabulary}; is the tokenizer the model's own?")]
+    TokenOutOfRange {
+        /// The token id.
+        id: u32,
+        /// The number of embeddings.
+        vocabulary: usize,
+    },
+    /// A position that the model was not made for.
+    #[error("position {position} is beyond the model's {limit} positions")]
+    PositionOutOfRange {
+        /// The first position out of range.
+        position: usize,
+        /// The number of positions.
+        limit: usize,
+    },
+    /// A computation failed.
+    #[error(transparent)]
+    Candle(#[from] candle_core::Error),
+}
+
+/// Fails with the tensor's name when its shape is not the expected one.
+pub(crate) fn check_shape(name: &str, file: &str, expected: &[usize], found: &Shape) -> Result<(), ModelError> {
+    if found.dims() == expected {
+        return Ok(());
+    }
+    Err(ModelError::Misshapen {
+        name: name.into(),
+        file: file.into(),
+        expected: expected.to_vec(),
+        found: found.dims().to_vec(),
+    })
+}

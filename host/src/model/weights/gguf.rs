@@ -1,0 +1,173 @@
+//! GGUF: metadata, and tensors in ggml's block formats.
+
+use std::io::Cursor;
+
+use candle_core::quantized::gguf_file::{Content, Value};
+use candle_core::quantized::ggml_file::qtensor_from_ggml;
+use candle_core::{DType, Device, Tensor};
+
+use super::super::error::check_shape;
+use super::{ModelError, TensorSource, WeightBytes};
+
+/// A GGUF file: its metadata and its tensors.
+pub struct Gguf {
+    file: String,
+    bytes: WeightBytes,
+    content: Content,
+}
+
+impl Gguf {
+    /// Reads the header and checks that every tensor lies within the file, so that a cut download fails here and by name.
+    ///
+    /// # Errors
+    /// [`ModelError::Malformed`].
+    pub fn new(file: &str, bytes: WeightBytes) -> Result<Self, ModelError> {
+        let malformed = |reason: String| ModelError::Malformed { file: file.into(), format: "GGUF", reason };
+        let content = Content::read(&mut Cursor::new((*bytes).as_ref())).map_err(|error| malformed(error.to_string()))?;
+        let length = (*bytes).as_ref().len() as u64;
+        for (name, info) in &content.tensor_infos {
+            let size = size_in_bytes(info).ok_or_else(|| {
+                malformed(format!("tensor `{name}` of shape {:?} is no whole number of blocks", info.shape.dims()))
+            })?;
+            let end = content.tensor_data_offset.checked_add(info.offset).and_then(|start| start.checked_add(size));
+            if end.is_none_or(|end| end > length) {
+                return Err(malformed(format!(
+                    "tensor `{name}` needs {size} bytes at {}, and the file ends at {length}; it is cut short or damaged",
+                    content.tensor_data_offset.saturating_add(info.offset)
+                )));
+            }
+        }
+        Ok(Self { file: file.into(), bytes, content })
+    }
+
+    /// The architecture that the file names, like `llama`.
+    ///
+    /// # Errors
+    /// A missing or wrongly typed `general.architecture`.
+    pub fn architecture(&self) -> Result<&str, ModelError> {
+        self.text("general.architecture")
+    }
+
+    /// A metadata value, if it is there.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.content.metadata.get(key)
+    }
+
+    /// A text of the metadata.
+    ///
+    /// # Errors
+    /// Missing, or of another type.
+    pub fn text(&self, key: &str) -> Result<&str, ModelError> {
+        match self.required(key)? {
+            Value::String(text) => Ok(text),
+            other => Err(self.mistyped(key, "a text", other)),
+        }
+    }
+
+    /// A whole number of the metadata, of whatever width it is stored in.
+    ///
+    /// # Errors
+    /// Missing, negative, or of another type.
+    pub fn integer(&self, key: &str) -> Result<usize, ModelError> {
+        let value = self.required(key)?;
+        integer_of(value).ok_or_else(|| self.mistyped(key, "a whole number", value))
+    }
+
+    /// A real number of the metadata.
+    ///
+    /// # Errors
+    /// Missing, or of another type.
+    pub fn number(&self, key: &str) -> Result<f64, ModelError> {
+        match self.required(key)? {
+            Value::F32(x) => Ok(f64::from(*x)),
+            Value::F64(x) => Ok(*x),
+            other => Err(self.mistyped(key, "a real number", other)),
+        }
+    }
+
+    /// A list of texts of the metadata.
+    ///
+    /// # Errors
+    /// Missing, or of another type.
+    pub fn texts(&self, key: &str) -> Result<Vec<&str>, ModelError> {
+        let value = self.required(key)?;
+        let Value::Array(items) = value else { return Err(self.mistyped(key, "a list of texts", value)) };
+        items
+            .iter()
+            .map(|item| match item {
+                Value::String(text) => Ok(text.as_str()),
+                other => Err(self.mistyped(key, "a list of texts", other)),
+            })
+            .collect()
+    }
+
+    /// A list of whole numbers of the metadata.
+    ///
+    /// # Errors
+    /// Missing, or of another type.
+    pub fn integers(&self, key: &str) -> Result<Vec<usize>, ModelError> {
+        let value = self.required(key)?;
+        let Value::Array(items) = value else { return Err(self.mistyped(key, "a list of numbers", value)) };
+        items
+            .iter()
+            .map(|item| integer_of(item).ok_or_else(|| self.mistyped(key, "a list of numbers", item)))
+            .collect()
+    }
+
+    fn required(&self, key: &str) -> Result<&Value, ModelError> {
+        self.get(key).ok_or_else(|| self.malformed(format!("its metadata lacks `{key}`")))
+    }
+
+    fn mistyped(&self, key: &str, expected: &str, found: &Value) -> ModelError {
+        self.malformed(format!("its metadata has `{key}` as {:?}, and {expected} was expected", found.value_type()))
+    }
+
+    fn malformed(&self, reason: String) -> ModelError {
+        ModelError::Malformed { file: self.file.clone(), format: "GGUF", reason }
+    }
+}
+
+fn integer_of(value: &Value) -> Option<usize> {
+    match value {
+        Value::U8(x) => Some(usize::from(*x)),
+        Value::U16(x) => Some(usize::from(*x)),
+        Value::U32(x) => usize::try_from(*x).ok(),
+        Value::U64(x) => usize::try_from(*x).ok(),
+        Value::I8(x) => usize::try_from(*x).ok(),
+        Value::I16(x) => usize::try_from(*x).ok(),
+        Value::I32(x) => usize::try_from(*x).ok(),
+        Value::I64(x) => usize::try_from(*x).ok(),
+        _ => None,
+    }
+}
+
+fn size_in_bytes(info: &candle_core::quantized::gguf_file::TensorInfo) -> Option<u64> {
+    let elements = info.shape.dims().iter().try_fold(1u64, |product, dim| product.checked_mul(*dim as u64))?;
+    let block = info.ggml_dtype.block_size() as u64;
+    elements.is_multiple_of(block).then(|| (elements / block).checked_mul(info.ggml_dtype.type_size() as u64))?
+}
+
+impl TensorSource for Gguf {
+    fn file(&self) -> &str {
+        &self.file
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.content.tensor_infos.contains_key(name)
+    }
+
+    fn tensor(&self, name: &str, shape: &[usize], dtype: DType, device: &Device) -> Result<Tensor, ModelError> {
+        let info = self
+            .content
+            .tensor_infos
+            .get(name)
+            .ok_or_else(|| ModelError::MissingTensor { name: name.into(), file: self.file.clone() })?;
+        check_shape(name, &self.file, shape, &info.shape)?;
+        // `new` has checked that this range lies within the file.
+        let start = (self.content.tensor_data_offset + info.offset) as usize;
+        let size = size_in_bytes(info).unwrap_or(0) as usize;
+        let bytes = &(*self.bytes).as_ref()[start..start + size];
+        let blocks = qtensor_from_ggml(info.ggml_dtype, bytes, shape.to_vec(), &Device::Cpu)?;
+        Ok(blocks.dequantize(&Device::Cpu)?.to_dtype(dtype)?.to_device(device)?)
+    }
+}

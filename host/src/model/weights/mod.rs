@@ -1,0 +1,38 @@
+//! Where tensors come from: safetensors and GGUF, both as bytes that somebody else mapped or read.
+
+mod gguf;
+mod safetensors;
+
+use candle_core::{DType, Device, Tensor};
+
+pub use gguf::Gguf;
+pub use safetensors::Safetensors;
+
+use super::ModelError;
+
+/// Bytes of a weight file that outlive the reader: a mapped file, or a vector in tests.
+pub type WeightBytes = std::sync::Arc<dyn AsRef<[u8]> + Send + Sync>;
+
+/// How weights are held for the matrix products.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WeightFormat {
+    /// In the run's number format.
+    Dense,
+    /// In 8 bit, blocks of 32 with one scale each (Q8_0), quantized when they are read.
+    Quantized,
+}
+
+/// Named tensors.
+pub trait TensorSource {
+    /// The name of the file, or what the files have in common, for messages.
+    fn file(&self) -> &str;
+
+    /// Whether there is a tensor of that name.
+    fn contains(&self, name: &str) -> bool;
+
+    /// Reads a tensor onto a device in a number format.
+    ///
+    /// # Errors
+    /// [`ModelError::MissingTensor`], [`ModelError::Misshapen`], or a malformed file.
+    fn tensor(&self, name: &str, shape: &[usize], dtype: DType, device: &Device) -> Result<Tensor, ModelError>;
+}

@@ -1,0 +1,71 @@
+//! The paper's rule, natively: the oracle for the component of the same name.
+
+use candle_core::{Result, Tensor};
+
+use super::{MetaOptimizer, Slot, Update, Verdict};
+
+/// Gradient descent with momentum on pseudo-gradients (arXiv 2305.13016, section 3.2):
+/// `g_t = P_t - C_{t-1}; m_2 = g_2; m_t = g_t + momentum * m_{t-1}; C_t = C_{t-1} + step_size * m_t`.
+pub struct Momentum {
+    step_size: f64,
+    momentum: f64,
+    velocity: Option<Vec<Tensor>>,
+}
+
+impl Momentum {
+    /// A rule that has seen no step.
+    pub fn new(step_size: f64, momentum: f64) -> Self {
+        Self { step_size, momentum, velocity: None }
+    }
+}
+
+/// `a + factor * b`.
+fn add_scaled(a: &Tensor, b: &Tensor, factor: f64) -> Result<Tensor> {
+    a.add(&b.affine(factor, 0.0)?)
+}
+
+impl MetaOptimizer for Momentum {
+    fn step(
+        &mut self,
+        _step: usize,
+        slots: Vec<Slot>,
+    ) -> std::result::Result<Update, Box<dyn std::error::Error + Send + Sync>> {
+        let mut cache = Vec::with_capacity(slots.len());
+        let mut velocity = Vec::with_capacity(slots.len());
+        for (index, slot) in slots.iter().enumerate() {
+            let gradient = add_scaled(&slot.proposed, &slot.previous, -1.0)?;
+            let moved = match &self.velocity {
+                Some(before) => add_scaled(&gradient, &before[index], self.momentum)?,
+                None => gradient,
+            };
+            cache.push(add_scaled(&slot.previous, &moved, self.step_size)?);
+            velocity.push(moved);
+        }
+        self.velocity = Some(velocity);
+        Ok(Update { cache, verdict: Verdict::Continue })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+    use crate::tune::SlotKind;
+
+    /// Two steps on one number, worked out by hand: C1 = 1, P2 = 3, P3 = 0, step size 0.5, momentum 0.5.
+    #[test]
+    fn two_steps_by_hand() {
+        let mut rule = Momentum::new(0.5, 0.5);
+        let tensor = |x: f32| Tensor::new(&[[[x]]], &Device::Cpu).unwrap();
+        let mut step = |previous: f32, proposed: f32| {
+            let slot =
+                Slot { layer: 0, kind: SlotKind::Key, previous: tensor(previous), proposed: tensor(proposed) };
+            let update = rule.step(2, vec![slot]).unwrap();
+            update.cache[0].flatten_all().unwrap().to_vec1::<f32>().unwrap()[0]
+        };
+        // m2 = 2, C2 = 1 + 0.5 * 2; m3 = (0 - 2) + 0.5 * 2 = -1, C3 = 2 - 0.5.
+        assert_eq!(step(1.0, 3.0), 2.0);
+        assert_eq!(step(2.0, 0.0), 1.5);
+    }
+}
