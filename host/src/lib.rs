@@ -14,5 +14,7 @@
 //! - [`metrics`]: accuracies and intervals: pure numbers.
 //! - [`task`]: examples, sampling, prompts: pure values.
 
+pub mod metrics;
+pub mod report;
 pub mod task;
 pub mod tune;
