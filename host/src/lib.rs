@@ -18,3 +18,4 @@ pub mod metrics;
 pub mod report;
 pub mod task;
 pub mod tune;
+pub mod ui;
