@@ -14,7 +14,10 @@
 //! - [`metrics`]: accuracies and intervals: pure numbers.
 //! - [`task`]: examples, sampling, prompts: pure values.
 
+pub mod metrics;
 pub mod model;
+pub mod report;
 pub mod score;
 pub mod task;
 pub mod tune;
+pub mod ui;

@@ -1,1 +1,4 @@
-//! metrics
+//! Accuracies and intervals: pure numbers.
+
+pub mod accuracy;
+pub mod choice;

@@ -1,3 +1,6 @@
 //! Examples, sampling and prompts: pure values, no file, clock or randomness of its own.
 
 pub mod example;
+pub mod prompt;
+pub mod python_random;
+pub mod sampling;

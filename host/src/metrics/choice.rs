@@ -1,0 +1,44 @@
+//! From log-likelihoods to a prediction.
+
+/// The index of the largest value; of equal ones the lowest. NaN is never the largest.
+/// None if there are no values or all of them are NaN.
+pub fn argmax(values: &[f64]) -> Option<usize> {
+    let numbers = values.iter().copied().enumerate().filter(|(_, value)| !value.is_nan());
+    numbers.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(index, _)| index)
+}
+
+/// The mean log-likelihood of a scored token: `loglik` over `tokens`.
+/// A span without scored tokens has nothing to average and keeps its sum.
+pub fn per_token(loglik: f64, tokens: usize) -> f64 {
+    loglik / tokens.max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_value_and_the_lowest_index_win() {
+        let check = |values: &[f64], expected| assert_eq!(argmax(values), expected, "{values:?}");
+        check(&[-2.0, -1.0, -3.0], Some(1));
+        check(&[-1.0, -1.0], Some(0));
+        check(&[-2.0, -1.0, -1.0], Some(1));
+        check(&[0.0, -0.0], Some(0));
+        check(&[-0.0, 0.0], Some(0));
+        check(&[f64::NEG_INFINITY, f64::NEG_INFINITY], Some(0));
+        check(&[], None);
+    }
+
+    #[test]
+    fn nan_never_wins() {
+        assert_eq!(argmax(&[f64::NAN, f64::NEG_INFINITY, -5.0]), Some(2));
+        assert_eq!(argmax(&[-5.0, f64::NAN]), Some(0));
+        assert_eq!(argmax(&[f64::NAN]), None);
+    }
+
+    #[test]
+    fn a_mean_is_over_the_scored_tokens() {
+        assert_eq!(per_token(-3.0, 2), -1.5);
+        assert_eq!(per_token(0.0, 0), 0.0);
+    }
+}

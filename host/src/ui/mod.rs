@@ -1,0 +1,6 @@
+//! What is printed: progress, tables, text from elsewhere made harmless.
+
+pub mod progress;
+pub mod style;
+pub mod table;
+pub mod text;

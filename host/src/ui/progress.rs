@@ -1,0 +1,122 @@
+//! Progress bars, on stderr, and only where somebody looks at them.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::text::{harmless, shorten};
+
+const RUN: &str = "{msg} [{bar:24}] {pos}/{len} scored, {eta} left";
+const DOWNLOAD: &str = "{msg} [{bar:24}] {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left";
+const DOWNLOAD_OF_UNKNOWN_LENGTH: &str = "{msg} {bytes}, {bytes_per_sec}";
+const BAR: &str = "=> ";
+
+/// Columns for a download's name: the rest of the line then fits into 80.
+const NAME_COLUMNS: usize = 24;
+
+/// Whether progress is drawn, decided once for the whole program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    visible: bool,
+}
+
+/// How far a run is.
+pub struct RunBar(ProgressBar);
+
+/// How far a download is.
+pub struct DownloadBar(ProgressBar);
+
+impl Progress {
+    /// Progress is drawn only where stderr is a terminal and the user did not ask for quiet.
+    pub fn new(stderr_is_terminal: bool, quiet: bool) -> Self {
+        Self { visible: stderr_is_terminal && !quiet }
+    }
+
+    /// Starts the bar of a run that scores `total` queries, counted over all of its scored steps.
+    pub fn run(self, total: u64) -> RunBar {
+        RunBar(self.bar(Some(total), RUN))
+    }
+
+    /// Starts the bar of a download of `total` bytes, where the sender says how many.
+    pub fn download(self, name: &str, total: Option<u64>) -> DownloadBar {
+        let template = if total.is_some() { DOWNLOAD } else { DOWNLOAD_OF_UNKNOWN_LENGTH };
+        DownloadBar(self.bar(total, template).with_message(shorten(&harmless(name), NAME_COLUMNS)))
+    }
+
+    fn bar(self, total: Option<u64>, template: &str) -> ProgressBar {
+        let target = if self.visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let style = ProgressStyle::with_template(template).expect("the templates above are well-formed");
+        ProgressBar::with_draw_target(total, target).with_style(style.progress_chars(BAR))
+    }
+}
+
+impl RunBar {
+    /// Says which Deep-Thinking step of how many is being run; step 0 is zero-shot.
+    pub fn step(&self, step: u32, last: u32) {
+        self.0.set_message(if step == 0 { "zero-shot".to_owned() } else { format!("step {step}/{last}") });
+    }
+
+    /// Counts further scored queries.
+    pub fn scored(&self, queries: u64) {
+        self.0.inc(queries);
+    }
+
+    /// Takes the bar off the screen while `print` writes, so that the two do not run into each other.
+    pub fn aside(&self, print: impl FnOnce()) {
+        self.0.suspend(print);
+    }
+
+    /// Removes the bar: the table that follows says all.
+    pub fn finish(self) {
+        self.0.finish_and_clear();
+    }
+}
+
+impl DownloadBar {
+    /// Counts further bytes; those of an earlier try that were kept, too.
+    pub fn advance(&self, bytes: u64) {
+        self.0.inc(bytes);
+    }
+
+    /// Leaves the bar as it is on the screen.
+    pub fn finish(self) {
+        self.0.abandon();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_needs_a_terminal_and_no_quiet() {
+        assert_eq!(Progress::new(true, false), Progress { visible: true });
+        for (terminal, quiet) in [(true, true), (false, false), (false, true)] {
+            assert_eq!(Progress::new(terminal, quiet), Progress { visible: false });
+        }
+    }
+
+    #[test]
+    fn a_run_counts_queries() {
+        let bar = Progress::new(false, false).run(200);
+        bar.step(0, 15);
+        assert_eq!(bar.0.message(), "zero-shot");
+        bar.step(3, 15);
+        bar.scored(32);
+        bar.scored(8);
+        assert_eq!((bar.0.message().as_str(), bar.0.position(), bar.0.length()), ("step 3/15", 40, Some(200)));
+        let mut printed = false;
+        bar.aside(|| printed = true);
+        assert!(printed, "a hidden bar lets messages through");
+        bar.finish();
+    }
+
+    #[test]
+    fn a_download_counts_bytes_and_shows_a_harmless_name() {
+        let bar = Progress::new(false, true).download("a\x1b[2J-model-with-a-long-name.gguf", None);
+        bar.advance(1 << 20);
+        assert_eq!(bar.0.message(), "a\\u{1b}[2J-model-with...");
+        assert_eq!((bar.0.position(), bar.0.length()), (1 << 20, None));
+        bar.finish();
+        let bar = Progress::new(false, true).download("model.gguf", Some(98_362_432));
+        assert_eq!(bar.0.length(), Some(98_362_432));
+    }
+}
