@@ -1,8 +1,8 @@
 ;; A task plugin that never says what it is.
-(module
+(module $loop-describe
   (memory (export "memory") 1)
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
-  (func (export "forward-tuning:plugin/info@0.1.0#describe") (result i32)
+  (func $describe (export "forward-tuning:plugin/info@0.1.0#describe") (result i32)
     (loop $forever (br $forever))
     unreachable)
   (func $never (result i32) unreachable)

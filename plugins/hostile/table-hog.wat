@@ -1,9 +1,9 @@
 ;; A task plugin that enlarges a table for as long as it is allowed to, and then traps.
-(module
+(module $table-hog
   (table $hoard 1 funcref)
   (memory (export "memory") 1)
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
-  (func (export "forward-tuning:plugin/info@0.1.0#describe") (result i32)
+  (func $describe (export "forward-tuning:plugin/info@0.1.0#describe") (result i32)
     (loop $more
       (br_if $more (i32.ne (table.grow $hoard (ref.null func) (i32.const 1000)) (i32.const -1))))
     unreachable)

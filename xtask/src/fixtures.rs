@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use wit_component::dummy_module;
 use wit_parser::ManglingAndAbi;
 
@@ -25,10 +25,12 @@ const WRONG_WORLD: &str = "
 pub fn build(workspace: &Workspace) -> Result<Vec<(&'static str, Vec<u8>)>> {
     let wit = workspace.path("wit/plugin.wit");
     let wit = fs::read_to_string(&wit).with_context(|| format!("cannot read {}", wit.display()))?;
+    let newer = wit.replace("@0.1.0", "@0.2.0");
+    ensure!(newer != wit, "wit/plugin.wit is no longer version 0.1.0: the fixture `wrong-version` needs another one");
     Ok(vec![
         ("table-hog", by_hand(workspace, "table-hog", &wit)?),
         ("loop-describe", by_hand(workspace, "loop-describe", &wit)?),
-        ("wrong-version", hollow(&wit.replace("@0.1.0", "@0.2.0"), "task-plugin")?),
+        ("wrong-version", hollow(&newer, "task-plugin")?),
         ("wrong-world", hollow(WRONG_WORLD, "greeter")?),
     ])
 }

@@ -44,19 +44,27 @@ impl Workspace {
         self.program(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
     }
 
-    /// Cargo for the guests' workspace, free of what is set for the host: flags and wrappers of its compiler, its
+    /// Cargo in the guests' workspace, free of what is set for the host: its compiler with flags and wrappers, its
     /// target, its profiles. Guests build with exactly what `plugins/Cargo.toml` says.
     pub fn guest_cargo(&self) -> Command {
-        const HOST_ONLY: [&str; 5] =
-            ["RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"];
-        const HOST_ONLY_PREFIXES: [&str; 3] = ["CARGO_BUILD_", "CARGO_PROFILE_", "CARGO_TARGET_"];
+        const HOST_ONLY: [&str; 10] = [
+            "RUSTC",
+            "RUSTC_WRAPPER",
+            "RUSTC_WORKSPACE_WRAPPER",
+            "RUSTFLAGS",
+            "CARGO_ENCODED_RUSTFLAGS",
+            "CARGO_BUILD_RUSTC",
+            "CARGO_BUILD_RUSTC_WRAPPER",
+            "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
+            "CARGO_BUILD_RUSTFLAGS",
+            "CARGO_BUILD_TARGET",
+        ];
+        let profiles = std::env::vars_os().map(|(name, _)| name);
+        let profiles = profiles.filter(|name| name.to_string_lossy().starts_with("CARGO_PROFILE_"));
         let mut cargo = self.cargo();
         cargo.current_dir(self.path("plugins"));
-        for (name, _) in std::env::vars_os() {
-            let text = name.to_string_lossy();
-            if HOST_ONLY.contains(&&*text) || HOST_ONLY_PREFIXES.iter().any(|prefix| text.starts_with(prefix)) {
-                cargo.env_remove(&name);
-            }
+        for name in HOST_ONLY.map(Into::into).into_iter().chain(profiles) {
+            cargo.env_remove(name);
         }
         cargo
     }
