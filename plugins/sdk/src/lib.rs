@@ -112,6 +112,7 @@
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod component;
+mod description;
 mod error;
 pub mod log;
 mod optimizer;
@@ -120,9 +121,10 @@ mod row;
 mod task;
 mod tensor;
 
+pub use description::{Bounds, Description, OptionKind, OptionSpec, Value};
 pub use error::{Error, ErrorKind, RowError};
 pub use optimizer::{MetaOptimizer, Slot, SlotKind, Update, Verdict};
-pub use options::{Bounds, Description, OptionKind, OptionSpec, Options, Value};
+pub use options::Options;
 pub use row::Row;
 pub use task::{Choice, Example, Source, Split, Task};
 pub use tensor::{Dtype, Tensor};
