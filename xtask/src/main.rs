@@ -1,1 +1,60 @@
-fn main(){}
+//! `cargo xtask`: what it takes to build, show and check the project, in one word each.
+//!
+//! - [`workspace`]: where things are, and how cargo is called.
+//! - [`compiler`]: which compiler builds guests.
+//! - [`guests`]: guests become components at `plugins/*.wasm`.
+//! - [`component`]: a core module becomes a component.
+//! - [`fixtures`]: components for the sandbox's tests that no guest toolchain makes.
+//! - [`chores`]: the commands made of these.
+
+mod chores;
+mod compiler;
+mod component;
+mod fixtures;
+mod guests;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use workspace::Workspace;
+
+const HELP: &str = "\
+usage: cargo xtask COMMAND [ARGUMENTS]
+
+  plugins      build tasks, meta-optimizers and the sandbox's fixtures to plugins/*.wasm
+  demo         build all, fetch the model, run SST-2 on the bundled sample; ARGUMENTS go to `ft-host run`
+  test         build plugins and run every test; ARGUMENTS go to the host's `cargo test`
+  bench        build plugins and run the benches; ARGUMENTS go to `cargo bench`
+  check-cuda   type-check the feature `cuda` without a CUDA compiler; ARGUMENTS go to `cargo check`";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let command = arguments.next();
+    match run(command.as_deref(), &arguments.collect::<Vec<_>>()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Option<&str>, arguments: &[String]) -> Result<()> {
+    let workspace = Workspace::find()?;
+    match command {
+        Some("plugins") if arguments.is_empty() => guests::build(&workspace),
+        Some("plugins") => bail!("`plugins` takes no arguments: it builds all"),
+        Some("demo") => chores::demo(&workspace, arguments),
+        Some("test") => chores::test(&workspace, arguments),
+        Some("bench") => chores::bench(&workspace, arguments),
+        Some("check-cuda") => chores::check_cuda(&workspace, arguments),
+        Some("help" | "--help" | "-h") => {
+            println!("{HELP}");
+            Ok(())
+        }
+        Some(other) => bail!("no command `{other}`\n\n{HELP}"),
+        None => bail!("which command?\n\n{HELP}"),
+    }
+}

@@ -1,0 +1,87 @@
+//! A meta-optimizer that misbehaves on request.
+
+use std::hint::black_box;
+
+use ft_plugin::{Description, Dtype, Error, MetaOptimizer, Options, Slot, Tensor, Update, log};
+
+const ATTACKS: [&str; 17] = [
+    "none",
+    "error-in-open",
+    "error",
+    "loop",
+    "memory",
+    "panic",
+    "log-flood",
+    "tensor-hoard",
+    "huge-shape",
+    "wrong-count",
+    "mismatched-shapes",
+    "bad-range",
+    "too-few",
+    "too-many",
+    "wrong-shape",
+    "wrong-dtype",
+    "not-a-number",
+];
+
+struct Hostile {
+    attack: String,
+}
+
+impl MetaOptimizer for Hostile {
+    fn describe() -> Description {
+        Description::new("hostile-optimizer", env!("CARGO_PKG_VERSION"), "misbehaves on request").choice(
+            "attack",
+            "none",
+            &ATTACKS,
+            "what to do to the host",
+        )
+    }
+
+    fn new(options: &Options) -> Result<Self, Error> {
+        match options.text("attack")? {
+            "error-in-open" => Err(Error::invalid_option("no such luck")),
+            attack => Ok(Self { attack: attack.into() }),
+        }
+    }
+
+    /// Gives the proposed cache back as it is, unless an attack says otherwise.
+    fn step(&mut self, step: u32, slots: Vec<Slot>) -> Result<Update, Error> {
+        let mut cache: Vec<Tensor> = slots.into_iter().map(|slot| slot.proposed).collect();
+        let first = cache[0].clone();
+        match self.attack.as_str() {
+            "error" => return Err(Error::failed(format!("no update at step {step}"))),
+            "loop" => loop {
+                black_box(0);
+            },
+            "memory" => loop {
+                std::mem::forget(black_box(vec![1u8; 1 << 20]));
+            },
+            "panic" => panic!("a panic in `step`, at step {step}"),
+            "log-flood" => loop {
+                log::info("glug ".repeat(20));
+            },
+            "tensor-hoard" => loop {
+                std::mem::forget(first.scale(2.0));
+            },
+            "huge-shape" => cache[0] = Tensor::from_values(&[u32::MAX; 3], Dtype::Fp32, &[0.0]),
+            "wrong-count" => cache[0] = Tensor::from_values(&[2, 3], Dtype::Fp32, &[0.0]),
+            "mismatched-shapes" => cache[0] = first.add_scaled(&Tensor::concat(&[&first, &first], 1), 1.0),
+            "bad-range" => cache[0] = first.narrow(1, u32::MAX, 2),
+            "too-few" => drop(cache.pop()),
+            "too-many" => cache.push(first),
+            "wrong-shape" => cache[0] = Tensor::concat(&[&first, &first], 1),
+            "wrong-dtype" => cache[0] = in_another_dtype(&first),
+            "not-a-number" => cache[0] = first.scale(f64::NAN),
+            _ => {}
+        }
+        Ok(Update::new(cache))
+    }
+}
+
+fn in_another_dtype(tensor: &Tensor) -> Tensor {
+    let dtype = if tensor.dtype() == Dtype::Fp16 { Dtype::Bf16 } else { Dtype::Fp16 };
+    Tensor::from_values(&tensor.shape(), dtype, &tensor.read_with_copy())
+}
+
+ft_plugin::export_optimizer!(Hostile);

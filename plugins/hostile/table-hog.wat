@@ -1,0 +1,22 @@
+;; A task plugin that enlarges a table for as long as it is allowed to, and then traps.
+(module $table-hog
+  (table $hoard 1 funcref)
+  (memory (export "memory") 1)
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+  (func $describe (export "forward-tuning:plugin/info@0.1.0#describe") (result i32)
+    (loop $more
+      (br_if $more (i32.ne (table.grow $hoard (ref.null func) (i32.const 1000)) (i32.const -1))))
+    unreachable)
+  (func $never (result i32) unreachable)
+  (func $never-with-list (param i32 i32) (result i32) unreachable)
+  (func $never-with-example (param i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32) unreachable)
+  (func $never-with-table (param i32 i32 i32) (result i32) unreachable)
+  (export "forward-tuning:plugin/dataset@0.1.0#configure" (func $never-with-list))
+  (export "forward-tuning:plugin/dataset@0.1.0#sources" (func $never))
+  (export "forward-tuning:plugin/dataset@0.1.0#labels" (func $never))
+  (export "forward-tuning:plugin/dataset@0.1.0#read" (func $never-with-table))
+  (export "forward-tuning:plugin/dataset@0.1.0#written" (func $never))
+  (export "forward-tuning:plugin/prompt@0.1.0#separator" (func $never))
+  (export "forward-tuning:plugin/prompt@0.1.0#render-demonstration" (func $never-with-example))
+  (export "forward-tuning:plugin/prompt@0.1.0#render-query" (func $never-with-example))
+)

@@ -1,0 +1,170 @@
+//! Tasks and meta-optimizers for ft-host, each a sandboxed WebAssembly component.
+//!
+//! A plugin is a library crate of type `cdylib` that implements one trait and names the type to one macro:
+//! [`Task`] and [`export_task!`], or [`MetaOptimizer`] and [`export_optimizer!`]. `cargo xtask plugins` builds every
+//! crate of this workspace to `plugins/<folder>.wasm`.
+//!
+//! ```toml
+//! [lib]
+//! crate-type = ["cdylib"]
+//!
+//! [dependencies]
+//! ft-plugin = { path = "../sdk" }
+//! ```
+//!
+//! # A task
+//!
+//! The host reads the data, draws the demonstrations and scores the choices. The task says where the data are, what a
+//! row means, and what the model gets to read.
+//!
+//! ```
+//! use ft_plugin::{Choice, Description, Error, Example, Options, Row, RowError, Source, Split, Task};
+//!
+//! const LABELS: [&str; 2] = ["no", "yes"];
+//!
+//! struct BoolQ;
+//!
+//! impl Task for BoolQ {
+//!     fn describe() -> Description {
+//!         Description::new("boolq", "0.1.0", "BoolQ: yes or no, given a passage")
+//!     }
+//!
+//!     fn new(_: &Options) -> Result<Self, Error> {
+//!         Ok(Self)
+//!     }
+//!
+//!     fn sources(&self) -> Vec<Source> {
+//!         vec![
+//!             Source::new(Split::Demonstrations, "google/boolq", "train", "boolq"),
+//!             Source::new(Split::Evaluation, "google/boolq", "validation", "boolq"),
+//!         ]
+//!     }
+//!
+//!     fn labels(&self) -> Vec<String> {
+//!         LABELS.map(Into::into).into()
+//!     }
+//!
+//!     fn example(&self, _: Split, row: &Row) -> Result<Example, RowError> {
+//!         let answer = usize::from(row.boolean("answer")?);
+//!         Ok(Example::new(row.text("question")?, LABELS, answer).with_field("passage", row.text("passage")?))
+//!     }
+//!
+//!     fn demonstration(&self, example: &Example) -> Result<String, Error> {
+//!         Ok(format!("{} {}", context(example)?, example.right_choice()?))
+//!     }
+//!
+//!     fn query(&self, example: &Example) -> Result<Vec<Choice>, Error> {
+//!         let context = context(example)?;
+//!         Ok(example.choices.iter().map(|choice| Choice::new(&context, &format!(" {choice}"))).collect())
+//!     }
+//! }
+//!
+//! fn context(example: &Example) -> Result<String, Error> {
+//!     Ok(format!("{}\nQuestion: {}?\nAnswer:", example.field("passage")?, example.query))
+//! }
+//!
+//! ft_plugin::export_task!(BoolQ);
+//!
+//! // Everything but the host's side works in ordinary tests.
+//! let row = Row::parse(0, r#"{"passage": "Ice floats.", "question": "does ice float", "answer": true}"#)?;
+//! let example = BoolQ.example(Split::Evaluation, &row)?;
+//! assert_eq!(BoolQ.demonstration(&example)?, "Ice floats.\nQuestion: does ice float?\nAnswer: yes");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # A meta-optimizer
+//!
+//! Every step the rule gets the whole cache as it is and as a further pass proposes it, and answers with a new one. Its
+//! tensors stay on the host's device; the rule says what to do with them.
+//!
+//! ```
+//! use ft_plugin::{Description, Error, MetaOptimizer, Options, Slot, Update};
+//!
+//! struct Gate {
+//!     eta: f64,
+//! }
+//!
+//! impl MetaOptimizer for Gate {
+//!     fn describe() -> Description {
+//!         Description::new("gate", "0.1.0", "C = eta * P + (1 - eta) * C")
+//!             .number("eta", 0.1, 0.0..=1.0, "how much of the proposed cache comes in")
+//!     }
+//!
+//!     fn new(options: &Options) -> Result<Self, Error> {
+//!         Ok(Self { eta: options.number("eta")? })
+//!     }
+//!
+//!     fn step(&mut self, _: u32, slots: Vec<Slot>) -> Result<Update, Error> {
+//!         let gate = |slot: Slot| slot.previous.scale(1.0 - self.eta).add_scaled(&slot.proposed, self.eta);
+//!         Ok(Update::new(slots.into_iter().map(gate).collect()))
+//!     }
+//! }
+//!
+//! ft_plugin::export_optimizer!(Gate);
+//! ```
+//!
+//! # When something is wrong
+//!
+//! Return an [`Error`] or a [`RowError`]; the host prints it with the plugin's name. A panic ends the plugin too, and its
+//! message reaches the user through [`log`]. A plugin has a budget of instructions, time, memory, log messages and tensors; the
+//! host says which one was spent.
+
+#[cfg(target_arch = "wasm32")]
+#[doc(hidden)]
+pub mod component;
+mod description;
+mod error;
+pub mod log;
+mod optimizer;
+mod options;
+mod row;
+mod task;
+mod tensor;
+
+pub use description::{Bounds, Description, OptionKind, OptionSpec, Value};
+pub use error::{Error, ErrorKind, RowError};
+pub use optimizer::{MetaOptimizer, Slot, SlotKind, Update, Verdict};
+pub use options::Options;
+pub use row::Row;
+pub use task::{Choice, Example, Source, Split, Task};
+pub use tensor::{Dtype, Tensor};
+
+/// The bindings, for the macros below.
+#[cfg(target_arch = "wasm32")]
+#[doc(hidden)]
+pub mod worlds {
+    pub use ft_plugin_optimizer_world as optimizer;
+    pub use ft_plugin_task_world as task;
+}
+
+/// Makes a type that implements [`Task`] what the component exports. Once in a crate.
+#[rustfmt::skip] // it loses the indentation of `with_types_in`
+#[macro_export]
+macro_rules! export_task {
+    ($task:ty) => {
+        // Elsewhere nothing is exported; this has the compiler take the type for used, and check that it is what it should be.
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: fn(&$crate::Options) -> Result<$task, $crate::Error> = <$task as $crate::Task>::new;
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            type Component = $crate::component::TaskComponent<$task>;
+            $crate::worlds::task::export!(Component with_types_in $crate::worlds::task);
+        };
+    };
+}
+
+/// Makes a type that implements [`MetaOptimizer`] what the component exports. Once in a crate.
+#[rustfmt::skip] // it loses the indentation of `with_types_in`
+#[macro_export]
+macro_rules! export_optimizer {
+    ($optimizer:ty) => {
+        // Elsewhere nothing is exported; this has the compiler take the type for used, and check that it is what it should be.
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: fn(&$crate::Options) -> Result<$optimizer, $crate::Error> = <$optimizer as $crate::MetaOptimizer>::new;
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            type Component = $crate::component::OptimizerComponent<$optimizer>;
+            $crate::worlds::optimizer::export!(Component with_types_in $crate::worlds::optimizer);
+        };
+    };
+}

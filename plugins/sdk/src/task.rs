@@ -1,0 +1,175 @@
+//! What a task is: where its data are, how a row becomes an example, how an example becomes text.
+
+use crate::{Description, Error, Options, Row, RowError};
+
+/// Which part of a data set an example belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Split {
+    /// Examples that are shown to the model with their answers.
+    Demonstrations,
+    /// Examples that are scored.
+    Evaluation,
+}
+
+/// One question with its choices and the right answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Example {
+    /// A name that is unique within the split and the same in every run. Left empty, it becomes the row's index.
+    pub id: String,
+    /// The question, the sentence to classify, the context to continue.
+    pub query: String,
+    /// The choices, two at least.
+    pub choices: Vec<String>,
+    /// The index of the right choice.
+    pub answer: usize,
+    /// Whatever else the prompt needs, as name and text.
+    pub fields: Vec<(String, String)>,
+}
+
+impl Example {
+    /// An example named after its row.
+    pub fn new<C: Into<String>>(query: impl Into<String>, choices: impl IntoIterator<Item = C>, answer: usize) -> Self {
+        let choices = choices.into_iter().map(Into::into).collect();
+        Self { id: String::new(), query: query.into(), choices, answer, fields: Vec::new() }
+    }
+
+    /// The same example under a name of its own.
+    pub fn with_id(mut self, id: impl Into<String>) -> Self {
+        self.id = id.into();
+        self
+    }
+
+    /// The same example with a further text that the prompt needs.
+    pub fn with_field(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
+        self.fields.push((name.into(), text.into()));
+        self
+    }
+
+    /// The text of a field.
+    ///
+    /// # Errors
+    /// If the example has no such field.
+    pub fn field(&self, name: &str) -> Result<&str, Error> {
+        let found = self.fields.iter().find(|(other, _)| other == name);
+        let missing = || Error::invalid_data(format!("example `{}` has no field `{name}`", self.id));
+        found.map(|(_, text)| text.as_str()).ok_or_else(missing)
+    }
+
+    /// The right choice.
+    ///
+    /// # Errors
+    /// If `answer` is no index of a choice.
+    pub fn right_choice(&self) -> Result<&str, Error> {
+        let outside = || {
+            let (id, count, answer) = (&self.id, self.choices.len(), self.answer);
+            Error::invalid_data(format!("example `{id}` has {count} choices, its answer is number {answer}"))
+        };
+        self.choices.get(self.answer).map(String::as_str).ok_or_else(outside)
+    }
+}
+
+/// One choice of a query, as the model sees it. The scored span is what the tokens of `full` have beyond those of `context`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The text before the scored span.
+    pub context: String,
+    /// The whole text: the context and the choice.
+    pub full: String,
+}
+
+impl Choice {
+    /// A context and the text that follows it and is scored.
+    pub fn new(context: &str, continuation: &str) -> Self {
+        Self { context: context.into(), full: format!("{context}{continuation}") }
+    }
+}
+
+/// What to load for one split: the arguments of `load_dataset(repository, config, split = name)`, and where to find it on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Which split of the task this is.
+    pub split: Split,
+    /// The data set's repository on the hub, like `nyu-mll/glue`.
+    pub repository: String,
+    /// Its configuration, where it has several, like `sst2`.
+    pub config: Option<String>,
+    /// The name that the data set has for this split, like `validation`.
+    pub name: String,
+    /// The data set's folder below `--data DIR`, like `sst2`.
+    pub folder: String,
+    /// To use only so many rows, drawn at random by the run's seed; none means all.
+    pub sample: Option<u32>,
+}
+
+impl Source {
+    /// All rows of a data set without configurations.
+    pub fn new(split: Split, repository: &str, name: &str, folder: &str) -> Self {
+        let (repository, name, folder) = (repository.into(), name.into(), folder.into());
+        Self { split, repository, config: None, name, folder, sample: None }
+    }
+
+    /// One configuration of the data set.
+    pub fn with_config(mut self, config: &str) -> Self {
+        self.config = Some(config.into());
+        self
+    }
+
+    /// Only so many rows, drawn at random by the run's seed.
+    pub fn with_sample(mut self, rows: u32) -> Self {
+        self.sample = Some(rows);
+        self
+    }
+}
+
+/// A data set and its prompts. The crate's documentation has a complete one.
+pub trait Task: 'static {
+    /// What the task is and which options it takes. Gives the same answer every time.
+    fn describe() -> Description
+    where
+        Self: Sized;
+
+    /// Makes the task. `options` has a value for every option that [`Task::describe`] names.
+    ///
+    /// # Errors
+    /// If the task cannot work with these values.
+    fn new(options: &Options) -> Result<Self, Error>
+    where
+        Self: Sized;
+
+    /// What to load, one source for each split.
+    fn sources(&self) -> Vec<Source>;
+
+    /// The names of the classes, where every example has these very choices in this order; empty for other tasks.
+    /// Tasks with labels are sampled class by class (stratified).
+    fn labels(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Makes an example of a row.
+    ///
+    /// # Errors
+    /// If the row is not as it should be. The host stops there with the row's number, or skips the row if the user said so.
+    fn example(&self, split: Split, row: &Row<'_>) -> Result<Example, RowError>;
+
+    /// Demonstrations written by hand, for `--sampling written`.
+    fn written(&self) -> Vec<Example> {
+        Vec::new()
+    }
+
+    /// The text that follows every demonstration.
+    fn separator(&self) -> String {
+        "\n\n".into()
+    }
+
+    /// An example with its answer, as it is shown to the model.
+    ///
+    /// # Errors
+    /// If there is no text for this example.
+    fn demonstration(&self, example: &Example) -> Result<String, Error>;
+
+    /// An example without its answer: a context and a full text for each choice, in the choices' order.
+    ///
+    /// # Errors
+    /// If there is no text for this example.
+    fn query(&self, example: &Example) -> Result<Vec<Choice>, Error>;
+}

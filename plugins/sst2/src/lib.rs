@@ -1,0 +1,81 @@
+//! SST-2: is a sentence of a film review negative or positive?
+
+use ft_plugin::{Choice, Description, Error, Example, Options, Row, RowError, Source, Split, Task};
+
+const LABELS: [&str; 2] = ["negative", "positive"];
+
+struct Sst2;
+
+impl Task for Sst2 {
+    fn describe() -> Description {
+        let summary = "SST-2 from GLUE: sentiment of sentences from film reviews, with the prompt of arXiv 2305.13016";
+        Description::new("sst2", env!("CARGO_PKG_VERSION"), summary)
+    }
+
+    fn new(_: &Options) -> Result<Self, Error> {
+        Ok(Self)
+    }
+
+    fn sources(&self) -> Vec<Source> {
+        let source = |split, name| Source::new(split, "nyu-mll/glue", name, "sst2").with_config("sst2");
+        vec![source(Split::Demonstrations, "train"), source(Split::Evaluation, "validation")]
+    }
+
+    fn labels(&self) -> Vec<String> {
+        LABELS.map(Into::into).into()
+    }
+
+    fn example(&self, _: Split, row: &Row) -> Result<Example, RowError> {
+        // GLUE's sentences end in a blank, which is no part of the prompt.
+        let sentence = row.text("sentence")?.trim();
+        if sentence.is_empty() {
+            return Err(RowError::column("sentence", "expected a sentence, got only blanks"));
+        }
+        Ok(Example::new(sentence, LABELS, row.class("label", LABELS.len())?))
+    }
+
+    fn demonstration(&self, example: &Example) -> Result<String, Error> {
+        Ok(format!("{} {}", context(example), example.right_choice()?))
+    }
+
+    fn query(&self, example: &Example) -> Result<Vec<Choice>, Error> {
+        let context = context(example);
+        Ok(example.choices.iter().map(|label| Choice::new(&context, &format!(" {label}"))).collect())
+    }
+}
+
+fn context(example: &Example) -> String {
+    format!("Review: {}\nSentiment:", example.query)
+}
+
+ft_plugin::export_task!(Sst2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example(json: &str) -> Result<Example, RowError> {
+        Sst2.example(Split::Evaluation, &Row::parse(0, json)?)
+    }
+
+    #[test]
+    fn the_prompt_is_that_of_the_reference() {
+        let example = example(r#"{"sentence": "it 's a charming journey . ", "label": 1}"#).unwrap();
+        let demonstration = Sst2.demonstration(&example).unwrap() + &Sst2.separator();
+        assert_eq!(demonstration, "Review: it 's a charming journey .\nSentiment: positive\n\n");
+        let context = "Review: it 's a charming journey .\nSentiment:";
+        let choices = [Choice::new(context, " negative"), Choice::new(context, " positive")];
+        assert_eq!(Sst2.query(&example).unwrap(), choices);
+        assert_eq!(choices[1].full, "Review: it 's a charming journey .\nSentiment: positive");
+    }
+
+    #[test]
+    fn rows_without_sentence_or_label_are_rejected() {
+        let check = |json: &str, expected: &str| assert_eq!(example(json).unwrap_err().to_string(), expected);
+        check(r#"{"label": 1}"#, "column `sentence`: expected a text, the column is missing");
+        check(r#"{"sentence": "  ", "label": 1}"#, "column `sentence`: expected a sentence, got only blanks");
+        check(r#"{"sentence": "good"}"#, "column `label`: expected a whole number, the column is missing");
+        check(r#"{"sentence": "good", "label": -1}"#, "column `label`: expected a class from 0 to 1, got -1");
+        check(r#"{"sentence": "good", "label": 2}"#, "column `label`: expected a class from 0 to 1, got 2");
+    }
+}

@@ -1,0 +1,50 @@
+//! Components for the sandbox's tests that no guest toolchain makes: modules written by hand, and worlds that the host
+//! does not know.
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use wit_component::dummy_module;
+use wit_parser::ManglingAndAbi;
+
+use crate::component::{encode_for, world};
+use crate::workspace::Workspace;
+
+/// A world that is none of ours.
+const WRONG_WORLD: &str = "
+    package elsewhere:greetings@1.0.0;
+    world greeter {
+        export greet: func(name: string) -> string;
+    }
+";
+
+/// The fixtures' names and bytes.
+///
+/// # Errors
+/// If the WIT package or a module cannot be read or do not fit together.
+pub fn build(workspace: &Workspace) -> Result<Vec<(&'static str, Vec<u8>)>> {
+    let wit = workspace.path("wit/plugin.wit");
+    let wit = fs::read_to_string(&wit).with_context(|| format!("cannot read {}", wit.display()))?;
+    let newer = wit.replace("@0.1.0", "@0.2.0");
+    ensure!(newer != wit, "wit/plugin.wit is no longer version 0.1.0: the fixture `wrong-version` needs another one");
+    Ok(vec![
+        ("table-hog", by_hand(workspace, "table-hog", &wit)?),
+        ("loop-describe", by_hand(workspace, "loop-describe", &wit)?),
+        ("wrong-version", hollow(&newer, "task-plugin")?),
+        ("wrong-world", hollow(WRONG_WORLD, "greeter")?),
+    ])
+}
+
+/// The module `plugins/hostile/<name>.wat` as a task.
+fn by_hand(workspace: &Workspace, name: &str, wit: &str) -> Result<Vec<u8>> {
+    let module = wat::parse_file(workspace.path(&format!("plugins/hostile/{name}.wat")))?;
+    let (resolve, world) = world("plugin.wit", wit, "task-plugin")?;
+    encode_for(module, &resolve, world).with_context(|| format!("plugins/hostile/{name}.wat"))
+}
+
+/// A component of a world, every function of which traps.
+fn hollow(wit: &str, name: &str) -> Result<Vec<u8>> {
+    let (resolve, world) = world("fixture.wit", wit, name)?;
+    let module = dummy_module(&resolve, world, ManglingAndAbi::Standard32);
+    encode_for(module, &resolve, world).with_context(|| format!("a component of the world `{name}`"))
+}

@@ -1,0 +1,83 @@
+//! Every guest becomes a component at `plugins/<folder>.wasm`, the hostile ones at `plugins/hostile/<folder>.wasm`.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::compiler::{Compiler, TARGET};
+use crate::workspace::{self, Workspace};
+use crate::{component, fixtures};
+
+/// A crate that becomes a component.
+struct Guest {
+    /// Its package: the folder's name, with `hostile-` before it for a hostile one.
+    package: String,
+    /// Where the component goes.
+    component: PathBuf,
+}
+
+/// Builds all guests and fixtures. Files that are up to date are left alone.
+pub fn build(workspace: &Workspace) -> Result<()> {
+    let compiler = Compiler::choose(workspace)?;
+    let target = workspace.target("wasm");
+    let mut cargo = workspace.guest_cargo();
+    cargo.args(["build", "--release", "--locked", "--target-dir"]).arg(&target);
+    compiler.apply(&mut cargo);
+    workspace::run(&mut cargo)?;
+
+    let modules = target.join(TARGET).join("release");
+    for guest in find(workspace)? {
+        let module = modules.join(format!("{}.wasm", guest.package.replace('-', "_")));
+        let bytes = fs::read(&module).with_context(|| {
+            let package = &guest.package;
+            format!("no module {}: is the package called `{package}`, its crate-type `cdylib`?", module.display())
+        })?;
+        let bytes = component::encode(&bytes).with_context(|| format!("`{}` makes no component", guest.package))?;
+        write(workspace, &guest.component, &bytes)?;
+    }
+    for (name, bytes) in fixtures::build(workspace)? {
+        write(workspace, &workspace.path(&format!("plugins/hostile/{name}.wasm")), &bytes)?;
+    }
+    Ok(())
+}
+
+/// The folders with a manifest in `plugins/` and `plugins/hostile/`; all but the SDK are guests.
+fn find(workspace: &Workspace) -> Result<Vec<Guest>> {
+    let mut guests = Vec::new();
+    for (parent, prefix) in [("plugins", ""), ("plugins/hostile", "hostile-")] {
+        let parent = workspace.path(parent);
+        let entries = fs::read_dir(&parent).with_context(|| format!("cannot list {}", parent.display()))?;
+        for entry in entries {
+            let entry = entry?;
+            let folder = entry.file_name().to_string_lossy().into_owned();
+            if folder != "sdk" && entry.path().join("Cargo.toml").exists() {
+                let component = parent.join(format!("{folder}.wasm"));
+                guests.push(Guest { package: format!("{prefix}{folder}"), component });
+            }
+        }
+    }
+    guests.sort_by(|a, b| a.component.cmp(&b.component));
+    Ok(guests)
+}
+
+/// Writes a component in one go, unless the file has these very bytes.
+fn write(workspace: &Workspace, path: &Path, bytes: &[u8]) -> Result<()> {
+    let size = bytes.len().div_ceil(1024);
+    let old = match fs::read(path) {
+        Ok(old) => Some(old),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    let state = if old.as_deref() == Some(bytes) {
+        "unchanged"
+    } else {
+        let partial = path.with_extension(format!("{}.partial.wasm", std::process::id()));
+        fs::write(&partial, bytes).with_context(|| format!("cannot write {}", partial.display()))?;
+        fs::rename(&partial, path).with_context(|| format!("cannot write {}", path.display()))?;
+        "written"
+    };
+    println!("{:<40} {size:>5} KiB  {state}", workspace.shown(path).to_string());
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! Where things are, and how other programs are called.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// The project's folders.
+pub struct Workspace {
+    root: PathBuf,
+    target: PathBuf,
+}
+
+impl Workspace {
+    /// The workspace that this program was built from, and the target folder that cargo uses for it.
+    pub fn find() -> Result<Self> {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let root = manifest.parent().context("xtask/ has no parent folder")?.to_path_buf();
+        let target = match std::env::var_os("CARGO_TARGET_DIR") {
+            Some(folder) => std::path::absolute(folder)?,
+            None => root.join("target"),
+        };
+        Ok(Self { root, target })
+    }
+
+    /// A path below the root.
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// A path below the target folder.
+    pub fn target(&self, relative: &str) -> PathBuf {
+        self.target.join(relative)
+    }
+
+    /// A path as the user may type it: relative to the root where it is below.
+    pub fn shown<'a>(&self, path: &'a Path) -> std::path::Display<'a> {
+        path.strip_prefix(&self.root).unwrap_or(path).display()
+    }
+
+    /// Cargo, in the root.
+    pub fn cargo(&self) -> Command {
+        self.program(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    }
+
+    /// Cargo in the guests' workspace, free of what is set for the host: its compiler with flags and wrappers, its
+    /// target, its profiles. Guests build with exactly what `plugins/Cargo.toml` says.
+    pub fn guest_cargo(&self) -> Command {
+        const HOST_ONLY: [&str; 10] = [
+            "RUSTC",
+            "RUSTC_WRAPPER",
+            "RUSTC_WORKSPACE_WRAPPER",
+            "RUSTFLAGS",
+            "CARGO_ENCODED_RUSTFLAGS",
+            "CARGO_BUILD_RUSTC",
+            "CARGO_BUILD_RUSTC_WRAPPER",
+            "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
+            "CARGO_BUILD_RUSTFLAGS",
+            "CARGO_BUILD_TARGET",
+        ];
+        let profiles = std::env::vars_os().map(|(name, _)| name);
+        let profiles = profiles.filter(|name| name.to_string_lossy().starts_with("CARGO_PROFILE_"));
+        let mut cargo = self.cargo();
+        cargo.current_dir(self.path("plugins"));
+        for name in HOST_ONLY.map(Into::into).into_iter().chain(profiles) {
+            cargo.env_remove(name);
+        }
+        cargo
+    }
+
+    /// Another program, in the root.
+    pub fn program(&self, name: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(name);
+        command.current_dir(&self.root);
+        command
+    }
+}
+
+/// Runs a program to its end, its output going where ours goes.
+///
+/// # Errors
+/// If it cannot be started or reports a failure.
+pub fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("cannot start {}", words(command)))?;
+    if !status.success() {
+        bail!("{} ended with {status}", words(command));
+    }
+    Ok(())
+}
+
+/// What a program prints on its standard output, without the line's end.
+///
+/// # Errors
+/// If it cannot be started or reports a failure.
+pub fn output(command: &mut Command) -> Result<String> {
+    let started = command.stderr(Stdio::inherit()).output();
+    let output = started.with_context(|| format!("cannot start {}", words(command)))?;
+    if !output.status.success() {
+        bail!("{} ended with {}", words(command), output.status);
+    }
+    Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
+}
+
+/// Whether a program is there and answers to `--version`.
+pub fn is_there(program: &str) -> bool {
+    let mut command = Command::new(program);
+    let status = command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}
+
+fn words(command: &Command) -> String {
+    let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
+    let words: Vec<_> = std::iter::once(program).chain(command.get_args()).map(OsStr::to_string_lossy).collect();
+    format!("`{}`", words.join(" "))
+}
