@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod model;
 pub mod report;
 pub mod score;
+pub mod store;
 pub mod task;
 pub mod tune;
 pub mod ui;

@@ -1,1 +1,32 @@
-//! store
+//! Files, folders, the hub, the environment: the only place in the host that reads or writes them.
+//!
+//! What comes in is checked here (sizes, digests, the form of rows), so that the modules above work on whole data;
+//! what goes out is written so that a crash or a full disk never leaves half a file under a final name.
+//!
+//! - [`environment`]: every environment variable, read once. [`paths`]: this host's own cache folder.
+//! - [`file`](mod@file), [`atomic`], [`journal`], [`mmap`], [`lock`]: files. [`digest`], [`remembered`]: what is in them.
+//! - [`model_source`]: what `--model` means. [`catalogue`], [`fetch`], [`hub`], [`wheel`]: where models come from.
+//! - [`data`], [`jsonl`], [`sample`]: data sets.
+//!
+//! Nothing here knows what a tensor, a prompt or a plugin is, and nothing prints: see [`progress`].
+
+pub mod atomic;
+pub mod catalogue;
+pub mod data;
+pub mod digest;
+pub mod environment;
+pub mod fetch;
+pub mod file;
+pub mod hub;
+mod hub_error;
+pub mod journal;
+pub mod jsonl;
+pub mod lock;
+pub mod mmap;
+pub mod model_files;
+pub mod model_source;
+pub mod paths;
+pub mod progress;
+pub mod remembered;
+pub mod sample;
+pub mod wheel;

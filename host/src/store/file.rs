@@ -1,0 +1,161 @@
+//! Reading whole files within a bound, making folders, and the one error for what the file system refuses.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// What went wrong with a file or a folder.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The system refused an operation.
+    #[error("cannot {action} `{}`: {source}", path.display())]
+    Io {
+        /// What was tried, as in "cannot `action` ...".
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The file is larger than its use allows.
+    #[error("`{}` has {bytes} bytes, more than the {limit} that are read of such a file", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+        /// The most that is read.
+        limit: u64,
+    },
+    /// A folder where a file is needed, or the other way round.
+    #[error("`{}` is not a {expected}", path.display())]
+    WrongKind {
+        /// What is there.
+        path: PathBuf,
+        /// `file` or `folder`.
+        expected: &'static str,
+    },
+    /// The file was written to while it was read.
+    #[error("`{}` changed while it was read", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A line for a journal that would be more than one line.
+    #[error("a line for `{}` holds a line break of its own", path.display())]
+    BrokenLine {
+        /// The journal.
+        path: PathBuf,
+    },
+    /// Neither the variable nor the user's home folder says where to keep a cache.
+    #[error("no folder is known for the cache: `{variable}` is not set and the user has no home folder")]
+    NoCacheFolder {
+        /// The environment variable that names the folder.
+        variable: &'static str,
+    },
+}
+
+impl FileError {
+    /// An operation that the system refused.
+    pub fn io(action: &'static str, path: impl Into<PathBuf>, source: io::Error) -> FileError {
+        FileError::Io { action, path: path.into(), source }
+    }
+
+    /// What the user can do about it, where something is known to help.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            FileError::Io { source, path, .. } => match source.kind() {
+                io::ErrorKind::NotFound => Some("check the path".into()),
+                io::ErrorKind::PermissionDenied => Some(format!("check who may use `{}`", path.display())),
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    Some("the disk is full: free some space, then run again; files written before are whole".into())
+                }
+                io::ErrorKind::ReadOnlyFilesystem => Some("name a folder on a disk that can be written".into()),
+                _ => None,
+            },
+            FileError::NoCacheFolder { variable } => Some(format!("set `{variable}` to a folder")),
+            FileError::Changed { .. } => Some("run again when nothing writes to it".into()),
+            _ => None,
+        }
+    }
+}
+
+/// The most that [`read_file`] reads of a plugin: 256 MiB.
+pub const PLUGIN_LIMIT: u64 = 256 << 20;
+
+/// The bytes of a file of at most `limit` bytes.
+pub fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+    let file = std::fs::File::open(path).map_err(|source| FileError::io("open", path, source))?;
+    let metadata = file.metadata().map_err(|source| FileError::io("read", path, source))?;
+    if metadata.is_dir() {
+        return Err(FileError::WrongKind { path: path.into(), expected: "file" });
+    }
+    let too_large = |bytes| FileError::TooLarge { path: path.into(), bytes, limit };
+    if metadata.len() > limit {
+        return Err(too_large(metadata.len()));
+    }
+    // The size says nothing for a pipe or a device, and a file can grow: the bound holds for what is read.
+    let mut bytes = Vec::with_capacity(metadata.len() as usize);
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(|source| FileError::io("read", path, source))?;
+    if bytes.len() as u64 > limit {
+        return Err(too_large(bytes.len() as u64));
+    }
+    Ok(bytes)
+}
+
+/// Creates a folder and those above it; one that is there already is fine.
+pub fn create_folder(folder: &Path) -> Result<(), FileError> {
+    std::fs::create_dir_all(folder).map_err(|source| {
+        if folder.exists() && !folder.is_dir() {
+            FileError::WrongKind { path: folder.into(), expected: "folder" }
+        } else {
+            FileError::io("create the folder", folder, source)
+        }
+    })
+}
+
+/// Creates the folder `out` and proves that a file can be written into it, so that a run does not find out at its end.
+pub fn writable_folder(out: &Path) -> Result<(), FileError> {
+    create_folder(out)?;
+    let refused = |source| FileError::io("write into", out, source);
+    let mut probe = tempfile::Builder::new().prefix(".ft-host-").tempfile_in(out).map_err(refused)?;
+    io::Write::write_all(&mut probe, b"a file can be written here\n").map_err(refused)?;
+    probe.close().map_err(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_up_to_its_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plugin.wasm");
+        std::fs::write(&path, b"12345678").unwrap();
+        assert_eq!(read_file(&path, 8).unwrap(), b"12345678");
+        let error = read_file(&path, 7).unwrap_err();
+        assert!(error.to_string().ends_with("has 8 bytes, more than the 7 that are read of such a file"), "{error}");
+        assert!(matches!(read_file(folder.path(), 8), Err(FileError::WrongKind { expected: "file", .. })));
+        let missing = read_file(&folder.path().join("none"), 8).unwrap_err();
+        assert!(missing.to_string().starts_with("cannot open `"), "{missing}");
+        assert_eq!(missing.hint().as_deref(), Some("check the path"));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_without_a_size_is_bounded_too() {
+        assert!(matches!(read_file(Path::new("/dev/zero"), 1000), Err(FileError::TooLarge { bytes: 1001, .. })));
+    }
+
+    #[test]
+    fn an_output_folder_is_made_and_left_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("a/b");
+        writable_folder(&out).unwrap();
+        assert_eq!(std::fs::read_dir(&out).unwrap().count(), 0);
+        let file = folder.path().join("file");
+        std::fs::write(&file, b"").unwrap();
+        assert!(matches!(writable_folder(&file), Err(FileError::WrongKind { expected: "folder", .. })));
+        let below = writable_folder(&file.join("out")).unwrap_err();
+        assert!(below.to_string().contains("cannot create the folder"), "{below}");
+    }
+}

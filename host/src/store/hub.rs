@@ -1,0 +1,382 @@
+//! Models from the Hugging Face Hub, into the cache that all its tools share.
+//!
+//! The cache is looked at before the network, so a model that is there costs no request. The protocol is `hf_hub`'s;
+//! this module adds what that leaves open: it watches for silence (a request has no time limit there), tries a broken
+//! transfer again from its start, takes all files of a model from one commit, and checks what came: the client
+//! looks neither at the size nor at the digest of a file, nor at the status of the request that brings it.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::time::Duration;
+
+use hf_hub::progress::{DownloadEvent, ProgressEvent, ProgressHandler};
+use hf_hub::{HFClient, HFClientSync, HFResult};
+
+use super::digest::Digest;
+use super::environment::Environment;
+pub use super::hub_error::{HubError, Wanted};
+use super::lock::FileLock;
+use super::model_files::{ListedModel, ModelKind};
+use super::model_source::{CONFIG, TOKENIZER, WEIGHTS, WEIGHTS_INDEX, shard_names};
+use super::paths::CachePaths;
+use super::progress::Progress;
+use super::remembered::RememberedDigests;
+
+/// A repository of the hub at a revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HubId {
+    /// `owner/name`.
+    pub repository: String,
+    /// A branch, a tag or a commit.
+    pub revision: String,
+}
+
+impl HubId {
+    /// The revision where none is named.
+    pub const MAIN: &str = "main";
+
+    /// Reads `owner/name` or `owner/name@revision`; `None` where the text does not have that form.
+    pub fn parse(text: &str) -> Option<HubId> {
+        let (repository, revision) = text.split_once('@').unwrap_or((text, Self::MAIN));
+        let (owner, name) = repository.split_once('/')?;
+        let is_name = |part: &str| {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+            !part.is_empty() && part.bytes().all(plain) && !part.starts_with(['.', '-']) && !part.contains("..")
+        };
+        // A revision becomes part of a path in the cache.
+        let is_revision = revision.split('/').all(is_name);
+        (is_name(owner) && is_name(name) && is_revision)
+            .then(|| HubId { repository: repository.to_owned(), revision: revision.to_owned() })
+    }
+
+    fn at(&self, commit: &str) -> HubId {
+        HubId { repository: self.repository.clone(), revision: commit.to_owned() }
+    }
+}
+
+impl std::fmt::Display for HubId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}@{}", self.repository, self.revision)
+    }
+}
+
+/// A model of the hub on this machine's disk.
+#[derive(Debug, PartialEq, Eq)]
+pub struct HubModel {
+    /// Its files, in the hub's cache.
+    pub kind: ModelKind,
+    /// The commit they are of.
+    pub commit: String,
+}
+
+/// A connection to the hub. Making one sends nothing.
+pub struct Hub<'a> {
+    client: HFClientSync,
+    environment: &'a Environment,
+    cache: &'a Path,
+    progress: &'a dyn Progress,
+}
+
+/// How long the hub may take for its first answer. `hf_hub` sets no limit, and a network that drops packets
+/// (a firewall, mostly) would hold a run for minutes before the next source has its turn.
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
+/// How long a download that has begun may stand still.
+const STANDSTILL: Duration = Duration::from_secs(60);
+/// How often a transfer that breaks is begun.
+const TRIES: usize = 3;
+/// The retries that `hf_hub` makes of a request that fails or is answered with a passing error: they take 1.2 s at most,
+/// so that a hub that cannot be reached is given up within seconds.
+const REQUEST_RETRIES: usize = 2;
+const REQUEST_RETRY_DELAY: Duration = Duration::from_millis(200);
+/// Without a token `hf_hub` would look into the process's environment, which is [`Environment`]'s to do. It drops a
+/// token that cannot stand in a header, such as this one.
+const NO_TOKEN: &str = "\n";
+
+impl<'a> Hub<'a> {
+    /// A connection to the hub that the environment names, with its token and its cache.
+    pub fn new(environment: &'a Environment, progress: &'a dyn Progress) -> Result<Hub<'a>, HubError> {
+        let cache = environment.hub_cache.as_deref().ok_or(HubError::NoCache)?;
+        let client = HFClient::builder()
+            .endpoint(&environment.endpoint)
+            .token(environment.token.as_ref().map_or(NO_TOKEN, |token| token.reveal()))
+            .cache_dir(cache)
+            .user_agent(concat!("ft-host/", env!("CARGO_PKG_VERSION")))
+            .retry_max_attempts(REQUEST_RETRIES)
+            .retry_base_delay(REQUEST_RETRY_DELAY)
+            .build_sync()
+            .map_err(|source| HubError::Client { endpoint: environment.endpoint.clone(), source: Box::new(source) })?;
+        Ok(Hub { client, environment, cache, progress })
+    }
+
+    /// The files of a model, from the cache or else from the hub.
+    pub fn model(&self, id: &HubId) -> Result<HubModel, HubError> {
+        if let Some(model) = self.cached_model(id)? {
+            return Ok(model);
+        }
+        if self.environment.offline {
+            return Err(HubError::Offline { wanted: self.wanted(id, CONFIG), cache: self.cache.to_owned() });
+        }
+        let lock = CachePaths::new(self.environment)?.lock(&format!("{}/{id}", self.cache.display()))?;
+        let _lock =
+            FileLock::acquire(&lock, || self.progress.note(&format!("another process downloads {id}; waiting")))?;
+        match self.cached_model(id)? {
+            Some(model) => Ok(model),
+            None => self.download_model(id),
+        }
+    }
+
+    /// A file of a repository, if it is in the cache.
+    pub fn cached(&self, id: &HubId, file: &str) -> Option<PathBuf> {
+        let (owner, name) = id.repository.split_once('/')?;
+        let repository = self.client.model(owner, name);
+        let found = repository.download_file().filename(file).revision(&id.revision).local_files_only(true).send();
+        found.ok().filter(|path| path.is_file())
+    }
+
+    /// Downloads one file into a folder of the caller's; the caller checks what came.
+    pub fn download_into(&self, id: &HubId, file: &str, folder: &Path) -> Result<PathBuf, HubError> {
+        let wanted = self.wanted(id, file);
+        if self.environment.offline {
+            return Err(HubError::Offline { wanted, cache: self.cache.to_owned() });
+        }
+        let (path, announced) = self.try_again(|| self.transfer(&wanted, Some(folder)))?;
+        self.check_size(&wanted, &path, announced)?;
+        Ok(path)
+    }
+
+    /// The models of the hub's cache that are there in full, each repository once, sorted by name.
+    pub fn cached_models(&self) -> Result<Vec<ListedModel>, HubError> {
+        let scan = self.client.scan_cache().send().map_err(|source| HubError::Client {
+            endpoint: self.environment.endpoint.clone(),
+            source: Box::new(source),
+        })?;
+        let mut listed = Vec::new();
+        for repository in scan.repos.into_iter().filter(|repository| repository.repo_type == "model") {
+            let whole = repository.revisions.iter().find(|revision| {
+                let id = HubId { repository: repository.repo_id.clone(), revision: revision.commit_hash.clone() };
+                matches!(self.cached_model(&id), Ok(Some(_)))
+            });
+            listed.extend(whole.map(|revision| ListedModel {
+                name: repository.repo_id.clone(),
+                summary: String::new(),
+                bytes: repository.size_on_disk,
+                path: Some(revision.snapshot_path.clone()),
+            }));
+        }
+        listed.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(listed)
+    }
+
+    fn cached_model(&self, id: &HubId) -> Result<Option<HubModel>, HubError> {
+        let Some(config) = self.cached(id, CONFIG) else { return Ok(None) };
+        let Some(commit) = commit_of(&config) else { return Ok(None) };
+        let id = id.at(&commit);
+        let Some(tokenizer) = self.cached(&id, TOKENIZER) else { return Ok(None) };
+        let weights = match (self.cached(&id, WEIGHTS), self.cached(&id, WEIGHTS_INDEX)) {
+            (Some(weights), _) => Some(vec![weights]),
+            (None, Some(index)) => shard_names(&index)?.iter().map(|name| self.cached(&id, name)).collect(),
+            (None, None) => None,
+        };
+        Ok(weights.map(|weights| HubModel { kind: ModelKind::Folder { config, weights, tokenizer }, commit }))
+    }
+
+    /// Small files first: what is missing shows before gigabytes are loaded. The first one settles the commit.
+    fn download_model(&self, id: &HubId) -> Result<HubModel, HubError> {
+        let config = self.download(id, CONFIG).map_err(|error| self.explain(error))?;
+        let commit = commit_of(&config).unwrap_or_else(|| id.revision.clone());
+        let id = id.at(&commit);
+        let tokenizer = self.download(&id, TOKENIZER)?;
+        let weights = match self.download(&id, WEIGHTS) {
+            Ok(weights) => vec![weights],
+            Err(HubError::NoFile { .. }) => {
+                let index = self.download(&id, WEIGHTS_INDEX).map_err(|error| match error {
+                    HubError::NoFile { .. } => HubError::NoWeights { id: id.clone() },
+                    error => error,
+                })?;
+                shard_names(&index)?.iter().map(|name| self.download(&id, name)).collect::<Result<_, _>>()?
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(HubModel { kind: ModelKind::Folder { config, weights, tokenizer }, commit })
+    }
+
+    /// Downloads one file into the hub's cache and checks it.
+    fn download(&self, id: &HubId, file: &str) -> Result<PathBuf, HubError> {
+        let wanted = self.wanted(id, file);
+        self.try_again(|| {
+            let (path, announced) = self.transfer(&wanted, None)?;
+            let checked = self.check_size(&wanted, &path, announced).and_then(|()| self.check_digest(&wanted, &path));
+            if let Err(HubError::Damaged { .. }) = checked {
+                // Nothing may take it for whole later: neither under its name nor as the blob behind it.
+                let blob = path.canonicalize();
+                let _ = std::fs::remove_file(&path);
+                let _ = blob.map(std::fs::remove_file);
+            }
+            checked.map(|()| path)
+        })
+    }
+
+    fn try_again<T>(&self, attempt: impl Fn() -> Result<T, HubError>) -> Result<T, HubError> {
+        for number in 2..=TRIES {
+            match attempt() {
+                Err(error) if error.is_worth_another_try() => {
+                    self.progress.note(&format!("{error}; starting again ({number} of {TRIES})"));
+                }
+                result => return result,
+            }
+        }
+        attempt()
+    }
+
+    /// One try, on a thread of its own that is left behind if it falls silent. Gives the path and the size that the hub
+    /// announced, 0 where it announced none.
+    fn transfer(&self, wanted: &Wanted, folder: Option<&Path>) -> Result<(PathBuf, u64), HubError> {
+        let (owner, name) = wanted.id.repository.split_once('/').unwrap_or_default();
+        let repository = self.client.model(owner, name);
+        let (file, revision) = (wanted.file.clone(), wanted.id.revision.clone());
+        let local_dir = folder.map(Path::to_owned);
+        let mut announced = 0;
+        let mut received = 0;
+        let result = watch(
+            move |relay| {
+                let request = repository.download_file().filename(file).revision(revision);
+                request.maybe_local_dir(local_dir).progress(relay).send()
+            },
+            |event| match event {
+                DownloadEvent::Start { total_bytes, .. } => {
+                    announced = *total_bytes;
+                    self.progress.start(&wanted.file, (announced > 0).then_some(announced));
+                }
+                DownloadEvent::Progress { files } => {
+                    let completed = files.iter().map(|file| file.bytes_completed).max().unwrap_or(0);
+                    self.progress.advance(completed.saturating_sub(received));
+                    received = received.max(completed);
+                }
+                DownloadEvent::AggregateProgress { bytes_completed, .. } => {
+                    self.progress.advance(bytes_completed.saturating_sub(received));
+                    received = received.max(*bytes_completed);
+                }
+                DownloadEvent::Complete => {}
+            },
+        );
+        match result {
+            Ok(Ok(path)) => Ok((path, announced)),
+            Ok(Err(error)) => Err(self.error(error, wanted, received, folder)),
+            Err(silence) => Err(HubError::Silent { wanted: wanted.clone(), seconds: silence.as_secs() }),
+        }
+    }
+
+    /// A missing file may as well be a missing revision or repository; the client does not tell them apart, the hub's
+    /// API does.
+    fn explain(&self, error: HubError) -> HubError {
+        let HubError::NoFile { wanted } = &error else { return error };
+        let (owner, name) = wanted.id.repository.split_once('/').unwrap_or_default();
+        let (repository, revision) = (self.client.model(owner, name), wanted.id.revision.clone());
+        let also = repository.clone();
+        if let Ok(Ok(false)) = watch(move |_| repository.exists().send(), |_| {}) {
+            return HubError::NoRepository { wanted: wanted.clone() };
+        }
+        match watch(move |_| also.revision_exists().revision(&revision).send(), |_| {}) {
+            Ok(Ok(false)) => HubError::NoRevision { wanted: wanted.clone() },
+            _ => error,
+        }
+    }
+
+    fn check_size(&self, wanted: &Wanted, path: &Path, announced: u64) -> Result<(), HubError> {
+        let refused = |source| HubError::Disk { wanted: wanted.clone(), folder: self.cache.to_owned(), source };
+        let bytes = std::fs::metadata(path).map_err(refused)?.len();
+        if announced == 0 || bytes == announced {
+            return Ok(());
+        }
+        let (expected, got) = (format!("{announced} bytes"), format!("{bytes} bytes"));
+        Err(HubError::Damaged { wanted: wanted.clone(), what: "its size", expected, got })
+    }
+
+    /// Large files are stored in the cache under their SHA-256 digest: it is hashed once, and remembered for the record
+    /// of the run. Small ones have a git hash for a name and go by their size.
+    fn check_digest(&self, wanted: &Wanted, path: &Path) -> Result<(), HubError> {
+        let blob = std::fs::read_link(path).ok();
+        let name = blob.as_deref().and_then(Path::file_name).and_then(|name| name.to_str());
+        let Some(expected) = name.and_then(Digest::from_hex) else { return Ok(()) };
+        let remembered = RememberedDigests::new(&CachePaths::new(self.environment)?);
+        let got = remembered.digest(path, self.progress)?;
+        if got == expected {
+            return Ok(());
+        }
+        let (expected, got) = (expected.to_string(), got.to_string());
+        Err(HubError::Damaged { wanted: wanted.clone(), what: "its sha256", expected, got })
+    }
+
+    fn wanted(&self, id: &HubId, file: &str) -> Wanted {
+        Wanted { id: id.clone(), file: file.to_owned(), endpoint: self.environment.endpoint.clone() }
+    }
+
+    fn error(&self, error: hf_hub::HFError, wanted: &Wanted, received: u64, folder: Option<&Path>) -> HubError {
+        let folder = folder.unwrap_or(self.cache).to_owned();
+        HubError::of(error, wanted, received, self.environment.token.is_some(), folder)
+    }
+}
+
+/// The commit of a file in the hub's cache: `.../snapshots/<commit>/<file>`.
+fn commit_of(path: &Path) -> Option<String> {
+    Some(path.parent()?.file_name()?.to_str()?.to_owned())
+}
+
+/// Passes the client's events to the thread that waits for them.
+struct Relay<T>(Sender<Message<T>>);
+
+enum Message<T> {
+    Event(DownloadEvent),
+    Done(HFResult<T>),
+}
+
+impl<T: Send> ProgressHandler for Relay<T> {
+    fn on_progress(&self, event: &ProgressEvent) {
+        if let ProgressEvent::Download(event) = event {
+            // Nobody listens any more once the wait was given up.
+            let _ = self.0.send(Message::Event(event.clone()));
+        }
+    }
+}
+
+/// Runs `work` on its own thread and hands its events to `event` on this one; `Err` says how long it had been silent
+/// when the wait was given up.
+fn watch<T: Send + 'static>(
+    work: impl FnOnce(Relay<T>) -> HFResult<T> + Send + 'static,
+    mut event: impl FnMut(&DownloadEvent),
+) -> Result<HFResult<T>, Duration> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let result = work(Relay(sender.clone()));
+        let _ = sender.send(Message::Done(result));
+    });
+    let mut patience = FIRST_ANSWER;
+    loop {
+        match receiver.recv_timeout(patience) {
+            Ok(Message::Event(happened)) => {
+                patience = STANDSTILL;
+                event(&happened);
+            }
+            Ok(Message::Done(result)) => return Ok(result),
+            // The thread ends without a word only if the client panics, which is as good as no answer.
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return Err(patience),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_have_one_form() {
+        let id = HubId::parse("EleutherAI/pythia-70m@refs/pr/3").unwrap();
+        assert_eq!((id.repository.as_str(), id.revision.as_str()), ("EleutherAI/pythia-70m", "refs/pr/3"));
+        assert_eq!(HubId::parse("a/b").unwrap().to_string(), "a/b@main");
+        for text in
+            ["gpt2", "a/b/c", "/b", "a/", "a/b@", "a/b@../x", "a/b@x/../../y", "../b", "a b/c", "a/b@x//y", "-a/b"]
+        {
+            assert_eq!(HubId::parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! What goes wrong between this host and the hub, each case in its own words.
+
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+
+use hf_hub::HFError;
+
+use super::environment::{HF_ENDPOINT, HF_HUB_OFFLINE, HF_TOKEN};
+use super::file::FileError;
+use super::hub::HubId;
+use super::model_source::{ModelSourceError, WEIGHTS, WEIGHTS_INDEX};
+
+/// A file of a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The repository and its revision.
+    pub id: HubId,
+    /// The file's path in the repository.
+    pub file: String,
+    /// The hub's address.
+    pub endpoint: String,
+}
+
+impl std::fmt::Display for Wanted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}` of {}", self.file, self.id)
+    }
+}
+
+/// Why a file did not come from the hub.
+#[derive(Debug, thiserror::Error)]
+pub enum HubError {
+    /// The user wants no network, and the file is not in the cache.
+    #[error("{wanted} is not in the cache `{}`, and this run is offline", cache.display())]
+    Offline {
+        /// The file.
+        wanted: Wanted,
+        /// The hub's cache on this machine.
+        cache: PathBuf,
+    },
+    /// Nobody answers at the hub's address.
+    #[error("the hub `{}` could not be reached for {wanted}: {reason}", wanted.endpoint)]
+    Unreachable {
+        /// The file.
+        wanted: Wanted,
+        /// The network's reason.
+        reason: String,
+    },
+    /// The hub, or the network to it, fell silent.
+    #[error("the hub `{}` did not answer for {seconds} s, asked for {wanted}", wanted.endpoint)]
+    Silent {
+        /// The file.
+        wanted: Wanted,
+        /// How long the host waited.
+        seconds: u64,
+    },
+    /// The connection ended before the file did.
+    #[error("the download of {wanted} was cut off after {received} bytes: {reason}")]
+    Cut {
+        /// The file.
+        wanted: Wanted,
+        /// How much had come.
+        received: u64,
+        /// The network's reason.
+        reason: String,
+    },
+    /// What came is not what the hub announced.
+    #[error("{wanted} came damaged: {what} is {got}, not {expected}")]
+    Damaged {
+        /// The file.
+        wanted: Wanted,
+        /// `its size` or `its sha256`.
+        what: &'static str,
+        /// What the hub announced.
+        expected: String,
+        /// What came.
+        got: String,
+    },
+    /// The owner of the repository wants to know who loads it.
+    #[error("{} is gated: {wanted} is only for users who accepted its conditions (status {status})", wanted.id)]
+    Gated {
+        /// The file.
+        wanted: Wanted,
+        /// 401 or 403.
+        status: u16,
+        /// Whether a token was sent.
+        with_token: bool,
+    },
+    /// The hub does not let this user see the repository, or there is none; it does not tell which.
+    #[error("the hub refuses {wanted} (status {status}): the repository is private, or there is none of that name")]
+    Refused {
+        /// The file.
+        wanted: Wanted,
+        /// 401 or 403.
+        status: u16,
+        /// Whether a token was sent.
+        with_token: bool,
+    },
+    /// No such repository.
+    #[error("there is no repository `{}` at `{}`", wanted.id.repository, wanted.endpoint)]
+    NoRepository {
+        /// The file that was looked for.
+        wanted: Wanted,
+    },
+    /// No such branch, tag or commit.
+    #[error("the repository `{}` has no revision `{}`", wanted.id.repository, wanted.id.revision)]
+    NoRevision {
+        /// The file that was looked for.
+        wanted: Wanted,
+    },
+    /// No such file.
+    #[error("there is no {wanted}")]
+    NoFile {
+        /// The file.
+        wanted: Wanted,
+    },
+    /// A repository with a configuration but no weights that this host reads.
+    #[error("{id} has no `{WEIGHTS}` and no `{WEIGHTS_INDEX}`")]
+    NoWeights {
+        /// The repository.
+        id: HubId,
+    },
+    /// Any other status.
+    #[error("the hub answered {wanted} with status {status}{}", message.as_ref().map(|m| format!(": {m}")).unwrap_or_default())]
+    Status {
+        /// The file.
+        wanted: Wanted,
+        /// The HTTP status.
+        status: u16,
+        /// The hub's own words.
+        message: Option<String>,
+    },
+    /// The disk refused the file.
+    #[error("{wanted} could not be written to `{}`: {source}", folder.display())]
+    Disk {
+        /// The file.
+        wanted: Wanted,
+        /// The folder it was to go to.
+        folder: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// There is no folder to keep files of the hub in.
+    #[error("no folder is known for the hub's cache")]
+    NoCache,
+    /// The hub's address is not one, or no HTTP client could be made.
+    #[error("no connection to the hub `{endpoint}` can be made: {source}")]
+    Client {
+        /// The hub's address.
+        endpoint: String,
+        /// The client's reason.
+        source: Box<HFError>,
+    },
+    /// A failure that has no words of its own here.
+    #[error("the hub client failed on {wanted}: {source}")]
+    Other {
+        /// The file.
+        wanted: Wanted,
+        /// The client's own error.
+        source: Box<HFError>,
+    },
+    /// A list of weight files that cannot be used.
+    #[error(transparent)]
+    Index(#[from] ModelSourceError),
+    /// A file of the cache could not be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+impl HubError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            HubError::Offline { .. } => Some(format!(
+                "unset `{HF_HUB_OFFLINE}` once to download it, or name a file or folder that is on this machine"
+            )),
+            HubError::Unreachable { .. } | HubError::Silent { .. } | HubError::Client { .. } => {
+                Some(format!("check the network and `{HF_ENDPOINT}`, or name a file or folder that is on this machine"))
+            }
+            HubError::Gated { wanted, with_token, .. } => {
+                let page = format!("{}/{}", wanted.endpoint, wanted.id.repository);
+                Some(match with_token {
+                    false => format!(
+                        "accept the conditions at {page}, then set `{HF_TOKEN}` to a token of that account (or run `hf auth login`)"
+                    ),
+                    true => format!(
+                        "accept the conditions at {page} with the token's account, and check that the token in `{HF_TOKEN}` may read gated repositories"
+                    ),
+                })
+            }
+            HubError::Refused { with_token: false, .. } => Some(format!(
+                "check the name; for a private repository set `{HF_TOKEN}` to a token that may read it (or run `hf auth login`)"
+            )),
+            HubError::Refused { with_token: true, .. } => {
+                Some(format!("check the name, and that the token in `{HF_TOKEN}` is valid and may read the repository"))
+            }
+            HubError::NoRepository { .. } => Some("check the name, `owner/name`".into()),
+            HubError::NoRevision { wanted } => {
+                Some(format!("see {}/{}/tree/main for its branches and tags", wanted.endpoint, wanted.id.repository))
+            }
+            HubError::NoFile { .. } | HubError::NoWeights { .. } => {
+                Some("this version reads repositories with config.json, tokenizer.json and safetensors weights".into())
+            }
+            HubError::Cut { .. } | HubError::Damaged { .. } => Some("run again; what came in part is discarded".into()),
+            HubError::NoCache => Some("set `HF_HOME` to a folder".into()),
+            HubError::Disk { source, folder, .. } => {
+                FileError::Io { action: "write", path: folder.clone(), source: io::Error::from(source.kind()) }.hint()
+            }
+            HubError::Index(error) => error.hint(),
+            HubError::File(error) => error.hint(),
+            HubError::Status { .. } | HubError::Other { .. } => None,
+        }
+    }
+
+    /// Whether the same request may do better a moment later.
+    pub(super) fn is_worth_another_try(&self) -> bool {
+        matches!(self, HubError::Cut { .. } | HubError::Damaged { .. })
+    }
+
+    /// The client's error in this host's words. `received` says how much of the file had come.
+    pub(super) fn of(error: HFError, wanted: &Wanted, received: u64, with_token: bool, folder: PathBuf) -> HubError {
+        let wanted = wanted.clone();
+        let refused = |status: u16, code: Option<&str>, wanted| match code {
+            Some("GatedRepo") => HubError::Gated { wanted, status, with_token },
+            _ => HubError::Refused { wanted, status, with_token },
+        };
+        match error {
+            HFError::AuthRequired { context } => refused(401, context.error_code.as_deref(), wanted),
+            HFError::Forbidden { context } => refused(403, context.error_code.as_deref(), wanted),
+            HFError::RepoNotFound { .. } => HubError::NoRepository { wanted },
+            HFError::RevisionNotFound { context, .. } => match context.and_then(|context| context.error_code) {
+                Some(code) if code == "RepoNotFound" => HubError::NoRepository { wanted },
+                _ => HubError::NoRevision { wanted },
+            },
+            HFError::EntryNotFound { .. } | HFError::LocalEntryNotFound { .. } => HubError::NoFile { wanted },
+            HFError::Http { context } | HFError::Conflict { context } | HFError::RateLimited { context, .. } => {
+                HubError::Status { wanted, status: context.status.as_u16(), message: context.server_message.clone() }
+            }
+            HFError::Request { source, .. } if source.is_connect() => {
+                HubError::Unreachable { wanted, reason: root_cause(&source) }
+            }
+            HFError::Request { source, .. } => HubError::Cut { wanted, received, reason: root_cause(&source) },
+            HFError::Io(source) => HubError::Disk { wanted, folder, source },
+            source => HubError::Other { wanted, source: Box::new(source) },
+        }
+    }
+}
+
+/// The innermost error's words: the HTTP client wraps "connection refused" in four layers that say nothing.
+fn root_cause(error: &dyn Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}

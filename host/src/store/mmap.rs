@@ -1,0 +1,71 @@
+//! Files mapped into memory, for weights: the only `unsafe` of the host.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use super::file::FileError;
+
+/// A file whose bytes are read from the disk as they are touched, without a copy of the whole in memory.
+///
+/// # While it is mapped
+///
+/// The bytes are the file's. A process that writes to the file changes them under our feet, and one that cuts it short
+/// makes the next touch of the lost part end this process with a bus error. No system lets a program prevent that.
+/// Files of the caches are replaced by renaming, never written in place, which leaves a mapping as it was; for a file
+/// that the user names, it is the same agreement that all readers of mapped weights have.
+#[derive(Debug)]
+pub struct MappedFile {
+    map: memmap2::Mmap,
+    path: PathBuf,
+}
+
+impl MappedFile {
+    /// Maps a file for reading.
+    #[allow(
+        unsafe_code,
+        reason = "mapping a file is unsafe in Rust whatever one does; the type's documentation says what holds"
+    )]
+    pub fn open(path: &Path) -> Result<MappedFile, FileError> {
+        let file = File::open(path).map_err(|source| FileError::io("open", path, source))?;
+        let metadata = file.metadata().map_err(|source| FileError::io("read", path, source))?;
+        if !metadata.is_file() {
+            return Err(FileError::WrongKind { path: path.into(), expected: "file" });
+        }
+        // SAFETY: the map is read-only and private to this value. That nobody changes the file's bytes meanwhile is the
+        // agreement documented above; the readers of weights check every offset and take any bytes for numbers, so
+        // that changed bytes give wrong numbers and nothing worse.
+        let map = unsafe { memmap2::Mmap::map(&file) }.map_err(|source| FileError::io("map", path, source))?;
+        Ok(MappedFile { map, path: path.to_owned() })
+    }
+
+    /// The file's path, for messages.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl AsRef<[u8]> for MappedFile {
+    fn as_ref(&self) -> &[u8] {
+        &self.map
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bytes_are_the_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights");
+        std::fs::write(&path, b"GGUF").unwrap();
+        let mapped = MappedFile::open(&path).unwrap();
+        assert_eq!(mapped.as_ref(), b"GGUF");
+        assert_eq!(mapped.path(), path);
+        // Replacing by renaming, as all writers of this host do, leaves the mapping alone.
+        crate::store::atomic::write_atomic(&path, b"").unwrap();
+        assert_eq!(mapped.as_ref(), b"GGUF");
+        assert_eq!(MappedFile::open(&path).unwrap().as_ref(), b"");
+        assert!(matches!(MappedFile::open(folder.path()), Err(FileError::WrongKind { .. })));
+    }
+}

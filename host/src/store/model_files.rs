@@ -1,0 +1,115 @@
+//! A model's files, whole on this machine's disk, and where they came from.
+
+use std::path::{Path, PathBuf};
+
+use super::digest::Digest;
+use super::file::FileError;
+use super::progress::Progress;
+use super::remembered::RememberedDigests;
+
+/// The files of a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelFiles {
+    /// The files themselves.
+    pub kind: ModelKind,
+    /// Where they came from, for the record of a run.
+    pub origin: ModelOrigin,
+}
+
+/// In which form a model is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelKind {
+    /// One GGUF file with weights, configuration and tokenizer.
+    Gguf(PathBuf),
+    /// The files of a Hugging Face repository.
+    Folder {
+        /// `config.json`.
+        config: PathBuf,
+        /// The safetensors files, in the order of their names.
+        weights: Vec<PathBuf>,
+        /// `tokenizer.json`.
+        tokenizer: PathBuf,
+    },
+}
+
+/// Where a model came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelOrigin {
+    /// What the user asked for.
+    pub asked: String,
+    /// What that turned out to be.
+    pub found: OriginKind,
+}
+
+/// What `--model` turned out to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OriginKind {
+    /// A file or folder of the user's.
+    Path(PathBuf),
+    /// A model of the catalogue.
+    Catalogue {
+        /// Its name there.
+        name: &'static str,
+        /// Where its file came from this time, in words.
+        source: String,
+    },
+    /// A repository of the hub.
+    Hub {
+        /// `owner/name`.
+        repository: String,
+        /// The branch, tag or commit that was asked for.
+        revision: String,
+        /// The commit that it stood for.
+        commit: String,
+    },
+}
+
+/// One file of a model and what is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileDigest {
+    /// The file's name, without its folder.
+    pub name: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Its SHA-256 digest.
+    pub sha256: Digest,
+}
+
+impl ModelFiles {
+    /// All files, the weights first.
+    pub fn paths(&self) -> Vec<&Path> {
+        match &self.kind {
+            ModelKind::Gguf(path) => vec![path],
+            ModelKind::Folder { config, weights, tokenizer } => {
+                weights.iter().chain([config, tokenizer]).map(PathBuf::as_path).collect()
+            }
+        }
+    }
+
+    /// The digest of each file, in the order of [`paths`](Self::paths). Large files are hashed once and remembered.
+    pub fn digests(
+        &self,
+        remembered: &RememberedDigests,
+        progress: &dyn Progress,
+    ) -> Result<Vec<FileDigest>, FileError> {
+        let digest = |path: &Path| {
+            let metadata = std::fs::metadata(path).map_err(|source| FileError::io("read", path, source))?;
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            Ok(FileDigest { name, bytes: metadata.len(), sha256: remembered.digest(path, progress)? })
+        };
+        self.paths().into_iter().map(digest).collect()
+    }
+}
+
+/// A model that `--model` can name without a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedModel {
+    /// Its name in the catalogue, or `owner/name` on the hub.
+    pub name: String,
+    /// What it is, in a few words; empty for a repository of the hub.
+    pub summary: String,
+    /// The bytes it takes, or will take once it is fetched.
+    pub bytes: u64,
+    /// Where it is on this machine; `None` where it has not been fetched.
+    pub path: Option<PathBuf>,
+}

@@ -1,0 +1,295 @@
+//! What `--model X` means.
+//!
+//! A path that exists wins; then a name of the catalogue; then `owner/name[@revision]` is a repository of the hub.
+//! What looks like a path and is not there is never looked for elsewhere.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::catalogue::{self, CatalogueModel};
+use super::file::{FileError, read_file};
+use super::hub::HubId;
+use super::model_files::ModelKind;
+
+/// Where to look for a model.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ModelSource {
+    /// A GGUF file.
+    File(PathBuf),
+    /// A folder with `config.json`, `tokenizer.json` and safetensors files.
+    Folder(PathBuf),
+    /// A model of the catalogue.
+    Catalogue(&'static CatalogueModel),
+    /// A repository of the hub.
+    Hub(HubId),
+}
+
+/// What is wrong with a model that the user named.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelSourceError {
+    /// It looks like a path, and nothing is there.
+    #[error("no model file or folder `{}`", path.display())]
+    Missing {
+        /// The path.
+        path: PathBuf,
+    },
+    /// It is neither a path nor a name nor a repository.
+    #[error(
+        "`{asked}` is no model: there is no file or folder of that name, it is not in the catalogue ({catalogue}), \
+         and it does not have the form `owner/name` of a repository on the hub"
+    )]
+    Unknown {
+        /// What the user asked for.
+        asked: String,
+        /// The names of the catalogue.
+        catalogue: String,
+    },
+    /// A file that is not GGUF.
+    #[error("`{}` is not a GGUF file: it begins with {begins:?}, not with \"GGUF\"", path.display())]
+    NotGguf {
+        /// The file.
+        path: PathBuf,
+        /// Its first bytes, at most four, as text.
+        begins: String,
+    },
+    /// A folder without a file that a model needs.
+    #[error("the model folder `{}` has no {missing}", folder.display())]
+    Incomplete {
+        /// The folder.
+        folder: PathBuf,
+        /// What it lacks.
+        missing: String,
+        /// A GGUF file that it has instead.
+        gguf: Option<PathBuf>,
+    },
+    /// An index of weight files that cannot be used.
+    #[error("`{}` is not an index of safetensors files: {reason}", path.display())]
+    BadIndex {
+        /// The index.
+        path: PathBuf,
+        /// What was expected and what came.
+        reason: String,
+    },
+    /// A file could not be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+impl ModelSourceError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            ModelSourceError::Missing { .. } => {
+                Some("`ft-host model list` shows the models that are known by name".into())
+            }
+            ModelSourceError::Unknown { .. } | ModelSourceError::NotGguf { .. } => Some(
+                "name a .gguf file, a folder with config.json, tokenizer.json and safetensors files, a model of the \
+                 catalogue, or `owner/name` on the hub"
+                    .into(),
+            ),
+            ModelSourceError::Incomplete { gguf: Some(gguf), .. } => {
+                Some(format!("for the GGUF file in it: `--model {}`", gguf.display()))
+            }
+            ModelSourceError::Incomplete { .. } | ModelSourceError::BadIndex { .. } => None,
+            ModelSourceError::File(error) => error.hint(),
+        }
+    }
+}
+
+impl ModelSource {
+    /// Decides what `asked` means; looks at the disk, never at the network.
+    pub fn resolve(asked: &str) -> Result<ModelSource, ModelSourceError> {
+        let path = Path::new(asked);
+        if path.is_dir() {
+            return Ok(ModelSource::Folder(path.to_owned()));
+        }
+        if path.exists() {
+            return Ok(ModelSource::File(path.to_owned()));
+        }
+        if let Some(model) = catalogue::find(asked) {
+            return Ok(ModelSource::Catalogue(model));
+        }
+        if looks_like_a_path(asked) {
+            return Err(ModelSourceError::Missing { path: path.to_owned() });
+        }
+        HubId::parse(asked).map(ModelSource::Hub).ok_or_else(|| {
+            let names: Vec<_> = catalogue::MODELS.iter().map(|model| model.name).collect();
+            ModelSourceError::Unknown { asked: asked.to_owned(), catalogue: names.join(", ") }
+        })
+    }
+}
+
+/// Whether a text can only have been meant as a path, so that no download is tried for a mistyped one.
+fn looks_like_a_path(asked: &str) -> bool {
+    let path = Path::new(asked);
+    path.is_absolute()
+        || asked.starts_with(['.', '~'])
+        || asked.ends_with(['/', '\\'])
+        || asked.matches('/').count() > 1
+        || path.extension().is_some_and(|extension| extension == "gguf" || extension == "safetensors")
+}
+
+/// Checks that a file begins as GGUF does. Whether all of it is there only its reader can tell.
+pub fn gguf_file(path: &Path) -> Result<ModelKind, ModelSourceError> {
+    let file = std::fs::File::open(path).map_err(|source| FileError::io("open", path, source))?;
+    let mut begins = Vec::new();
+    file.take(4).read_to_end(&mut begins).map_err(|source| FileError::io("read", path, source))?;
+    if begins != b"GGUF" {
+        let begins = String::from_utf8_lossy(&begins).into_owned();
+        return Err(ModelSourceError::NotGguf { path: path.to_owned(), begins });
+    }
+    Ok(ModelKind::Gguf(path.to_owned()))
+}
+
+/// Name of the model's configuration in a folder or repository.
+pub const CONFIG: &str = "config.json";
+/// Name of the tokenizer.
+pub const TOKENIZER: &str = "tokenizer.json";
+/// Name of the weights that are in one file.
+pub const WEIGHTS: &str = "model.safetensors";
+/// Name of the list of weight files where there are several.
+pub const WEIGHTS_INDEX: &str = "model.safetensors.index.json";
+
+/// Finds a model's files in a folder.
+pub fn folder_files(folder: &Path) -> Result<ModelKind, ModelSourceError> {
+    let incomplete =
+        |missing: String| ModelSourceError::Incomplete { folder: folder.to_owned(), missing, gguf: first_gguf(folder) };
+    let member = |name: &str| Some(folder.join(name)).filter(|path| path.is_file());
+    let config = member(CONFIG).ok_or_else(|| incomplete(format!("`{CONFIG}`")))?;
+    let weights = match (member(WEIGHTS), member(WEIGHTS_INDEX)) {
+        (Some(weights), _) => vec![weights],
+        (None, Some(index)) => {
+            let shards = shard_names(&index)?;
+            let missing = |name: &String| incomplete(format!("`{name}`, which its {WEIGHTS_INDEX} lists"));
+            shards.iter().map(|name| member(name).ok_or_else(|| missing(name))).collect::<Result<_, _>>()?
+        }
+        (None, None) => return Err(incomplete(format!("`{WEIGHTS}` and no `{WEIGHTS_INDEX}`"))),
+    };
+    let tokenizer = member(TOKENIZER).ok_or_else(|| incomplete(format!("`{TOKENIZER}`")))?;
+    Ok(ModelKind::Folder { config, weights, tokenizer })
+}
+
+/// The names of the weight files that an index lists, each once, in order.
+pub fn shard_names(index: &Path) -> Result<Vec<String>, ModelSourceError> {
+    #[derive(serde::Deserialize)]
+    struct Index {
+        weight_map: std::collections::BTreeMap<String, String>,
+    }
+    let bad = |reason: String| ModelSourceError::BadIndex { path: index.to_owned(), reason };
+    let parsed: Index =
+        serde_json::from_slice(&read_file(index, INDEX_LIMIT)?).map_err(|error| bad(error.to_string()))?;
+    let names: BTreeSet<String> = parsed.weight_map.into_values().collect();
+    if names.is_empty() {
+        return Err(bad("its `weight_map` is empty".into()));
+    }
+    // The names are joined to folders and asked of servers: nothing but a plain file name may pass.
+    match names.iter().find(|name| !is_plain_name(name)) {
+        Some(name) => Err(bad(format!("it lists `{name}`, which is not a plain file name"))),
+        None => Ok(names.into_iter().collect()),
+    }
+}
+
+/// The most that is read of an index; those of the largest models have a few MiB.
+const INDEX_LIMIT: u64 = 64 << 20;
+
+/// Whether a text names a file or folder right here, without a way to elsewhere.
+pub fn is_plain_name(name: &str) -> bool {
+    let mut components = Path::new(name).components();
+    let plain = matches!(components.next(), Some(std::path::Component::Normal(first)) if first == name);
+    plain && components.next().is_none() && !name.contains(['/', '\\', '\0'])
+}
+
+/// The first GGUF file in a folder, by name.
+fn first_gguf(folder: &Path) -> Option<PathBuf> {
+    let paths = std::fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "gguf")).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_means_one_thing() {
+        let hub = |repository: &str, revision: &str| {
+            Ok(ModelSource::Hub(HubId { repository: repository.into(), revision: revision.into() }))
+        };
+        let cases = [
+            ("smollm2-135m-instruct", Ok(ModelSource::Catalogue(&catalogue::MODELS[0]))),
+            ("facebook/opt-125m", hub("facebook/opt-125m", "main")),
+            ("EleutherAI/pythia-70m@step1000", hub("EleutherAI/pythia-70m", "step1000")),
+            ("Cargo.toml", Ok(ModelSource::File("Cargo.toml".into()))),
+            ("src/store", Ok(ModelSource::Folder("src/store".into()))),
+            ("smollm", Err("it is not in the catalogue (smollm2-135m-instruct)")),
+            ("owner/", Err("no model file or folder `owner/`")),
+            ("models/x.gguf", Err("no model file or folder `models/x.gguf`")),
+            ("./x", Err("no model file or folder `./x`")),
+            ("a/b/c", Err("no model file or folder `a/b/c`")),
+            ("~/x", Err("no model file or folder `~/x`")),
+            ("a b/c", Err("does not have the form `owner/name`")),
+            ("", Err("`` is no model")),
+        ];
+        for (asked, expected) in cases {
+            match (ModelSource::resolve(asked), expected) {
+                (Ok(source), Ok(expected)) => assert_eq!(source, expected, "{asked}"),
+                (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{asked}: {error}"),
+                (got, expected) => panic!("{asked}: {got:?}, not {expected:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn only_plain_names_pass() {
+        for name in ["model-00001-of-00002.safetensors", "sst2", "a.b"] {
+            assert!(is_plain_name(name), "{name}");
+        }
+        for name in ["", ".", "..", "../x", "a/b", "/x", "a\\b", "a/", "x\0"] {
+            assert!(!is_plain_name(name), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_folder_is_complete_or_says_what_it_lacks() {
+        let folder = tempfile::tempdir().unwrap();
+        let lacks = |part: &str| {
+            let error = folder_files(folder.path()).unwrap_err();
+            assert!(error.to_string().contains(part), "{error}");
+            error
+        };
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        write("x.gguf", "GGUF");
+        assert!(lacks("has no `config.json`").hint().unwrap().contains("x.gguf"));
+        write(CONFIG, "{}");
+        lacks("has no `model.safetensors` and no `model.safetensors.index.json`");
+        write(WEIGHTS_INDEX, "{\"weight_map\": {\"a\": \"../../secret\"}}");
+        lacks("lists `../../secret`, which is not a plain file name");
+        write(WEIGHTS_INDEX, "{\"weight_map\": {}}");
+        lacks("its `weight_map` is empty");
+        write(WEIGHTS_INDEX, "[");
+        lacks("is not an index");
+        write(WEIGHTS_INDEX, "{\"weight_map\": {\"a\": \"m-2\", \"b\": \"m-1\", \"c\": \"m-2\"}}");
+        write("m-1", "");
+        lacks("has no `m-2`, which its model.safetensors.index.json lists");
+        write("m-2", "");
+        lacks("has no `tokenizer.json`");
+        write(TOKENIZER, "{}");
+        let at = |name: &str| folder.path().join(name);
+        let weights = vec![at("m-1"), at("m-2")];
+        let expected = ModelKind::Folder { config: at(CONFIG), weights, tokenizer: at(TOKENIZER) };
+        assert_eq!(folder_files(folder.path()).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_file_that_is_not_gguf_is_named_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.gguf");
+        for (bytes, begins) in [("", "\"\""), ("GG", "\"GG\""), ("<html>", "\"<htm\"")] {
+            std::fs::write(&path, bytes).unwrap();
+            let error = gguf_file(&path).unwrap_err().to_string();
+            assert!(error.contains(&format!("begins with {begins}")), "{error}");
+        }
+        std::fs::write(&path, "GGUF\x03").unwrap();
+        assert_eq!(gguf_file(&path).unwrap(), ModelKind::Gguf(path));
+    }
+}

@@ -1,0 +1,140 @@
+//! Digests of large files, remembered so that a start does not hash the model again.
+
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use serde::{Deserialize, Serialize};
+
+use super::atomic::write_atomic;
+use super::digest::{Digest, digest_file};
+use super::file::{FileError, create_folder};
+use super::paths::CachePaths;
+use super::progress::Progress;
+
+/// Digests by file. A remembered one counts as long as the file has the size and the time of change that it had.
+#[derive(Clone, Debug)]
+pub struct RememberedDigests {
+    folder: PathBuf,
+}
+
+/// What is remembered of a file, as it stands on disk.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Record {
+    path: String,
+    size: u64,
+    /// Nanoseconds since 1970.
+    modified: u64,
+    sha256: String,
+}
+
+impl RememberedDigests {
+    /// The digests in this host's cache.
+    pub fn new(paths: &CachePaths) -> RememberedDigests {
+        RememberedDigests { folder: paths.digests() }
+    }
+
+    /// The file's digest, hashed only if it is not remembered; the hashing reports to `progress`.
+    pub fn digest(&self, path: &Path, progress: &dyn Progress) -> Result<Digest, FileError> {
+        let path = &path.canonicalize().map_err(|source| FileError::io("open", path, source))?;
+        let (size, modified) = stamp(path)?;
+        if let Some(digest) = self.recall(path, size, modified) {
+            return Ok(digest);
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        progress.start(&format!("checking {name}"), Some(size));
+        let digest = digest_file(path, |bytes| progress.advance(bytes))?;
+        if stamp(path)? != (size, modified) {
+            return Err(FileError::Changed { path: path.clone() });
+        }
+        self.remember(path, size, modified, &digest);
+        Ok(digest)
+    }
+
+    /// Notes the digest of a file that was hashed while it was written.
+    pub fn note(&self, path: &Path, digest: &Digest) -> Result<(), FileError> {
+        let path = path.canonicalize().map_err(|source| FileError::io("open", path, source))?;
+        let (size, modified) = stamp(&path)?;
+        self.remember(&path, size, modified, digest);
+        Ok(())
+    }
+
+    fn record_of(&self, path: &Path) -> PathBuf {
+        self.folder.join(format!("{}.json", Digest::of(path.as_os_str().as_encoded_bytes())))
+    }
+
+    fn recall(&self, path: &Path, size: u64, modified: u64) -> Option<Digest> {
+        let record: Record = serde_json::from_slice(&std::fs::read(self.record_of(path)).ok()?).ok()?;
+        ((record.size, record.modified) == (size, modified)).then(|| Digest::from_hex(&record.sha256))?
+    }
+
+    /// Writes the record down. Where that fails (a read-only cache) the next start hashes again: slower, not wrong.
+    fn remember(&self, path: &Path, size: u64, modified: u64, digest: &Digest) {
+        let record =
+            Record { path: path.to_string_lossy().into_owned(), size, modified, sha256: digest.as_str().to_owned() };
+        if let Ok(bytes) = serde_json::to_vec_pretty(&record) {
+            let _ = create_folder(&self.folder).and_then(|()| write_atomic(&self.record_of(path), &bytes));
+        }
+    }
+}
+
+/// A file's size and the time of its last change, in nanoseconds since 1970.
+fn stamp(path: &Path) -> Result<(u64, u64), FileError> {
+    let refused = |source| FileError::io("read", path, source);
+    let metadata = std::fs::metadata(path).map_err(refused)?;
+    let modified = metadata.modified().map_err(refused)?;
+    // Times before 1970 or after 2554 do not occur; all of them together read as "changed at 0".
+    let nanoseconds = modified.duration_since(UNIX_EPOCH).ok().and_then(|time| time.as_nanos().try_into().ok());
+    Ok((metadata.len(), nanoseconds.unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// Counts how often something was hashed.
+    #[derive(Default)]
+    struct Starts(Cell<usize>);
+
+    impl Progress for Starts {
+        fn start(&self, _what: &str, _total: Option<u64>) {
+            self.0.set(self.0.get() + 1);
+        }
+        fn advance(&self, _bytes: u64) {}
+        fn note(&self, _message: &str) {}
+    }
+
+    #[test]
+    fn a_file_is_hashed_again_only_when_it_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.gguf");
+        std::fs::write(&path, b"one").unwrap();
+        let digests = RememberedDigests { folder: folder.path().join("digests") };
+        let starts = Starts::default();
+        for _ in 0..3 {
+            assert_eq!(digests.digest(&path, &starts).unwrap(), Digest::of(b"one"));
+        }
+        assert_eq!(starts.0.get(), 1);
+
+        let changed = std::time::SystemTime::now() + std::time::Duration::from_secs(5);
+        std::fs::write(&path, b"two").unwrap();
+        std::fs::File::options().append(true).open(&path).unwrap().set_modified(changed).unwrap();
+        assert_eq!(digests.digest(&path, &starts).unwrap(), Digest::of(b"two"));
+        assert_eq!(starts.0.get(), 2);
+
+        // A record that is not one is as good as none.
+        std::fs::write(digests.record_of(&path.canonicalize().unwrap()), b"{").unwrap();
+        assert_eq!(digests.digest(&path, &starts).unwrap(), Digest::of(b"two"));
+        assert_eq!(starts.0.get(), 3);
+    }
+
+    #[test]
+    fn a_cache_that_cannot_be_written_costs_time_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.gguf");
+        std::fs::write(&path, b"one").unwrap();
+        let digests = RememberedDigests { folder: path.join("below a file") };
+        assert_eq!(digests.digest(&path, &Starts::default()).unwrap(), Digest::of(b"one"));
+    }
+}

@@ -1,0 +1,236 @@
+//! Models of the hub: the shared cache, revisions, tokens, and what can go wrong on the way.
+
+use std::time::{Duration, Instant};
+
+use ft_host::store::digest::Digest;
+use ft_host::store::environment::{Environment, Token};
+use ft_host::store::fetch::{ModelError, fetch_model, list_models};
+use ft_host::store::hub::HubError;
+use ft_host::store::model_files::{ModelFiles, ModelKind, OriginKind};
+use ft_host::store::paths::CachePaths;
+use ft_host::store::remembered::RememberedDigests;
+
+use crate::support_hub::{Fault, MAIN_COMMIT, OTHER_COMMIT, TestHub};
+use crate::{Told, environment, files, nobody};
+
+const TINY: &str = "owner/tiny";
+
+/// Weights of a size that comes in several pieces.
+fn weights() -> Vec<u8> {
+    (0..300_000u32).map(|i| (i * i % 251) as u8).collect()
+}
+
+/// A hub with a model, a folder, and the environment that brings them together.
+fn hub_with_tiny() -> (TestHub, tempfile::TempDir, Environment) {
+    let hub = TestHub::start();
+    hub.add(TINY, MAIN_COMMIT, "config.json", b"{\"n\": 1}");
+    hub.add(TINY, MAIN_COMMIT, "tokenizer.json", b"{\"t\": 1}");
+    hub.add(TINY, MAIN_COMMIT, "model.safetensors", &weights());
+    let folder = tempfile::tempdir().unwrap();
+    let environment = environment(folder.path(), hub.endpoint());
+    (hub, folder, environment)
+}
+
+fn fetch(asked: &str, environment: &Environment) -> Result<ModelFiles, HubError> {
+    fetch_model(asked, environment, &Told::default()).map_err(|error| match error {
+        ModelError::Hub(error) => error,
+        other => panic!("not an error of the hub: {other}"),
+    })
+}
+
+#[test]
+fn a_model_lands_in_the_cache_that_all_tools_share() {
+    let (hub, folder, environment) = hub_with_tiny();
+    let told = Told::default();
+    let model = fetch_model(TINY, &environment, &told).unwrap();
+
+    let repository = folder.path().join("hub/models--owner--tiny");
+    let snapshot = repository.join("snapshots").join(MAIN_COMMIT);
+    let expected = ModelKind::Folder {
+        config: snapshot.join("config.json"),
+        weights: vec![snapshot.join("model.safetensors")],
+        tokenizer: snapshot.join("tokenizer.json"),
+    };
+    assert_eq!(model.kind, expected);
+    let (repository_id, revision) = (TINY.to_owned(), "main".to_owned());
+    let commit = MAIN_COMMIT.to_owned();
+    assert_eq!(model.origin.found, OriginKind::Hub { repository: repository_id, revision, commit });
+    assert_eq!(std::fs::read_to_string(repository.join("refs/main")).unwrap(), MAIN_COMMIT);
+    let blob = repository.join("blobs").join(Digest::of(&weights()).as_str());
+    assert_eq!(std::fs::read(blob).unwrap(), weights());
+    assert!(told.bytes() >= 300_000);
+
+    let digests = RememberedDigests::new(&CachePaths::new(&environment).unwrap());
+    let digests = model.digests(&digests, &Told::default()).unwrap();
+    let names: Vec<_> = digests.iter().map(|file| file.name.as_str()).collect();
+    assert_eq!(names, ["model.safetensors", "config.json", "tokenizer.json"]);
+    assert_eq!((digests[0].bytes, &digests[0].sha256), (300_000, &Digest::of(&weights())));
+
+    // From now on the hub is not asked again, and not missed.
+    let before = hub.requests().len();
+    assert_eq!(fetch(TINY, &environment).unwrap(), model);
+    assert_eq!(hub.requests().len(), before);
+    drop(hub);
+    let offline = Environment { offline: true, ..environment };
+    assert_eq!(fetch(TINY, &offline).unwrap(), model);
+    let listed = list_models(&offline).unwrap();
+    assert_eq!((listed[1].name.as_str(), &listed[1].path), (TINY, &Some(snapshot)));
+}
+
+#[test]
+fn a_revision_is_a_commit_of_its_own() {
+    let (hub, _folder, environment) = hub_with_tiny();
+    for (file, bytes) in [("config.json", "{\"n\": 2}"), ("tokenizer.json", "{}"), ("model.safetensors", "other")] {
+        hub.add(TINY, OTHER_COMMIT, file, bytes.as_bytes());
+    }
+    for asked in [format!("{TINY}@refs/pr/1"), format!("{TINY}@{OTHER_COMMIT}")] {
+        let model = fetch(&asked, &environment).unwrap();
+        let OriginKind::Hub { commit, .. } = &model.origin.found else { panic!("{:?}", model.origin) };
+        assert_eq!(commit, OTHER_COMMIT);
+        assert_eq!(std::fs::read(model.paths()[0]).unwrap(), b"other");
+    }
+    assert_eq!(std::fs::read(fetch(TINY, &environment).unwrap().paths()[0]).unwrap(), weights());
+}
+
+#[test]
+fn weights_in_several_files_come_by_their_index() {
+    let (hub, _folder, environment) = hub_with_tiny();
+    hub.add("owner/big", MAIN_COMMIT, "config.json", b"{}");
+    hub.add("owner/big", MAIN_COMMIT, "tokenizer.json", b"{}");
+    assert!(matches!(fetch("owner/big", &environment), Err(HubError::NoWeights { .. })));
+    let index = br#"{"weight_map": {"x": "b.safetensors", "y": "a.safetensors", "z": "b.safetensors"}}"#;
+    hub.add("owner/big", MAIN_COMMIT, "model.safetensors.index.json", index);
+    hub.add("owner/big", MAIN_COMMIT, "a.safetensors", b"first");
+    hub.add("owner/big", MAIN_COMMIT, "b.safetensors", b"second");
+    let model = fetch("owner/big", &environment).unwrap();
+    let contents: Vec<_> = model.paths()[..2].iter().map(|path| std::fs::read(path).unwrap()).collect();
+    assert_eq!(contents, [&b"first"[..], b"second"]);
+    let before = hub.requests().len();
+    assert_eq!(fetch("owner/big", &environment).unwrap(), model);
+    assert_eq!(hub.requests().len(), before);
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let (hub, _folder, mut environment) = hub_with_tiny();
+    hub.add("owner/bare", MAIN_COMMIT, "config.json", b"{}");
+    let cases = [
+        ("owner/tiny@v9", "the repository `owner/tiny` has no revision `v9`", "branches and tags"),
+        ("owner/bare", "there is no `tokenizer.json` of owner/bare@1111", "config.json, tokenizer.json"),
+        ("owner/none", "private, or there is none of that name", "HF_TOKEN"),
+    ];
+    let check = |asked: &str, message: &str, hint: &str, environment: &Environment| {
+        let error = fetch(asked, environment).unwrap_err();
+        assert!(error.to_string().contains(message), "{asked}: {error}");
+        assert!(error.hint().unwrap().contains(hint), "{asked}: {:?}", error.hint());
+    };
+    for (asked, message, hint) in cases {
+        check(asked, message, hint, &environment);
+    }
+    environment.token = Token::new("hf_any");
+    check("owner/none", "there is no repository `owner/none`", "owner/name", &environment);
+}
+
+#[test]
+fn a_gated_repository_says_how_to_give_a_token() {
+    let (hub, _folder, mut environment) = hub_with_tiny();
+    hub.gate(TINY, "hf_right");
+    let page = format!("{}/{TINY}", hub.endpoint());
+    for (token, status) in [(None, "401"), (Token::new("hf_wrong"), "403")] {
+        environment.token = token;
+        let error = fetch(TINY, &environment).unwrap_err();
+        let (message, hint) = (error.to_string(), error.hint().unwrap());
+        assert!(
+            message.contains("is gated") && message.contains(status) && message.contains("`config.json`"),
+            "{message}"
+        );
+        assert!(hint.contains(&page) && hint.contains("HF_TOKEN"), "{hint}");
+        assert!(!format!("{message}{hint}{error:?}").contains("hf_wrong"), "the token shows");
+    }
+    environment.token = Token::new("hf_right");
+    fetch(TINY, &environment).unwrap();
+}
+
+#[test]
+fn offline_asks_nobody() {
+    let (hub, _folder, environment) = hub_with_tiny();
+    let environment = Environment { offline: true, ..environment };
+    let error = fetch(TINY, &environment).unwrap_err();
+    assert!(error.to_string().starts_with("`config.json` of owner/tiny@main is not in the cache"), "{error}");
+    assert!(error.hint().unwrap().contains("HF_HUB_OFFLINE"));
+    assert_eq!(hub.requests(), Vec::<String>::new());
+}
+
+#[test]
+fn a_broken_download_starts_again() {
+    let (hub, folder, environment) = hub_with_tiny();
+    hub.fail_next(&[Fault::Cut, Fault::Cut]);
+    let told = Told::default();
+    let model = fetch_model(TINY, &environment, &told).unwrap();
+    assert_eq!(std::fs::read(model.paths()[0]).unwrap(), weights());
+    assert!(told.notes().contains("was cut off after 150000 bytes"), "{}", told.notes());
+    assert!(told.notes().contains("starting again (3 of 3)"), "{}", told.notes());
+    let left: Vec<_> = files(folder.path()).into_iter().filter(|name| name.contains("incomplete")).collect();
+    assert_eq!(left, Vec::<String>::new());
+}
+
+#[test]
+fn what_came_in_part_is_never_taken_for_whole() {
+    let faults = [
+        (Fault::Cut, "was cut off after"),
+        (Fault::Corrupt, "its sha256 is"),
+        (Fault::ServerError, "its size is 18 bytes"),
+    ];
+    for (fault, message) in faults {
+        let (hub, folder, environment) = hub_with_tiny();
+        hub.fail_next(&[fault; 20]);
+        let error = fetch(TINY, &environment).unwrap_err();
+        assert!(error.to_string().contains(message) && error.to_string().contains(TINY), "{error}");
+        assert!(error.hint().unwrap().contains("run again"), "{error}");
+        let digest = Digest::of(&weights()).to_string();
+        let named: Vec<_> = files(&folder.path().join("hub/models--owner--tiny"))
+            .into_iter()
+            .filter(|name| name.ends_with("model.safetensors") || name.ends_with(&digest))
+            .collect();
+        assert_eq!(named, Vec::<String>::new(), "{fault:?}");
+
+        // What is left behind does not stand in the way of the next run.
+        hub.fail_next(&[]);
+        assert_eq!(std::fs::read(fetch(TINY, &environment).unwrap().paths()[0]).unwrap(), weights(), "{fault:?}");
+    }
+}
+
+#[test]
+fn two_at_once_download_once() {
+    let (hub, _folder, environment) = hub_with_tiny();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let model = fetch(TINY, &environment).unwrap();
+                assert_eq!(std::fs::read(model.paths()[0]).unwrap(), weights());
+            });
+        }
+    });
+    assert_eq!(hub.downloads(), 1);
+}
+
+#[test]
+fn nobody_at_the_address_shows_within_seconds() {
+    let folder = tempfile::tempdir().unwrap();
+    let started = Instant::now();
+    let error = fetch(TINY, &environment(folder.path(), nobody())).unwrap_err();
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert!(matches!(error, HubError::Unreachable { .. }), "{error}");
+    assert!(error.to_string().contains("refused") && error.hint().unwrap().contains("HF_ENDPOINT"), "{error}");
+}
+
+#[test]
+fn a_hub_that_never_answers_is_given_up() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let started = Instant::now();
+    let error =
+        fetch(TINY, &environment(folder.path(), format!("http://{}", listener.local_addr().unwrap()))).unwrap_err();
+    assert!(matches!(error, HubError::Silent { seconds: 10, .. }), "{error}");
+    assert!(started.elapsed() < Duration::from_secs(14), "{:?}", started.elapsed());
+}

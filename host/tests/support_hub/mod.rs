@@ -1,0 +1,273 @@
+//! A small hub on the loopback interface that speaks the real one's paths: `/api/models/...`,
+//! `/<owner>/<name>/resolve/<revision>/<file>` with a redirect to where large files are, commits, ETags, ranges, and
+//! the failures that the tests ask for.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use ft_host::store::digest::Digest;
+
+/// The commit that `main` stands for.
+pub const MAIN_COMMIT: &str = "1111111111111111111111111111111111111111";
+/// The commit that `refs/pr/1` stands for.
+pub const OTHER_COMMIT: &str = "2222222222222222222222222222222222222222";
+
+/// What the hub does wrong with the content of large files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Announces the whole file and closes the connection in the middle of it.
+    Cut,
+    /// Sends as many bytes as announced, and other ones.
+    Corrupt,
+    /// Answers with status 500 and a page of text.
+    ServerError,
+}
+
+#[derive(Default)]
+struct State {
+    /// By `owner/name`, then `commit/file`: whether it is stored as a large file, and its bytes.
+    repositories: HashMap<String, HashMap<String, (bool, Vec<u8>)>>,
+    /// Repositories that want this token.
+    gated: HashMap<String, String>,
+    /// The next so many requests for large files fail.
+    faults: Vec<Fault>,
+    /// Method and path of each request.
+    requests: Vec<String>,
+    stopped: bool,
+}
+
+/// The running server; stops when dropped.
+pub struct TestHub {
+    address: String,
+    state: Arc<Mutex<State>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl TestHub {
+    /// Starts a hub without any repository.
+    pub fn start() -> TestHub {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let state = Arc::new(Mutex::new(State::default()));
+        let thread = std::thread::spawn({
+            let (state, address) = (state.clone(), address.clone());
+            move || {
+                for stream in listener.incoming() {
+                    if state.lock().unwrap().stopped {
+                        return;
+                    }
+                    let (state, address) = (state.clone(), address.clone());
+                    // A client that goes away in the middle is no failure of the hub's.
+                    std::thread::spawn(move || stream.and_then(|stream| answer(stream, &state, &address)));
+                }
+            }
+        });
+        TestHub { address, state, thread: Some(thread) }
+    }
+
+    /// Its address, for `HF_ENDPOINT`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Adds a file at a commit. Safetensors and GGUF files are stored as large ones.
+    pub fn add(&self, repository: &str, commit: &str, file: &str, bytes: &[u8]) {
+        let large = file.ends_with(".safetensors") || file.ends_with(".gguf");
+        let mut state = self.state.lock().unwrap();
+        let files = state.repositories.entry(repository.to_owned()).or_default();
+        files.insert(format!("{commit}/{file}"), (large, bytes.to_owned()));
+    }
+
+    /// Lets only requests with this token see a repository.
+    pub fn gate(&self, repository: &str, token: &str) {
+        self.state.lock().unwrap().gated.insert(repository.to_owned(), token.to_owned());
+    }
+
+    /// Makes the next requests for the content of large files fail, in this order.
+    pub fn fail_next(&self, faults: &[Fault]) {
+        self.state.lock().unwrap().faults = faults.iter().rev().copied().collect();
+    }
+
+    /// Method and path of each request so far.
+    pub fn requests(&self) -> Vec<String> {
+        self.state.lock().unwrap().requests.clone()
+    }
+
+    /// How often the content of a large file was asked for.
+    pub fn downloads(&self) -> usize {
+        self.requests().iter().filter(|request| request.starts_with("GET /cdn/")).count()
+    }
+}
+
+impl Drop for TestHub {
+    fn drop(&mut self) {
+        self.state.lock().unwrap().stopped = true;
+        // Wakes the thread that waits for a connection.
+        drop(TcpStream::connect(&self.address));
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+/// One request of a client.
+struct Request {
+    method: String,
+    path: String,
+    headers: HashMap<String, String>,
+}
+
+fn read_request(stream: &TcpStream) -> std::io::Result<Request> {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    let mut words = line.split_whitespace().map(str::to_owned);
+    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let mut headers = HashMap::new();
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? <= 2 {
+            return Ok(Request { method, path: path.replace("%2F", "/"), headers });
+        }
+        if let Some((name, value)) = line.split_once(':') {
+            headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+        }
+    }
+}
+
+/// What the hub answers.
+struct Response {
+    status: &'static str,
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+    /// Of the body only so much is sent before the connection is closed.
+    sent: usize,
+}
+
+impl Response {
+    fn new(status: &'static str, headers: Vec<(&'static str, String)>, body: Vec<u8>) -> Response {
+        Response { status, headers, sent: body.len(), body }
+    }
+
+    fn error(status: &'static str, code: &str) -> Response {
+        Response::new(status, vec![("X-Error-Code", code.to_owned())], Vec::new())
+    }
+}
+
+fn answer(mut stream: TcpStream, state: &Mutex<State>, address: &str) -> std::io::Result<()> {
+    let request = read_request(&stream)?;
+    let response = {
+        let mut state = state.lock().unwrap();
+        state.requests.push(format!("{} {}", request.method, request.path));
+        route(&request, &mut state, address)
+    };
+    let mut head =
+        format!("HTTP/1.1 {}\r\nConnection: close\r\nContent-Length: {}\r\n", response.status, response.body.len());
+    for (name, value) in &response.headers {
+        head += &format!("{name}: {value}\r\n");
+    }
+    stream.write_all(format!("{head}\r\n").as_bytes())?;
+    if request.method != "HEAD" {
+        stream.write_all(&response.body[..response.sent])?;
+    }
+    stream.flush()
+}
+
+fn route(request: &Request, state: &mut State, address: &str) -> Response {
+    let parts: Vec<&str> = request.path.trim_start_matches('/').split('/').collect();
+    match parts.as_slice() {
+        ["cdn", digest] => large_file(request, digest, state),
+        ["api", "models", owner, name] => match state.repositories.contains_key(&format!("{owner}/{name}")) {
+            true => Response::new("200 OK", vec![], b"{}".to_vec()),
+            false => Response::error("404 Not Found", "RepoNotFound"),
+        },
+        ["api", "models", owner, name, "revision", revision @ ..] => {
+            let files = state.repositories.get(&format!("{owner}/{name}"));
+            let commit = commit_of(&revision.join("/"));
+            match files.is_some_and(|files| files.keys().any(|key| key.starts_with(&commit))) {
+                true => Response::new("200 OK", vec![], b"{}".to_vec()),
+                false => Response::error("404 Not Found", "RevisionNotFound"),
+            }
+        }
+        [owner, name, "resolve", revision @ .., file] => {
+            resolve(request, &format!("{owner}/{name}"), &revision.join("/"), file, state, address)
+        }
+        _ => Response::error("404 Not Found", "Unknown"),
+    }
+}
+
+/// The commit that a revision stands for; one that does not exist stands for itself.
+fn commit_of(revision: &str) -> String {
+    match revision {
+        "main" => MAIN_COMMIT.into(),
+        "refs/pr/1" => OTHER_COMMIT.into(),
+        other => other.into(),
+    }
+}
+
+fn resolve(request: &Request, repository: &str, revision: &str, file: &str, state: &State, address: &str) -> Response {
+    if let Some(token) = state.gated.get(repository) {
+        match request.headers.get("authorization") {
+            None => return Response::error("401 Unauthorized", "GatedRepo"),
+            Some(sent) if *sent != format!("Bearer {token}") => return Response::error("403 Forbidden", "GatedRepo"),
+            Some(_) => {}
+        }
+    }
+    let Some(files) = state.repositories.get(repository) else {
+        // The real hub hides from strangers whether a repository is private or missing.
+        return match request.headers.contains_key("authorization") {
+            false => Response::error("401 Unauthorized", "RepoNotFound"),
+            true => Response::error("404 Not Found", "RepoNotFound"),
+        };
+    };
+    let commit = commit_of(revision);
+    if !files.keys().any(|key| key.starts_with(&commit)) {
+        return Response::error("404 Not Found", "RevisionNotFound");
+    }
+    let Some((large, bytes)) = files.get(&format!("{commit}/{file}")) else {
+        let mut response = Response::error("404 Not Found", "EntryNotFound");
+        response.headers.push(("X-Repo-Commit", commit));
+        return response;
+    };
+    let digest = Digest::of(bytes).to_string();
+    if *large {
+        let headers = vec![
+            ("X-Repo-Commit", commit),
+            ("X-Linked-Etag", format!("\"{digest}\"")),
+            ("X-Linked-Size", bytes.len().to_string()),
+            ("Location", format!("http://{address}/cdn/{digest}")),
+        ];
+        return Response::new("302 Found", headers, b"redirected".to_vec());
+    }
+    // Small files go by a git hash, which is as long as this.
+    let etag = format!("\"{}\"", &digest[..40]);
+    let headers = vec![("X-Repo-Commit", commit), ("ETag", etag.clone())];
+    match request.headers.get("if-none-match") == Some(&etag) {
+        true => Response::new("304 Not Modified", headers, Vec::new()),
+        false => Response::new("200 OK", headers, bytes.clone()),
+    }
+}
+
+fn large_file(request: &Request, digest: &str, state: &mut State) -> Response {
+    let mut all = state.repositories.values().flat_map(HashMap::values);
+    let Some((_, bytes)) = all.find(|(_, bytes)| Digest::of(bytes).as_str() == digest) else {
+        return Response::error("404 Not Found", "EntryNotFound");
+    };
+    let mut body = bytes.clone();
+    let mut headers = vec![("ETag", format!("\"{digest}\""))];
+    let mut status = "200 OK";
+    if let Some(start) = request.headers.get("range").and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-'))
+    {
+        let start: usize = start.parse().unwrap();
+        headers.push(("Content-Range", format!("bytes {start}-{}/{}", body.len() - 1, body.len())));
+        body.drain(..start);
+        status = "206 Partial Content";
+    }
+    match if request.method == "GET" { state.faults.pop() } else { None } {
+        None => Response::new(status, headers, body),
+        Some(Fault::Cut) => Response { sent: body.len() / 2, ..Response::new(status, headers, body) },
+        Some(Fault::Corrupt) => Response::new(status, headers, body.iter().map(|byte| !byte).collect()),
+        Some(Fault::ServerError) => Response::new("500 Internal Server Error", vec![], b"<html>sorry</html>".to_vec()),
+    }
+}
