@@ -151,7 +151,7 @@ pub fn fetch_catalogue_model(
         return Ok((path, "the local cache".into()));
     }
     fetch.remove_leftovers(&folder);
-    fetch.from_sources(&folder)
+    fetch.try_sources(&folder)
 }
 
 struct Fetch<'a> {
@@ -168,12 +168,14 @@ impl Fetch<'_> {
 
     /// The model's file in this host's cache or in the hub's, if it is whole.
     fn cached(&self) -> Result<Option<PathBuf>, ModelError> {
-        let own = Some(self.final_path()).filter(|path| path.exists());
-        let hubs = || match &self.environment.hub_cache {
-            Some(_) => Hub::new(self.environment, self.progress).ok()?.cached(&self.model.hub_id(), self.model.file),
-            None => None,
+        let own = || Some(self.final_path()).filter(|path| path.exists());
+        let hubs = || {
+            self.environment.hub_cache.as_ref()?;
+            Hub::new(self.environment, self.progress).ok()?.cached(&self.model.hub_id(), self.model.file)
         };
-        for path in own.into_iter().chain(hubs()) {
+        // One after the other: making the hub's client takes longer than all else here.
+        let places: [&dyn Fn() -> Option<PathBuf>; 2] = [&own, &hubs];
+        for path in places.iter().filter_map(|place| place()) {
             match self.check_cached(&path) {
                 Ok(()) => return Ok(Some(path)),
                 Err(error @ (ModelError::WrongSize { .. } | ModelError::WrongDigest { .. })) => {
@@ -219,7 +221,7 @@ impl Fetch<'_> {
         format!("{TEMPORARY_PREFIX}{}-", self.model.name)
     }
 
-    fn from_sources(&self, folder: &Path) -> Result<(PathBuf, String), ModelError> {
+    fn try_sources(&self, folder: &Path) -> Result<(PathBuf, String), ModelError> {
         type Source<'a> = (String, Box<dyn Fn(&Path) -> Result<PathBuf, ModelError> + 'a>);
         let model = self.model;
         let mut sources: Vec<Source<'_>> = vec![(
@@ -241,7 +243,7 @@ impl Fetch<'_> {
             if let Some(failure) = failures.last() {
                 self.progress.note(&format!("{}; trying {source}", failure.error));
             }
-            match self.from_source(folder, &get) {
+            match self.try_source(folder, &get) {
                 Ok(path) => return Ok((path, source)),
                 Err(error) => failures.push(SourceFailure { source, error: Box::new(error) }),
             }
@@ -250,7 +252,7 @@ impl Fetch<'_> {
     }
 
     /// Gets the file into a temporary folder beside its final place, checks it, and gives it its name.
-    fn from_source(
+    fn try_source(
         &self,
         folder: &Path,
         get: &dyn Fn(&Path) -> Result<PathBuf, ModelError>,

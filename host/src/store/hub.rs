@@ -6,11 +6,10 @@
 //! looks neither at the size nor at the digest of a file, nor at the status of the request that brings it.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::time::Duration;
 
-use hf_hub::progress::{DownloadEvent, ProgressEvent, ProgressHandler};
-use hf_hub::{HFClient, HFClientSync, HFResult};
+use hf_hub::progress::DownloadEvent;
+use hf_hub::{HFClient, HFClientSync};
 
 use super::digest::Digest;
 use super::environment::Environment;
@@ -21,6 +20,7 @@ use super::model_source::{CONFIG, TOKENIZER, WEIGHTS, WEIGHTS_INDEX, shard_names
 use super::paths::CachePaths;
 use super::progress::Progress;
 use super::remembered::RememberedDigests;
+use super::watch::watch;
 
 /// A repository of the hub at a revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,11 +77,6 @@ pub struct Hub<'a> {
     progress: &'a dyn Progress,
 }
 
-/// How long the hub may take for its first answer. `hf_hub` sets no limit, and a network that drops packets
-/// (a firewall, mostly) would hold a run for minutes before the next source has its turn.
-const FIRST_ANSWER: Duration = Duration::from_secs(10);
-/// How long a download that has begun may stand still.
-const STANDSTILL: Duration = Duration::from_secs(60);
 /// How often a transfer that breaks is begun.
 const TRIES: usize = 3;
 /// The retries that `hf_hub` makes of a request that fails or is answered with a passing error: they take 1.2 s at most,
@@ -262,7 +257,7 @@ impl<'a> Hub<'a> {
         match result {
             Ok(Ok(path)) => Ok((path, announced)),
             Ok(Err(error)) => Err(self.error(error, wanted, received, folder)),
-            Err(silence) => Err(HubError::Silent { wanted: wanted.clone(), seconds: silence.as_secs() }),
+            Err(silence) => Err(HubError::Silent { wanted: Box::new(wanted.clone()), seconds: silence.as_secs() }),
         }
     }
 
@@ -283,13 +278,14 @@ impl<'a> Hub<'a> {
     }
 
     fn check_size(&self, wanted: &Wanted, path: &Path, announced: u64) -> Result<(), HubError> {
-        let refused = |source| HubError::Disk { wanted: wanted.clone(), folder: self.cache.to_owned(), source };
+        let refused =
+            |source| HubError::Disk { wanted: Box::new(wanted.clone()), folder: self.cache.to_owned(), source };
         let bytes = std::fs::metadata(path).map_err(refused)?.len();
         if announced == 0 || bytes == announced {
             return Ok(());
         }
         let (expected, got) = (format!("{announced} bytes"), format!("{bytes} bytes"));
-        Err(HubError::Damaged { wanted: wanted.clone(), what: "its size", expected, got })
+        Err(HubError::Damaged { wanted: Box::new(wanted.clone()), what: "its size", expected, got })
     }
 
     /// Large files are stored in the cache under their SHA-256 digest: it is hashed once, and remembered for the record
@@ -304,11 +300,11 @@ impl<'a> Hub<'a> {
             return Ok(());
         }
         let (expected, got) = (expected.to_string(), got.to_string());
-        Err(HubError::Damaged { wanted: wanted.clone(), what: "its sha256", expected, got })
+        Err(HubError::Damaged { wanted: Box::new(wanted.clone()), what: "its sha256", expected, got })
     }
 
-    fn wanted(&self, id: &HubId, file: &str) -> Wanted {
-        Wanted { id: id.clone(), file: file.to_owned(), endpoint: self.environment.endpoint.clone() }
+    fn wanted(&self, id: &HubId, file: &str) -> Box<Wanted> {
+        Box::new(Wanted { id: id.clone(), file: file.to_owned(), endpoint: self.environment.endpoint.clone() })
     }
 
     fn error(&self, error: hf_hub::HFError, wanted: &Wanted, received: u64, folder: Option<&Path>) -> HubError {
@@ -320,48 +316,6 @@ impl<'a> Hub<'a> {
 /// The commit of a file in the hub's cache: `.../snapshots/<commit>/<file>`.
 fn commit_of(path: &Path) -> Option<String> {
     Some(path.parent()?.file_name()?.to_str()?.to_owned())
-}
-
-/// Passes the client's events to the thread that waits for them.
-struct Relay<T>(Sender<Message<T>>);
-
-enum Message<T> {
-    Event(DownloadEvent),
-    Done(HFResult<T>),
-}
-
-impl<T: Send> ProgressHandler for Relay<T> {
-    fn on_progress(&self, event: &ProgressEvent) {
-        if let ProgressEvent::Download(event) = event {
-            // Nobody listens any more once the wait was given up.
-            let _ = self.0.send(Message::Event(event.clone()));
-        }
-    }
-}
-
-/// Runs `work` on its own thread and hands its events to `event` on this one; `Err` says how long it had been silent
-/// when the wait was given up.
-fn watch<T: Send + 'static>(
-    work: impl FnOnce(Relay<T>) -> HFResult<T> + Send + 'static,
-    mut event: impl FnMut(&DownloadEvent),
-) -> Result<HFResult<T>, Duration> {
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        let result = work(Relay(sender.clone()));
-        let _ = sender.send(Message::Done(result));
-    });
-    let mut patience = FIRST_ANSWER;
-    loop {
-        match receiver.recv_timeout(patience) {
-            Ok(Message::Event(happened)) => {
-                patience = STANDSTILL;
-                event(&happened);
-            }
-            Ok(Message::Done(result)) => return Ok(result),
-            // The thread ends without a word only if the client panics, which is as good as no answer.
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return Err(patience),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub enum HubError {
     #[error("{wanted} is not in the cache `{}`, and this run is offline", cache.display())]
     Offline {
         /// The file.
-        wanted: Wanted,
+        wanted: Box<Wanted>,
         /// The hub's cache on this machine.
         cache: PathBuf,
     },
@@ -43,7 +43,7 @@ pub enum HubError {
     #[error("the hub `{}` could not be reached for {wanted}: {reason}", wanted.endpoint)]
     Unreachable {
         /// The file.
-        wanted: Wanted,
+        wanted: Box<Wanted>,
         /// The network's reason.
         reason: String,
     },
@@ -51,7 +51,7 @@ pub enum HubError {
     #[error("the hub `{}` did not answer for {seconds} s, asked for {wanted}", wanted.endpoint)]
     Silent {
         /// The file.
-        wanted: Wanted,
+        wanted: Box<Wanted>,
         /// How long the host waited.
         seconds: u64,
     },
@@ -59,7 +59,7 @@ pub enum HubError {
     #[error("the download of {wanted} was cut off after {received} bytes: {reason}")]
     Cut {
         /// The file.
-        wanted: Wanted,
+        wanted: Box<Wanted>,
         /// How much had come.
         received: u64,
         /// The network's reason.
@@ -69,7 +69,7 @@ pub enum HubError {
     #[error("{wanted} came damaged: {what} is {got}, not {expected}")]
     Damaged {
         /// The file.
-        wanted: Wanted,
+        wanted: Box<Wanted>,
         /// `its size` or `its sha256`.
         what: &'static str,
         /// What the hub announced.
@@ -81,7 +81,7 @@ pub enum HubError {
     #[error("{} is gated: {wanted} is only for users who accepted its conditions (status {status})", wanted.id)]
     Gated {
         /// The file.
-        wanted: Wanted,
+        wanted: Box<Wanted>,
         /// 401 or 403.
         status: u16,
         /// Whether a token was sent.
@@ -91,7 +91,7 @@ pub enum HubError {
     #[error("the hub refuses {wanted} (status {status}): the repository is private, or there is none of that name")]
     Refused {
         /// The file.
-        wanted: Wanted,
+        wanted: Box<Wanted>,
         /// 401 or 403.
         status: u16,
         /// Whether a token was sent.
@@ -101,19 +101,19 @@ pub enum HubError {
     #[error("there is no repository `{}` at `{}`", wanted.id.repository, wanted.endpoint)]
     NoRepository {
         /// The file that was looked for.
-        wanted: Wanted,
+        wanted: Box<Wanted>,
     },
     /// No such branch, tag or commit.
     #[error("the repository `{}` has no revision `{}`", wanted.id.repository, wanted.id.revision)]
     NoRevision {
         /// The file that was looked for.
-        wanted: Wanted,
+        wanted: Box<Wanted>,
     },
     /// No such file.
     #[error("there is no {wanted}")]
     NoFile {
         /// The file.
-        wanted: Wanted,
+        wanted: Box<Wanted>,
     },
     /// A repository with a configuration but no weights that this host reads.
     #[error("{id} has no `{WEIGHTS}` and no `{WEIGHTS_INDEX}`")]
@@ -125,7 +125,7 @@ pub enum HubError {
     #[error("the hub answered {wanted} with status {status}{}", message.as_ref().map(|m| format!(": {m}")).unwrap_or_default())]
     Status {
         /// The file.
-        wanted: Wanted,
+        wanted: Box<Wanted>,
         /// The HTTP status.
         status: u16,
         /// The hub's own words.
@@ -135,7 +135,7 @@ pub enum HubError {
     #[error("{wanted} could not be written to `{}`: {source}", folder.display())]
     Disk {
         /// The file.
-        wanted: Wanted,
+        wanted: Box<Wanted>,
         /// The folder it was to go to.
         folder: PathBuf,
         /// The system's reason.
@@ -156,7 +156,7 @@ pub enum HubError {
     #[error("the hub client failed on {wanted}: {source}")]
     Other {
         /// The file.
-        wanted: Wanted,
+        wanted: Box<Wanted>,
         /// The client's own error.
         source: Box<HFError>,
     },
@@ -220,7 +220,7 @@ impl HubError {
 
     /// The client's error in this host's words. `received` says how much of the file had come.
     pub(super) fn of(error: HFError, wanted: &Wanted, received: u64, with_token: bool, folder: PathBuf) -> HubError {
-        let wanted = wanted.clone();
+        let wanted = Box::new(wanted.clone());
         let refused = |status: u16, code: Option<&str>, wanted| match code {
             Some("GatedRepo") => HubError::Gated { wanted, status, with_token },
             _ => HubError::Refused { wanted, status, with_token },

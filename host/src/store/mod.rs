@@ -29,4 +29,5 @@ pub mod paths;
 pub mod progress;
 pub mod remembered;
 pub mod sample;
+mod watch;
 pub mod wheel;

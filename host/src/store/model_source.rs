@@ -122,11 +122,13 @@ impl ModelSource {
 
 /// Whether a text can only have been meant as a path, so that no download is tried for a mistyped one.
 fn looks_like_a_path(asked: &str) -> bool {
-    let path = Path::new(asked);
+    // A revision may have slashes of its own: `owner/name@refs/pr/1`.
+    let (name, _revision) = asked.split_once('@').unwrap_or((asked, ""));
+    let path = Path::new(name);
     path.is_absolute()
         || asked.starts_with(['.', '~'])
         || asked.ends_with(['/', '\\'])
-        || asked.matches('/').count() > 1
+        || name.matches('/').count() > 1
         || path.extension().is_some_and(|extension| extension == "gguf" || extension == "safetensors")
 }
 
@@ -219,12 +221,14 @@ mod tests {
             ("smollm2-135m-instruct", Ok(ModelSource::Catalogue(&catalogue::MODELS[0]))),
             ("facebook/opt-125m", hub("facebook/opt-125m", "main")),
             ("EleutherAI/pythia-70m@step1000", hub("EleutherAI/pythia-70m", "step1000")),
+            ("owner/name@refs/pr/1", hub("owner/name", "refs/pr/1")),
             ("Cargo.toml", Ok(ModelSource::File("Cargo.toml".into()))),
             ("src/store", Ok(ModelSource::Folder("src/store".into()))),
             ("smollm", Err("it is not in the catalogue (smollm2-135m-instruct)")),
             ("owner/", Err("no model file or folder `owner/`")),
             ("models/x.gguf", Err("no model file or folder `models/x.gguf`")),
             ("./x", Err("no model file or folder `./x`")),
+            ("a/b@../c", Err("does not have the form `owner/name`")),
             ("a/b/c", Err("no model file or folder `a/b/c`")),
             ("~/x", Err("no model file or folder `~/x`")),
             ("a b/c", Err("does not have the form `owner/name`")),
