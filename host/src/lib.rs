@@ -14,5 +14,6 @@
 //! - [`metrics`]: accuracies and intervals: pure numbers.
 //! - [`task`]: examples, sampling, prompts: pure values.
 
+pub mod plugin;
 pub mod task;
 pub mod tune;
