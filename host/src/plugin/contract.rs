@@ -201,8 +201,9 @@ mod tests {
 
     #[test]
     fn every_mismatch_says_what_is_missing() {
-        let task: &[&str] = &["info@0.1.0", "dataset@0.1.0", "prompt@0.1.0"];
-        let cases: [(&[&str], &[&str], Option<PluginKind>, &str); 9] = [
+        let task: &'static [&'static str] = &["info@0.1.0", "dataset@0.1.0", "prompt@0.1.0"];
+        type Case = (&'static [&'static str], &'static [&'static str], Option<PluginKind>, &'static str);
+        let cases: [Case; 9] = [
             (&[], task, Some(PluginKind::Optimizer), "this is a task plugin, and an optimizer plugin was expected"),
             (
                 &[],
@@ -214,13 +215,13 @@ mod tests {
                 &[],
                 &["info@0.1.0", "prompt@0.1.0"],
                 None,
-                "an optimizer plugin exports `info`, `meta-optimizer`; this component lacks `meta-optimizer`",
+                "a task plugin exports `info`, `dataset`, `prompt`; this component lacks `dataset`",
             ),
             (
                 &[],
                 &["info@0.1.0", "prompt@0.1.0"],
-                Some(PluginKind::Task),
-                "a task plugin exports `info`, `dataset`, `prompt`; this component lacks `dataset`",
+                Some(PluginKind::Optimizer),
+                "an optimizer plugin exports `info`, `meta-optimizer`; this component lacks `meta-optimizer`",
             ),
             (&[], &["info@0.2.0"], None, "made for forward-tuning:plugin@0.2.0; this host takes 0.1.x"),
             (&["log@0.1.0-rc.1"], task, None, "made for forward-tuning:plugin@0.1.0-rc.1; this host takes 0.1.x"),

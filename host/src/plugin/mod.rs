@@ -17,6 +17,7 @@ mod description;
 mod engine;
 mod error;
 mod fault;
+mod forms;
 mod host;
 mod inspect;
 mod ledger;

@@ -9,11 +9,11 @@ use super::contract::PluginKind;
 use super::description::Description;
 use super::engine::PluginEngine;
 use super::error::{Failure, PluginError};
+use super::forms::wit_dtype;
 use super::limits::Limits;
 use super::log::LogSink;
 use super::options::OptionSetting;
 use super::sandbox::{Sandbox, Started, Usage};
-use super::tensors::wit_dtype;
 use crate::tune::{MetaOptimizer, Slot, SlotKind, Update, Verdict};
 
 const STEP: &str = "meta-optimizer.session.step";

@@ -29,7 +29,7 @@ fn run_task(attack: &str, limits: Limits) -> Result<(), PluginError> {
 fn a_hostile_task_ends_in_its_own_message() {
     let cases = [
         ("error-in-configure", "in `dataset.configure`: reported (invalid option): no such luck"),
-        ("loop-in-read", "in `dataset.read`: used up its fuel: more than 300000000 units in one call"),
+        ("loop-in-read", "in `dataset.read`: used up its fuel: more than 100000000 units in one call"),
         ("memory-in-read", "in `dataset.read`: used up its memory: asked for "),
         ("recursion-in-read", "in `dataset.read`: trapped: call stack exhausted"),
         ("panic-in-read", "a panic in `read`, at row 0"),
@@ -64,7 +64,7 @@ fn a_hostile_optimizer_ends_in_its_own_message() {
     let cases = [
         ("error-in-open", "in `meta-optimizer.session.open`: reported (invalid option): no such luck"),
         ("error", "reported (failed): no update at step 2"),
-        ("loop", "used up its fuel: more than 300000000 units in one call"),
+        ("loop", "used up its fuel: more than 100000000 units in one call"),
         ("memory", "used up its memory: asked for "),
         ("panic", "a panic in `step`, at step 2"),
         ("log-flood", "used up its fuel: "),
@@ -108,7 +108,7 @@ fn hostile_parts_end_in_their_own_message() {
     let message = |name: &str, limits: Limits| inspect(&ENGINE, binary(name), limits).unwrap_err().to_string();
     assert_eq!(
         message("hostile/loop-describe", tight()),
-        "plugin hostile/loop-describe.wasm, in `info.describe`: used up its fuel: more than 300000000 units in one call"
+        "plugin hostile/loop-describe.wasm, in `info.describe`: used up its fuel: more than 100000000 units in one call"
     );
     assert_eq!(
         message("hostile/table-hog", tight()),

@@ -29,7 +29,7 @@ pub fn binary(name: &str) -> PluginBinary {
 /// Limits that end an attack in about a second.
 pub fn tight() -> Limits {
     Limits {
-        fuel: 300_000_000,
+        fuel: 100_000_000,
         time: Duration::from_secs(20),
         memory: 16 << 20,
         table_elements: 5000,
