@@ -16,6 +16,7 @@
 
 pub mod metrics;
 pub mod model;
+pub mod plugin;
 pub mod report;
 pub mod score;
 pub mod store;

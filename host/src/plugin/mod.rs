@@ -1,1 +1,50 @@
-//! plugin
+//! Tasks and meta-optimizers as sandboxed WebAssembly components.
+//!
+//! The only module that knows wasmtime. It reads no files: bytes and rows are handed in. What a plugin says is checked
+//! here, and made harmless where a person will see it, so that no other module has to doubt it.
+//!
+//! - [`PluginEngine`], [`Limits`], [`PluginBinary`]: what a caller brings.
+//! - [`TaskPlugin`], [`OptimizerPlugin`]: a plugin as the rest of the host sees it. [`inspect`]: one of unknown kind.
+//! - [`options`]: what a user's `-O name=value` becomes.
+//! - [`PluginError`]: which plugin, which call, what, and what to do next.
+//! - `sandbox` runs calls under budgets; `host`, `table`, `tensors`, `log`, `wasi` are what a guest can reach.
+
+mod answer;
+mod binary;
+mod bindings;
+mod contract;
+mod description;
+mod engine;
+mod error;
+mod fault;
+mod forms;
+mod host;
+mod inspect;
+mod ledger;
+mod limits;
+mod log;
+mod optimizer_plugin;
+pub mod options;
+mod sandbox;
+mod table;
+mod task_answers;
+mod task_plugin;
+mod tensors;
+mod text;
+mod wasi;
+
+pub use answer::BadAnswer;
+pub use binary::{NotAComponent, PluginBinary};
+pub use contract::{PluginKind, WrongWorld};
+pub use description::{BadDescription, Description};
+pub use engine::{EngineError, PluginEngine};
+pub use error::{Budget, ErrorKind, Failure, Identity, PluginError};
+pub use inspect::{Inspection, inspect};
+pub use limits::Limits;
+pub use log::{LogLevel, LogRecord, LogSink};
+pub use optimizer_plugin::OptimizerPlugin;
+pub use options::{OptionError, OptionKind, OptionSetting, OptionSpec, OptionValue};
+pub use sandbox::Usage;
+pub use table::{RowSource, RowSourceError};
+pub use task_plugin::{ReadOutcome, Rejection, TaskPlugin};
+pub use text::harmless;

@@ -1,0 +1,237 @@
+//! One running plugin: its store, the budgets armed before every call, and what its failures mean.
+
+use std::time::{Duration, Instant};
+
+use candle_core::Device;
+use wasmtime::component::{Component, HasSelf, Instance, Linker, ResourceTable};
+use wasmtime::{Engine, Store};
+
+use super::binary::PluginBinary;
+use super::bindings::{self, info, types};
+use super::contract::{Contract, PluginKind};
+use super::description::Description;
+use super::engine::{PluginEngine, TICK};
+use super::error::{ErrorKind, Failure, Identity, PluginError};
+use super::fault;
+use super::host::HostState;
+use super::limits::Limits;
+use super::log::{LogBook, LogSink};
+use super::text::harmless;
+use super::wasi;
+
+/// What a plugin used so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Calls into the plugin.
+    pub calls: u64,
+    /// Fuel of all calls.
+    pub fuel: u64,
+    /// Wall clock of all calls, host functions included.
+    pub time: Duration,
+    /// The most bytes of linear memory at once.
+    pub peak_memory: u64,
+    /// The most bytes of tensors at once that the plugin made or kept.
+    pub peak_tensor_bytes: u64,
+}
+
+/// A plugin that has been compiled, linked and instantiated.
+pub(super) struct Sandbox {
+    store: Store<HostState>,
+    binary: PluginBinary,
+    identity: Identity,
+    usage: Usage,
+    /// The call that made the instance unusable.
+    dead_since: Option<&'static str>,
+}
+
+/// A sandbox, the instance in it, what it was made for, and what it says it is.
+pub(super) struct Started {
+    pub sandbox: Sandbox,
+    pub instance: Instance,
+    pub contract: Contract,
+    pub description: Description,
+}
+
+impl Sandbox {
+    /// Reads, compiles, links and instantiates a plugin, and asks what it is. With `expected`, it has to be of that kind.
+    pub fn start(
+        engine: &PluginEngine,
+        binary: PluginBinary,
+        expected: Option<PluginKind>,
+        limits: Limits,
+        log: LogSink,
+        device: &Device,
+    ) -> Result<Started, PluginError> {
+        let file = harmless(binary.file(), 200);
+        let identity = Identity { file, name_and_version: None };
+        let fail = |failure| PluginError::new(identity.clone(), None, failure);
+        let surface = binary.surface().map_err(|error| fail(Failure::NotAComponent(error)))?;
+        let contract = Contract::read(&surface, expected).map_err(|error| fail(Failure::WrongWorld(error)))?;
+        let engine = engine.wasmtime();
+        let component = Component::new(engine, binary.bytes())
+            .map_err(|error| fail(Failure::Compile { reason: fault::reason(&error) }))?;
+        let interface = |error| fail(Failure::Interface { reason: fault::reason(&error) });
+        let instance = linker(engine, &component, contract.kind)
+            .and_then(|linker| linker.instantiate_pre(&component))
+            .map_err(interface)?;
+        let info = info::GuestIndices::new(&instance).map_err(interface)?;
+
+        let log = LogBook::new(identity.file.clone(), &limits, log);
+        let mut store = Store::new(engine, HostState::new(limits, log, device.clone()));
+        store.limiter(|state| &mut state.meter);
+        let mut sandbox = Self { store, binary, identity, usage: Usage::default(), dead_since: None };
+        let instance = sandbox.call("instantiate", |store| instance.instantiate(store))?;
+        let info = sandbox.bind(|store| info.load(store, &instance))?;
+        // Before anything of the plugin is relied on, all of its exports are held to the package.
+        match contract.kind {
+            PluginKind::Task => sandbox.bind(|store| bindings::task::TaskPlugin::new(store, &instance).map(drop))?,
+            PluginKind::Optimizer => {
+                sandbox.bind(|store| bindings::optimizer::OptimizerPlugin::new(store, &instance).map(drop))?;
+            }
+        }
+        let raw = sandbox.call("info.describe", |store| info.call_describe(store))?;
+        let description = Description::check(raw)
+            .map_err(|error| sandbox.error(Some("info.describe"), Failure::Description(error)))?;
+        sandbox.identity.name_and_version = Some((description.name.clone(), description.version.clone()));
+        sandbox.store.data_mut().log.rename(&description.name);
+        Ok(Started { sandbox, instance, contract, description })
+    }
+
+    /// Looks up exports; an error means that they are not those of the package.
+    pub fn bind<T>(
+        &mut self,
+        load: impl FnOnce(&mut Store<HostState>) -> wasmtime::Result<T>,
+    ) -> Result<T, PluginError> {
+        let loaded = load(&mut self.store);
+        loaded.map_err(|error| self.error(None, Failure::Interface { reason: fault::reason(&error) }))
+    }
+
+    /// One call into the plugin, with all budgets armed.
+    pub fn call<T>(
+        &mut self,
+        call: &'static str,
+        run: impl FnOnce(&mut Store<HostState>) -> wasmtime::Result<T>,
+    ) -> Result<T, PluginError> {
+        if let Some(earlier) = self.dead_since {
+            return Err(self.error(Some(call), Failure::Dead { earlier }));
+        }
+        let started = Instant::now();
+        let outcome = self.arm(started).and_then(|()| run(&mut self.store));
+        self.account(started);
+        let state = self.store.data_mut();
+        let said = state.log.take_last_error();
+        let row_failure = state.row_failure.take();
+        let settled = state.ledger.settle();
+        let outcome = match (outcome, settled) {
+            (Ok(value), Ok(())) => Ok(value),
+            (Ok(_), Err(budget)) => Err(Failure::Spent(budget)),
+            (Err(error), _) => Err(fault::failure(error, &state.limits, said)),
+        };
+        if outcome.is_err() {
+            self.dead_since = Some(call);
+            // What the plugin held is of no more use; tensors are the largest of it.
+            self.store.data_mut().resources = ResourceTable::new();
+        }
+        // Whatever the plugin made of unreadable rows, that they are unreadable is the news.
+        let outcome = row_failure.map_or(outcome, |error| Err(Failure::Rows(error)));
+        outcome.map_err(|failure| self.error(Some(call), failure))
+    }
+
+    /// A call to a function that may report an error.
+    pub fn call_fallible<T>(
+        &mut self,
+        call: &'static str,
+        run: impl FnOnce(&mut Store<HostState>) -> wasmtime::Result<Result<T, types::Error>>,
+    ) -> Result<T, PluginError> {
+        self.call(call, run)?.map_err(|error| {
+            let kind = match error.kind {
+                types::ErrorKind::InvalidOption => ErrorKind::InvalidOption,
+                types::ErrorKind::InvalidData => ErrorKind::InvalidData,
+                types::ErrorKind::Unsupported => ErrorKind::Unsupported,
+                types::ErrorKind::Failed => ErrorKind::Failed,
+            };
+            let message = harmless(&error.message, self.limits().log_characters);
+            self.error(Some(call), Failure::Returned { kind, message })
+        })
+    }
+
+    /// An error of this plugin.
+    pub fn error(&self, call: Option<&'static str>, failure: Failure) -> PluginError {
+        PluginError::new(self.identity.clone(), call, failure)
+    }
+
+    pub fn state(&mut self) -> &mut HostState {
+        self.store.data_mut()
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.store.data().limits
+    }
+
+    pub fn binary(&self) -> &PluginBinary {
+        &self.binary
+    }
+
+    pub fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    fn arm(&mut self, now: Instant) -> wasmtime::Result<()> {
+        let limits = self.limits();
+        let (fuel, time) = (limits.fuel, limits.time);
+        let call_bytes = usize::try_from(limits.call_bytes).unwrap_or(usize::MAX);
+        let handles = limits.table_elements;
+        self.store.set_fuel(fuel)?;
+        self.store.set_epoch_deadline(ticks(time));
+        self.store.set_hostcall_fuel(call_bytes);
+        self.store.set_max_component_handles(handles);
+        self.store.data_mut().deadline = now.checked_add(time);
+        Ok(())
+    }
+
+    fn account(&mut self, started: Instant) {
+        // Fuel is on in every engine made here, so there is always a remainder to ask for.
+        let left = self.store.get_fuel().unwrap_or_default();
+        self.usage.fuel += self.limits().fuel.saturating_sub(left);
+        self.usage.calls += 1;
+        self.usage.time += started.elapsed();
+        self.usage.peak_memory = self.store.data().meter.peak_memory();
+        self.usage.peak_tensor_bytes = self.store.data().ledger.peak();
+    }
+}
+
+/// Epoch ticks that are over when `time` is: the present tick has begun already, so one more.
+fn ticks(time: Duration) -> u64 {
+    let ticks = time.as_nanos().div_ceil(TICK.as_nanos()) + 1;
+    // wasmtime adds this to the engine's count of ticks so far.
+    u64::try_from(ticks).unwrap_or(u64::MAX).min(u64::MAX / 2)
+}
+
+/// The imports of one kind of plugin, and refusals for WASI.
+fn linker(engine: &Engine, component: &Component, kind: PluginKind) -> wasmtime::Result<Linker<HostState>> {
+    let mut linker = Linker::new(engine);
+    match kind {
+        PluginKind::Task => {
+            bindings::task::TaskPlugin::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
+        }
+        PluginKind::Optimizer => {
+            bindings::optimizer::OptimizerPlugin::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
+        }
+    }
+    wasi::link_refusals(&mut linker, engine, component)?;
+    Ok(linker)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_never_early_and_never_overflows() {
+        assert_eq!(ticks(Duration::ZERO), 1);
+        assert_eq!(ticks(Duration::from_millis(1)), 2);
+        assert_eq!(ticks(Duration::from_millis(10)), 2);
+        assert_eq!(ticks(Duration::from_secs(60)), 6001);
+        assert_eq!(ticks(Duration::MAX), u64::MAX / 2);
+    }
+}

@@ -1,0 +1,220 @@
+//! Guests that misbehave: each ends within its limits in a message of its own, and the host goes on.
+
+use std::time::{Duration, Instant};
+
+use candle_core::DType;
+use ft_host::plugin::{Budget, Failure, Limits, PluginError, inspect};
+use ft_host::task::example::{Example, Split};
+
+use super::support::*;
+
+/// The error that an attack by the hostile task ends in, wherever it strikes.
+fn attack_by_task(attack: &str, limits: Limits) -> PluginError {
+    run_task(attack, limits).err().unwrap_or_else(|| panic!("`{attack}` went through"))
+}
+
+fn run_task(attack: &str, limits: Limits) -> Result<(), PluginError> {
+    let mut task = task(binary("hostile/task"), limits, no_log(), &[("attack", attack)])?;
+    task.sources()?;
+    task.labels()?;
+    let outcome = task.read_all(Split::Evaluation, Box::new(Rows::sst2(3)))?;
+    for example in &outcome.examples {
+        task.render_demonstration(example)?;
+        task.render_query(example)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_hostile_task_ends_in_its_own_message() {
+    let cases = [
+        ("error-in-configure", "in `dataset.configure`: reported (invalid option): no such luck"),
+        ("loop-in-read", "in `dataset.read`: used up its fuel: more than 100000000 units in one call"),
+        ("memory-in-read", "in `dataset.read`: used up its memory: asked for "),
+        ("recursion-in-read", "in `dataset.read`: trapped: call stack exhausted"),
+        ("panic-in-read", "a panic in `read`, at row 0"),
+        ("log-flood-in-read", "in `dataset.read`: used up its fuel: "),
+        (
+            "escapes-in-names",
+            "in `dataset.labels`: its labels are [\"one\\\\ntwo\\\\r\\\\u{1b}[2J\\\\u{7}\\\\u{202e}three\", ",
+        ),
+        ("answer-out-of-range", "in `dataset.read`: example `0` has answer 99, and 2 choices, counted from 0"),
+        ("duplicate-ids", "in `dataset.read`: two examples have the id `twin`, the second at index 1"),
+        ("one-choice", "in `dataset.labels`: its labels are [\"negative\"]; expected are none, or two and more"),
+        ("loop-in-demonstration", "in `prompt.render-demonstration`: used up its fuel"),
+        ("loop-in-query", "in `prompt.render-query`: used up its fuel"),
+        (
+            "panic-in-query",
+            "in `prompt.render-query`: trapped: wasm `unreachable` instruction executed; it said: panicked at ",
+        ),
+        ("error-in-query", "in `prompt.render-query`: reported (failed): no text for example 0"),
+        ("too-few-choices-in-query", "in `prompt.render-query`: example `0` has 2 choices, and was rendered as 1"),
+    ];
+    for (attack, expected) in cases {
+        let message = attack_by_task(attack, tight()).to_string();
+        assert!(message.starts_with("plugin hostile-task 0.1.0 (hostile/task.wasm), "), "{attack}: {message}");
+        assert!(message.contains(expected), "{attack}: {message}");
+    }
+    run_task("none", tight()).unwrap();
+    the_host_goes_on();
+}
+
+#[test]
+fn a_hostile_optimizer_ends_in_its_own_message() {
+    let cases = [
+        ("error-in-open", "in `meta-optimizer.session.open`: reported (invalid option): no such luck"),
+        ("error", "reported (failed): no update at step 2"),
+        ("loop", "used up its fuel: more than 100000000 units in one call"),
+        ("memory", "used up its memory: asked for "),
+        ("panic", "a panic in `step`, at step 2"),
+        ("log-flood", "used up its fuel: "),
+        ("tensor-hoard", "used up its tensors: 1 MiB are in use, 256 bytes more were asked for, and 1 MiB are allowed"),
+        (
+            "huge-shape",
+            "called `tensor.from-values` wrongly: shape [4294967295, 4294967295, 4294967295] is more than can be counted",
+        ),
+        ("wrong-count", "called `tensor.from-values` wrongly: shape [2, 3] needs 6 values, and 1 came"),
+        (
+            "mismatched-shapes",
+            "called `tensor.add-scaled` wrongly: shapes and dtypes have to be equal, and are [2, 4, 8] fp32 and [2, 8, 8] fp32",
+        ),
+        (
+            "bad-range",
+            "called `tensor.narrow` wrongly: 4294967295 .. 4294967295 + 2 is not a part of dimension 1 of [2, 4, 8] fp32",
+        ),
+    ];
+    for (attack, expected) in cases {
+        let opened = optimizer(binary("hostile/optimizer"), tight(), no_log(), &[("attack", attack)]);
+        let error = opened.and_then(|mut rule| rule.step(2, slots(1, &[2, 4, 8], DType::F32))).unwrap_err();
+        let message = error.to_string();
+        assert!(
+            message.starts_with("plugin hostile-optimizer 0.1.0 (hostile/optimizer.wasm), "),
+            "{attack}: {message}"
+        );
+        assert!(message.contains(expected), "{attack}: {message}");
+    }
+    // What the loop checks, since native rules may do it too, comes through as it is.
+    for (attack, count) in
+        [("none", 2), ("too-few", 1), ("too-many", 3), ("wrong-shape", 2), ("wrong-dtype", 2), ("not-a-number", 2)]
+    {
+        let mut rule = optimizer(binary("hostile/optimizer"), tight(), no_log(), &[("attack", attack)]).unwrap();
+        assert_eq!(rule.step(2, slots(1, &[2, 4, 8], DType::F32)).unwrap().cache.len(), count, "{attack}");
+    }
+    the_host_goes_on();
+}
+
+#[test]
+fn hostile_parts_end_in_their_own_message() {
+    let message = |name: &str, limits: Limits| inspect(&ENGINE, binary(name), limits).unwrap_err().to_string();
+    assert_eq!(
+        message("hostile/loop-describe", tight()),
+        "plugin hostile/loop-describe.wasm, in `info.describe`: used up its fuel: more than 100000000 units in one call"
+    );
+    assert_eq!(
+        message("hostile/table-hog", tight()),
+        "plugin hostile/table-hog.wasm, in `info.describe`: used up its tables: asked for 5001 elements, and 5000 are allowed"
+    );
+    assert_eq!(
+        message("sst2", Limits { memory: 1 << 16, ..tight() }),
+        "plugin sst2.wasm, in `instantiate`: used up its memory: asked for 1114112 bytes (1.1 MiB), and 64 KiB are allowed"
+    );
+    assert_eq!(
+        message("sst2", Limits { instances: 1, ..tight() }),
+        "plugin sst2.wasm, in `instantiate`: is made of too many parts: more than 1 instances, tables or memories"
+    );
+    the_host_goes_on();
+}
+
+#[test]
+fn time_ends_what_fuel_does_not() {
+    let limits = Limits { fuel: u64::MAX, time: Duration::from_millis(300), ..tight() };
+    let started = Instant::now();
+    let error = attack_by_task("loop-in-query", limits);
+    assert!(
+        error.to_string().ends_with("in `prompt.render-query`: used up its time: more than 300ms in one call"),
+        "{error}"
+    );
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    assert_eq!(error.hint().as_deref(), Some("if you trust the plugin, raise the limit with `--plugin-time`"));
+}
+
+#[test]
+fn host_functions_keep_to_the_time_themselves() {
+    // The guest's few instructions may well be done before the next epoch; the first tensor operation finds the time over.
+    let limits = Limits { fuel: u64::MAX, time: Duration::ZERO, ..tight() };
+    let rule = optimizer(binary("momentum"), limits, no_log(), &[]);
+    let error = rule.and_then(|mut rule| rule.step(2, slots(1, &[2, 4, 8], DType::F32))).unwrap_err();
+    assert!(matches!(error.failure(), Failure::Spent(Budget::Time { .. })), "{error}");
+}
+
+#[test]
+fn a_huge_answer_is_refused_before_it_is_copied() {
+    let limits = Limits { memory: 1 << 30, fuel: 10_000_000_000, ..tight() };
+    let error = attack_by_task("huge-prompt-in-query", limits);
+    assert!(error.to_string().ends_with("moved too much at once: more than 1 MiB in one host call"), "{error}");
+}
+
+#[test]
+fn a_flood_of_messages_is_cut_off() {
+    let (log, records) = kept_log();
+    let mut task = task(binary("hostile/task"), tight(), log, &[("attack", "log-flood-in-read")]).unwrap();
+    task.read_all(Split::Evaluation, Box::new(Rows::sst2(3))).unwrap_err();
+    let records = records.lock().unwrap();
+    assert_eq!(records.len(), 5);
+    assert!(records[..4].iter().all(|record| record.message.starts_with("glug glug")));
+    assert_eq!(records[4].message, "further messages dropped");
+    assert!(records.iter().all(|record| record.plugin == "hostile-task"));
+}
+
+#[test]
+fn messages_cannot_act_on_the_terminal() {
+    let (log, records) = kept_log();
+    let mut task = task(binary("hostile/task"), tight(), log, &[("attack", "escapes-in-log")]).unwrap();
+    task.read_all(Split::Evaluation, Box::new(Rows::sst2(1))).unwrap();
+    assert_eq!(records.lock().unwrap()[0].message, "one\\ntwo\\r\\u{1b}[2J\\u{7}\\u{202e}three");
+}
+
+#[test]
+fn after_a_trap_the_plugin_is_dead_and_says_so() {
+    let mut task = task(binary("hostile/task"), tight(), no_log(), &[("attack", "panic-in-query")]).unwrap();
+    let examples = task.read_all(Split::Evaluation, Box::new(Rows::sst2(1))).unwrap().examples;
+    task.render_query(&examples[0]).unwrap_err();
+    let error = task.separator().unwrap_err();
+    assert!(
+        error.to_string().ends_with(
+            "in `prompt.separator`: not called: it failed in `prompt.render-query` before, and cannot be used again"
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn after_a_reported_error_the_plugin_goes_on() {
+    let mut task = task(binary("hostile/task"), tight(), no_log(), &[("attack", "error-in-query")]).unwrap();
+    let examples = task.read_all(Split::Evaluation, Box::new(Rows::sst2(1))).unwrap().examples;
+    task.render_query(&examples[0]).unwrap_err();
+    task.separator().unwrap();
+}
+
+#[test]
+fn every_attack_is_tried() {
+    let source = include_str!("hostile.rs");
+    for name in ["hostile/task", "hostile/optimizer"] {
+        let inspection = inspect(&ENGINE, binary(name), Limits::default()).unwrap();
+        let ft_host::plugin::OptionKind::Choice(attacks) = &inspection.description.options[0].kind else {
+            panic!("{name} has no choice of attacks");
+        };
+        for attack in attacks {
+            assert!(source.contains(&format!("\"{attack}\"")), "no test tries the attack `{attack}` of {name}");
+        }
+    }
+}
+
+/// A good plugin on the same engine does its work.
+fn the_host_goes_on() {
+    let mut task = task(binary("sst2"), Limits::default(), no_log(), &[]).unwrap();
+    let examples: Vec<Example> = task.read_all(Split::Evaluation, Box::new(Rows::sst2(4))).unwrap().examples;
+    assert_eq!(task.render_query(&examples[3]).unwrap().len(), 2);
+    let mut rule = optimizer(binary("momentum"), Limits::default(), no_log(), &[]).unwrap();
+    assert_eq!(rule.step(2, slots(1, &[1, 2, 3], DType::F32)).unwrap().cache.len(), 2);
+}

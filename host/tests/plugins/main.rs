@@ -1,0 +1,10 @@
+//! Plugins as components: the real ones, hostile ones, and files that are none.
+
+mod encode;
+mod files;
+mod good;
+mod handles;
+mod hostile;
+mod support;
+mod system;
+mod wit;
