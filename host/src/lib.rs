@@ -14,10 +14,12 @@
 //! - [`metrics`]: accuracies and intervals: pure numbers.
 //! - [`task`]: examples, sampling, prompts: pure values.
 
+pub mod cli;
 pub mod metrics;
 pub mod model;
 pub mod plugin;
 pub mod report;
+pub mod run;
 pub mod score;
 pub mod store;
 pub mod task;

@@ -2,4 +2,5 @@
 //! Opens nothing: texts come in and go out, writers are handed in.
 
 pub mod samples;
+pub mod schema;
 pub mod summary;

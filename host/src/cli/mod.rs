@@ -1,0 +1,51 @@
+//! The command line: what a user types becomes a configuration, what comes of it an exit status.
+
+mod default_optimizer;
+mod exit;
+mod interrupt;
+mod model;
+mod run;
+mod sizes;
+mod terminal;
+mod threads;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::store::environment::Environment;
+use exit::ExitStatus;
+
+/// Forward tuning ("Deep-Thinking", arXiv 2305.13016): demonstrations run through a language model again and again
+/// while a meta-optimizer moves their key/value cache; then queries are scored against that cache.
+#[derive(Parser)]
+#[command(name = "ft-host", version, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a task: tune its demonstrations, score its queries, print a table.
+    Run(Box<run::RunArgs>),
+    /// Fetch, list or describe models.
+    #[command(subcommand)]
+    Model(model::ModelCommand),
+}
+
+/// Runs the program; failures are printed on stderr.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let environment = Environment::from_process();
+    let style = terminal::stderr_style(&environment);
+    let done = match cli.command {
+        Command::Run(args) => run::run(*args, environment),
+        Command::Model(command) => model::run(command, environment),
+    };
+    let status = done.unwrap_or_else(|error| {
+        exit::print_error(&error, style);
+        ExitStatus::of(&error)
+    });
+    status.into()
+}

@@ -1,0 +1,67 @@
+//! `ft-host model`.
+
+use clap::Subcommand;
+
+use super::exit::ExitStatus;
+use super::interrupt::Interrupt;
+use super::run::print;
+use super::terminal::Downloads;
+use crate::run::describe_model;
+use crate::store::catalogue::DEFAULT_MODEL;
+use crate::store::environment::Environment;
+use crate::store::fetch::{fetch_model, list_models};
+use crate::store::model_files::ModelKind;
+
+#[derive(Subcommand)]
+pub enum ModelCommand {
+    /// Fetch a model, if it is not there yet, and print where it is.
+    Pull {
+        /// A name of the catalogue, owner/name[@revision] on the hub, or a path.
+        #[arg(default_value = DEFAULT_MODEL)]
+        model: String,
+        /// Use no network.
+        #[arg(long)]
+        offline: bool,
+        /// No progress and no notes on stderr.
+        #[arg(long, short)]
+        quiet: bool,
+    },
+    /// List the models of the catalogue and those that are on this machine.
+    List,
+    /// Describe a model without reading its weights.
+    Inspect {
+        /// A name of the catalogue, owner/name[@revision] on the hub, or a path.
+        #[arg(default_value = DEFAULT_MODEL)]
+        model: String,
+    },
+}
+
+/// Carries out a command.
+pub fn run(command: ModelCommand, mut environment: Environment) -> anyhow::Result<ExitStatus> {
+    Interrupt::install()?;
+    match command {
+        ModelCommand::Pull { model, offline, quiet } => {
+            environment.offline |= offline;
+            let files = fetch_model(&model, &environment, &Downloads::new(quiet))?;
+            let path = match &files.kind {
+                ModelKind::Gguf(path) => path.as_path(),
+                ModelKind::Folder { config, .. } => config.parent().unwrap_or(config),
+            };
+            print(&format!("{}\n", path.display()))?;
+        }
+        ModelCommand::List => {
+            for model in list_models(&environment)? {
+                let place = model.path.map_or_else(|| "not fetched".into(), |path| path.display().to_string());
+                print(&format!("{}  {:.1} MB  {place}\n", model.name, model.bytes as f64 / 1e6))?;
+                if !model.summary.is_empty() {
+                    print(&format!("    {}\n", model.summary))?;
+                }
+            }
+        }
+        ModelCommand::Inspect { model } => {
+            let files = fetch_model(&model, &environment, &Downloads::new(false))?;
+            print(&describe_model(&files)?)?;
+        }
+    }
+    Ok(ExitStatus::Done)
+}

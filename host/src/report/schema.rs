@@ -1,0 +1,200 @@
+//! `results.json` and what `--dry-run --json` prints: types that are made for being written, and versioned.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The version of the form below; it grows with every change that a reader would notice.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// What will be done: everything needed to do it again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PlanRecord {
+    /// [`FORMAT_VERSION`].
+    pub format_version: u32,
+    /// The version of this host.
+    pub host_version: String,
+    /// The settings of the run.
+    pub config: ConfigRecord,
+    /// The task plugin.
+    pub task: PluginRecord,
+    /// The optimizer plugin.
+    pub optimizer: PluginRecord,
+    /// The options of both plugins, all of them.
+    pub options: OptionsRecord,
+    /// The model.
+    pub model: ModelRecord,
+    /// The data, split by split.
+    pub data: Vec<DataRecord>,
+    /// The demonstrations' text.
+    pub demonstrations: String,
+    /// The demonstrations' token ids, special tokens included.
+    pub demonstration_ids: Vec<u32>,
+    /// The demonstrations' rows in their split, from 0, in the order in which they are shown.
+    pub demonstration_rows: Vec<usize>,
+    /// How many evaluation rows are scored.
+    pub evaluation_rows: usize,
+    /// How many rows the evaluation split has.
+    pub evaluation_split_rows: usize,
+    /// The tokens of the longest choice of any query.
+    pub longest_query: usize,
+    /// The steps that are scored; 0 is zero-shot, 1 in-context learning.
+    pub score_steps: Vec<usize>,
+    /// What restricts the results: sampled or limited data, tokens that could not be scored.
+    pub notes: Vec<String>,
+}
+
+/// The settings of a run, as the command line has them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ConfigRecord {
+    /// `--model`.
+    pub model: String,
+    /// `--data`: `sample`, `hub` or a folder.
+    pub data: String,
+    /// `--shots`.
+    pub shots: usize,
+    /// `--seed`.
+    pub seed: u64,
+    /// `--steps`.
+    pub steps: usize,
+    /// `--limit`.
+    pub limit: Option<usize>,
+    /// `--score-steps`.
+    pub score_steps: String,
+    /// `--positions`.
+    pub positions: String,
+    /// The device that `--device` came to.
+    pub device: String,
+    /// The number format that `--dtype` came to.
+    pub dtype: String,
+    /// `--weights`.
+    pub weights: String,
+    /// `--threads`.
+    pub threads: usize,
+    /// `--batch-tokens`.
+    pub batch_tokens: usize,
+    /// The plugins' budgets.
+    pub limits: LimitsRecord,
+}
+
+/// What each plugin may use.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LimitsRecord {
+    /// `--plugin-fuel`.
+    pub fuel: u64,
+    /// `--plugin-time`, in seconds.
+    pub seconds: f64,
+    /// `--plugin-memory`, in bytes.
+    pub memory: u64,
+    /// `--plugin-tables`.
+    pub table_elements: usize,
+    /// `--plugin-call-bytes`.
+    pub call_bytes: u64,
+    /// `--plugin-tensor-bytes`.
+    pub tensor_bytes: u64,
+}
+
+/// A plugin.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PluginRecord {
+    /// Its own name.
+    pub name: String,
+    /// Its own version.
+    pub version: String,
+    /// Its file.
+    pub file: String,
+    /// The file's digest.
+    pub sha256: String,
+}
+
+/// All options of both plugins.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OptionsRecord {
+    /// The task's.
+    pub task: BTreeMap<String, Value>,
+    /// The optimizer's.
+    pub optimizer: BTreeMap<String, Value>,
+}
+
+/// A model.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ModelRecord {
+    /// What it was called on the command line.
+    pub asked: String,
+    /// What that turned out to be, and where it came from.
+    pub source: String,
+    /// Its files: weights, configuration, tokenizer.
+    pub files: Vec<FileRecord>,
+    /// Blocks.
+    pub layers: usize,
+    /// Width.
+    pub hidden: usize,
+    /// Positions, where they are bounded.
+    pub max_positions: Option<usize>,
+}
+
+/// A file and its digest.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FileRecord {
+    /// Its name.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Its digest.
+    pub sha256: String,
+}
+
+/// One split's data.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DataRecord {
+    /// `demonstrations` or `evaluation`.
+    pub split: String,
+    /// The data set on the hub that the task is about.
+    pub repository: String,
+    /// Its configuration.
+    pub config: Option<String>,
+    /// Its own name for the split.
+    pub name: String,
+    /// The file that was read.
+    pub file: String,
+    /// Its rows.
+    pub rows: u64,
+    /// Its digest.
+    pub sha256: String,
+}
+
+/// `results.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ResultsRecord {
+    /// Whether everything that was planned was done.
+    pub complete: bool,
+    /// What was planned.
+    #[serde(flatten)]
+    pub plan: PlanRecord,
+    /// Every step whose queries are all scored.
+    pub steps: Vec<StepRecord>,
+}
+
+/// One scored step.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StepRecord {
+    /// 0 is zero-shot, 1 in-context learning.
+    pub step: usize,
+    /// Scored examples.
+    pub n: usize,
+    /// Right predictions by log-likelihood.
+    pub correct: usize,
+    /// Their share.
+    pub accuracy: f64,
+    /// Its standard error.
+    pub standard_error: f64,
+    /// Its 95 % Wilson interval.
+    pub interval: [f64; 2],
+    /// Share of right predictions by log-likelihood per token.
+    pub accuracy_tokens: f64,
+    /// Seconds that the step's pass and update took; 0 for zero-shot.
+    pub step_seconds: f64,
+    /// Seconds that scoring took.
+    pub score_seconds: f64,
+}

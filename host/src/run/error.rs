@@ -1,0 +1,208 @@
+//! Why there is no run, or no whole one.
+
+use std::path::PathBuf;
+
+use crate::model::ModelError;
+use crate::plugin::options::OptionError;
+use crate::plugin::{EngineError, Failure, PluginError};
+use crate::report::samples::SampleError;
+use crate::score::EmptyContinuation;
+use crate::store::data::DataError;
+use crate::store::fetch;
+use crate::store::file::FileError;
+use crate::store::jsonl::RowError;
+use crate::task::example::Split;
+use crate::task::sampling::SamplingError;
+use crate::tune::TuneError;
+
+/// Whose fault a failure is; the command line makes an exit status of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunErrorKind {
+    /// The user's input is wrong.
+    Input,
+    /// A plugin failed or ran over a limit.
+    Plugin,
+    /// The host failed.
+    Host,
+}
+
+impl RunErrorKind {
+    /// Whose fault it is that a model could not be had: a source that does not answer is not the user's.
+    pub fn of_fetch(error: &fetch::ModelError) -> Self {
+        match error {
+            fetch::ModelError::NoSource { .. } | fetch::ModelError::Hub(_) => Self::Host,
+            _ => Self::Input,
+        }
+    }
+}
+
+/// Why a run failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A plugin's file could not be used, or a plugin failed.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// No optimizer was named, and the paper's is not where it is looked for.
+    #[error("no optimizer was named, and there is no {}", .looked_for.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(" or "))]
+    NoOptimizer {
+        /// The files that would have done.
+        looked_for: Vec<PathBuf>,
+    },
+    /// An option that the plugin does not take.
+    #[error("plugin {plugin}: {source}")]
+    Option {
+        /// The plugin's name.
+        plugin: String,
+        /// What is wrong with the option.
+        source: OptionError,
+    },
+    /// The WebAssembly engine could not be made.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// There are no files for the model.
+    #[error(transparent)]
+    Fetch(#[from] fetch::ModelError),
+    /// There are no rows.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A data file is malformed.
+    #[error(transparent)]
+    Rows(#[from] RowError),
+    /// A file could not be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The model's files are malformed, or it failed.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A Deep-Thinking step failed.
+    #[error(transparent)]
+    Tune(#[from] TuneError),
+    /// A row that the task does not take.
+    #[error("`{file}`, row {row}{}: {message}", .column.as_ref().map(|column| format!(", column `{column}`")).unwrap_or_default())]
+    Rejected {
+        /// The data file.
+        file: String,
+        /// The row, from 1.
+        row: u64,
+        /// The column at fault, where there is one.
+        column: Option<String>,
+        /// What was expected and what came.
+        message: String,
+    },
+    /// A split without rows.
+    #[error("`{file}` has no row for the {split} split")]
+    NoRows {
+        /// The data file.
+        file: String,
+        /// The split.
+        split: Split,
+    },
+    /// Too few rows for the demonstrations.
+    #[error("`{file}`: {source}")]
+    Sampling {
+        /// The data file.
+        file: String,
+        /// What is missing.
+        source: SamplingError,
+    },
+    /// A query with nothing to score.
+    #[error("evaluation example `{id}`: {source}")]
+    EmptyContinuation {
+        /// The example.
+        id: String,
+        /// Which choice it is.
+        source: EmptyContinuation,
+    },
+    /// Demonstrations without a token.
+    #[error("the demonstrations have no token: {text:?}")]
+    EmptyDemonstrations {
+        /// Their text.
+        text: String,
+    },
+    /// More positions are needed than the model has.
+    #[error("{what} needs {needed} positions, and the model has {limit}{}", .example.as_ref().map(|id| format!(" (evaluation example `{id}`)")).unwrap_or_default())]
+    ContextTooLong {
+        /// What needs them.
+        what: String,
+        /// The longest query's example, where it is a query.
+        example: Option<String>,
+        /// Positions needed.
+        needed: usize,
+        /// Positions of the model.
+        limit: usize,
+        /// What would help.
+        hint: &'static str,
+    },
+    /// A step to score that is beyond the last.
+    #[error("step {step} is to be scored, and there are {steps} steps")]
+    NoSuchStep {
+        /// The step.
+        step: usize,
+        /// The number of steps.
+        steps: usize,
+    },
+    /// A score that is not a number.
+    #[error("evaluation example `{id}` in step {step}")]
+    Sample {
+        /// The example.
+        id: String,
+        /// The step.
+        step: usize,
+        /// What is wrong with its record.
+        #[source]
+        source: SampleError,
+    },
+    /// An output folder that an earlier run wrote to, and whose files could not be set aside.
+    #[error("`{}` holds results of more earlier runs than can be kept apart", .folder.display())]
+    CrowdedFolder {
+        /// The folder.
+        folder: PathBuf,
+    },
+}
+
+impl RunError {
+    /// Whose fault it is.
+    pub fn kind(&self) -> RunErrorKind {
+        match self {
+            Self::Plugin(error) => plugin_kind(error),
+            Self::Tune(TuneError::Model(error)) | Self::Model(error) => match error {
+                ModelError::Candle(_) => RunErrorKind::Host,
+                _ => RunErrorKind::Input,
+            },
+            Self::Tune(_) => RunErrorKind::Plugin,
+            Self::Engine(_) | Self::Sample { .. } => RunErrorKind::Host,
+            Self::Fetch(error) => RunErrorKind::of_fetch(error),
+            _ => RunErrorKind::Input,
+        }
+    }
+
+    /// What to do next, where something is known to help.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Plugin(error) => error.hint(),
+            Self::Tune(TuneError::Optimizer { source, .. }) => source.downcast_ref::<PluginError>()?.hint(),
+            Self::Option { source, .. } => Some(source.hint()),
+            Self::Fetch(error) => error.hint(),
+            Self::Data(error) => error.hint(),
+            Self::File(error) => error.hint(),
+            Self::Rejected { .. } => Some("the task's data set has other columns or values; is `--data` the right folder?".into()),
+            Self::Sampling { .. } => Some("ask for fewer `--shots`".into()),
+            Self::ContextTooLong { hint, .. } => Some((*hint).into()),
+            Self::NoOptimizer { .. } => Some("name one with `--optimizer FILE`; `cargo xtask plugins` builds `plugins/momentum.wasm`".into()),
+            Self::NoSuchStep { .. } => Some("raise `--steps` or change `--score-steps`".into()),
+            Self::Sample { .. } => Some("a step size that is too large makes a cache blow up; the earlier steps are kept".into()),
+            _ => None,
+        }
+    }
+}
+
+/// A file that is no plugin of the right kind is the user's choice; what happens once it runs is the plugin's.
+fn plugin_kind(error: &PluginError) -> RunErrorKind {
+    match error.failure() {
+        Failure::NotAComponent(_) | Failure::WrongWorld(_) | Failure::Compile { .. } | Failure::Interface { .. } => {
+            RunErrorKind::Input
+        }
+        Failure::Rows(_) => RunErrorKind::Input,
+        _ => RunErrorKind::Plugin,
+    }
+}

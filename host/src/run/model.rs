@@ -1,0 +1,96 @@
+//! A model's files as a model: shape and tokenizer at once, weights when they are needed.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::RunError;
+use crate::model::decoder::Placement;
+use crate::model::families::{self, Family};
+use crate::model::weights::{Gguf, Safetensors, TensorSource, WeightBytes};
+use crate::model::{Decoder, Tokenizer};
+use crate::store::file::read_file;
+use crate::store::mmap::MappedFile;
+use crate::store::model_files::{ModelFiles, ModelKind};
+
+/// Configurations and tokenizers are a few megabytes; what is larger is something else.
+const SMALL_FILE: u64 = 256 << 20;
+
+/// A model whose weights have not been read.
+pub struct OpenModel {
+    /// Its shape and tensor names.
+    pub family: Family,
+    /// Its tokenizer.
+    pub tokenizer: Tokenizer,
+    source: Box<dyn TensorSource>,
+}
+
+impl OpenModel {
+    /// Reads the configuration, the tokenizer and the weight files' headers.
+    ///
+    /// # Errors
+    /// Missing, malformed or truncated files, or a model that no family covers.
+    pub fn open(files: &ModelFiles) -> Result<Self, RunError> {
+        match &files.kind {
+            ModelKind::Gguf(path) => {
+                let gguf = Gguf::new(&name(path), map(path)?)?;
+                let family = families::from_gguf(&name(path), &gguf)?;
+                let tokenizer = Tokenizer::from_gguf(&gguf)?;
+                Ok(Self { family, tokenizer, source: Box::new(gguf) })
+            }
+            ModelKind::Folder { config, weights, tokenizer } => {
+                let family = families::from_config_json(&name(config), &read_file(config, SMALL_FILE)?)?;
+                let tokenizer = Tokenizer::from_json(&read_file(tokenizer, SMALL_FILE)?)?;
+                let shards = weights.iter().map(|path| Ok((name(path), map(path)?)));
+                let source = Safetensors::new(shards.collect::<Result<_, RunError>>()?)?;
+                Ok(Self { family, tokenizer, source: Box::new(source) })
+            }
+        }
+    }
+
+    /// Reads the weights.
+    ///
+    /// # Errors
+    /// A missing or misshapen tensor.
+    pub fn load(&self, placement: &Placement) -> Result<Decoder, RunError> {
+        let Family { config, layout } = &self.family;
+        Ok(Decoder::load(config.clone(), layout, self.source.as_ref(), placement)?)
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn map(path: &Path) -> Result<WeightBytes, RunError> {
+    Ok(Arc::new(MappedFile::open(path)?))
+}
+
+/// What a model is, in a few lines.
+///
+/// # Errors
+/// As [`OpenModel::open`].
+pub fn describe_model(files: &ModelFiles) -> Result<String, RunError> {
+    let model = OpenModel::open(files)?;
+    let config = &model.family.config;
+    let mut lines: Vec<String> = files.paths().iter().map(|path| path.display().to_string()).collect();
+    lines.push(format!(
+        "{} layers, {} wide, {} heads of {} ({} for keys and values), MLP {}, vocabulary {}",
+        config.layers,
+        config.hidden,
+        config.heads,
+        config.head_dim,
+        config.kv_heads,
+        config.intermediate,
+        config.vocabulary
+    ));
+    lines.push(match config.max_positions {
+        Some(limit) => format!("{limit} positions"),
+        None => "positions without a bound".into(),
+    });
+    lines.push(format!("{} bytes of cache for each position in f32", config.cache_bytes_per_position(4)));
+    lines.push(match model.tokenizer.bos() {
+        Some(id) => format!("texts begin with token {id}"),
+        None => "no token at the beginning of texts".into(),
+    });
+    Ok(lines.join("\n") + "\n")
+}

@@ -1,0 +1,111 @@
+//! Values of a run as what is written of them.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::config::RunConfig;
+use super::model::OpenModel;
+use crate::metrics::accuracy::Z_95;
+use crate::model::weights::WeightFormat;
+use crate::plugin::options::OptionSetting;
+use crate::plugin::{Description, Limits, PluginBinary};
+use crate::report::schema::{ConfigRecord, FileRecord, LimitsRecord, ModelRecord, PluginRecord, StepRecord};
+use crate::report::summary::StepSummary;
+use crate::store::data::DataLocation;
+use crate::store::model_files::{FileDigest, ModelOrigin, OriginKind};
+use crate::tune::Positions;
+
+/// The settings, with the device and the number format that they came to.
+pub fn config(config: &RunConfig, device: String, dtype: &str) -> ConfigRecord {
+    ConfigRecord {
+        model: config.model.clone(),
+        data: match &config.data {
+            DataLocation::Sample => "sample".into(),
+            DataLocation::Hub => "hub".into(),
+            DataLocation::Folder(folder) => folder.display().to_string(),
+        },
+        shots: config.shots,
+        seed: config.seed,
+        steps: config.steps,
+        limit: config.limit,
+        score_steps: config.score_steps.to_string(),
+        positions: match config.positions {
+            Positions::Continue => "continue".into(),
+            Positions::Restart => "restart".into(),
+        },
+        device,
+        dtype: dtype.into(),
+        weights: match config.weights {
+            WeightFormat::Dense => "dense".into(),
+            WeightFormat::Quantized => "quantized".into(),
+        },
+        threads: config.threads,
+        batch_tokens: config.batch_tokens,
+        limits: limits(&config.limits),
+    }
+}
+
+fn limits(limits: &Limits) -> LimitsRecord {
+    LimitsRecord {
+        fuel: limits.fuel,
+        seconds: limits.time.as_secs_f64(),
+        memory: limits.memory,
+        table_elements: limits.table_elements,
+        call_bytes: limits.call_bytes,
+        tensor_bytes: limits.tensor_bytes,
+    }
+}
+
+/// A plugin by what it says of itself and by its bytes.
+pub fn plugin(description: &Description, binary: &PluginBinary) -> PluginRecord {
+    PluginRecord {
+        name: description.name.clone(),
+        version: description.version.clone(),
+        file: binary.file().to_owned(),
+        sha256: binary.sha256().to_owned(),
+    }
+}
+
+/// Options by name.
+pub fn options(settings: &[OptionSetting]) -> BTreeMap<String, Value> {
+    settings.iter().map(|setting| (setting.name.clone(), setting.value.to_json())).collect()
+}
+
+/// A model by its origin, its files and its shape.
+pub fn model(origin: &ModelOrigin, files: Vec<FileDigest>, model: &OpenModel) -> ModelRecord {
+    let config = &model.family.config;
+    ModelRecord {
+        asked: origin.asked.clone(),
+        source: match &origin.found {
+            OriginKind::Path(path) => path.display().to_string(),
+            OriginKind::Catalogue { name, source } => format!("{name}, from {source}"),
+            OriginKind::Hub { repository, revision, commit } => {
+                format!("{repository}@{revision} on the hub, commit {commit}")
+            }
+        },
+        files: files
+            .into_iter()
+            .map(|file| FileRecord { name: file.name, bytes: file.bytes, sha256: file.sha256.as_str().to_owned() })
+            .collect(),
+        layers: config.layers,
+        hidden: config.hidden,
+        max_positions: config.max_positions,
+    }
+}
+
+/// A scored step.
+pub fn step(summary: &StepSummary, step_seconds: f64, score_seconds: f64) -> StepRecord {
+    let interval = summary.accuracy.wilson(Z_95);
+    StepRecord {
+        step: summary.step as usize,
+        n: summary.accuracy.n as usize,
+        correct: summary.accuracy.correct as usize,
+        accuracy: summary.accuracy.accuracy().unwrap_or_default(),
+        standard_error: summary.accuracy.standard_error().unwrap_or_default(),
+        interval: [interval.low, interval.high],
+        accuracy_tokens: summary.accuracy_tokens.accuracy().unwrap_or_default(),
+        step_seconds,
+        score_seconds,
+    }
+}
