@@ -65,7 +65,7 @@ impl Rotator {
             // candle's interleaved kernel wants `[batch, heads, tokens, width]`.
             let x = x.transpose(0, 1)?.contiguous()?.unsqueeze(0)?;
             let rotated = candle_nn::rotary_emb::rope_i(&x, &angles.cos, &angles.sin)?;
-            rotated.reshape((heads, tokens, width))?.transpose(0, 1)
+            rotated.reshape((heads, tokens, width))?.transpose(0, 1)?.contiguous()
         } else {
             let x = x.contiguous()?.unsqueeze(0)?;
             candle_nn::rotary_emb::rope_thd(&x, &angles.cos, &angles.sin)?.squeeze(0)
