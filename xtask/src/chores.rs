@@ -34,14 +34,14 @@ pub fn bench(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     run(workspace.cargo().args(["bench", "--package", "ft-host"]).args(arguments))
 }
 
-/// Type-checks the feature `cuda`. Its kernels are empty, so the target folder is one that is never linked from.
+/// Type-checks the feature `cuda`, in the profile that compiles proc macros without optimising them. Its kernels are empty, so the target folder is one that is never linked from.
 pub fn check_cuda(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let mut cargo = workspace.cargo();
     cargo
         .env("NVCC", workspace.path("xtask/cuda/nvcc"))
         .env("CUDA_COMPUTE_CAP", "90")
         .env("CUDARC_CUDA_VERSION", "13000");
-    cargo.args(["check", "--package", "ft-host", "--features", "cuda", "--all-targets", "--target-dir"]);
+    cargo.args(["check", "--release", "--package", "ft-host", "--features", "cuda", "--all-targets", "--target-dir"]);
     run(cargo.arg(workspace.target("cuda-check")).args(arguments))
 }
 
