@@ -46,11 +46,7 @@ struct Timed<'a> {
 }
 
 impl MetaOptimizer for Timed<'_> {
-    fn step(
-        &mut self,
-        step: usize,
-        slots: Vec<Slot>,
-    ) -> Result<Update, Box<dyn std::error::Error + Send + Sync>> {
+    fn step(&mut self, step: usize, slots: Vec<Slot>) -> Result<Update, Box<dyn std::error::Error + Send + Sync>> {
         let started = Instant::now();
         let update = self.rule.step(step, slots);
         self.spent += started.elapsed();
@@ -90,7 +86,10 @@ fn main() {
     let decoder = Decoder::load(family.config, &family.layout, &RandomWeights, &placement).expect("loads");
     let engine = PluginEngine::new(None).expect("an engine");
     println!("a step of Deep-Thinking, medians of {PAIRS} in ms    (SmolLM2-135M's shape, f32, CPU)");
-    println!("{:>14} {:>15} {:>15} {:>15} {:>15} {:>8}", "tokens", "native update", "comp. update", "native step", "comp. step", "ratio");
+    println!(
+        "{:>14} {:>15} {:>15} {:>15} {:>15} {:>8}",
+        "tokens", "native update", "comp. update", "native step", "comp. step", "ratio"
+    );
     for length in [28, 128, 512] {
         let ids: Vec<u32> = (0..length).map(|token| token * 7 % 49152).collect();
         let first = State::first(&decoder, &ids).expect("a first pass");

@@ -2,13 +2,13 @@
 
 use candle_core::{DType, Device, Tensor};
 
+use super::Decoder;
 use super::block::Block;
 use super::config::{DecoderConfig, NormKind, Positions};
 use super::layout::{LayerNames, Layout, LinearName, NormName, QkvNames};
 use super::linear::Linear;
 use super::norm::Norm;
 use super::rotary::Rotator;
-use super::Decoder;
 use crate::model::ModelError;
 use crate::model::weights::{TensorSource, WeightFormat};
 
@@ -70,9 +70,7 @@ impl Decoder {
             None => (None, None),
         };
         let head = match &layout.head {
-            Some(name) => {
-                parts.stored_as_linear(&[(name, config.vocabulary)], config.embedding)?
-            }
+            Some(name) => parts.stored_as_linear(&[(name, config.vocabulary)], config.embedding)?,
             _ if placement.weights == WeightFormat::Quantized => {
                 Linear::new(embedding.clone(), None, WeightFormat::Quantized)?
             }
@@ -102,10 +100,8 @@ impl Assembler<'_> {
         let config = self.config;
         let (heads, kv_heads, width) = (config.heads, config.kv_heads, config.head_dim);
         let qkv = match &names.qkv {
-            QkvNames::Separate { query, key, value } => self.linear(
-                &[(query, heads * width), (key, kv_heads * width), (value, kv_heads * width)],
-                config.hidden,
-            )?,
+            QkvNames::Separate { query, key, value } => self
+                .linear(&[(query, heads * width), (key, kv_heads * width), (value, kv_heads * width)], config.hidden)?,
             QkvNames::Blocks(name) => self.linear(&[(name, (heads + 2 * kv_heads) * width)], config.hidden)?,
             QkvNames::PerHead(name) => {
                 let (weight, bias) = self.stored(name, 3 * heads * width, config.hidden)?;

@@ -102,10 +102,8 @@ impl Block {
             queries = rotator.rotate(&queries, angles)?;
             keys = rotator.rotate(&keys, angles)?;
         }
-        let fresh = LayerCache {
-            keys: keys.transpose(0, 1)?.contiguous()?,
-            values: values.transpose(0, 1)?.contiguous()?,
-        };
+        let fresh =
+            LayerCache { keys: keys.transpose(0, 1)?.contiguous()?, values: values.transpose(0, 1)?.contiguous()? };
         let setting = Setting { scale: self.scale, variant: pass.plan.variant(self.window) };
         let projections = Projections { queries, keys, values };
         let attended = attention::attend(pass.plan, setting, &projections, &fresh, past)?;

@@ -47,9 +47,7 @@ impl Linear {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let product = match &self.weight {
             Weight::Dense(weight) => x.matmul(&weight.t()?)?,
-            Weight::Quantized(weight) => {
-                weight.forward(&x.to_dtype(DType::F32)?.contiguous()?)?.to_dtype(x.dtype())?
-            }
+            Weight::Quantized(weight) => weight.forward(&x.to_dtype(DType::F32)?.contiguous()?)?.to_dtype(x.dtype())?,
         };
         match &self.bias {
             Some(bias) => product.broadcast_add(bias),

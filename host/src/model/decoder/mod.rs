@@ -20,9 +20,9 @@ pub use config::DecoderConfig;
 pub use tree::TokenTree;
 
 use super::ModelError;
+pub use assemble::Placement;
 use block::{Block, Pass};
 use config::Positions;
-pub use assemble::Placement;
 use linear::Linear;
 use norm::Norm;
 use plan::AttentionPlan;

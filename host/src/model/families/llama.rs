@@ -168,7 +168,9 @@ fn scaling(settings: &Settings) -> Result<RotaryScaling, ModelError> {
     let Some(rope) = settings.get(key) else { return Ok(RotaryScaling::None) };
     let kind = rope.get("rope_type").or_else(|| rope.get("type")).and_then(|kind| kind.as_str());
     let number = |name: &str| {
-        rope.get(name).and_then(|x| x.as_f64()).ok_or_else(|| settings.unsupported(key, &format!("`{name}` is missing")))
+        rope.get(name)
+            .and_then(|x| x.as_f64())
+            .ok_or_else(|| settings.unsupported(key, &format!("`{name}` is missing")))
     };
     match kind {
         None | Some("default") => Ok(RotaryScaling::None),

@@ -19,11 +19,14 @@ pub struct Family {
     pub layout: Layout,
 }
 
+/// Names of architectures, each with what reads its description.
+type Readers<T> = &'static [(&'static str, fn(&T) -> Result<Family, ModelError>)];
+
 /// The architectures that `config.json` may name as `model_type`.
-const FROM_CONFIG: &[(&str, fn(&Settings) -> Result<Family, ModelError>)] = &[("llama", llama::from_config)];
+const FROM_CONFIG: Readers<Settings> = &[("llama", llama::from_config)];
 
 /// The architectures that a GGUF file may name.
-const FROM_GGUF: &[(&str, fn(&Gguf) -> Result<Family, ModelError>)] = &[("llama", llama::from_gguf)];
+const FROM_GGUF: Readers<Gguf> = &[("llama", llama::from_gguf)];
 
 /// Reads a Hugging Face `config.json`; `file` is its name for messages.
 ///
