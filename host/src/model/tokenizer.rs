@@ -80,8 +80,7 @@ impl Tokenizer {
     /// # Errors
     /// [`ModelError::Tokenizer`].
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, ModelError> {
-        let encoding =
-            self.inner.encode_fast(text, false).map_err(|error| ModelError::Tokenizer(error.to_string()))?;
+        let encoding = self.inner.encode_fast(text, false).map_err(|error| ModelError::Tokenizer(error.to_string()))?;
         Ok(encoding.get_ids().to_vec())
     }
 
@@ -124,7 +123,9 @@ fn bos(gguf: &Gguf, vocabulary: usize) -> Result<Option<u32>, ModelError> {
     }
     match gguf.integer("tokenizer.ggml.bos_token_id")? {
         id if id < vocabulary => Ok(Some(id as u32)),
-        id => Err(ModelError::Tokenizer(format!("the beginning-of-text token {id} is outside the vocabulary of {vocabulary}"))),
+        id => Err(ModelError::Tokenizer(format!(
+            "the beginning-of-text token {id} is outside the vocabulary of {vocabulary}"
+        ))),
     }
 }
 
@@ -140,8 +141,9 @@ fn pre_tokenizer(gguf: &Gguf) -> Result<PreTokenizerWrapper, ModelError> {
         other => Err(ModelError::Unsupported {
             key: "tokenizer.ggml.pre".into(),
             value: other.into(),
-            expected: "one of default, gpt-2, smollm, llama-bpe was expected; a model folder with its tokenizer.json works"
-                .into(),
+            expected:
+                "one of default, gpt-2, smollm, llama-bpe was expected; a model folder with its tokenizer.json works"
+                    .into(),
         }),
     }
 }

@@ -185,12 +185,18 @@ impl RunError {
             Self::Fetch(error) => error.hint(),
             Self::Data(error) => error.hint(),
             Self::File(error) => error.hint(),
-            Self::Rejected { .. } => Some("the task's data set has other columns or values; is `--data` the right folder?".into()),
+            Self::Rejected { .. } => {
+                Some("the task's data set has other columns or values; is `--data` the right folder?".into())
+            }
             Self::Sampling { .. } => Some("ask for fewer `--shots`".into()),
             Self::ContextTooLong { hint, .. } => Some((*hint).into()),
-            Self::NoOptimizer { .. } => Some("name one with `--optimizer FILE`; `cargo xtask plugins` builds `plugins/momentum.wasm`".into()),
+            Self::NoOptimizer { .. } => {
+                Some("name one with `--optimizer FILE`; `cargo xtask plugins` builds `plugins/momentum.wasm`".into())
+            }
             Self::NoSuchStep { .. } => Some("raise `--steps` or change `--score-steps`".into()),
-            Self::Sample { .. } => Some("a step size that is too large makes a cache blow up; the earlier steps are kept".into()),
+            Self::Sample { .. } => {
+                Some("a step size that is too large makes a cache blow up; the earlier steps are kept".into())
+            }
             _ => None,
         }
     }

@@ -52,8 +52,7 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
         observer.event(Event::Note(note));
     }
     observer.event(Event::LoadingWeights);
-    let placement =
-        Placement { device: plan.device.clone(), dtype: plan.dtype, weights: plan.config.weights };
+    let placement = Placement { device: plan.device.clone(), dtype: plan.dtype, weights: plan.config.weights };
     let decoder = plan.model.load(&placement)?;
     let results = ResultsRecord { complete: false, plan: plan.record.clone(), steps: Vec::new() };
     let mut run = Run { plan, decoder, folder, observer: observer.as_ref(), stop, results, steps: Vec::new() };
@@ -61,12 +60,7 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
     let finished = run.all_steps()?;
     run.results.complete = finished;
     run.folder.write(&run.results)?;
-    Ok(Outcome {
-        folder: run.plan.config.out,
-        results: run.results,
-        steps: run.steps,
-        interrupted: !finished,
-    })
+    Ok(Outcome { folder: run.plan.config.out, results: run.results, steps: run.steps, interrupted: !finished })
 }
 
 impl Run<'_> {
@@ -89,14 +83,14 @@ impl Run<'_> {
             let started = Instant::now();
             let next = match &state {
                 None => State::first(&self.decoder, &ids)?,
-                Some(state) => {
-                    state.next(&self.decoder, &ids, self.plan.config.positions, &mut self.plan.optimizer)?
-                }
+                Some(state) => state.next(&self.decoder, &ids, self.plan.config.positions, &mut self.plan.optimizer)?,
             };
             let seconds = started.elapsed().as_secs_f64();
             let converged = next.verdict == Verdict::Converged;
             if converged && step < last_step {
-                self.note(format!("the optimizer holds the cache to have converged at step {step}; later steps were not run"));
+                self.note(format!(
+                    "the optimizer holds the cache to have converged at step {step}; later steps were not run"
+                ));
             }
             if (converged || self.plan.score_steps.contains(&step)) && !self.score(&next, ids.len(), seconds)? {
                 return Ok(false);

@@ -66,10 +66,8 @@ pub fn prepare(
     progress: &dyn Progress,
 ) -> Result<Plan, RunError> {
     OutFolder::check(&config.out)?;
-    let score_steps = config
-        .score_steps
-        .resolve(config.steps)
-        .map_err(|step| RunError::NoSuchStep { step, steps: config.steps })?;
+    let score_steps =
+        config.score_steps.resolve(config.steps).map_err(|step| RunError::NoSuchStep { step, steps: config.steps })?;
     let paths = CachePaths::new(environment)?;
     let device = config.device.open()?;
     let dtype = config.dtype.resolve(&device);
@@ -106,10 +104,7 @@ pub fn prepare(
         config: record::config(&config, device_name(&device, &config), dtype.as_str()),
         task: record::plugin(task.description(), task.binary()),
         optimizer: record::plugin(optimizer.description(), optimizer.binary()),
-        options: OptionsRecord {
-            task: record::options(&task_options),
-            optimizer: record::options(&optimizer_options),
-        },
+        options: OptionsRecord { task: record::options(&task_options), optimizer: record::options(&optimizer_options) },
         model: record::model(&files.origin, digests, &model),
         data: vec![rows.demonstrations.record, rows.evaluation.record],
         demonstrations: text,
@@ -134,7 +129,9 @@ fn resolve(description: &Description, given: &[(String, String)]) -> Result<Vec<
 }
 
 fn device_name(device: &Device, config: &RunConfig) -> String {
-    if device.is_cuda() && config.device.to_string() == "auto" { "cuda:0".into() } else if device.is_cuda() {
+    if device.is_cuda() && config.device.to_string() == "auto" {
+        "cuda:0".into()
+    } else if device.is_cuda() {
         config.device.to_string()
     } else {
         "cpu".into()
@@ -202,12 +199,7 @@ impl Rows {
 }
 
 /// Passes after the first need twice the demonstrations' positions, scoring the demonstrations' and the longest query's.
-fn check_positions(
-    config: &RunConfig,
-    model: &OpenModel,
-    length: usize,
-    queries: &[Query],
-) -> Result<(), RunError> {
+fn check_positions(config: &RunConfig, model: &OpenModel, length: usize, queries: &[Query]) -> Result<(), RunError> {
     let Some(limit) = model.family.config.max_positions else { return Ok(()) };
     let (needed, what, hint) = match config.positions {
         Positions::Continue if config.steps > 1 => (
@@ -223,10 +215,7 @@ fn check_positions(
     let longest = queries.iter().max_by_key(|query| query.tokens.longest());
     match longest {
         Some(query) if length + query.tokens.longest() > limit => Err(RunError::ContextTooLong {
-            what: format!(
-                "a query of {} tokens after the demonstrations' {length}",
-                query.tokens.longest()
-            ),
+            what: format!("a query of {} tokens after the demonstrations' {length}", query.tokens.longest()),
             example: Some(query.id.clone()),
             needed: length + query.tokens.longest(),
             limit,
@@ -248,7 +237,11 @@ fn notes(config: &RunConfig, rows: &Rows, model: &OpenModel, queries: &[Query]) 
         notes.push(format!("{drawn} of {all} evaluation rows were drawn at random, as the task asks"));
     }
     if queries.len() < rows.selection.evaluation.len() {
-        notes.push(format!("limited to the first {} of {} evaluation rows", queries.len(), rows.selection.evaluation.len()));
+        notes.push(format!(
+            "limited to the first {} of {} evaluation rows",
+            queries.len(),
+            rows.selection.evaluation.len()
+        ));
     }
     let unpreceded = queries.iter().filter(|query| query.tokens.starts_with_span()).count();
     if unpreceded > 0 && model.tokenizer.bos().is_none() {

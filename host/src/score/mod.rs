@@ -87,10 +87,8 @@ pub fn score(
     queries: &[QueryTokens],
 ) -> Result<Vec<Vec<ChoiceScore>>, ModelError> {
     let packed = pack(queries);
-    let mut scores: Vec<Vec<ChoiceScore>> = queries
-        .iter()
-        .map(|query| vec![ChoiceScore { loglik: 0.0, tokens: 0 }; query.choices.len()])
-        .collect();
+    let mut scores: Vec<Vec<ChoiceScore>> =
+        queries.iter().map(|query| vec![ChoiceScore { loglik: 0.0, tokens: 0 }; query.choices.len()]).collect();
     let mut add = |read: &Read, log_prob: f64| {
         let score = &mut scores[read.query][read.choice];
         score.loglik += log_prob;

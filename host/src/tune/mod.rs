@@ -60,7 +60,9 @@ pub enum TuneError {
         found: String,
     },
     /// A matrix of the update has a NaN or an infinity.
-    #[error("the meta-optimizer's update in step {step} has a number that is not finite in the {kind} matrix of layer {layer}")]
+    #[error(
+        "the meta-optimizer's update in step {step} has a number that is not finite in the {kind} matrix of layer {layer}"
+    )]
     NotFinite {
         /// The step.
         step: usize,

@@ -59,8 +59,7 @@ mod tests {
         let mut rule = Momentum::new(0.5, 0.5);
         let tensor = |x: f32| Tensor::new(&[[[x]]], &Device::Cpu).unwrap();
         let mut step = |previous: f32, proposed: f32| {
-            let slot =
-                Slot { layer: 0, kind: SlotKind::Key, previous: tensor(previous), proposed: tensor(proposed) };
+            let slot = Slot { layer: 0, kind: SlotKind::Key, previous: tensor(previous), proposed: tensor(proposed) };
             let update = rule.step(2, vec![slot]).unwrap();
             update.cache[0].flatten_all().unwrap().to_vec1::<f32>().unwrap()[0]
         };

@@ -96,9 +96,7 @@ fn chunked(
         let scores = queries.matmul(&keys.t()?)?;
         let (weights, sums) = masked_softmax(&scores, rows, setting.scale, bias)?;
         let output = weights.to_dtype(values.dtype())?.matmul(&values.contiguous()?)?;
-        let per_token = |t: &Tensor, width: usize| {
-            t.reshape((heads, chunk.len, width))?.transpose(0, 1)?.contiguous()
-        };
+        let per_token = |t: &Tensor, width: usize| t.reshape((heads, chunk.len, width))?.transpose(0, 1)?.contiguous();
         outputs.push(per_token(&output, width)?);
         log_sums.push(per_token(&sums, 1)?);
     }

@@ -97,7 +97,11 @@ impl AttentionPlan {
         let alibi = match config.positions {
             Positions::Alibi => Some(Alibi {
                 slopes: Tensor::new(alibi_slopes(config.heads), device)?,
-                past_index: if past > 0 { Some(Tensor::arange(0f32, past as f32, device)?.unsqueeze(0)?) } else { None },
+                past_index: if past > 0 {
+                    Some(Tensor::arange(0f32, past as f32, device)?.unsqueeze(0)?)
+                } else {
+                    None
+                },
                 local_index: match single {
                     Some(_) => {
                         let index: Vec<f32> = depths.iter().map(|depth| (past + depth) as f32).collect();
@@ -122,12 +126,7 @@ impl AttentionPlan {
 }
 
 impl Padded {
-    fn new(
-        trees: &[TokenTree],
-        windows: &[Option<usize>],
-        alibi_past: Option<usize>,
-        device: &Device,
-    ) -> Result<Self> {
+    fn new(trees: &[TokenTree], windows: &[Option<usize>], alibi_past: Option<usize>, device: &Device) -> Result<Self> {
         let width = trees.iter().map(TokenTree::len).max().unwrap_or(0);
         let tokens = trees.iter().map(TokenTree::len).sum();
         let mut gather = vec![0u32; trees.len() * width];

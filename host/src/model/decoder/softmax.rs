@@ -122,7 +122,8 @@ mod tests {
         let rows = Rows { kv_heads: 2, repeats: 3, queries: 4 };
         let scores = Tensor::randn(0f32, 2.0, (2 * 2, 3 * 4, 5), &device).unwrap();
         let mask = Tensor::rand(0f32, 1.0, (2, 4, 5), &device).unwrap();
-        let mask = (mask.lt(0.4).unwrap().to_dtype(DType::F32).unwrap() * f64::from(super::super::plan::UNSEEN)).unwrap();
+        let mask =
+            (mask.lt(0.4).unwrap().to_dtype(DType::F32).unwrap() * f64::from(super::super::plan::UNSEEN)).unwrap();
         let slopes = Tensor::randn(0f32, 1.0, 6, &device).unwrap();
         let index = Tensor::randn(0f32, 1.0, (2, 5), &device).unwrap();
         for bias in [

@@ -2,8 +2,8 @@
 
 use std::io::Cursor;
 
-use candle_core::quantized::gguf_file::{Content, Value};
 use candle_core::quantized::ggml_file::qtensor_from_ggml;
+use candle_core::quantized::gguf_file::{Content, Value};
 use candle_core::{DType, Device, Tensor};
 
 use super::super::error::check_shape;
@@ -23,7 +23,8 @@ impl Gguf {
     /// [`ModelError::Malformed`].
     pub fn new(file: &str, bytes: WeightBytes) -> Result<Self, ModelError> {
         let malformed = |reason: String| ModelError::Malformed { file: file.into(), format: "GGUF", reason };
-        let content = Content::read(&mut Cursor::new((*bytes).as_ref())).map_err(|error| malformed(error.to_string()))?;
+        let content =
+            Content::read(&mut Cursor::new((*bytes).as_ref())).map_err(|error| malformed(error.to_string()))?;
         let length = (*bytes).as_ref().len() as u64;
         for (name, info) in &content.tensor_infos {
             let size = size_in_bytes(info).ok_or_else(|| {
@@ -108,10 +109,7 @@ impl Gguf {
     pub fn integers(&self, key: &str) -> Result<Vec<usize>, ModelError> {
         let value = self.required(key)?;
         let Value::Array(items) = value else { return Err(self.mistyped(key, "a list of numbers", value)) };
-        items
-            .iter()
-            .map(|item| integer_of(item).ok_or_else(|| self.mistyped(key, "a list of numbers", item)))
-            .collect()
+        items.iter().map(|item| integer_of(item).ok_or_else(|| self.mistyped(key, "a list of numbers", item))).collect()
     }
 
     fn required(&self, key: &str) -> Result<&Value, ModelError> {

@@ -106,9 +106,8 @@ mod tests {
     #[test]
     fn errors_name_tensor_file_and_shapes() {
         let source = Safetensors::new(vec![("model.safetensors".into(), file(&["x"]))]).unwrap();
-        let message = |name: &str, shape: &[usize]| {
-            source.tensor(name, shape, DType::F32, &Device::Cpu).unwrap_err().to_string()
-        };
+        let message =
+            |name: &str, shape: &[usize]| source.tensor(name, shape, DType::F32, &Device::Cpu).unwrap_err().to_string();
         assert_eq!(message("z", &[1]), "tensor `z` is not in `model.safetensors`");
         assert_eq!(
             message("x", &[3, 2]),
