@@ -6,11 +6,11 @@ use super::Decoder;
 use super::block::Block;
 use super::config::{DecoderConfig, NormKind, Positions};
 use super::layout::{LayerNames, Layout, LinearName, NormName, QkvNames};
-use super::linear::Linear;
+use super::linear::{Linear, Matrix};
 use super::norm::Norm;
 use super::rotary::Rotator;
 use crate::model::ModelError;
-use crate::model::weights::{TensorSource, WeightFormat};
+use crate::model::weights::{Prefixed, TensorSource, WeightFormat};
 
 /// Where and how weights are held.
 #[derive(Clone)]
@@ -25,9 +25,10 @@ pub struct Placement {
 
 struct Assembler<'a> {
     config: &'a DecoderConfig,
-    layout: &'a Layout,
     source: &'a dyn TensorSource,
     placement: &'a Placement,
+    /// Whether the blocks' matrices are stored `[in, out]`.
+    transposed: bool,
 }
 
 impl Decoder {
@@ -41,12 +42,15 @@ impl Decoder {
         source: &dyn TensorSource,
         placement: &Placement,
     ) -> Result<Self, ModelError> {
-        let parts = Assembler { config: &config, layout, source, placement };
-        let embedding = parts.tensor(&layout.embedding, &[config.vocabulary, config.embedding])?;
+        let source = &Prefixed::new(source, layout.prefix);
+        // What is outside of the blocks is `[out, in]` in every checkpoint.
+        let parts = Assembler { config: &config, source, placement, transposed: false };
+        let embedding = parts.weight(&layout.embedding, config.vocabulary, config.embedding)?;
+        let embedding = Matrix::new(embedding, placement)?;
         let positions = match (&config.positions, &layout.positions) {
             (Positions::Learned { offset }, Some(name)) => {
                 let rows = config.max_positions.unwrap_or(0) + offset;
-                Some(parts.tensor(name, &[rows, config.hidden])?)
+                Some(parts.vector(name, &[rows, config.hidden], placement.dtype)?)
             }
             _ => None,
         };
@@ -69,14 +73,14 @@ impl Decoder {
             ),
             None => (None, None),
         };
-        let head = match &layout.head {
-            Some(name) => parts.stored_as_linear(&[(name, config.vocabulary)], config.embedding)?,
-            _ if placement.weights == WeightFormat::Quantized => {
-                Linear::new(embedding.clone(), None, WeightFormat::Quantized)?
-            }
-            _ => Linear::shared(embedding.clone()),
+        let head = if layout.head.weight == layout.embedding {
+            let bias = parts.bias(&layout.head, config.vocabulary)?;
+            Linear { matrix: embedding.clone(), bias }
+        } else {
+            parts.linear(&[(&layout.head, config.vocabulary)], config.embedding)?
         };
-        let blocks = layout.layers.iter().enumerate().map(|(index, names)| parts.block(index, names));
+        let within = Assembler { transposed: layout.transposed, ..parts };
+        let blocks = layout.layers.iter().enumerate().map(|(index, names)| within.block(index, names));
         let blocks = blocks.collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             device: placement.device.clone(),
@@ -104,10 +108,11 @@ impl Assembler<'_> {
                 .linear(&[(query, heads * width), (key, kv_heads * width), (value, kv_heads * width)], config.hidden)?,
             QkvNames::Blocks(name) => self.linear(&[(name, (heads + 2 * kv_heads) * width)], config.hidden)?,
             QkvNames::PerHead(name) => {
-                let (weight, bias) = self.stored(name, 3 * heads * width, config.hidden)?;
-                let weight = per_head_to_blocks(&weight, heads, width)?;
+                let rows = 3 * heads * width;
+                let weight = per_head_to_blocks(&self.weight(&name.weight, rows, config.hidden)?, heads, width)?;
+                let bias = self.bias(name, rows)?;
                 let bias = bias.map(|bias| per_head_to_blocks(&bias, heads, width)).transpose()?;
-                Linear::new(weight, bias, self.placement.weights)?
+                Linear { matrix: Matrix::new(weight, self.placement)?, bias }
             }
         };
         let up = match &names.gate {
@@ -134,60 +139,58 @@ impl Assembler<'_> {
             heads: (heads, kv_heads, width),
             scale: config.attention_scales[index],
             window: config.windows[index],
+            rotated: match &config.positions {
+                Positions::Rotary(rotary) => !rotary.unrotated_layers.contains(&index),
+                _ => false,
+            },
         })
-    }
-
-    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor, ModelError> {
-        self.source.tensor(name, shape, self.placement.dtype, &self.placement.device)
-    }
-
-    fn norm(&self, name: &NormName, width: usize) -> Result<Norm, ModelError> {
-        let gain = self.tensor(&format!("{}.weight", name.prefix), &[width])?;
-        let eps = self.config.norm_eps as f32;
-        Ok(match self.config.norm {
-            NormKind::Rms => Norm::Rms { gain, eps },
-            NormKind::Layer => {
-                Norm::Layer { gain, bias: self.tensor(&format!("{}.bias", name.prefix), &[width])?, eps }
-            }
-        })
-    }
-
-    /// A matrix `[out, in]` and its bias, however the checkpoint lays the matrix out.
-    fn stored(&self, name: &LinearName, out: usize, input: usize) -> Result<(Tensor, Option<Tensor>), ModelError> {
-        let weight = if self.layout.transposed {
-            self.tensor(&name.weight, &[input, out])?.t()?.contiguous()?
-        } else {
-            self.tensor(&name.weight, &[out, input])?
-        };
-        let bias = name.bias.as_ref().map(|bias| self.tensor(bias, &[out])).transpose()?;
-        Ok((weight, bias))
     }
 
     /// One product for several matrices over the same input, outputs in the order given.
     fn linear(&self, names: &[(&LinearName, usize)], input: usize) -> Result<Linear, ModelError> {
-        let parts = names.iter().map(|(name, out)| self.stored(name, *out, input));
-        self.joined(parts.collect::<Result<Vec<_>, _>>()?)
-    }
-
-    /// As [`Self::linear`], for matrices that are `[out, in]` in every checkpoint (the head of GPT-2 is, its blocks are not).
-    fn stored_as_linear(&self, names: &[(&LinearName, usize)], input: usize) -> Result<Linear, ModelError> {
-        let parts = names.iter().map(|(name, out)| {
-            let bias = name.bias.as_ref().map(|bias| self.tensor(bias, &[*out])).transpose()?;
-            Ok((self.tensor(&name.weight, &[*out, input])?, bias))
-        });
-        self.joined(parts.collect::<Result<Vec<_>, ModelError>>()?)
-    }
-
-    fn joined(&self, mut parts: Vec<(Tensor, Option<Tensor>)>) -> Result<Linear, ModelError> {
-        if parts.len() == 1
-            && let Some((weight, bias)) = parts.pop()
-        {
-            return Ok(Linear::new(weight, bias, self.placement.weights)?);
-        }
-        let weights: Vec<&Tensor> = parts.iter().map(|(weight, _)| weight).collect();
-        let biases: Vec<&Tensor> = parts.iter().filter_map(|(_, bias)| bias.as_ref()).collect();
+        let weights = names.iter().map(|(name, out)| self.weight(&name.weight, *out, input));
+        let weights = weights.collect::<Result<Vec<_>, _>>()?;
+        let biases = names.iter().filter_map(|(name, out)| self.bias(name, *out).transpose());
+        let biases = biases.collect::<Result<Vec<_>, _>>()?;
         let bias = if biases.is_empty() { None } else { Some(Tensor::cat(&biases, 0)?) };
-        Ok(Linear::new(Tensor::cat(&weights, 0)?, bias, self.placement.weights)?)
+        Ok(Linear { matrix: Matrix::new(Tensor::cat(&weights, 0)?, self.placement)?, bias })
+    }
+
+    /// A matrix as `[out, in]`, however the checkpoint lays it out; on the CPU where it is yet to be quantized.
+    fn weight(&self, name: &str, out: usize, input: usize) -> Result<Tensor, ModelError> {
+        let (dtype, device) = match self.placement.weights {
+            WeightFormat::Dense => (self.placement.dtype, &self.placement.device),
+            WeightFormat::Quantized => (DType::F32, &Device::Cpu),
+        };
+        if self.transposed {
+            return Ok(self.source.tensor(name, &[input, out], dtype, device)?.t()?.contiguous()?);
+        }
+        self.source.tensor(name, &[out, input], dtype, device)
+    }
+
+    fn bias(&self, name: &LinearName, out: usize) -> Result<Option<Tensor>, ModelError> {
+        name.bias.as_ref().map(|bias| self.vector(bias, &[out], self.placement.dtype)).transpose()
+    }
+
+    fn norm(&self, name: &NormName, width: usize) -> Result<Norm, ModelError> {
+        let read = |end: &str, otherwise: f32, dtype: DType| {
+            if name.scaled {
+                return self.vector(&format!("{}.{end}", name.prefix), &[width], dtype);
+            }
+            Ok(Tensor::full(otherwise, width, &self.placement.device)?.to_dtype(dtype)?)
+        };
+        let eps = self.config.norm_eps as f32;
+        Ok(match self.config.norm {
+            NormKind::Rms => Norm::Rms { gain: read("weight", 1.0, self.placement.dtype)?, eps },
+            NormKind::Layer => {
+                Norm::Layer { gain: read("weight", 1.0, DType::F32)?, bias: read("bias", 0.0, DType::F32)?, eps }
+            }
+        })
+    }
+
+    /// A tensor that is no factor of a matrix product.
+    fn vector(&self, name: &str, shape: &[usize], dtype: DType) -> Result<Tensor, ModelError> {
+        self.source.tensor(name, shape, dtype, &self.placement.device)
     }
 }
 

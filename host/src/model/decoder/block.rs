@@ -38,6 +38,8 @@ pub struct Block {
     pub scale: f64,
     /// How many keys a query sees.
     pub window: Option<usize>,
+    /// Whether queries and keys are rotated, in a rotary model.
+    pub rotated: bool,
 }
 
 /// What all blocks share during one pass.
@@ -59,6 +61,13 @@ impl Block {
                 let (attended, cache) = self.attention(&self.attention_norm.forward(x)?, pass, past)?;
                 let x = (x + attended)?;
                 let out = (&x + self.mlp(&self.normed_for_mlp(&x)?)?)?;
+                Ok((out, cache))
+            }
+            Residual::SequentialFromNorm => {
+                let normed = self.attention_norm.forward(x)?;
+                let (attended, cache) = self.attention(&normed, pass, past)?;
+                let normed = self.normed_for_mlp(&(normed + attended)?)?;
+                let out = (&normed + self.mlp(&normed)?)?;
                 Ok((out, cache))
             }
             Residual::SequentialPostNorm => {
@@ -98,7 +107,7 @@ impl Block {
             queries = query_norm.forward(&queries)?;
             keys = key_norm.forward(&keys)?;
         }
-        if let Some((rotator, angles)) = pass.rotation {
+        if let Some((rotator, angles)) = pass.rotation.filter(|_| self.rotated) {
             queries = rotator.rotate(&queries, angles)?;
             keys = rotator.rotate(&keys, angles)?;
         }

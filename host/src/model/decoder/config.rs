@@ -25,6 +25,8 @@ pub struct Rotary {
     pub interleaved: bool,
     /// How the frequencies are stretched for longer contexts.
     pub scaling: RotaryScaling,
+    /// Layers whose queries and keys are left as they are (SmolLM3).
+    pub unrotated_layers: Vec<usize>,
 }
 
 /// How rotary frequencies are stretched.
@@ -61,6 +63,8 @@ pub enum NormKind {
 pub enum Residual {
     /// `x += attention(norm1(x)); x += mlp(norm2(x))`.
     Sequential,
+    /// `n = norm1(x); x = n + attention(n); n = norm2(x); x = n + mlp(n)`: what is added to has been normalised.
+    SequentialFromNorm,
     /// Norms after the sums: `x = norm1(x + attention(x)); x = norm2(x + mlp(x))`.
     SequentialPostNorm,
     /// `x += attention(norm1(x)) + mlp(norm2(x))`, both from the same `x`; without a second norm both read the first.

@@ -14,6 +14,12 @@ impl LinearName {
     pub fn new(prefix: &str, bias: bool) -> Self {
         Self { weight: format!("{prefix}.weight"), bias: bias.then(|| format!("{prefix}.bias")) }
     }
+
+    /// The output head: the embedding it is tied to, or a matrix of its own below the prefix.
+    pub fn head(prefix: &str, tied_to: Option<&String>, bias: bool) -> Self {
+        let own = Self::new(prefix, bias);
+        Self { weight: tied_to.cloned().unwrap_or(own.weight), bias: own.bias }
+    }
 }
 
 /// A norm's gain, and its bias where the kind of norm has one.
@@ -21,12 +27,14 @@ impl LinearName {
 pub struct NormName {
     /// The prefix before `.weight` and `.bias`.
     pub prefix: String,
+    /// Whether there is a gain (and a bias) at all; OPT can be trained without.
+    pub scaled: bool,
 }
 
 impl NormName {
     /// A norm below a prefix.
     pub fn new(prefix: impl Into<String>) -> Self {
-        Self { prefix: prefix.into() }
+        Self { prefix: prefix.into(), scaled: true }
     }
 }
 
@@ -72,6 +80,8 @@ pub struct LayerNames {
 /// The names of a whole model.
 #[derive(Clone, Debug)]
 pub struct Layout {
+    /// What checkpoints saved from the model without its head leave out at the beginning of every name.
+    pub prefix: &'static str,
     /// Token embedding.
     pub embedding: String,
     /// Learned positions.
@@ -82,8 +92,8 @@ pub struct Layout {
     pub embedding_projections: Option<(LinearName, LinearName)>,
     /// Norm before the output head; `None` for post-norm models without one.
     pub final_norm: Option<NormName>,
-    /// Output head; `None` where it is tied to the embedding.
-    pub head: Option<LinearName>,
+    /// Output head; names the embedding where it is tied to it.
+    pub head: LinearName,
     /// Rotary frequencies' divisors, one per pair, where the file carries them (Llama 3 as GGUF).
     pub rotary_factors: Option<String>,
     /// One entry per block.

@@ -1,54 +1,72 @@
 //! Matrix products with weights: dense, or in 8-bit blocks.
 
-use candle_core::quantized::{GgmlDType, QMatMul, QTensor};
-use candle_core::{DType, Module, Result, Tensor};
+use std::sync::Arc;
 
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{DType, Result, Tensor};
+
+use super::assemble::Placement;
 use crate::model::weights::WeightFormat;
 
-/// `x W^T + b`, with `W` of shape `[out, in]`.
-pub struct Linear {
-    weight: Weight,
-    bias: Option<Tensor>,
-}
-
-enum Weight {
+/// A weight matrix `[out, in]`. A clone shares its memory.
+#[derive(Clone)]
+pub enum Matrix {
+    /// In the run's number format.
     Dense(Tensor),
-    /// Activations go in and come out as f32.
-    Quantized(QMatMul),
+    /// In blocks of 32 along a row (Q8_0). Products take and give f32.
+    Quantized(Arc<QTensor>),
 }
 
-impl Linear {
-    /// Takes a matrix `[out, in]` and a bias `[out]`. In 8 bit, a matrix whose rows are no whole number of blocks stays dense.
+impl Matrix {
+    /// Takes a matrix to where and how weights are held. In 8 bit, one whose rows are no whole number of blocks stays dense.
     ///
     /// # Errors
     /// A failed conversion.
-    pub fn new(weight: Tensor, bias: Option<Tensor>, format: WeightFormat) -> Result<Self> {
+    pub fn new(weight: Tensor, placement: &Placement) -> Result<Self> {
         let whole_blocks = weight.dim(1)?.is_multiple_of(GgmlDType::Q8_0.block_size());
-        let weight = match format {
-            WeightFormat::Quantized if whole_blocks => {
-                let device = weight.device().clone();
-                let blocks = QTensor::quantize_onto(&weight.to_dtype(DType::F32)?, GgmlDType::Q8_0, &device)?;
-                Weight::Quantized(QMatMul::from_qtensor(blocks)?)
+        if placement.weights == WeightFormat::Quantized && whole_blocks {
+            let blocks = QTensor::quantize_onto(&weight, GgmlDType::Q8_0, &placement.device)?;
+            return Ok(Self::Quantized(Arc::new(blocks)));
+        }
+        Ok(Self::Dense(weight.to_dtype(placement.dtype)?.to_device(&placement.device)?))
+    }
+
+    /// Some of its rows, `[ids, in]`: the lookup of embeddings.
+    ///
+    /// # Errors
+    /// An id without a row, or a failed conversion.
+    pub fn rows(&self, ids: &Tensor, dtype: DType) -> Result<Tensor> {
+        match self {
+            Self::Dense(weight) => weight.index_select(ids, 0),
+            Self::Quantized(blocks) => blocks.embedding(ids)?.to_dtype(dtype),
+        }
+    }
+
+    fn product(&self, x: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Dense(weight) => x.matmul(&weight.t()?),
+            Self::Quantized(blocks) => {
+                x.to_dtype(DType::F32)?.contiguous()?.apply_op1_no_bwd(blocks.as_ref())?.to_dtype(x.dtype())
             }
-            _ => Weight::Dense(weight),
-        };
-        Ok(Self { weight, bias })
+        }
     }
+}
 
-    /// A dense matrix that is used elsewhere too (a head tied to the embedding).
-    pub fn shared(weight: Tensor) -> Self {
-        Self { weight: Weight::Dense(weight), bias: None }
-    }
+/// `x W^T + b`, with `W` of shape `[out, in]` and `b` of shape `[out]`.
+pub struct Linear {
+    /// `W`.
+    pub matrix: Matrix,
+    /// `b`.
+    pub bias: Option<Tensor>,
+}
 
+impl Linear {
     /// `x` `[rows, in]` to `[rows, out]`, in the dtype of `x`.
     ///
     /// # Errors
     /// A failed product.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let product = match &self.weight {
-            Weight::Dense(weight) => x.matmul(&weight.t()?)?,
-            Weight::Quantized(weight) => weight.forward(&x.to_dtype(DType::F32)?.contiguous()?)?.to_dtype(x.dtype())?,
-        };
+        let product = self.matrix.product(x)?;
         match &self.bias {
             Some(bias) => product.broadcast_add(bias),
             None => Ok(product),

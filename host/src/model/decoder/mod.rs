@@ -23,7 +23,7 @@ use super::ModelError;
 pub use assemble::Placement;
 use block::{Block, Pass};
 use config::Positions;
-use linear::Linear;
+use linear::{Linear, Matrix};
 use norm::Norm;
 use plan::AttentionPlan;
 use rotary::Rotator;
@@ -33,7 +33,7 @@ pub struct Decoder {
     config: DecoderConfig,
     device: Device,
     dtype: DType,
-    embedding: Tensor,
+    embedding: Matrix,
     positions: Option<Tensor>,
     embedding_norm: Option<Norm>,
     project_in: Option<Linear>,
@@ -140,7 +140,7 @@ impl Decoder {
     }
 
     fn embed(&self, ids: &[u32], places: &[u32]) -> candle_core::Result<Tensor> {
-        let mut x = self.embedding.index_select(&Tensor::new(ids, &self.device)?, 0)?;
+        let mut x = self.embedding.rows(&Tensor::new(ids, &self.device)?, self.dtype)?;
         if let Some(project) = &self.project_in {
             x = project.forward(&x)?;
         }

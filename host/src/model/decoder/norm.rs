@@ -1,10 +1,10 @@
 //! Normalisation.
 
-use candle_core::{Result, Tensor};
+use candle_core::{D, DType, Result, Tensor};
 
 /// A norm over the last dimension.
 pub enum Norm {
-    /// Mean and variance.
+    /// Mean and variance. Gain and bias are f32 whatever the model's number format.
     Layer {
         /// Multiplies the normalised values.
         gain: Tensor,
@@ -28,10 +28,29 @@ impl Norm {
     /// # Errors
     /// A failed computation.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let x = &x.contiguous()?;
         match self {
-            Norm::Layer { gain, bias, eps } => candle_nn::ops::layer_norm(x, gain, bias, *eps),
-            Norm::Rms { gain, eps } => candle_nn::ops::rms_norm(x, gain, *eps),
+            Norm::Layer { gain, bias, eps } => {
+                let wide = x.to_dtype(DType::F32)?;
+                // candle takes the variance as a difference of two means, which cancels where the mean is large.
+                let centred = wide.broadcast_sub(&wide.mean_keepdim(D::Minus1)?)?;
+                candle_nn::ops::layer_norm(&centred, gain, bias, *eps)?.to_dtype(x.dtype())
+            }
+            Norm::Rms { gain, eps } => candle_nn::ops::rms_norm(&x.contiguous()?, gain, *eps),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    #[test]
+    fn a_large_mean_does_not_swallow_the_variance() {
+        let one = |value: f32| Tensor::full(value, 2, &Device::Cpu).unwrap();
+        let norm = Norm::Layer { gain: one(1.0), bias: one(0.0), eps: 0.0 };
+        let x = Tensor::new(&[[10_000f32, 10_001.0]], &Device::Cpu).unwrap();
+        assert_eq!(norm.forward(&x).unwrap().to_vec2::<f32>().unwrap(), [[-1.0, 1.0]]);
     }
 }

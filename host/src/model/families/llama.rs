@@ -1,201 +1,104 @@
-//! LLaMA: rotary positions, RMS norms, gated MLP, grouped queries.
+//! LLaMA: rotary positions, RMS norms, gated MLP, grouped queries. Its kin depart from it in a setting or two:
+//! Mistral (a window), Qwen2 (biases), Qwen3 (norms of heads), SmolLM3 (layers without rotation).
+
+use serde_json::Value;
 
 use super::super::ModelError;
 use super::super::decoder::DecoderConfig;
-use super::super::decoder::config::{Activation, NormKind, Positions, Residual, Rotary, RotaryScaling};
+use super::super::decoder::config::{Activation, NormKind, Positions, Rotary};
 use super::super::decoder::layout::{LayerNames, Layout, LinearName, NormName, QkvNames};
-use super::super::weights::{Gguf, TensorSource};
-use super::{Family, Settings};
+use super::{Family, Settings, rope};
 
 /// From `config.json`; tensors as transformers saves them.
 pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
-    let hidden = settings.size("hidden_size")?;
-    let layers = settings.size("num_hidden_layers")?;
-    let heads = settings.size("num_attention_heads")?;
-    let head_dim = settings.size_or_none("head_dim")?.unwrap_or(hidden / heads);
+    let base = settings.base()?;
     let config = DecoderConfig {
-        vocabulary: settings.size("vocab_size")?,
-        hidden,
-        embedding: hidden,
         intermediate: settings.size("intermediate_size")?,
-        layers,
-        heads,
-        kv_heads: settings.size_or_none("num_key_value_heads")?.unwrap_or(heads),
-        head_dim,
+        kv_heads: settings.size_or_none("num_key_value_heads")?.unwrap_or(base.heads),
         max_positions: Some(settings.size("max_position_embeddings")?),
         positions: Positions::Rotary(Rotary {
-            dimensions: head_dim,
-            base: rope_theta(settings)?,
+            dimensions: base.head_dim,
+            base: rope::base(settings, &[], 10000.0)?,
             interleaved: false,
-            scaling: scaling(settings)?,
+            scaling: rope::scaling(settings)?,
+            unrotated_layers: unrotated(settings, base.layers)?,
         }),
         norm: NormKind::Rms,
         norm_eps: settings.number("rms_norm_eps")?,
-        residual: Residual::Sequential,
-        activation: settings.activation("hidden_act")?,
-        attention_scales: DecoderConfig::usual_scales(layers, head_dim),
-        windows: vec![None; layers],
+        activation: settings.activation("hidden_act", Activation::Silu)?,
+        windows: windows(settings, base.layers)?,
+        ..base
     };
-    check_heads(&config)?;
     let attention_bias = settings.switch("attention_bias", false)?;
+    let qkv_bias = attention_bias || settings.family() == "qwen2";
     let mlp_bias = settings.switch("mlp_bias", false)?;
+    let normed_heads = settings.family() == "qwen3";
     let layer = |index: usize| {
         let prefix = format!("model.layers.{index}");
-        let attention = |name: &str| LinearName::new(&format!("{prefix}.self_attn.{name}"), attention_bias);
+        let attention = |name: &str, bias: bool| LinearName::new(&format!("{prefix}.self_attn.{name}"), bias);
         let mlp = |name: &str| LinearName::new(&format!("{prefix}.mlp.{name}"), mlp_bias);
+        let norm = |name: &str| NormName::new(format!("{prefix}.{name}"));
         LayerNames {
-            attention_norm: NormName::new(format!("{prefix}.input_layernorm")),
-            mlp_norm: Some(NormName::new(format!("{prefix}.post_attention_layernorm"))),
+            attention_norm: norm("input_layernorm"),
+            mlp_norm: Some(norm("post_attention_layernorm")),
             qkv: QkvNames::Separate {
-                query: attention("q_proj"),
-                key: attention("k_proj"),
-                value: attention("v_proj"),
+                query: attention("q_proj", qkv_bias),
+                key: attention("k_proj", qkv_bias),
+                value: attention("v_proj", qkv_bias),
             },
-            head_norms: None,
-            attention_output: attention("o_proj"),
+            head_norms: normed_heads.then(|| (norm("self_attn.q_norm"), norm("self_attn.k_norm"))),
+            attention_output: attention("o_proj", attention_bias),
             gate: Some(mlp("gate_proj")),
             up: mlp("up_proj"),
             down: mlp("down_proj"),
         }
     };
-    let tied = settings.switch("tie_word_embeddings", false)?;
+    let embedding = "model.embed_tokens.weight".to_owned();
+    let tied = settings.tied(settings.family() == "smollm3")?;
     let layout = Layout {
-        embedding: "model.embed_tokens.weight".into(),
+        prefix: "model.",
         positions: None,
         embedding_norm: None,
         embedding_projections: None,
         final_norm: Some(NormName::new("model.norm")),
-        head: (!tied).then(|| LinearName::new("lm_head", false)),
+        head: LinearName::head("lm_head", tied.then_some(&embedding), false),
         rotary_factors: None,
-        layers: (0..layers).map(layer).collect(),
+        layers: (0..config.layers).map(layer).collect(),
         transposed: false,
+        embedding,
     };
     Ok(Family { config, layout })
 }
 
-/// From GGUF metadata; llama.cpp stores queries and keys so that rotated pairs are neighbours.
-pub fn from_gguf(gguf: &Gguf) -> Result<Family, ModelError> {
-    let hidden = gguf.integer("llama.embedding_length")?;
-    let layers = gguf.integer("llama.block_count")?;
-    let heads = gguf.integer("llama.attention.head_count")?.max(1);
-    let optional = |key: &str, default: usize| if gguf.get(key).is_some() { gguf.integer(key) } else { Ok(default) };
-    let head_dim = optional("llama.attention.key_length", hidden / heads)?;
-    let vocabulary = match gguf.get("llama.vocab_size") {
-        Some(_) => gguf.integer("llama.vocab_size")?,
-        None => gguf.texts("tokenizer.ggml.tokens")?.len(),
+/// Mistral's layers all have its window. Others have theirs behind a switch, in the layers that `layer_types` lists,
+/// or, in older files, in those from `max_window_layers` on.
+fn windows(settings: &Settings, layers: usize) -> Result<Vec<Option<usize>>, ModelError> {
+    let everywhere = settings.family() == "mistral";
+    if !everywhere && !settings.switch("use_sliding_window", false)? {
+        return Ok(vec![None; layers]);
+    }
+    let window = settings.size_or_none("sliding_window")?;
+    let first = settings.get("max_window_layers").and_then(Value::as_u64).unwrap_or(28);
+    let kinds = settings.get("layer_types").and_then(Value::as_array);
+    let slides = |index: usize| match kinds.and_then(|kinds| kinds.get(index)) {
+        Some(kind) => kind.as_str() == Some("sliding_attention"),
+        None => everywhere || index as u64 >= first,
     };
-    let base = if gguf.get("llama.rope.freq_base").is_some() { gguf.number("llama.rope.freq_base")? } else { 10000.0 };
-    let config = DecoderConfig {
-        vocabulary,
-        hidden,
-        embedding: hidden,
-        intermediate: gguf.integer("llama.feed_forward_length")?,
-        layers,
-        heads,
-        kv_heads: optional("llama.attention.head_count_kv", heads)?,
-        head_dim,
-        max_positions: Some(gguf.integer("llama.context_length")?),
-        positions: Positions::Rotary(Rotary {
-            dimensions: optional("llama.rope.dimension_count", head_dim)?,
-            base,
-            interleaved: true,
-            scaling: gguf_scaling(gguf)?,
-        }),
-        norm: NormKind::Rms,
-        norm_eps: gguf.number("llama.attention.layer_norm_rms_epsilon")?,
-        residual: Residual::Sequential,
-        activation: Activation::Silu,
-        attention_scales: DecoderConfig::usual_scales(layers, head_dim),
-        windows: vec![None; layers],
-    };
-    check_heads(&config)?;
-    let layer = |index: usize| {
-        let prefix = format!("blk.{index}");
-        let linear = |name: &str| {
-            let prefix = format!("{prefix}.{name}");
-            let biased = gguf.contains(&format!("{prefix}.bias"));
-            LinearName::new(&prefix, biased)
-        };
-        LayerNames {
-            attention_norm: NormName::new(format!("{prefix}.attn_norm")),
-            mlp_norm: Some(NormName::new(format!("{prefix}.ffn_norm"))),
-            qkv: QkvNames::Separate { query: linear("attn_q"), key: linear("attn_k"), value: linear("attn_v") },
-            head_norms: None,
-            attention_output: linear("attn_output"),
-            gate: Some(linear("ffn_gate")),
-            up: linear("ffn_up"),
-            down: linear("ffn_down"),
-        }
-    };
-    let layout = Layout {
-        embedding: "token_embd.weight".into(),
-        positions: None,
-        embedding_norm: None,
-        embedding_projections: None,
-        final_norm: Some(NormName::new("output_norm")),
-        // A GGUF file leaves the head out where it is tied to the embedding.
-        head: gguf.contains("output.weight").then(|| LinearName::new("output", false)),
-        rotary_factors: Some("rope_freqs.weight".into()),
-        layers: (0..layers).map(layer).collect(),
-        transposed: false,
-    };
-    Ok(Family { config, layout })
+    Ok((0..layers).map(|index| window.filter(|_| slides(index))).collect())
 }
 
-fn check_heads(config: &DecoderConfig) -> Result<(), ModelError> {
-    let (heads, kv_heads) = (config.heads, config.kv_heads);
-    if kv_heads > 0 && heads.is_multiple_of(kv_heads) && config.head_dim.is_multiple_of(2) {
-        return Ok(());
+/// The layers that `no_rope_layers` marks with 0; SmolLM3's every fourth where it does not say.
+fn unrotated(settings: &Settings, layers: usize) -> Result<Vec<usize>, ModelError> {
+    if settings.family() != "smollm3" {
+        return Ok(Vec::new());
     }
-    Err(ModelError::Unsupported {
-        key: "num_key_value_heads".into(),
-        value: kv_heads.to_string(),
-        expected: format!("a divisor of the {heads} query heads was expected, and heads of even width"),
-    })
-}
-
-/// `rope_theta`, or its newer place within `rope_parameters`.
-fn rope_theta(settings: &Settings) -> Result<f64, ModelError> {
-    let nested = settings.get("rope_parameters").and_then(|rope| rope.get("rope_theta")).and_then(|x| x.as_f64());
-    Ok(match nested {
-        Some(theta) => theta,
-        None => settings.number_or_none("rope_theta")?.unwrap_or(10000.0),
-    })
-}
-
-fn scaling(settings: &Settings) -> Result<RotaryScaling, ModelError> {
-    let key = if settings.get("rope_scaling").is_some() { "rope_scaling" } else { "rope_parameters" };
-    let Some(rope) = settings.get(key) else { return Ok(RotaryScaling::None) };
-    let kind = rope.get("rope_type").or_else(|| rope.get("type")).and_then(|kind| kind.as_str());
-    let number = |name: &str| {
-        rope.get(name)
-            .and_then(|x| x.as_f64())
-            .ok_or_else(|| settings.unsupported(key, &format!("`{name}` is missing")))
+    let Some(marks) = settings.get("no_rope_layers") else {
+        let interval = settings.size_or_none("no_rope_layer_interval")?.unwrap_or(4);
+        return Ok((0..layers).filter(|index| (index + 1) % interval == 0).collect());
     };
-    match kind {
-        None | Some("default") => Ok(RotaryScaling::None),
-        Some("linear") => Ok(RotaryScaling::Linear(number("factor")?)),
-        Some("llama3") => Ok(RotaryScaling::Llama3 {
-            factor: number("factor")?,
-            low: number("low_freq_factor")?,
-            high: number("high_freq_factor")?,
-            original_positions: number("original_max_position_embeddings")?,
-        }),
-        Some(_) => Err(settings.unsupported(key, "a type of default, linear or llama3 was expected")),
-    }
-}
-
-fn gguf_scaling(gguf: &Gguf) -> Result<RotaryScaling, ModelError> {
-    if gguf.get("llama.rope.scaling.type").is_none() {
-        return Ok(RotaryScaling::None);
-    }
-    match gguf.text("llama.rope.scaling.type")? {
-        "none" => Ok(RotaryScaling::None),
-        "linear" => Ok(RotaryScaling::Linear(gguf.number("llama.rope.scaling.factor")?)),
-        other => Err(ModelError::Unsupported {
-            key: "llama.rope.scaling.type".into(),
-            value: other.into(),
-            expected: "none or linear was expected".into(),
-        }),
-    }
+    let marks = marks.as_array().filter(|marks| marks.len() == layers);
+    let Some(marks) = marks else {
+        return Err(settings.unsupported("no_rope_layers", &format!("a mark for each of {layers} layers was expected")));
+    };
+    Ok((0..layers).filter(|index| marks[*index].as_u64() == Some(0)).collect())
 }

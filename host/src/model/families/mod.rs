@@ -1,12 +1,21 @@
 //! Model families: one file each, from the checkpoint's own description to a [`DecoderConfig`] and tensor names.
 
+mod bloom;
+mod gguf;
+mod gpt2;
+mod gpt_neo;
+mod gpt_neox;
+mod gptj;
 mod llama;
+mod opt;
+mod rope;
 mod settings;
 
 use settings::Settings;
 
 use super::ModelError;
 use super::decoder::DecoderConfig;
+use super::decoder::config::Positions;
 use super::decoder::layout::Layout;
 use super::weights::Gguf;
 
@@ -19,14 +28,20 @@ pub struct Family {
     pub layout: Layout,
 }
 
-/// Names of architectures, each with what reads its description.
-type Readers<T> = &'static [(&'static str, fn(&T) -> Result<Family, ModelError>)];
-
 /// The architectures that `config.json` may name as `model_type`.
-const FROM_CONFIG: Readers<Settings> = &[("llama", llama::from_config)];
-
-/// The architectures that a GGUF file may name.
-const FROM_GGUF: Readers<Gguf> = &[("llama", llama::from_gguf)];
+const FROM_CONFIG: &[(&str, fn(&Settings) -> Result<Family, ModelError>)] = &[
+    ("opt", opt::from_config),
+    ("gpt2", gpt2::from_config),
+    ("gpt_neo", gpt_neo::from_config),
+    ("gptj", gptj::from_config),
+    ("gpt_neox", gpt_neox::from_config),
+    ("bloom", bloom::from_config),
+    ("llama", llama::from_config),
+    ("mistral", llama::from_config),
+    ("qwen2", llama::from_config),
+    ("qwen3", llama::from_config),
+    ("smollm3", llama::from_config),
+];
 
 /// Reads a Hugging Face `config.json`; `file` is its name for messages.
 ///
@@ -41,7 +56,7 @@ pub fn from_config_json(file: &str, json: &[u8]) -> Result<Family, ModelError> {
             supported: FROM_CONFIG.iter().map(|(name, _)| *name).collect(),
         });
     };
-    read(&settings)
+    checked(read(&settings)?)
 }
 
 /// Reads a GGUF file's metadata.
@@ -50,12 +65,31 @@ pub fn from_config_json(file: &str, json: &[u8]) -> Result<Family, ModelError> {
 /// An unknown architecture, a missing setting or one that the decoder does not cover.
 pub fn from_gguf(file: &str, gguf: &Gguf) -> Result<Family, ModelError> {
     let architecture = gguf.architecture()?;
-    let Some((_, read)) = FROM_GGUF.iter().find(|(name, _)| *name == architecture) else {
+    let Some(kin) = gguf::KIN.iter().find(|kin| kin.name == architecture) else {
         return Err(ModelError::UnknownArchitecture {
             file: file.into(),
             architecture: architecture.into(),
-            supported: FROM_GGUF.iter().map(|(name, _)| *name).collect(),
+            supported: gguf::KIN.iter().map(|kin| kin.name).collect(),
         });
     };
-    read(gguf)
+    checked(gguf::read(kin, gguf)?)
+}
+
+/// Sizes that go together, which tensors of the right shapes do not show.
+fn checked(family: Family) -> Result<Family, ModelError> {
+    let DecoderConfig { heads, kv_heads, head_dim, .. } = family.config;
+    let unsupported = |key: &str, value: usize, expected: String| {
+        Err(ModelError::Unsupported { key: key.into(), value: value.to_string(), expected })
+    };
+    if kv_heads == 0 || !heads.is_multiple_of(kv_heads) {
+        let expected = format!("a divisor of the {heads} query heads was expected");
+        return unsupported("num_key_value_heads", kv_heads, expected);
+    }
+    if let Positions::Rotary(rotary) = &family.config.positions
+        && (rotary.dimensions == 0 || rotary.dimensions % 2 == 1 || rotary.dimensions > head_dim)
+    {
+        let expected = format!("an even number of a head's {head_dim} dimensions was expected to be rotated");
+        return unsupported("rotary dimensions", rotary.dimensions, expected);
+    }
+    Ok(family)
 }

@@ -1,11 +1,13 @@
 //! Where tensors come from: safetensors and GGUF, both as bytes that somebody else mapped or read.
 
 mod gguf;
+mod prefixed;
 mod safetensors;
 
 use candle_core::{DType, Device, Tensor};
 
 pub use gguf::Gguf;
+pub use prefixed::Prefixed;
 pub use safetensors::Safetensors;
 
 use super::ModelError;

@@ -1,0 +1,50 @@
+//! BLOOM: ALiBi instead of positions, a norm over the embedding.
+
+use super::super::ModelError;
+use super::super::decoder::DecoderConfig;
+use super::super::decoder::config::{Positions, Residual};
+use super::super::decoder::layout::{LayerNames, Layout, LinearName, NormName, QkvNames};
+use super::{Family, Settings};
+
+/// From `config.json`; tensors as transformers saves them.
+pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
+    let base = settings.base()?;
+    let from_norm = settings.switch("apply_residual_connection_post_layernorm", false)?;
+    let config = DecoderConfig {
+        // Always so, whatever `n_inner` says.
+        intermediate: 4 * base.hidden,
+        // `seq_length` is what it was trained on; nothing in the model ends there.
+        max_positions: None,
+        positions: Positions::Alibi,
+        residual: if from_norm { Residual::SequentialFromNorm } else { Residual::Sequential },
+        ..base
+    };
+    let layer = |index: usize| {
+        let prefix = format!("transformer.h.{index}");
+        let linear = |name: &str| LinearName::new(&format!("{prefix}.{name}"), true);
+        LayerNames {
+            attention_norm: NormName::new(format!("{prefix}.input_layernorm")),
+            mlp_norm: Some(NormName::new(format!("{prefix}.post_attention_layernorm"))),
+            qkv: QkvNames::PerHead(linear("self_attention.query_key_value")),
+            head_norms: None,
+            attention_output: linear("self_attention.dense"),
+            gate: None,
+            up: linear("mlp.dense_h_to_4h"),
+            down: linear("mlp.dense_4h_to_h"),
+        }
+    };
+    let embedding = "transformer.word_embeddings.weight".to_owned();
+    let layout = Layout {
+        prefix: "transformer.",
+        positions: None,
+        embedding_norm: Some(NormName::new("transformer.word_embeddings_layernorm")),
+        embedding_projections: None,
+        final_norm: Some(NormName::new("transformer.ln_f")),
+        head: LinearName::head("lm_head", settings.tied(true)?.then_some(&embedding), false),
+        rotary_factors: None,
+        layers: (0..config.layers).map(layer).collect(),
+        transposed: false,
+        embedding,
+    };
+    Ok(Family { config, layout })
+}

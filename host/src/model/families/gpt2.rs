@@ -1,0 +1,52 @@
+//! GPT-2: learned positions, matrices stored `[in, out]`.
+
+use super::super::ModelError;
+use super::super::decoder::DecoderConfig;
+use super::super::decoder::config::Activation;
+use super::super::decoder::layout::{LayerNames, Layout, LinearName, NormName, QkvNames};
+use super::{Family, Settings};
+
+/// From `config.json`; tensors as transformers saves them.
+pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
+    let base = settings.base()?;
+    let scaled = settings.switch("scale_attn_weights", true)?;
+    let by_layer = settings.switch("scale_attn_by_inverse_layer_idx", false)?;
+    let scale = |index: usize| {
+        let usual = if scaled { 1.0 / (base.head_dim as f64).sqrt() } else { 1.0 };
+        if by_layer { usual / (index + 1) as f64 } else { usual }
+    };
+    let config = DecoderConfig {
+        max_positions: Some(settings.size("max_position_embeddings")?),
+        activation: settings.activation("activation_function", Activation::GeluTanh)?,
+        attention_scales: (0..base.layers).map(scale).collect(),
+        ..base
+    };
+    let layer = |index: usize| {
+        let prefix = format!("transformer.h.{index}");
+        let linear = |name: &str| LinearName::new(&format!("{prefix}.{name}"), true);
+        LayerNames {
+            attention_norm: NormName::new(format!("{prefix}.ln_1")),
+            mlp_norm: Some(NormName::new(format!("{prefix}.ln_2"))),
+            qkv: QkvNames::Blocks(linear("attn.c_attn")),
+            head_norms: None,
+            attention_output: linear("attn.c_proj"),
+            gate: None,
+            up: linear("mlp.c_fc"),
+            down: linear("mlp.c_proj"),
+        }
+    };
+    let embedding = "transformer.wte.weight".to_owned();
+    let layout = Layout {
+        prefix: "transformer.",
+        positions: Some("transformer.wpe.weight".into()),
+        embedding_norm: None,
+        embedding_projections: None,
+        final_norm: Some(NormName::new("transformer.ln_f")),
+        head: LinearName::head("lm_head", settings.tied(true)?.then_some(&embedding), false),
+        rotary_factors: None,
+        layers: (0..config.layers).map(layer).collect(),
+        transposed: true,
+        embedding,
+    };
+    Ok(Family { config, layout })
+}

@@ -1,0 +1,78 @@
+//! Names with and without a prefix.
+
+use std::borrow::Cow;
+
+use candle_core::{DType, Device, Tensor};
+
+use super::{ModelError, TensorSource};
+
+/// Finds a tensor by its name with or without a prefix: a checkpoint saved from a model without its head lacks the
+/// prefix (`h.0.ln_1.weight` for `transformer.h.0.ln_1.weight`), one saved from a larger model has it everywhere.
+pub struct Prefixed<'a> {
+    source: &'a dyn TensorSource,
+    prefix: &'a str,
+}
+
+impl<'a> Prefixed<'a> {
+    /// A view of a source.
+    pub fn new(source: &'a dyn TensorSource, prefix: &'a str) -> Self {
+        Self { source, prefix }
+    }
+
+    /// The name in the file; the name asked for where the file has neither form.
+    fn stored<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        if self.source.contains(name) {
+            return name.into();
+        }
+        let forms = [name.strip_prefix(self.prefix).map(Cow::from), Some(format!("{}{name}", self.prefix).into())];
+        forms.into_iter().flatten().find(|form| self.source.contains(form)).unwrap_or(name.into())
+    }
+}
+
+impl TensorSource for Prefixed<'_> {
+    fn file(&self) -> &str {
+        self.source.file()
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.source.contains(&self.stored(name))
+    }
+
+    fn tensor(&self, name: &str, shape: &[usize], dtype: DType, device: &Device) -> Result<Tensor, ModelError> {
+        self.source.tensor(&self.stored(name), shape, dtype, device)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Knows its names, and says by which it was asked.
+    struct Names(&'static [&'static str]);
+
+    impl TensorSource for Names {
+        fn file(&self) -> &str {
+            "names"
+        }
+
+        fn contains(&self, name: &str) -> bool {
+            self.0.contains(&name)
+        }
+
+        fn tensor(&self, name: &str, _: &[usize], _: DType, _: &Device) -> Result<Tensor, ModelError> {
+            Err(ModelError::MissingTensor { name: name.into(), file: "names".into() })
+        }
+    }
+
+    #[test]
+    fn a_name_is_found_in_either_form() {
+        let names = Names(&["model.a", "b", "model.lm_head"]);
+        let source = Prefixed::new(&names, "model.");
+        let cases = [("model.a", "model.a"), ("model.b", "b"), ("lm_head", "model.lm_head"), ("model.c", "model.c")];
+        for (asked, found) in cases {
+            let error = source.tensor(asked, &[], DType::F32, &Device::Cpu).unwrap_err().to_string();
+            assert_eq!(error, format!("tensor `{found}` is not in `names`"));
+            assert_eq!(source.contains(asked), asked != "model.c");
+        }
+    }
+}
