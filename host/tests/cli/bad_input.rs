@@ -68,7 +68,7 @@ fn plugins() {
     room.write("text.wasm", "print('hello')\n");
     with("text.wasm", &momentum).fails(2, &["text.wasm", "text"]);
     room.write("core.wasm", b"\0asm\x01\0\0\0");
-    with("core.wasm", &momentum).fails(2, &["core.wasm", "core module"]);
+    with("core.wasm", &momentum).fails(2, &["core.wasm", "core WebAssembly module"]);
     room.write("elf.wasm", b"\x7fELF\x02\x01\x01\0");
     with("elf.wasm", &momentum).fails(2, &["elf.wasm", "ELF"]);
     with(&momentum, &momentum).fails(2, &["optimizer plugin", "task plugin was expected", "--optimizer"]);

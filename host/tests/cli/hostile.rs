@@ -44,7 +44,7 @@ fn tasks() {
         ("panic-in-read", vec!["dataset.read", "trapped"]),
         ("answer-out-of-range", vec!["dataset.read"]),
         ("duplicate-ids", vec!["dataset.read"]),
-        ("one-choice", vec!["dataset.read"]),
+        ("one-choice", vec!["dataset.labels"]),
         ("loop-in-demonstration", vec!["prompt.render-demonstration", "--plugin-fuel"]),
         ("loop-in-query", vec!["prompt.render-query", "--plugin-fuel"]),
         ("panic-in-query", vec!["prompt.render-query", "trapped"]),
