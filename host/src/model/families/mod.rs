@@ -28,8 +28,11 @@ pub struct Family {
     pub layout: Layout,
 }
 
+/// How a family reads its settings.
+type FromConfig = fn(&Settings) -> Result<Family, ModelError>;
+
 /// The architectures that `config.json` may name as `model_type`.
-const FROM_CONFIG: &[(&str, fn(&Settings) -> Result<Family, ModelError>)] = &[
+const FROM_CONFIG: &[(&str, FromConfig)] = &[
     ("opt", opt::from_config),
     ("gpt2", gpt2::from_config),
     ("gpt_neo", gpt_neo::from_config),
