@@ -14,6 +14,6 @@ mod record;
 pub use config::{RunConfig, ScoreSteps};
 pub use error::{RunError, RunErrorKind};
 pub use execute::{Outcome, execute};
-pub use model::describe_model;
+pub use model::{describe_model, open_weights};
 pub use observer::{Event, Observer};
 pub use plan::{Plan, prepare};

@@ -1,12 +1,12 @@
 //! A model's files as a model: shape and tokenizer at once, weights when they are needed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::RunError;
 use crate::model::decoder::Placement;
 use crate::model::families::{self, Family};
-use crate::model::weights::{Gguf, Safetensors, TensorSource, WeightBytes};
+use crate::model::weights::{Arrays, Gguf, TensorSource, WeightBytes};
 use crate::model::{Decoder, Tokenizer};
 use crate::store::file::read_file;
 use crate::store::mmap::MappedFile;
@@ -40,9 +40,7 @@ impl OpenModel {
             ModelKind::Folder { config, weights, tokenizer } => {
                 let family = families::from_config_json(&name(config), &read_file(config, SMALL_FILE)?)?;
                 let tokenizer = Tokenizer::from_json(&read_file(tokenizer, SMALL_FILE)?)?;
-                let shards = weights.iter().map(|path| Ok((name(path), map(path)?)));
-                let source = Safetensors::new(shards.collect::<Result<_, RunError>>()?)?;
-                Ok(Self { family, tokenizer, source: Box::new(source) })
+                Ok(Self { family, tokenizer, source: Box::new(open_weights(weights)?) })
             }
         }
     }
@@ -55,6 +53,15 @@ impl OpenModel {
         let Family { config, layout } = &self.family;
         Ok(Decoder::load(config.clone(), layout, self.source.as_ref(), placement)?)
     }
+}
+
+/// Maps weight files and reads their headers.
+///
+/// # Errors
+/// Missing, malformed or truncated files.
+pub fn open_weights(paths: &[PathBuf]) -> Result<Arrays, RunError> {
+    let shards = paths.iter().map(|path| Ok((name(path), map(path)?)));
+    Ok(Arrays::new(shards.collect::<Result<_, RunError>>()?)?)
 }
 
 fn name(path: &Path) -> String {

@@ -16,7 +16,7 @@ use super::environment::Environment;
 pub use super::hub_error::{HubError, Wanted};
 use super::lock::FileLock;
 use super::model_files::{ListedModel, ModelKind};
-use super::model_source::{CONFIG, TOKENIZER, WEIGHTS, WEIGHTS_INDEX, shard_names};
+use super::model_source::{CONFIG, TOKENIZER, WEIGHTS, shard_names};
 use super::paths::CachePaths;
 use super::progress::Progress;
 use super::remembered::RememberedDigests;
@@ -167,12 +167,21 @@ impl<'a> Hub<'a> {
         let Some(commit) = commit_of(&config) else { return Ok(None) };
         let id = id.at(&commit);
         let Some(tokenizer) = self.cached(&id, TOKENIZER) else { return Ok(None) };
-        let weights = match (self.cached(&id, WEIGHTS), self.cached(&id, WEIGHTS_INDEX)) {
-            (Some(weights), _) => Some(vec![weights]),
-            (None, Some(index)) => shard_names(&index)?.iter().map(|name| self.cached(&id, name)).collect(),
-            (None, None) => None,
-        };
+        let weights = self.cached_weights(&id)?;
         Ok(weights.map(|weights| HubModel { kind: ModelKind::Folder { config, weights, tokenizer }, commit }))
+    }
+
+    /// The weights, if all of them are in the cache.
+    fn cached_weights(&self, id: &HubId) -> Result<Option<Vec<PathBuf>>, HubError> {
+        for names in WEIGHTS {
+            if let Some(whole) = self.cached(id, names.whole) {
+                return Ok(Some(vec![whole]));
+            }
+            if let Some(index) = self.cached(id, names.index) {
+                return Ok(shard_names(&index)?.iter().map(|name| self.cached(id, name)).collect());
+            }
+        }
+        Ok(None)
     }
 
     /// Small files first: what is missing shows before gigabytes are loaded. The first one settles the commit.
@@ -181,18 +190,25 @@ impl<'a> Hub<'a> {
         let commit = commit_of(&config).unwrap_or_else(|| id.revision.clone());
         let id = id.at(&commit);
         let tokenizer = self.download(&id, TOKENIZER)?;
-        let weights = match self.download(&id, WEIGHTS) {
-            Ok(weights) => vec![weights],
-            Err(HubError::NoFile { .. }) => {
-                let index = self.download(&id, WEIGHTS_INDEX).map_err(|error| match error {
-                    HubError::NoFile { .. } => HubError::NoWeights { id: id.clone() },
-                    error => error,
-                })?;
-                shard_names(&index)?.iter().map(|name| self.download(&id, name)).collect::<Result<_, _>>()?
-            }
-            Err(error) => return Err(error),
-        };
+        let weights = self.download_weights(&id)?;
         Ok(HubModel { kind: ModelKind::Folder { config, weights, tokenizer }, commit })
+    }
+
+    /// The weights in the first form that the repository has.
+    fn download_weights(&self, id: &HubId) -> Result<Vec<PathBuf>, HubError> {
+        let if_there = |file: &str| match self.download(id, file) {
+            Err(HubError::NoFile { .. }) => Ok(None),
+            result => result.map(Some),
+        };
+        for names in WEIGHTS {
+            if let Some(whole) = if_there(names.whole)? {
+                return Ok(vec![whole]);
+            }
+            if let Some(index) = if_there(names.index)? {
+                return shard_names(&index)?.iter().map(|name| self.download(id, name)).collect();
+            }
+        }
+        Err(HubError::NoWeights { id: id.clone() })
     }
 
     /// Downloads one file into the hub's cache and checks it.

@@ -9,7 +9,7 @@ use hf_hub::HFError;
 use super::environment::{HF_ENDPOINT, HF_HUB_OFFLINE, HF_TOKEN};
 use super::file::FileError;
 use super::hub::HubId;
-use super::model_source::{ModelSourceError, WEIGHTS, WEIGHTS_INDEX};
+use super::model_source::{ModelSourceError, WEIGHTS};
 
 /// A file of a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +116,7 @@ pub enum HubError {
         wanted: Box<Wanted>,
     },
     /// A repository with a configuration but no weights that this host reads.
-    #[error("{id} has no `{WEIGHTS}` and no `{WEIGHTS_INDEX}`")]
+    #[error("{id} has no weights: none of {}", WEIGHTS.map(|names| [names.whole, names.index].join(", ")).join(", "))]
     NoWeights {
         /// The repository.
         id: HubId,
@@ -200,7 +200,7 @@ impl HubError {
                 Some(format!("see {}/{}/tree/main for its branches and tags", wanted.endpoint, wanted.id.repository))
             }
             HubError::NoFile { .. } | HubError::NoWeights { .. } => {
-                Some("this version reads repositories with config.json, tokenizer.json and safetensors weights".into())
+                Some("this version reads repositories with config.json, tokenizer.json and weights as safetensors or PyTorch checkpoints".into())
             }
             HubError::Cut { .. } | HubError::Damaged { .. } => Some("run again; what came in part is discarded".into()),
             HubError::NoCache => Some("set `HF_HOME` to a folder".into()),

@@ -25,7 +25,7 @@ pub enum ModelKind {
     Folder {
         /// `config.json`.
         config: PathBuf,
-        /// The safetensors files, in the order of their names.
+        /// The safetensors files or PyTorch checkpoints, in the order of their names.
         weights: Vec<PathBuf>,
         /// `tokenizer.json`.
         tokenizer: PathBuf,

@@ -17,7 +17,7 @@ use super::model_files::ModelKind;
 pub enum ModelSource {
     /// A GGUF file.
     File(PathBuf),
-    /// A folder with `config.json`, `tokenizer.json` and safetensors files.
+    /// A folder with `config.json`, `tokenizer.json` and weights.
     Folder(PathBuf),
     /// A model of the catalogue.
     Catalogue(&'static CatalogueModel),
@@ -64,7 +64,7 @@ pub enum ModelSourceError {
         gguf: Option<PathBuf>,
     },
     /// An index of weight files that cannot be used.
-    #[error("`{}` is not an index of safetensors files: {reason}", path.display())]
+    #[error("`{}` is not an index of weight files: {reason}", path.display())]
     BadIndex {
         /// The index.
         path: PathBuf,
@@ -84,7 +84,7 @@ impl ModelSourceError {
                 Some("`ft-host model list` shows the models that are known by name".into())
             }
             ModelSourceError::Unknown { .. } | ModelSourceError::NotGguf { .. } => Some(
-                "name a .gguf file, a folder with config.json, tokenizer.json and safetensors files, a model of the \
+                "name a .gguf file, a folder with config.json, tokenizer.json and weights, a model of the \
                  catalogue, or `owner/name` on the hub"
                     .into(),
             ),
@@ -148,28 +148,54 @@ pub fn gguf_file(path: &Path) -> Result<ModelKind, ModelSourceError> {
 pub const CONFIG: &str = "config.json";
 /// Name of the tokenizer.
 pub const TOKENIZER: &str = "tokenizer.json";
-/// Name of the weights that are in one file.
-pub const WEIGHTS: &str = "model.safetensors";
-/// Name of the list of weight files where there are several.
-pub const WEIGHTS_INDEX: &str = "model.safetensors.index.json";
+
+/// The names under which a form of weights is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WeightNames {
+    /// Of the weights, where they are in one file.
+    pub whole: &'static str,
+    /// Of the list of weight files, where there are several.
+    pub index: &'static str,
+}
+
+/// The forms of weights, the preferred one first: many models have both, and only safetensors can be mapped whole.
+pub const WEIGHTS: [WeightNames; 2] = [
+    WeightNames { whole: "model.safetensors", index: "model.safetensors.index.json" },
+    WeightNames { whole: "pytorch_model.bin", index: "pytorch_model.bin.index.json" },
+];
 
 /// Finds a model's files in a folder.
 pub fn folder_files(folder: &Path) -> Result<ModelKind, ModelSourceError> {
-    let incomplete =
-        |missing: String| ModelSourceError::Incomplete { folder: folder.to_owned(), missing, gguf: first_gguf(folder) };
-    let member = |name: &str| Some(folder.join(name)).filter(|path| path.is_file());
-    let config = member(CONFIG).ok_or_else(|| incomplete(format!("`{CONFIG}`")))?;
-    let weights = match (member(WEIGHTS), member(WEIGHTS_INDEX)) {
-        (Some(weights), _) => vec![weights],
-        (None, Some(index)) => {
-            let shards = shard_names(&index)?;
-            let missing = |name: &String| incomplete(format!("`{name}`, which its {WEIGHTS_INDEX} lists"));
-            shards.iter().map(|name| member(name).ok_or_else(|| missing(name))).collect::<Result<_, _>>()?
-        }
-        (None, None) => return Err(incomplete(format!("`{WEIGHTS}` and no `{WEIGHTS_INDEX}`"))),
-    };
-    let tokenizer = member(TOKENIZER).ok_or_else(|| incomplete(format!("`{TOKENIZER}`")))?;
+    let config = member(folder, CONFIG)?;
+    let weights = weight_files(folder)?;
+    let tokenizer = member(folder, TOKENIZER)?;
     Ok(ModelKind::Folder { config, weights, tokenizer })
+}
+
+/// Finds the weights in a folder: one file, or those of an index.
+pub fn weight_files(folder: &Path) -> Result<Vec<PathBuf>, ModelSourceError> {
+    for names in WEIGHTS {
+        if let Ok(whole) = member(folder, names.whole) {
+            return Ok(vec![whole]);
+        }
+        if let Ok(index) = member(folder, names.index) {
+            let listed = |missing: String| incomplete(folder, format!("{missing}, which its {} lists", names.index));
+            let shards = shard_names(&index)?;
+            let found = shards.iter().map(|name| member(folder, name).map_err(|_| listed(format!("`{name}`"))));
+            return found.collect();
+        }
+    }
+    let names: Vec<_> = WEIGHTS.iter().flat_map(|names| [names.whole, names.index]).collect();
+    Err(incomplete(folder, format!("weights: none of {}", names.join(", "))))
+}
+
+fn member(folder: &Path, name: &str) -> Result<PathBuf, ModelSourceError> {
+    let path = folder.join(name);
+    if path.is_file() { Ok(path) } else { Err(incomplete(folder, format!("`{name}`"))) }
+}
+
+fn incomplete(folder: &Path, missing: String) -> ModelSourceError {
+    ModelSourceError::Incomplete { folder: folder.to_owned(), missing, gguf: first_gguf(folder) }
 }
 
 /// The names of the weight files that an index lists, each once, in order.
@@ -265,14 +291,15 @@ mod tests {
         write("x.gguf", "GGUF");
         assert!(lacks("has no `config.json`").hint().unwrap().contains("x.gguf"));
         write(CONFIG, "{}");
-        lacks("has no `model.safetensors` and no `model.safetensors.index.json`");
-        write(WEIGHTS_INDEX, "{\"weight_map\": {\"a\": \"../../secret\"}}");
+        lacks("has no weights: none of model.safetensors, model.safetensors.index.json, pytorch_model.bin");
+        let [safetensors, pickles] = WEIGHTS;
+        write(safetensors.index, "{\"weight_map\": {\"a\": \"../../secret\"}}");
         lacks("lists `../../secret`, which is not a plain file name");
-        write(WEIGHTS_INDEX, "{\"weight_map\": {}}");
+        write(safetensors.index, "{\"weight_map\": {}}");
         lacks("its `weight_map` is empty");
-        write(WEIGHTS_INDEX, "[");
+        write(safetensors.index, "[");
         lacks("is not an index");
-        write(WEIGHTS_INDEX, "{\"weight_map\": {\"a\": \"m-2\", \"b\": \"m-1\", \"c\": \"m-2\"}}");
+        write(safetensors.index, "{\"weight_map\": {\"a\": \"m-2\", \"b\": \"m-1\", \"c\": \"m-2\"}}");
         write("m-1", "");
         lacks("has no `m-2`, which its model.safetensors.index.json lists");
         write("m-2", "");
@@ -282,6 +309,13 @@ mod tests {
         let weights = vec![at("m-1"), at("m-2")];
         let expected = ModelKind::Folder { config: at(CONFIG), weights, tokenizer: at(TOKENIZER) };
         assert_eq!(folder_files(folder.path()).unwrap(), expected);
+
+        std::fs::remove_file(at(safetensors.index)).unwrap();
+        write(pickles.whole, "");
+        assert_eq!(weight_files(folder.path()).unwrap(), [at("pytorch_model.bin")]);
+        std::fs::remove_file(at(pickles.whole)).unwrap();
+        write(pickles.index, "{\"weight_map\": {\"a\": \"m-2\", \"b\": \"m-1\"}}");
+        assert_eq!(weight_files(folder.path()).unwrap(), [at("m-1"), at("m-2")]);
     }
 
     #[test]

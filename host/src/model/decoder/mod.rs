@@ -3,6 +3,7 @@
 mod assemble;
 mod attention;
 mod block;
+mod blocks;
 mod cache;
 pub mod config;
 pub mod layout;

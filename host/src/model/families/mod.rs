@@ -28,11 +28,11 @@ pub struct Family {
     pub layout: Layout,
 }
 
-/// Names of architectures, each with what reads its description.
-type Readers<T> = &'static [(&'static str, fn(&T) -> Result<Family, ModelError>)];
+/// How a family reads its settings.
+type FromConfig = fn(&Settings) -> Result<Family, ModelError>;
 
 /// The architectures that `config.json` may name as `model_type`.
-const FROM_CONFIG: Readers<Settings> = &[
+const FROM_CONFIG: &[(&str, FromConfig)] = &[
     ("opt", opt::from_config),
     ("gpt2", gpt2::from_config),
     ("gpt_neo", gpt_neo::from_config),

@@ -1,14 +1,16 @@
-//! Where tensors come from: safetensors and GGUF, both as bytes that somebody else mapped or read.
+//! Where tensors come from: safetensors, PyTorch checkpoints and GGUF, as bytes that somebody else mapped or read.
 
+mod arrays;
 mod gguf;
+mod pickle;
 mod prefixed;
 mod safetensors;
 
 use candle_core::{DType, Device, Tensor};
 
+pub use arrays::Arrays;
 pub use gguf::Gguf;
 pub use prefixed::Prefixed;
-pub use safetensors::Safetensors;
 
 use super::ModelError;
 

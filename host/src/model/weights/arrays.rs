@@ -1,0 +1,175 @@
+//! Tensors as plain numbers in files: safetensors and PyTorch's checkpoints, in one file or in shards.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use candle_core::{DType, Device, Tensor};
+
+use super::super::error::check_shape;
+use super::{ModelError, TensorSource, WeightBytes, pickle, safetensors};
+
+/// Where a tensor's numbers lie within its file.
+pub struct Array {
+    /// The number format, or its name where no weight has it: a file may hold masks that nobody asks for.
+    pub dtype: Result<DType, String>,
+    /// The shape.
+    pub shape: Vec<usize>,
+    /// Steps between neighbours, in numbers, where they do not lie in the order of the shape.
+    pub strides: Option<Vec<usize>>,
+    /// The bytes, from the first number on.
+    pub range: Range<usize>,
+}
+
+/// The tensors of one file.
+pub type Named = Vec<(String, Array)>;
+
+/// A format of weight files.
+struct Format {
+    name: &'static str,
+    /// The tensors of one file; or what is wrong with it.
+    read: fn(&[u8]) -> Result<Named, String>,
+}
+
+const SAFETENSORS: Format = Format { name: "safetensors", read: safetensors::arrays };
+const PICKLE: Format = Format { name: "a PyTorch checkpoint", read: pickle::arrays };
+
+/// The tensors of one or more files.
+pub struct Arrays {
+    name: String,
+    format: &'static str,
+    shards: Vec<(String, WeightBytes)>,
+    arrays: HashMap<String, (usize, Array)>,
+}
+
+impl Arrays {
+    /// Reads the headers of all shards, each given with its file name: what ends in `.bin` is a PyTorch checkpoint,
+    /// as the hub names them, all else is safetensors.
+    ///
+    /// # Errors
+    /// [`ModelError::Malformed`] names the shard that cannot be read or is cut short, and a tensor that two shards have.
+    pub fn new(shards: Vec<(String, WeightBytes)>) -> Result<Self, ModelError> {
+        let pickled = shards.iter().any(|(file, _)| file.ends_with(".bin"));
+        let Format { name: format, read } = if pickled { PICKLE } else { SAFETENSORS };
+        let mut arrays = HashMap::new();
+        for (index, (file, bytes)) in shards.iter().enumerate() {
+            let malformed = |reason: String| ModelError::Malformed { file: file.into(), format, reason };
+            for (name, array) in read((**bytes).as_ref()).map_err(malformed)? {
+                if let Some((other, _)) = arrays.insert(name.clone(), (index, array))
+                    && other != index
+                {
+                    return Err(malformed(format!("tensor `{name}` is in another shard too")));
+                }
+            }
+        }
+        let name = match shards.as_slice() {
+            [(file, _)] => file.clone(),
+            [(first, _), rest @ ..] => format!("{first} and {} more", rest.len()),
+            [] => "no file".into(),
+        };
+        Ok(Self { name, format, shards, arrays })
+    }
+}
+
+impl TensorSource for Arrays {
+    fn file(&self) -> &str {
+        &self.name
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.arrays.contains_key(name)
+    }
+
+    fn tensor(&self, name: &str, shape: &[usize], dtype: DType, device: &Device) -> Result<Tensor, ModelError> {
+        let missing = || ModelError::MissingTensor { name: name.into(), file: self.name.clone() };
+        let (shard, array) = self.arrays.get(name).ok_or_else(missing)?;
+        let (file, bytes) = &self.shards[*shard];
+        check_shape(name, file, shape, &array.shape.clone().into())?;
+        let malformed = |reason: String| ModelError::Malformed { file: file.clone(), format: self.format, reason };
+        let stored = array.dtype.clone().map_err(|kind| malformed(format!("tensor `{name}` has dtype {kind}")))?;
+        let short = || malformed(format!("tensor `{name}` ends outside of the file"));
+        let bytes = (**bytes).as_ref().get(array.range.clone()).ok_or_else(short)?;
+        let size = stored.size_in_bytes();
+        let tensor = match &array.strides {
+            None => {
+                let wanted = size * shape.iter().product::<usize>();
+                Tensor::from_raw_buffer(bytes.get(..wanted).ok_or_else(short)?, stored, shape, &Device::Cpu)?
+            }
+            Some(strides) => {
+                let ordered = in_order(bytes, size, shape, strides).ok_or_else(short)?;
+                Tensor::from_raw_buffer(&ordered, stored, shape, &Device::Cpu)?
+            }
+        };
+        Ok(tensor.to_dtype(dtype)?.to_device(device)?)
+    }
+}
+
+/// Numbers of `size` bytes copied into the order of the shape; `None` if one lies outside of the bytes.
+fn in_order(bytes: &[u8], size: usize, shape: &[usize], strides: &[usize]) -> Option<Vec<u8>> {
+    let count: usize = shape.iter().product();
+    let mut ordered = Vec::with_capacity(count * size);
+    for index in 0..count {
+        let (mut rest, mut place) = (index, 0usize);
+        for (length, stride) in shape.iter().zip(strides).rev() {
+            place = (rest % length).checked_mul(*stride)?.checked_add(place)?;
+            rest /= length;
+        }
+        let start = place.checked_mul(size)?;
+        ordered.extend_from_slice(bytes.get(start..start.checked_add(size)?)?);
+    }
+    Some(ordered)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use ::safetensors::tensor::{Dtype, TensorView};
+
+    use super::*;
+
+    fn file(names: &[&str]) -> WeightBytes {
+        let data: Vec<u8> = (0..6).flat_map(|x| (x as f32).to_le_bytes()).collect();
+        let views = names.iter().map(|name| (*name, TensorView::new(Dtype::F32, vec![2, 3], &data).unwrap()));
+        let mask = ("mask", TensorView::new(Dtype::BOOL, vec![2], &[0, 1]).unwrap());
+        Arc::new(::safetensors::serialize(views.chain(names.contains(&"x").then_some(mask)), None).unwrap())
+    }
+
+    #[test]
+    fn reads_over_shards() {
+        let source = Arrays::new(vec![("a".into(), file(&["x"])), ("b".into(), file(&["y"]))]).unwrap();
+        let y = source.tensor("y", &[2, 3], DType::F32, &Device::Cpu).unwrap();
+        assert_eq!(y.to_vec2::<f32>().unwrap(), [[0., 1., 2.], [3., 4., 5.]]);
+        assert!(source.contains("x") && !source.contains("z"));
+    }
+
+    #[test]
+    fn errors_name_tensor_file_and_shapes() {
+        let source = Arrays::new(vec![("model.safetensors".into(), file(&["x"]))]).unwrap();
+        let message =
+            |name: &str, shape: &[usize]| source.tensor(name, shape, DType::F32, &Device::Cpu).unwrap_err().to_string();
+        assert_eq!(message("z", &[1]), "tensor `z` is not in `model.safetensors`");
+        assert_eq!(
+            message("x", &[3, 2]),
+            "tensor `x` in `model.safetensors` has shape [2, 3], and the configuration asks for [3, 2]"
+        );
+        let unread = "`model.safetensors` cannot be read as safetensors: tensor `mask` has dtype BOOL";
+        assert_eq!(message("mask", &[2]), unread);
+    }
+
+    #[test]
+    fn truncated_and_doubled_are_refused() {
+        let whole = file(&["x"]);
+        let bytes: &[u8] = (*whole).as_ref();
+        let cut: WeightBytes = Arc::new(bytes[..bytes.len() - 4].to_vec());
+        let error = Arrays::new(vec![("cut".into(), cut)]).err().unwrap().to_string();
+        assert!(error.starts_with("`cut` cannot be read as safetensors"), "{error}");
+        let twice = Arrays::new(vec![("a".into(), file(&["x"])), ("b".into(), file(&["x"]))]);
+        assert!(twice.err().unwrap().to_string().contains("another shard"));
+    }
+
+    #[test]
+    fn strided_numbers_are_put_in_order() {
+        assert_eq!(in_order(&[0, 1, 2, 3, 4, 5], 1, &[2, 3], &[1, 2]).unwrap(), [0, 2, 4, 1, 3, 5]);
+        assert_eq!(in_order(&[0, 1, 2, 3, 4], 1, &[2, 3], &[1, 2]), None);
+    }
+}

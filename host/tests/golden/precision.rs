@@ -1,0 +1,67 @@
+//! Fewer bits: 8-bit weights, f16 and bf16.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::DType;
+use ft_host::model::decoder::Placement;
+use ft_host::model::weights::WeightFormat;
+use ft_host::score::{ChoiceTokens, Prefix, QueryTokens, score};
+
+use crate::support::{F32, Golden, families, load, name, states, variants};
+use ft_host::tune::State;
+
+/// The log-likelihood of each token of the query, after each step.
+fn log_likelihoods(folder: &Path, placement: &Placement) -> Vec<Vec<f64>> {
+    let golden = Golden::read(folder);
+    let decoder = load(folder, placement);
+    let up_to = |end: usize| ChoiceTokens { ids: golden.query[..=end].to_vec(), span_start: end };
+    let query = [QueryTokens { choices: (0..golden.query.len()).map(up_to).collect() }];
+    let of_state = |state: &State| {
+        let first_position = golden.demonstrations.len();
+        let prefix = Prefix { past: Some(&state.cache), last: Some(&state.last), first_position };
+        score(&decoder, prefix, &query).unwrap()[0].iter().map(|choice| choice.loglik).collect()
+    };
+    states(&decoder, &golden).iter().map(of_state).collect()
+}
+
+/// Compares log-likelihoods with those of f32.
+fn check(what: &str, folders: &[PathBuf], placement: &Placement, tolerance: f64) {
+    for folder in folders {
+        let expected = log_likelihoods(folder, &F32);
+        let found = log_likelihoods(folder, placement);
+        let pairs = expected.iter().flatten().zip(found.iter().flatten());
+        let differences = pairs.map(|(expected, found)| (expected - found).abs());
+        let worst = differences.fold(0.0, |worst, x| if x.is_nan() || worst < x { x } else { worst });
+        println!("{what} {}: {worst:.1e}", name(folder));
+        assert!(worst <= tolerance, "{what} {}: {found:?}, {expected:?} in f32", name(folder));
+    }
+}
+
+const QUANTIZED: Placement = Placement { weights: WeightFormat::Quantized, ..F32 };
+
+#[test]
+fn eight_bit_weights_are_close_to_f32() {
+    check("8 bit", &families(), &QUANTIZED, 2e-2);
+}
+
+#[test]
+fn eight_bit_weights_are_close_in_every_variant() {
+    // Their weights are larger, and so are the logits' differences; rows of 24 and 40 numbers stay dense.
+    check("8 bit", &variants(), &QUANTIZED, 5e-2);
+}
+
+#[test]
+fn f16_is_close_to_f32() {
+    check("f16", &[families(), variants()].concat(), &Placement { dtype: DType::F16, ..F32 }, 1e-2);
+}
+
+#[test]
+fn bf16_is_close_to_f32() {
+    // bf16 has three bits less than f16.
+    check("bf16", &[families(), variants()].concat(), &Placement { dtype: DType::BF16, ..F32 }, 8e-2);
+}
+
+#[test]
+fn eight_bit_weights_go_with_half_precision() {
+    check("8 bit, bf16", &families(), &Placement { dtype: DType::BF16, ..QUANTIZED }, 5e-2);
+}

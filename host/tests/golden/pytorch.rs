@@ -1,0 +1,51 @@
+//! Logits and caches in f32.
+//!
+//! Runs the models of `tests/data`, or those of the folder that `FT_GOLDEN_DIR` names, and prints the worst differences.
+
+use std::path::Path;
+
+use candle_core::Tensor;
+use ft_host::model::KvCache;
+
+use crate::support::{F32, Golden, families, load, logits, models_in, name, states, variants, worst};
+
+const LOGITS: f32 = 1e-4;
+const CACHE: f32 = 1e-5;
+
+fn stacked(cache: &KvCache) -> (Tensor, Tensor) {
+    let stack = |tensors: Vec<&Tensor>| Tensor::stack(&tensors, 0).unwrap();
+    (
+        stack(cache.layers().iter().map(|layer| &layer.keys).collect()),
+        stack(cache.layers().iter().map(|layer| &layer.values).collect()),
+    )
+}
+
+fn check(folder: &Path) {
+    let golden = Golden::read(folder);
+    let decoder = load(folder, &F32);
+    let joined = [golden.demonstrations.as_slice(), &golden.query].concat();
+    let plain = worst(&logits(&decoder, &joined, 0, None), golden.tensor("plain_logits"));
+    let (mut caches, mut queries) = (0f32, 0f32);
+    for state in states(&decoder, &golden) {
+        let expected = |what: &str| golden.tensor(&format!("step{}_{what}", state.step));
+        let (keys, values) = stacked(&state.cache);
+        caches = caches.max(worst(&keys, expected("k"))).max(worst(&values, expected("v")));
+        let found = logits(&decoder, &golden.query, golden.demonstrations.len(), Some(&state.cache));
+        queries = queries.max(worst(&found, expected("query_logits")));
+    }
+    let (name, steps) = (name(folder), golden.steps);
+    println!("{name}: plain logits {plain:.1e}, caches {caches:.1e}, query logits {queries:.1e} ({steps} steps)");
+    assert!(plain <= LOGITS, "{name}: plain logits differ by {plain:e}");
+    assert!(caches <= CACHE, "{name}: caches differ by {caches:e}");
+    assert!(queries <= LOGITS, "{name}: query logits differ by {queries:e}");
+}
+
+#[test]
+fn logits_and_caches_match_pytorch() {
+    let folders = match std::env::var_os("FT_GOLDEN_DIR") {
+        // Cargo runs tests in the package's folder, and users name folders from the workspace's.
+        Some(dir) => models_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(dir)),
+        None => [families(), variants()].concat(),
+    };
+    folders.iter().for_each(|folder| check(folder));
+}
