@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device};
 use ft_host::model::decoder::{Batch, Placement, TokenTree};
-use ft_host::model::weights::{Safetensors, WeightBytes, WeightFormat};
+use ft_host::model::weights::{Arrays, WeightBytes, WeightFormat};
 use ft_host::model::{Decoder, families};
 use ft_host::score::{self, ChoiceScore, ChoiceTokens, Prefix, QueryTokens};
 use ft_host::tune::State;
@@ -19,7 +19,7 @@ fn load(family: &str) -> Decoder {
     let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
     let family = families::from_config_json("config.json", &read("config.json")).unwrap();
     let bytes: WeightBytes = Arc::new(read("model.safetensors"));
-    let source = Safetensors::new(vec![("model.safetensors".into(), bytes)]).unwrap();
+    let source = Arrays::new(vec![("model.safetensors".into(), bytes)]).unwrap();
     let placement = Placement { device: Device::Cpu, dtype: DType::F32, weights: WeightFormat::Dense };
     Decoder::load(family.config, &family.layout, &source, &placement).unwrap()
 }
