@@ -14,6 +14,9 @@
 //! - [`metrics`]: accuracies and intervals: pure numbers.
 //! - [`task`]: examples, sampling, prompts: pure values.
 
+#![warn(missing_docs)]
+#![deny(unsafe_code)]
+
 pub mod cli;
 pub mod metrics;
 pub mod model;

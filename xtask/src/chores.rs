@@ -1,17 +1,16 @@
 //! The commands that are made of several steps.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::guests;
-use crate::workspace::{Workspace, run};
+use crate::workspace::{Workspace, output, run};
 
 /// From nothing to the table: plugins, host, model, a run of SST-2 on the bundled sample.
 pub fn demo(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     guests::build(workspace)?;
-    run(workspace.cargo().args(["build", "--release", "--package", "ft-host"]))?;
-    let host = workspace.target(&format!("release/ft-host{}", std::env::consts::EXE_SUFFIX));
+    let host = build_host(workspace)?;
     run(workspace.program(&host).args(["model", "pull"]))?;
     let mut demo = workspace.program(&host);
     demo.args(["run", "--task", "plugins/sst2.wasm", "--data", "sample"]);
@@ -21,10 +20,21 @@ pub fn demo(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     run(demo.args(arguments))
 }
 
+/// The program, as users have it.
+fn build_host(workspace: &Workspace) -> Result<PathBuf> {
+    run(workspace.cargo().args(["build", "--release", "--package", "ft-host"]))?;
+    Ok(workspace.target(&format!("release/ft-host{}", std::env::consts::EXE_SUFFIX)))
+}
+
 /// Every test: the guests' own on this machine's target, then the host's with the guests as components.
 pub fn test(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     guests::build(workspace)?;
     run(workspace.guest_cargo().args(["test", "--locked", "--target-dir"]).arg(workspace.target("plugins")))?;
+    let host = build_host(workspace)?;
+    if let Err(error) = run(workspace.program(&host).args(["model", "pull"])) {
+        // The tests that need the model say so themselves, and fail where checks are made.
+        eprintln!("warning: the default model could not be had: {error:#}");
+    }
     run(workspace.cargo().args(["test", "--release", "--workspace"]).args(arguments))
 }
 
@@ -34,15 +44,48 @@ pub fn bench(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     run(workspace.cargo().args(["bench", "--package", "ft-host"]).args(arguments))
 }
 
-/// Type-checks the feature `cuda`. Its kernels are empty, so the target folder is one that is never linked from.
+/// Type-checks the feature `cuda`, in the profile that compiles proc macros without optimising them. Its kernels are empty, so the target folder is one that is never linked from.
 pub fn check_cuda(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let mut cargo = workspace.cargo();
     cargo
         .env("NVCC", workspace.path("xtask/cuda/nvcc"))
         .env("CUDA_COMPUTE_CAP", "90")
         .env("CUDARC_CUDA_VERSION", "13000");
-    cargo.args(["check", "--package", "ft-host", "--features", "cuda", "--all-targets", "--target-dir"]);
+    cargo.args(["check", "--release", "--package", "ft-host", "--features", "cuda", "--all-targets", "--target-dir"]);
     run(cargo.arg(workspace.target("cuda-check")).args(arguments))
+}
+
+/// Builds the program with the feature `cuda`, without a GPU and without CUDA installed; it starts on machines of both kinds.
+/// `CUDA_COMPUTE_CAP` chooses the chips, 90 (Hopper) where it is not set.
+pub fn cuda(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    let cudarc = cudarc_source(workspace)?;
+    let mut setup = workspace.program("bash");
+    setup.arg(workspace.path("xtask/cuda/setup.sh")).arg(workspace.target("cuda-13.0")).arg(cudarc);
+    let home = PathBuf::from(output(&mut setup)?);
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(std::iter::once(home.join("bin")).chain(std::env::split_paths(&folders)))?;
+    let mut cargo = workspace.cargo();
+    if std::env::var_os("CUDA_COMPUTE_CAP").is_none() {
+        cargo.env("CUDA_COMPUTE_CAP", "90");
+    }
+    cargo
+        .env("CUDA_HOME", &home)
+        .env("NVCC", home.join("bin/nvcc"))
+        .env("PATH", path)
+        .env("CUDARC_CUDA_VERSION", "13000")
+        .env("NVCC_APPEND_FLAGS", "--compress-mode=size");
+    cargo.args(["build", "--release", "--package", "ft-host", "--features", "cuda", "--target-dir"]);
+    run(cargo.arg(workspace.target("cuda")).args(arguments))
+}
+
+/// Where cargo keeps the source of the `cudarc` that the lock file names.
+fn cudarc_source(workspace: &Workspace) -> Result<PathBuf> {
+    let metadata = output(workspace.cargo().args(["metadata", "--format-version", "1", "--all-features"]))?;
+    let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let manifest = packages.filter(|package| package["name"] == "cudarc").find_map(|p| p["manifest_path"].as_str());
+    let folder = manifest.and_then(|manifest| Path::new(manifest).parent());
+    Ok(folder.context("Cargo.lock names no cudarc")?.to_owned())
 }
 
 /// The first of `target/demo/1`, `target/demo/2`, ... that is not there.

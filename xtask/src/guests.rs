@@ -25,6 +25,7 @@ pub fn build(workspace: &Workspace) -> Result<()> {
     let mut cargo = workspace.guest_cargo();
     cargo.args(["build", "--release", "--locked", "--target-dir"]).arg(&target);
     compiler.apply(&mut cargo);
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", without_paths(workspace)?);
     workspace::run(&mut cargo)?;
 
     let modules = target.join(TARGET).join("release");
@@ -41,6 +42,24 @@ pub fn build(workspace: &Workspace) -> Result<()> {
         write(workspace, &workspace.path(&format!("plugins/hostile/{name}.wasm")), &bytes)?;
     }
     Ok(())
+}
+
+/// Flags that keep this machine's folders out of the guests' panic messages: one source gives one component, and its
+/// digest says the same everywhere.
+fn without_paths(workspace: &Workspace) -> Result<String> {
+    let cargo_home = match std::env::var_os("CARGO_HOME") {
+        Some(folder) => PathBuf::from(folder),
+        None => std::env::home_dir().context("no home folder")?.join(".cargo"),
+    };
+    // The last one that fits counts: folders within the root come after it.
+    let folders = [
+        (workspace.path(""), ""),
+        (workspace.path("plugins"), "plugins"),
+        (workspace.target("wasm-toolchain"), "rust"),
+        (cargo_home, "cargo"),
+    ];
+    let flags = folders.map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()));
+    Ok(flags.join("\u{1f}"))
 }
 
 /// The folders with a manifest in `plugins/` and `plugins/hostile/`; all but the SDK are guests.

@@ -27,6 +27,7 @@ usage: cargo xtask COMMAND [ARGUMENTS]
   demo         build all, fetch the model, run SST-2 on the bundled sample; ARGUMENTS go to `ft-host run`
   test         build plugins and run every test; ARGUMENTS go to the host's `cargo test`
   bench        build plugins and run the benches; ARGUMENTS go to `cargo bench`
+  cuda         build the host with the feature `cuda` to target/cuda/release; ARGUMENTS go to `cargo build`
   check-cuda   type-check the feature `cuda` without a CUDA compiler; ARGUMENTS go to `cargo check`";
 
 fn main() -> ExitCode {
@@ -49,6 +50,7 @@ fn run(command: Option<&str>, arguments: &[String]) -> Result<()> {
         Some("demo") => chores::demo(&workspace, arguments),
         Some("test") => chores::test(&workspace, arguments),
         Some("bench") => chores::bench(&workspace, arguments),
+        Some("cuda") => chores::cuda(&workspace, arguments),
         Some("check-cuda") => chores::check_cuda(&workspace, arguments),
         Some("help" | "--help" | "-h") => {
             println!("{HELP}");

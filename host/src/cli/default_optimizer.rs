@@ -6,10 +6,13 @@ use crate::run::RunError;
 
 const FILE: &str = "momentum.wasm";
 
-/// `momentum.wasm` beside the task plugin, else in `plugins/` below the current folder.
+/// `momentum.wasm` beside the task plugin or in the folder above, else in `plugins/` below the current folder.
 pub fn find(task: &Path) -> Result<PathBuf, RunError> {
-    let beside = task.parent().unwrap_or(Path::new("")).join(FILE);
-    let candidates = [beside, Path::new("plugins").join(FILE)];
-    let found = candidates.iter().find(|path| path.is_file()).cloned();
-    found.ok_or_else(|| RunError::NoOptimizer { looked_for: candidates.to_vec() })
+    let near = task.ancestors().skip(1).take(2);
+    let folders = near.chain([Path::new("plugins")]);
+    let candidates: Vec<PathBuf> = folders.map(|folder| folder.join(FILE)).collect();
+    match candidates.iter().find(|path| path.is_file()) {
+        Some(path) => Ok(path.clone()),
+        None => Err(RunError::NoOptimizer { looked_for: candidates }),
+    }
 }

@@ -152,12 +152,6 @@ pub enum RunError {
         #[source]
         source: SampleError,
     },
-    /// An output folder that an earlier run wrote to, and whose files could not be set aside.
-    #[error("`{}` holds results of more earlier runs than can be kept apart", .folder.display())]
-    CrowdedFolder {
-        /// The folder.
-        folder: PathBuf,
-    },
 }
 
 impl RunError {

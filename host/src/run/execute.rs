@@ -48,9 +48,6 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
     if let Some(earlier) = earlier {
         observer.event(Event::Note(&format!("the samples of an earlier run are kept as `{}`", earlier.display())));
     }
-    for note in &plan.record.notes {
-        observer.event(Event::Note(note));
-    }
     observer.event(Event::LoadingWeights);
     let placement = Placement { device: plan.device.clone(), dtype: plan.dtype, weights: plan.config.weights };
     let decoder = plan.model.load(&placement)?;

@@ -6,13 +6,11 @@ use super::RunError;
 use crate::report::samples::SampleRecord;
 use crate::report::schema::ResultsRecord;
 use crate::store::atomic::write_atomic;
-use crate::store::file::{FileError, writable_folder};
+use crate::store::file::{FileError, probe_folder, set_aside, writable_folder};
 use crate::store::journal::LineWriter;
 
 const RESULTS: &str = "results.json";
 const SAMPLES: &str = "samples.jsonl";
-/// How many earlier runs in one folder are kept apart.
-const EARLIER: usize = 10_000;
 
 /// An output folder, open for one run.
 pub struct OutFolder {
@@ -21,21 +19,21 @@ pub struct OutFolder {
 }
 
 impl OutFolder {
-    /// Makes the folder and proves that it can be written to.
+    /// Proves that the folder can be made and written to, and leaves nothing behind.
     ///
     /// # Errors
     /// What is in the way.
     pub fn check(folder: &Path) -> Result<(), RunError> {
-        Ok(writable_folder(folder)?)
+        Ok(probe_folder(folder)?)
     }
 
-    /// Starts the files of a run. Those of an earlier run are renamed, not lost; the new name of its results is given too.
+    /// Starts the files of a run. Those of an earlier run are renamed, not lost; the new name of its samples is given too.
     ///
     /// # Errors
     /// What is in the way.
     pub fn start(folder: &Path) -> Result<(Self, Option<PathBuf>), RunError> {
         writable_folder(folder)?;
-        let moved = set_aside(folder)?;
+        let moved = set_aside(folder, &[SAMPLES, RESULTS])?;
         let samples = LineWriter::create(&folder.join(SAMPLES))?;
         Ok((Self { folder: folder.to_owned(), samples }, moved))
     }
@@ -64,27 +62,6 @@ impl OutFolder {
         json.push(b'\n');
         Ok(write_atomic(&path, &json)?)
     }
-}
-
-/// Renames what an earlier run left to the first free number.
-fn set_aside(folder: &Path) -> Result<Option<PathBuf>, RunError> {
-    let files = [RESULTS, SAMPLES];
-    if !files.iter().any(|file| folder.join(file).exists()) {
-        return Ok(None);
-    }
-    let numbered = |file: &str, number: usize| {
-        let (stem, extension) = file.split_once('.').unwrap_or((file, ""));
-        folder.join(format!("{stem}.{number}.{extension}"))
-    };
-    let free = (1..EARLIER).find(|number| files.iter().all(|file| !numbered(file, *number).exists()));
-    let number = free.ok_or_else(|| RunError::CrowdedFolder { folder: folder.to_owned() })?;
-    for file in files {
-        let path = folder.join(file);
-        if path.exists() {
-            std::fs::rename(&path, numbered(file, number)).map_err(|source| FileError::io("rename", &path, source))?;
-        }
-    }
-    Ok(Some(numbered(SAMPLES, number)))
 }
 
 #[cfg(test)]

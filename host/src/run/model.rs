@@ -75,7 +75,7 @@ fn map(path: &Path) -> Result<WeightBytes, RunError> {
 /// What a model is, in a few lines.
 ///
 /// # Errors
-/// As [`OpenModel::open`].
+/// Missing, malformed or truncated files, or a model that no family covers.
 pub fn describe_model(files: &ModelFiles) -> Result<String, RunError> {
     let model = OpenModel::open(files)?;
     let config = &model.family.config;

@@ -99,8 +99,8 @@ pub fn step(summary: &StepSummary, step_seconds: f64, score_seconds: f64) -> Ste
     let interval = summary.accuracy.wilson(Z_95);
     StepRecord {
         step: summary.step as usize,
-        n: summary.accuracy.n as usize,
-        correct: summary.accuracy.correct as usize,
+        n: summary.accuracy.n,
+        correct: summary.accuracy.correct,
         accuracy: summary.accuracy.accuracy().unwrap_or_default(),
         standard_error: summary.accuracy.standard_error().unwrap_or_default(),
         interval: [interval.low, interval.high],

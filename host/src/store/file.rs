@@ -122,9 +122,69 @@ pub fn writable_folder(out: &Path) -> Result<(), FileError> {
     probe.close().map_err(refused)
 }
 
+/// As [`writable_folder`], but leaves no folder behind that was not there before.
+pub fn probe_folder(out: &Path) -> Result<(), FileError> {
+    let missing: Vec<&Path> =
+        out.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
+    let written = writable_folder(out);
+    for folder in missing {
+        // A folder that somebody else has put something into by now stays.
+        let _ = std::fs::remove_dir(folder);
+    }
+    written
+}
+
+/// Renames the files of `names` that are in `folder` to `stem.N.extension`, all with the first `N` that none of them has yet.
+/// Gives the new path of the first name, if there was anything to rename.
+pub fn set_aside(folder: &Path, names: &[&str]) -> Result<Option<PathBuf>, FileError> {
+    if !names.iter().any(|name| folder.join(name).exists()) {
+        return Ok(None);
+    }
+    let numbered = |name: &str, number: u64| {
+        let (stem, extension) = name.split_once('.').unwrap_or((name, ""));
+        folder.join(format!("{stem}.{number}.{extension}"))
+    };
+    let mut number = 1;
+    while names.iter().any(|name| numbered(name, number).exists()) {
+        number += 1;
+    }
+    for name in names {
+        let path = folder.join(name);
+        if path.exists() {
+            std::fs::rename(&path, numbered(name, number)).map_err(|source| FileError::io("rename", &path, source))?;
+        }
+    }
+    Ok(names.first().map(|name| numbered(name, number)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_probe_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        probe_folder(&folder.path().join("a/b/c")).unwrap();
+        assert!(!folder.path().join("a").exists());
+        probe_folder(folder.path()).unwrap();
+        assert!(folder.path().exists());
+        std::fs::write(folder.path().join("file"), b"").unwrap();
+        assert!(probe_folder(&folder.path().join("file")).is_err());
+    }
+
+    #[test]
+    fn files_are_set_aside_under_one_free_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        assert_eq!(set_aside(folder.path(), &["a.jsonl", "b.json"]).unwrap(), None);
+        for name in ["a.jsonl", "b.json", "b.1.json"] {
+            std::fs::write(at(name), name).unwrap();
+        }
+        assert_eq!(set_aside(folder.path(), &["a.jsonl", "b.json"]).unwrap(), Some(at("a.2.jsonl")));
+        assert_eq!(std::fs::read(at("b.1.json")).unwrap(), b"b.1.json");
+        assert_eq!(std::fs::read(at("b.2.json")).unwrap(), b"b.json");
+        assert!(!at("a.jsonl").exists());
+    }
 
     #[test]
     fn a_file_is_read_up_to_its_limit() {

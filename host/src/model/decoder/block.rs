@@ -2,12 +2,11 @@
 
 use candle_core::{Result, Tensor};
 
-use super::attention::{self, Projections, Setting};
+use super::attention::{AttentionPlan, Projections};
 use super::cache::LayerCache;
 use super::config::{Activation, Residual};
 use super::linear::Linear;
 use super::norm::Norm;
-use super::plan::AttentionPlan;
 use super::rotary::{Angles, Rotator};
 
 /// The weights of one block.
@@ -113,9 +112,8 @@ impl Block {
         }
         let fresh =
             LayerCache { keys: keys.transpose(0, 1)?.contiguous()?, values: values.transpose(0, 1)?.contiguous()? };
-        let setting = Setting { scale: self.scale, variant: pass.plan.variant(self.window) };
         let projections = Projections { queries, keys, values };
-        let attended = attention::attend(pass.plan, setting, &projections, &fresh, past)?;
+        let attended = pass.plan.attend(self.scale, self.window, &projections, &fresh, past)?;
         Ok((self.attention_output.forward(&attended)?, fresh))
     }
 

@@ -9,9 +9,7 @@ pub mod config;
 pub mod layout;
 mod linear;
 mod norm;
-mod plan;
 mod rotary;
-mod softmax;
 mod tree;
 
 use candle_core::{DType, Device, Tensor};
@@ -22,11 +20,11 @@ pub use tree::TokenTree;
 
 use super::ModelError;
 pub use assemble::Placement;
+use attention::AttentionPlan;
 use block::{Block, Pass};
 use config::Positions;
 use linear::{Linear, Matrix};
 use norm::Norm;
-use plan::AttentionPlan;
 use rotary::Rotator;
 
 /// A decoder-only transformer with its weights.
@@ -97,7 +95,7 @@ impl Decoder {
         let mut x = self.embed(&ids, &places)?;
         let past_positions = batch.past.map_or(0, KvCache::positions);
         let past = batch.past.filter(|past| past.positions() > 0);
-        let plan = AttentionPlan::new(&self.config, batch.trees, past_positions, &self.device)?;
+        let plan = AttentionPlan::new(&self.config, batch.trees, past_positions, self.dtype, &self.device)?;
         let angles = match &self.rotator {
             Some(rotator) => Some(rotator.angles(&places, self.dtype, &self.device)?),
             None => None,

@@ -112,6 +112,23 @@ impl Gguf {
         items.iter().map(|item| integer_of(item).ok_or_else(|| self.mistyped(key, "a list of numbers", item))).collect()
     }
 
+    /// A list of real numbers of the metadata.
+    ///
+    /// # Errors
+    /// Missing, or of another type.
+    pub fn numbers(&self, key: &str) -> Result<Vec<f32>, ModelError> {
+        let value = self.required(key)?;
+        let Value::Array(items) = value else { return Err(self.mistyped(key, "a list of numbers", value)) };
+        items
+            .iter()
+            .map(|item| match item {
+                Value::F32(x) => Ok(*x),
+                Value::F64(x) => Ok(*x as f32),
+                other => Err(self.mistyped(key, "a list of numbers", other)),
+            })
+            .collect()
+    }
+
     fn required(&self, key: &str) -> Result<&Value, ModelError> {
         self.get(key).ok_or_else(|| self.malformed(format!("its metadata lacks `{key}`")))
     }

@@ -1,23 +1,14 @@
-//! Attention of a packed batch over a shared past and within each token tree.
+//! Attention from the tensor library's operations, for any device and number format.
 //!
 //! The two parts are computed apart and merged by their log-sum-exps (shared-prefix attention; Juravsky et al. 2024,
 //! arXiv 2402.05099): the past's keys and values meet the queries of all trees in one product per head.
 
 use candle_core::{DType, Result, Tensor};
 
-use super::cache::LayerCache;
-use super::plan::{AttentionPlan, Padded};
+use super::super::cache::LayerCache;
+use super::Projections;
+use super::plan::{ComposedPlan, Padded};
 use super::softmax::{Bias, Rows, masked_softmax};
-
-/// One layer's queries `[tokens, heads, head_dim]`, keys and values `[tokens, kv_heads, head_dim]`, positions already applied.
-pub struct Projections {
-    /// Queries.
-    pub queries: Tensor,
-    /// Keys.
-    pub keys: Tensor,
-    /// Values.
-    pub values: Tensor,
-}
 
 /// What a part of attention gives: outputs `[tokens, heads, head_dim]` and log-sum-exps `[tokens, heads, 1]`.
 struct Part {
@@ -39,7 +30,7 @@ pub struct Setting {
 /// # Errors
 /// A failed computation.
 pub fn attend(
-    plan: &AttentionPlan,
+    plan: &ComposedPlan,
     setting: Setting,
     projections: &Projections,
     fresh: &LayerCache,
@@ -59,7 +50,7 @@ pub fn attend(
 
 /// All queries, in runs, over keys that all of them share: the past, or the one tree's own.
 fn chunked(
-    plan: &AttentionPlan,
+    plan: &ComposedPlan,
     setting: Setting,
     projections: &Projections,
     cache: &LayerCache,
@@ -104,7 +95,7 @@ fn chunked(
 }
 
 /// Every query over the tokens before it in its own tree, all trees side by side.
-fn within_trees(plan: &AttentionPlan, padded: &Padded, setting: Setting, projections: &Projections) -> Result<Part> {
+fn within_trees(plan: &ComposedPlan, padded: &Padded, setting: Setting, projections: &Projections) -> Result<Part> {
     let (_, heads, width) = projections.queries.dims3()?;
     let (_, kv_heads, _) = projections.keys.dims3()?;
     let repeats = heads / kv_heads;

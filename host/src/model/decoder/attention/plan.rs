@@ -2,8 +2,8 @@
 
 use candle_core::{Device, Result, Tensor};
 
-use super::config::{DecoderConfig, Positions};
-use super::tree::TokenTree;
+use super::super::config::{DecoderConfig, Positions};
+use super::super::tree::TokenTree;
 
 /// Stands for "not seen" in a mask. Finite, so that a row that sees nothing gives a vanishing weight instead of NaN.
 pub const UNSEEN: f32 = -1e30;
@@ -50,7 +50,7 @@ pub struct Alibi {
 }
 
 /// What attention needs to know about a batch.
-pub struct AttentionPlan {
+pub struct ComposedPlan {
     /// Query tokens in runs.
     pub chunks: Vec<Chunk>,
     /// The trees side by side, if there are several.
@@ -61,7 +61,7 @@ pub struct AttentionPlan {
     windows: Vec<Option<usize>>,
 }
 
-impl AttentionPlan {
+impl ComposedPlan {
     /// Plans attention over `past` cached positions and within each tree.
     ///
     /// # Errors
@@ -195,7 +195,7 @@ fn past_mask(depths: &[usize], past: usize, window: Option<usize>, device: &Devi
 
 /// The slopes of ALiBi (Press et al. 2021, arXiv 2108.12409, section 3): a geometric series for a power of two;
 /// for other numbers of heads that of the next lower power, then every other slope of the next higher.
-fn alibi_slopes(heads: usize) -> Vec<f32> {
+pub fn alibi_slopes(heads: usize) -> Vec<f32> {
     let lower = if heads.is_power_of_two() { heads } else { heads.next_power_of_two() / 2 };
     let series = |n: usize, k: usize| 2f64.powf(-8.0 * k as f64 / n as f64) as f32;
     let own = (1..=lower).map(|k| series(lower, k));

@@ -1,0 +1,122 @@
+//! The scorer against a plain one: one choice at a time, nothing shared, nothing packed, no cache.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::{DType, Device};
+use ft_host::model::decoder::{Batch, Placement, TokenTree};
+use ft_host::model::weights::{Arrays, WeightBytes, WeightFormat};
+use ft_host::model::{Decoder, families};
+use ft_host::score::{self, ChoiceScore, ChoiceTokens, Prefix, QueryTokens};
+use ft_host::tune::State;
+use proptest::prelude::*;
+
+const FAMILIES: [&str; 7] = ["llama", "opt", "gpt2", "gpt_neo", "gptj", "gpt_neox", "bloom"];
+const VOCABULARY: u32 = 96;
+
+fn load(family: &str) -> Decoder {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tiny").join(family);
+    let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    let family = families::from_config_json("config.json", &read("config.json")).unwrap();
+    let bytes: WeightBytes = Arc::new(read("model.safetensors"));
+    let source = Arrays::new(vec![("model.safetensors".into(), bytes)]).unwrap();
+    let placement = Placement { device: Device::Cpu, dtype: DType::F32, weights: WeightFormat::Dense };
+    Decoder::load(family.config, &family.layout, &source, &placement).unwrap()
+}
+
+/// The demonstrations and one choice in one pass, and the scored tokens' log-probabilities read off its logits.
+fn plain(decoder: &Decoder, demonstrations: &[u32], choice: &ChoiceTokens) -> ChoiceScore {
+    let ids = [demonstrations, &choice.ids].concat();
+    let wanted: Vec<usize> = (0..ids.len()).collect();
+    let trees = [TokenTree::chain(&ids)];
+    let output = decoder.forward(Batch { trees: &trees, first_position: 0, past: None, wanted: &wanted }).unwrap();
+    let logits: Vec<Vec<f32>> = decoder.logits(&output.states).unwrap().to_vec2().unwrap();
+    let scored = demonstrations.len() + choice.span_start..ids.len();
+    let mut score = ChoiceScore { loglik: 0.0, tokens: 0 };
+    // Nothing predicts the very first token of all.
+    for place in scored.filter(|place| *place > 0) {
+        let row: Vec<f64> = logits[place - 1].iter().map(|x| f64::from(*x)).collect();
+        let sum: f64 = row.iter().map(|x| x.exp()).sum();
+        score.loglik += row[ids[place] as usize] - sum.ln();
+        score.tokens += 1;
+    }
+    score
+}
+
+/// Queries whose choices share prefixes of any length, differ in number, and may be one token or scored from their start.
+fn queries() -> impl Strategy<Value = Vec<QueryTokens>> {
+    let tokens = |most: usize| prop::collection::vec(0..VOCABULARY, 0..most);
+    let query = (tokens(9), prop::collection::vec((0usize..9, tokens(4), 0..VOCABULARY, any::<u8>()), 1..5)).prop_map(
+        |(context, choices)| {
+            let choices = choices.into_iter().map(|(shared, own, last, start)| {
+                let shared = &context[..shared.min(context.len())];
+                let ids = [shared, &own, &[last]].concat();
+                let span_start = start as usize % ids.len();
+                ChoiceTokens { ids, span_start }
+            });
+            QueryTokens { choices: choices.collect() }
+        },
+    );
+    prop::collection::vec(query, 1..7)
+}
+
+fn in_batches(decoder: &Decoder, prefix: Prefix<'_>, queries: &[QueryTokens], budget: usize) -> Vec<Vec<ChoiceScore>> {
+    let runs = score::batches(queries, budget);
+    runs.into_iter().flat_map(|run| score::score(decoder, prefix, &queries[run]).unwrap()).collect()
+}
+
+fn check(found: &[Vec<ChoiceScore>], expected: &[Vec<ChoiceScore>], what: &str) -> Result<(), TestCaseError> {
+    for (found, expected) in found.iter().flatten().zip(expected.iter().flatten()) {
+        prop_assert_eq!(found.tokens, expected.tokens, "{}", what);
+        prop_assert!((found.loglik - expected.loglik).abs() < 1e-4, "{}: {:?} and {:?}", what, found, expected);
+    }
+    prop_assert_eq!(found.len(), expected.len());
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn shared_and_packed_equals_plain(
+        queries in queries(),
+        demonstrations in prop::collection::vec(0..VOCABULARY, 1..20),
+        budget in 1usize..60,
+    ) {
+        for family in FAMILIES {
+            let decoder = load(family);
+            let each = |before: &[u32]| -> Vec<Vec<ChoiceScore>> {
+                let of_query = |query: &QueryTokens| query.choices.iter().map(|c| plain(&decoder, before, c)).collect();
+                queries.iter().map(of_query).collect()
+            };
+            let state = State::first(&decoder, &demonstrations).unwrap();
+            let prefix =
+                Prefix { past: Some(&state.cache), last: Some(&state.last), first_position: demonstrations.len() };
+            check(&in_batches(&decoder, prefix, &queries, budget), &each(&demonstrations), family)?;
+            check(&in_batches(&decoder, Prefix::ZERO_SHOT, &queries, budget), &each(&[]), family)?;
+        }
+    }
+
+    #[test]
+    fn choices_in_another_order_have_the_same_scores(queries in queries()) {
+        let decoder = load("llama");
+        let reversed: Vec<QueryTokens> = queries
+            .iter()
+            .map(|query| QueryTokens { choices: query.choices.iter().rev().cloned().collect() })
+            .collect();
+        let found = score::score(&decoder, Prefix::ZERO_SHOT, &reversed).unwrap();
+        let found: Vec<Vec<ChoiceScore>> = found.into_iter().map(|scores| scores.into_iter().rev().collect()).collect();
+        check(&found, &score::score(&decoder, Prefix::ZERO_SHOT, &queries).unwrap(), "reversed")?;
+    }
+}
+
+#[test]
+fn batches_keep_to_their_budget_and_to_the_order() {
+    let query =
+        |length: u32| QueryTokens { choices: vec![ChoiceTokens { ids: (0..=length).collect(), span_start: 1 }] };
+    let queries: Vec<QueryTokens> = [3, 3, 9, 1, 1].map(query).into();
+    assert_eq!(score::batches(&queries, 6), [0..2, 2..3, 3..5]);
+    assert_eq!(score::batches(&queries, 1), [0..1, 1..2, 2..3, 3..4, 4..5]);
+    assert_eq!(score::batches(&queries, 100), [0..5]);
+    assert!(score::batches(&[], 100).is_empty());
+}

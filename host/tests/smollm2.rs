@@ -1,0 +1,129 @@
+//! The default model against PyTorch: tokens and log-likelihoods through the whole program.
+//!
+//! The model is the one that `ft-host model pull` fetched (`cargo xtask test` does that first). Where it is missing the
+//! tests say so on stderr and end, and under `CI=true` they fail.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use ft_host::model::Tokenizer;
+use ft_host::model::weights::{Gguf, WeightBytes};
+use ft_host::store::catalogue::DEFAULT_MODEL;
+use ft_host::store::environment::Environment;
+use ft_host::store::fetch::fetch_model;
+use ft_host::store::model_files::ModelKind;
+use ft_host::store::progress::Silent;
+use serde_json::Value;
+
+const HERE: &str = env!("CARGO_MANIFEST_DIR");
+/// What the default model's f32 arithmetic may differ by from PyTorch's.
+const TOLERANCE: f64 = 2e-3;
+
+/// The file of the default model, if it is on this machine.
+fn model() -> Option<PathBuf> {
+    let environment = Environment { offline: true, ..Environment::from_process() };
+    match fetch_model(DEFAULT_MODEL, &environment, &Silent) {
+        Ok(files) => match files.kind {
+            ModelKind::Gguf(path) => Some(path),
+            other => panic!("the default model is {other:?}"),
+        },
+        Err(error) => {
+            let message = format!("the default model is not here ({error}); `ft-host model pull` fetches it");
+            assert!(std::env::var_os("CI").is_none(), "{message}");
+            eprintln!("SKIPPED: {message}");
+            None
+        }
+    }
+}
+
+fn expected() -> Value {
+    let file = Path::new(HERE).join("tests/data/smollm2/expected.json");
+    serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
+}
+
+/// Runs SST-2 and gives the plan and results as `results.json` has them, and the log-likelihoods per step from step 1.
+fn run(model: &Path, data: &str, limit: usize, steps: usize) -> (Value, Vec<Vec<Vec<f64>>>) {
+    let folder = tempfile::tempdir().unwrap();
+    let plugin = Path::new(HERE).join("../plugins/sst2.wasm");
+    assert!(plugin.is_file(), "{} is missing: build it with `cargo xtask plugins`", plugin.display());
+    let output = Command::new(env!("CARGO_BIN_EXE_ft-host"))
+        .arg("run")
+        .args([Path::new("--task"), &plugin, Path::new("--model"), model, Path::new("--out"), folder.path()])
+        .args(["--data", data, "--seed", "0", "--shots", "1", "--quiet", "--dtype", "f32", "--device", "cpu"])
+        .args(["--limit", &limit.to_string(), "--steps", &steps.to_string()])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let results: Value = serde_json::from_slice(&std::fs::read(folder.path().join("results.json")).unwrap()).unwrap();
+    let samples = std::fs::read_to_string(folder.path().join("samples.jsonl")).unwrap();
+    let mut logliks = vec![Vec::new(); steps + 1];
+    for line in samples.lines() {
+        let sample: Value = serde_json::from_str(line).unwrap();
+        let step = sample["step"].as_u64().unwrap() as usize;
+        logliks[step].push(serde_json::from_value(sample["loglik"].clone()).unwrap());
+    }
+    logliks.remove(0);
+    (results, logliks)
+}
+
+#[track_caller]
+fn close(found: &[Vec<Vec<f64>>], expected: &[Vec<Vec<f64>>]) {
+    assert_eq!(found.len(), expected.len());
+    for (step, (found, expected)) in found.iter().zip(expected).enumerate() {
+        assert!(!expected.is_empty() && found.len() >= expected.len());
+        for (found, expected) in found.iter().flatten().zip(expected.iter().flatten()) {
+            assert!((found - expected).abs() < TOLERANCE, "step {}: {found} and {expected}", step + 1);
+        }
+    }
+}
+
+#[test]
+fn texts_have_the_tokens_of_the_hugging_face_tokenizer() {
+    let Some(path) = model() else { return };
+    let bytes: WeightBytes = Arc::new(std::fs::read(path).unwrap());
+    let tokenizer = Tokenizer::from_gguf(&Gguf::new("the default model", bytes).unwrap()).unwrap();
+    let texts: Vec<(String, Vec<u32>)> = serde_json::from_value(expected()["texts"].clone()).unwrap();
+    assert!(texts.len() > 10);
+    for (text, ids) in texts {
+        assert_eq!(tokenizer.encode(&text).unwrap(), ids, "{text:?}");
+        assert_eq!(tokenizer.encode_with_special(&text).unwrap(), ids, "no token stands before a text: {text:?}");
+    }
+}
+
+#[test]
+fn the_bundled_sample_scores_as_in_pytorch() {
+    let Some(path) = model() else { return };
+    let expected = expected();
+    let steps: Vec<Vec<Vec<f64>>> = serde_json::from_value(expected["steps"].clone()).unwrap();
+    let (results, found) = run(&path, "sample", steps[0].len(), steps.len());
+    assert_eq!(results["demonstrations"], expected["demonstrations"]);
+    assert_eq!(results["demonstration_ids"], expected["demonstration_ids"]);
+    close(&found, &steps);
+}
+
+/// The reference's own data: demonstrations by its seed, and log-likelihoods and accuracy that PyTorch gives for them.
+/// `the_bundled_sample_scores_as_in_pytorch` is the twin on data that is always there.
+#[test]
+fn the_reference_data_score_as_in_pytorch() {
+    let data = Path::new(HERE).join("../../shared/data");
+    if !data.join("sst2/validation.jsonl").is_file() {
+        eprintln!("SKIPPED: the reference's data are not at {}", data.display());
+        return;
+    }
+    let Some(path) = model() else { return };
+    let golden = std::fs::read(data.join("../golden/demonstrations.json")).unwrap();
+    let golden: Value = serde_json::from_slice(&golden).unwrap();
+    let (results, found) = run(&path, data.to_str().unwrap(), 2, 3);
+    assert_eq!(results["demonstrations"], golden["sst2"]["seed0_k1"]["demonstrations"]);
+    assert_eq!(results["evaluation_split_rows"], golden["sst2"]["seed0_k1"]["n_eval"]);
+    let step = |a: [f64; 2], b: [f64; 2]| vec![a.to_vec(), b.to_vec()];
+    let expected = [
+        step([-1.22800, -0.57116], [-1.23233, -0.65816]),
+        step([-1.22599, -0.57018], [-1.16695, -0.68629]),
+        step([-1.23149, -0.56505], [-1.05479, -0.74161]),
+    ];
+    close(&found, &expected);
+    let (results, _) = run(&path, data.to_str().unwrap(), 100, 1);
+    assert_eq!(results["steps"][1]["correct"], 80);
+}
