@@ -62,7 +62,7 @@ fn a_cut_or_foreign_checkpoint_is_named() {
         assert!(error.contains(weight) && error.contains("pytorch_model.bin") && error.contains("[31]"), "{error}");
         for length in [0, 1, 20, whole.len() / 2, whole.len() - 1] {
             std::fs::write(&path, &whole[..length]).unwrap();
-            let error = open_weights(&[path.clone()]).err().unwrap().to_string();
+            let error = open_weights(std::slice::from_ref(&path)).err().unwrap().to_string();
             assert!(error.contains("pytorch_model.bin` cannot be read as a PyTorch checkpoint"), "{length}: {error}");
         }
     }
