@@ -111,6 +111,27 @@ fn weights_in_several_files_come_by_their_index() {
 }
 
 #[test]
+fn checkpoints_come_where_there_are_no_safetensors() {
+    let (hub, _folder, environment) = hub_with_tiny();
+    let index = br#"{"weight_map": {"x": "p-2.bin", "y": "p-1.bin"}}"#;
+    hub.add("owner/one", MAIN_COMMIT, "pytorch_model.bin", b"PK");
+    hub.add("owner/two", MAIN_COMMIT, "pytorch_model.bin.index.json", index);
+    hub.add("owner/two", MAIN_COMMIT, "p-1.bin", b"1");
+    hub.add("owner/two", MAIN_COMMIT, "p-2.bin", b"2");
+    for (repository, expected) in [("owner/one", &["pytorch_model.bin"][..]), ("owner/two", &["p-1.bin", "p-2.bin"])] {
+        hub.add(repository, MAIN_COMMIT, "config.json", b"{}");
+        hub.add(repository, MAIN_COMMIT, "tokenizer.json", b"{}");
+        let model = fetch(repository, &environment).unwrap();
+        let ModelKind::Folder { weights, .. } = &model.kind else { panic!("{:?}", model.kind) };
+        let names: Vec<_> = weights.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+        assert_eq!(names, expected);
+        let before = hub.requests().len();
+        assert_eq!(fetch(repository, &environment).unwrap(), model);
+        assert_eq!(hub.requests().len(), before);
+    }
+}
+
+#[test]
 fn what_is_missing_is_named() {
     let (hub, _folder, mut environment) = hub_with_tiny();
     hub.add("owner/bare", MAIN_COMMIT, "config.json", b"{}");

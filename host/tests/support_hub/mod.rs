@@ -73,9 +73,9 @@ impl TestHub {
         format!("http://{}", self.address)
     }
 
-    /// Adds a file at a commit. Safetensors and GGUF files are stored as large ones.
+    /// Adds a file at a commit. Weights are stored as large ones.
     pub fn add(&self, repository: &str, commit: &str, file: &str, bytes: &[u8]) {
-        let large = file.ends_with(".safetensors") || file.ends_with(".gguf");
+        let large = [".safetensors", ".bin", ".gguf"].iter().any(|end| file.ends_with(end));
         let mut state = self.state.lock().unwrap();
         let files = state.repositories.entry(repository.to_owned()).or_default();
         files.insert(format!("{commit}/{file}"), (large, bytes.to_owned()));

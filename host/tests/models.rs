@@ -1,0 +1,147 @@
+//! Configurations as they are published, and what is said about models that cannot be run.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::{DType, Device};
+use ft_host::model::decoder::Placement;
+use ft_host::model::families::{Family, from_config_json};
+use ft_host::model::weights::{Arrays, WeightBytes, WeightFormat};
+use ft_host::model::{Decoder, ModelError};
+use serde_json::{Map, Value, json};
+
+fn family(config: &Value) -> Result<Family, ModelError> {
+    from_config_json("config.json", config.to_string().as_bytes())
+}
+
+/// Layers, width, embedding, heads, key/value heads, width of a head, MLP, positions, vocabulary.
+fn summary(config: &Value) -> String {
+    let c = family(config).unwrap().config;
+    let positions = c.max_positions.map_or("any".into(), |positions| positions.to_string());
+    format!(
+        "{} {} {} {} {} {} {} {positions} {}",
+        c.layers, c.hidden, c.embedding, c.heads, c.kv_heads, c.head_dim, c.intermediate, c.vocabulary
+    )
+}
+
+#[test]
+fn published_configurations_are_read() {
+    let cases = [
+        (
+            // facebook/opt-350m
+            json!({"model_type": "opt", "_remove_final_layer_norm": false, "activation_function": "relu",
+                "do_layer_norm_before": false, "ffn_dim": 4096, "hidden_size": 1024, "max_position_embeddings": 2048,
+                "num_attention_heads": 16, "num_hidden_layers": 24, "vocab_size": 50272, "word_embed_proj_dim": 512}),
+            "24 1024 512 16 16 64 4096 2048 50272",
+        ),
+        (
+            // gpt2
+            json!({"model_type": "gpt2", "activation_function": "gelu_new", "layer_norm_epsilon": 1e-5, "n_ctx": 1024,
+                "n_embd": 768, "n_head": 12, "n_layer": 12, "n_positions": 1024, "vocab_size": 50257}),
+            "12 768 768 12 12 64 3072 1024 50257",
+        ),
+        (
+            // EleutherAI/gpt-neo-1.3B
+            json!({"model_type": "gpt_neo", "activation_function": "gelu_new",
+                "attention_types": [[["global", "local"], 12]], "hidden_size": 2048, "intermediate_size": null,
+                "layer_norm_epsilon": 1e-5, "max_position_embeddings": 2048, "num_heads": 16, "num_layers": 24,
+                "vocab_size": 50257, "window_size": 256}),
+            "24 2048 2048 16 16 128 8192 2048 50257",
+        ),
+        (
+            // EleutherAI/gpt-j-6b
+            json!({"model_type": "gptj", "activation_function": "gelu_new", "layer_norm_epsilon": 1e-5, "n_embd": 4096,
+                "n_head": 16, "n_inner": null, "n_layer": 28, "n_positions": 2048, "rotary": true, "rotary_dim": 64,
+                "tie_word_embeddings": false, "vocab_size": 50400}),
+            "28 4096 4096 16 16 256 16384 2048 50400",
+        ),
+        (
+            // EleutherAI/pythia-70m
+            json!({"model_type": "gpt_neox", "hidden_act": "gelu", "hidden_size": 512, "intermediate_size": 2048,
+                "layer_norm_eps": 1e-5, "max_position_embeddings": 2048, "num_attention_heads": 8,
+                "num_hidden_layers": 6, "rotary_emb_base": 10000, "rotary_pct": 0.25, "tie_word_embeddings": false,
+                "use_parallel_residual": true, "vocab_size": 50304}),
+            "6 512 512 8 8 64 2048 2048 50304",
+        ),
+        (
+            // bigscience/bloom-560m, with names of its own
+            json!({"model_type": "bloom", "apply_residual_connection_post_layernorm": false,
+                "layer_norm_epsilon": 1e-5, "n_embed": 1024, "n_inner": null, "n_layer": 24,
+                "num_attention_heads": 16, "offset_alibi": 100, "seq_length": 2048, "vocab_size": 250880}),
+            "24 1024 1024 16 16 64 4096 any 250880",
+        ),
+        (
+            // meta-llama/Llama-2-7b
+            json!({"model_type": "llama", "hidden_act": "silu", "hidden_size": 4096, "intermediate_size": 11008,
+                "max_position_embeddings": 4096, "num_attention_heads": 32, "num_hidden_layers": 32,
+                "num_key_value_heads": 32, "rms_norm_eps": 1e-5, "rope_scaling": null, "tie_word_embeddings": false,
+                "vocab_size": 32000}),
+            "32 4096 4096 32 32 128 11008 4096 32000",
+        ),
+    ];
+    for (config, expected) in cases {
+        assert_eq!(summary(&config), expected, "{}", config["model_type"]);
+    }
+}
+
+/// A family's tiny configuration with some settings changed.
+fn changed(name: &str, changes: Value) -> Value {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tiny").join(name);
+    let config = std::fs::read(folder.join("config.json")).unwrap();
+    let mut config: Map<String, Value> = serde_json::from_slice(&config).unwrap();
+    config.extend(changes.as_object().unwrap().clone());
+    Value::Object(config)
+}
+
+#[test]
+fn what_the_decoder_does_not_cover_is_named() {
+    let cases = [
+        ("llama", json!({"model_type": "mamba"}), "a model of architecture `mamba`; this host runs opt, gpt2"),
+        ("llama", json!({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}), "`rope_scaling` = {"),
+        ("llama", json!({"num_key_value_heads": 3}), "`num_key_value_heads` = 3; a divisor of the 4 query heads"),
+        ("llama", json!({"rms_norm_eps": null}), "lacks `rms_norm_eps`, which `llama` needs"),
+        ("llama", json!({"hidden_act": "mish"}), "`hidden_act` = \"mish\""),
+        ("gpt2", json!({"n_embd": null}), "lacks `hidden_size`, which `gpt2` needs"),
+        ("gpt2", json!({"n_head": 5}), "`num_attention_heads` = 5; a divisor of the width, 32,"),
+        ("gpt_neo", json!({"attention_layers": ["global", "far"]}), "`attention_layers` = [\"global\",\"far\"]"),
+        ("gpt_neo", json!({"attention_layers": ["global"]}), "for each of the 2 layers"),
+        ("gptj", json!({"rotary_dim": 9}), "`rotary dimensions` = 9; an even number of a head's 16"),
+        ("opt", json!({"enable_bias": 1}), "`enable_bias` = 1; true or false was expected"),
+    ];
+    for (name, changes, message) in cases {
+        let error = family(&changed(name, changes)).unwrap_err().to_string();
+        assert!(error.contains(message), "{name}: {error}");
+    }
+}
+
+#[test]
+fn a_missing_or_misshapen_tensor_has_its_full_name() {
+    let cases = [
+        (
+            "bloom",
+            json!({"n_layer": 3}),
+            "tensor `transformer.h.2.self_attention.query_key_value.weight` is not in `w`",
+        ),
+        (
+            "opt",
+            json!({"ffn_dim": 65}),
+            "`model.decoder.layers.0.fc1.weight` in `w` has shape [64, 32], and the configuration asks for [65, 32]",
+        ),
+        (
+            "gpt2",
+            json!({"n_inner": 64}),
+            "`transformer.h.0.mlp.c_fc.weight` in `w` has shape [32, 128], and the configuration asks for [32, 64]",
+        ),
+        ("gpt2", json!({"tie_word_embeddings": false}), "tensor `lm_head.weight` is not in `w`"),
+        ("gpt_neox", json!({"vocab_size": 97}), "`gpt_neox.embed_in.weight` in `w` has shape [96, 32]"),
+    ];
+    for (name, changes, message) in cases {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tiny").join(name);
+        let bytes: WeightBytes = Arc::new(std::fs::read(folder.join("model.safetensors")).unwrap());
+        let source = Arrays::new(vec![("w".into(), bytes)]).unwrap();
+        let Family { config, layout } = family(&changed(name, changes)).unwrap();
+        let placement = Placement { device: Device::Cpu, dtype: DType::F32, weights: WeightFormat::Dense };
+        let error = Decoder::load(config, &layout, &source, &placement).err().unwrap().to_string();
+        assert!(error.contains(message), "{name}: {error}");
+    }
+}
