@@ -5,6 +5,9 @@ use std::process::ExitCode;
 use crate::run::{RunError, RunErrorKind};
 use crate::store::fetch;
 use crate::ui::style::Style;
+use crate::ui::text::harmless;
+
+use super::terminal::say;
 
 /// How the program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,12 +60,12 @@ impl ExitStatus {
 /// Prints a failure, its causes and what to do next.
 pub fn print_error(error: &anyhow::Error, style: Style) {
     let mut said = error.to_string();
-    eprintln!("{} {said}", style.error("error:"));
+    say(&format!("{} {}", style.error("error:"), shown(&said)));
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();
         // Some errors repeat their cause in their own message.
         if !said.contains(&cause) {
-            eprintln!("  {} {cause}", style.faint("because:"));
+            say(&format!("  {} {}", style.faint("because:"), shown(&cause)));
         }
         said = cause;
     }
@@ -72,6 +75,12 @@ pub fn print_error(error: &anyhow::Error, style: Style) {
         _ => None,
     };
     if let Some(hint) = hint {
-        eprintln!("{} {hint}", style.strong("hint:"));
+        say(&format!("{} {}", style.strong("hint:"), shown(&hint)));
     }
+}
+
+/// A message with its line breaks, and with nothing in it that acts on a terminal: model files and folders have names
+/// that somebody else chose.
+fn shown(message: &str) -> String {
+    message.lines().map(harmless).collect::<Vec<_>>().join("\n")
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::exit::ExitStatus;
+use super::terminal::say;
 
 /// What the handler and the run share.
 #[derive(Clone, Default)]
@@ -21,7 +22,7 @@ impl Interrupt {
             if !shared.gentle.load(Ordering::Relaxed) || shared.stop.swap(true, Ordering::Relaxed) {
                 std::process::exit(ExitStatus::Interrupted.code().into());
             }
-            eprintln!("\nstopping after this batch; once more to stop at once");
+            say("\nstopping after this batch; once more to stop at once");
         })?;
         Ok(interrupt)
     }

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
-use super::terminal::{Downloads, Terminal, stdout_style};
+use super::terminal::{Downloads, Terminal, say, stdout_style};
 use super::{default_optimizer, sizes, threads};
 use crate::model::device::{DTypeChoice, DeviceChoice};
 use crate::model::weights::WeightFormat;
@@ -244,18 +244,18 @@ pub fn run(args: RunArgs, mut environment: Environment) -> anyhow::Result<ExitSt
         return Ok(ExitStatus::Done);
     }
     if !quiet {
-        eprintln!("{}", text::head(&plan.record().demonstrations, 6, 100));
+        say(&text::head(&plan.record().demonstrations, 6, 100));
     }
     let outcome = run::execute(plan, &observer, interrupt.gently());
     terminal.finish();
     let outcome = outcome?;
     print_outcome(&outcome, json, stdout_style(&environment))?;
     if outcome.interrupted {
-        eprintln!("interrupted: what was scored is in `{}`", outcome.folder.display());
+        say(&format!("interrupted: what was scored is in `{}`", outcome.folder.display()));
         return Ok(ExitStatus::Interrupted);
     }
     if !quiet {
-        eprintln!("results are in `{}`", outcome.folder.display());
+        say(&format!("results are in `{}`", outcome.folder.display()));
     }
     Ok(ExitStatus::Done)
 }

@@ -1,6 +1,6 @@
 //! Events of a run and of downloads, on stderr.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::plugin::LogLevel;
@@ -22,6 +22,11 @@ pub fn stdout_style(environment: &Environment) -> Style {
 
 fn style(terminal: bool, environment: &Environment) -> Style {
     Style::new(terminal && !environment.no_color, None)
+}
+
+/// Writes a line to stderr. When nobody reads it any more, there is nobody to tell, and the run goes on.
+pub fn say(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -51,8 +56,8 @@ impl Terminal {
 
     fn say(&self, line: &str) {
         match &*lock(&self.bar) {
-            Some((bar, _)) => bar.aside(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
+            Some((bar, _)) => bar.aside(|| say(line)),
+            None => say(line),
         }
     }
 }
@@ -113,7 +118,7 @@ impl store::progress::Progress for Downloads {
             bar.finish();
         }
         if !self.quiet {
-            eprintln!("note: {message}");
+            say(&format!("note: {message}"));
         }
     }
 }

@@ -69,7 +69,8 @@ pub fn read_split(task: &mut TaskPlugin, location: &DataLocation, source: &Sourc
         repository: source.repository.clone(),
         config: source.config.clone(),
         name: source.name.clone(),
-        file,
+        // Messages have a path in quotes.
+        file: file.trim_matches('`').to_owned(),
         rows: summary.as_ref().map_or(0, |summary| summary.rows),
         sha256: summary.map(|summary| summary.sha256.as_str().to_owned()).unwrap_or_default(),
     };

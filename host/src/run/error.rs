@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use crate::model::ModelError;
 use crate::plugin::options::OptionError;
-use crate::plugin::{EngineError, Failure, PluginError};
+use crate::plugin::{EngineError, ErrorKind, Failure, PluginError};
 use crate::report::samples::SampleError;
 use crate::score::EmptyContinuation;
 use crate::store::data::DataError;
 use crate::store::fetch;
 use crate::store::file::FileError;
+use crate::store::hub::HubError;
 use crate::store::jsonl::RowError;
 use crate::task::example::Split;
 use crate::task::sampling::SamplingError;
@@ -30,7 +31,17 @@ impl RunErrorKind {
     /// Whose fault it is that a model could not be had: a source that does not answer is not the user's.
     pub fn of_fetch(error: &fetch::ModelError) -> Self {
         match error {
-            fetch::ModelError::NoSource { .. } | fetch::ModelError::Hub(_) => Self::Host,
+            fetch::ModelError::NoSource { .. } => Self::Host,
+            fetch::ModelError::Hub(error) => match error {
+                HubError::Offline { .. }
+                | HubError::Gated { .. }
+                | HubError::Refused { .. }
+                | HubError::NoRepository { .. }
+                | HubError::NoRevision { .. }
+                | HubError::NoFile { .. }
+                | HubError::NoWeights { .. } => Self::Input,
+                _ => Self::Host,
+            },
             _ => Self::Input,
         }
     }
@@ -77,10 +88,18 @@ pub enum RunError {
     /// A Deep-Thinking step failed.
     #[error(transparent)]
     Tune(#[from] TuneError),
+    /// An update of the optimizer that does not fit the cache.
+    #[error("plugin {plugin}: {source}")]
+    BadUpdate {
+        /// The optimizer's name, version and file.
+        plugin: String,
+        /// What does not fit.
+        source: TuneError,
+    },
     /// A row that the task does not take.
-    #[error("`{file}`, row {row}{}: {message}", .column.as_ref().map(|column| format!(", column `{column}`")).unwrap_or_default())]
+    #[error("{file}, row {row}{}: {message}", .column.as_ref().map(|column| format!(", column `{column}`")).unwrap_or_default())]
     Rejected {
-        /// The data file.
+        /// What messages call the data file.
         file: String,
         /// The row, from 1.
         row: u64,
@@ -90,9 +109,9 @@ pub enum RunError {
         message: String,
     },
     /// A split without rows.
-    #[error("`{file}` has no row for the {split} split")]
+    #[error("{file} has no row for the {split} split")]
     NoRows {
-        /// The data file.
+        /// What messages call the data file.
         file: String,
         /// The split.
         split: Split,
@@ -100,7 +119,7 @@ pub enum RunError {
     /// Too few rows for the demonstrations.
     #[error("`{file}`: {source}")]
     Sampling {
-        /// The data file.
+        /// What messages call the data file.
         file: String,
         /// What is missing.
         source: SamplingError,
@@ -163,7 +182,7 @@ impl RunError {
                 ModelError::Candle(_) => RunErrorKind::Host,
                 _ => RunErrorKind::Input,
             },
-            Self::Tune(_) => RunErrorKind::Plugin,
+            Self::Tune(_) | Self::BadUpdate { .. } => RunErrorKind::Plugin,
             Self::Engine(_) | Self::Sample { .. } => RunErrorKind::Host,
             Self::Fetch(error) => RunErrorKind::of_fetch(error),
             _ => RunErrorKind::Input,
@@ -175,6 +194,10 @@ impl RunError {
         match self {
             Self::Plugin(error) => error.hint(),
             Self::Tune(TuneError::Optimizer { source, .. }) => source.downcast_ref::<PluginError>()?.hint(),
+            Self::BadUpdate { source: TuneError::NotFinite { .. }, .. } => {
+                Some("a step size that is too large makes a cache blow up; the earlier steps are kept".into())
+            }
+            Self::BadUpdate { .. } => Some("this is a fault of the plugin: tell its author".into()),
             Self::Option { source, .. } => Some(source.hint()),
             Self::Fetch(error) => error.hint(),
             Self::Data(error) => error.hint(),
@@ -203,6 +226,8 @@ fn plugin_kind(error: &PluginError) -> RunErrorKind {
             RunErrorKind::Input
         }
         Failure::Rows(_) => RunErrorKind::Input,
+        // The orderly way to say that what it was given is wrong.
+        Failure::Returned { kind: ErrorKind::InvalidOption | ErrorKind::InvalidData, .. } => RunErrorKind::Input,
         _ => RunErrorKind::Plugin,
     }
 }

@@ -12,10 +12,10 @@ use super::{RunError, record};
 use crate::model::Decoder;
 use crate::model::decoder::Placement;
 use crate::report::samples::SampleRecord;
-use crate::report::schema::ResultsRecord;
+use crate::report::schema::{PluginRecord, ResultsRecord};
 use crate::report::summary::{StepSummary, summarize};
 use crate::score::{self, Prefix, QueryTokens};
-use crate::tune::{State, Verdict};
+use crate::tune::{State, TuneError, Verdict};
 
 /// What came of a run.
 pub struct Outcome {
@@ -44,13 +44,14 @@ struct Run<'a> {
 /// # Errors
 /// Failures of the model, the optimizer or the disk; what was scored before is in the folder.
 pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> Result<Outcome, RunError> {
+    observer.event(Event::LoadingWeights);
+    let placement = Placement { device: plan.device.clone(), dtype: plan.dtype, weights: plan.config.weights };
+    let decoder = plan.model.load(&placement)?;
+    // After the weights: a model that cannot be read must not set an earlier run aside.
     let (folder, earlier) = OutFolder::start(&plan.config.out)?;
     if let Some(earlier) = earlier {
         observer.event(Event::Note(&format!("the samples of an earlier run are kept as `{}`", earlier.display())));
     }
-    observer.event(Event::LoadingWeights);
-    let placement = Placement { device: plan.device.clone(), dtype: plan.dtype, weights: plan.config.weights };
-    let decoder = plan.model.load(&placement)?;
     let results = ResultsRecord { complete: false, plan: plan.record.clone(), steps: Vec::new() };
     let mut run = Run { plan, decoder, folder, observer: observer.as_ref(), stop, results, steps: Vec::new() };
     run.folder.write(&run.results)?;
@@ -80,7 +81,11 @@ impl Run<'_> {
             let started = Instant::now();
             let next = match &state {
                 None => State::first(&self.decoder, &ids)?,
-                Some(state) => state.next(&self.decoder, &ids, self.plan.config.positions, &mut self.plan.optimizer)?,
+                Some(state) => {
+                    let optimizer = &mut self.plan.optimizer;
+                    let next = state.next(&self.decoder, &ids, self.plan.config.positions, optimizer);
+                    next.map_err(|error| blame(error, &self.plan.record.optimizer))?
+                }
             };
             let seconds = started.elapsed().as_secs_f64();
             let converged = next.verdict == Verdict::Converged;
@@ -160,6 +165,16 @@ impl Run<'_> {
 
     fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// Failures of the plugin itself name it already; what the loop found wrong with its update does not.
+fn blame(error: TuneError, PluginRecord { name, version, file, .. }: &PluginRecord) -> RunError {
+    match error {
+        TuneError::UpdateCount { .. } | TuneError::UpdateForm { .. } | TuneError::NotFinite { .. } => {
+            RunError::BadUpdate { plugin: format!("{name} {version} ({file})"), source: error }
+        }
+        error => error.into(),
     }
 }
 

@@ -154,7 +154,7 @@ impl Rows {
             let source = sources.iter().find(|source| source.split == split);
             source.map(|source| read_split(task, &config.data, source)).transpose()
         };
-        let missing = |split: Split| RunError::NoRows { file: config.task.display().to_string(), split };
+        let missing = |split: Split| RunError::NoRows { file: format!("`{}`", config.task.display()), split };
         let demonstrations = read(Split::Demonstrations)?.ok_or_else(|| missing(Split::Demonstrations))?;
         let evaluation = read(Split::Evaluation)?.ok_or_else(|| missing(Split::Evaluation))?;
         let evaluation_sample =

@@ -176,7 +176,7 @@ mod tests {
         std::fs::write(folder.path().join("sst2/validation.jsonl"), "{\"sentence\": \"fine\", \"label\": 1}\n")
             .unwrap();
         let mut table = location.open(&source("sst2", "validation")).unwrap();
-        assert_eq!(table.columns(), ["sentence", "label"]);
+        assert_eq!(table.columns(), ["sentence", "label", "idx"]);
         assert_eq!(table.next_rows(5).unwrap(), ["{\"sentence\": \"fine\", \"label\": 1}"]);
     }
 
@@ -195,7 +195,7 @@ mod tests {
     fn the_sample_needs_no_folder() {
         for split in ["train", "validation"] {
             let mut table = DataLocation::parse("sample").open(&source("sst2", split)).unwrap();
-            assert_eq!(table.columns(), ["sentence", "label"]);
+            assert_eq!(table.columns(), ["sentence", "label", "idx"]);
             assert!(!table.next_rows(3).unwrap().is_empty());
         }
         let error = DataLocation::Sample.open(&source("sst2", "test")).map(drop).unwrap_err().to_string();

@@ -1,269 +1,243 @@
-//! Runs that work.
+//! Runs that come to their end, and what they leave.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::support::{Done, Room, plugin};
+use crate::support::*;
 
-fn room() -> Room {
-    let room = Room::new();
-    room.model(json!({}));
-    room
+fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
-fn logliks(samples: &[Value], step: u64) -> Vec<Vec<f64>> {
-    let of_step = samples.iter().filter(|sample| sample["step"] == step);
-    of_step.map(|sample| serde_json::from_value(sample["loglik"].clone()).unwrap()).collect()
-}
-
-#[track_caller]
-fn close(a: &[Vec<f64>], b: &[Vec<f64>], tolerance: f64) {
-    assert!(!a.is_empty() && a.len() == b.len());
-    for (a, b) in a.iter().flatten().zip(b.iter().flatten()) {
-        assert!((a - b).abs() <= tolerance, "{a} and {b}");
-    }
-}
-
-#[test]
-fn a_run_prints_a_table_and_leaves_results() {
-    let room = room();
-    let done = room.sst2(&["--data", "sample", "--steps", "3", "--limit", "20", "--out", "out"]);
-    done.succeeds();
-    for text in ["zero-shot", "1 (in-context)", "\n 3 ", "95 % Wilson", "oracle", "bundled sample", "first 20 of 120"] {
-        assert!(done.stdout.contains(text), "stdout lacks {text:?}: {done:?}");
-    }
-    assert!(done.stderr.contains("Review: "), "the demonstrations' head is missing: {done:?}");
-
-    let results = room.json("out/results.json");
-    assert_eq!(results["complete"], true);
-    assert_eq!(results["format_version"], 1);
-    assert_eq!(results["options"]["optimizer"], json!({"step_size": 0.01, "momentum": 0.9}));
-    for digest in [&results["task"]["sha256"], &results["optimizer"]["sha256"], &results["data"][1]["sha256"]] {
-        assert_eq!(digest.as_str().map(str::len), Some(64), "{results}");
-    }
-    assert_eq!(results["model"]["files"].as_array().unwrap().len(), 3);
-    assert_eq!(results["data"][1]["rows"], 120);
-
-    // Every number follows from the samples alone.
-    let samples = room.samples("out");
-    assert_eq!(samples.len(), 4 * 20);
-    let steps = results["steps"].as_array().unwrap();
-    assert_eq!(steps.iter().map(|step| step["step"].as_u64().unwrap()).collect::<Vec<_>>(), [0, 1, 2, 3]);
-    for step in steps {
-        let own: Vec<&Value> = samples.iter().filter(|sample| sample["step"] == step["step"]).collect();
-        assert_eq!(step["n"], own.len());
-        let best =
-            |scores: &[f64]| (0..scores.len()).rev().max_by(|a, b| scores[*a].total_cmp(&scores[*b])).unwrap() as u64;
-        let share = |right: usize| right as f64 / own.len() as f64;
-        let floats = |value: &Value| -> Vec<f64> { serde_json::from_value(value.clone()).unwrap() };
-        let right = own.iter().filter(|s| s["answer"] == best(&floats(&s["loglik"]))).count();
-        assert_eq!(step["accuracy"], share(right));
-        let mean = |s: &Value| -> Vec<f64> {
-            floats(&s["loglik"]).iter().zip(floats(&s["tokens"])).map(|(sum, n)| sum / n).collect()
-        };
-        assert_eq!(step["accuracy_tokens"], share(own.iter().filter(|s| s["answer"] == best(&mean(s))).count()));
-        assert!(own.iter().all(|s| s["prediction"] == best(&floats(&s["loglik"]))));
-        for key in ["step_seconds", "score_seconds"] {
-            assert!(step[key].as_f64().unwrap() >= 0.0);
-        }
-    }
-    let keys: Vec<&String> = samples[0].as_object().unwrap().keys().collect();
-    let mut expected = ["answer", "id", "index", "loglik", "prediction", "step", "tokens"];
-    expected.sort_unstable();
-    let mut keys: Vec<&str> = keys.into_iter().map(String::as_str).collect();
+fn sorted<'a>(keys: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut keys: Vec<&str> = keys.into_iter().collect();
     keys.sort_unstable();
-    assert_eq!(keys, expected);
+    keys
 }
 
 #[test]
-fn json_goes_to_stdout_and_nothing_else() {
-    let room = room();
-    let done = room.sst2(&["--data", "sample", "--steps", "1", "--limit", "3", "--json", "--out", "out"]);
-    done.succeeds();
-    assert_eq!(serde_json::from_str::<Value>(&done.stdout).unwrap(), room.json("out/results.json"));
+fn a_run_prints_one_table_and_says_that_it_was_a_sample() {
+    let place = Place::with_model();
+    let done = place.sst2(&["--steps", "3"]).good();
+    let lines: Vec<&str> = done.stdout.lines().collect();
+    let first: Vec<String> = lines.iter().map(|line| line.split("  ").next().unwrap().trim().to_owned()).collect();
+    assert_eq!(first[0], "step");
+    let labels: Vec<&str> = first[2..6].iter().map(String::as_str).collect();
+    assert_eq!(labels, ["zero-shot", "1 (in-context)", "2", "3"]);
+    assert!(first[6].starts_with("oracle (step "), "{}", done.stdout);
+    assert_eq!(lines[7], "oracle: the best step, picked by the answers themselves; not a result");
+    assert_eq!(&lines[8..], ["note: the data are the bundled sample, not the data set"]);
+    for head in ["accuracy", "n", "95 % Wilson", "per token", "time"] {
+        assert!(lines[0].contains(head), "{head}");
+    }
+    // The head of the demonstrations, the notes and the folder are not results, so they are elsewhere.
+    assert!(done.stderr.starts_with("Review: "), "{}", done.stderr);
+    assert!(done.stderr.contains("note: the data are the bundled sample"), "{}", done.stderr);
+    assert!(done.stderr.ends_with("results are in `out`\n"), "{}", done.stderr);
+    assert_eq!(place.names("out"), ["results.json", "samples.jsonl"]);
+}
+
+#[test]
+fn results_have_their_keys_and_follow_from_the_samples() {
+    let place = Place::with_model();
+    let done = place.sst2(&["--steps", "2", "--json", "-O", "step_size=0.5"]).good();
     assert_eq!(done.stderr, "");
-    let quiet = room.sst2(&["--data", "sample", "--steps", "1", "--limit", "3", "--quiet"]);
-    quiet.succeeds();
-    assert_eq!(quiet.stderr, "");
-    assert!(room.path("runs/sst2/results.json").is_file());
+    let results = place.json("out/results.json");
+    assert_eq!(done.json(), results);
+    assert_eq!(done.stdout, place.read("out/results.json"));
+    for key in ["format_version", "host_version", "config", "task", "optimizer", "model", "data", "demonstrations"] {
+        assert!(!results[key].is_null(), "{key}");
+    }
+    assert_eq!(results["complete"], true);
+    assert_eq!(results["options"]["optimizer"], serde_json::json!({"momentum": 0.9, "step_size": 0.5}));
+    let files = results["model"]["files"].as_array().unwrap();
+    let digests = [&results["task"], &results["optimizer"], &results["data"][0], &results["data"][1]];
+    for digest in digests.into_iter().chain(files).map(|part| part["sha256"].as_str().unwrap()) {
+        assert!(digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()), "{digest:?}");
+    }
+
+    let samples = place.samples("out");
+    let expected = sorted(["step", "index", "id", "answer", "prediction", "loglik", "tokens"]);
+    assert!(samples.iter().all(|sample| sorted(keys(sample)) == expected));
+    assert_eq!(samples.len(), 3 * 120);
+    let steps = results["steps"].as_array().unwrap();
+    assert_eq!(steps.iter().map(|step| step["step"].as_u64().unwrap()).collect::<Vec<_>>(), [0, 1, 2]);
+    for step in steps {
+        check_step(step, &samples);
+    }
+}
+
+/// Every number of a step but its times, from the samples and from nothing else.
+fn check_step(step: &Value, samples: &[Value]) {
+    let numbers = |value: &Value| value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect::<Vec<f64>>();
+    let best = |values: &[f64]| {
+        let max = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        values.iter().position(|value| *value == max).unwrap()
+    };
+    let of_step: Vec<&Value> = samples.iter().filter(|sample| sample["step"] == step["step"]).collect();
+    let (mut correct, mut correct_tokens) = (0, 0);
+    for sample in &of_step {
+        let (loglik, tokens) = (numbers(&sample["loglik"]), numbers(&sample["tokens"]));
+        let means: Vec<f64> = loglik.iter().zip(tokens).map(|(sum, count)| sum / count).collect();
+        assert_eq!(sample["prediction"], best(&loglik));
+        correct += usize::from(sample["answer"] == best(&loglik));
+        correct_tokens += usize::from(sample["answer"] == best(&means));
+    }
+    let n = of_step.len() as f64;
+    let p = correct as f64 / n;
+    assert_eq!((&step["n"], &step["correct"]), (&of_step.len().into(), &correct.into()));
+    let check = |key: &str, value: f64| {
+        let found = step[key].as_f64().unwrap_or_else(|| panic!("{key} is no number"));
+        assert!((found - value).abs() < 1e-12, "{key}: {found}, {value}");
+    };
+    check("accuracy", p);
+    check("accuracy_tokens", correct_tokens as f64 / n);
+    check("standard_error", (p * (1.0 - p) / n).sqrt());
+    let z = 1.959_963_984_540_054_f64;
+    for end in numbers(&step["interval"]) {
+        // Wilson's interval ends where the distance to the share found is z standard errors of the end itself.
+        assert!(((p - end).powi(2) * n - z * z * end * (1.0 - end)).abs() < 1e-9, "{end}");
+    }
+    assert!(step["step_seconds"].as_f64().unwrap() >= 0.0 && step["score_seconds"].as_f64().unwrap() > 0.0);
 }
 
 #[test]
-fn a_dry_run_reads_no_weights_and_writes_nothing() {
-    let room = room();
-    // The header is whole and a tensor has another shape: only reading the weights would find out.
-    room.model(json!({"intermediate_size": 81}));
-    let done = room.sst2(&["--data", "sample", "--dry-run", "--json", "-O", "momentum=0.5", "--out", "out"]);
-    done.succeeds();
-    let plan: Value = serde_json::from_str(&done.stdout).unwrap();
+fn quiet_prints_the_table_alone() {
+    let place = Place::with_model();
+    let done = place.sst2(&["--steps", "1", "--limit", "2", "--quiet"]).good();
+    assert_eq!(done.stderr, "");
+    assert!(done.stdout.contains("1 (in-context)") && !done.stdout.contains("oracle"), "{}", done.stdout);
+    assert!(done.stdout.ends_with("note: limited to the first 2 of 120 evaluation rows\n"), "{}", done.stdout);
+}
+
+#[test]
+fn a_dry_run_prints_the_plan_and_reads_no_weights() {
+    let place = Place::with_model();
+    // A header that describes no tensor of this model: reading weights would fail.
+    let header = br#"{"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
+    let bytes = [&(header.len() as u64).to_le_bytes()[..], header, &[0; 4]].concat();
+    place.write("model/model.safetensors", bytes);
+    let more = ["--steps", "3", "--limit", "5", "--dry-run", "--json", "-O", "momentum=0.5"];
+    let plan = place.sst2(&more).good().json();
+    assert_eq!(plan["options"]["optimizer"], serde_json::json!({"momentum": 0.5, "step_size": 0.01}));
+    assert_eq!((&plan["evaluation_rows"], &plan["evaluation_split_rows"]), (&5.into(), &120.into()));
+    assert_eq!(plan["score_steps"], serde_json::json!([0, 1, 2, 3]));
     let text = plan["demonstrations"].as_str().unwrap();
-    assert!(text.starts_with("Review: ") && text.ends_with("\n\n"), "{text}");
-    assert_eq!(plan["demonstration_ids"].as_array().unwrap().len(), text.chars().count());
-    assert_eq!(plan["evaluation_rows"], 120);
-    assert_eq!(plan["options"]["optimizer"]["momentum"], 0.5);
-    assert!(!room.path("out").exists());
-    let run = room.sst2(&["--data", "sample", "--out", "out"]);
-    run.fails(2, &["tensor `model.layers.0.mlp.gate_proj.weight`", "[80, 32]", "[81, 32]", "model.safetensors"]);
+    assert_eq!(text.matches("Review: ").count(), 2);
+    assert_eq!(text.matches("\n\n").count(), 2);
+    let vocabulary: Value = serde_json::from_slice(include_bytes!("../data/tiny-tokenizer/tokenizer.json")).unwrap();
+    let token = |id: &Value| {
+        let tokens = vocabulary["model"]["vocab"].as_object().unwrap();
+        tokens.iter().find(|(_, other)| *other == id).unwrap().0.clone()
+    };
+    let ids = plan["demonstration_ids"].as_array().unwrap();
+    assert_eq!(ids.iter().map(token).collect::<String>(), text);
+    assert!(place.names("out").is_empty());
+
+    let done = place.sst2(&["--steps", "3", "--limit", "5", "--dry-run"]).good();
+    assert!(done.stdout.starts_with("Review: "), "{}", done.stdout);
+    assert!(done.stdout.contains("demonstration tokens, 5 of 120 evaluation rows"), "{}", done.stdout);
+    place
+        .sst2(&["--steps", "3"])
+        .failed(2, &["tensor `model.embed_tokens.weight` is not in `model/model.safetensors`"]);
+    assert!(place.names("out").is_empty(), "a model that cannot be read leaves no results");
 }
 
 #[test]
-fn one_seed_gives_one_result_and_another_seed_another() {
-    let room = room();
-    let samples = |seed: &str, out: &str| {
-        room.sst2(&["--data", "sample", "--steps", "2", "--limit", "5", "--seed", seed, "--out", out]).succeeds();
-        std::fs::read(room.path(out).join("samples.jsonl")).unwrap()
-    };
-    let first = samples("0", "a");
-    assert_eq!(first, samples("0", "b"));
-    assert_ne!(first, samples("1", "c"));
-    assert_ne!(room.json("a/results.json")["demonstrations"], room.json("c/results.json")["demonstrations"]);
+fn the_steps_asked_for_are_scored() {
+    let place = Place::with_model();
+    for (asked, expected) in [("last", vec![0, 1, 4]), ("2", vec![0, 1, 2]), ("all", vec![0, 1, 2, 3, 4])] {
+        place.sst2(&["--steps", "4", "--limit", "2", "--score-steps", asked, "--out", asked]).good();
+        let results = place.json(&format!("{asked}/results.json"));
+        let steps: Vec<u64> =
+            results["steps"].as_array().unwrap().iter().map(|step| step["step"].as_u64().unwrap()).collect();
+        assert_eq!(steps, expected, "{asked}");
+        assert_eq!(place.samples(asked).len(), 2 * steps.len(), "{asked}");
+    }
+    // Which steps are scored changes none of them.
+    assert_eq!(logliks(&place.samples("last"), 4), logliks(&place.samples("all"), 4));
 }
 
 #[test]
-fn results_do_not_depend_on_the_batch() {
-    let room = room();
-    let run = |batch: &str| {
-        room.sst2(&["--data", "sample", "--steps", "2", "--limit", "12", "--batch-tokens", batch, "--out", batch])
-            .succeeds();
-        room.samples(batch)
+fn a_seed_is_a_result() {
+    let place = Place::with_model();
+    for (out, seed) in [("a", "5"), ("b", "5"), ("c", "6")] {
+        place.sst2(&["--steps", "2", "--limit", "6", "--seed", seed, "--out", out]).good();
+    }
+    let samples = |out: &str| place.read(&format!("{out}/samples.jsonl"));
+    let demonstrations = |out: &str| place.json(&format!("{out}/results.json"))["demonstrations"].clone();
+    assert_eq!(samples("a"), samples("b"));
+    assert_ne!(demonstrations("a"), demonstrations("c"));
+    assert_ne!(samples("a"), samples("c"));
+}
+
+#[test]
+fn batches_and_threads_do_not_change_results() {
+    let place = Place::with_model();
+    let run = |flag: &str, value: &str| {
+        let out = format!("{}-{value}", flag.trim_start_matches('-'));
+        place.sst2(&["--steps", "2", "--limit", "20", flag, value, "--out", &out]).good();
+        place.samples(&out)
     };
-    let single = run("1");
-    for batch in ["300", "100000"] {
-        let batched = run(batch);
+    let whole = run("--batch-tokens", "4096");
+    for (flag, value) in [("--batch-tokens", "1"), ("--batch-tokens", "64"), ("--threads", "2")] {
+        let samples = run(flag, value);
         for step in 0..=2 {
-            close(&logliks(&single, step), &logliks(&batched, step), 1e-4);
+            let difference = apart(&logliks(&samples, step), &logliks(&whole, step));
+            assert!(difference < 1e-4, "{flag} {value}, step {step}: {difference:e}");
         }
     }
 }
 
 #[test]
-fn a_step_size_of_zero_changes_nothing() {
-    let room = room();
-    let done = room.sst2(&["--data", "sample", "--steps", "4", "--limit", "6", "-O", "step_size=0", "--out", "out"]);
-    done.succeeds();
-    let samples = room.samples("out");
+fn a_step_of_size_zero_changes_nothing() {
+    let place = Place::with_model();
+    place.sst2(&["--steps", "4", "--limit", "6", "-O", "step_size=0"]).good();
+    let samples = place.samples("out");
+    let first = logliks(&samples, 1);
+    assert_ne!(first, logliks(&samples, 0), "demonstrations matter");
     for step in 2..=4 {
-        assert_eq!(logliks(&samples, 1), logliks(&samples, step));
-    }
-    let moved = room.sst2(&["--data", "sample", "--steps", "2", "--limit", "6", "-O", "step_size=0.5", "--out", "m"]);
-    moved.succeeds();
-    assert_ne!(logliks(&room.samples("m"), 1), logliks(&room.samples("m"), 2));
-}
-
-#[test]
-fn the_steps_asked_for_are_scored_and_the_baseline_always() {
-    let room = room();
-    for (asked, expected) in [("last", vec![0, 1, 4]), ("2", vec![0, 1, 2]), ("4,3", vec![0, 1, 3, 4])] {
-        let arguments =
-            ["--data", "sample", "--steps", "4", "--limit", "2", "--score-steps", asked, "--json", "--out", asked];
-        let done = room.sst2(&arguments);
-        done.succeeds();
-        let results: Value = serde_json::from_str(&done.stdout).unwrap();
-        let steps = results["steps"].as_array().unwrap().iter();
-        assert_eq!(steps.map(|step| step["step"].as_u64().unwrap()).collect::<Vec<_>>(), expected);
+        assert_eq!(logliks(&samples, step), first, "step {step}");
     }
 }
 
 #[test]
-fn positions_may_restart() {
-    let room = room();
-    let run = |positions: &str| {
-        let arguments =
-            ["--data", "sample", "--steps", "2", "--limit", "4", "--positions", positions, "--out", positions];
-        room.sst2(&[&arguments[..], &["-O", "step_size=0.5"]].concat()).succeeds();
-        room.samples(positions)
-    };
-    let (on, again) = (run("continue"), run("restart"));
-    assert_eq!(logliks(&on, 1), logliks(&again, 1));
-    assert_ne!(logliks(&on, 2), logliks(&again, 2));
-}
-
-#[test]
-fn eight_bit_weights_stay_close() {
-    let room = room();
-    let run = |weights: &str| {
-        room.sst2(&["--data", "sample", "--steps", "2", "--limit", "6", "--weights", weights, "--out", weights])
-            .succeeds();
-        room.samples(weights)
-    };
-    let (dense, quantized) = (run("dense"), run("quantized"));
-    assert_ne!(logliks(&dense, 1), logliks(&quantized, 1));
-    // Sums over labels of nine characters, each within 2e-2.
-    close(&logliks(&dense, 2), &logliks(&quantized, 2), 9.0 * 2e-2);
-}
-
-#[test]
-fn an_earlier_run_is_kept() {
-    let room = room();
-    let run =
-        |seed: &str| room.sst2(&["--data", "sample", "--steps", "1", "--limit", "2", "--seed", seed, "--out", "out"]);
-    run("0").succeeds();
-    let (results, samples) = (room.json("out/results.json"), room.samples("out"));
-    let second = run("3");
-    second.succeeds();
-    assert!(second.stderr.contains("samples.1.jsonl"), "{second:?}");
-    assert_eq!(room.json("out/results.1.json"), results);
-    let kept = std::fs::read_to_string(room.path("out/samples.1.jsonl")).unwrap();
-    assert_eq!(kept.lines().count(), samples.len());
-}
-
-#[test]
-fn data_come_from_a_folder() {
-    let room = room();
-    room.data(7);
-    let done = room.sst2(&["--data", "data", "--steps", "1", "--json", "--out", "out"]);
-    done.succeeds();
-    let results: Value = serde_json::from_str(&done.stdout).unwrap();
-    assert_eq!(results["steps"][0]["n"], 7);
-    assert_eq!(results["notes"], json!([]));
-    assert_eq!(results["config"]["data"], "data");
-}
-
-#[test]
-fn an_optimizer_is_found_or_named() {
-    let room = room();
-    let task = room.write("elsewhere/sst2.wasm", std::fs::read(plugin("sst2")).unwrap());
-    let arguments = ["run", "--task", task.to_str().unwrap(), "--model", "model", "--data", "sample", "--limit", "1"];
-    room.run(&[&arguments[..], &["--steps", "1"]].concat())
-        .fails(2, &["momentum.wasm", "--optimizer", "xtask plugins"]);
-    room.write("plugins/momentum.wasm", std::fs::read(plugin("momentum")).unwrap());
-    room.run(&[&arguments[..], &["--steps", "1"]].concat()).succeeds();
-}
-
-#[test]
-fn help_says_what_there_is() {
-    let room = room();
-    for (arguments, text) in [
-        (vec!["--help"], "model"),
-        (vec!["run", "--help"], "--score-steps"),
-        (vec!["model", "--help"], "pull"),
-        (vec!["model", "pull", "--help"], "--offline"),
-        (vec!["--version"], env!("CARGO_PKG_VERSION")),
-    ] {
-        let done = room.run(&arguments);
-        done.succeeds();
-        assert!(done.stdout.contains(text) && done.stderr.is_empty(), "{done:?}");
+fn step_1_is_plain_in_context_learning() {
+    let place = Place::with_model();
+    place.sst2(&["--steps", "1", "--limit", "6", "--out", "one"]).good();
+    place.sst2(&["--steps", "3", "--limit", "6", "--out", "three", "-O", "step_size=0.7"]).good();
+    place
+        .sst2(&["--steps", "3", "--limit", "6", "--out", "restart", "-O", "step_size=0.7", "--positions", "restart"])
+        .good();
+    let [one, three, restart] = ["one", "three", "restart"].map(|out| place.samples(out));
+    for step in 0..=1 {
+        assert_eq!(logliks(&one, step), logliks(&three, step));
+        assert_eq!(logliks(&one, step), logliks(&restart, step));
     }
-    let listed = room.run(&["model", "list"]);
-    listed.succeeds();
-    assert!(listed.stdout.contains("smollm2-135m-instruct") && listed.stdout.contains("not fetched"), "{listed:?}");
-    let described = room.run(&["model", "inspect", "model"]);
-    described.succeeds();
-    assert!(described.stdout.contains("2 layers, 32 wide") && described.stdout.contains("4096 positions"));
+    for step in 2..=3 {
+        assert!(apart(&logliks(&three, step), &logliks(&three, 1)) > 1e-4, "step {step} moves the cache");
+        assert!(apart(&logliks(&three, step), &logliks(&restart, step)) > 1e-5, "step {step} depends on positions");
+    }
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_error() {
-    use std::process::Stdio;
-    let room = room();
-    let task = plugin("sst2");
-    let mut child = room
-        .command(&["run", "--task", &task, "--model", "model", "--data", "sample", "--limit", "1", "--steps", "1"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    drop(child.stdout.take());
-    let done = Done::of(child.wait_with_output().unwrap());
-    done.succeeds();
-    assert!(!done.stderr.contains("error"), "{done:?}");
+fn a_second_run_keeps_the_first() {
+    let place = Place::with_model();
+    place.sst2(&["--steps", "1", "--limit", "2", "--seed", "1"]).good();
+    let first = (place.read("out/results.json"), place.read("out/samples.jsonl"));
+    let done = place.sst2(&["--steps", "1", "--limit", "3", "--seed", "2"]).good();
+    assert!(done.stderr.contains("an earlier run are kept as `out/samples.1.jsonl`"), "{}", done.stderr);
+    assert_eq!(place.names("out"), ["results.1.json", "results.json", "samples.1.jsonl", "samples.jsonl"]);
+    assert_eq!((place.read("out/results.1.json"), place.read("out/samples.1.jsonl")), first);
+    assert_eq!(place.samples("out").len(), 2 * 3);
+}
+
+#[test]
+fn rows_come_from_a_folder() {
+    let place = Place::with_model();
+    let rows = "{\"sentence\": \"good\", \"label\": 1}\n\n{\"sentence\": \"bad\", \"label\": 0}\n";
+    place.data("data", rows, rows);
+    let results = place.sst2(&["--steps", "1", "--data", "data", "--json"]).good().json();
+    assert_eq!(results["notes"], serde_json::json!([]));
+    assert_eq!(results["data"][1]["file"], "data/sst2/validation.jsonl");
+    assert_eq!((&results["data"][1]["rows"], &results["steps"][1]["n"]), (&2.into(), &2.into()));
 }

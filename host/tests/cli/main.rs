@@ -1,7 +1,7 @@
-//! The real program, in empty folders: what it prints, what it leaves behind, and its exit status.
+//! The real executable, in folders of its own: stdout, stderr, status and files together.
 
-mod bad_input;
 mod good;
 mod hostile;
-mod interrupts;
+mod input;
+mod process;
 mod support;

@@ -1,153 +1,196 @@
-//! An empty folder with a tiny model in it, and the program run there.
+//! What the tests of the executable share: an empty folder, a tiny model, and what came of a command.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use tempfile::TempDir;
 
-const HERE: &str = env!("CARGO_MANIFEST_DIR");
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// A folder of its own for one test; nothing of the user's is read or written.
-pub struct Room {
-    folder: tempfile::TempDir,
+/// Compiled plugins, kept from test to test; whatever is in it, no result depends on it.
+const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/cli-cache");
+
+/// A built guest, by its path below `plugins/` without the extension.
+pub fn guest(name: &str) -> String {
+    let path = Path::new(ROOT).join("plugins").join(format!("{name}.wasm"));
+    assert!(path.is_file(), "{} is missing; build it with `cargo xtask plugins`", path.display());
+    path.canonicalize().unwrap().to_str().unwrap().to_owned()
 }
 
-/// What a run of the program came to.
+/// A folder with nothing in it, from which the executable is run.
+pub struct Place(TempDir);
+
+/// What came of a command.
 pub struct Done {
-    pub status: i32,
+    pub status: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
 
-/// A built guest.
-pub fn plugin(name: &str) -> String {
-    let path = Path::new(HERE).join("../plugins").join(format!("{name}.wasm"));
-    assert!(path.is_file(), "{} is missing: build it with `cargo xtask plugins`", path.display());
-    path.display().to_string()
-}
+impl Place {
+    pub fn empty() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
 
-impl Room {
-    pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+    /// A place with `model/`: two layers with random weights, 92 characters and four longer tokens, 2048 positions.
+    pub fn with_model() -> Self {
+        let place = Self::empty();
+        place.model("model", |_| ());
+        place
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.0.path().join(name)
     }
 
-    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, text).unwrap();
+        std::fs::write(&path, bytes).unwrap();
         path
     }
 
-    /// A model of two layers whose tokens are the ASCII characters, in the folder `model`, with some settings changed.
-    pub fn model(&self, changes: Value) {
-        let tiny = Path::new(HERE).join("tests/data/tiny/llama");
-        let mut config: Value = serde_json::from_slice(&std::fs::read(tiny.join("config.json")).unwrap()).unwrap();
-        config["max_position_embeddings"] = json!(4096);
-        for (key, value) in changes.as_object().unwrap() {
-            config[key] = value.clone();
-        }
-        self.write("model/config.json", config.to_string());
-        self.write("model/model.safetensors", std::fs::read(tiny.join("model.safetensors")).unwrap());
-        self.write("model/tokenizer.json", tokenizer().to_string());
-    }
-
-    /// A data set in SST-2's form below `data`, with so many evaluation rows.
-    pub fn data(&self, evaluation: usize) {
-        let rows = |n: usize| -> String {
-            (0..n)
-                .map(|i| format!("{{\"sentence\": \"film number {i} is fine . \", \"label\": {}}}\n", i % 2))
-                .collect()
-        };
-        self.write("data/sst2/train.jsonl", rows(8));
-        self.write("data/sst2/validation.jsonl", rows(evaluation));
-    }
-
-    /// The program with these arguments, ready to be started here.
-    pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ft-host"));
-        command
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .env_clear()
-            .env("HOME", self.path("home"))
-            .env("FT_HOST_CACHE", self.path("cache"))
-            .env("HF_HUB_OFFLINE", "1")
-            .stdin(Stdio::null());
-        command
-    }
-
-    pub fn run(&self, arguments: &[&str]) -> Done {
-        Done::of(self.command(arguments).output().unwrap())
-    }
-
-    /// `ft-host run` of SST-2 on the tiny model.
-    pub fn sst2(&self, arguments: &[&str]) -> Done {
-        let task = plugin("sst2");
-        let fixed = ["run", "--task", &task, "--model", "model", "--threads", "1"];
-        self.run(&[&fixed[..], arguments].concat())
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
     pub fn json(&self, name: &str) -> Value {
-        serde_json::from_slice(&std::fs::read(self.path(name)).unwrap()).unwrap()
+        serde_json::from_str(&self.read(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    pub fn samples(&self, folder: &str) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.path(folder).join("samples.jsonl")).unwrap();
+    /// The lines of `samples.jsonl` in an output folder.
+    pub fn samples(&self, out: &str) -> Vec<Value> {
+        let text = self.read(&format!("{out}/samples.jsonl"));
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The names in a folder, sorted; none where there is no folder.
+    pub fn names(&self, folder: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.path(folder)).into_iter().flatten();
+        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    /// Makes the folder of a model whose configuration `change` has been at.
+    pub fn model(&self, name: &str, change: impl FnOnce(&mut Value)) {
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+        let read = |name: &str| std::fs::read(data.join(name)).unwrap();
+        let mut config: Value = serde_json::from_slice(&read("tiny/llama/config.json")).unwrap();
+        // Characters are many, and nothing in a rotary model bounds its positions.
+        config["max_position_embeddings"] = 2048.into();
+        change(&mut config);
+        self.write(&format!("{name}/config.json"), config.to_string());
+        self.write(&format!("{name}/model.safetensors"), read("tiny/llama/model.safetensors"));
+        self.write(&format!("{name}/tokenizer.json"), read("tiny-tokenizer/tokenizer.json"));
+    }
+
+    /// SST-2 rows as `DIR/sst2/{train,validation}.jsonl`.
+    pub fn data(&self, folder: &str, train: impl AsRef<[u8]>, validation: impl AsRef<[u8]>) {
+        self.write(&format!("{folder}/sst2/train.jsonl"), train);
+        self.write(&format!("{folder}/sst2/validation.jsonl"), validation);
+    }
+
+    /// The executable with arguments, in this folder, with nothing of the user's environment that matters to it.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ft-host"));
+        for name in [
+            "COLUMNS",
+            "HF_ENDPOINT",
+            "HF_HUB_CACHE",
+            "HUGGINGFACE_HUB_CACHE",
+            "HF_TOKEN",
+            "NO_COLOR",
+            "RUST_BACKTRACE",
+        ] {
+            command.env_remove(name);
+        }
+        command
+            .args(arguments)
+            .current_dir(self.0.path())
+            .env("HOME", self.path("home"))
+            .env("XDG_CACHE_HOME", self.path("home/cache"))
+            .env("HF_HOME", self.path("home/hf"))
+            .env("HF_HUB_OFFLINE", "1")
+            .env("FT_HOST_CACHE", CACHE)
+            .env("RAYON_NUM_THREADS", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    pub fn host(&self, arguments: &[&str]) -> Done {
+        Done::of(self.command(arguments).output().unwrap())
+    }
+
+    /// `ft-host run` of SST-2 on the bundled sample with the tiny model into `out`, unless `more` says otherwise.
+    pub fn sst2(&self, more: &[&str]) -> Done {
+        let task = guest("sst2");
+        let defaults = [
+            ("--task", task.as_str()),
+            ("--model", "model"),
+            ("--data", "sample"),
+            ("--out", "out"),
+            ("--device", "cpu"),
+        ];
+        let left_out = defaults.iter().filter(|(flag, _)| !more.contains(flag));
+        let mut arguments = vec!["run"];
+        arguments.extend(left_out.flat_map(|(flag, value)| [*flag, *value]));
+        arguments.extend_from_slice(more);
+        self.host(&arguments)
     }
 }
 
 impl Done {
     pub fn of(output: Output) -> Self {
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        let done = Self {
-            status: output.status.code().unwrap_or(-1),
-            stdout: text(output.stdout),
-            stderr: text(output.stderr),
-        };
-        let harmless = |text: &str| !text.chars().any(|c| c.is_control() && c != '\n');
-        assert!(harmless(&done.stdout) && harmless(&done.stderr), "control characters came through:\n{done:?}");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("all output is UTF-8");
+        let done = Self { status: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
+        // Whatever happens, nothing that is printed acts on a terminal.
+        for (name, text) in [("stdout", &done.stdout), ("stderr", &done.stderr)] {
+            let bad = text.chars().find(|c| (c.is_control() && *c != '\n') || ('\u{202a}'..='\u{202e}').contains(c));
+            assert_eq!(bad, None, "{name} has a control character:\n{text}");
+        }
         done
     }
 
-    /// The status is this one and stderr has all of these texts.
+    /// The output of a command that did what was asked.
     #[track_caller]
-    pub fn fails(&self, status: i32, texts: &[&str]) {
-        assert_eq!(self.status, status, "{self:?}");
-        for text in texts {
-            assert!(self.stderr.contains(text), "stderr lacks {text:?}:\n{}", self.stderr);
+    pub fn good(self) -> Self {
+        assert_eq!(self.status, Some(0), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Checks the failure of a command: its status, nothing on stdout, and the parts of its message in their order.
+    #[track_caller]
+    pub fn failed(self, status: i32, parts: &[&str]) -> Self {
+        let Self { stdout, stderr, .. } = &self;
+        assert_eq!(self.status, Some(status), "stdout:\n{stdout}\nstderr:\n{stderr}");
+        assert_eq!(stdout, "", "stderr:\n{stderr}");
+        let mut rest = stderr.as_str();
+        for part in parts {
+            match rest.split_once(part) {
+                Some((_, after)) => rest = after,
+                None => panic!("no {part:?} (in this place) in:\n{stderr}"),
+            }
         }
-        assert!(self.stderr.contains("error: "), "{self:?}");
+        self
     }
 
-    #[track_caller]
-    pub fn succeeds(&self) {
-        assert_eq!(self.status, 0, "{self:?}");
-    }
-}
-
-impl std::fmt::Debug for Done {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "status {}\nstdout:\n{}\nstderr:\n{}", self.status, self.stdout, self.stderr)
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}:\n{}", self.stdout))
     }
 }
 
-/// One token for each printable ASCII character, the blank and the line feed: 96 of them.
-fn tokenizer() -> Value {
-    let characters = ('!'..='~').chain(['\u{120}', '\u{10a}']);
-    let vocabulary: serde_json::Map<String, Value> =
-        characters.enumerate().map(|(id, c)| (c.to_string(), json!(id))).collect();
-    assert_eq!(vocabulary.len(), 96);
-    json!({
-        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
-        "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
-        "post_processor": null,
-        "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
-        "model": {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
-                  "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "vocab": vocabulary, "merges": []}
-    })
+/// The log-likelihoods of sample records at one step, in the order of the examples.
+pub fn logliks(samples: &[Value], step: u64) -> Vec<f64> {
+    let of_step = samples.iter().filter(|sample| sample["step"] == step);
+    of_step.flat_map(|sample| sample["loglik"].as_array().unwrap()).map(|x| x.as_f64().unwrap()).collect()
+}
+
+/// The largest difference between two lists of the same length.
+pub fn apart(left: &[f64], right: &[f64]) -> f64 {
+    assert_eq!(left.len(), right.len());
+    left.iter().zip(right).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }

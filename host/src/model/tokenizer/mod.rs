@@ -64,12 +64,4 @@ impl Tokenizer {
     pub fn bos(&self) -> Option<u32> {
         self.bos
     }
-
-    /// The text of some tokens, special ones included.
-    ///
-    /// # Errors
-    /// [`ModelError::Tokenizer`].
-    pub fn decode(&self, ids: &[u32]) -> Result<String, ModelError> {
-        self.inner.decode(ids, false).map_err(failed)
-    }
 }

@@ -1,0 +1,253 @@
+//! Input that is wrong: each fault has its message, says what to do where that is known, and ends with status 2.
+
+use std::io::Cursor;
+
+use candle_core::quantized::gguf_file::{self, Value};
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{DType, Device, Tensor};
+
+use crate::support::*;
+
+const ROWS: &str = "{\"sentence\": \"good\", \"label\": 1}\n{\"sentence\": \"bad\", \"label\": 0}\n";
+
+/// A GGUF file of some architecture with one tensor.
+fn gguf(architecture: &str) -> Vec<u8> {
+    let name = Value::String(architecture.into());
+    let tensor = Tensor::zeros((32, 32), DType::F32, &Device::Cpu).unwrap();
+    let tensor = QTensor::quantize(&tensor, GgmlDType::F32).unwrap();
+    let mut bytes = Cursor::new(Vec::new());
+    gguf_file::write(&mut bytes, &[("general.architecture", &name)], &[("token_embd.weight", &tensor)]).unwrap();
+    bytes.into_inner()
+}
+
+#[test]
+fn models_that_are_none() {
+    let place = Place::with_model();
+    let try_model = |name: &str, parts: &[&str]| {
+        let done = place.sst2(&["--model", name, "--limit", "1"]).failed(2, parts);
+        assert!(done.stderr.starts_with("error: "), "{}", done.stderr);
+    };
+    let check = |name: &str, bytes: &[u8], parts: &[&str]| {
+        place.write(name, bytes);
+        try_model(name, parts);
+    };
+    try_model("none.gguf", &["no model file or folder `none.gguf`", "hint: `ft-host model list`"]);
+    try_model("models/none", &["`config.json` of models/none@main is not in the cache", "offline", "hint: "]);
+    try_model("smollm", &["`smollm` is no model", "smollm2-135m-instruct", "hint: name a .gguf file"]);
+    let offline = ["`smollm2-135m-instruct` is not in the cache", "offline", "hint: ", "ft-host model pull"];
+    place.sst2(&["--model", "smollm2-135m-instruct"]).failed(2, &offline);
+    check("text.gguf", b"hello", &["`text.gguf` is not a GGUF file: it begins with \"hell\""]);
+    let whole = gguf("llama");
+    check("cut.gguf", &whole[..40], &["`cut.gguf` cannot be read as GGUF: "]);
+    let short = &whole[..whole.len() - 2048];
+    check(
+        "short.gguf",
+        short,
+        &["`short.gguf`", "tensor `token_embd.weight` needs 4096 bytes", "cut short or damaged"],
+    );
+    let other = ["`other.gguf` holds a model of architecture `mamba`; this host runs llama"];
+    check("other.gguf", &gguf("mamba"), &other);
+    check("bare.gguf", &whole, &["`bare.gguf` cannot be read as GGUF: its metadata lacks `llama."]);
+}
+
+#[test]
+fn model_folders_with_faults() {
+    let place = Place::with_model();
+    let folder = |name: &str, file: &str, bytes: Option<&[u8]>, parts: &[&str]| {
+        place.model(name, |_| ());
+        match bytes {
+            Some(bytes) => drop(place.write(&format!("{name}/{file}"), bytes)),
+            None => std::fs::remove_file(place.path(&format!("{name}/{file}"))).unwrap(),
+        }
+        place.sst2(&["--model", name, "--limit", "1"]).failed(2, parts);
+    };
+    let weights = std::fs::read(place.path("model/model.safetensors")).unwrap();
+    let cut = &weights[..weights.len() - 1000];
+    folder("cut", "model.safetensors", Some(cut), &["`cut/model.safetensors` cannot be read as safetensors"]);
+    folder("none", "model.safetensors", None, &["the model folder `none` has no `model.safetensors`"]);
+    folder("words", "tokenizer.json", None, &["the model folder `words` has no `tokenizer.json`"]);
+    folder("bad", "config.json", Some(b"{\"model_type\": "), &["`bad/config.json`"]);
+
+    place.model("other", |config| config["model_type"] = "mamba".into());
+    let unknown = ["`other/config.json` holds a model of architecture `mamba`; this host runs llama"];
+    place.sst2(&["--model", "other"]).failed(2, &unknown);
+    // The weights have two layers: the third layer's tensors are missing, which their header shows.
+    place.model("deeper", |config| config["num_hidden_layers"] = 3.into());
+    let missing = ["tensor `model.layers.2.", "is not in `deeper/model.safetensors`"];
+    place.sst2(&["--model", "deeper", "--limit", "1"]).failed(2, &missing);
+    place.model("wider", |config| config["intermediate_size"] = 96.into());
+    let misshapen = ["has shape [80, 32], and the configuration asks for [96, 32]"];
+    place.sst2(&["--model", "wider", "--limit", "1"]).failed(2, &misshapen);
+    assert_eq!(place.names("out"), [""; 0], "none of them came so far as to leave results");
+}
+
+/// What stands in somebody else's file is shown, and cannot act on the terminal; `Done::of` checks all output for that.
+#[test]
+fn a_models_own_words_are_made_harmless() {
+    let place = Place::with_model();
+    place.model("other", |config| config["model_type"] = "x\u{1b}[2J\u{202e}y".into());
+    place.sst2(&["--model", "other"]).failed(2, &["of architecture `x\\u{1b}[2J\\u{202e}y`"]);
+    place.write("other.gguf", gguf("x\u{1b}]0;owned\u{7}"));
+    place.sst2(&["--model", "other.gguf"]).failed(2, &["of architecture `x\\u{1b}]0;owned\\u{7}`"]);
+}
+
+#[test]
+fn plugins_that_are_none_or_others() {
+    let place = Place::with_model();
+    place.write("momentum.wasm", std::fs::read(guest("momentum")).unwrap());
+    let task = |file: &str, parts: &[&str]| drop(place.sst2(&["--task", file]).failed(2, parts));
+    let foreign = |name: &str, parts: &[&str]| {
+        place.sst2(&["--task", &guest(name), "--optimizer", "momentum.wasm"]).failed(2, parts);
+    };
+    let write = |name: &str, bytes: &[u8]| drop(place.write(name, bytes));
+    write("text.wasm", b"hello");
+    write("core.wasm", b"\0asm\x01\0\0\0");
+    write("empty.wasm", b"");
+    write("cut.wasm", &std::fs::read(guest("sst2")).unwrap()[..5000]);
+    task("none.wasm", &["cannot open `none.wasm`", "hint: check the path"]);
+    task("model", &["`model` is not a file"]);
+    task("text.wasm", &["plugin text.wasm: this is text, not a component: it starts with `hello`"]);
+    task("core.wasm", &["plugin core.wasm: this is a core WebAssembly module", "hint: make a component of it"]);
+    task("empty.wasm", &["plugin empty.wasm: the file is empty"]);
+    task("cut.wasm", &["plugin cut.wasm: the component is cut short", "hint: build or download `cut.wasm` again"]);
+    task(
+        "momentum.wasm",
+        &["this is an optimizer plugin, and a task plugin was expected", "hint: give it as `--optimizer"],
+    );
+    foreign("hostile/wrong-world", &["has nothing to do with forward-tuning:plugin", "hint: "]);
+    foreign("hostile/wrong-version", &["made for forward-tuning:plugin@0.2.0; this host takes 0.1.x", "hint: "]);
+    let sst2 = guest("sst2");
+    let other = ["this is a task plugin, and an optimizer plugin was expected", "hint: give it as `--task"];
+    place.sst2(&["--optimizer", &sst2]).failed(2, &other);
+}
+
+#[test]
+fn a_missing_task_is_told_before_a_missing_optimizer() {
+    let place = Place::with_model();
+    place.sst2(&["--task", "none.wasm"]).failed(2, &["cannot open `none.wasm`"]);
+    place.write("alone/sst2.wasm", std::fs::read(guest("sst2")).unwrap());
+    let parts = ["no optimizer was named, and there is no `alone/momentum.wasm` or `plugins/momentum.wasm`", "hint: "];
+    place.sst2(&["--task", "alone/sst2.wasm"]).failed(2, &parts);
+}
+
+#[test]
+fn options_that_a_plugin_does_not_take() {
+    let place = Place::with_model();
+    let check = |more: &[&str], parts: &[&str]| drop(place.sst2(more).failed(2, parts));
+    check(
+        &["-O", "foo=1"],
+        &["plugin momentum: the plugin has no option `foo`", "-O step_size=0.01", "-O momentum=0.9"],
+    );
+    check(&["-T", "foo=1"], &["plugin sst2: the plugin has no option `foo`", "takes no options"]);
+    check(&["-O", "momentum=2"], &["option `momentum` takes a number from 0 to 1, and `2` is not that", "hint: "]);
+    check(&["-O", "step_size=fast"], &["option `step_size` takes a number, and `fast` is not that"]);
+    check(&["-O", "step_size"], &["`step_size` is not of the form NAME=VALUE"]);
+    let hostile = guest("hostile/optimizer");
+    check(
+        &["--optimizer", &hostile, "-O", "attack=war"],
+        &["option `attack` takes one of `none`", "and `war` is not that"],
+    );
+}
+
+#[test]
+fn rows_that_the_task_does_not_take() {
+    let place = Place::with_model();
+    let check = |train: &[u8], parts: &[&str]| {
+        place.data("data", train, ROWS);
+        place.sst2(&["--data", "data"]).failed(2, parts);
+    };
+    let column = ["error: `data/sst2/train.jsonl`, row 1, column `sentence`: ", "missing", "hint: ", "`--data`"];
+    check(b"{\"text\": \"good\", \"label\": 1}\n", &column);
+    let label = ["error: `data/sst2/train.jsonl`, row 2, column `label`: expected a class from 0 to 1, got 7"];
+    check(b"{\"sentence\": \"good\", \"label\": 1}\n{\"sentence\": \"bad\", \"label\": 7}\n", &label);
+    check(b"", &["error: `data/sst2/train.jsonl` has no row for the demonstrations split"]);
+    check(b"{\"sentence\": \"g\xff\", \"label\": 1}\n", &["`data/sst2/train.jsonl`, line 1: not UTF-8 at byte 16"]);
+    let broken = [ROWS.as_bytes(), b"{\"sentence\": \"g\xff\", \"label\": 1}\n"].concat();
+    check(&broken, &["`data/sst2/train.jsonl`, line 3: not UTF-8 at byte 16 of the line"]);
+    let half = ["`data/sst2/train.jsonl`, line 3: the last line is half written"];
+    check(&[ROWS.as_bytes(), b"{\"sentence\": \"g"].concat(), &half);
+    check(b"[1]\n", &["`data/sst2/train.jsonl`, line 1: expected a JSON object"]);
+    let few =
+        ["error: `data/sst2/train.jsonl`: expected 2 rows or more to draw demonstrations from, got 1", "`--shots`"];
+    check(b"{\"sentence\": \"good\", \"label\": 1}\n", &few);
+    place.data("data", ROWS, "\n\n");
+    let empty = ["error: `data/sst2/validation.jsonl` has no row for the evaluation split"];
+    place.sst2(&["--data", "data"]).failed(2, &empty);
+}
+
+#[test]
+fn data_that_are_not_there() {
+    let place = Place::with_model();
+    let missing = ["no rows for the demonstrations split", "`nowhere/sst2/train.jsonl`", "hint: `--data DIR`"];
+    place.sst2(&["--data", "nowhere"]).failed(2, &missing);
+    let task = guest("sst2");
+    let done = place.host(&["run", "--task", &task, "--model", "model", "--out", "out"]);
+    done.failed(2, &["`nyu-mll/glue`", "hint: ", "--data DIR", "--data sample"]);
+}
+
+#[test]
+fn a_context_that_is_too_long_is_told_before_the_weights() {
+    let place = Place::with_model();
+    let limit = |positions: u64, more: &[&str], parts: &[&str]| {
+        place.model("short", |config| config["max_position_embeddings"] = positions.into());
+        // Without a readable tensor: had the weights been read, the message were another.
+        let header = br#"{"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
+        let bytes = [&(header.len() as u64).to_le_bytes()[..], header, &[0; 4]].concat();
+        place.write("short/model.safetensors", bytes);
+        place.sst2(&[&["--model", "short"], more].concat()).failed(2, parts);
+    };
+    let plan = place.sst2(&["--dry-run", "--json"]).good().json();
+    let length = plan["demonstration_ids"].as_array().unwrap().len() as u64;
+    let longest = plan["longest_query"].as_u64().unwrap();
+    let twice = format!("needs {} positions, and the model has {}", 2 * length, 2 * length - 1);
+    let second = format!("a second pass over the demonstrations' {length} tokens");
+    limit(2 * length - 1, &[], &[&second, &twice, "hint: ", "--shots", "--positions restart"]);
+    let query = format!("a query of {longest} tokens after the demonstrations' {length} needs {}", length + longest);
+    for more in [&["--positions", "restart"][..], &["--steps", "1"]] {
+        limit(length + longest - 1, more, &[&query, "evaluation example `", "hint: ", "--shots"]);
+    }
+    let first = format!("a pass over the demonstrations' {length} tokens needs {length} positions");
+    limit(length - 1, &["--steps", "1"], &[&first]);
+    // With exactly as many positions as are needed, the weights are what fails.
+    limit(length + longest, &["--steps", "1"], &["tensor `model.embed_tokens.weight` is not in"]);
+}
+
+#[test]
+fn output_folders_that_cannot_be() {
+    let place = Place::with_model();
+    place.write("file", "mine");
+    place.sst2(&["--out", "file"]).failed(2, &["error: `file` is not a folder"]);
+    place.sst2(&["--out", "file/below"]).failed(2, &["cannot create the folder `file/below`"]);
+    assert_eq!(place.read("file"), "mine");
+    // A folder in the place of a result.
+    std::fs::create_dir_all(place.path("taken/samples.jsonl/x")).unwrap();
+    place.sst2(&["--out", "taken", "--limit", "1", "--steps", "1"]).good();
+    assert_eq!(place.names("taken/samples.1.jsonl"), ["x"]);
+}
+
+#[test]
+fn settings_that_make_no_sense() {
+    let place = Place::with_model();
+    let check = |more: &[&str], parts: &[&str]| drop(place.sst2(more).failed(2, parts));
+    let step = ["step 9 is to be scored, and there are 3 steps", "hint: raise `--steps`"];
+    check(&["--score-steps", "9", "--steps", "3"], &step);
+    check(&["--score-steps", "first"], &["`first` is no step; all, last or a list like 1,5,10 was expected"]);
+    for flag in ["--shots", "--steps", "--limit", "--batch-tokens", "--threads"] {
+        check(&[flag, "0"], &[&format!("invalid value '0' for '{flag} <N>'"), "a whole number from 1 was expected"]);
+    }
+    check(&["--device", "gpu"], &["`gpu` is none of auto, cpu, cuda, cuda:N"]);
+    check(&["--dtype", "f64"], &["`f64` is none of auto, f32, bf16, f16"]);
+    check(&["--plugin-time", "0"], &["a positive number of seconds was expected"]);
+    check(&["--plugin-memory", "much"], &["`much` is no size"]);
+    check(
+        &["--shots", "99"],
+        &["`bundled sample sst2/train.jsonl`: expected 198 rows", "hint: ask for fewer `--shots`"],
+    );
+}
+
+#[test]
+#[cfg(not(feature = "cuda"))]
+fn cuda_is_told_to_be_missing() {
+    let cuda = ["device `cuda:0` cannot be used: this build has no CUDA support"];
+    Place::with_model().sst2(&["--device", "cuda"]).failed(2, &cuda);
+}
