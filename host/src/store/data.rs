@@ -176,7 +176,7 @@ mod tests {
         std::fs::write(folder.path().join("sst2/validation.jsonl"), "{\"sentence\": \"fine\", \"label\": 1}\n")
             .unwrap();
         let mut table = location.open(&source("sst2", "validation")).unwrap();
-        assert_eq!(table.columns(), ["sentence", "label", "idx"]);
+        assert_eq!(table.columns(), ["sentence", "label"]);
         assert_eq!(table.next_rows(5).unwrap(), ["{\"sentence\": \"fine\", \"label\": 1}"]);
     }
 

@@ -29,9 +29,8 @@ fn a_run_prints_one_table_and_says_that_it_was_a_sample() {
     for head in ["accuracy", "n", "95 % Wilson", "per token", "time"] {
         assert!(lines[0].contains(head), "{head}");
     }
-    // The head of the demonstrations, the notes and the folder are not results, so they are elsewhere.
+    // The head of the demonstrations and the folder are not results, so they are elsewhere.
     assert!(done.stderr.starts_with("Review: "), "{}", done.stderr);
-    assert!(done.stderr.contains("note: the data are the bundled sample"), "{}", done.stderr);
     assert!(done.stderr.ends_with("results are in `out`\n"), "{}", done.stderr);
     assert_eq!(place.names("out"), ["results.json", "samples.jsonl"]);
 }

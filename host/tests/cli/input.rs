@@ -45,7 +45,7 @@ fn models_that_are_none() {
         short,
         &["`short.gguf`", "tensor `token_embd.weight` needs 4096 bytes", "cut short or damaged"],
     );
-    let other = ["`other.gguf` holds a model of architecture `mamba`; this host runs llama"];
+    let other = ["`other.gguf` holds a model of architecture `mamba`; this host runs llama, "];
     check("other.gguf", &gguf("mamba"), &other);
     check("bare.gguf", &whole, &["`bare.gguf` cannot be read as GGUF: its metadata lacks `llama."]);
 }
@@ -64,12 +64,12 @@ fn model_folders_with_faults() {
     let weights = std::fs::read(place.path("model/model.safetensors")).unwrap();
     let cut = &weights[..weights.len() - 1000];
     folder("cut", "model.safetensors", Some(cut), &["`cut/model.safetensors` cannot be read as safetensors"]);
-    folder("none", "model.safetensors", None, &["the model folder `none` has no `model.safetensors`"]);
+    folder("none", "model.safetensors", None, &["the model folder `none` has no weights: none of model.safetensors, "]);
     folder("words", "tokenizer.json", None, &["the model folder `words` has no `tokenizer.json`"]);
     folder("bad", "config.json", Some(b"{\"model_type\": "), &["`bad/config.json`"]);
 
     place.model("other", |config| config["model_type"] = "mamba".into());
-    let unknown = ["`other/config.json` holds a model of architecture `mamba`; this host runs llama"];
+    let unknown = ["`other/config.json` holds a model of architecture `mamba`; this host runs opt, "];
     place.sst2(&["--model", "other"]).failed(2, &unknown);
     // The weights have two layers: the third layer's tensors are missing, which their header shows.
     place.model("deeper", |config| config["num_hidden_layers"] = 3.into());
@@ -126,7 +126,10 @@ fn a_missing_task_is_told_before_a_missing_optimizer() {
     let place = Place::with_model();
     place.sst2(&["--task", "none.wasm"]).failed(2, &["cannot open `none.wasm`"]);
     place.write("alone/sst2.wasm", std::fs::read(guest("sst2")).unwrap());
-    let parts = ["no optimizer was named, and there is no `alone/momentum.wasm` or `plugins/momentum.wasm`", "hint: "];
+    let parts = [
+        "no optimizer was named, and there is no `alone/momentum.wasm` or `momentum.wasm` or `plugins/momentum.wasm`",
+        "hint: ",
+    ];
     place.sst2(&["--task", "alone/sst2.wasm"]).failed(2, &parts);
 }
 
