@@ -14,8 +14,13 @@ pub fn demo(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     run(workspace.program(&host).args(["model", "pull"]))?;
     let mut demo = workspace.program(&host);
     demo.args(["run", "--task", "plugins/sst2.wasm", "--data", "sample"]);
-    if !arguments.iter().any(|argument| argument == "--out" || argument.starts_with("--out=")) {
+    let given = |option: &str| arguments.iter().any(|argument| argument.split('=').next() == Some(option));
+    if !given("--out") {
         demo.arg("--out").arg(fresh_folder(workspace));
+    }
+    if !given("--steps") && !given("--score-steps") {
+        // Enough steps to see where it goes, in a third of the time.
+        demo.args(["--score-steps", "5,10,15"]);
     }
     run(demo.args(arguments))
 }
