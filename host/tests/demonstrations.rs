@@ -5,6 +5,7 @@
 //! (`golden/demonstrations.json`, all ten tasks) are checked as well, byte for byte.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use ft_host::task::prompt::demonstration_text;
@@ -235,10 +236,12 @@ fn all_ten_tasks_give_the_authors_texts() {
     let shared = repository().join("../shared");
     let golden = shared.join("golden/demonstrations.json");
     if !golden.is_file() {
-        eprintln!(
+        let skipped = format!(
             "{} is not there; the sample's rows are checked in `the_sample_gives_what_cpython_gives`",
             golden.display()
         );
+        // Past the test harness, which keeps what passing tests print.
+        std::io::stderr().write_all(format!("SKIPPED: {skipped}\n").as_bytes()).unwrap();
         return;
     }
     let golden: std::collections::BTreeMap<String, Entries> =

@@ -12,6 +12,7 @@ use super::folder::OutFolder;
 use super::model::OpenModel;
 use super::observer::{Event, Observer};
 use super::{RunError, record};
+use crate::model::device::DeviceChoice;
 use crate::plugin::options::{self, OptionSetting};
 use crate::plugin::{Description, LogSink, OptimizerPlugin, PluginBinary, PluginEngine, TaskPlugin};
 use crate::report::schema::{FORMAT_VERSION, OptionsRecord, PlanRecord};
@@ -128,14 +129,14 @@ fn resolve(description: &Description, given: &[(String, String)]) -> Result<Vec<
         .map_err(|source| RunError::Option { plugin: description.name.clone(), source })
 }
 
+/// The device that a choice came to.
 fn device_name(device: &Device, config: &RunConfig) -> String {
-    if device.is_cuda() && config.device.to_string() == "auto" {
-        "cuda:0".into()
-    } else if device.is_cuda() {
-        config.device.to_string()
-    } else {
-        "cpu".into()
+    match config.device {
+        _ if device.is_cpu() => DeviceChoice::Cpu,
+        DeviceChoice::Auto => DeviceChoice::Cuda(0),
+        chosen => chosen,
     }
+    .to_string()
 }
 
 /// Both splits, and which of their rows are used.
