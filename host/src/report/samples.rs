@@ -10,9 +10,11 @@ use crate::metrics::choice::{argmax, per_token};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SampleRecord {
+    /// The seed that chose the demonstrations.
+    pub seed: u64,
     /// The Deep-Thinking step: 0 is zero-shot, 1 plain in-context learning.
     pub step: u32,
-    /// The example's place among the scored ones, from 0.
+    /// The example's row in its split, from 0.
     pub index: usize,
     /// The example's own name.
     pub id: String,
@@ -24,6 +26,30 @@ pub struct SampleRecord {
     pub loglik: Vec<f64>,
     /// How many tokens were scored for each choice.
     pub tokens: Vec<usize>,
+    /// How many characters each choice's scored text has, without blanks before it.
+    pub characters: Vec<usize>,
+}
+
+/// Where a sample record stands in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The seed that chose the demonstrations.
+    pub seed: u64,
+    /// The Deep-Thinking step.
+    pub step: u32,
+    /// The example's row in its split, from 0.
+    pub index: usize,
+}
+
+/// What was found for one choice.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Choice {
+    /// The sum over its scored tokens, in nats.
+    pub loglik: f64,
+    /// How many tokens were scored.
+    pub tokens: usize,
+    /// How many characters its scored text has, without blanks before it.
+    pub characters: usize,
 }
 
 /// What does not hold for a sample record.
@@ -32,13 +58,15 @@ pub enum SampleError {
     /// The line is not a sample record in JSON.
     #[error("expected a sample record in JSON")]
     NotARecord(#[from] serde_json::Error),
-    /// `loglik` and `tokens` differ in length.
-    #[error("expected as many token counts as log-likelihoods, got {tokens} and {loglik}")]
+    /// `loglik`, `tokens` and `characters` differ in length.
+    #[error("expected as many token and character counts as log-likelihoods, got {tokens}, {characters} and {loglik}")]
     Lengths {
         /// The number of log-likelihoods.
         loglik: usize,
         /// The number of token counts.
         tokens: usize,
+        /// The number of character counts.
+        characters: usize,
     },
     /// A log-likelihood is NaN or infinite: JSON has no such number, and no prediction follows from it.
     #[error("expected a finite log-likelihood for choice {choice}, got {value}")]
@@ -78,19 +106,16 @@ pub struct LineError {
 }
 
 impl SampleRecord {
-    /// A record with the prediction that follows from `loglik`.
+    /// A record with the prediction that follows from the choices' log-likelihoods.
     ///
     /// # Errors
-    /// If a log-likelihood is not finite, `loglik` and `tokens` differ in length, or `answer` is no index of theirs.
-    pub fn new(
-        step: u32,
-        index: usize,
-        id: String,
-        answer: usize,
-        loglik: Vec<f64>,
-        tokens: Vec<usize>,
-    ) -> Result<Self, SampleError> {
-        let mut record = Self { step, index, id, answer, prediction: 0, loglik, tokens };
+    /// If a log-likelihood is not finite, or `answer` is no index of a choice.
+    pub fn new(place: Place, id: String, answer: usize, choices: &[Choice]) -> Result<Self, SampleError> {
+        let Place { seed, step, index } = place;
+        let loglik = choices.iter().map(|choice| choice.loglik).collect();
+        let tokens = choices.iter().map(|choice| choice.tokens).collect();
+        let characters = choices.iter().map(|choice| choice.characters).collect();
+        let mut record = Self { seed, step, index, id, answer, prediction: 0, loglik, tokens, characters };
         record.prediction = record.expected_prediction()?;
         Ok(record)
     }
@@ -120,6 +145,11 @@ impl SampleRecord {
         out.write_all(&line)
     }
 
+    /// Where it stands in the run.
+    pub fn place(&self) -> Place {
+        Place { seed: self.seed, step: self.step, index: self.index }
+    }
+
     /// Whether the prediction is the answer.
     pub fn is_correct(&self) -> bool {
         self.prediction == self.answer
@@ -133,8 +163,9 @@ impl SampleRecord {
 
     fn expected_prediction(&self) -> Result<usize, SampleError> {
         let choices = self.loglik.len();
-        if self.tokens.len() != choices {
-            return Err(SampleError::Lengths { loglik: choices, tokens: self.tokens.len() });
+        let (tokens, characters) = (self.tokens.len(), self.characters.len());
+        if (tokens, characters) != (choices, choices) {
+            return Err(SampleError::Lengths { loglik: choices, tokens, characters });
         }
         if let Some((choice, &value)) = self.loglik.iter().enumerate().find(|(_, value)| !value.is_finite()) {
             return Err(SampleError::NotFinite { choice, value });
@@ -161,7 +192,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn record(answer: usize, loglik: &[f64], tokens: &[usize]) -> Result<SampleRecord, SampleError> {
-        SampleRecord::new(2, 5, "validation-5".into(), answer, loglik.to_vec(), tokens.to_vec())
+        let choices: Vec<Choice> = (loglik.iter().zip(tokens))
+            .map(|(&loglik, &tokens)| Choice { loglik, tokens, characters: 4 * tokens })
+            .collect();
+        SampleRecord::new(Place { seed: 7, step: 2, index: 5 }, "validation-5".into(), answer, &choices)
     }
 
     fn line(record: &SampleRecord) -> String {
@@ -173,7 +207,7 @@ mod tests {
     #[test]
     fn a_line_has_these_keys_in_this_order() {
         let line = line(&record(1, &[-1.228, -0.57116], &[1, 2]).unwrap());
-        let expected = r#"{"step":2,"index":5,"id":"validation-5","answer":1,"prediction":1,"loglik":[-1.228,-0.57116],"tokens":[1,2]}"#;
+        let expected = r#"{"seed":7,"step":2,"index":5,"id":"validation-5","answer":1,"prediction":1,"loglik":[-1.228,-0.57116],"tokens":[1,2],"characters":[4,8]}"#;
         assert_eq!(line, format!("{expected}\n"));
     }
 
@@ -214,7 +248,9 @@ mod tests {
         check(record(0, &[f64::NEG_INFINITY], &[1]), "expected a finite log-likelihood for choice 0, got -inf");
         check(record(2, &[-1.0, -2.0], &[1, 1]), "expected an answer among 2 choices, got 2");
         check(record(0, &[], &[]), "expected an answer among 0 choices, got 0");
-        check(record(0, &[-1.0], &[]), "expected as many token counts as log-likelihoods, got 0 and 1");
+        let short = line(&record(0, &[-1.0], &[1]).unwrap()).replace("[1]", "[]");
+        let lengths = "expected as many token and character counts as log-likelihoods, got 0, 1 and 1";
+        check(SampleRecord::parse(&short), lengths);
         let wrong = line(&record(1, &[-1.0, -2.0], &[1, 1]).unwrap()).replace(r#""prediction":0"#, r#""prediction":1"#);
         check(SampleRecord::parse(&wrong), "expected the prediction 0 by the log-likelihoods, got 1");
         for bad in ["", "{", "[]", r#"{"step":1}"#, r#"{"step":1,"loglik":[null]}"#, &wrong.replace("step", "steq")] {

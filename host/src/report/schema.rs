@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The version of the form below; it grows with every change that a reader would notice.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// What will be done: everything needed to do it again.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -41,10 +41,12 @@ pub fn oracle(summaries: &[StepSummary]) -> Option<&StepSummary> {
 mod tests {
     use super::*;
     use crate::metrics::accuracy::Z_95;
-    use crate::report::samples::parse_all;
+    use crate::report::samples::{Choice, Place, parse_all};
 
-    fn record(step: u32, answer: usize, loglik: [f64; 2]) -> SampleRecord {
-        SampleRecord::new(step, 0, String::new(), answer, loglik.to_vec(), vec![1, 3]).unwrap()
+    fn record(step: u32, answer: usize, [first, second]: [f64; 2]) -> SampleRecord {
+        let choices =
+            [(first, 1), (second, 3)].map(|(loglik, tokens)| Choice { loglik, tokens, characters: 4 * tokens });
+        SampleRecord::new(Place { seed: 0, step, index: 0 }, String::new(), answer, &choices).unwrap()
     }
 
     /// Per token the second choice of the third and the fifth record wins: -3 / 3 and -6 / 3.

@@ -11,7 +11,7 @@ use super::plan::{Plan, Query};
 use super::{RunError, record};
 use crate::model::Decoder;
 use crate::model::decoder::Placement;
-use crate::report::samples::SampleRecord;
+use crate::report::samples::{Choice, Place, SampleRecord};
 use crate::report::schema::{PluginRecord, ResultsRecord};
 use crate::report::summary::{StepSummary, summarize};
 use crate::score::{self, Prefix, QueryTokens};
@@ -143,7 +143,7 @@ impl Run<'_> {
             let scores = score::score(&self.decoder, prefix, &tokens[batch.clone()])?;
             let count = batch.len();
             for (query, scores) in self.plan.queries[batch].iter().zip(scores) {
-                let record = sample(step, query, &scores)?;
+                let record = sample(self.plan.config.seed, step, query, &scores)?;
                 self.folder.add(&record)?;
                 records.push(record);
             }
@@ -178,9 +178,14 @@ fn blame(error: TuneError, PluginRecord { name, version, file, .. }: &PluginReco
     }
 }
 
-fn sample(step: usize, query: &Query, scores: &[score::ChoiceScore]) -> Result<SampleRecord, RunError> {
-    let loglik = scores.iter().map(|score| score.loglik).collect();
-    let tokens = scores.iter().map(|score| score.tokens).collect();
-    SampleRecord::new(step as u32, query.index, query.id.clone(), query.answer, loglik, tokens)
-        .map_err(|source| RunError::Sample { id: query.id.clone(), step, source })
+fn sample(seed: u64, step: usize, query: &Query, scores: &[score::ChoiceScore]) -> Result<SampleRecord, RunError> {
+    let choices: Vec<Choice> = (scores.iter().zip(&query.characters))
+        .map(|(score, &characters)| Choice { loglik: score.loglik, tokens: score.tokens, characters })
+        .collect();
+    let place = Place { seed, step: step as u32, index: query.index };
+    SampleRecord::new(place, query.id.clone(), query.answer, &choices).map_err(|source| RunError::Sample {
+        id: query.id.clone(),
+        step,
+        source,
+    })
 }

@@ -24,7 +24,7 @@ use crate::store::file::{PLUGIN_LIMIT, read_file};
 use crate::store::paths::CachePaths;
 use crate::store::progress::Progress;
 use crate::store::remembered::RememberedDigests;
-use crate::task::example::{Example, Split};
+use crate::task::example::{Example, RenderedChoice, Split};
 use crate::task::prompt::demonstration_text;
 use crate::task::sampling::{self, Demonstrations, Request, Selection};
 use crate::tune::Positions;
@@ -47,6 +47,8 @@ pub(super) struct Query {
     pub id: String,
     pub answer: usize,
     pub tokens: QueryTokens,
+    /// How many characters each choice's scored text has.
+    pub characters: Vec<usize>,
 }
 
 impl Plan {
@@ -193,7 +195,8 @@ impl Rows {
                 let choices = task.render_query(example)?;
                 let tokens = QueryTokens::encode(&model.tokenizer, &choices)?
                     .map_err(|source| RunError::EmptyContinuation { id: example.id.clone(), source })?;
-                Ok(Query { index: *index, id: example.id.clone(), answer: example.answer, tokens })
+                let characters = choices.iter().map(RenderedChoice::scored_characters).collect();
+                Ok(Query { index: *index, id: example.id.clone(), answer: example.answer, tokens, characters })
             })
             .collect()
     }

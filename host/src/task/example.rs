@@ -42,6 +42,16 @@ pub struct RenderedChoice {
     pub full: String,
 }
 
+impl RenderedChoice {
+    /// How many characters of `full` stand behind the context, without blanks before them: the length that lm-evaluation-harness
+    /// divides by in `acc_norm`, except that what the prompt puts behind the choice (a full stop) counts as well.
+    /// A full text that does not begin with its context counts whole.
+    pub fn scored_characters(&self) -> usize {
+        let continuation = self.full.strip_prefix(&self.context).unwrap_or(&self.full);
+        continuation.trim_start().chars().count()
+    }
+}
+
 /// What to load for one split: the arguments of `load_dataset(repository, config, split = name)` and the place on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
