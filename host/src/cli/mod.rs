@@ -5,9 +5,10 @@ mod exit;
 mod interrupt;
 mod model;
 mod run;
-mod sizes;
+mod settings;
 mod terminal;
 mod threads;
+mod values;
 
 use std::process::ExitCode;
 

@@ -74,6 +74,16 @@ impl Observer for Terminal {
             Event::Started { queries, last_step } => {
                 *lock(&self.bar) = Some((self.progress.run(queries as u64), last_step));
             }
+            Event::Seed(seed) => {
+                if let Some((bar, _)) = &*lock(&self.bar) {
+                    bar.seed(seed);
+                }
+            }
+            Event::Choosing => {
+                if let Some((bar, _)) = &*lock(&self.bar) {
+                    bar.choosing();
+                }
+            }
             Event::Step(step) => {
                 if let Some((bar, last)) = &*lock(&self.bar) {
                     bar.step(step as u32, *last as u32);

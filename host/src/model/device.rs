@@ -92,6 +92,17 @@ impl FromStr for DTypeChoice {
     }
 }
 
+impl std::fmt::Display for DTypeChoice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+            Self::F16 => "f16",
+        })
+    }
+}
+
 impl DTypeChoice {
     /// The format to use on this device.
     pub fn resolve(self, device: &Device) -> DType {

@@ -4,3 +4,4 @@
 pub mod samples;
 pub mod schema;
 pub mod summary;
+pub mod trace;

@@ -27,12 +27,14 @@ pub struct PlanRecord {
     pub model: ModelRecord,
     /// The data, split by split.
     pub data: Vec<DataRecord>,
-    /// The demonstrations' text.
-    pub demonstrations: String,
-    /// The demonstrations' token ids, special tokens included.
-    pub demonstration_ids: Vec<u32>,
-    /// The demonstrations' rows in their split, from 0, in the order in which they are shown.
-    pub demonstration_rows: Vec<usize>,
+    /// The classes, where the task has classes.
+    pub labels: Vec<String>,
+    /// What the first seed drew.
+    #[serde(flatten)]
+    pub draw: DrawRecord,
+    /// What the further seeds drew.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further_draws: Vec<DrawRecord>,
     /// How many evaluation rows are scored.
     pub evaluation_rows: usize,
     /// How many rows the evaluation split has.
@@ -45,6 +47,31 @@ pub struct PlanRecord {
     pub notes: Vec<String>,
 }
 
+/// The demonstrations of one seed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DrawRecord {
+    /// The seed.
+    pub seed: u64,
+    /// The demonstrations' text.
+    pub demonstrations: String,
+    /// The demonstrations' token ids, special tokens included.
+    pub demonstration_ids: Vec<u32>,
+    /// The demonstrations' rows in their split, from 0, in the order in which they are shown.
+    pub demonstration_rows: Vec<usize>,
+    /// Rows of the same split by which the step is chosen; for leave-one-out, the demonstrations' own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_out_rows: Vec<usize>,
+}
+
+/// The step that is a seed's result, chosen without a look at the evaluation split's answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SelectedRecord {
+    /// The seed.
+    pub seed: u64,
+    /// The step.
+    pub step: u32,
+}
+
 /// The settings of a run, as the command line has them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ConfigRecord {
@@ -54,14 +81,22 @@ pub struct ConfigRecord {
     pub data: String,
     /// `--shots`.
     pub shots: usize,
-    /// `--seed`.
-    pub seed: u64,
+    /// `--seed` or `--seeds`.
+    pub seeds: Vec<u64>,
     /// `--steps`.
     pub steps: usize,
     /// `--limit`.
     pub limit: Option<usize>,
     /// `--score-steps`.
     pub score_steps: String,
+    /// `--select`.
+    pub select: String,
+    /// `--held-out`, where the step is chosen by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<String>,
+    /// `--until-norm`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_norm: Option<f64>,
     /// `--positions`.
     pub positions: String,
     /// The device that `--device` came to.
@@ -172,6 +207,8 @@ pub struct ResultsRecord {
     /// What was planned.
     #[serde(flatten)]
     pub plan: PlanRecord,
+    /// The step that is the result, for every seed that came to its end.
+    pub selected: Vec<SelectedRecord>,
     /// Every step whose queries are all scored.
     pub steps: Vec<StepRecord>,
 }
@@ -179,6 +216,8 @@ pub struct ResultsRecord {
 /// One scored step.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StepRecord {
+    /// The seed.
+    pub seed: u64,
     /// 0 is zero-shot, 1 in-context learning.
     pub step: usize,
     /// Scored examples.

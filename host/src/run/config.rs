@@ -27,14 +27,16 @@ pub struct RunConfig {
     pub data: DataLocation,
     /// Demonstrations, for each class where the task has classes.
     pub shots: usize,
-    /// Seeds the choice of rows.
-    pub seed: u64,
+    /// Seeds for the choice of rows, each with a run of its own.
+    pub seeds: Vec<u64>,
     /// Deep-Thinking steps; step 1 is plain in-context learning.
     pub steps: usize,
     /// To score only the first so many evaluation rows.
     pub limit: Option<usize>,
     /// Which steps are scored, besides zero-shot and step 1.
     pub score_steps: ScoreSteps,
+    /// Which step is the result.
+    pub select: Select,
     /// Which positions the passes from step 2 on have.
     pub positions: Positions,
     /// Where the model runs.
@@ -49,8 +51,117 @@ pub struct RunConfig {
     pub batch_tokens: usize,
     /// The folder for results.
     pub out: PathBuf,
+    /// To set an earlier run in that folder aside, whatever it is.
+    pub restart: bool,
     /// What each plugin may use.
     pub limits: Limits,
+}
+
+/// How the step whose scores are the result is chosen, without a look at the evaluation split's answers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Select {
+    /// The last one.
+    Last,
+    /// The one at which examples that are no part of the evaluation have the highest likelihood.
+    HeldOut(HeldOut),
+    /// The one at which the iteration has settled: the optimizer says so, or the pseudo-gradient's norm falls below a bound.
+    Converged {
+        /// The bound, on the norm over the whole cache.
+        until_norm: Option<f64>,
+    },
+}
+
+impl std::fmt::Display for Select {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Last => "last",
+            Self::HeldOut(_) => "held-out",
+            Self::Converged { .. } => "converged",
+        })
+    }
+}
+
+/// What a step is chosen by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeldOut {
+    /// The demonstrations themselves, each scored over a cache of the others.
+    LeaveOneOut,
+    /// So many rows of the demonstrations' split that are no demonstrations.
+    Rows(usize),
+    /// The demonstrations where there are two or more, else [`HELD_OUT_ROWS`] rows.
+    Either,
+}
+
+/// Rows that are held out where a single demonstration leaves nothing to leave out.
+pub const HELD_OUT_ROWS: usize = 32;
+
+impl FromStr for HeldOut {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.parse()) {
+            ("leave-one-out", _) => Ok(Self::LeaveOneOut),
+            (_, Ok(rows)) if rows > 0 => Ok(Self::Rows(rows)),
+            _ => Err(format!("`{text}` is neither leave-one-out nor a number of rows")),
+        }
+    }
+}
+
+impl std::fmt::Display for HeldOut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::LeaveOneOut => f.write_str("leave-one-out"),
+            Self::Rows(rows) => write!(f, "{rows}"),
+            Self::Either => f.write_str("auto"),
+        }
+    }
+}
+
+/// A list of seeds as people write it: `7`, `0,3,4`, `0..5` (without 5) or `0..=4`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seeds(pub Vec<u64>);
+
+impl std::fmt::Display for Seeds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let seeds: Vec<String> = self.0.iter().map(u64::to_string).collect();
+        f.write_str(&seeds.join(","))
+    }
+}
+
+/// More seeds than anybody waits for.
+const MOST_SEEDS: u64 = 10_000;
+
+impl FromStr for Seeds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no list of seeds; one like 0..5, 0..=4 or 0,1,2 was expected");
+        let number = |text: &str| text.trim().parse::<u64>().map_err(|_| wrong());
+        let mut seeds = Vec::new();
+        for part in text.split(',') {
+            match part.split_once("..") {
+                None => seeds.push(number(part)?),
+                Some((from, to)) => {
+                    let (from, end) = match to.strip_prefix('=') {
+                        Some(last) => (number(from)?, number(last)?.saturating_add(1)),
+                        None => (number(from)?, number(to)?),
+                    };
+                    if end.saturating_sub(from) > MOST_SEEDS {
+                        return Err(format!("`{part}` are more than {MOST_SEEDS} seeds"));
+                    }
+                    seeds.extend(from..end);
+                }
+            }
+        }
+        if seeds.is_empty() {
+            return Err(format!("`{text}` has no seed in it; the number behind `..` is not part of the range"));
+        }
+        let mut seen = BTreeSet::new();
+        match seeds.iter().find(|seed| !seen.insert(**seed)) {
+            Some(twice) => Err(format!("seed {twice} is there twice in `{text}`")),
+            None => Ok(Self(seeds)),
+        }
+    }
 }
 
 /// Which steps to score, besides zero-shot and step 1, which always are.
@@ -113,6 +224,27 @@ impl ScoreSteps {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn seeds_are_numbers_ranges_and_lists() {
+        let seeds = |text: &str| text.parse::<Seeds>().map(|Seeds(seeds)| seeds);
+        assert_eq!(seeds("7"), Ok(vec![7]));
+        assert_eq!(seeds("0..5"), Ok(vec![0, 1, 2, 3, 4]));
+        assert_eq!(seeds("3, 0..=1,9"), Ok(vec![3, 0, 1, 9]));
+        for text in ["", "a", "-1", "0..", "..3", "5..5", "1,1", "0..3,2", "0..99999999", "0...3", "1,"] {
+            assert!(seeds(text).is_err(), "{text:?}");
+        }
+        assert_eq!(seeds("18446744073709551615"), Ok(vec![u64::MAX]));
+    }
+
+    #[test]
+    fn held_out_is_a_word_or_a_number() {
+        assert_eq!("leave-one-out".parse(), Ok(HeldOut::LeaveOneOut));
+        assert_eq!("12".parse(), Ok(HeldOut::Rows(12)));
+        for text in ["", "0", "-1", "auto", "leave"] {
+            assert!(text.parse::<HeldOut>().is_err(), "{text:?}");
+        }
+    }
 
     #[test]
     fn steps_are_chosen_by_word_or_list() {

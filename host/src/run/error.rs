@@ -125,8 +125,10 @@ pub enum RunError {
         source: SamplingError,
     },
     /// A query with nothing to score.
-    #[error("evaluation example `{id}`: {source}")]
+    #[error("{split} example `{id}`: {source}")]
     EmptyContinuation {
+        /// The split that it is from.
+        split: Split,
         /// The example.
         id: String,
         /// Which choice it is.
@@ -160,6 +162,53 @@ pub enum RunError {
         /// The number of steps.
         steps: usize,
     },
+    /// An unfinished run of another configuration in the output folder.
+    #[error("`{}` has an unfinished run of another configuration:{}", folder.display(), changes.iter().map(|change| format!("\n  {change}")).collect::<String>())]
+    Changed {
+        /// The output folder.
+        folder: PathBuf,
+        /// What differs, each as `name: before -> now`.
+        changes: Vec<String>,
+    },
+    /// A line of a journal that is no record.
+    #[error("`{}`, line {line}", path.display())]
+    Journal {
+        /// The journal.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What does not hold.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A line of a journal that this run would not have written there.
+    #[error("`{}`, line {line}: expected the record of {expected}, got that of {found}", path.display())]
+    ForeignLine {
+        /// The journal.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// Where the run is.
+        expected: String,
+        /// What the line says.
+        found: String,
+    },
+    /// Settings that are missing or contradict each other.
+    #[error("{0}")]
+    Settings(String),
+    /// A run file that cannot be read as one.
+    #[error("`{}`: {message}", path.display())]
+    RunFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, with the line.
+        message: String,
+    },
+    /// A configuration without a seed.
+    #[error("there is no seed")]
+    NoSeed,
+    /// Leave-one-out with a single demonstration.
+    #[error("leave-one-out was asked for, and there is only one demonstration")]
+    NothingToLeaveOut,
     /// A score that is not a number.
     #[error("evaluation example `{id}` in step {step}")]
     Sample {
@@ -211,6 +260,16 @@ impl RunError {
                 Some("name one with `--optimizer FILE`; `cargo xtask plugins` builds `plugins/momentum.wasm`".into())
             }
             Self::NoSuchStep { .. } => Some("raise `--steps` or change `--score-steps`".into()),
+            Self::Changed { .. } => Some(
+                "go on with the settings that it had, name another folder with `--out`, or set it aside with `--restart`"
+                    .into(),
+            ),
+            Self::Journal { .. } | Self::ForeignLine { .. } => {
+                Some("set the run aside with `--restart`, or name another folder with `--out`".into())
+            }
+            Self::NothingToLeaveOut => {
+                Some("ask for more `--shots`, or hold out rows of the demonstrations' split with `--held-out 32`".into())
+            }
             Self::Sample { .. } => {
                 Some("a step size that is too large makes a cache blow up; the earlier steps are kept".into())
             }

@@ -1,191 +1,325 @@
 //! Carrying out a plan.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use super::folder::OutFolder;
+use super::config::{RunConfig, Select};
+use super::draw::{Draw, Query};
+use super::folder::{self, Beginning, OutFolder};
 use super::observer::{Event, Observer};
-use super::plan::{Plan, Query};
-use super::{RunError, record};
-use crate::model::Decoder;
+use super::plan::Plan;
+use super::scoring::{Over, Scoring};
+use super::tuner::{Tuner, Tuning};
+use super::{RunError, record, selection};
 use crate::model::decoder::Placement;
-use crate::report::samples::{Choice, Place, SampleRecord};
-use crate::report::schema::{PluginRecord, ResultsRecord};
-use crate::report::summary::{StepSummary, summarize};
-use crate::score::{self, Prefix, QueryTokens};
-use crate::tune::{State, TuneError, Verdict};
+use crate::plugin::OptimizerPlugin;
+use crate::plugin::options::OptionSetting;
+use crate::report::samples::SampleRecord;
+use crate::report::schema::{ResultsRecord, SelectedRecord, StepRecord};
+use crate::report::summary::summarize;
+use crate::tune::{State, Verdict, pseudo_gradient_norm};
 
 /// What came of a run.
 pub struct Outcome {
     /// What was written to `results.json`.
     pub results: ResultsRecord,
-    /// Every step whose queries are all scored, with the seconds of its pass and scoring.
-    pub steps: Vec<(StepSummary, f64)>,
+    /// All records.
+    pub records: Vec<SampleRecord>,
     /// The folder of the results.
     pub folder: PathBuf,
     /// Whether the run was stopped before its end.
     pub interrupted: bool,
 }
 
-struct Run<'a> {
-    plan: Plan,
-    decoder: Decoder,
-    folder: OutFolder,
-    observer: &'a dyn Observer,
-    stop: &'a AtomicBool,
-    results: ResultsRecord,
-    steps: Vec<(StepSummary, f64)>,
+/// Seconds for a step's pass and update, and for scoring.
+#[derive(Clone, Copy, Default)]
+struct Times {
+    step: f64,
+    score: f64,
 }
 
 /// Reads the weights and carries out a plan. When `stop` becomes true, the run ends at the next batch and keeps what it has.
+/// What an earlier process did of the same plan is not done again.
 ///
 /// # Errors
 /// Failures of the model, the optimizer or the disk; what was scored before is in the folder.
 pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> Result<Outcome, RunError> {
+    if let Beginning::Continue(earlier) = &plan.beginning
+        && earlier.complete
+    {
+        let records = folder::samples(&plan.config.out)?;
+        let expected: usize = earlier.steps.iter().map(|step| step.n).sum();
+        if records.len() == expected {
+            let path = plan.config.out.display();
+            observer.event(Event::Note(&format!(
+                "this run is in `{path}` already, complete; nothing was computed (`--restart` does it anew)"
+            )));
+            let results = ResultsRecord::clone(earlier);
+            return Ok(Outcome { results, records, folder: plan.config.out, interrupted: false });
+        }
+    }
     observer.event(Event::LoadingWeights);
     let placement = Placement { device: plan.device.clone(), dtype: plan.dtype, weights: plan.config.weights };
     let decoder = plan.model.load(&placement)?;
     // After the weights: a model that cannot be read must not set an earlier run aside.
-    let (folder, earlier) = OutFolder::start(&plan.config.out)?;
-    if let Some(earlier) = earlier {
-        observer.event(Event::Note(&format!("the samples of an earlier run are kept as `{}`", earlier.display())));
+    let held_out = matches!(plan.config.select, Select::HeldOut(_));
+    let (folder, moved) = OutFolder::open(&plan.config.out, &plan.beginning, held_out)?;
+    if let Some(moved) = moved {
+        observer.event(Event::Note(&format!("the samples of an earlier run are kept as `{}`", moved.display())));
     }
-    let results = ResultsRecord { complete: false, plan: plan.record.clone(), steps: Vec::new() };
-    let mut run = Run { plan, decoder, folder, observer: observer.as_ref(), stop, results, steps: Vec::new() };
+    let Plan { config, optimizer, optimizer_options, model, queries, draws, score_steps, record, beginning, .. } = plan;
+    let results = ResultsRecord { complete: false, plan: record, selected: Vec::new(), steps: Vec::new() };
+    let scoring = Scoring { decoder: &decoder, batch_tokens: config.batch_tokens, observer: observer.as_ref(), stop };
+    let mut run = Run {
+        config: &config,
+        bos: model.tokenizer.bos(),
+        optimizer,
+        optimizer_options,
+        queries: &queries,
+        score_steps,
+        folder,
+        scoring,
+        results,
+        records: Vec::new(),
+        earlier: Earlier::of(&beginning),
+    };
+    run.announce(&draws);
+    if !run.folder.samples.replays() {
+        run.folder.write(&run.results)?;
+    }
+    let done = run.all_seeds(&draws)?;
+    run.results.complete = done;
     run.folder.write(&run.results)?;
-    let finished = run.all_steps()?;
-    run.results.complete = finished;
-    run.folder.write(&run.results)?;
-    Ok(Outcome { folder: run.plan.config.out, results: run.results, steps: run.steps, interrupted: !finished })
+    let Run { results, records, .. } = run;
+    Ok(Outcome { results, records, folder: config.out, interrupted: !done })
+}
+
+/// What `results.json` of an earlier process says that the journals do not.
+#[derive(Default)]
+struct Earlier {
+    /// The chosen steps of seeds that came to their end.
+    selected: BTreeMap<u64, u32>,
+    times: BTreeMap<(u64, u32), Times>,
+}
+
+impl Earlier {
+    fn of(beginning: &Beginning) -> Self {
+        let Beginning::Continue(results) = beginning else { return Self::default() };
+        let times = |step: &StepRecord| Times { step: step.step_seconds, score: step.score_seconds };
+        Self {
+            selected: results.selected.iter().map(|selected| (selected.seed, selected.step)).collect(),
+            times: results.steps.iter().map(|step| ((step.seed, step.step as u32), times(step))).collect(),
+        }
+    }
+}
+
+struct Run<'a> {
+    config: &'a RunConfig,
+    bos: Option<u32>,
+    optimizer: OptimizerPlugin,
+    optimizer_options: Vec<OptionSetting>,
+    queries: &'a [Query],
+    score_steps: BTreeSet<usize>,
+    folder: OutFolder,
+    scoring: Scoring<'a>,
+    results: ResultsRecord,
+    records: Vec<SampleRecord>,
+    earlier: Earlier,
 }
 
 impl Run<'_> {
+    fn announce(&self, draws: &[Draw]) {
+        let held_out = |draw: &Draw| draw.held_out.iter().map(|fold| fold.queries.len()).sum::<usize>();
+        let of_draw =
+            |draw: &Draw| draw.queries.len() * (1 + self.score_steps.len()) + held_out(draw) * self.config.steps;
+        self.scoring
+            .observer
+            .event(Event::Started { queries: draws.iter().map(of_draw).sum(), last_step: self.last_step(None) });
+    }
+
     /// Gives whether the run came to its end.
-    fn all_steps(&mut self) -> Result<bool, RunError> {
-        let last_step = self.plan.score_steps.last().copied().unwrap_or(1);
-        let queries = self.plan.queries.len() * (1 + self.plan.score_steps.len());
-        self.observer.event(Event::Started { queries, last_step });
-        self.observer.event(Event::Step(0));
-        if !self.zero_shot()? {
-            return Ok(false);
-        }
-        let ids = self.plan.record.demonstration_ids.clone();
-        let mut state: Option<State> = None;
-        for step in 1..=last_step {
-            if self.stopped() {
-                return Ok(false);
+    fn all_seeds(&mut self, draws: &[Draw]) -> Result<bool, RunError> {
+        for draw in draws {
+            let seed = draw.record.seed;
+            if draws.len() > 1 {
+                self.scoring.observer.event(Event::Seed(seed));
             }
-            self.observer.event(Event::Step(step));
-            let started = Instant::now();
-            let next = match &state {
-                None => State::first(&self.decoder, &ids)?,
-                Some(state) => {
-                    let optimizer = &mut self.plan.optimizer;
-                    let next = state.next(&self.decoder, &ids, self.plan.config.positions, optimizer);
-                    next.map_err(|error| blame(error, &self.plan.record.optimizer))?
+            let step = match self.earlier.selected.get(&seed).copied() {
+                Some(step) => {
+                    self.recall_seed(seed)?;
+                    step
                 }
+                None => match self.one_seed(draw, &draws[0])? {
+                    Some(step) => step as u32,
+                    None => return Ok(false),
+                },
             };
-            let seconds = started.elapsed().as_secs_f64();
-            let converged = next.verdict == Verdict::Converged;
-            if converged && step < last_step {
-                self.note(format!(
-                    "the optimizer holds the cache to have converged at step {step}; later steps were not run"
-                ));
-            }
-            if (converged || self.plan.score_steps.contains(&step)) && !self.score(&next, ids.len(), seconds)? {
-                return Ok(false);
-            }
-            if converged {
-                break;
-            }
-            state = Some(next);
+            self.results.selected.push(SelectedRecord { seed, step });
+            self.write()?;
         }
         Ok(true)
     }
 
-    fn zero_shot(&mut self) -> Result<bool, RunError> {
-        let bos = self.plan.model.tokenizer.bos();
-        let tokens: Vec<QueryTokens> = self
-            .plan
-            .queries
-            .iter()
-            .map(|query| match bos {
-                // Something has to predict a span that starts at a query's first token.
-                Some(bos) if query.tokens.starts_with_span() => query.tokens.after(bos),
-                _ => query.tokens.clone(),
-            })
-            .collect();
-        self.score_queries(0, Prefix::ZERO_SHOT, &tokens, 0.0)
+    /// Takes over everything of a seed that an earlier process brought to its end.
+    fn recall_seed(&mut self, seed: u64) -> Result<(), RunError> {
+        let records = self.folder.samples.recall_while(|place| place.seed == seed);
+        self.folder.trace.recall_while(|place| place.0 == seed);
+        if let Some(held_out) = &mut self.folder.held_out {
+            held_out.recall_while(|place| place.seed == seed);
+        }
+        self.scoring.observer.event(Event::Scored(records.len()));
+        for step in records.chunk_by(|left, right| left.step == right.step) {
+            self.scored(step.to_vec(), Times::default())?;
+        }
+        Ok(())
     }
 
-    fn score(&mut self, state: &State, length: usize, step_seconds: f64) -> Result<bool, RunError> {
-        let tokens: Vec<QueryTokens> = self.plan.queries.iter().map(|query| query.tokens.clone()).collect();
-        let prefix = Prefix { past: Some(&state.cache), last: Some(&state.last), first_position: length };
-        self.score_queries(state.step, prefix, &tokens, step_seconds)
+    /// Gives the step that is the seed's result; `None`: stopped before the end.
+    fn one_seed(&mut self, draw: &Draw, first: &Draw) -> Result<Option<usize>, RunError> {
+        let seed = draw.record.seed;
+        if !self.zero_shot(draw, first)? {
+            return Ok(None);
+        }
+        let chosen = match self.config.select {
+            Select::HeldOut(_) => match self.choose(draw)? {
+                Some(step) => Some(step),
+                None => return Ok(None),
+            },
+            Select::Last | Select::Converged { .. } => None,
+        };
+        let queries: Vec<&Query> = draw.queries.iter().map(|place| &self.queries[*place]).collect();
+        let ids = &draw.record.demonstration_ids;
+        let last_step = self.last_step(chosen);
+        let scoring = self.scoring;
+        let mut tuner = Tuner::new(ids);
+        for step in 1..=last_step {
+            if scoring.stopped() {
+                return Ok(None);
+            }
+            scoring.observer.event(Event::Step(step));
+            let (state, seconds) = tuner.advance(&mut self.tuning())?;
+            if step > 1 {
+                self.trace(seed, state, ids.len(), seconds)?;
+            }
+            let settled = self.settled(state);
+            let wanted = self.score_steps.contains(&step) || chosen == Some(step) || step == last_step;
+            if settled || wanted {
+                let over = Over::Demonstrations { state, length: ids.len() };
+                let started = Instant::now();
+                let Some(records) = scoring.score(&mut self.folder.samples, seed, over, &queries)? else {
+                    return Ok(None);
+                };
+                self.scored(records, Times { step: seconds, score: started.elapsed().as_secs_f64() })?;
+            }
+            if settled {
+                if step < last_step {
+                    self.note(seed, format!("the cache has converged at step {step}; later steps were not run"));
+                }
+                return Ok(Some(chosen.map_or(step, |chosen| chosen.min(step))));
+            }
+        }
+        if matches!(self.config.select, Select::Converged { .. }) {
+            self.note(seed, format!("the cache has not converged within {last_step} steps; the last one is taken"));
+        }
+        Ok(Some(chosen.unwrap_or(last_step)))
     }
 
-    /// Scores all queries in one step and adds the step to the results; gives whether all of them were scored.
-    fn score_queries(
-        &mut self,
-        step: usize,
-        prefix: Prefix<'_>,
-        tokens: &[QueryTokens],
-        step_seconds: f64,
-    ) -> Result<bool, RunError> {
+    /// Zero-shot does not depend on the demonstrations: seeds that score the same rows share it.
+    fn zero_shot(&mut self, draw: &Draw, first: &Draw) -> Result<bool, RunError> {
+        let seed = draw.record.seed;
+        self.scoring.observer.event(Event::Step(0));
+        if seed != first.record.seed && draw.queries == first.queries {
+            let of_first = |record: &&SampleRecord| (record.seed, record.step) == (first.record.seed, 0);
+            let mut records: Vec<SampleRecord> = self.records.iter().filter(of_first).cloned().collect();
+            for record in &mut records {
+                record.seed = seed;
+                if self.folder.samples.recall(&record.place())?.is_none() {
+                    self.folder.samples.add(record)?;
+                }
+            }
+            self.scoring.observer.event(Event::Scored(records.len()));
+            self.scored(records, Times::default())?;
+            return Ok(true);
+        }
+        let queries: Vec<&Query> = draw.queries.iter().map(|place| &self.queries[*place]).collect();
         let started = Instant::now();
-        let mut records = Vec::with_capacity(tokens.len());
-        for batch in score::batches(tokens, self.plan.config.batch_tokens) {
-            if self.stopped() {
-                return Ok(false);
-            }
-            let scores = score::score(&self.decoder, prefix, &tokens[batch.clone()])?;
-            let count = batch.len();
-            for (query, scores) in self.plan.queries[batch].iter().zip(scores) {
-                let record = sample(self.plan.config.seed, step, query, &scores)?;
-                self.folder.add(&record)?;
-                records.push(record);
-            }
-            self.observer.event(Event::Scored(count));
-        }
-        let score_seconds = started.elapsed().as_secs_f64();
-        for summary in summarize(&records) {
-            self.results.steps.push(record::step(&summary, step_seconds, score_seconds));
-            self.steps.push((summary, step_seconds + score_seconds));
-        }
-        self.folder.write(&self.results)?;
+        let over = Over::Nothing { bos: self.bos };
+        let Some(records) = self.scoring.score(&mut self.folder.samples, seed, over, &queries)? else {
+            return Ok(false);
+        };
+        self.scored(records, Times { step: 0.0, score: started.elapsed().as_secs_f64() })?;
         Ok(true)
     }
 
-    fn note(&mut self, note: String) {
-        self.observer.event(Event::Note(&note));
+    fn choose(&mut self, draw: &Draw) -> Result<Option<usize>, RunError> {
+        self.scoring.observer.event(Event::Choosing);
+        let (scoring, steps) = (self.scoring, self.config.steps);
+        // Taken out for the call: the journal and the optimizer are both parts of `self`.
+        let Some(mut journal) = self.folder.held_out.take() else { return Ok(Some(steps)) };
+        let chosen = selection::choose(draw, steps, &mut self.tuning(), scoring, &mut journal);
+        self.folder.held_out = Some(journal);
+        chosen
+    }
+
+    fn tuning(&mut self) -> Tuning<'_> {
+        Tuning {
+            decoder: self.scoring.decoder,
+            optimizer: &mut self.optimizer,
+            options: &self.optimizer_options,
+            name: &self.results.plan.optimizer,
+            positions: self.config.positions,
+        }
+    }
+
+    fn last_step(&self, chosen: Option<usize>) -> usize {
+        let scored = self.score_steps.last().copied().unwrap_or(1);
+        match self.config.select {
+            Select::Converged { .. } => self.config.steps,
+            Select::Last | Select::HeldOut(_) => scored.max(chosen.unwrap_or(1)),
+        }
+    }
+
+    /// Whether later steps would change nothing of note.
+    fn settled(&self, state: &State) -> bool {
+        let small = match self.config.select {
+            Select::Converged { until_norm: Some(bound) } => {
+                state.step > 1 && pseudo_gradient_norm(&state.norms) < bound
+            }
+            _ => false,
+        };
+        small || state.verdict == Verdict::Converged
+    }
+
+    fn trace(&mut self, seed: u64, state: &State, tokens: usize, seconds: f64) -> Result<(), RunError> {
+        let record = record::trace(seed, state, tokens, seconds);
+        match self.folder.trace.recall(&(seed, state.step as u32))? {
+            Some(_) => Ok(()),
+            None => self.folder.trace.add(&record),
+        }
+    }
+
+    /// Adds a step that is scored whole.
+    fn scored(&mut self, records: Vec<SampleRecord>, measured: Times) -> Result<(), RunError> {
+        for summary in summarize(&records) {
+            let Some(first) = records.first() else { continue };
+            let times = self.earlier.times.get(&(first.seed, first.step)).copied().unwrap_or(measured);
+            self.results.steps.push(record::step(first.seed, &summary, times.step, times.score));
+        }
+        self.records.extend(records);
+        self.write()
+    }
+
+    /// Writes `results.json`, unless an earlier process has written a later one.
+    fn write(&self) -> Result<(), RunError> {
+        if self.folder.samples.replays() { Ok(()) } else { self.folder.write(&self.results) }
+    }
+
+    fn note(&mut self, seed: u64, note: String) {
+        let note = if self.config.seeds.len() > 1 { format!("seed {seed}: {note}") } else { note };
+        self.scoring.observer.event(Event::Note(&note));
         self.results.plan.notes.push(note);
     }
-
-    fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
-}
-
-/// Failures of the plugin itself name it already; what the loop found wrong with its update does not.
-fn blame(error: TuneError, PluginRecord { name, version, file, .. }: &PluginRecord) -> RunError {
-    match error {
-        TuneError::UpdateCount { .. } | TuneError::UpdateForm { .. } | TuneError::NotFinite { .. } => {
-            RunError::BadUpdate { plugin: format!("{name} {version} ({file})"), source: error }
-        }
-        error => error.into(),
-    }
-}
-
-fn sample(seed: u64, step: usize, query: &Query, scores: &[score::ChoiceScore]) -> Result<SampleRecord, RunError> {
-    let choices: Vec<Choice> = (scores.iter().zip(&query.characters))
-        .map(|(score, &characters)| Choice { loglik: score.loglik, tokens: score.tokens, characters })
-        .collect();
-    let place = Place { seed, step: step as u32, index: query.index };
-    SampleRecord::new(place, query.id.clone(), query.answer, &choices).map_err(|source| RunError::Sample {
-        id: query.id.clone(),
-        step,
-        source,
-    })
 }

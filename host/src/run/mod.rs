@@ -1,17 +1,26 @@
 //! From what a user wants to what came of it: a [`RunConfig`] becomes a [`Plan`] (everything that can be checked before
 //! weights are read), and a plan an [`Outcome`] (`samples.jsonl` and `results.json`, written as results come).
 
+mod changes;
 mod config;
 mod data;
+mod draw;
 mod error;
 mod execute;
+mod fit;
 mod folder;
+mod journal;
 mod model;
+mod notes;
 mod observer;
 mod plan;
 mod record;
+mod rows;
+mod scoring;
+mod selection;
+mod tuner;
 
-pub use config::{RunConfig, ScoreSteps};
+pub use config::{HeldOut, RunConfig, ScoreSteps, Seeds, Select};
 pub use error::{RunError, RunErrorKind};
 pub use execute::{Outcome, execute};
 pub use model::{describe_model, open_weights};

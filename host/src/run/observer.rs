@@ -18,6 +18,10 @@ pub enum Event<'a> {
     },
     /// The weights are being read.
     LoadingWeights,
+    /// A seed's turn comes, where there are several.
+    Seed(u64),
+    /// The step that is the result is being chosen by examples that are no part of the evaluation.
+    Choosing,
     /// A step begins: 0 is zero-shot.
     Step(usize),
     /// So many more queries are scored.

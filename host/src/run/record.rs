@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::config::RunConfig;
+use super::config::{RunConfig, Select};
 use super::model::OpenModel;
 use crate::metrics::accuracy::Z_95;
 use crate::model::weights::WeightFormat;
@@ -12,9 +12,10 @@ use crate::plugin::options::OptionSetting;
 use crate::plugin::{Description, Limits, PluginBinary};
 use crate::report::schema::{ConfigRecord, FileRecord, LimitsRecord, ModelRecord, PluginRecord, StepRecord};
 use crate::report::summary::StepSummary;
+use crate::report::trace::{LayerTrace, TraceRecord};
 use crate::store::data::DataLocation;
 use crate::store::model_files::{FileDigest, ModelOrigin, OriginKind};
-use crate::tune::Positions;
+use crate::tune::{LayerNorms, Positions, State};
 
 /// The settings, with the device and the number format that they came to.
 pub fn config(config: &RunConfig, device: String, dtype: &str) -> ConfigRecord {
@@ -26,10 +27,19 @@ pub fn config(config: &RunConfig, device: String, dtype: &str) -> ConfigRecord {
             DataLocation::Folder(folder) => folder.display().to_string(),
         },
         shots: config.shots,
-        seed: config.seed,
+        seeds: config.seeds.clone(),
         steps: config.steps,
         limit: config.limit,
         score_steps: config.score_steps.to_string(),
+        select: config.select.to_string(),
+        held_out: match config.select {
+            Select::HeldOut(held_out) => Some(held_out.to_string()),
+            _ => None,
+        },
+        until_norm: match config.select {
+            Select::Converged { until_norm } => until_norm,
+            _ => None,
+        },
         positions: match config.positions {
             Positions::Continue => "continue".into(),
             Positions::Restart => "restart".into(),
@@ -95,9 +105,10 @@ pub fn model(origin: &ModelOrigin, files: Vec<FileDigest>, model: &OpenModel) ->
 }
 
 /// A scored step.
-pub fn step(summary: &StepSummary, step_seconds: f64, score_seconds: f64) -> StepRecord {
+pub fn step(seed: u64, summary: &StepSummary, step_seconds: f64, score_seconds: f64) -> StepRecord {
     let interval = summary.accuracy.wilson(Z_95);
     StepRecord {
+        seed,
         step: summary.step as usize,
         n: summary.accuracy.n,
         correct: summary.accuracy.correct,
@@ -108,4 +119,14 @@ pub fn step(summary: &StepSummary, step_seconds: f64, score_seconds: f64) -> Ste
         step_seconds,
         score_seconds,
     }
+}
+
+/// How far a step moved the cache.
+pub fn trace(seed: u64, state: &State, tokens: usize, seconds: f64) -> TraceRecord {
+    let layer = |norms: &LayerNorms| LayerTrace {
+        pseudo_gradient: norms.pseudo_gradient,
+        update: norms.update,
+        cache: norms.cache,
+    };
+    TraceRecord { seed, step: state.step as u32, tokens, seconds, layers: state.norms.iter().map(layer).collect() }
 }

@@ -79,6 +79,19 @@ pub fn sync_folder(path: &Path) {
     }
 }
 
+/// Removes what processes that were killed left of files they had not committed. Only for a folder in which nobody else
+/// is at work.
+pub fn remove_temporary(folder: &Path) -> Result<(), FileError> {
+    let refused = |source| FileError::io("read the folder", folder, source);
+    for entry in std::fs::read_dir(folder).map_err(refused)? {
+        let entry = entry.map_err(refused)?;
+        if entry.file_name().to_string_lossy().starts_with(TEMPORARY_PREFIX) {
+            std::fs::remove_file(entry.path()).map_err(|source| FileError::io("remove", entry.path(), source))?;
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

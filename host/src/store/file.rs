@@ -40,6 +40,12 @@ pub enum FileError {
         /// The file.
         path: PathBuf,
     },
+    /// Another process writes to the file.
+    #[error("another process is writing to `{}`", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
     /// A line for a journal that would be more than one line.
     #[error("a line for `{}` holds a line break of its own", path.display())]
     BrokenLine {
@@ -73,6 +79,7 @@ impl FileError {
                 _ => None,
             },
             FileError::NoCacheFolder { variable } => Some(format!("set `{variable}` to a folder")),
+            FileError::InUse { .. } => Some("wait until it has ended, or name another folder".into()),
             FileError::Changed { .. } => Some("run again when nothing writes to it".into()),
             _ => None,
         }
@@ -134,9 +141,16 @@ pub fn probe_folder(out: &Path) -> Result<(), FileError> {
     written
 }
 
-/// Renames the files of `names` that are in `folder` to `stem.N.extension`, all with the first `N` that none of them has yet.
-/// Gives the new path of the first name, if there was anything to rename.
+/// Renames the files of `names` that are in `folder` to `stem.N.extension`, the last name first, all with the first `N`
+/// that none of them has yet. Empty files are removed instead. Gives the new path of the first name, if there was anything
+/// to rename.
 pub fn set_aside(folder: &Path, names: &[&str]) -> Result<Option<PathBuf>, FileError> {
+    for name in names {
+        let path = folder.join(name);
+        if path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0) {
+            std::fs::remove_file(&path).map_err(|source| FileError::io("remove", &path, source))?;
+        }
+    }
     if !names.iter().any(|name| folder.join(name).exists()) {
         return Ok(None);
     }
@@ -148,7 +162,7 @@ pub fn set_aside(folder: &Path, names: &[&str]) -> Result<Option<PathBuf>, FileE
     while names.iter().any(|name| numbered(name, number).exists()) {
         number += 1;
     }
-    for name in names {
+    for name in names.iter().rev() {
         let path = folder.join(name);
         if path.exists() {
             std::fs::rename(&path, numbered(name, number)).map_err(|source| FileError::io("rename", &path, source))?;
@@ -183,6 +197,9 @@ mod tests {
         assert_eq!(set_aside(folder.path(), &["a.jsonl", "b.json"]).unwrap(), Some(at("a.2.jsonl")));
         assert_eq!(std::fs::read(at("b.1.json")).unwrap(), b"b.1.json");
         assert_eq!(std::fs::read(at("b.2.json")).unwrap(), b"b.json");
+        assert!(!at("a.jsonl").exists());
+        std::fs::write(at("a.jsonl"), "").unwrap();
+        assert_eq!(set_aside(folder.path(), &["a.jsonl", "b.json"]).unwrap(), None);
         assert!(!at("a.jsonl").exists());
     }
 

@@ -2,11 +2,13 @@
 //! while a meta-optimizer moves their key/value cache.
 
 mod momentum;
+mod norms;
 pub mod optimizer;
 
 use candle_core::{DType, Tensor};
 
 pub use momentum::Momentum;
+pub use norms::{LayerNorms, pseudo_gradient_norm};
 pub use optimizer::{MetaOptimizer, Slot, SlotKind, Update, Verdict};
 
 use crate::model::decoder::{Batch, LayerCache, TokenTree};
@@ -93,6 +95,8 @@ pub struct State {
     pub last: Tensor,
     /// Whether the meta-optimizer holds further steps to be useful.
     pub verdict: Verdict,
+    /// How far the step moved each layer; empty for step 1, which has nothing to move.
+    pub norms: Vec<LayerNorms>,
 }
 
 impl State {
@@ -102,7 +106,7 @@ impl State {
     /// The model's.
     pub fn first(decoder: &Decoder, ids: &[u32]) -> Result<Self, TuneError> {
         let (cache, last) = pass(decoder, ids, None, 0)?;
-        Ok(Self { step: 1, cache, last, verdict: Verdict::Continue })
+        Ok(Self { step: 1, cache, last, verdict: Verdict::Continue, norms: Vec::new() })
     }
 
     /// The next step: a pass over the demonstrations with this state's cache before them proposes `P_t`,
@@ -124,15 +128,16 @@ impl State {
         };
         let (proposed, last) = pass(decoder, ids, Some(&self.cache), first_position)?;
         let slots = slots(&self.cache, &proposed);
-        let shapes = slots.clone();
+        let lent = slots.clone();
         let update = optimizer.step(step, slots).map_err(|source| TuneError::Optimizer { step, source })?;
-        check(step, &shapes, &update.cache)?;
+        check(step, &lent, &update.cache)?;
+        let norms = norms::norms(&lent, &update.cache)?;
         let mut matrices = update.cache.into_iter();
-        let mut layers = Vec::with_capacity(shapes.len() / 2);
+        let mut layers = Vec::with_capacity(lent.len() / 2);
         while let (Some(keys), Some(values)) = (matrices.next(), matrices.next()) {
             layers.push(LayerCache { keys, values });
         }
-        Ok(Self { step, cache: KvCache::new(layers)?, last, verdict: update.verdict })
+        Ok(Self { step, cache: KvCache::new(layers)?, last, verdict: update.verdict, norms })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Progress bars, on stderr, and only where somebody looks at them.
 
+use std::sync::{Mutex, PoisonError};
+
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::text::{harmless, shorten};
@@ -19,7 +21,11 @@ pub struct Progress {
 }
 
 /// How far a run is.
-pub struct RunBar(ProgressBar);
+pub struct RunBar {
+    bar: ProgressBar,
+    /// `seed 3, ` where there are several seeds.
+    seed: Mutex<String>,
+}
 
 /// How far a download is.
 pub struct DownloadBar(ProgressBar);
@@ -32,7 +38,7 @@ impl Progress {
 
     /// Starts the bar of a run that scores `total` queries, counted over all of its scored steps.
     pub fn run(self, total: u64) -> RunBar {
-        RunBar(self.bar(Some(total), RUN))
+        RunBar { bar: self.bar(Some(total), RUN), seed: Mutex::default() }
     }
 
     /// Starts the bar of a download of `total` bytes, where the sender says how many.
@@ -49,24 +55,39 @@ impl Progress {
 }
 
 impl RunBar {
+    /// Says which seed's turn it is, in front of every further message.
+    pub fn seed(&self, seed: u64) {
+        *self.seed.lock().unwrap_or_else(PoisonError::into_inner) = format!("seed {seed}, ");
+    }
+
     /// Says which Deep-Thinking step of how many is being run; step 0 is zero-shot.
     pub fn step(&self, step: u32, last: u32) {
-        self.0.set_message(if step == 0 { "zero-shot".to_owned() } else { format!("step {step}/{last}") });
+        self.message(&if step == 0 { "zero-shot".to_owned() } else { format!("step {step}/{last}") });
+    }
+
+    /// Says that the step that is the result is being chosen.
+    pub fn choosing(&self) {
+        self.message("choosing the step");
+    }
+
+    fn message(&self, message: &str) {
+        let seed = self.seed.lock().unwrap_or_else(PoisonError::into_inner);
+        self.bar.set_message(format!("{seed}{message}"));
     }
 
     /// Counts further scored queries.
     pub fn scored(&self, queries: u64) {
-        self.0.inc(queries);
+        self.bar.inc(queries);
     }
 
     /// Takes the bar off the screen while `print` writes, so that the two do not run into each other.
     pub fn aside(&self, print: impl FnOnce()) {
-        self.0.suspend(print);
+        self.bar.suspend(print);
     }
 
     /// Removes the bar: the table that follows says all.
     pub fn finish(self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }
 
@@ -98,11 +119,17 @@ mod tests {
     fn a_run_counts_queries() {
         let bar = Progress::new(false, false).run(200);
         bar.step(0, 15);
-        assert_eq!(bar.0.message(), "zero-shot");
+        assert_eq!(bar.bar.message(), "zero-shot");
+        bar.seed(4);
+        bar.choosing();
+        assert_eq!(bar.bar.message(), "seed 4, choosing the step");
         bar.step(3, 15);
         bar.scored(32);
         bar.scored(8);
-        assert_eq!((bar.0.message().as_str(), bar.0.position(), bar.0.length()), ("step 3/15", 40, Some(200)));
+        assert_eq!(
+            (bar.bar.message().as_str(), bar.bar.position(), bar.bar.length()),
+            ("seed 4, step 3/15", 40, Some(200))
+        );
         let mut printed = false;
         bar.aside(|| printed = true);
         assert!(printed, "a hidden bar lets messages through");

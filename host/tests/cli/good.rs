@@ -32,7 +32,7 @@ fn a_run_prints_one_table_and_says_that_it_was_a_sample() {
     // The head of the demonstrations and the folder are not results, so they are elsewhere.
     assert!(done.stderr.starts_with("Review: "), "{}", done.stderr);
     assert!(done.stderr.ends_with("results are in `out`\n"), "{}", done.stderr);
-    assert_eq!(place.names("out"), ["results.json", "samples.jsonl"]);
+    assert_eq!(place.names("out"), ["results.json", "samples.jsonl", "trace.jsonl"]);
 }
 
 #[test]
@@ -225,7 +225,8 @@ fn a_second_run_keeps_the_first() {
     let first = (place.read("out/results.json"), place.read("out/samples.jsonl"));
     let done = place.sst2(&["--steps", "1", "--limit", "3", "--seed", "2"]).good();
     assert!(done.stderr.contains("an earlier run are kept as `out/samples.1.jsonl`"), "{}", done.stderr);
-    assert_eq!(place.names("out"), ["results.1.json", "results.json", "samples.1.jsonl", "samples.jsonl"]);
+    let names = ["results.1.json", "results.json", "samples.1.jsonl", "samples.jsonl", "trace.jsonl"];
+    assert_eq!(place.names("out"), names);
     assert_eq!((place.read("out/results.1.json"), place.read("out/samples.1.jsonl")), first);
     assert_eq!(place.samples("out").len(), 2 * 3);
 }

@@ -4,4 +4,6 @@ mod good;
 mod hostile;
 mod input;
 mod process;
+mod resume;
+mod settings;
 mod support;

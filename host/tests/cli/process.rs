@@ -63,7 +63,7 @@ fn an_interrupted_run_keeps_what_it_has() {
         assert!(done.stderr.ends_with("interrupted: what was scored is in `out`\n"), "{name}: {}", done.stderr);
         assert!(left_behind(&place) > 0);
         assert!(place.read("out/samples.jsonl").ends_with('\n'), "{name}");
-        assert_eq!(place.names("out"), ["results.json", "samples.jsonl"]);
+        assert_eq!(place.names("out"), ["results.json", "samples.jsonl", "trace.jsonl"]);
     }
 }
 
@@ -86,8 +86,12 @@ fn a_killed_run_leaves_whole_lines_and_whole_results() {
     child.kill().unwrap();
     assert_eq!(child.wait().unwrap().code(), None);
     assert!(left_behind(&place) > 0);
-    // And the next run is not in its way.
-    place.sst2(&["--steps", "1", "--limit", "1"]).good();
+    // Another run does not write over it, unless it is told to, and then it is kept.
+    let refused = "error: `out` has an unfinished run of another configuration:\n";
+    let hint = "set it aside with `--restart`";
+    let limit = "config.limit: null -> 1\n";
+    place.sst2(&["--steps", "1", "--limit", "1"]).failed(2, &[refused, limit, "config.steps: 40 -> 1\n", hint]);
+    place.sst2(&["--steps", "1", "--limit", "1", "--restart"]).good();
     assert!(place.names("out").contains(&"samples.1.jsonl".to_owned()));
 }
 

@@ -1,0 +1,514 @@
+//! What a run can be told: the same names as flags and in a run file, and the same meaning.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use super::default_optimizer;
+use super::values::{self, Bytes, Text};
+use crate::model::device::{DTypeChoice, DeviceChoice};
+use crate::model::weights::WeightFormat;
+use crate::plugin::Limits;
+use crate::run::{HeldOut, RunConfig, RunError, ScoreSteps, Seeds, Select};
+use crate::store::catalogue::DEFAULT_MODEL;
+use crate::store::data::DataLocation;
+use crate::tune::Positions;
+
+/// Query tokens that run together: enough rows for the matrix products to be at their best, few enough to stop soon.
+const BATCH_TOKENS: usize = 1024;
+
+/// Deep-Thinking steps in the paper.
+const STEPS: usize = 15;
+
+/// All settings of a run; what is not set stays open until [`Settings::with_defaults`].
+#[derive(Args, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Settings {
+    /// The task plugin, a WebAssembly component.
+    #[arg(long, value_name = "FILE")]
+    task: Option<PathBuf>,
+
+    /// The optimizer plugin [default: momentum.wasm beside the task plugin or in plugins/].
+    #[arg(long, value_name = "FILE")]
+    optimizer: Option<PathBuf>,
+
+    /// A GGUF file, a folder with config.json, a name of the catalogue (`ft-host model list`), or owner/name[@revision]
+    /// on the hub [default: smollm2-135m-instruct].
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
+
+    /// Where rows come from: `sample` for the bundled sample, or a folder with DIR/<data set>/<split>.jsonl
+    /// [default: the data set's repository on the hub].
+    #[arg(long, value_name = "sample|DIR")]
+    data: Option<String>,
+
+    /// Deep-Thinking steps; step 1 is plain in-context learning [default: 15].
+    #[arg(long, value_name = "N", value_parser = values::at_least_one)]
+    steps: Option<usize>,
+
+    /// Demonstrations; for tasks with classes, demonstrations of each class [default: 1].
+    #[arg(long, value_name = "N", value_parser = values::at_least_one)]
+    shots: Option<usize>,
+
+    /// Seeds the choice of demonstrations and evaluation rows [default: 0].
+    #[arg(long, value_name = "SEED", conflicts_with = "seeds")]
+    seed: Option<u64>,
+
+    /// Several seeds, one after the other: 0..5 (without 5), 0..=4, or 0,1,2.
+    #[arg(long, value_name = "SEEDS")]
+    seeds: Option<Text<Seeds>>,
+
+    /// Score only the first N evaluation rows.
+    #[arg(long, value_name = "N", value_parser = values::at_least_one)]
+    limit: Option<usize>,
+
+    /// Which steps to score, besides zero-shot and step 1: `all`, `last`, or a list like 5,10,15 [default: all].
+    #[arg(long, value_name = "STEPS")]
+    score_steps: Option<Text<ScoreSteps>>,
+
+    /// Which step is the result: the `last`, the one at which `held-out` examples are likeliest, or the one at which the
+    /// cache has `converged` [default: last].
+    #[arg(long, value_enum)]
+    select: Option<SelectBy>,
+
+    /// What `--select held-out` looks at: `leave-one-out` for the demonstrations themselves, or a number of further rows of
+    /// their split [default: leave-one-out, or 32 rows where there is one demonstration].
+    #[arg(long, value_name = "leave-one-out|N")]
+    held_out: Option<Text<HeldOut>>,
+
+    /// With `--select converged`: stop when the pseudo-gradient's norm over the whole cache is below this (see trace.jsonl);
+    /// without it the optimizer decides.
+    #[arg(long, value_name = "NORM", value_parser = values::positive)]
+    until_norm: Option<f64>,
+
+    /// Position ids of the passes from step 2 on: `continue` after the first pass, as published, or `restart` at 0
+    /// [default: continue].
+    #[arg(long, value_enum)]
+    positions: Option<PositionIds>,
+
+    /// Where the model runs: `auto`, `cpu`, `cuda` or `cuda:N` [default: auto].
+    #[arg(long)]
+    device: Option<Text<DeviceChoice>>,
+
+    /// Number format: `auto` (f32 on the CPU, bf16 on CUDA), `f32`, `bf16` or `f16` [default: auto].
+    #[arg(long)]
+    dtype: Option<Text<DTypeChoice>>,
+
+    /// How weight matrices are held: `dense` in the number format, or `quantized` in 8 bit [default: dense].
+    #[arg(long, value_enum)]
+    weights: Option<WeightsAs>,
+
+    /// Threads for computing [default: one for each core].
+    #[arg(long, value_name = "N", value_parser = values::at_least_one)]
+    threads: Option<usize>,
+
+    /// Query tokens that run together; results do not depend on it [default: 1024].
+    #[arg(long, value_name = "N", value_parser = values::at_least_one)]
+    batch_tokens: Option<usize>,
+
+    /// Folder for results [default: runs/<task>].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Use no network.
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    offline: bool,
+
+    /// Instructions for each call, in WebAssembly fuel [default: 10000000000]
+    #[arg(long, value_name = "FUEL", help_heading = PLUGIN_LIMITS)]
+    plugin_fuel: Option<u64>,
+
+    /// Seconds for each call [default: 60]
+    #[arg(long, value_name = "SECONDS", value_parser = values::seconds, help_heading = PLUGIN_LIMITS)]
+    plugin_time: Option<f64>,
+
+    /// Bytes of linear memory, with k, M or G [default: 256M]
+    #[arg(long, value_name = "BYTES", help_heading = PLUGIN_LIMITS)]
+    plugin_memory: Option<Text<Bytes>>,
+
+    /// Table elements, and handles to host resources [default: 100000]
+    #[arg(long, value_name = "N", help_heading = PLUGIN_LIMITS)]
+    plugin_tables: Option<usize>,
+
+    /// Bytes that one call moves across the boundary, with k, M or G [default: 64M]
+    #[arg(long, value_name = "BYTES", help_heading = PLUGIN_LIMITS)]
+    plugin_call_bytes: Option<Text<Bytes>>,
+
+    /// Bytes of live tensors that the plugin made, with k, M or G [default: 2G]
+    #[arg(long, value_name = "BYTES", help_heading = PLUGIN_LIMITS)]
+    plugin_tensor_bytes: Option<Text<Bytes>>,
+
+    /// Set an option of the optimizer.
+    #[arg(short = 'O', long = "optimizer-option", value_name = "NAME=VALUE", value_parser = values::name_and_value)]
+    #[serde(with = "plugin_options", skip_serializing_if = "Vec::is_empty")]
+    optimizer_options: Vec<(String, String)>,
+
+    /// Set an option of the task.
+    #[arg(short = 'T', long = "task-option", value_name = "NAME=VALUE", value_parser = values::name_and_value)]
+    #[serde(with = "plugin_options", skip_serializing_if = "Vec::is_empty")]
+    task_options: Vec<(String, String)>,
+}
+
+const PLUGIN_LIMITS: &str = "Plugin limits";
+
+/// How the step that is the result is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum SelectBy {
+    Last,
+    HeldOut,
+    Converged,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum PositionIds {
+    Continue,
+    Restart,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum WeightsAs {
+    Dense,
+    Quantized,
+}
+
+/// Options of a plugin are a table in a run file, with values of any kind.
+mod plugin_options {
+    use super::*;
+    use serde::{Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(options: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(options.iter().map(|(name, value)| (name, value)))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, String)>, D::Error> {
+        let table = BTreeMap::<String, toml::Value>::deserialize(deserializer)?;
+        let text = |value: toml::Value| match value {
+            toml::Value::String(text) => text,
+            other => other.to_string(),
+        };
+        Ok(table.into_iter().map(|(name, value)| (name, text(value))).collect())
+    }
+}
+
+impl Settings {
+    /// Reads a run file whose paths are relative to `folder`.
+    ///
+    /// # Errors
+    /// What is wrong with it, with the line.
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, toml::de::Error> {
+        let mut settings: Self = toml::from_str(text)?;
+        let join = |path: &mut PathBuf| *path = folder.join(&*path);
+        settings.task.iter_mut().for_each(join);
+        settings.optimizer.iter_mut().for_each(join);
+        // `sample` and names on the hub are no paths; a path is one by what is there.
+        for name in settings.data.iter_mut().chain(&mut settings.model) {
+            let path = folder.join(&*name);
+            if name != "sample" && path.exists() {
+                *name = path.display().to_string();
+            }
+        }
+        Ok(settings)
+    }
+
+    /// These settings, and `other`'s where they say nothing.
+    pub fn or(self, other: Self) -> Self {
+        // One way of saying which seeds replaces the other; so does one way of choosing the step.
+        let (seed, seeds) = match (self.seed, self.seeds) {
+            (None, None) => (other.seed, other.seeds),
+            given => given,
+        };
+        let (select, held_out, until_norm) = match self.select {
+            Some(_) => (self.select, self.held_out, self.until_norm),
+            None => (other.select, self.held_out.or(other.held_out), self.until_norm.or(other.until_norm)),
+        };
+        Self {
+            task: self.task.or(other.task),
+            optimizer: self.optimizer.or(other.optimizer),
+            model: self.model.or(other.model),
+            data: self.data.or(other.data),
+            steps: self.steps.or(other.steps),
+            shots: self.shots.or(other.shots),
+            seed,
+            seeds,
+            limit: self.limit.or(other.limit),
+            score_steps: self.score_steps.or(other.score_steps),
+            select,
+            held_out,
+            until_norm,
+            positions: self.positions.or(other.positions),
+            device: self.device.or(other.device),
+            dtype: self.dtype.or(other.dtype),
+            weights: self.weights.or(other.weights),
+            threads: self.threads.or(other.threads),
+            batch_tokens: self.batch_tokens.or(other.batch_tokens),
+            out: self.out.or(other.out),
+            offline: self.offline || other.offline,
+            plugin_fuel: self.plugin_fuel.or(other.plugin_fuel),
+            plugin_time: self.plugin_time.or(other.plugin_time),
+            plugin_memory: self.plugin_memory.or(other.plugin_memory),
+            plugin_tables: self.plugin_tables.or(other.plugin_tables),
+            plugin_call_bytes: self.plugin_call_bytes.or(other.plugin_call_bytes),
+            plugin_tensor_bytes: self.plugin_tensor_bytes.or(other.plugin_tensor_bytes),
+            optimizer_options: merged(self.optimizer_options, other.optimizer_options),
+            task_options: merged(self.task_options, other.task_options),
+        }
+    }
+
+    /// These settings, and the defaults where they say nothing and there is a default that is the same everywhere.
+    pub fn with_defaults(self) -> Self {
+        let limits = Limits::default();
+        self.or(Self {
+            model: Some(DEFAULT_MODEL.into()),
+            steps: Some(STEPS),
+            shots: Some(1),
+            seed: Some(0),
+            score_steps: Some(Text(ScoreSteps::All)),
+            select: Some(SelectBy::Last),
+            positions: Some(PositionIds::Continue),
+            device: Some(Text(DeviceChoice::Auto)),
+            dtype: Some(Text(DTypeChoice::Auto)),
+            weights: Some(WeightsAs::Dense),
+            batch_tokens: Some(BATCH_TOKENS),
+            plugin_fuel: Some(limits.fuel),
+            plugin_time: Some(limits.time.as_secs_f64()),
+            plugin_memory: Some(Text(Bytes(limits.memory))),
+            plugin_tables: Some(limits.table_elements),
+            plugin_call_bytes: Some(Text(Bytes(limits.call_bytes))),
+            plugin_tensor_bytes: Some(Text(Bytes(limits.tensor_bytes))),
+            ..Self::default()
+        })
+    }
+
+    /// A run file that says the same from any folder.
+    ///
+    /// # Errors
+    /// The serialiser's, and a current folder that is gone.
+    pub fn to_toml(&self) -> anyhow::Result<String> {
+        let mut settings = self.clone();
+        for path in [&mut settings.task, &mut settings.optimizer, &mut settings.out].into_iter().flatten() {
+            *path = std::path::absolute(&*path)?;
+        }
+        for name in [&mut settings.data, &mut settings.model].into_iter().flatten() {
+            if name != "sample" && Path::new(name).exists() {
+                *name = std::path::absolute(&*name)?.display().to_string();
+            }
+        }
+        Ok(toml::to_string(&settings)?)
+    }
+
+    /// The number of threads asked for.
+    pub fn threads(&self) -> Option<usize> {
+        self.threads
+    }
+
+    /// Whether the network is not to be used.
+    pub fn offline(&self) -> bool {
+        self.offline
+    }
+
+    /// The run that these settings, with the defaults, ask for.
+    ///
+    /// # Errors
+    /// No task, no optimizer, settings that contradict each other.
+    pub fn into_config(self, threads: usize, restart: bool) -> Result<RunConfig, RunError> {
+        let settings = self.with_defaults();
+        let select = settings.select()?;
+        let seeds = match (settings.seed, settings.seeds) {
+            (Some(_), Some(_)) => {
+                return Err(RunError::Settings("`seed` and `seeds` are both set; one says it all".into()));
+            }
+            (_, Some(Text(Seeds(seeds)))) => seeds,
+            (seed, None) => seed.into_iter().collect(),
+        };
+        let Some(task) = settings.task else { return Err(RunError::Settings("no task was named".into())) };
+        let optimizer = match settings.optimizer {
+            Some(path) => path,
+            None => default_optimizer::find(&task)?,
+        };
+        let limits = Limits::default();
+        Ok(RunConfig {
+            out: settings.out.unwrap_or_else(|| PathBuf::from("runs").join(task.file_stem().unwrap_or_default())),
+            task,
+            optimizer,
+            task_options: settings.task_options,
+            optimizer_options: settings.optimizer_options,
+            model: settings.model.unwrap_or_default(),
+            data: settings.data.as_deref().map_or(DataLocation::Hub, DataLocation::parse),
+            shots: settings.shots.unwrap_or(1),
+            seeds,
+            steps: settings.steps.unwrap_or(STEPS),
+            limit: settings.limit,
+            score_steps: settings.score_steps.map_or(ScoreSteps::All, |Text(steps)| steps),
+            select,
+            positions: match settings.positions {
+                Some(PositionIds::Restart) => Positions::Restart,
+                Some(PositionIds::Continue) | None => Positions::Continue,
+            },
+            device: settings.device.map_or(DeviceChoice::Auto, |Text(device)| device),
+            dtype: settings.dtype.map_or(DTypeChoice::Auto, |Text(dtype)| dtype),
+            weights: match settings.weights {
+                Some(WeightsAs::Quantized) => WeightFormat::Quantized,
+                Some(WeightsAs::Dense) | None => WeightFormat::Dense,
+            },
+            threads,
+            batch_tokens: settings.batch_tokens.unwrap_or(BATCH_TOKENS),
+            restart,
+            limits: Limits {
+                fuel: settings.plugin_fuel.unwrap_or(limits.fuel),
+                time: settings.plugin_time.map_or(limits.time, Duration::from_secs_f64),
+                memory: settings.plugin_memory.map_or(limits.memory, |Text(Bytes(bytes))| bytes),
+                table_elements: settings.plugin_tables.unwrap_or(limits.table_elements),
+                call_bytes: settings.plugin_call_bytes.map_or(limits.call_bytes, |Text(Bytes(bytes))| bytes),
+                tensor_bytes: settings.plugin_tensor_bytes.map_or(limits.tensor_bytes, |Text(Bytes(bytes))| bytes),
+                ..limits
+            },
+        })
+    }
+
+    fn select(&self) -> Result<Select, RunError> {
+        let contradiction = |flag: &str, value: &str| {
+            Err(RunError::Settings(format!(
+                "`--{flag}` says how `--select {value}` works, and the step is not chosen that way"
+            )))
+        };
+        match self.select {
+            Some(SelectBy::HeldOut) if self.until_norm.is_none() => {
+                Ok(Select::HeldOut(self.held_out.map_or(HeldOut::Either, |Text(held_out)| held_out)))
+            }
+            Some(SelectBy::Converged) if self.held_out.is_none() => {
+                Ok(Select::Converged { until_norm: self.until_norm })
+            }
+            _ if self.held_out.is_some() => contradiction("held-out", "held-out"),
+            _ if self.until_norm.is_some() => contradiction("until-norm", "converged"),
+            _ => Ok(Select::Last),
+        }
+    }
+}
+
+/// The options of `first`, and those of `second` that `first` does not set.
+fn merged(first: Vec<(String, String)>, second: Vec<(String, String)>) -> Vec<(String, String)> {
+    let further = second.into_iter().filter(|(name, _)| !first.iter().any(|(known, _)| known == name));
+    let further: Vec<(String, String)> = further.collect();
+    first.into_iter().chain(further).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        settings: Settings,
+    }
+
+    fn flags(arguments: &[&str]) -> Settings {
+        Line::try_parse_from([&["ft-host"], arguments].concat()).unwrap().settings
+    }
+
+    fn file(text: &str) -> Settings {
+        Settings::parse(text, Path::new("tasks/x")).unwrap()
+    }
+
+    #[test]
+    fn a_run_file_has_the_flags_by_their_names() {
+        let text = "task = \"../a.wasm\"\nsteps = 3\nseeds = \"0..3\"\nlimit = 7\nscore-steps = \"last\"\nheld-out = 5\n\
+            select = \"held-out\"\nplugin-memory = 1024\n[optimizer-options]\nstep_size = 0.5\nnesterov = true\n";
+        let expected = [
+            "--task",
+            "tasks/x/../a.wasm",
+            "--steps",
+            "3",
+            "--seeds",
+            "0,1,2",
+            "--limit",
+            "7",
+            "--score-steps",
+            "last",
+            "--held-out",
+            "5",
+            "--select",
+            "held-out",
+            "--plugin-memory",
+            "1k",
+            "-O",
+            "nesterov=true",
+            "-O",
+            "step_size=0.5",
+        ];
+        assert_eq!(file(text), flags(&expected));
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let both = flags(&["--steps", "2", "--seed", "9", "-O", "a=1"])
+            .or(file("steps = 5\nshots = 4\nseeds = \"0..3\"\n[optimizer-options]\na = 2\nb = 3\n"));
+        assert_eq!(both, flags(&["--steps", "2", "--shots", "4", "--seed", "9", "-O", "a=1", "-O", "b=3"]));
+        let chosen = flags(&["--select", "last"]).or(file("select = \"held-out\"\nheld-out = 8\n"));
+        assert_eq!(chosen.select().unwrap(), Select::Last);
+    }
+
+    #[test]
+    fn what_is_printed_reads_back_as_the_same() {
+        let settings = flags(&[
+            "--task",
+            "/t.wasm",
+            "--seeds",
+            "1..4",
+            "--held-out",
+            "4",
+            "--select",
+            "held-out",
+            "-T",
+            "prompt=sp",
+        ]);
+        let settings = settings.with_defaults();
+        let text = settings.to_toml().unwrap();
+        assert_eq!(Settings::parse(&text, Path::new("/elsewhere")).unwrap(), settings, "{text}");
+    }
+
+    #[test]
+    fn a_mistake_in_a_run_file_is_named_with_its_line() {
+        for (text, part) in [
+            ("steps = 3\nsteeps = 4\n", "unknown field `steeps`"),
+            ("steps = 3\nseeds = \"x\"\n", "`x` is no list of seeds"),
+            ("steps = 3\nselect = \"best\"\n", "unknown variant `best`"),
+            ("steps = 3\nshots = \"many\"\n", "invalid type"),
+        ] {
+            let error = Settings::parse(text, Path::new("")).unwrap_err().to_string();
+            assert!(error.contains(part) && error.contains("line 2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        for arguments in
+            [&["--held-out", "3"][..], &["--until-norm", "3"], &["--select", "converged", "--held-out", "3"]]
+        {
+            assert!(flags(arguments).with_defaults().select().is_err(), "{arguments:?}");
+        }
+    }
+
+    /// The help says defaults in words; they are those of `with_defaults`.
+    #[test]
+    fn the_help_names_the_defaults() {
+        let defaults = toml::Table::try_from(Settings::default().with_defaults()).unwrap();
+        let command = Line::command();
+        for (name, value) in &defaults {
+            let argument = command.get_arguments().find(|argument| argument.get_long() == Some(name)).unwrap();
+            let help = argument.get_help().unwrap().to_string();
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let value = value.trim_end_matches(".0");
+            assert!(help.ends_with(&format!("[default: {value}]")), "--{name}: {value}, {help}");
+        }
+    }
+}

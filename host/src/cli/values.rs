@@ -1,0 +1,126 @@
+//! Values as people write them, on the command line and in run files alike.
+
+use std::fmt::{self, Display};
+use std::str::FromStr;
+
+use serde::de::{Deserializer, Error, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+
+/// A value that is read from its text and written as it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Text<T>(pub T);
+
+impl<T: FromStr<Err = String>> FromStr for Text<T> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse().map(Self)
+    }
+}
+
+impl<T: Display> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de, T: FromStr<Err = String>> Deserialize<'de> for Text<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // A number is a text of digits: `limit = 5` and `held-out = 5` are both fine.
+        struct AnyText;
+
+        impl Visitor<'_> for AnyText {
+            type Value = String;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or a number")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<String, E> {
+                Ok(text.to_owned())
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<String, E> {
+                Ok(number.to_string())
+            }
+        }
+
+        deserializer.deserialize_any(AnyText)?.parse().map(Self).map_err(Error::custom)
+    }
+}
+
+/// A number of bytes: `64M`, `2G`, `512k` (powers of 1024), or a plain number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bytes(pub u64);
+
+const UNITS: [(char, u32); 4] = [('G', 30), ('M', 20), ('k', 10), ('K', 10)];
+
+impl FromStr for Bytes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no size; a number of bytes or one with k, M or G was expected");
+        let unit = UNITS.iter().find(|(unit, _)| text.ends_with(*unit));
+        let (digits, shift) = unit.map_or((text, 0), |(unit, shift)| (text.trim_end_matches(*unit), *shift));
+        let number: u64 = digits.parse().map_err(|_| wrong())?;
+        number.checked_mul(1 << shift).filter(|bytes| *bytes > 0).map(Self).ok_or_else(wrong)
+    }
+}
+
+impl Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match UNITS.iter().find(|(_, shift)| self.0 > 0 && self.0 % (1 << shift) == 0) {
+            Some((unit, shift)) => write!(f, "{}{unit}", self.0 >> shift),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
+/// `NAME=VALUE`.
+pub fn name_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
+        _ => Err(format!("`{text}` is not of the form NAME=VALUE")),
+    }
+}
+
+/// A whole number from 1.
+pub fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err("a whole number from 1 was expected".into()),
+    }
+}
+
+/// A positive number of seconds.
+pub fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 && seconds < 1e9 => Ok(seconds),
+        _ => Err("a positive number of seconds was expected".into()),
+    }
+}
+
+/// A positive number.
+pub fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number > 0.0 && number.is_finite() => Ok(number),
+        _ => Err("a positive number was expected".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        for (text, expected) in [("1", 1), ("3k", 3072), ("64M", 64 << 20), ("2G", 2 << 30)] {
+            assert_eq!(text.parse(), Ok(Bytes(expected)));
+            assert_eq!(Bytes(expected).to_string(), text);
+        }
+        for text in ["", "M", "0", "1.5G", "-1", "1T", "99999999999G"] {
+            assert!(text.parse::<Bytes>().is_err(), "{text:?}");
+        }
+        assert_eq!(Bytes(1025).to_string(), "1025");
+    }
+}

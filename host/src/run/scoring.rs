@@ -1,0 +1,126 @@
+//! Queries scored batch by batch into a journal.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::RunError;
+use super::draw::Query;
+use super::journal::Journal;
+use super::observer::{Event, Observer};
+use crate::model::Decoder;
+use crate::report::samples::{Choice, Place, SampleRecord};
+use crate::score::{self, ChoiceScore, Prefix, QueryTokens};
+use crate::tune::State;
+
+/// What scoring needs besides the queries.
+#[derive(Clone, Copy)]
+pub struct Scoring<'a> {
+    /// The model.
+    pub decoder: &'a Decoder,
+    /// Query tokens that run together.
+    pub batch_tokens: usize,
+    /// Told of every batch.
+    pub observer: &'a dyn Observer,
+    /// When it becomes true, scoring ends at the next batch.
+    pub stop: &'a AtomicBool,
+}
+
+/// What stands before the queries.
+#[derive(Clone, Copy)]
+pub enum Over<'a> {
+    /// Nothing: zero-shot.
+    Nothing {
+        /// The token that the model expects at the beginning of a text.
+        bos: Option<u32>,
+    },
+    /// Demonstrations after some step.
+    Demonstrations {
+        /// Their state.
+        state: &'a State,
+        /// The number of their tokens.
+        length: usize,
+    },
+}
+
+impl<'a> Over<'a> {
+    fn step(&self) -> u32 {
+        match self {
+            Self::Nothing { .. } => 0,
+            Self::Demonstrations { state, .. } => state.step as u32,
+        }
+    }
+
+    fn prefix(&self) -> Prefix<'a> {
+        match self {
+            Self::Nothing { .. } => Prefix::ZERO_SHOT,
+            Self::Demonstrations { state, length } => {
+                Prefix { past: Some(&state.cache), last: Some(&state.last), first_position: *length }
+            }
+        }
+    }
+
+    fn tokens(&self, query: &Query) -> QueryTokens {
+        match self {
+            // Something has to predict a span that starts at a query's first token.
+            Self::Nothing { bos: Some(bos) } if query.tokens.starts_with_span() => query.tokens.after(*bos),
+            _ => query.tokens.clone(),
+        }
+    }
+}
+
+impl Scoring<'_> {
+    /// Scores all queries and adds them to the journal; those that an earlier process scored are taken from
+    /// it. `None`: stopped before the end.
+    ///
+    /// # Errors
+    /// The model's, a score that is not a number, a full disk.
+    pub fn score(
+        &self,
+        journal: &mut Journal<SampleRecord>,
+        seed: u64,
+        over: Over<'_>,
+        queries: &[&Query],
+    ) -> Result<Option<Vec<SampleRecord>>, RunError> {
+        let tokens: Vec<QueryTokens> = queries.iter().map(|query| over.tokens(query)).collect();
+        let step = over.step();
+        let mut records = Vec::with_capacity(queries.len());
+        for batch in score::batches(&tokens, self.batch_tokens) {
+            if self.stopped() {
+                return Ok(None);
+            }
+            let place = |query: &Query| Place { seed, step, index: query.index };
+            let first = records.len();
+            while records.len() < batch.end
+                && let Some(record) = journal.recall(&place(queries[records.len()]))?
+            {
+                records.push(record);
+            }
+            if records.len() < batch.end {
+                // The whole batch, also where a part of it is known: the same batch gives the same bits.
+                let scores = score::score(self.decoder, over.prefix(), &tokens[batch.clone()])?;
+                for (query, scores) in queries[batch.clone()].iter().zip(scores).skip(records.len() - first) {
+                    let record = sample(place(query), query, &scores)?;
+                    journal.add(&record)?;
+                    records.push(record);
+                }
+            }
+            self.observer.event(Event::Scored(batch.len()));
+        }
+        Ok(Some(records))
+    }
+
+    /// Whether the user wants the run to end.
+    pub fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+fn sample(place: Place, query: &Query, scores: &[ChoiceScore]) -> Result<SampleRecord, RunError> {
+    let choices: Vec<Choice> = (scores.iter().zip(&query.characters))
+        .map(|(score, &characters)| Choice { loglik: score.loglik, tokens: score.tokens, characters })
+        .collect();
+    SampleRecord::new(place, query.id.clone(), query.answer, &choices).map_err(|source| RunError::Sample {
+        id: query.id.clone(),
+        step: place.step as usize,
+        source,
+    })
+}

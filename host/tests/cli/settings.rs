@@ -1,0 +1,146 @@
+//! Run files, several seeds, and the choice of the step.
+
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+fn run_file(place: &Place, more: &str) {
+    let text = format!(
+        "task = {:?}\nmodel = \"model\"\ndata = \"sample\"\ndevice = \"cpu\"\nsteps = 2\nlimit = 3\n{more}",
+        guest("sst2")
+    );
+    place.write("runs-of-mine/run.toml", text);
+}
+
+#[test]
+fn a_run_file_is_the_same_as_its_flags() {
+    let place = Place::with_model();
+    place.model("runs-of-mine/model", |_| ());
+    run_file(&place, "out = \"file\"\n[optimizer-options]\nstep_size = 0.5\n");
+    place.host(&["run", "--config", "runs-of-mine/run.toml"]).good();
+    place.sst2(&["--steps", "2", "--limit", "3", "-O", "step_size=0.5", "--out", "flags"]).good();
+    assert_eq!(place.read("file/samples.jsonl"), place.read("flags/samples.jsonl"));
+    // A flag wins.
+    place.host(&["run", "--config", "runs-of-mine/run.toml", "--limit", "1", "--out", "less"]).good();
+    assert_eq!(place.samples("less").len(), 3);
+}
+
+#[test]
+fn the_printed_configuration_is_a_run_file() {
+    let place = Place::with_model();
+    place.model("runs-of-mine/model", |_| ());
+    run_file(&place, "seeds = \"0..2\"\n");
+    let printed = place.host(&["run", "--config", "runs-of-mine/run.toml", "--shots", "2", "--print-config"]).good();
+    assert!(
+        printed.stdout.contains("\nshots = 2\n") && printed.stdout.contains("\nseeds = \"0,1\"\n"),
+        "{}",
+        printed.stdout
+    );
+    assert!(place.names("runs").is_empty(), "nothing is run");
+    place.write("elsewhere/run.toml", &printed.stdout);
+    place.host(&["run", "--config", "elsewhere/run.toml", "--out", "a"]).good();
+    place.host(&["run", "--config", "runs-of-mine/run.toml", "--shots", "2", "--out", "b"]).good();
+    assert_eq!(place.read("a/samples.jsonl"), place.read("b/samples.jsonl"));
+}
+
+#[test]
+fn a_bad_run_file_is_named_with_the_line() {
+    let place = Place::with_model();
+    run_file(&place, "stepps = 3\n");
+    let named = ["`runs-of-mine/run.toml`", "line 7", "unknown field `stepps`"];
+    place.host(&["run", "--config", "runs-of-mine/run.toml"]).failed(2, &named);
+    place.host(&["run", "--config", "none.toml"]).failed(2, &["cannot open `none.toml`"]);
+    place.host(&["run"]).failed(2, &["no task was named"]);
+    place.sst2(&["--held-out", "5"]).failed(2, &["`--held-out` says how `--select held-out` works"]);
+}
+
+#[test]
+fn several_seeds_are_several_runs_in_one() {
+    let place = Place::with_model();
+    place.sst2(&["--steps", "2", "--limit", "4", "--seeds", "5,0..2", "--out", "all"]).good();
+    let all = place.samples("all");
+    let order: Vec<u64> = all.iter().map(|sample| sample["seed"].as_u64().unwrap()).collect();
+    assert!(order.is_sorted_by_key(|seed| [5, 0, 1].iter().position(|one| one == seed)), "{order:?}");
+    let results = place.json("all/results.json");
+    assert_eq!(results["seed"], 5);
+    for (index, seed) in [5, 0, 1].into_iter().enumerate() {
+        let out = format!("seed{seed}");
+        place.sst2(&["--steps", "2", "--limit", "4", "--seed", &seed.to_string(), "--out", &out]).good();
+        let of_seed: Vec<&Value> = all.iter().filter(|sample| sample["seed"] == seed).collect();
+        assert_eq!(of_seed, place.samples(&out).iter().collect::<Vec<_>>(), "seed {seed}");
+        let alone = place.json(&format!("{out}/results.json"));
+        let draw = if index == 0 { &results } else { &results["further_draws"][index - 1] };
+        assert_eq!(draw["demonstrations"], alone["demonstrations"]);
+        assert_eq!(results["selected"][index], json!({"seed": seed, "step": 2}));
+        assert_eq!(results["selected"][index], alone["selected"][0]);
+    }
+}
+
+/// The step whose held-out examples' right choices are likeliest, from the records.
+fn likeliest(records: &str) -> u64 {
+    let mut sums = std::collections::BTreeMap::<u64, f64>::new();
+    for line in records.lines() {
+        let record: Value = serde_json::from_str(line).unwrap();
+        let answer = record["answer"].as_u64().unwrap() as usize;
+        *sums.entry(record["step"].as_u64().unwrap()).or_default() += record["loglik"][answer].as_f64().unwrap();
+    }
+    sums.into_iter().reduce(|best, next| if next.1 > best.1 { next } else { best }).unwrap().0
+}
+
+#[test]
+fn held_out_examples_choose_the_step() {
+    let place = Place::with_model();
+    for (out, held_out, rows) in [("rows", "9", 9), ("loo", "leave-one-out", 4)] {
+        let arguments =
+            ["--steps", "5", "--limit", "3", "--shots", "2", "--select", "held-out", "--held-out", held_out];
+        place.sst2(&[&arguments[..], &["--out", out, "--score-steps", "last", "-O", "step_size=0.5"]].concat()).good();
+        let results = place.json(&format!("{out}/results.json"));
+        let held_out = place.read(&format!("{out}/held-out.jsonl"));
+        assert_eq!(held_out.lines().count(), 5 * rows, "{out}");
+        let chosen = likeliest(&held_out);
+        assert_eq!(results["selected"], json!([{"seed": 0, "step": chosen}]), "{out}");
+        // The chosen step is scored, whatever steps were asked for.
+        let scored: Vec<u64> =
+            results["steps"].as_array().unwrap().iter().map(|step| step["step"].as_u64().unwrap()).collect();
+        assert!(scored.contains(&chosen) && scored.contains(&5), "{out}: {scored:?}");
+        let numbers = |name: &str| results[name].as_array().unwrap().clone();
+        let shown = numbers("demonstration_rows");
+        match rows {
+            4 => assert_eq!(numbers("held_out_rows"), shown),
+            _ => assert!(numbers("held_out_rows").iter().all(|row| !shown.contains(row)), "{results}"),
+        }
+        assert_eq!(numbers("held_out_rows").len(), rows);
+    }
+}
+
+#[test]
+fn a_settled_cache_ends_the_run() {
+    let place = Place::with_model();
+    let traced = |out: &str| -> Vec<f64> {
+        let norm = |line: &str| {
+            let record: Value = serde_json::from_str(line).unwrap();
+            let layers = record["layers"].as_array().unwrap();
+            let squares = layers.iter().flat_map(|layer| layer["pseudo_gradient"].as_array().unwrap());
+            squares.map(|norm| norm.as_f64().unwrap().powi(2)).sum::<f64>().sqrt()
+        };
+        place.read(&format!("{out}/trace.jsonl")).lines().map(norm).collect()
+    };
+    place.sst2(&["--steps", "6", "--limit", "2", "--out", "all", "-O", "step_size=0.5", "-O", "momentum=0"]).good();
+    let norms = traced("all");
+    assert_eq!(norms.len(), 5);
+    // A bound between the norms of steps 3 and 4, which fall with this rule.
+    assert!(norms[2] < norms[1], "{norms:?}");
+    let bound = ((norms[1] + norms[2]) / 2.0).to_string();
+    let arguments = ["--steps", "6", "--limit", "2", "--out", "settled", "-O", "step_size=0.5", "-O", "momentum=0"];
+    place.sst2(&[&arguments[..], &["--select", "converged", "--until-norm", &bound]].concat()).good();
+    let settled = place.json("settled/results.json");
+    assert_eq!(settled["selected"], json!([{"seed": 0, "step": 4}]));
+    assert_eq!(settled["steps"].as_array().unwrap().last().unwrap()["step"], 4);
+    assert!(settled["notes"][2].as_str().unwrap().contains("converged at step 4"), "{}", settled["notes"]);
+    assert_eq!(traced("settled"), norms[..3]);
+    // A bound that is never reached is no failure, and is said.
+    let never = ["--steps", "2", "--limit", "2", "--out", "never", "--select", "converged", "--until-norm", "1e-9"];
+    place.sst2(&never).good();
+    let notes = place.json("never/results.json")["notes"].to_string();
+    assert!(notes.contains("not converged within 2 steps"), "{notes}");
+}
