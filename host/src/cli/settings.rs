@@ -12,7 +12,7 @@ use super::values::{self, Bytes, Text};
 use crate::model::device::{DTypeChoice, DeviceChoice};
 use crate::model::weights::WeightFormat;
 use crate::plugin::Limits;
-use crate::run::{HeldOut, RunConfig, RunError, ScoreSteps, Seeds, Select};
+use crate::run::{HeldOut, RunConfig, RunError, ScoreSteps, Seeds, Select, TaskConfig};
 use crate::store::catalogue::DEFAULT_MODEL;
 use crate::store::data::DataLocation;
 use crate::tune::Positions;
@@ -335,13 +335,24 @@ impl Settings {
         let limits = Limits::default();
         Ok(RunConfig {
             out: settings.out.unwrap_or_else(|| PathBuf::from("runs").join(task.file_stem().unwrap_or_default())),
-            task,
+            task: TaskConfig {
+                plugin: task,
+                options: settings.task_options,
+                data: settings.data.as_deref().map_or(DataLocation::Hub, DataLocation::parse),
+                shots: settings.shots.unwrap_or(1),
+                limits: Limits {
+                    fuel: settings.plugin_fuel.unwrap_or(limits.fuel),
+                    time: settings.plugin_time.map_or(limits.time, Duration::from_secs_f64),
+                    memory: settings.plugin_memory.map_or(limits.memory, |Text(Bytes(bytes))| bytes),
+                    table_elements: settings.plugin_tables.unwrap_or(limits.table_elements),
+                    call_bytes: settings.plugin_call_bytes.map_or(limits.call_bytes, |Text(Bytes(bytes))| bytes),
+                    tensor_bytes: settings.plugin_tensor_bytes.map_or(limits.tensor_bytes, |Text(Bytes(bytes))| bytes),
+                    ..limits
+                },
+            },
             optimizer,
-            task_options: settings.task_options,
             optimizer_options: settings.optimizer_options,
             model: settings.model.unwrap_or_default(),
-            data: settings.data.as_deref().map_or(DataLocation::Hub, DataLocation::parse),
-            shots: settings.shots.unwrap_or(1),
             seeds,
             steps: settings.steps.unwrap_or(STEPS),
             limit: settings.limit,
@@ -360,15 +371,6 @@ impl Settings {
             threads,
             batch_tokens: settings.batch_tokens.unwrap_or(BATCH_TOKENS),
             restart,
-            limits: Limits {
-                fuel: settings.plugin_fuel.unwrap_or(limits.fuel),
-                time: settings.plugin_time.map_or(limits.time, Duration::from_secs_f64),
-                memory: settings.plugin_memory.map_or(limits.memory, |Text(Bytes(bytes))| bytes),
-                table_elements: settings.plugin_tables.unwrap_or(limits.table_elements),
-                call_bytes: settings.plugin_call_bytes.map_or(limits.call_bytes, |Text(Bytes(bytes))| bytes),
-                tensor_bytes: settings.plugin_tensor_bytes.map_or(limits.tensor_bytes, |Text(Bytes(bytes))| bytes),
-                ..limits
-            },
         })
     }
 

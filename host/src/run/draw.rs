@@ -60,6 +60,14 @@ pub struct Drawer<'a> {
     places: HashMap<usize, usize>,
 }
 
+/// Demonstrations, each as text.
+///
+/// # Errors
+/// An example that the prompt does not take, or a failure of the plugin.
+pub fn render_all(task: &mut TaskPlugin, shown: &[&Example]) -> Result<Vec<String>, RunError> {
+    Ok(shown.iter().map(|example| task.render_demonstration(example)).collect::<Result<_, _>>()?)
+}
+
 impl<'a> Drawer<'a> {
     /// Over a task's rows.
     ///
@@ -81,11 +89,9 @@ impl<'a> Drawer<'a> {
     /// Too few rows, an example that the prompt does not take, a failure of the plugin.
     pub fn draw(&mut self, seed: u64) -> Result<Draw, RunError> {
         let rows = self.rows;
-        let selection = rows.select(self.config, seed)?;
-        let shown: Vec<&Example> =
-            selection.demonstrations.iter().map(|row| &rows.demonstrations.examples[*row]).collect();
-        let rendered =
-            shown.iter().map(|example| self.task.render_demonstration(example)).collect::<Result<Vec<_>, _>>()?;
+        let selection = rows.select(&self.config.task, seed)?;
+        let shown = rows.demonstrations(&selection);
+        let rendered = render_all(self.task, &shown)?;
         let text = demonstration_text(&rendered, &self.separator);
         let ids = self.tokenizer.encode_with_special(&text)?;
         if ids.is_empty() {
@@ -155,7 +161,7 @@ impl<'a> Drawer<'a> {
         ids: &[u32],
     ) -> Result<(Vec<usize>, Vec<Fold>), RunError> {
         let all = &self.rows.demonstrations;
-        let rows = self.rows.hold_out(self.config, seed, selection, count)?;
+        let rows = self.rows.hold_out(&self.config.task, seed, selection, count)?;
         let queries = rows
             .iter()
             .map(|row| self.render(Split::Demonstrations, *row, &all.examples[*row]))

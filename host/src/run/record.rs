@@ -21,12 +21,12 @@ use crate::tune::{LayerNorms, Positions, State};
 pub fn config(config: &RunConfig, device: String, dtype: &str) -> ConfigRecord {
     ConfigRecord {
         model: config.model.clone(),
-        data: match &config.data {
+        data: match &config.task.data {
             DataLocation::Sample => "sample".into(),
             DataLocation::Hub => "hub".into(),
             DataLocation::Folder(folder) => folder.display().to_string(),
         },
-        shots: config.shots,
+        shots: config.task.shots,
         seeds: config.seeds.clone(),
         steps: config.steps,
         limit: config.limit,
@@ -52,7 +52,7 @@ pub fn config(config: &RunConfig, device: String, dtype: &str) -> ConfigRecord {
         },
         threads: config.threads,
         batch_tokens: config.batch_tokens,
-        limits: limits(&config.limits),
+        limits: limits(&config.task.limits),
     }
 }
 

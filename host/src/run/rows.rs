@@ -1,10 +1,10 @@
 //! Both splits of a task as examples, and which of their rows a seed chooses.
 
 use super::RunError;
-use super::config::RunConfig;
+use super::config::TaskConfig;
 use super::data::{SplitExamples, read_split};
 use crate::plugin::TaskPlugin;
-use crate::task::example::Split;
+use crate::task::example::{Example, Split};
 use crate::task::sampling::{self, Demonstrations, Request, Selection};
 
 /// A task's examples.
@@ -24,13 +24,13 @@ impl Rows {
     ///
     /// # Errors
     /// Missing or malformed data, or a failure of the plugin.
-    pub fn read(task: &mut TaskPlugin, config: &RunConfig) -> Result<Self, RunError> {
+    pub fn read(task: &mut TaskPlugin, config: &TaskConfig) -> Result<Self, RunError> {
         let sources = task.sources()?;
         let labels = task.labels()?;
         let of = |split: Split| sources.iter().find(|source| source.split == split);
         let mut read = |split: Split| match of(split) {
             Some(source) => read_split(task, &config.data, source),
-            None => Err(RunError::NoRows { file: format!("`{}`", config.task.display()), split }),
+            None => Err(RunError::NoRows { file: format!("`{}`", config.plugin.display()), split }),
         };
         let demonstrations = read(Split::Demonstrations)?;
         let evaluation = read(Split::Evaluation)?;
@@ -42,7 +42,7 @@ impl Rows {
     ///
     /// # Errors
     /// Too few rows to draw demonstrations from.
-    pub fn select(&self, config: &RunConfig, seed: u64) -> Result<Selection, RunError> {
+    pub fn select(&self, config: &TaskConfig, seed: u64) -> Result<Selection, RunError> {
         let answers: Vec<usize> = self.demonstrations.examples.iter().map(|example| example.answer).collect();
         let pool = if self.labels.is_empty() {
             Demonstrations::Alike { rows: answers.len() }
@@ -60,13 +60,18 @@ impl Rows {
             .map_err(|source| RunError::Sampling { file: self.demonstrations.record.file.clone(), source })
     }
 
+    /// The demonstrations of a selection, in the order in which they are shown.
+    pub fn demonstrations(&self, selection: &Selection) -> Vec<&Example> {
+        selection.demonstrations.iter().map(|row| &self.demonstrations.examples[*row]).collect()
+    }
+
     /// `count` rows of the demonstrations' split that are no demonstrations of this seed's.
     ///
     /// # Errors
     /// Too few rows.
     pub fn hold_out(
         &self,
-        _config: &RunConfig,
+        _config: &TaskConfig,
         _seed: u64,
         selection: &Selection,
         count: usize,
