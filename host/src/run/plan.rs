@@ -26,7 +26,7 @@ use crate::store::progress::Progress;
 use crate::store::remembered::RememberedDigests;
 use crate::task::example::{Example, RenderedChoice, Split};
 use crate::task::prompt::demonstration_text;
-use crate::task::sampling::{self, Demonstrations, Request, Selection};
+use crate::task::sampling::{self, Request, Sampling, Selection};
 use crate::tune::Positions;
 
 /// A run that nothing but the weights and the computing can stop.
@@ -112,7 +112,7 @@ pub fn prepare(
         data: vec![rows.demonstrations.record, rows.evaluation.record],
         demonstrations: text,
         demonstration_ids: ids,
-        demonstration_rows: rows.selection.demonstrations,
+        demonstration_rows: rows.selection.demonstrations.rows().to_vec(),
         evaluation_rows: queries.len(),
         evaluation_split_rows: rows.evaluation.examples.len(),
         longest_query: queries.iter().map(|query| query.tokens.longest()).max().unwrap_or(0),
@@ -163,15 +163,13 @@ impl Rows {
         let evaluation_sample =
             sources.iter().find(|source| source.split == Split::Evaluation).and_then(|source| source.sample);
         let answers: Vec<usize> = demonstrations.examples.iter().map(|example| example.answer).collect();
-        let pool = if labels.is_empty() {
-            Demonstrations::Alike { rows: answers.len() }
-        } else {
-            Demonstrations::Labelled { labels: &answers, classes: labels.len() }
-        };
         let request = Request {
             seed: config.seed,
+            sampling: Sampling::Stratified,
             shots: config.shots,
-            demonstrations: pool,
+            answers: &answers,
+            classes: labels.len(),
+            written: 0,
             evaluation_rows: evaluation.examples.len(),
             evaluation_sample,
         };
@@ -182,7 +180,7 @@ impl Rows {
     }
 
     fn demonstrations(&self, task: &mut TaskPlugin) -> Result<String, RunError> {
-        let chosen = self.selection.demonstrations.iter().map(|row| &self.demonstrations.examples[*row]);
+        let chosen = self.selection.demonstrations.rows().iter().map(|row| &self.demonstrations.examples[*row]);
         let rendered = chosen.map(|example| task.render_demonstration(example)).collect::<Result<Vec<_>, _>>()?;
         Ok(demonstration_text(&rendered, &task.separator()?))
     }
