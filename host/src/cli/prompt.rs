@@ -15,6 +15,7 @@ use crate::run::{self, Observer, Preview, TaskConfig};
 use crate::store::catalogue::DEFAULT_MODEL;
 use crate::store::data::DataLocation;
 use crate::store::environment::Environment;
+use crate::task::sampling::Sampling;
 use crate::ui::prompt;
 
 #[derive(Args)]
@@ -40,9 +41,15 @@ pub struct PromptArgs {
     #[arg(long, value_name = "sample|DIR")]
     data: Option<String>,
 
-    /// Demonstrations; for tasks with classes, demonstrations of each class.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = values::at_least_one)]
-    shots: usize,
+    /// How demonstrations are chosen: `stratified` by class where the task has classes, `random`, `written` by the task's
+    /// author, or the `first` rows.
+    #[arg(long, value_name = "HOW", default_value_t = Sampling::Stratified)]
+    sampling: Sampling,
+
+    /// Demonstrations; with `--sampling stratified` and a task with classes, demonstrations of each class [default: 1, or all
+    /// that are written].
+    #[arg(long, value_name = "N", value_parser = values::at_least_one)]
+    shots: Option<usize>,
 
     /// Seeds the choice of demonstrations.
     #[arg(long, value_name = "SEED", default_value_t = 0)]
@@ -65,6 +72,7 @@ pub fn run(args: PromptArgs, mut environment: Environment) -> anyhow::Result<Exi
         plugin: args.task,
         options: args.task_options,
         data: args.data.as_deref().map_or(DataLocation::Hub, DataLocation::parse),
+        sampling: args.sampling,
         shots: args.shots,
         limits: Limits::default(),
     };

@@ -8,6 +8,7 @@ use crate::model::device::{DTypeChoice, DeviceChoice};
 use crate::model::weights::WeightFormat;
 use crate::plugin::Limits;
 use crate::store::data::DataLocation;
+use crate::task::sampling::Sampling;
 use crate::tune::Positions;
 
 /// What will happen, with every default filled in. Two runs of one configuration give one result, but for times.
@@ -58,8 +59,11 @@ pub struct TaskConfig {
     pub options: Vec<(String, String)>,
     /// Where rows come from.
     pub data: DataLocation,
-    /// Demonstrations, for each class where the task has classes.
-    pub shots: usize,
+    /// How demonstrations are chosen.
+    pub sampling: Sampling,
+    /// Demonstrations: for each class where they are drawn class by class, in all otherwise. Where it is left open, all that
+    /// are written, or else one.
+    pub shots: Option<usize>,
     /// What each plugin may use.
     pub limits: Limits,
 }

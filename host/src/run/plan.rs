@@ -87,7 +87,7 @@ pub fn prepare(
     let record = PlanRecord {
         format_version: FORMAT_VERSION,
         host_version: env!("CARGO_PKG_VERSION").into(),
-        config: record::config(&config, device_name(&device, &config), dtype.as_str()),
+        config: record::config(&config, rows.shots(&config.task), device_name(&device, &config), dtype.as_str()),
         task: record::plugin(task.description(), task.binary()),
         optimizer: record::plugin(optimizer.description(), optimizer.binary()),
         options: OptionsRecord { task: record::options(&task_options), optimizer: record::options(&optimizer_options) },
