@@ -6,7 +6,6 @@
 
 use std::time::{Duration, Instant};
 
-use ft_host::store::data::DataLocation;
 use ft_host::task::example::Split;
 
 #[path = "../tests/tasks/support.rs"]
@@ -14,11 +13,8 @@ mod support;
 
 fn main() {
     let shared = support::repository().join("../shared/data");
-    let data = if shared.is_dir() { DataLocation::Folder(shared) } else { DataLocation::Sample };
-    match &data {
-        DataLocation::Folder(folder) => println!("data: {}", folder.display()),
-        _ => println!("data: the bundled samples; `../shared/data` is not there"),
-    }
+    let data = if shared.is_dir() { support::folder(&shared) } else { support::sample() };
+    println!("data: {data}");
     println!(
         "{:<12}{:>8}{:>10}{:>12}{:>10}{:>12}{:>10}",
         "task", "rows", "MB text", "start s", "load s", "render s", "peak MB"

@@ -1,5 +1,6 @@
 //! The command line: what a user types becomes a configuration, what comes of it an exit status.
 
+mod data;
 mod default_optimizer;
 mod exit;
 mod interrupt;
@@ -33,6 +34,9 @@ enum Command {
     Run(Box<run::RunArgs>),
     /// Show a task's prompt as the model gets it: text and token boundaries. Reads no weights.
     Prompt(prompt::PromptArgs),
+    /// Fetch data sets, or look at their rows.
+    #[command(subcommand)]
+    Data(data::DataCommand),
     /// Fetch, list or describe models.
     #[command(subcommand)]
     Model(model::ModelCommand),
@@ -46,6 +50,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Run(args) => run::run(*args, environment),
         Command::Prompt(args) => prompt::run(args, environment),
+        Command::Data(command) => data::run(command, environment),
         Command::Model(command) => model::run(command, environment),
     };
     let status = done.unwrap_or_else(|error| {

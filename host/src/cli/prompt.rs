@@ -11,7 +11,7 @@ use super::run::print;
 use super::terminal::{Downloads, Terminal, stdout_style};
 use super::values;
 use crate::plugin::Limits;
-use crate::run::{self, Observer, Preview, TaskConfig};
+use crate::run::{self, Observer, Preview, RunError, TaskConfig};
 use crate::store::catalogue::DEFAULT_MODEL;
 use crate::store::data::DataLocation;
 use crate::store::environment::Environment;
@@ -36,10 +36,11 @@ pub struct PromptArgs {
     #[arg(long, value_name = "MODEL", default_value = DEFAULT_MODEL)]
     model: String,
 
-    /// Where rows come from: `sample` for the bundled sample, or a folder with DIR/<data set>/<split>.jsonl
+    /// Where rows come from: `sample` for the bundled sample, a folder with DIR/<data set>/<split>.jsonl (.parquet, .csv,
+    /// .tsv), or evaluation=FILE and demonstrations=FILE for single splits; may be given several times
     /// [default: the data set's repository on the hub].
-    #[arg(long, value_name = "sample|DIR")]
-    data: Option<String>,
+    #[arg(long, value_name = "sample|DIR|SPLIT=FILE")]
+    data: Vec<String>,
 
     /// How demonstrations are chosen: `stratified` by class where the task has classes, `random`, `written` by the task's
     /// author, or the `first` rows.
@@ -71,7 +72,8 @@ pub fn run(args: PromptArgs, mut environment: Environment) -> anyhow::Result<Exi
     let config = TaskConfig {
         plugin: args.task,
         options: args.task_options,
-        data: args.data.as_deref().map_or(DataLocation::Hub, DataLocation::parse),
+        data: DataLocation::parse(&args.data).map_err(RunError::Settings)?,
+        skip_bad_rows: false,
         sampling: args.sampling,
         shots: args.shots,
         limits: Limits::default(),

@@ -41,10 +41,17 @@ pub struct Settings {
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
 
-    /// Where rows come from: `sample` for the bundled sample, or a folder with DIR/<data set>/<split>.jsonl
+    /// Where rows come from: `sample` for the bundled sample, a folder with DIR/<data set>/<split>.jsonl (.parquet, .csv,
+    /// .tsv), or evaluation=FILE and demonstrations=FILE for single splits; may be given several times
     /// [default: the data set's repository on the hub].
-    #[arg(long, value_name = "sample|DIR")]
-    data: Option<String>,
+    #[arg(long, value_name = "sample|DIR|SPLIT=FILE")]
+    #[serde(with = "one_or_more", skip_serializing_if = "Vec::is_empty")]
+    data: Vec<String>,
+
+    /// Leave out rows that cannot be read or that the task does not take, and count them.
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    skip_bad_rows: bool,
 
     /// Deep-Thinking steps; step 1 is plain in-context learning [default: 15].
     #[arg(long, value_name = "N", value_parser = values::at_least_one)]
@@ -185,6 +192,44 @@ enum WeightsAs {
     Quantized,
 }
 
+/// Changes the path in `DIR`, `FILE` or `SPLIT=FILE`, where there is one: `sample` and names on the hub are none.
+fn with_path(text: &str, change: impl Fn(&Path) -> Option<PathBuf>) -> String {
+    let (before, path) = match text.split_once('=') {
+        Some((split, path)) => (format!("{split}="), path),
+        None => (String::new(), text),
+    };
+    match change(Path::new(path)) {
+        Some(changed) if text != "sample" => format!("{before}{}", changed.display()),
+        _ => text.to_owned(),
+    }
+}
+
+/// A text, or a list of texts.
+mod one_or_more {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMore {
+        One(String),
+        More(Vec<String>),
+    }
+
+    pub fn serialize<S: Serializer>(texts: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+        match texts {
+            [one] => one.serialize(serializer),
+            more => more.serialize(serializer),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+        Ok(match OneOrMore::deserialize(deserializer)? {
+            OneOrMore::One(text) => vec![text],
+            OneOrMore::More(texts) => texts,
+        })
+    }
+}
+
 /// Options of a plugin are a table in a run file, with values of any kind.
 mod plugin_options {
     use super::*;
@@ -216,10 +261,7 @@ impl Settings {
         settings.optimizer.iter_mut().for_each(join);
         // `sample` and names on the hub are no paths; a path is one by what is there.
         for name in settings.data.iter_mut().chain(&mut settings.model) {
-            let path = folder.join(&*name);
-            if name != "sample" && path.exists() {
-                *name = path.display().to_string();
-            }
+            *name = with_path(name, |path| Some(folder.join(path)).filter(|path| path.exists()));
         }
         Ok(settings)
     }
@@ -239,7 +281,8 @@ impl Settings {
             task: self.task.or(other.task),
             optimizer: self.optimizer.or(other.optimizer),
             model: self.model.or(other.model),
-            data: self.data.or(other.data),
+            data: if self.data.is_empty() { other.data } else { self.data },
+            skip_bad_rows: self.skip_bad_rows || other.skip_bad_rows,
             steps: self.steps.or(other.steps),
             sampling: self.sampling.or(other.sampling),
             shots: self.shots.or(other.shots),
@@ -303,10 +346,8 @@ impl Settings {
         for path in [&mut settings.task, &mut settings.optimizer, &mut settings.out].into_iter().flatten() {
             *path = std::path::absolute(&*path)?;
         }
-        for name in [&mut settings.data, &mut settings.model].into_iter().flatten() {
-            if name != "sample" && Path::new(name).exists() {
-                *name = std::path::absolute(&*name)?.display().to_string();
-            }
+        for name in settings.data.iter_mut().chain(&mut settings.model) {
+            *name = with_path(name, |path| std::path::absolute(path).ok().filter(|path| path.exists()));
         }
         Ok(toml::to_string(&settings)?)
     }
@@ -346,7 +387,8 @@ impl Settings {
             task: TaskConfig {
                 plugin: task,
                 options: settings.task_options,
-                data: settings.data.as_deref().map_or(DataLocation::Hub, DataLocation::parse),
+                data: DataLocation::parse(&settings.data).map_err(RunError::Settings)?,
+                skip_bad_rows: settings.skip_bad_rows,
                 sampling: settings.sampling.map_or(Sampling::Stratified, |Text(sampling)| sampling),
                 shots: settings.shots,
                 limits: Limits {

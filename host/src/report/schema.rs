@@ -77,8 +77,10 @@ pub struct SelectedRecord {
 pub struct ConfigRecord {
     /// `--model`.
     pub model: String,
-    /// `--data`: `sample`, `hub` or a folder.
+    /// `--data`: `sample`, `hub` or a folder, and the files of single splits.
     pub data: String,
+    /// `--skip-bad-rows`.
+    pub skip_bad_rows: bool,
     /// `--sampling`.
     pub sampling: String,
     /// `--shots`.
@@ -193,12 +195,17 @@ pub struct DataRecord {
     pub config: Option<String>,
     /// Its own name for the split.
     pub name: String,
-    /// The file that was read.
+    /// The file that was read, the first one where there are several.
     pub file: String,
-    /// Its rows.
+    /// The rows of all files.
     pub rows: u64,
-    /// Its digest.
+    /// How many of them were left out because they could not be used.
+    pub skipped: usize,
+    /// The first file's digest.
     pub sha256: String,
+    /// The files behind the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further_files: Vec<FileRecord>,
 }
 
 /// `results.json`.

@@ -6,7 +6,7 @@ use crate::report::schema::PlanRecord;
 
 /// Parts of a plan that no result depends on: budgets, where things lie, and what is said about them. Plugins, models and
 /// data are compared by their digests.
-const WITHOUT_EFFECT: [&str; 9] = [
+const WITHOUT_EFFECT: [&str; 11] = [
     "config.limits",
     "config.model",
     "task.file",
@@ -14,7 +14,9 @@ const WITHOUT_EFFECT: [&str; 9] = [
     "model.asked",
     "model.source",
     "model.files.name",
+    "config.data",
     "data.file",
+    "data.further_files.name",
     "notes",
 ];
 

@@ -59,6 +59,8 @@ pub struct TaskConfig {
     pub options: Vec<(String, String)>,
     /// Where rows come from.
     pub data: DataLocation,
+    /// To leave out rows that cannot be used, and count them.
+    pub skip_bad_rows: bool,
     /// How demonstrations are chosen.
     pub sampling: Sampling,
     /// Demonstrations: for each class where they are drawn class by class, in all otherwise. Where it is left open, all that

@@ -1,13 +1,16 @@
 //! A task's rows: opened, made into examples by the plugin, and accounted for.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::RunError;
-use crate::plugin::{RowSource, RowSourceError, TaskPlugin};
-use crate::report::schema::DataRecord;
-use crate::store::data::DataLocation;
-use crate::store::jsonl::JsonlTable;
+use crate::plugin::{Rejection, RowSource, RowSourceError, TaskPlugin};
+use crate::report::schema::{DataRecord, FileRecord};
+use crate::store::data::{Access, DataLocation};
+use crate::store::table::{RowError, RowPlace, Table};
 use crate::task::example::{Example, Source};
+
+/// Bad rows that are told one by one; the rest is counted.
+const TOLD: usize = 5;
 
 /// The examples of one split.
 pub struct SplitExamples {
@@ -15,19 +18,58 @@ pub struct SplitExamples {
     pub examples: Vec<Example>,
     /// Where they came from.
     pub record: DataRecord,
+    /// What is wrong with rows that were skipped, the first few of them.
+    pub skipped: Vec<String>,
 }
 
-/// A table that the plugin reads while the host keeps it, to have its digest afterwards.
-struct Shared(Arc<Mutex<Option<JsonlTable>>>);
+/// A table that the plugin reads while the host keeps it, to know afterwards which row was which.
+struct Reading {
+    table: Table,
+    skip_bad_rows: bool,
+    /// Where the rows that the plugin was given stand.
+    places: Vec<RowPlace>,
+    /// Rows that were none, in words.
+    unreadable: Vec<String>,
+    /// An error that came behind rows of the same batch.
+    pending: Option<RowError>,
+}
+
+impl Reading {
+    fn next_rows(&mut self, max: usize) -> Result<Vec<String>, RowError> {
+        let mut rows = Vec::new();
+        while rows.len() < max {
+            if let Some(error) = self.pending.take() {
+                return Err(error);
+            }
+            match self.table.next_row() {
+                Ok(Some(row)) => {
+                    self.places.push(self.table.place());
+                    rows.push(row);
+                }
+                Ok(None) => break,
+                Err(error) if self.skip_bad_rows && error.can_be_skipped() => self.unreadable.push(error.to_string()),
+                Err(error) if rows.is_empty() => return Err(error),
+                // The rows before it come first: the plugin may have something to say about one of them.
+                Err(error) => {
+                    self.pending = Some(error);
+                    break;
+                }
+            }
+        }
+        Ok(rows)
+    }
+}
+
+struct Shared(Arc<Mutex<Option<Reading>>>);
+
+fn lock(shared: &Mutex<Option<Reading>>) -> MutexGuard<'_, Option<Reading>> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 impl Shared {
-    fn with<T>(
-        &self,
-        use_table: impl FnOnce(&mut JsonlTable) -> Result<T, RowSourceError>,
-    ) -> Result<T, RowSourceError> {
-        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match table.as_mut() {
-            Some(table) => use_table(table),
+    fn with<T>(&self, read: impl FnOnce(&mut Reading) -> Result<T, RowError>) -> Result<T, RowSourceError> {
+        match lock(&self.0).as_mut() {
+            Some(reading) => Ok(read(reading)?),
             None => Err("the table is closed".into()),
         }
     }
@@ -35,35 +77,49 @@ impl Shared {
 
 impl RowSource for Shared {
     fn columns(&mut self) -> Result<Vec<String>, RowSourceError> {
-        self.with(|table| Ok(table.columns().to_vec()))
+        self.with(|reading| Ok(reading.table.columns().to_vec()))
     }
 
     fn next_rows(&mut self, max: usize) -> Result<Vec<String>, RowSourceError> {
-        self.with(|table| Ok(table.next_rows(max)?))
+        self.with(|reading| reading.next_rows(max))
     }
 
     fn read(&mut self, max: usize) -> Result<Vec<u8>, RowSourceError> {
-        self.with(|table| Ok(table.read(max)?))
+        self.with(|reading| reading.table.read(max))
     }
 }
 
-/// Reads one split through the task plugin.
+/// Reads one split through the task plugin. With `skip_bad_rows`, rows that cannot be read or that the task rejects are left
+/// out and counted.
 ///
 /// # Errors
 /// Missing or malformed data, a row that the task rejects, a split without rows, or a failure of the plugin.
-pub fn read_split(task: &mut TaskPlugin, location: &DataLocation, source: &Source) -> Result<SplitExamples, RunError> {
-    let table = location.open(source)?;
+pub fn read_split(
+    task: &mut TaskPlugin,
+    location: &DataLocation,
+    source: &Source,
+    skip_bad_rows: bool,
+    access: Access<'_>,
+) -> Result<SplitExamples, RunError> {
+    let table = location.open(source, access)?;
     let file = table.name().to_owned();
-    let shared = Arc::new(Mutex::new(Some(table)));
+    let reading = Reading { table, skip_bad_rows, places: Vec::new(), unreadable: Vec::new(), pending: None };
+    let shared = Arc::new(Mutex::new(Some(reading)));
     let outcome = task.read_all(source.split, Box::new(Shared(shared.clone())))?;
-    if let Some(first) = outcome.rejected.into_iter().next() {
-        return Err(RunError::Rejected { file, row: first.row + 1, column: first.column, message: first.message });
+    let Some(Reading { table, places, unreadable, .. }) = lock(&shared).take() else {
+        return Err(RunError::NoRows { file, split: source.split });
+    };
+    let mut rejected = outcome.rejected.into_iter();
+    if !skip_bad_rows && let Some(first) = rejected.next() {
+        return Err(reject(first, &places, &file));
     }
+    let skipped = unreadable.len() + rejected.len();
+    let reasons = unreadable.into_iter().chain(rejected.map(|rejection| reject(rejection, &places, &file).to_string()));
+    let reasons: Vec<String> = reasons.take(TOLD).collect();
     if outcome.examples.is_empty() {
         return Err(RunError::NoRows { file, split: source.split });
     }
-    let table = shared.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let summary = table.map(JsonlTable::finish).transpose()?;
+    let files = table.finish()?;
     let record = DataRecord {
         split: source.split.to_string(),
         repository: source.repository.clone(),
@@ -71,8 +127,27 @@ pub fn read_split(task: &mut TaskPlugin, location: &DataLocation, source: &Sourc
         name: source.name.clone(),
         // Messages have a path in quotes.
         file: file.trim_matches('`').to_owned(),
-        rows: summary.as_ref().map_or(0, |summary| summary.rows),
-        sha256: summary.map(|summary| summary.sha256.as_str().to_owned()).unwrap_or_default(),
+        rows: files.iter().map(|file| file.summary.rows).sum(),
+        skipped,
+        sha256: files.first().map(|file| file.summary.sha256.as_str().to_owned()).unwrap_or_default(),
+        further_files: files
+            .iter()
+            .skip(1)
+            .map(|file| FileRecord {
+                name: file.name.clone(),
+                bytes: file.summary.bytes,
+                sha256: file.summary.sha256.as_str().to_owned(),
+            })
+            .collect(),
     };
-    Ok(SplitExamples { examples: outcome.examples, record })
+    Ok(SplitExamples { examples: outcome.examples, record, skipped: reasons })
+}
+
+/// A row that the task does not take, by the place that it has in its file.
+fn reject(rejection: Rejection, places: &[RowPlace], file: &str) -> RunError {
+    let Rejection { row, column, message } = rejection;
+    let place = usize::try_from(row).ok().and_then(|row| places.get(row));
+    // A plugin that reads bytes counts rows as it likes.
+    let place = place.map_or_else(|| format!("{file}, row {}", row + 1), RowPlace::to_string);
+    RunError::Rejected { place, column, message }
 }

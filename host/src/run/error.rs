@@ -11,7 +11,7 @@ use crate::store::data::DataError;
 use crate::store::fetch;
 use crate::store::file::FileError;
 use crate::store::hub::HubError;
-use crate::store::jsonl::RowError;
+use crate::store::table::RowError;
 use crate::task::example::Split;
 use crate::task::sampling::SamplingError;
 use crate::tune::TuneError;
@@ -97,12 +97,10 @@ pub enum RunError {
         source: TuneError,
     },
     /// A row that the task does not take.
-    #[error("{file}, row {row}{}: {message}", .column.as_ref().map(|column| format!(", column `{column}`")).unwrap_or_default())]
+    #[error("{place}{}: {message}", .column.as_ref().map(|column| format!(", column `{column}`")).unwrap_or_default())]
     Rejected {
-        /// What messages call the data file.
-        file: String,
-        /// The row, from 1.
-        row: u64,
+        /// The data file and the row's place in it.
+        place: String,
         /// The column at fault, where there is one.
         column: Option<String>,
         /// What was expected and what came.
@@ -260,7 +258,7 @@ impl RunError {
             Self::Data(error) => error.hint(),
             Self::File(error) => error.hint(),
             Self::Rejected { .. } => {
-                Some("the task's data set has other columns or values; is `--data` the right folder?".into())
+                Some("is `--data` the right folder? `--skip-bad-rows` leaves such rows out and counts them".into())
             }
             Self::Sampling { .. } => Some("ask for fewer `--shots`".into()),
             Self::ContextTooLong { hint, .. } => Some((*hint).into()),

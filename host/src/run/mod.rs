@@ -28,4 +28,4 @@ pub use execute::{Outcome, execute};
 pub use model::{describe_model, open_weights};
 pub use observer::{Event, Observer};
 pub use plan::{Plan, prepare};
-pub use preview::{ChoicePreview, Preview, preview};
+pub use preview::{ChoicePreview, Preview, preview, task_sources};

@@ -4,13 +4,19 @@ use super::config::RunConfig;
 use super::draw::{Draw, Query};
 use super::model::OpenModel;
 use super::rows::Rows;
-use crate::store::data::DataLocation;
 
 /// What restricts the results, as far as it is known before the run.
 pub fn before(config: &RunConfig, rows: &Rows, draw: &Draw, model: &OpenModel, queries: &[Query]) -> Vec<String> {
     let mut notes = Vec::new();
-    if config.task.data == DataLocation::Sample {
+    if config.task.data.uses_sample() {
         notes.push("the data are the bundled sample, not the data set".to_owned());
+    }
+    for split in [&rows.demonstrations, &rows.evaluation] {
+        let (record, reasons) = (&split.record, split.skipped.join("; "));
+        if record.skipped > 0 {
+            let (skipped, all, name) = (record.skipped, record.rows, &record.split);
+            notes.push(format!("{skipped} of {all} rows of the {name} split were left out: {reasons}"));
+        }
     }
     let all = rows.evaluation.examples.len();
     if draw.evaluation_rows < all {

@@ -17,6 +17,7 @@ use crate::model::device::DeviceChoice;
 use crate::plugin::OptimizerPlugin;
 use crate::plugin::options::OptionSetting;
 use crate::report::schema::{FORMAT_VERSION, OptionsRecord, PlanRecord};
+use crate::store::data::Access;
 use crate::store::environment::Environment;
 use crate::store::fetch::fetch_model;
 use crate::store::file::probe_folder;
@@ -71,7 +72,7 @@ pub fn prepare(
     let optimizer_options = plugins::resolve(optimizer.description(), &config.optimizer_options)?;
     optimizer.open(&optimizer_options)?;
 
-    let rows = Rows::read(&mut task, &config.task)?;
+    let rows = Rows::read(&mut task, &config.task, Access { environment, progress })?;
     let files = fetch_model(&config.model, environment, progress)?;
     let model = OpenModel::open(&files)?;
     let mut drawer = Drawer::new(&config, &rows, &mut task, &model.tokenizer)?;

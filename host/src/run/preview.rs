@@ -1,5 +1,6 @@
 //! A task's prompts as the model gets them: text and token boundaries, without weights.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -13,13 +14,15 @@ use super::plugins::Plugins;
 use super::rows::Rows;
 use crate::model::Tokenizer;
 use crate::model::tokenizer::Piece;
-use crate::plugin::TaskPlugin;
+use crate::plugin::{Limits, TaskPlugin};
+use crate::store::data::{Access, DataLocation};
 use crate::store::environment::Environment;
 use crate::store::fetch::fetch_tokenizer;
 use crate::store::paths::CachePaths;
 use crate::store::progress::Progress;
-use crate::task::example::{Example, RenderedChoice};
+use crate::task::example::{Example, RenderedChoice, Source};
 use crate::task::prompt::demonstration_text;
+use crate::task::sampling::Sampling;
 
 /// The prompt of one query.
 #[derive(Clone, Debug, Serialize)]
@@ -63,7 +66,7 @@ pub fn preview(
     progress: &dyn Progress,
 ) -> Result<Preview, RunError> {
     let (mut task, _) = Plugins::new(&CachePaths::new(environment)?, observer)?.task(config)?;
-    let rows = Rows::read(&mut task, config)?;
+    let rows = Rows::read(&mut task, config, Access { environment, progress })?;
     let example = rows
         .evaluation
         .examples
@@ -81,6 +84,29 @@ pub fn preview(
         answer: example.answer,
         choices: choices(&mut task, example, &tokenizer)?,
     })
+}
+
+/// What a task loads, one source for each split.
+///
+/// # Errors
+/// A file that is no task plugin, or a failure of the plugin.
+pub fn task_sources(
+    plugin: &Path,
+    limits: &Limits,
+    environment: &Environment,
+    observer: &Arc<dyn Observer>,
+) -> Result<Vec<Source>, RunError> {
+    let config = TaskConfig {
+        plugin: plugin.to_owned(),
+        options: Vec::new(),
+        data: DataLocation::HUB,
+        skip_bad_rows: false,
+        sampling: Sampling::Stratified,
+        shots: None,
+        limits: limits.clone(),
+    };
+    let (mut task, _) = Plugins::new(&CachePaths::new(environment)?, observer)?.task(&config)?;
+    Ok(task.sources()?)
 }
 
 fn choices(task: &mut TaskPlugin, example: &Example, tokenizer: &Tokenizer) -> Result<Vec<ChoicePreview>, RunError> {

@@ -13,7 +13,6 @@ use crate::plugin::{Description, Limits, PluginBinary};
 use crate::report::schema::{ConfigRecord, FileRecord, LimitsRecord, ModelRecord, PluginRecord, StepRecord};
 use crate::report::summary::StepSummary;
 use crate::report::trace::{LayerTrace, TraceRecord};
-use crate::store::data::DataLocation;
 use crate::store::model_files::{FileDigest, ModelOrigin, OriginKind};
 use crate::tune::{LayerNorms, Positions, State};
 
@@ -21,11 +20,8 @@ use crate::tune::{LayerNorms, Positions, State};
 pub fn config(config: &RunConfig, shots: usize, device: String, dtype: &str) -> ConfigRecord {
     ConfigRecord {
         model: config.model.clone(),
-        data: match &config.task.data {
-            DataLocation::Sample => "sample".into(),
-            DataLocation::Hub => "hub".into(),
-            DataLocation::Folder(folder) => folder.display().to_string(),
-        },
+        data: config.task.data.to_string(),
+        skip_bad_rows: config.task.skip_bad_rows,
         sampling: config.task.sampling.to_string(),
         shots,
         seeds: config.seeds.clone(),

@@ -4,6 +4,7 @@ use super::RunError;
 use super::config::TaskConfig;
 use super::data::{SplitExamples, read_split};
 use crate::plugin::TaskPlugin;
+use crate::store::data::Access;
 use crate::task::example::{Example, Split};
 use crate::task::sampling::{self, Demonstrations, Request, Sampling, SamplingError, Selection};
 
@@ -26,12 +27,12 @@ impl Rows {
     ///
     /// # Errors
     /// Missing or malformed data, or a failure of the plugin.
-    pub fn read(task: &mut TaskPlugin, config: &TaskConfig) -> Result<Self, RunError> {
+    pub fn read(task: &mut TaskPlugin, config: &TaskConfig, access: Access<'_>) -> Result<Self, RunError> {
         let sources = task.sources()?;
         let labels = task.labels()?;
         let of = |split: Split| sources.iter().find(|source| source.split == split);
         let mut read = |split: Split| match of(split) {
-            Some(source) => read_split(task, &config.data, source),
+            Some(source) => read_split(task, &config.data, source, config.skip_bad_rows, access),
             None => Err(RunError::NoRows { file: format!("`{}`", config.plugin.display()), split }),
         };
         let demonstrations = read(Split::Demonstrations)?;

@@ -2,16 +2,29 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::task::example::Source;
+use crate::task::example::{Source, Split};
 
+use super::dataset::{DatasetError, HubSplit, fetch_split};
+use super::environment::Environment;
 use super::file::FileError;
-use super::jsonl::{JsonlTable, RowError};
+use super::hub::HubId;
 use super::model_source::is_plain_name;
+use super::progress::Progress;
 use super::sample;
+use super::table::{Format, RowError, Table};
 
 /// What `--data` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DataLocation {
+pub struct DataLocation {
+    /// Where splits come from that have no file of their own here.
+    pub base: DataBase,
+    /// Splits with a file of their own.
+    pub files: Vec<(Split, PathBuf)>,
+}
+
+/// Where splits come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DataBase {
     /// The sample that this host carries.
     Sample,
     /// A folder of data sets: `DIR/<data set>/<split>.jsonl`.
@@ -31,8 +44,8 @@ pub enum DataError {
         /// The files that would have done.
         looked_for: Vec<PathBuf>,
     },
-    /// The rows are there in a form that is not read yet.
-    #[error("`{}` is not read by this version, which reads JSON lines (`.jsonl`)", path.display())]
+    /// The name of a file does not say in which form its rows are.
+    #[error("`{}` is not named after a form of data: .jsonl, .parquet, .csv or .tsv", path.display())]
     Format {
         /// The file.
         path: PathBuf,
@@ -47,22 +60,17 @@ pub enum DataError {
         /// What there is.
         available: String,
     },
-    /// Data from the hub.
-    #[error("data sets are not downloaded by this version: `{repository}` ({split} split)")]
-    Hub {
-        /// The data set's repository.
-        repository: String,
-        /// The split, as the task uses it.
-        split: String,
-    },
-    /// A task that names a folder or a split in a way that leads elsewhere.
+    /// A task that names a folder, a split or a repository in a way that leads elsewhere.
     #[error("the task names the {what} of its data {name:?}, which is not a plain name")]
     BadName {
-        /// `folder` or `split`.
+        /// `folder`, `split`, `configuration` or `repository`.
         what: &'static str,
         /// The name.
         name: String,
     },
+    /// The hub did not give it.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
     /// A row is malformed.
     #[error(transparent)]
     Row(#[from] RowError),
@@ -75,69 +83,160 @@ impl DataError {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            DataError::Missing { .. } => {
-                Some("`--data DIR` names the folder above the data set's own; `--data sample` uses the bundled sample".into())
-            }
-            DataError::Format { .. } => Some("convert it to JSON lines, one object per row".into()),
-            DataError::NoSample { .. } => Some("use `--data DIR`, with the rows in `DIR/<data set>/<split>.jsonl`".into()),
-            DataError::Hub { .. } => Some(
-                "use `--data DIR`, with the rows in `DIR/<data set>/<split>.jsonl`, or `--data sample` for the bundled sample"
+            DataError::Missing { .. } => Some(
+                "`--data DIR` names the folder above the data set's own; `--data sample` uses the bundled sample"
                     .into(),
             ),
+            DataError::Format { .. } => Some("rename it, or convert it to one of them".into()),
+            DataError::NoSample { .. } => {
+                Some("use `--data DIR`, with the rows in `DIR/<data set>/<split>.jsonl`".into())
+            }
             DataError::BadName { .. } | DataError::Row(_) => None,
+            DataError::Dataset(error) => error.hint(),
             DataError::File(error) => error.hint(),
         }
     }
 }
 
-/// Forms of a data file by their extensions, in the order in which they are looked for; only the first is read so far.
-const EXTENSIONS: [&str; 4] = ["jsonl", "parquet", "csv", "tsv"];
+/// What a location needs to be opened: the hub's address and cache, and somebody to tell about downloads.
+#[derive(Clone, Copy)]
+pub struct Access<'a> {
+    /// The user's settings.
+    pub environment: &'a Environment,
+    /// Told of downloads.
+    pub progress: &'a dyn Progress,
+}
 
 impl DataLocation {
-    /// What `--data` says: `sample`, or a folder.
-    pub fn parse(text: &str) -> DataLocation {
-        if text == "sample" { DataLocation::Sample } else { DataLocation::Folder(text.into()) }
+    /// The hub, for all splits.
+    pub const HUB: DataLocation = DataLocation { base: DataBase::Hub, files: Vec::new() };
+
+    /// What `--data` says, given any number of times: `sample`, a folder, `evaluation=FILE` or `demonstrations=FILE`.
+    ///
+    /// # Errors
+    /// In words, what cannot be meant.
+    pub fn parse<S: AsRef<str>>(texts: &[S]) -> Result<DataLocation, String> {
+        let mut base = None;
+        let mut files: Vec<(Split, PathBuf)> = Vec::new();
+        for text in texts {
+            let text = text.as_ref();
+            let split = [Split::Demonstrations, Split::Evaluation]
+                .into_iter()
+                .find_map(|split| Some((split, text.strip_prefix(&split.to_string())?.strip_prefix('=')?)));
+            match split {
+                Some((split, _)) if files.iter().any(|(known, _)| *known == split) => {
+                    return Err(format!("`--data {split}=...` is there twice"));
+                }
+                Some((split, file)) => files.push((split, file.into())),
+                None if base.is_some() => {
+                    return Err(format!("`--data {text}` is the second place for all splits; one is enough"));
+                }
+                None if text == "sample" => base = Some(DataBase::Sample),
+                None if Path::new(text).is_file() => {
+                    return Err(format!("`--data {text}` is a file; say of which split: `--data evaluation={text}`"));
+                }
+                None => base = Some(DataBase::Folder(text.into())),
+            }
+        }
+        files.sort_by_key(|(split, _)| *split as u8);
+        Ok(DataLocation { base: base.unwrap_or(DataBase::Hub), files })
+    }
+
+    /// The user's file for a split, where there is one.
+    pub fn file(&self, split: Split) -> Option<&Path> {
+        self.files.iter().find(|(known, _)| *known == split).map(|(_, path)| path.as_path())
+    }
+
+    /// Whether any split of these comes from the bundled sample.
+    pub fn uses_sample(&self) -> bool {
+        self.base == DataBase::Sample && self.files.len() < 2
     }
 
     /// Opens the rows of one split, positioned at the first.
-    pub fn open(&self, source: &Source) -> Result<JsonlTable, DataError> {
+    ///
+    /// # Errors
+    /// Missing files, a form that is not read, a hub that does not give them, a first row that is none.
+    pub fn open(&self, source: &Source, access: Access<'_>) -> Result<Table, DataError> {
+        if let Some(path) = self.file(source.split) {
+            return open_files(&[path.to_owned()]);
+        }
         // The names come from a plugin, which must not choose among the user's files.
-        for (what, name) in [("folder", &source.folder), ("split", &source.name)] {
+        let config = source.config.iter().map(|config| ("configuration", config));
+        for (what, name) in [("folder", &source.folder), ("split", &source.name)].into_iter().chain(config) {
             if !is_plain_name(name) {
                 return Err(DataError::BadName { what, name: name.clone() });
             }
         }
-        match self {
-            DataLocation::Sample => open_sample(source),
-            DataLocation::Folder(folder) => open_file(folder, source),
-            DataLocation::Hub => {
-                Err(DataError::Hub { repository: source.repository.clone(), split: source.split.to_string() })
+        match &self.base {
+            DataBase::Sample => open_sample(source),
+            DataBase::Folder(folder) => open_files(&in_folder(folder, source)?),
+            DataBase::Hub => {
+                let id = HubId::parse(&source.repository)
+                    .ok_or_else(|| DataError::BadName { what: "repository", name: source.repository.clone() })?;
+                let split = HubSplit { id, config: source.config.clone(), split: source.name.clone() };
+                open_files(&fetch_split(&split, access.environment, access.progress)?)
             }
         }
     }
 }
 
-fn open_sample(source: &Source) -> Result<JsonlTable, DataError> {
+impl std::fmt::Display for DataLocation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.base {
+            DataBase::Sample => f.write_str("sample")?,
+            DataBase::Hub => f.write_str("hub")?,
+            DataBase::Folder(folder) => write!(f, "{}", folder.display())?,
+        }
+        self.files.iter().try_for_each(|(split, path)| write!(f, ", {split}={}", path.display()))
+    }
+}
+
+fn open_sample(source: &Source) -> Result<Table, DataError> {
     let Source { folder, name, .. } = source;
     let bytes = sample::find(folder, name).ok_or_else(|| DataError::NoSample {
         folder: folder.clone(),
         split: name.clone(),
         available: sample::names().join(", "),
     })?;
-    Ok(JsonlTable::from_bytes(&format!("bundled sample {folder}/{name}.jsonl"), bytes)?)
+    Ok(Table::from_jsonl(&format!("bundled sample {folder}/{name}.jsonl"), bytes)?)
 }
 
-fn open_file(folder: &Path, source: &Source) -> Result<JsonlTable, DataError> {
-    let candidates =
-        EXTENSIONS.map(|extension| folder.join(&source.folder).join(format!("{}.{extension}", source.name)));
-    let Some(index) = candidates.iter().position(|path| path.is_file()) else {
-        return Err(DataError::Missing { split: source.split.to_string(), looked_for: candidates.into() });
-    };
-    let path = candidates[index].clone();
-    if EXTENSIONS[index] != "jsonl" {
-        return Err(DataError::Format { path });
+/// Opens files whose names say what form they have.
+///
+/// # Errors
+/// [`DataError::Format`] for one that does not; what is wrong with a file.
+pub fn open_files(paths: &[PathBuf]) -> Result<Table, DataError> {
+    match Table::open(paths) {
+        Some(table) => Ok(table?),
+        None => Err(DataError::Format { path: paths.first().cloned().unwrap_or_default() }),
     }
-    Ok(JsonlTable::open(&path)?)
+}
+
+/// The files of a split: `DIR/<data set>/<split>.<form>`, or the hub's shards, `<split>-00000-of-00002.parquet` or
+/// `<split>/0000.parquet`.
+fn in_folder(folder: &Path, source: &Source) -> Result<Vec<PathBuf>, DataError> {
+    let folder = folder.join(&source.folder);
+    let whole = Format::ALL.map(|format| folder.join(format!("{}.{}", source.name, format.extension())));
+    if let Some(path) = whole.iter().find(|path| path.is_file()) {
+        return Ok(vec![path.clone()]);
+    }
+    let prefix = format!("{}-", source.name);
+    let of_split =
+        |path: &PathBuf| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(&prefix));
+    let mut shards: Vec<PathBuf> = parquet_files(&folder).into_iter().filter(of_split).collect();
+    if shards.is_empty() {
+        shards = parquet_files(&folder.join(&source.name));
+    }
+    shards.sort();
+    match shards.is_empty() {
+        true => Err(DataError::Missing { split: source.split.to_string(), looked_for: whole.into() }),
+        false => Ok(shards),
+    }
+}
+
+fn parquet_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.filter(|path| path.is_file() && Format::of(path) == Some(Format::Parquet)).collect()
 }
 
 #[cfg(test)]
@@ -156,11 +255,22 @@ mod tests {
         }
     }
 
+    fn open(location: &DataLocation, source: &Source) -> Result<Table, DataError> {
+        let environment = Environment { offline: true, ..Environment::from_process() };
+        location.open(source, Access { environment: &environment, progress: &crate::store::progress::Silent })
+    }
+
+    fn parse(texts: &[&str]) -> DataLocation {
+        DataLocation::parse(texts).unwrap()
+    }
+
+    const ROW: &str = r#"{"sentence":"fine","label":1}"#;
+
     #[test]
     fn a_folder_has_a_file_for_each_split() {
         let folder = tempfile::tempdir().unwrap();
-        let location = DataLocation::parse(folder.path().to_str().unwrap());
-        let missing = location.open(&source("sst2", "validation")).map(drop).unwrap_err();
+        let location = parse(&[folder.path().to_str().unwrap()]);
+        let missing = open(&location, &source("sst2", "validation")).map(drop).unwrap_err();
         let message = missing.to_string();
         assert!(
             message.starts_with("no rows for the evaluation split") && message.contains("validation.tsv"),
@@ -169,45 +279,81 @@ mod tests {
         assert!(missing.hint().unwrap().contains("--data sample"));
 
         std::fs::create_dir(folder.path().join("sst2")).unwrap();
-        std::fs::write(folder.path().join("sst2/validation.parquet"), "PAR1").unwrap();
-        let format = location.open(&source("sst2", "validation")).map(drop).unwrap_err();
-        assert!(format.to_string().contains("reads JSON lines"), "{format}");
-
-        std::fs::write(folder.path().join("sst2/validation.jsonl"), "{\"sentence\": \"fine\", \"label\": 1}\n")
-            .unwrap();
-        let mut table = location.open(&source("sst2", "validation")).unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join("sst2").join(name), text).unwrap();
+        write("validation.csv", "sentence,label\nfine,1\n");
+        let mut table = open(&location, &source("sst2", "validation")).unwrap();
+        assert_eq!(table.next_rows(5).unwrap(), [r#"{"sentence":"fine","label":"1"}"#]);
+        write("validation.jsonl", ROW);
+        let mut table = open(&location, &source("sst2", "validation")).unwrap();
         assert_eq!(table.columns(), ["sentence", "label"]);
-        assert_eq!(table.next_rows(5).unwrap(), ["{\"sentence\": \"fine\", \"label\": 1}"]);
+        assert_eq!(table.next_rows(5).unwrap(), [ROW]);
+    }
+
+    #[test]
+    fn a_split_may_have_a_file_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mine.jsonl");
+        std::fs::write(&path, ROW).unwrap();
+        let file = format!("evaluation={}", path.display());
+        let location = parse(&["sample", &file]);
+        assert_eq!(location.to_string(), format!("sample, {file}"));
+        assert!(location.uses_sample());
+        assert_eq!(open(&location, &source("sst2", "validation")).unwrap().next_rows(5).unwrap(), [ROW]);
+        let demonstrations = Source { split: Split::Demonstrations, ..source("sst2", "train") };
+        assert!(open(&location, &demonstrations).unwrap().name().starts_with("bundled sample"));
+        assert!(!parse(&["sample", &file, "demonstrations=x.jsonl"]).uses_sample());
+        assert_eq!(parse(&[]), DataLocation::HUB);
+
+        let refused = |texts: &[&str]| DataLocation::parse(texts).unwrap_err();
+        assert!(refused(&[&file, &file]).contains("twice"));
+        assert!(refused(&["sample", "x"]).contains("second place"));
+        let bare = path.to_str().unwrap();
+        assert!(refused(&[bare]).contains(&format!("--data evaluation={bare}")));
+        let error = open(&parse(&["evaluation=x.txt"]), &source("sst2", "x")).map(drop).unwrap_err();
+        assert!(matches!(error, DataError::Format { .. }), "{error}");
     }
 
     #[test]
     fn a_plugin_cannot_name_its_way_out_of_the_folder() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("secret.jsonl"), "{\"key\": 1}\n").unwrap();
-        let location = DataLocation::Folder(folder.path().join("data"));
-        for (directory, name) in [("..", "secret"), ("sst2", "../../secret"), ("/etc", "passwd"), ("", "x")] {
-            let error = location.open(&source(directory, name)).map(drop).unwrap_err();
+        let location = parse(&[folder.path().join("data").to_str().unwrap()]);
+        let bad = |source: Source| {
+            let error = open(&location, &source).map(drop).unwrap_err();
             assert!(matches!(error, DataError::BadName { .. }), "{error}");
+        };
+        for (directory, name) in [("..", "secret"), ("sst2", "../../secret"), ("/etc", "passwd"), ("", "x")] {
+            bad(source(directory, name));
         }
+        bad(Source { config: Some("../x".into()), ..source("sst2", "train") });
+        let elsewhere = Source { repository: "nyu-mll/../glue".into(), ..source("sst2", "train") };
+        let error = open(&DataLocation::HUB, &elsewhere).map(drop).unwrap_err();
+        assert!(matches!(error, DataError::BadName { what: "repository", .. }), "{error}");
     }
 
     #[test]
     fn the_sample_needs_no_folder() {
         for split in ["train", "validation"] {
-            let mut table = DataLocation::parse("sample").open(&source("sst2", split)).unwrap();
+            let mut table = open(&parse(&["sample"]), &source("sst2", split)).unwrap();
             assert_eq!(table.columns(), ["sentence", "label", "idx"]);
             assert!(!table.next_rows(3).unwrap().is_empty());
         }
-        let error = DataLocation::Sample.open(&source("sst2", "test")).map(drop).unwrap_err().to_string();
-        let expected = "there is no bundled sample of `sst2/test`, only of ag_news/train, ag_news/test, copa/train, ";
-        assert!(error.starts_with(expected), "{error}");
+        let error = open(&parse(&["sample"]), &source("sst2", "test")).map(drop).unwrap_err().to_string();
+        assert!(error.starts_with("there is no bundled sample of `sst2/test`, only of "), "{error}");
     }
 
     #[test]
-    fn the_hub_is_refused_with_what_works() {
-        let error = DataLocation::Hub.open(&source("sst2", "validation")).map(drop).unwrap_err();
-        assert!(error.to_string().contains("nyu-mll/glue"), "{error}");
-        let hint = error.hint().unwrap();
-        assert!(hint.contains("--data DIR") && hint.contains("--data sample"), "{hint}");
+    fn offline_the_hub_is_missed_with_what_helps() {
+        let folder = tempfile::tempdir().unwrap();
+        let environment = Environment {
+            offline: true,
+            cache_folder: Some(folder.path().join("cache")),
+            hub_cache: Some(folder.path().join("hub")),
+            ..Environment::from_process()
+        };
+        let access = Access { environment: &environment, progress: &crate::store::progress::Silent };
+        let error = DataLocation::HUB.open(&source("sst2", "validation"), access).map(drop).unwrap_err();
+        assert!(error.to_string().contains("nyu-mll/glue/sst2 (validation split)"), "{error}");
+        assert!(error.hint().unwrap().contains("ft-host data pull nyu-mll/glue --config sst2 --split validation"));
     }
 }

@@ -9,14 +9,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hf_hub::progress::DownloadEvent;
-use hf_hub::{HFClient, HFClientSync};
+use hf_hub::repository::{RepoTreeEntry, RepoType};
+use hf_hub::{HFClient, HFClientSync, HFRepositorySync};
 
 use super::digest::Digest;
 use super::environment::Environment;
 pub use super::hub_error::{HubError, Wanted};
 use super::lock::FileLock;
 use super::model_files::{ListedModel, ModelKind, TokenizerFiles};
-use super::model_source::{BPE_TOKENIZER, CONFIG, TOKENIZER, WEIGHTS, shard_names};
+use super::model_source::{BPE_TOKENIZER, CONFIG, TOKENIZER, WEIGHTS, is_plain_name, shard_names};
 use super::paths::CachePaths;
 use super::progress::Progress;
 use super::remembered::RememberedDigests;
@@ -49,7 +50,8 @@ impl HubId {
             .then(|| HubId { repository: repository.to_owned(), revision: revision.to_owned() })
     }
 
-    fn at(&self, commit: &str) -> HubId {
+    /// The same repository at a commit.
+    pub fn at(&self, commit: &str) -> HubId {
         HubId { repository: self.repository.clone(), revision: commit.to_owned() }
     }
 }
@@ -69,8 +71,16 @@ pub struct HubModel {
     pub commit: String,
 }
 
-/// A connection to the hub. Making one sends nothing.
+/// What a repository holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Models,
+    Datasets,
+}
+
+/// A connection to the hub, for repositories of one kind. Making one sends nothing.
 pub struct Hub<'a> {
+    kind: Kind,
     client: HFClientSync,
     environment: &'a Environment,
     cache: &'a Path,
@@ -88,8 +98,17 @@ const REQUEST_RETRY_DELAY: Duration = Duration::from_millis(200);
 const NO_TOKEN: &str = "\n";
 
 impl<'a> Hub<'a> {
-    /// A connection to the hub that the environment names, with its token and its cache.
+    /// A connection for models to the hub that the environment names, with its token and its cache.
     pub fn new(environment: &'a Environment, progress: &'a dyn Progress) -> Result<Hub<'a>, HubError> {
+        Hub::of_kind(Kind::Models, environment, progress)
+    }
+
+    /// A connection for data sets.
+    pub fn for_datasets(environment: &'a Environment, progress: &'a dyn Progress) -> Result<Hub<'a>, HubError> {
+        Hub::of_kind(Kind::Datasets, environment, progress)
+    }
+
+    fn of_kind(kind: Kind, environment: &'a Environment, progress: &'a dyn Progress) -> Result<Hub<'a>, HubError> {
         let cache = environment.hub_cache.as_deref().ok_or(HubError::NoCache)?;
         let client = HFClient::builder()
             .endpoint(&environment.endpoint)
@@ -100,7 +119,7 @@ impl<'a> Hub<'a> {
             .retry_base_delay(REQUEST_RETRY_DELAY)
             .build_sync()
             .map_err(|source| HubError::Client { endpoint: environment.endpoint.clone(), source: Box::new(source) })?;
-        Ok(Hub { client, environment, cache, progress })
+        Ok(Hub { kind, client, environment, cache, progress })
     }
 
     /// The files of a model, from the cache or else from the hub.
@@ -141,10 +160,43 @@ impl<'a> Hub<'a> {
 
     /// A file of a repository, if it is in the cache.
     pub fn cached(&self, id: &HubId, file: &str) -> Option<PathBuf> {
+        fn look<T: RepoType>(repository: HFRepositorySync<T>, id: &HubId, file: &str) -> Option<PathBuf> {
+            let found = repository.download_file().filename(file).revision(&id.revision).local_files_only(true).send();
+            found.ok().filter(|path| path.is_file())
+        }
         let (owner, name) = id.repository.split_once('/')?;
-        let repository = self.client.model(owner, name);
-        let found = repository.download_file().filename(file).revision(&id.revision).local_files_only(true).send();
-        found.ok().filter(|path| path.is_file())
+        match self.kind {
+            Kind::Models => look(self.client.model(owner, name), id, file),
+            Kind::Datasets => look(self.client.dataset(owner, name), id, file),
+        }
+    }
+
+    /// The files of a repository, by their paths in it, in no particular order.
+    pub fn list(&self, id: &HubId) -> Result<Vec<String>, HubError> {
+        fn request<T: RepoType>(
+            repository: HFRepositorySync<T>,
+            revision: String,
+        ) -> Result<hf_hub::HFResult<Vec<RepoTreeEntry>>, Duration> {
+            watch(move |_| repository.list_tree().revision(revision).recursive(true).send(), |_| {})
+        }
+        let wanted = self.wanted(id, "its list of files");
+        let (owner, name) = id.repository.split_once('/').unwrap_or_default();
+        let listed = match self.kind {
+            Kind::Models => request(self.client.model(owner, name), id.revision.clone()),
+            Kind::Datasets => request(self.client.dataset(owner, name), id.revision.clone()),
+        };
+        let entries = match listed {
+            Ok(Ok(entries)) => entries,
+            Ok(Err(error)) => return Err(self.explain(self.error(error, &wanted, 0, None))),
+            Err(silence) => return Err(HubError::Silent { wanted, seconds: silence.as_secs() }),
+        };
+        // The names are joined to folders: nothing that leads elsewhere may pass.
+        let plain = |path: &String| path.split('/').all(is_plain_name);
+        let files = entries.into_iter().filter_map(|entry| match entry {
+            RepoTreeEntry::File { path, .. } => Some(path),
+            RepoTreeEntry::Directory { .. } => None,
+        });
+        Ok(files.filter(plain).collect())
     }
 
     /// Downloads one file into a folder of the caller's; the caller checks what came.
@@ -183,7 +235,7 @@ impl<'a> Hub<'a> {
 
     fn cached_model(&self, id: &HubId) -> Result<Option<HubModel>, HubError> {
         let Some(config) = self.cached(id, CONFIG) else { return Ok(None) };
-        let Some(commit) = commit_of(&config) else { return Ok(None) };
+        let Some(commit) = commit_of(&config, CONFIG) else { return Ok(None) };
         let id = id.at(&commit);
         let Some(tokenizer) = self.cached_tokenizer(&id) else { return Ok(None) };
         let weights = self.cached_weights(&id)?;
@@ -216,7 +268,7 @@ impl<'a> Hub<'a> {
     /// Small files first: what is missing shows before gigabytes are loaded. The first one settles the commit.
     fn download_model(&self, id: &HubId) -> Result<HubModel, HubError> {
         let config = self.download(id, CONFIG).map_err(|error| self.explain(error))?;
-        let commit = commit_of(&config).unwrap_or_else(|| id.revision.clone());
+        let commit = commit_of(&config, CONFIG).unwrap_or_else(|| id.revision.clone());
         let id = id.at(&commit);
         let tokenizer = self.download_tokenizer(&id)?;
         let weights = self.download_weights(&id)?;
@@ -261,7 +313,7 @@ impl<'a> Hub<'a> {
     }
 
     /// Downloads one file into the hub's cache and checks it.
-    fn download(&self, id: &HubId, file: &str) -> Result<PathBuf, HubError> {
+    pub fn download(&self, id: &HubId, file: &str) -> Result<PathBuf, HubError> {
         let wanted = self.wanted(id, file);
         self.try_again(|| {
             let (path, announced) = self.transfer(&wanted, None)?;
@@ -292,7 +344,18 @@ impl<'a> Hub<'a> {
     /// announced, 0 where it announced none.
     fn transfer(&self, wanted: &Wanted, folder: Option<&Path>) -> Result<(PathBuf, u64), HubError> {
         let (owner, name) = wanted.id.repository.split_once('/').unwrap_or_default();
-        let repository = self.client.model(owner, name);
+        match self.kind {
+            Kind::Models => self.transfer_from(self.client.model(owner, name), wanted, folder),
+            Kind::Datasets => self.transfer_from(self.client.dataset(owner, name), wanted, folder),
+        }
+    }
+
+    fn transfer_from<T: RepoType>(
+        &self,
+        repository: HFRepositorySync<T>,
+        wanted: &Wanted,
+        folder: Option<&Path>,
+    ) -> Result<(PathBuf, u64), HubError> {
         let (file, revision) = (wanted.file.clone(), wanted.id.revision.clone());
         let local_dir = folder.map(Path::to_owned);
         let mut announced = 0;
@@ -329,17 +392,23 @@ impl<'a> Hub<'a> {
     /// A missing file may as well be a missing revision or repository; the client does not tell them apart, the hub's
     /// API does.
     fn explain(&self, error: HubError) -> HubError {
+        fn ask<T: RepoType>(repository: HFRepositorySync<T>, wanted: &Wanted) -> Option<HubError> {
+            let (also, revision) = (repository.clone(), wanted.id.revision.clone());
+            if let Ok(Ok(false)) = watch(move |_| repository.exists().send(), |_| {}) {
+                return Some(HubError::NoRepository { wanted: Box::new(wanted.clone()) });
+            }
+            match watch(move |_| also.revision_exists().revision(&revision).send(), |_| {}) {
+                Ok(Ok(false)) => Some(HubError::NoRevision { wanted: Box::new(wanted.clone()) }),
+                _ => None,
+            }
+        }
         let HubError::NoFile { wanted } = &error else { return error };
         let (owner, name) = wanted.id.repository.split_once('/').unwrap_or_default();
-        let (repository, revision) = (self.client.model(owner, name), wanted.id.revision.clone());
-        let also = repository.clone();
-        if let Ok(Ok(false)) = watch(move |_| repository.exists().send(), |_| {}) {
-            return HubError::NoRepository { wanted: wanted.clone() };
-        }
-        match watch(move |_| also.revision_exists().revision(&revision).send(), |_| {}) {
-            Ok(Ok(false)) => HubError::NoRevision { wanted: wanted.clone() },
-            _ => error,
-        }
+        let explained = match self.kind {
+            Kind::Models => ask(self.client.model(owner, name), wanted),
+            Kind::Datasets => ask(self.client.dataset(owner, name), wanted),
+        };
+        explained.unwrap_or(error)
     }
 
     fn check_size(&self, wanted: &Wanted, path: &Path, announced: u64) -> Result<(), HubError> {
@@ -379,8 +448,9 @@ impl<'a> Hub<'a> {
 }
 
 /// The commit of a file in the hub's cache: `.../snapshots/<commit>/<file>`.
-fn commit_of(path: &Path) -> Option<String> {
-    Some(path.parent()?.file_name()?.to_str()?.to_owned())
+pub(super) fn commit_of(path: &Path, file: &str) -> Option<String> {
+    let snapshot = path.ancestors().nth(file.split('/').count())?;
+    Some(snapshot.file_name()?.to_str()?.to_owned())
 }
 
 #[cfg(test)]

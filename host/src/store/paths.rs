@@ -36,6 +36,11 @@ impl CachePaths {
         self.root.join("digests-v1")
     }
 
+    /// Which files of the hub hold a split of a data set, one note each.
+    pub fn datasets(&self) -> PathBuf {
+        self.root.join("datasets-v1")
+    }
+
     /// The file whose lock stands for the work called `name`; its folder is created.
     pub fn lock(&self, name: &str) -> Result<PathBuf, FileError> {
         let folder = self.root.join("locks-v1");

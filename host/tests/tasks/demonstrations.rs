@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::support::{TASKS, examples, load, repository, source};
+use crate::support::{self, TASKS, examples, load, repository, source};
 
 /// A task with both of its splits.
 struct Loaded {
@@ -129,7 +129,7 @@ fn expected() -> Expected {
 fn the_samples_give_what_cpython_gives() {
     let draws = expected().draws;
     for name in TASKS {
-        let mut loaded = Loaded::new(name, &[], &DataLocation::Sample);
+        let mut loaded = Loaded::new(name, &[], &support::sample());
         let draws: Vec<&Draw> = draws.iter().filter(|draw| draw.task == name).collect();
         assert!(draws.len() >= 15 && draws.iter().filter(|draw| draw.text.is_some()).count() >= 8, "{name}");
         for draw in draws {
@@ -154,7 +154,7 @@ fn the_samples_prompts_are_those_of_another_rendering() {
     assert_eq!(expected.len(), 2 * (TASKS.len() + 1), "WinoGrande has two prompts");
     for prompts in expected {
         let options: Vec<(&str, &str)> = prompts.options.iter().map(|(name, value)| (&**name, &**value)).collect();
-        let mut loaded = Loaded::new(&prompts.task, &options, &DataLocation::Sample);
+        let mut loaded = Loaded::new(&prompts.task, &options, &support::sample());
         let split = if prompts.split == "train" { Split::Demonstrations } else { Split::Evaluation };
         let what = format!("{} {}", prompts.task, prompts.split);
         assert_eq!(source(&mut loaded.task, split).name, prompts.split);
@@ -203,7 +203,7 @@ fn all_ten_tasks_give_the_authors_texts() {
     }
     let golden: BTreeMap<String, BTreeMap<String, Golden>> = read(&golden);
     assert_eq!(golden.keys().map(String::as_str).collect::<Vec<_>>(), TASKS);
-    let data = DataLocation::Folder(shared.join("data"));
+    let data = support::folder(&shared.join("data"));
     for (name, entries) in golden {
         let mut loaded = Loaded::new(&name, &[], &data);
         assert!(!entries.is_empty());

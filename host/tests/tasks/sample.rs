@@ -3,10 +3,9 @@
 use std::collections::HashSet;
 
 use ft_host::plugin::TaskPlugin;
-use ft_host::store::data::DataLocation;
 use ft_host::task::example::{Example, Split};
 
-use crate::support::{TASKS, examples, load};
+use crate::support::{self, TASKS, examples, load};
 
 /// Every choice gets a text of its own that begins with its context; the demonstration is that of the right one.
 fn check_rendering(task: &mut TaskPlugin, example: &Example, what: &str) {
@@ -28,7 +27,7 @@ fn every_row_of_a_sample_makes_an_example() {
         let classes = task.labels().expect("good labels").len();
         let mut seen = HashSet::new();
         for split in [Split::Demonstrations, Split::Evaluation] {
-            let examples = examples(&mut task, &DataLocation::Sample, split);
+            let examples = examples(&mut task, &support::sample(), split);
             assert!(examples.len() >= 60, "{name}: {} rows for {split}", examples.len());
             let ids: HashSet<&str> = examples.iter().map(|example| example.id.as_str()).collect();
             assert_eq!(ids.len(), examples.len(), "{name}, {split}");
@@ -69,7 +68,7 @@ fn two_tasks_have_written_demonstrations() {
 fn winogrande_scores_the_rest_or_the_whole_sentence() {
     let mut sp = load("winogrande", &[]);
     let mut oneline = load("winogrande", &[("prompt", "oneline")]);
-    for example in examples(&mut sp, &DataLocation::Sample, Split::Evaluation) {
+    for example in examples(&mut sp, &support::sample(), Split::Evaluation) {
         let rest = sp.render_query(&example).expect("a good example");
         let whole = oneline.render_query(&example).expect("a good example");
         assert!(whole.iter().all(|choice| choice.context.is_empty()));

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use ft_host::plugin::{Limits, PluginBinary, PluginEngine, RowSource, RowSourceError, TaskPlugin, options};
-use ft_host::store::data::DataLocation;
+use ft_host::store::data::{Access, DataLocation};
+use ft_host::store::environment::Environment;
+use ft_host::store::progress::Silent;
 use ft_host::task::example::{Example, Source, Split};
 
 pub const TASKS: [&str; 10] =
@@ -33,6 +35,16 @@ pub fn load(name: &str, given: &[(&str, &str)]) -> TaskPlugin {
     task
 }
 
+/// The bundled samples.
+pub fn sample() -> DataLocation {
+    DataLocation::parse(&["sample"]).expect("it is one")
+}
+
+/// A folder of data sets.
+pub fn folder(path: &Path) -> DataLocation {
+    DataLocation::parse(&[path.to_str().expect("a path in UTF-8")]).expect("it is one")
+}
+
 /// What a task loads for a split.
 pub fn source(task: &mut TaskPlugin, split: Split) -> Source {
     let sources = task.sources().expect("good sources");
@@ -42,7 +54,9 @@ pub fn source(task: &mut TaskPlugin, split: Split) -> Source {
 /// All examples of a split, of which no row is rejected.
 pub fn examples(task: &mut TaskPlugin, data: &DataLocation, split: Split) -> Vec<Example> {
     let source = source(task, split);
-    let mut table = data.open(&source).unwrap_or_else(|error| panic!("{}: {error}", source.folder));
+    let environment = Environment { offline: true, ..Environment::from_process() };
+    let access = Access { environment: &environment, progress: &Silent };
+    let mut table = data.open(&source, access).unwrap_or_else(|error| panic!("{}: {error}", source.folder));
     let rows = Rows(move |max| Ok(table.next_rows(max)?));
     let outcome = task.read_all(split, Box::new(rows)).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(outcome.rejected, [], "{}/{}", source.folder, source.name);

@@ -6,72 +6,13 @@ use std::path::Path;
 
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::digest::{Digest, Hasher};
-use super::file::FileError;
-
-/// A row that cannot be used, or a file that cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum RowError {
-    /// A malformed row.
-    #[error("{name}, line {line}: {problem}")]
-    Malformed {
-        /// The file.
-        name: String,
-        /// The line, counted from 1.
-        line: u64,
-        /// What is wrong with it.
-        problem: RowProblem,
-    },
-    /// The file could not be read.
-    #[error(transparent)]
-    File(#[from] FileError),
-}
-
-/// What is wrong with a line.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RowProblem {
-    /// Broken UTF-8.
-    #[error("not UTF-8 at byte {byte} of the line")]
-    NotUtf8 {
-        /// The first bad byte, counted from 1.
-        byte: usize,
-    },
-    /// More bytes than are read of a line.
-    #[error("longer than the {limit} bytes that are read of a line")]
-    TooLong {
-        /// The most that is read.
-        limit: usize,
-    },
-    /// The file ends in the middle of a row.
-    #[error("the last line is half written: it has no end and is not whole JSON")]
-    HalfWritten,
-    /// Not JSON.
-    #[error("not JSON: {reason}")]
-    NotJson {
-        /// The parser's reason.
-        reason: String,
-    },
-    /// JSON of another kind.
-    #[error("expected a JSON object, came {kind}")]
-    NotObject {
-        /// What came.
-        kind: &'static str,
-    },
-}
+use super::error::{RowError, RowProblem, Unit};
+use super::{Rows, TableSummary};
+use crate::store::digest::Hasher;
+use crate::store::file::FileError;
 
 /// The most that is read of one line: 16 MiB. The longest row of the paper's data sets has 5 KiB.
 pub const LINE_LIMIT: usize = 16 << 20;
-
-/// What a whole file holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TableSummary {
-    /// Its lines that are not blank.
-    pub rows: u64,
-    /// Its bytes.
-    pub bytes: u64,
-    /// The digest of all its bytes.
-    pub sha256: Digest,
-}
 
 /// A file of rows, positioned before the next one. Reads forward only, a row at a time.
 pub struct JsonlTable {
@@ -120,68 +61,6 @@ impl JsonlTable {
         Ok(table)
     }
 
-    /// What the table is called in messages: its path, or that it is a bundled sample.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The keys of the first row, in its order; none for an empty file.
-    pub fn columns(&self) -> &[String] {
-        &self.columns
-    }
-
-    /// The next rows, at most `max`, each the text of one JSON object. No rows: the end. After an error about a row the
-    /// next call goes on behind it.
-    pub fn next_rows(&mut self, max: usize) -> Result<Vec<String>, RowError> {
-        let mut rows = Vec::new();
-        while rows.len() < max {
-            match self.next_row()? {
-                Some(row) => rows.push(row),
-                None => break,
-            }
-        }
-        Ok(rows)
-    }
-
-    /// The next bytes as they stand in the file, at most `max`, and fewer only at the end.
-    pub fn read(&mut self, max: usize) -> Result<Vec<u8>, RowError> {
-        let mut bytes = Vec::new();
-        let read = self.reader.by_ref().take(max as u64).read_to_end(&mut bytes);
-        read.map_err(|source| refused(&self.name, source))?;
-        self.hasher.update(&bytes);
-        self.bytes += bytes.len() as u64;
-        Ok(bytes)
-    }
-
-    /// Reads the rest of the file and says what all of it holds. Rows that were not asked for are counted, not checked:
-    /// a run of the first hundred is not refused for the last one.
-    pub fn finish(mut self) -> Result<TableSummary, RowError> {
-        let mut line = Vec::new();
-        while self.next_line(&mut line)?.is_some() {
-            self.rows += u64::from(!is_blank(&line));
-        }
-        Ok(TableSummary { rows: self.rows, bytes: self.bytes, sha256: self.hasher.finish() })
-    }
-
-    fn next_row(&mut self) -> Result<Option<String>, RowError> {
-        let mut line = Vec::new();
-        while let Some(end) = self.next_line(&mut line)? {
-            if matches!(end, LineEnd::TooLong) {
-                return Err(self.malformed(RowProblem::TooLong { limit: self.limit }));
-            }
-            if self.line == 1 && line.starts_with(BYTE_ORDER_MARK) {
-                line.drain(..BYTE_ORDER_MARK.len());
-            }
-            if is_blank(&line) {
-                continue;
-            }
-            self.rows += 1;
-            let complete = matches!(end, LineEnd::Break);
-            return check_row(line, complete).map(Some).map_err(|problem| self.malformed(problem));
-        }
-        Ok(None)
-    }
-
     /// Reads one line into `line`, without its break; `None` at the end of the file. Of a line that is too long the
     /// rest is read and not kept.
     fn next_line(&mut self, line: &mut Vec<u8>) -> Result<Option<LineEnd>, RowError> {
@@ -213,7 +92,58 @@ impl JsonlTable {
     }
 
     fn malformed(&self, problem: RowProblem) -> RowError {
-        RowError::Malformed { name: self.name.clone(), line: self.line, problem }
+        RowError::Malformed { name: self.name.clone(), unit: Unit::Line, number: self.line, problem }
+    }
+}
+
+impl Rows for JsonlTable {
+    /// The keys of the first row, in its order; none for an empty file.
+    fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    fn next_row(&mut self) -> Result<Option<String>, RowError> {
+        let mut line = Vec::new();
+        while let Some(end) = self.next_line(&mut line)? {
+            if matches!(end, LineEnd::TooLong) {
+                return Err(self.malformed(RowProblem::TooLong { limit: self.limit }));
+            }
+            if self.line == 1 && line.starts_with(BYTE_ORDER_MARK) {
+                line.drain(..BYTE_ORDER_MARK.len());
+            }
+            if is_blank(&line) {
+                continue;
+            }
+            self.rows += 1;
+            let complete = matches!(end, LineEnd::Break);
+            return check_row(line, complete).map(Some).map_err(|problem| self.malformed(problem));
+        }
+        Ok(None)
+    }
+
+    fn number(&self) -> u64 {
+        self.line
+    }
+
+    fn unit(&self) -> Unit {
+        Unit::Line
+    }
+
+    fn read(&mut self, max: usize) -> Result<Vec<u8>, RowError> {
+        let mut bytes = Vec::new();
+        let read = self.reader.by_ref().take(max as u64).read_to_end(&mut bytes);
+        read.map_err(|source| refused(&self.name, source))?;
+        self.hasher.update(&bytes);
+        self.bytes += bytes.len() as u64;
+        Ok(bytes)
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<TableSummary, RowError> {
+        let mut line = Vec::new();
+        while self.next_line(&mut line)?.is_some() {
+            self.rows += u64::from(!is_blank(&line));
+        }
+        Ok(TableSummary { rows: self.rows, bytes: self.bytes, sha256: self.hasher.finish() })
     }
 }
 
@@ -289,15 +219,21 @@ fn keys(row: &str) -> serde_json::Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::digest::Digest;
 
     fn table(bytes: &'static [u8]) -> Result<JsonlTable, RowError> {
         JsonlTable::new("t.jsonl".into(), Box::new(Cursor::new(bytes)), 40)
     }
 
+    /// The next rows, `max` at most.
+    fn next(table: &mut JsonlTable, max: usize) -> Result<Vec<String>, RowError> {
+        std::iter::from_fn(|| table.next_row().transpose()).take(max).collect()
+    }
+
     /// All rows, or the first error's text.
     fn rows(bytes: &'static [u8]) -> Result<Vec<String>, String> {
         let mut table = table(bytes).map_err(|error| error.to_string())?;
-        table.next_rows(100).map_err(|error| error.to_string())
+        next(&mut table, 100).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -305,11 +241,11 @@ mod tests {
         let bytes: &[u8] = b"{\"b\": 1, \"a\": {\"x\": []}}\n\n  \r\n {\"a\":1.50}\r\n{}";
         let mut table = table(bytes).unwrap();
         assert_eq!(table.columns(), ["b", "a"]);
-        assert_eq!(table.next_rows(2).unwrap(), ["{\"b\": 1, \"a\": {\"x\": []}}", "{\"a\":1.50}"]);
-        assert_eq!(table.next_rows(2).unwrap(), ["{}"]);
-        assert!(table.next_rows(2).unwrap().is_empty());
+        assert_eq!(next(&mut table, 2).unwrap(), ["{\"b\": 1, \"a\": {\"x\": []}}", "{\"a\":1.50}"]);
+        assert_eq!(next(&mut table, 2).unwrap(), ["{}"]);
+        assert!(next(&mut table, 2).unwrap().is_empty());
         let expected = TableSummary { rows: 3, bytes: bytes.len() as u64, sha256: Digest::of(bytes) };
-        assert_eq!(table.finish().unwrap(), expected);
+        assert_eq!(Box::new(table).finish().unwrap(), expected);
     }
 
     #[test]
@@ -357,10 +293,10 @@ mod tests {
     fn the_table_goes_on_behind_a_bad_row() {
         let bytes: &[u8] = b"{\"a\":0}\n{\"a\": \"0123456789012345678901234567890123456789\"}\n[]\n{\"a\":3}\n";
         let mut table = table(bytes).unwrap();
-        assert_eq!(table.next_rows(1).unwrap(), ["{\"a\":0}"]);
-        assert!(table.next_rows(9).is_err());
-        assert!(table.next_rows(9).is_err());
-        assert_eq!(table.next_rows(9).unwrap(), ["{\"a\":3}"]);
+        assert_eq!(next(&mut table, 1).unwrap(), ["{\"a\":0}"]);
+        assert!(next(&mut table, 9).unwrap_err().can_be_skipped());
+        assert!(next(&mut table, 9).unwrap_err().can_be_skipped());
+        assert_eq!(next(&mut table, 9).unwrap(), ["{\"a\":3}"]);
     }
 
     #[test]
@@ -370,16 +306,16 @@ mod tests {
         assert_eq!(table.read(3).unwrap(), b"{\"a");
         assert_eq!(table.read(100).unwrap(), &bytes[3..]);
         assert!(table.read(100).unwrap().is_empty());
-        assert_eq!(table.finish().unwrap().sha256, Digest::of(bytes));
+        assert_eq!(Box::new(table).finish().unwrap().sha256, Digest::of(bytes));
     }
 
     #[test]
     fn the_rest_of_a_file_is_counted_and_not_checked() {
         let bytes: &[u8] = b"{\"a\":0}\n\nbroken\n{\"a\":";
         let mut table = table(bytes).unwrap();
-        assert_eq!(table.next_rows(1).unwrap().len(), 1);
+        assert_eq!(next(&mut table, 1).unwrap().len(), 1);
         let expected = TableSummary { rows: 3, bytes: bytes.len() as u64, sha256: Digest::of(bytes) };
-        assert_eq!(table.finish().unwrap(), expected);
+        assert_eq!(Box::new(table).finish().unwrap(), expected);
     }
 
     #[test]

@@ -1,0 +1,170 @@
+//! `ft-host data`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+
+use super::exit::ExitStatus;
+use super::interrupt::Interrupt;
+use super::run::print;
+use super::terminal::{Downloads, Terminal, say};
+use super::values;
+use crate::plugin::Limits;
+use crate::run::{self, Observer, RunError};
+use crate::store::data::{Access, DataError, DataLocation, open_files};
+use crate::store::dataset::{HubSplit, fetch_split};
+use crate::store::environment::Environment;
+use crate::store::hub::HubId;
+use crate::store::progress::Progress;
+use crate::store::table::Table;
+use crate::task::example::{Source, Split};
+use crate::ui::text::harmless;
+
+#[derive(Subcommand)]
+pub enum DataCommand {
+    /// Fetch a data set from the hub, if it is not there yet, and print where its files are.
+    Pull {
+        #[command(flatten)]
+        what: What,
+        /// No progress and no notes on stderr.
+        #[arg(long, short)]
+        quiet: bool,
+    },
+    /// Print the first rows of a split, one JSON object per line.
+    Head {
+        #[command(flatten)]
+        what: What,
+        /// Where the task's rows come from: as for `ft-host run`.
+        #[arg(long, value_name = "sample|DIR|SPLIT=FILE", requires = "task")]
+        data: Vec<String>,
+        /// How many rows.
+        #[arg(short = 'n', long = "rows", value_name = "N", default_value_t = 5, value_parser = values::at_least_one)]
+        rows: usize,
+        /// Use no network.
+        #[arg(long)]
+        offline: bool,
+    },
+}
+
+/// Which data set: a task's, one of the hub's, or a file.
+#[derive(Args)]
+pub struct What {
+    /// A task plugin, whose data set is meant.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["name", "config"])]
+    task: Option<PathBuf>,
+
+    /// owner/name[@revision] on the hub, or a file.
+    #[arg(value_name = "NAME|FILE", required_unless_present = "task")]
+    name: Option<String>,
+
+    /// The data set's configuration, where it has several.
+    #[arg(long, value_name = "CONFIG")]
+    config: Option<String>,
+
+    /// The split: its own name, or, with --task, `demonstrations` or `evaluation` [default: train, or the task's].
+    #[arg(long, value_name = "SPLIT")]
+    split: Option<String>,
+}
+
+/// Carries out a command.
+pub fn run(command: DataCommand, mut environment: Environment) -> anyhow::Result<ExitStatus> {
+    Interrupt::install()?;
+    match command {
+        DataCommand::Pull { what, quiet } => {
+            let downloads = Downloads::new(quiet);
+            for split in what.hub_splits(&environment, quiet)? {
+                for path in
+                    fetch_split(&split, &environment, &downloads).map_err(DataError::from).map_err(RunError::from)?
+                {
+                    print(&format!("{}\n", path.display()))?;
+                }
+            }
+        }
+        DataCommand::Head { what, data, rows, offline } => {
+            environment.offline |= offline;
+            let table = what.table(&data, &environment, &Downloads::new(false))?;
+            head(table, rows)?;
+        }
+    }
+    Ok(ExitStatus::Done)
+}
+
+/// The rows on stdout, what they are on stderr.
+fn head(mut table: Table, rows: usize) -> anyhow::Result<()> {
+    let columns: Vec<String> = table.columns().iter().map(|column| harmless(column)).collect();
+    say(&format!("{}: {}", harmless(table.name()), columns.join(", ")));
+    for _ in 0..rows {
+        match table.next_row().map_err(RunError::from)? {
+            // JSON escapes what acts on a terminal, but for what is beyond ASCII.
+            Some(row) => print(&format!("{}\n", harmless(&row)))?,
+            None => break,
+        }
+    }
+    Ok(())
+}
+
+impl What {
+    /// What the task loads: all of it, or the split asked for.
+    fn sources(&self, task: &std::path::Path, environment: &Environment, quiet: bool) -> anyhow::Result<Vec<Source>> {
+        let observer: Arc<dyn Observer> = Arc::new(Terminal::new(quiet));
+        let mut sources = run::task_sources(task, &Limits::default(), environment, &observer)?;
+        if let Some(asked) = &self.split {
+            let names: Vec<String> =
+                sources.iter().map(|source| format!("{} ({})", source.split, source.name)).collect();
+            sources.retain(|source| source.name == *asked || source.split.to_string() == *asked);
+            if sources.is_empty() {
+                let message = format!("the task has no split `{asked}`, only {}", names.join(" and "));
+                return Err(RunError::Settings(message).into());
+            }
+        }
+        Ok(sources)
+    }
+
+    fn hub_splits(&self, environment: &Environment, quiet: bool) -> anyhow::Result<Vec<HubSplit>> {
+        let parse = |repository: &str| {
+            let wrong =
+                || RunError::Settings(format!("`{repository}` is no data set of the hub; owner/name was expected"));
+            HubId::parse(repository).ok_or_else(wrong)
+        };
+        match (&self.task, &self.name) {
+            (Some(task), _) => {
+                let sources = self.sources(task, environment, quiet)?;
+                let split = |source: Source| {
+                    Ok(HubSplit { id: parse(&source.repository)?, config: source.config, split: source.name })
+                };
+                sources.into_iter().map(split).collect()
+            }
+            (None, name) => {
+                let name = name.as_deref().unwrap_or_default();
+                let split = self.split.clone().unwrap_or_else(|| "train".into());
+                Ok(vec![HubSplit { id: parse(name)?, config: self.config.clone(), split }])
+            }
+        }
+    }
+
+    fn table(&self, data: &[String], environment: &Environment, progress: &dyn Progress) -> anyhow::Result<Table> {
+        let opened = match (&self.task, &self.name) {
+            (Some(task), _) => {
+                let sources = self.sources(task, environment, false)?;
+                let evaluation = |source: &Source| self.split.is_some() || source.split == Split::Evaluation;
+                let Some(source) = sources.iter().find(|source| evaluation(source)) else {
+                    return Err(RunError::Settings("the task has no evaluation split".into()).into());
+                };
+                let location = DataLocation::parse(data).map_err(RunError::Settings)?;
+                location.open(source, Access { environment, progress })
+            }
+            (None, Some(name)) if std::path::Path::new(name).is_file() => open_files(&[PathBuf::from(name)]),
+            (None, _) => {
+                let mut files = Vec::new();
+                for split in self.hub_splits(environment, false)? {
+                    files.extend(
+                        fetch_split(&split, environment, progress).map_err(DataError::from).map_err(RunError::from)?,
+                    );
+                }
+                open_files(&files)
+            }
+        };
+        Ok(opened.map_err(RunError::from)?)
+    }
+}
