@@ -19,7 +19,7 @@ use crate::plugin::OptimizerPlugin;
 use crate::plugin::options::OptionSetting;
 use crate::report::samples::SampleRecord;
 use crate::report::schema::{ResultsRecord, SelectedRecord, StepRecord};
-use crate::report::summary::summarize;
+use crate::report::scores::StepScores;
 use crate::tune::{State, Verdict, pseudo_gradient_norm};
 
 /// What came of a run.
@@ -51,7 +51,7 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
         && earlier.complete
     {
         let records = folder::samples(&plan.config.out)?;
-        let expected: usize = earlier.steps.iter().map(|step| step.n).sum();
+        let expected: usize = earlier.steps.iter().map(|step| step.scores.n).sum();
         if records.len() == expected {
             let path = plan.config.out.display();
             observer.event(Event::Note(&format!(
@@ -111,7 +111,7 @@ impl Earlier {
         let times = |step: &StepRecord| Times { step: step.step_seconds, score: step.score_seconds };
         Self {
             selected: results.selected.iter().map(|selected| (selected.seed, selected.step)).collect(),
-            times: results.steps.iter().map(|step| ((step.seed, step.step as u32), times(step))).collect(),
+            times: results.steps.iter().map(|step| ((step.scores.seed, step.scores.step), times(step))).collect(),
         }
     }
 }
@@ -303,10 +303,13 @@ impl Run<'_> {
 
     /// Adds a step that is scored whole.
     fn scored(&mut self, records: Vec<SampleRecord>, measured: Times) -> Result<(), RunError> {
-        for summary in summarize(&records) {
-            let Some(first) = records.first() else { continue };
-            let times = self.earlier.times.get(&(first.seed, first.step)).copied().unwrap_or(measured);
-            self.results.steps.push(record::step(first.seed, &summary, times.step, times.score));
+        let seed = records.first().map(|first| first.seed);
+        let icl: Vec<&SampleRecord> =
+            self.records.iter().filter(|record| record.step == 1 && Some(record.seed) == seed).collect();
+        let all: Vec<&SampleRecord> = records.iter().collect();
+        if let Some(scores) = StepScores::of(&all, &icl, self.results.plan.labels.len()) {
+            let times = self.earlier.times.get(&(scores.seed, scores.step)).copied().unwrap_or(measured);
+            self.results.steps.push(StepRecord { scores, step_seconds: times.step, score_seconds: times.score });
         }
         self.records.extend(records);
         self.write()
