@@ -4,6 +4,7 @@ mod default_optimizer;
 mod exit;
 mod interrupt;
 mod model;
+mod prompt;
 mod run;
 mod settings;
 mod terminal;
@@ -30,6 +31,8 @@ struct Cli {
 enum Command {
     /// Run a task: tune its demonstrations, score its queries, print a table.
     Run(Box<run::RunArgs>),
+    /// Show a task's prompt as the model gets it: text and token boundaries. Reads no weights.
+    Prompt(prompt::PromptArgs),
     /// Fetch, list or describe models.
     #[command(subcommand)]
     Model(model::ModelCommand),
@@ -42,6 +45,7 @@ pub fn main() -> ExitCode {
     let style = terminal::stderr_style(&environment);
     let done = match cli.command {
         Command::Run(args) => run::run(*args, environment),
+        Command::Prompt(args) => prompt::run(args, environment),
         Command::Model(command) => model::run(command, environment),
     };
     let status = done.unwrap_or_else(|error| {

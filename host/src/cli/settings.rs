@@ -12,9 +12,10 @@ use super::values::{self, Bytes, Text};
 use crate::model::device::{DTypeChoice, DeviceChoice};
 use crate::model::weights::WeightFormat;
 use crate::plugin::Limits;
-use crate::run::{HeldOut, RunConfig, RunError, ScoreSteps, Seeds, Select};
+use crate::run::{HeldOut, RunConfig, RunError, ScoreSteps, Seeds, Select, TaskConfig};
 use crate::store::catalogue::DEFAULT_MODEL;
 use crate::store::data::DataLocation;
+use crate::task::sampling::Sampling;
 use crate::tune::Positions;
 
 /// Query tokens that run together: enough rows for the matrix products to be at their best, few enough to stop soon.
@@ -49,7 +50,13 @@ pub struct Settings {
     #[arg(long, value_name = "N", value_parser = values::at_least_one)]
     steps: Option<usize>,
 
-    /// Demonstrations; for tasks with classes, demonstrations of each class [default: 1].
+    /// How demonstrations are chosen: `stratified` by class where the task has classes, `random`, `written` by the task's
+    /// author, or the `first` rows [default: stratified].
+    #[arg(long, value_name = "HOW")]
+    sampling: Option<Text<Sampling>>,
+
+    /// Demonstrations; with `--sampling stratified` and a task with classes, demonstrations of each class [default: 1, or all
+    /// that are written].
     #[arg(long, value_name = "N", value_parser = values::at_least_one)]
     shots: Option<usize>,
 
@@ -234,6 +241,7 @@ impl Settings {
             model: self.model.or(other.model),
             data: self.data.or(other.data),
             steps: self.steps.or(other.steps),
+            sampling: self.sampling.or(other.sampling),
             shots: self.shots.or(other.shots),
             seed,
             seeds,
@@ -267,7 +275,7 @@ impl Settings {
         self.or(Self {
             model: Some(DEFAULT_MODEL.into()),
             steps: Some(STEPS),
-            shots: Some(1),
+            sampling: Some(Text(Sampling::Stratified)),
             seed: Some(0),
             score_steps: Some(Text(ScoreSteps::All)),
             select: Some(SelectBy::Last),
@@ -335,13 +343,25 @@ impl Settings {
         let limits = Limits::default();
         Ok(RunConfig {
             out: settings.out.unwrap_or_else(|| PathBuf::from("runs").join(task.file_stem().unwrap_or_default())),
-            task,
+            task: TaskConfig {
+                plugin: task,
+                options: settings.task_options,
+                data: settings.data.as_deref().map_or(DataLocation::Hub, DataLocation::parse),
+                sampling: settings.sampling.map_or(Sampling::Stratified, |Text(sampling)| sampling),
+                shots: settings.shots,
+                limits: Limits {
+                    fuel: settings.plugin_fuel.unwrap_or(limits.fuel),
+                    time: settings.plugin_time.map_or(limits.time, Duration::from_secs_f64),
+                    memory: settings.plugin_memory.map_or(limits.memory, |Text(Bytes(bytes))| bytes),
+                    table_elements: settings.plugin_tables.unwrap_or(limits.table_elements),
+                    call_bytes: settings.plugin_call_bytes.map_or(limits.call_bytes, |Text(Bytes(bytes))| bytes),
+                    tensor_bytes: settings.plugin_tensor_bytes.map_or(limits.tensor_bytes, |Text(Bytes(bytes))| bytes),
+                    ..limits
+                },
+            },
             optimizer,
-            task_options: settings.task_options,
             optimizer_options: settings.optimizer_options,
             model: settings.model.unwrap_or_default(),
-            data: settings.data.as_deref().map_or(DataLocation::Hub, DataLocation::parse),
-            shots: settings.shots.unwrap_or(1),
             seeds,
             steps: settings.steps.unwrap_or(STEPS),
             limit: settings.limit,
@@ -360,15 +380,6 @@ impl Settings {
             threads,
             batch_tokens: settings.batch_tokens.unwrap_or(BATCH_TOKENS),
             restart,
-            limits: Limits {
-                fuel: settings.plugin_fuel.unwrap_or(limits.fuel),
-                time: settings.plugin_time.map_or(limits.time, Duration::from_secs_f64),
-                memory: settings.plugin_memory.map_or(limits.memory, |Text(Bytes(bytes))| bytes),
-                table_elements: settings.plugin_tables.unwrap_or(limits.table_elements),
-                call_bytes: settings.plugin_call_bytes.map_or(limits.call_bytes, |Text(Bytes(bytes))| bytes),
-                tensor_bytes: settings.plugin_tensor_bytes.map_or(limits.tensor_bytes, |Text(Bytes(bytes))| bytes),
-                ..limits
-            },
         })
     }
 

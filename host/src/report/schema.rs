@@ -81,6 +81,8 @@ pub struct ConfigRecord {
     pub model: String,
     /// `--data`: `sample`, `hub` or a folder.
     pub data: String,
+    /// `--sampling`.
+    pub sampling: String,
     /// `--shots`.
     pub shots: usize,
     /// `--seed` or `--seeds`.

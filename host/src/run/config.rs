@@ -8,25 +8,20 @@ use crate::model::device::{DTypeChoice, DeviceChoice};
 use crate::model::weights::WeightFormat;
 use crate::plugin::Limits;
 use crate::store::data::DataLocation;
+use crate::task::sampling::Sampling;
 use crate::tune::Positions;
 
 /// What will happen, with every default filled in. Two runs of one configuration give one result, but for times.
 #[derive(Clone, Debug)]
 pub struct RunConfig {
-    /// The task plugin's file.
-    pub task: PathBuf,
+    /// The task and what is read for it.
+    pub task: TaskConfig,
     /// The optimizer plugin's file.
     pub optimizer: PathBuf,
-    /// What the user set of the task's options.
-    pub task_options: Vec<(String, String)>,
     /// What the user set of the optimizer's options.
     pub optimizer_options: Vec<(String, String)>,
     /// What the user calls the model.
     pub model: String,
-    /// Where rows come from.
-    pub data: DataLocation,
-    /// Demonstrations, for each class where the task has classes.
-    pub shots: usize,
     /// Seeds for the choice of rows, each with a run of its own.
     pub seeds: Vec<u64>,
     /// Deep-Thinking steps; step 1 is plain in-context learning.
@@ -53,6 +48,22 @@ pub struct RunConfig {
     pub out: PathBuf,
     /// To set an earlier run in that folder aside, whatever it is.
     pub restart: bool,
+}
+
+/// A task, its data and its demonstrations: what prompts depend on.
+#[derive(Clone, Debug)]
+pub struct TaskConfig {
+    /// The task plugin's file.
+    pub plugin: PathBuf,
+    /// What the user set of its options.
+    pub options: Vec<(String, String)>,
+    /// Where rows come from.
+    pub data: DataLocation,
+    /// How demonstrations are chosen.
+    pub sampling: Sampling,
+    /// Demonstrations: for each class where they are drawn class by class, in all otherwise. Where it is left open, all that
+    /// are written, or else one.
+    pub shots: Option<usize>,
     /// What each plugin may use.
     pub limits: Limits,
 }

@@ -60,6 +60,18 @@ pub struct Drawer<'a> {
     places: HashMap<usize, usize>,
 }
 
+/// Demonstrations, each as text.
+///
+/// # Errors
+/// An example that the prompt does not take, or a failure of the plugin.
+pub fn render_all(task: &mut TaskPlugin, shown: &[(usize, &Example)]) -> Result<Vec<String>, RunError> {
+    Ok(shown.iter().map(|(_, example)| task.render_demonstration(example)).collect::<Result<_, _>>()?)
+}
+
+fn rows_of(shown: &[(usize, &Example)]) -> Vec<usize> {
+    shown.iter().map(|(row, _)| *row).collect()
+}
+
 impl<'a> Drawer<'a> {
     /// Over a task's rows.
     ///
@@ -81,11 +93,9 @@ impl<'a> Drawer<'a> {
     /// Too few rows, an example that the prompt does not take, a failure of the plugin.
     pub fn draw(&mut self, seed: u64) -> Result<Draw, RunError> {
         let rows = self.rows;
-        let selection = rows.select(self.config, seed)?;
-        let shown: Vec<&Example> =
-            selection.demonstrations.iter().map(|row| &rows.demonstrations.examples[*row]).collect();
-        let rendered =
-            shown.iter().map(|example| self.task.render_demonstration(example)).collect::<Result<Vec<_>, _>>()?;
+        let selection = rows.select(&self.config.task, seed)?;
+        let shown = rows.demonstrations(&selection);
+        let rendered = render_all(self.task, &shown)?;
         let text = demonstration_text(&rendered, &self.separator);
         let ids = self.tokenizer.encode_with_special(&text)?;
         if ids.is_empty() {
@@ -95,16 +105,14 @@ impl<'a> Drawer<'a> {
         let queries = selection.evaluation.iter().take(limit).map(|row| self.query(*row)).collect::<Result<_, _>>()?;
         let (held_out_rows, held_out) = match self.held_out(shown.len()) {
             None => (Vec::new(), Vec::new()),
-            Some(HeldOut::Rows(count)) => self.apart(seed, &selection, count, &ids)?,
-            Some(HeldOut::LeaveOneOut | HeldOut::Either) => {
-                (selection.demonstrations.clone(), self.folds(&selection.demonstrations, &shown, &rendered)?)
-            }
+            Some(HeldOut::Rows(count)) => self.apart(&selection, count, &ids)?,
+            Some(HeldOut::LeaveOneOut | HeldOut::Either) => (rows_of(&shown), self.folds(&shown, &rendered)?),
         };
         let record = DrawRecord {
             seed,
             demonstrations: text,
             demonstration_ids: ids,
-            demonstration_rows: selection.demonstrations.clone(),
+            demonstration_rows: rows_of(&shown),
             held_out_rows,
         };
         Ok(Draw { record, queries, evaluation_rows: selection.evaluation.len(), held_out })
@@ -147,15 +155,9 @@ impl<'a> Drawer<'a> {
     }
 
     /// Rows of the demonstrations' split that are no demonstrations, over all demonstrations.
-    fn apart(
-        &mut self,
-        seed: u64,
-        selection: &Selection,
-        count: usize,
-        ids: &[u32],
-    ) -> Result<(Vec<usize>, Vec<Fold>), RunError> {
+    fn apart(&mut self, selection: &Selection, count: usize, ids: &[u32]) -> Result<(Vec<usize>, Vec<Fold>), RunError> {
         let all = &self.rows.demonstrations;
-        let rows = self.rows.hold_out(self.config, seed, selection, count)?;
+        let rows = self.rows.hold_out(selection, count)?;
         let queries = rows
             .iter()
             .map(|row| self.render(Split::Demonstrations, *row, &all.examples[*row]))
@@ -164,12 +166,12 @@ impl<'a> Drawer<'a> {
     }
 
     /// Every demonstration over a cache of the others.
-    fn folds(&mut self, rows: &[usize], shown: &[&Example], rendered: &[String]) -> Result<Vec<Fold>, RunError> {
+    fn folds(&mut self, shown: &[(usize, &Example)], rendered: &[String]) -> Result<Vec<Fold>, RunError> {
         if rendered.len() < 2 {
             return Err(RunError::NothingToLeaveOut);
         }
         let mut folds = Vec::with_capacity(rendered.len());
-        for (left_out, (row, example)) in rows.iter().zip(shown).enumerate() {
+        for (left_out, (row, example)) in shown.iter().enumerate() {
             let others = rendered.iter().enumerate().filter(|(index, _)| *index != left_out);
             let others: Vec<&str> = others.map(|(_, text)| text.as_str()).collect();
             let ids = self.tokenizer.encode_with_special(&demonstration_text(&others, &self.separator))?;

@@ -116,6 +116,14 @@ pub enum RunError {
         /// The split.
         split: Split,
     },
+    /// A row that is beyond the last.
+    #[error("row {index} was asked for, and the evaluation split has {rows} rows, counted from 0")]
+    NoSuchRow {
+        /// The row.
+        index: usize,
+        /// Rows of the split.
+        rows: usize,
+    },
     /// Too few rows for the demonstrations.
     #[error("`{file}`: {source}")]
     Sampling {

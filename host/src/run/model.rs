@@ -10,7 +10,7 @@ use crate::model::weights::{Arrays, Gguf, TensorSource, WeightBytes};
 use crate::model::{Decoder, Tokenizer};
 use crate::store::file::read_file;
 use crate::store::mmap::MappedFile;
-use crate::store::model_files::{ModelFiles, ModelKind};
+use crate::store::model_files::{ModelFiles, ModelKind, TokenizerFiles};
 
 /// Configurations and tokenizers are a few megabytes; what is larger is something else.
 const SMALL_FILE: u64 = 256 << 20;
@@ -39,7 +39,7 @@ impl OpenModel {
             }
             ModelKind::Folder { config, weights, tokenizer } => {
                 let family = families::from_config_json(&name(config), &read_file(config, SMALL_FILE)?)?;
-                let tokenizer = Tokenizer::from_json(&read_file(tokenizer, SMALL_FILE)?)?;
+                let tokenizer = open_tokenizer(tokenizer)?;
                 Ok(Self { family, tokenizer, source: Box::new(open_weights(weights)?) })
             }
         }
@@ -53,6 +53,23 @@ impl OpenModel {
         let Family { config, layout } = &self.family;
         Ok(Decoder::load(config.clone(), layout, self.source.as_ref(), placement)?)
     }
+}
+
+/// Reads a tokenizer.
+///
+/// # Errors
+/// Missing or malformed files, or a kind of tokenizer that is not covered.
+pub fn open_tokenizer(files: &TokenizerFiles) -> Result<Tokenizer, RunError> {
+    let read = |path: &Path| read_file(path, SMALL_FILE);
+    Ok(match files {
+        TokenizerFiles::Gguf(path) => Tokenizer::from_gguf(&Gguf::new(&name(path), map(path)?)?)?,
+        TokenizerFiles::Json(path) => Tokenizer::from_json(&read(path)?)?,
+        TokenizerFiles::Bpe { vocabulary, merges, config } => {
+            let merges = String::from_utf8_lossy(&read(merges)?).into_owned();
+            let config = config.as_deref().map(read).transpose()?;
+            Tokenizer::from_bpe(&read(vocabulary)?, &merges, config.as_deref())?
+        }
+    })
 }
 
 /// Maps weight files and reads their headers.

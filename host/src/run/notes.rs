@@ -9,7 +9,7 @@ use crate::store::data::DataLocation;
 /// What restricts the results, as far as it is known before the run.
 pub fn before(config: &RunConfig, rows: &Rows, draw: &Draw, model: &OpenModel, queries: &[Query]) -> Vec<String> {
     let mut notes = Vec::new();
-    if config.data == DataLocation::Sample {
+    if config.task.data == DataLocation::Sample {
         notes.push("the data are the bundled sample, not the data set".to_owned());
     }
     let all = rows.evaluation.examples.len();

@@ -1,7 +1,6 @@
 //! Everything that can be checked before weights are read.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::{DType, Device};
@@ -10,16 +9,17 @@ use super::config::RunConfig;
 use super::draw::{Draw, Drawer, Query};
 use super::folder::Beginning;
 use super::model::OpenModel;
-use super::observer::{Event, Observer};
+use super::observer::Observer;
+use super::plugins::{self, Plugins};
 use super::rows::Rows;
 use super::{RunError, fit, folder, notes, record};
 use crate::model::device::DeviceChoice;
-use crate::plugin::options::{self, OptionSetting};
-use crate::plugin::{Description, LogSink, OptimizerPlugin, PluginBinary, PluginEngine, TaskPlugin};
+use crate::plugin::OptimizerPlugin;
+use crate::plugin::options::OptionSetting;
 use crate::report::schema::{FORMAT_VERSION, OptionsRecord, PlanRecord};
 use crate::store::environment::Environment;
 use crate::store::fetch::fetch_model;
-use crate::store::file::{PLUGIN_LIMIT, probe_folder, read_file};
+use crate::store::file::probe_folder;
 use crate::store::paths::CachePaths;
 use crate::store::progress::Progress;
 use crate::store::remembered::RememberedDigests;
@@ -65,20 +65,13 @@ pub fn prepare(
     let device = config.device.open()?;
     let dtype = config.dtype.resolve(&device);
 
-    let engine = PluginEngine::new(Some(&paths.components()?))?;
-    let log: LogSink = {
-        let observer = observer.clone();
-        Arc::new(move |message| observer.event(Event::Log(&message)))
-    };
-    let mut task = TaskPlugin::load(&engine, binary(&config.task)?, config.limits.clone(), log.clone())?;
-    let mut optimizer =
-        OptimizerPlugin::load(&engine, binary(&config.optimizer)?, config.limits.clone(), log, &device)?;
-    let task_options = resolve(task.description(), &config.task_options)?;
-    let optimizer_options = resolve(optimizer.description(), &config.optimizer_options)?;
-    task.configure(&task_options)?;
+    let plugins = Plugins::new(&paths, observer)?;
+    let (mut task, task_options) = plugins.task(&config.task)?;
+    let mut optimizer = plugins.optimizer(&config.optimizer, &config.task.limits, &device)?;
+    let optimizer_options = plugins::resolve(optimizer.description(), &config.optimizer_options)?;
     optimizer.open(&optimizer_options)?;
 
-    let rows = Rows::read(&mut task, &config)?;
+    let rows = Rows::read(&mut task, &config.task)?;
     let files = fetch_model(&config.model, environment, progress)?;
     let model = OpenModel::open(&files)?;
     let mut drawer = Drawer::new(&config, &rows, &mut task, &model.tokenizer)?;
@@ -94,7 +87,7 @@ pub fn prepare(
     let record = PlanRecord {
         format_version: FORMAT_VERSION,
         host_version: env!("CARGO_PKG_VERSION").into(),
-        config: record::config(&config, device_name(&device, &config), dtype.as_str()),
+        config: record::config(&config, rows.shots(&config.task), device_name(&device, &config), dtype.as_str()),
         task: record::plugin(task.description(), task.binary()),
         optimizer: record::plugin(optimizer.description(), optimizer.binary()),
         options: OptionsRecord { task: record::options(&task_options), optimizer: record::options(&optimizer_options) },
@@ -123,15 +116,6 @@ pub fn prepare(
         record,
         beginning,
     })
-}
-
-fn binary(path: &Path) -> Result<PluginBinary, RunError> {
-    Ok(PluginBinary::new(path.display().to_string(), read_file(path, PLUGIN_LIMIT)?))
-}
-
-fn resolve(description: &Description, given: &[(String, String)]) -> Result<Vec<OptionSetting>, RunError> {
-    options::resolve(&description.options, given)
-        .map_err(|source| RunError::Option { plugin: description.name.clone(), source })
 }
 
 /// The device that a choice came to.

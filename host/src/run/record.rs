@@ -15,16 +15,17 @@ use crate::store::data::DataLocation;
 use crate::store::model_files::{FileDigest, ModelOrigin, OriginKind};
 use crate::tune::{LayerNorms, Positions, State};
 
-/// The settings, with the device and the number format that they came to.
-pub fn config(config: &RunConfig, device: String, dtype: &str) -> ConfigRecord {
+/// The settings, with the shots, the device and the number format that they came to.
+pub fn config(config: &RunConfig, shots: usize, device: String, dtype: &str) -> ConfigRecord {
     ConfigRecord {
         model: config.model.clone(),
-        data: match &config.data {
+        data: match &config.task.data {
             DataLocation::Sample => "sample".into(),
             DataLocation::Hub => "hub".into(),
             DataLocation::Folder(folder) => folder.display().to_string(),
         },
-        shots: config.shots,
+        sampling: config.task.sampling.to_string(),
+        shots,
         seeds: config.seeds.clone(),
         steps: config.steps,
         limit: config.limit,
@@ -50,7 +51,7 @@ pub fn config(config: &RunConfig, device: String, dtype: &str) -> ConfigRecord {
         },
         threads: config.threads,
         batch_tokens: config.batch_tokens,
-        limits: limits(&config.limits),
+        limits: limits(&config.task.limits),
     }
 }
 

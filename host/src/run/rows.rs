@@ -1,11 +1,11 @@
 //! Both splits of a task as examples, and which of their rows a seed chooses.
 
 use super::RunError;
-use super::config::RunConfig;
+use super::config::TaskConfig;
 use super::data::{SplitExamples, read_split};
 use crate::plugin::TaskPlugin;
-use crate::task::example::Split;
-use crate::task::sampling::{self, Demonstrations, Request, Selection};
+use crate::task::example::{Example, Split};
+use crate::task::sampling::{self, Demonstrations, Request, Sampling, SamplingError, Selection};
 
 /// A task's examples.
 pub struct Rows {
@@ -13,6 +13,8 @@ pub struct Rows {
     pub labels: Vec<String>,
     /// The split that demonstrations are from.
     pub demonstrations: SplitExamples,
+    /// Demonstrations that the plugin has written by hand, where they are wanted.
+    written: Vec<Example>,
     /// The split that is scored.
     pub evaluation: SplitExamples,
     /// How many rows of it the task wants scored; none means all.
@@ -24,56 +26,66 @@ impl Rows {
     ///
     /// # Errors
     /// Missing or malformed data, or a failure of the plugin.
-    pub fn read(task: &mut TaskPlugin, config: &RunConfig) -> Result<Self, RunError> {
+    pub fn read(task: &mut TaskPlugin, config: &TaskConfig) -> Result<Self, RunError> {
         let sources = task.sources()?;
         let labels = task.labels()?;
         let of = |split: Split| sources.iter().find(|source| source.split == split);
         let mut read = |split: Split| match of(split) {
             Some(source) => read_split(task, &config.data, source),
-            None => Err(RunError::NoRows { file: format!("`{}`", config.task.display()), split }),
+            None => Err(RunError::NoRows { file: format!("`{}`", config.plugin.display()), split }),
         };
         let demonstrations = read(Split::Demonstrations)?;
         let evaluation = read(Split::Evaluation)?;
         let evaluation_sample = of(Split::Evaluation).and_then(|source| source.sample);
-        Ok(Self { labels, demonstrations, evaluation, evaluation_sample })
+        let written = if config.sampling == Sampling::Written { task.written()? } else { Vec::new() };
+        Ok(Self { labels, demonstrations, written, evaluation, evaluation_sample })
     }
 
     /// The rows that a seed chooses.
     ///
     /// # Errors
-    /// Too few rows to draw demonstrations from.
-    pub fn select(&self, config: &RunConfig, seed: u64) -> Result<Selection, RunError> {
+    /// Too few rows to take demonstrations from.
+    pub fn select(&self, config: &TaskConfig, seed: u64) -> Result<Selection, RunError> {
         let answers: Vec<usize> = self.demonstrations.examples.iter().map(|example| example.answer).collect();
-        let pool = if self.labels.is_empty() {
-            Demonstrations::Alike { rows: answers.len() }
-        } else {
-            Demonstrations::Labelled { labels: &answers, classes: self.labels.len() }
-        };
         let request = Request {
             seed,
-            shots: config.shots,
-            demonstrations: pool,
+            sampling: config.sampling,
+            shots: self.shots(config),
+            answers: &answers,
+            classes: self.labels.len(),
+            written: self.written.len(),
             evaluation_rows: self.evaluation.examples.len(),
             evaluation_sample: self.evaluation_sample,
         };
-        sampling::select(&request)
-            .map_err(|source| RunError::Sampling { file: self.demonstrations.record.file.clone(), source })
+        sampling::select(&request).map_err(|source| self.sampling_error(source))
     }
 
-    /// `count` rows of the demonstrations' split that are no demonstrations of this seed's.
+    /// How many demonstrations there are to be; see [`TaskConfig::shots`].
+    pub fn shots(&self, config: &TaskConfig) -> usize {
+        config.shots.unwrap_or(match config.sampling {
+            Sampling::Written => self.written.len(),
+            Sampling::Stratified | Sampling::Random | Sampling::First => 1,
+        })
+    }
+
+    /// The demonstrations of a selection, in the order in which they are shown, each with its row; those that the plugin
+    /// has written count from 0 among themselves.
+    pub fn demonstrations(&self, selection: &Selection) -> Vec<(usize, &Example)> {
+        match &selection.demonstrations {
+            Demonstrations::Rows(rows) => rows.iter().map(|row| (*row, &self.demonstrations.examples[*row])).collect(),
+            Demonstrations::Written(count) => self.written.iter().take(*count).enumerate().collect(),
+        }
+    }
+
+    /// `count` rows of the demonstrations' split that are no demonstrations.
     ///
     /// # Errors
     /// Too few rows.
-    pub fn hold_out(
-        &self,
-        _config: &RunConfig,
-        _seed: u64,
-        selection: &Selection,
-        count: usize,
-    ) -> Result<Vec<usize>, RunError> {
-        Ok((0..self.demonstrations.examples.len())
-            .filter(|row| !selection.demonstrations.contains(row))
-            .take(count)
-            .collect())
+    pub fn hold_out(&self, selection: &Selection, count: usize) -> Result<Vec<usize>, RunError> {
+        selection.held_out(count).map_err(|source| self.sampling_error(source))
+    }
+
+    fn sampling_error(&self, source: SamplingError) -> RunError {
+        RunError::Sampling { file: self.demonstrations.record.file.clone(), source }
     }
 }

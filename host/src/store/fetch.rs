@@ -15,8 +15,8 @@ use super::environment::{Environment, HF_HUB_OFFLINE};
 use super::file::{FileError, create_folder};
 use super::hub::{Hub, HubError, HubId};
 use super::lock::FileLock;
-use super::model_files::{ListedModel, ModelFiles, ModelKind, ModelOrigin, OriginKind};
-use super::model_source::{ModelSource, ModelSourceError, folder_files, gguf_file};
+use super::model_files::{ListedModel, ModelFiles, ModelKind, ModelOrigin, OriginKind, TokenizerFiles};
+use super::model_source::{ModelSource, ModelSourceError, folder_files, folder_tokenizer, gguf_file};
 use super::paths::CachePaths;
 use super::progress::Progress;
 use super::remembered::RememberedDigests;
@@ -127,6 +127,26 @@ pub fn fetch_model(asked: &str, environment: &Environment, progress: &dyn Progre
         }
     };
     Ok(ModelFiles { kind, origin: ModelOrigin { asked: asked.to_owned(), found } })
+}
+
+/// The tokenizer of the model that `asked` means, fetched first where that is needed; its weights only where they are in
+/// one file with it.
+pub fn fetch_tokenizer(
+    asked: &str,
+    environment: &Environment,
+    progress: &dyn Progress,
+) -> Result<TokenizerFiles, ModelError> {
+    match ModelSource::resolve(asked)? {
+        ModelSource::Folder(path) => Ok(folder_tokenizer(&path)?),
+        ModelSource::Hub(id) => Ok(Hub::new(environment, progress)?.tokenizer(&id)?),
+        ModelSource::File(path) => match gguf_file(&path)? {
+            ModelKind::Gguf(path) => Ok(TokenizerFiles::Gguf(path)),
+            ModelKind::Folder { tokenizer, .. } => Ok(tokenizer),
+        },
+        ModelSource::Catalogue(model) => {
+            Ok(TokenizerFiles::Gguf(fetch_catalogue_model(model, environment, progress)?.0))
+        }
+    }
 }
 
 /// The file of a model of the catalogue, and in words where it came from.

@@ -15,8 +15,8 @@ use super::digest::Digest;
 use super::environment::Environment;
 pub use super::hub_error::{HubError, Wanted};
 use super::lock::FileLock;
-use super::model_files::{ListedModel, ModelKind};
-use super::model_source::{CONFIG, TOKENIZER, WEIGHTS, shard_names};
+use super::model_files::{ListedModel, ModelKind, TokenizerFiles};
+use super::model_source::{BPE_TOKENIZER, CONFIG, TOKENIZER, WEIGHTS, shard_names};
 use super::paths::CachePaths;
 use super::progress::Progress;
 use super::remembered::RememberedDigests;
@@ -105,8 +105,27 @@ impl<'a> Hub<'a> {
 
     /// The files of a model, from the cache or else from the hub.
     pub fn model(&self, id: &HubId) -> Result<HubModel, HubError> {
-        if let Some(model) = self.cached_model(id)? {
-            return Ok(model);
+        self.cached_or(id, || self.cached_model(id), || self.download_model(id))
+    }
+
+    /// A model's tokenizer, from the cache or else from the hub.
+    pub fn tokenizer(&self, id: &HubId) -> Result<TokenizerFiles, HubError> {
+        self.cached_or(
+            id,
+            || Ok(self.cached_tokenizer(id)),
+            || self.download_tokenizer(id).map_err(|error| self.explain(error)),
+        )
+    }
+
+    /// Looks into the cache, then at the hub; one process at a time downloads from a repository.
+    fn cached_or<T>(
+        &self,
+        id: &HubId,
+        cached: impl Fn() -> Result<Option<T>, HubError>,
+        download: impl FnOnce() -> Result<T, HubError>,
+    ) -> Result<T, HubError> {
+        if let Some(found) = cached()? {
+            return Ok(found);
         }
         if self.environment.offline {
             return Err(HubError::Offline { wanted: self.wanted(id, CONFIG), cache: self.cache.to_owned() });
@@ -114,9 +133,9 @@ impl<'a> Hub<'a> {
         let lock = CachePaths::new(self.environment)?.lock(&format!("{}/{id}", self.cache.display()))?;
         let _lock =
             FileLock::acquire(&lock, || self.progress.note(&format!("another process downloads {id}; waiting")))?;
-        match self.cached_model(id)? {
-            Some(model) => Ok(model),
-            None => self.download_model(id),
+        match cached()? {
+            Some(found) => Ok(found),
+            None => download(),
         }
     }
 
@@ -166,9 +185,19 @@ impl<'a> Hub<'a> {
         let Some(config) = self.cached(id, CONFIG) else { return Ok(None) };
         let Some(commit) = commit_of(&config) else { return Ok(None) };
         let id = id.at(&commit);
-        let Some(tokenizer) = self.cached(&id, TOKENIZER) else { return Ok(None) };
+        let Some(tokenizer) = self.cached_tokenizer(&id) else { return Ok(None) };
         let weights = self.cached_weights(&id)?;
         Ok(weights.map(|weights| HubModel { kind: ModelKind::Folder { config, weights, tokenizer }, commit }))
+    }
+
+    /// The tokenizer, if it is in the cache. Which of its older files a repository has is not known there: those that are
+    /// there count if the vocabulary and the merges do.
+    fn cached_tokenizer(&self, id: &HubId) -> Option<TokenizerFiles> {
+        if let Some(path) = self.cached(id, TOKENIZER) {
+            return Some(TokenizerFiles::Json(path));
+        }
+        let [vocabulary, merges, config] = BPE_TOKENIZER.map(|name| self.cached(id, name));
+        Some(TokenizerFiles::Bpe { vocabulary: vocabulary?, merges: merges?, config })
     }
 
     /// The weights, if all of them are in the cache.
@@ -189,22 +218,42 @@ impl<'a> Hub<'a> {
         let config = self.download(id, CONFIG).map_err(|error| self.explain(error))?;
         let commit = commit_of(&config).unwrap_or_else(|| id.revision.clone());
         let id = id.at(&commit);
-        let tokenizer = self.download(&id, TOKENIZER)?;
+        let tokenizer = self.download_tokenizer(&id)?;
         let weights = self.download_weights(&id)?;
         Ok(HubModel { kind: ModelKind::Folder { config, weights, tokenizer }, commit })
     }
 
+    /// The tokenizer in the first form that the repository has. The configuration comes before the merges, so that what is
+    /// left in the cache of an interrupted download is not taken for a tokenizer without one.
+    fn download_tokenizer(&self, id: &HubId) -> Result<TokenizerFiles, HubError> {
+        let missing = match self.download(id, TOKENIZER) {
+            Ok(path) => return Ok(TokenizerFiles::Json(path)),
+            Err(missing @ HubError::NoFile { .. }) => missing,
+            Err(error) => return Err(error),
+        };
+        let [vocabulary, merges, config] = BPE_TOKENIZER;
+        let Some(vocabulary) = self.download_if_there(id, vocabulary)? else { return Err(missing) };
+        let config = self.download_if_there(id, config)?;
+        match self.download_if_there(id, merges)? {
+            Some(merges) => Ok(TokenizerFiles::Bpe { vocabulary, merges, config }),
+            None => Err(missing),
+        }
+    }
+
+    fn download_if_there(&self, id: &HubId, file: &str) -> Result<Option<PathBuf>, HubError> {
+        match self.download(id, file) {
+            Err(HubError::NoFile { .. }) => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
     /// The weights in the first form that the repository has.
     fn download_weights(&self, id: &HubId) -> Result<Vec<PathBuf>, HubError> {
-        let if_there = |file: &str| match self.download(id, file) {
-            Err(HubError::NoFile { .. }) => Ok(None),
-            result => result.map(Some),
-        };
         for names in WEIGHTS {
-            if let Some(whole) = if_there(names.whole)? {
+            if let Some(whole) = self.download_if_there(id, names.whole)? {
                 return Ok(vec![whole]);
             }
-            if let Some(index) = if_there(names.index)? {
+            if let Some(index) = self.download_if_there(id, names.index)? {
                 return shard_names(&index)?.iter().map(|name| self.download(id, name)).collect();
             }
         }

@@ -27,9 +27,37 @@ pub enum ModelKind {
         config: PathBuf,
         /// The safetensors files or PyTorch checkpoints, in the order of their names.
         weights: Vec<PathBuf>,
-        /// `tokenizer.json`.
-        tokenizer: PathBuf,
+        /// The tokenizer's.
+        tokenizer: TokenizerFiles,
     },
+}
+
+/// In which form a tokenizer is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenizerFiles {
+    /// Within the model's GGUF file.
+    Gguf(PathBuf),
+    /// `tokenizer.json`, which says all.
+    Json(PathBuf),
+    /// The files that preceded it.
+    Bpe {
+        /// `vocab.json`.
+        vocabulary: PathBuf,
+        /// `merges.txt`.
+        merges: PathBuf,
+        /// `tokenizer_config.json`, where there is one.
+        config: Option<PathBuf>,
+    },
+}
+
+impl TokenizerFiles {
+    /// All files.
+    pub fn paths(&self) -> Vec<&PathBuf> {
+        match self {
+            Self::Gguf(path) | Self::Json(path) => vec![path],
+            Self::Bpe { vocabulary, merges, config } => [vocabulary, merges].into_iter().chain(config).collect(),
+        }
+    }
 }
 
 /// Where a model came from.
@@ -81,7 +109,7 @@ impl ModelFiles {
         match &self.kind {
             ModelKind::Gguf(path) => vec![path],
             ModelKind::Folder { config, weights, tokenizer } => {
-                weights.iter().chain([config, tokenizer]).map(PathBuf::as_path).collect()
+                weights.iter().chain([config]).chain(tokenizer.paths()).map(PathBuf::as_path).collect()
             }
         }
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::catalogue::{self, CatalogueModel};
 use super::file::{FileError, read_file};
 use super::hub::HubId;
-use super::model_files::ModelKind;
+use super::model_files::{ModelKind, TokenizerFiles};
 
 /// Where to look for a model.
 #[derive(Debug, PartialEq, Eq)]
@@ -148,6 +148,8 @@ pub fn gguf_file(path: &Path) -> Result<ModelKind, ModelSourceError> {
 pub const CONFIG: &str = "config.json";
 /// Name of the tokenizer.
 pub const TOKENIZER: &str = "tokenizer.json";
+/// Names of the files that a tokenizer had before: vocabulary, merges and, not always, configuration.
+pub const BPE_TOKENIZER: [&str; 3] = ["vocab.json", "merges.txt", "tokenizer_config.json"];
 
 /// The names under which a form of weights is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,8 +170,21 @@ pub const WEIGHTS: [WeightNames; 2] = [
 pub fn folder_files(folder: &Path) -> Result<ModelKind, ModelSourceError> {
     let config = member(folder, CONFIG)?;
     let weights = weight_files(folder)?;
-    let tokenizer = member(folder, TOKENIZER)?;
+    let tokenizer = folder_tokenizer(folder)?;
     Ok(ModelKind::Folder { config, weights, tokenizer })
+}
+
+/// Finds the tokenizer in a folder.
+pub fn folder_tokenizer(folder: &Path) -> Result<TokenizerFiles, ModelSourceError> {
+    let missing = match member(folder, TOKENIZER) {
+        Ok(path) => return Ok(TokenizerFiles::Json(path)),
+        Err(missing) => missing,
+    };
+    let [vocabulary, merges, config] = BPE_TOKENIZER.map(|name| member(folder, name).ok());
+    match (vocabulary, merges) {
+        (Some(vocabulary), Some(merges)) => Ok(TokenizerFiles::Bpe { vocabulary, merges, config }),
+        _ => Err(missing),
+    }
 }
 
 /// Finds the weights in a folder: one file, or those of an index.
@@ -307,7 +322,8 @@ mod tests {
         write(TOKENIZER, "{}");
         let at = |name: &str| folder.path().join(name);
         let weights = vec![at("m-1"), at("m-2")];
-        let expected = ModelKind::Folder { config: at(CONFIG), weights, tokenizer: at(TOKENIZER) };
+        let expected =
+            ModelKind::Folder { config: at(CONFIG), weights, tokenizer: TokenizerFiles::Json(at(TOKENIZER)) };
         assert_eq!(folder_files(folder.path()).unwrap(), expected);
 
         std::fs::remove_file(at(safetensors.index)).unwrap();

@@ -4,15 +4,23 @@
 //! `sample` and `shuffle` draw in the order that CPython 3.2 and later draw in.
 
 use std::collections::HashSet;
+use std::fmt;
 
 const WORDS: usize = 624;
 const SHIFT: usize = 397;
 
 /// A stream of pseudo-random numbers equal to that of `random.Random(seed)` in CPython.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PythonRandom {
     state: [u32; WORDS],
     next: usize,
+}
+
+/// Without the state's 624 words.
+impl fmt::Debug for PythonRandom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PythonRandom").finish_non_exhaustive()
+    }
 }
 
 impl PythonRandom {

@@ -1,56 +1,74 @@
 //! Which rows become demonstrations and which are scored, chosen as the authors' code chooses them.
 //!
 //! One [`PythonRandom`] stream, seeded with the run's seed, first draws the evaluation rows (where a task uses only some
-//! of them) and then the demonstrations, so that a seed gives the authors' rows.
+//! of them), then the demonstrations, then rows to hold out, so that a seed gives the authors' rows.
+
+mod mode;
+mod stratified;
+
+pub use mode::Sampling;
 
 use super::python_random::PythonRandom;
-
-/// The rows that demonstrations are drawn from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Demonstrations<'a> {
-    /// All rows alike: `shots` of them are drawn.
-    Alike {
-        /// How many rows the split has.
-        rows: usize,
-    },
-    /// Class by class: `shots` rows of every class are drawn.
-    Labelled {
-        /// The class of every row, in the split's order.
-        labels: &'a [usize],
-        /// How many classes the task has.
-        classes: usize,
-    },
-}
 
 /// What to choose.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     /// Seeds the stream.
     pub seed: u64,
-    /// Demonstrations, for each class where rows have classes; 0 gives none.
+    /// How demonstrations are chosen.
+    pub sampling: Sampling,
+    /// How many demonstrations: for each class where they are drawn class by class ([`Sampling::Stratified`], and the
+    /// task has classes), in all otherwise. 0 gives none.
     pub shots: usize,
-    /// The rows that demonstrations are drawn from.
-    pub demonstrations: Demonstrations<'a>,
+    /// The answer of every row of the demonstration split, in the split's order: its class, where the task has classes.
+    pub answers: &'a [usize],
+    /// How many classes the task has; 0 where its examples have choices of their own.
+    pub classes: usize,
+    /// How many demonstrations the plugin has written by hand.
+    pub written: usize,
     /// How many rows the evaluation split has.
     pub evaluation_rows: usize,
     /// To score only so many rows, drawn at random. A split with fewer rows is scored whole, in its own order.
     pub evaluation_sample: Option<usize>,
 }
 
-/// Row numbers, in the order in which the rows are to be used.
+/// The demonstrations, in the order in which they are shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Demonstrations {
+    /// These rows of the demonstration split.
+    Rows(Vec<usize>),
+    /// The first so many of those that the plugin has written by hand.
+    Written(usize),
+}
+
+impl Demonstrations {
+    /// The rows of the demonstration split; none where the demonstrations are written by hand.
+    pub fn rows(&self) -> &[usize] {
+        match self {
+            Demonstrations::Rows(rows) => rows,
+            Demonstrations::Written(_) => &[],
+        }
+    }
+}
+
+/// What was chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {
-    /// Rows of the demonstration split.
-    pub demonstrations: Vec<usize>,
-    /// Rows of the evaluation split.
+    /// The demonstrations.
+    pub demonstrations: Demonstrations,
+    /// Rows of the evaluation split, in the order in which they are scored.
     pub evaluation: Vec<usize>,
+    /// How many rows the demonstration split has.
+    demonstration_rows: usize,
+    /// The stream behind the last draw.
+    random: PythonRandom,
 }
 
 /// Why a selection is not possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SamplingError {
     /// The demonstration split is too small.
-    #[error("expected {needed} rows or more to draw demonstrations from, got {rows}")]
+    #[error("expected {needed} rows or more to take demonstrations from, got {rows}")]
     TooFewRows {
         /// How many demonstrations were asked for, in all.
         needed: usize,
@@ -67,126 +85,180 @@ pub enum SamplingError {
         /// How many there are.
         rows: usize,
     },
+    /// The plugin has written too few demonstrations by hand.
+    #[error("expected {needed} demonstrations written by hand, the task has {written}")]
+    TooFewWritten {
+        /// How many were asked for.
+        needed: usize,
+        /// How many there are.
+        written: usize,
+    },
+    /// Too few rows are left beside the demonstrations.
+    #[error("expected {needed} rows or more beside the demonstrations to hold out, got {rows}")]
+    TooFewLeft {
+        /// How many were asked for.
+        needed: usize,
+        /// How many are left.
+        rows: usize,
+    },
 }
 
 /// Chooses the rows.
 ///
 /// # Errors
-/// If the demonstration split has fewer rows, or fewer of some class, than the shots need.
+/// If there are fewer rows, fewer of some class, or fewer written demonstrations than the shots need.
 pub fn select(request: &Request) -> Result<Selection, SamplingError> {
+    let Request { shots, answers, classes, .. } = *request;
     let mut random = PythonRandom::new(request.seed);
     let rows = request.evaluation_rows;
     let evaluation = request.evaluation_sample.and_then(|count| random.sample(rows, count));
     let evaluation = evaluation.unwrap_or_else(|| (0..rows).collect());
-    let demonstrations = match request.demonstrations {
-        Demonstrations::Alike { rows } => {
-            let too_few = SamplingError::TooFewRows { needed: request.shots, rows };
-            random.sample(rows, request.shots).ok_or(too_few)?
+    let too_few_rows = SamplingError::TooFewRows { needed: shots, rows: answers.len() };
+    let demonstrations = match request.sampling {
+        Sampling::Stratified if classes > 0 => {
+            Demonstrations::Rows(stratified::stratified(&mut random, shots, answers, classes)?)
         }
-        Demonstrations::Labelled { labels, classes } => stratified(&mut random, request.shots, labels, classes)?,
+        Sampling::Stratified | Sampling::Random => {
+            Demonstrations::Rows(random.sample(answers.len(), shots).ok_or(too_few_rows)?)
+        }
+        Sampling::First if shots > answers.len() => return Err(too_few_rows),
+        Sampling::First => Demonstrations::Rows((0..shots).collect()),
+        Sampling::Written if shots > request.written => {
+            return Err(SamplingError::TooFewWritten { needed: shots, written: request.written });
+        }
+        Sampling::Written => Demonstrations::Written(shots),
     };
-    Ok(Selection { demonstrations, evaluation })
+    Ok(Selection { demonstrations, evaluation, demonstration_rows: answers.len(), random })
 }
 
-/// `shots` times `classes` rows in all: equally many of every class that occurs, drawn class by class in the order of
-/// first appearance; what does not divide evenly (a class that does not occur leaves such a remainder) from all
-/// rows not drawn yet; then all of them shuffled.
-fn stratified(
-    random: &mut PythonRandom,
-    shots: usize,
-    labels: &[usize],
-    classes: usize,
-) -> Result<Vec<usize>, SamplingError> {
-    let needed = shots.saturating_mul(classes);
-    if needed > labels.len() {
-        return Err(SamplingError::TooFewRows { needed, rows: labels.len() });
+impl Selection {
+    /// `count` rows of the demonstration split that are no demonstrations, in the split's order. They are drawn behind
+    /// the demonstrations, so that holding rows out changes nothing of the selection, and are the same ones every time.
+    ///
+    /// # Errors
+    /// If fewer rows are left.
+    pub fn held_out(&self, count: usize) -> Result<Vec<usize>, SamplingError> {
+        let left = all_but(self.demonstrations.rows(), self.demonstration_rows);
+        let drawn = self.random.clone().sample(left.len(), count);
+        let drawn = drawn.ok_or(SamplingError::TooFewLeft { needed: count, rows: left.len() })?;
+        let mut rows: Vec<usize> = drawn.into_iter().map(|at| left[at]).collect();
+        rows.sort_unstable();
+        Ok(rows)
     }
-    let rows_of = rows_by_class(labels);
-    // Without rows nothing is needed either, by the check above.
-    let of_each = needed.checked_div(rows_of.len()).unwrap_or(0);
-    let mut chosen = Vec::with_capacity(needed);
-    for (label, rows) in &rows_of {
-        let too_few = SamplingError::TooFewOfClass { label: *label, needed: of_each, rows: rows.len() };
-        let drawn = random.sample(rows.len(), of_each).ok_or(too_few)?;
-        chosen.extend(drawn.into_iter().map(|at| rows[at]));
-    }
-    let mut taken = vec![false; labels.len()];
-    chosen.iter().for_each(|&row| taken[row] = true);
-    let left: Vec<usize> = (0..labels.len()).filter(|&row| !taken[row]).collect();
-    let too_few = SamplingError::TooFewRows { needed, rows: labels.len() };
-    let remainder = random.sample(left.len(), needed - chosen.len()).ok_or(too_few)?;
-    chosen.extend(remainder.into_iter().map(|at| left[at]));
-    random.shuffle(&mut chosen);
-    Ok(chosen)
 }
 
-/// The classes in the order of their first rows, each with its rows in order.
-fn rows_by_class(labels: &[usize]) -> Vec<(usize, Vec<usize>)> {
-    let mut classes: Vec<(usize, Vec<usize>)> = Vec::new();
-    for (row, &label) in labels.iter().enumerate() {
-        match classes.iter_mut().find(|(known, _)| *known == label) {
-            Some((_, rows)) => rows.push(row),
-            None => classes.push((label, vec![row])),
-        }
-    }
-    classes
+/// The rows of `0..rows` that are not among `taken`.
+fn all_but(taken: &[usize], rows: usize) -> Vec<usize> {
+    let mut free = vec![true; rows];
+    taken.iter().for_each(|&row| free[row] = false);
+    (0..rows).filter(|&row| free[row]).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn request(shots: usize, demonstrations: Demonstrations<'_>) -> Request<'_> {
-        Request { seed: 7, shots, demonstrations, evaluation_rows: 5, evaluation_sample: None }
+    fn request(sampling: Sampling, shots: usize, answers: &[usize], classes: usize) -> Request<'_> {
+        let (seed, written, evaluation_rows, evaluation_sample) = (7, 4, 5, None);
+        Request { seed, sampling, shots, answers, classes, written, evaluation_rows, evaluation_sample }
+    }
+
+    fn stratified(shots: usize, answers: &[usize], classes: usize) -> Result<Selection, SamplingError> {
+        select(&request(Sampling::Stratified, shots, answers, classes))
     }
 
     #[test]
     fn every_class_gets_its_shots() {
-        let labels: Vec<usize> = (0..60).map(|row| row * row % 3 % 2).collect();
-        let selection = select(&request(4, Demonstrations::Labelled { labels: &labels, classes: 2 })).unwrap();
-        let mut rows = selection.demonstrations.clone();
+        let answers: Vec<usize> = (0..60).map(|row| row * row % 3 % 2).collect();
+        let selection = stratified(4, &answers, 2).unwrap();
+        let mut rows = selection.demonstrations.rows().to_vec();
         rows.sort_unstable();
         rows.dedup();
         assert_eq!(rows.len(), 8, "no row twice");
-        assert_eq!(rows.iter().filter(|&&row| labels[row] == 1).count(), 4);
+        assert_eq!(rows.iter().filter(|&&row| answers[row] == 1).count(), 4);
         assert_eq!(selection.evaluation, [0, 1, 2, 3, 4]);
     }
 
     #[test]
     fn a_class_that_does_not_occur_leaves_a_remainder_for_the_others() {
-        let labels = [2, 0, 2, 0, 0, 2, 2, 0];
-        let selection = select(&request(1, Demonstrations::Labelled { labels: &labels, classes: 3 })).unwrap();
-        assert_eq!(selection.demonstrations.len(), 3);
-        let of_class = |label| selection.demonstrations.iter().filter(|&&row| labels[row] == label).count();
+        let answers = [2, 0, 2, 0, 0, 2, 2, 0];
+        let selection = stratified(1, &answers, 3).unwrap();
+        let rows = selection.demonstrations.rows();
+        assert_eq!(rows.len(), 3);
+        let of_class = |class| rows.iter().filter(|&&row| answers[row] == class).count();
         assert!(of_class(0) >= 1 && of_class(2) >= 1);
     }
 
     #[test]
+    fn shots_are_counted_in_all_where_no_class_is_asked_for() {
+        let answers = [0, 0, 1, 1, 0, 1];
+        let choose = |sampling, classes| select(&request(sampling, 3, &answers, classes)).unwrap().demonstrations;
+        assert_eq!(
+            choose(Sampling::Random, 2),
+            choose(Sampling::Stratified, 0),
+            "without classes rows are drawn alike"
+        );
+        assert_eq!(choose(Sampling::Random, 2).rows().len(), 3);
+        assert_eq!(choose(Sampling::First, 2), Demonstrations::Rows(vec![0, 1, 2]));
+        assert_eq!(choose(Sampling::Written, 2), Demonstrations::Written(3));
+        assert!(choose(Sampling::Written, 2).rows().is_empty());
+    }
+
+    #[test]
     fn no_shots_are_no_demonstrations() {
-        for demonstrations in [Demonstrations::Alike { rows: 0 }, Demonstrations::Labelled { labels: &[], classes: 2 }]
-        {
-            assert!(select(&request(0, demonstrations)).unwrap().demonstrations.is_empty());
+        for sampling in Sampling::ALL {
+            for classes in [0, 2] {
+                let selection = select(&request(sampling, 0, &[], classes)).unwrap();
+                assert!(selection.demonstrations.rows().is_empty(), "{sampling}");
+            }
         }
     }
 
     #[test]
     fn too_few_rows_are_counted_in_the_error() {
-        let alike = select(&request(4, Demonstrations::Alike { rows: 3 }));
-        assert_eq!(alike, Err(SamplingError::TooFewRows { needed: 4, rows: 3 }));
-        let labelled = select(&request(2, Demonstrations::Labelled { labels: &[0, 1, 0], classes: 2 }));
-        assert_eq!(labelled, Err(SamplingError::TooFewRows { needed: 4, rows: 3 }));
-        let uneven = select(&request(2, Demonstrations::Labelled { labels: &[0, 1, 0, 0], classes: 2 }));
+        let few = |needed, rows| Err(SamplingError::TooFewRows { needed, rows });
+        for sampling in [Sampling::Random, Sampling::First] {
+            assert_eq!(select(&request(sampling, 4, &[0, 1, 0], 2)), few(4, 3));
+        }
+        assert_eq!(stratified(2, &[0, 1, 0], 2), few(4, 3));
+        assert_eq!(stratified(usize::MAX, &[0, 1], 2), few(usize::MAX, 2));
+        let uneven = stratified(2, &[0, 1, 0, 0], 2);
         assert_eq!(uneven, Err(SamplingError::TooFewOfClass { label: 1, needed: 2, rows: 1 }));
-        let absurd = select(&request(usize::MAX, Demonstrations::Labelled { labels: &[0, 1], classes: 2 }));
-        assert_eq!(absurd, Err(SamplingError::TooFewRows { needed: usize::MAX, rows: 2 }));
+        let written = select(&request(Sampling::Written, 5, &[0; 9], 2)).unwrap_err();
+        assert_eq!(written.to_string(), "expected 5 demonstrations written by hand, the task has 4");
     }
 
     #[test]
     fn a_small_evaluation_split_is_scored_whole() {
-        let mut request = request(1, Demonstrations::Alike { rows: 3 });
+        let mut request = request(Sampling::Random, 1, &[0, 1, 0], 0);
         request.evaluation_sample = Some(6);
         assert_eq!(select(&request).unwrap().evaluation, [0, 1, 2, 3, 4]);
         request.evaluation_sample = Some(3);
         assert_eq!(select(&request).unwrap().evaluation.len(), 3);
+    }
+
+    #[test]
+    fn the_evaluation_rows_are_drawn_first_whatever_the_demonstrations_are() {
+        let evaluation = Sampling::ALL.map(|sampling| {
+            let request = Request { evaluation_sample: Some(3), ..request(sampling, 1, &[0, 1, 0, 1], 2) };
+            select(&request).unwrap().evaluation
+        });
+        assert!(evaluation.iter().all(|rows| *rows == evaluation[0]), "{evaluation:?}");
+    }
+
+    #[test]
+    fn held_out_rows_are_no_demonstrations() {
+        let answers: Vec<usize> = (0..40).map(|row| row % 2).collect();
+        for sampling in Sampling::ALL {
+            let selection = select(&request(sampling, 4, &answers, 2)).unwrap();
+            let shown = selection.demonstrations.rows();
+            let left = answers.len() - shown.len();
+            let some = selection.held_out(10).unwrap();
+            assert_eq!(some, selection.held_out(10).unwrap());
+            assert!(some.len() == 10 && some.is_sorted() && some.iter().all(|row| !shown.contains(row)), "{sampling}");
+            assert_eq!(selection.held_out(left).unwrap(), all_but(shown, 40));
+            let too_few = selection.held_out(left + 1);
+            assert_eq!(too_few, Err(SamplingError::TooFewLeft { needed: left + 1, rows: left }));
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What is printed: progress, tables, text from elsewhere made harmless.
 
 pub mod progress;
+pub mod prompt;
 pub mod style;
 pub mod table;
 pub mod text;

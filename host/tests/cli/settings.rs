@@ -144,3 +144,33 @@ fn a_settled_cache_ends_the_run() {
     let notes = place.json("never/results.json")["notes"].to_string();
     assert!(notes.contains("not converged within 2 steps"), "{notes}");
 }
+
+#[test]
+fn a_prompt_is_shown_with_its_tokens() {
+    let place = Place::with_model();
+    let task = guest("sst2");
+    let prompt = |more: &[&str]| {
+        place.host(&[&["prompt", "--task", &task, "--model", "model", "--data", "sample"], more].concat())
+    };
+    let shown = prompt(&["--index", "3", "--json"]).good().json();
+    let plan = place.sst2(&["--dry-run", "--json"]).good().json();
+    assert_eq!(shown["demonstrations"], plan["demonstrations"]);
+    assert_eq!(shown["demonstration_ids"], plan["demonstration_ids"]);
+    let sample = include_str!("../../../tasks/sst2/sample/validation.jsonl");
+    let row: Value = serde_json::from_str(sample.lines().nth(3).unwrap()).unwrap();
+    let context = format!("Review: {}\nSentiment:", row["sentence"].as_str().unwrap().trim());
+    for (index, label) in ["negative", "positive"].into_iter().enumerate() {
+        let choice = &shown["choices"][index];
+        assert_eq!(choice["context"], context);
+        let texts: Vec<&str> =
+            choice["tokens"].as_array().unwrap().iter().map(|piece| piece["text"].as_str().unwrap()).collect();
+        let (before, scored) = texts.split_at(choice["span_start"].as_u64().unwrap() as usize);
+        assert_eq!((before.concat(), scored.concat()), (context.clone(), format!(" {label}")));
+    }
+    let text = prompt(&["--index", "3"]).good().stdout;
+    assert!(text.contains("demonstration tokens\nReview: ") && text.contains("|| "), "{text}");
+    prompt(&["--index", "120"]).failed(2, &["row 120 was asked for, and the evaluation split has 120 rows"]);
+    // No weights are needed.
+    std::fs::remove_file(place.path("model/model.safetensors")).unwrap();
+    prompt(&["--index", "3"]).good();
+}

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use ft_host::store::digest::Digest;
 use ft_host::store::environment::{Environment, Token};
-use ft_host::store::fetch::{ModelError, fetch_model, list_models};
+use ft_host::store::fetch::{ModelError, fetch_model, fetch_tokenizer, list_models};
 use ft_host::store::hub::HubError;
-use ft_host::store::model_files::{ModelFiles, ModelKind, OriginKind};
+use ft_host::store::model_files::{ModelFiles, ModelKind, OriginKind, TokenizerFiles};
 use ft_host::store::paths::CachePaths;
 use ft_host::store::remembered::RememberedDigests;
 
@@ -38,6 +38,41 @@ fn fetch(asked: &str, environment: &Environment) -> Result<ModelFiles, HubError>
     })
 }
 
+/// OPT's repositories: a PyTorch checkpoint and the tokenizer files that preceded `tokenizer.json`.
+#[test]
+fn a_tokenizer_may_be_vocabulary_and_merges() {
+    let hub = TestHub::start();
+    for name in ["config.json", "vocab.json", "merges.txt", "tokenizer_config.json", "pytorch_model.bin"] {
+        hub.add("facebook/tiny-opt", MAIN_COMMIT, name, name.as_bytes());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let environment = environment(folder.path(), hub.endpoint());
+    // The tokenizer alone needs no weights.
+    let tokenizer = fetch_tokenizer("facebook/tiny-opt", &environment, &Told::default()).unwrap();
+    let names = |paths: Vec<&std::path::PathBuf>| -> Vec<String> {
+        paths.iter().map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(tokenizer.paths()), ["vocab.json", "merges.txt", "tokenizer_config.json"]);
+    assert!(!hub.requests().iter().any(|request| request.contains("pytorch_model.bin")));
+    let model = fetch("facebook/tiny-opt", &environment).unwrap();
+    let ModelKind::Folder { tokenizer: of_model, .. } = &model.kind else { panic!("{model:?}") };
+    let contents = |files: &TokenizerFiles| -> Vec<Vec<u8>> {
+        files.paths().into_iter().map(|path| std::fs::read(path).unwrap()).collect()
+    };
+    assert_eq!(contents(of_model), contents(&tokenizer));
+    drop(hub);
+    let offline = Environment { offline: true, ..environment };
+    assert_eq!(fetch("facebook/tiny-opt", &offline).unwrap(), model);
+
+    let hub = TestHub::start();
+    for name in ["config.json", "vocab.json", "pytorch_model.bin"] {
+        hub.add("facebook/tiny-opt", MAIN_COMMIT, name, name.as_bytes());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let environment = self::environment(folder.path(), hub.endpoint());
+    assert!(matches!(fetch("facebook/tiny-opt", &environment), Err(HubError::NoFile { .. })));
+}
+
 #[test]
 fn a_model_lands_in_the_cache_that_all_tools_share() {
     let (hub, folder, environment) = hub_with_tiny();
@@ -49,7 +84,7 @@ fn a_model_lands_in_the_cache_that_all_tools_share() {
     let expected = ModelKind::Folder {
         config: snapshot.join("config.json"),
         weights: vec![snapshot.join("model.safetensors")],
-        tokenizer: snapshot.join("tokenizer.json"),
+        tokenizer: TokenizerFiles::Json(snapshot.join("tokenizer.json")),
     };
     assert_eq!(model.kind, expected);
     let (repository_id, revision) = (TINY.to_owned(), "main".to_owned());

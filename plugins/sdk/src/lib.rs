@@ -49,23 +49,16 @@
 //!         Ok(Example::new(row.text("question")?, LABELS, answer).with_field("passage", row.text("passage")?))
 //!     }
 //!
-//!     fn demonstration(&self, example: &Example) -> Result<String, Error> {
-//!         Ok(format!("{} {}", context(example)?, example.right_choice()?))
-//!     }
-//!
 //!     fn query(&self, example: &Example) -> Result<Vec<Choice>, Error> {
-//!         let context = context(example)?;
-//!         Ok(example.choices.iter().map(|choice| Choice::new(&context, &format!(" {choice}"))).collect())
+//!         let context = format!("{}\nQuestion: {}?\nAnswer:", example.field("passage")?, example.query);
+//!         Ok(example.choices_after(&context))
 //!     }
-//! }
-//!
-//! fn context(example: &Example) -> Result<String, Error> {
-//!     Ok(format!("{}\nQuestion: {}?\nAnswer:", example.field("passage")?, example.query))
 //! }
 //!
 //! ft_plugin::export_task!(BoolQ);
 //!
-//! // Everything but the host's side works in ordinary tests.
+//! // Everything but the host's side works in ordinary tests. A demonstration is the right choice's text, unless the task
+//! // says otherwise.
 //! let row = Row::parse(0, r#"{"passage": "Ice floats.", "question": "does ice float", "answer": true}"#)?;
 //! let example = BoolQ.example(Split::Evaluation, &row)?;
 //! assert_eq!(BoolQ.demonstration(&example)?, "Ice floats.\nQuestion: does ice float?\nAnswer: yes");

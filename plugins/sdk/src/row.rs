@@ -1,5 +1,7 @@
 //! One row of a data set, and getters that say what they missed.
 
+mod choices;
+
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};
@@ -59,6 +61,16 @@ impl Row<'_> {
         self.get(column, "a text", Value::as_str)
     }
 
+    /// A text that is more than blanks, as it stands.
+    ///
+    /// # Errors
+    /// See [`Row::text`]; also if there is nothing but blanks.
+    pub fn nonblank(&self, column: &str) -> Result<&str, RowError> {
+        let text = self.text(column)?;
+        self.not_only_blanks(column, text)?;
+        Ok(text)
+    }
+
     /// A whole number.
     ///
     /// # Errors
@@ -83,16 +95,28 @@ impl Row<'_> {
         self.get(column, "a boolean", Value::as_bool)
     }
 
-    /// The index of a class, from 0 to `classes - 1`. Data sets without answers have -1 there, which is refused.
+    /// The index of a class, from 0 to `classes - 1`: a number, or its digits as a text, as some data sets have it.
+    /// Data sets without answers have -1 or an empty text there, which is refused.
     ///
     /// # Errors
     /// See [`Row::text`]; also if it is no index below `classes`.
     pub fn class(&self, column: &str, classes: usize) -> Result<usize, RowError> {
-        let value = self.integer(column)?;
-        let class = usize::try_from(value).ok().filter(|&class| class < classes);
-        class.ok_or_else(|| {
-            let expected = format!("expected a class from 0 to {}, got {value}", classes.saturating_sub(1));
-            RowError::column(format!("{}{column}", self.path), expected)
+        let expected = format!("a class from 0 to {}", classes.saturating_sub(1));
+        self.get(column, &expected, |value| {
+            let class = value.as_u64().or_else(|| value.as_str()?.parse().ok())?;
+            usize::try_from(class).ok().filter(|&class| class < classes)
+        })
+    }
+
+    /// The index of a text among some texts; a whole number counts as its digits.
+    ///
+    /// # Errors
+    /// See [`Row::text`]; also if it is none of them.
+    pub fn one_of(&self, column: &str, texts: &[&str]) -> Result<usize, RowError> {
+        self.get(column, &format!("one of {}", texts.join(", ")), |value| {
+            let digits = value.as_i64().map(|number| number.to_string());
+            let text = digits.as_deref().or_else(|| value.as_str())?;
+            texts.iter().position(|&other| other == text)
         })
     }
 
@@ -113,6 +137,17 @@ impl Row<'_> {
         Ok(Row { index: self.index, path: format!("{}{column}.", self.path), object: Cow::Borrowed(object) })
     }
 
+    fn not_only_blanks(&self, column: &str, text: &str) -> Result<(), RowError> {
+        if text.trim().is_empty() {
+            return Err(self.fault(column, format!("expected a text that is more than blanks, got {text:?}")));
+        }
+        Ok(())
+    }
+
+    fn fault(&self, column: &str, message: String) -> RowError {
+        RowError::column(format!("{}{column}", self.path), message)
+    }
+
     fn get<'r, T>(
         &'r self,
         column: &str,
@@ -125,7 +160,7 @@ impl Row<'_> {
                 Some(value) => format!("got {}", excerpt(value)),
                 None => "the column is missing".into(),
             };
-            RowError::column(format!("{}{column}", self.path), format!("expected {expected}, {came}"))
+            self.fault(column, format!("expected {expected}, {came}"))
         })
     }
 }
@@ -146,14 +181,31 @@ mod tests {
 
     #[test]
     fn errors_name_the_column_what_was_expected_and_what_came() {
-        let row = Row::parse(0, r#"{"sentence": 5, "label": -1, "texts": ["a", null], "none": null}"#).unwrap();
+        let json = r#"{"sentence": 5, "label": -1, "texts": ["a", null], "none": null, "blank": " ", "key": ""}"#;
+        let row = Row::parse(0, json).unwrap();
         let check = |error: RowError, expected: &str| assert_eq!(error.to_string(), expected);
         check(row.text("sentence").unwrap_err(), "column `sentence`: expected a text, got 5");
         check(row.text("absent").unwrap_err(), "column `absent`: expected a text, the column is missing");
         check(row.class("label", 2).unwrap_err(), "column `label`: expected a class from 0 to 1, got -1");
+        check(row.class("key", 2).unwrap_err(), r#"column `key`: expected a class from 0 to 1, got """#);
+        check(row.one_of("key", &["1", "2"]).unwrap_err(), r#"column `key`: expected one of 1, 2, got """#);
+        check(
+            row.nonblank("blank").unwrap_err(),
+            r#"column `blank`: expected a text that is more than blanks, got " ""#,
+        );
         check(row.texts("texts").unwrap_err(), r#"column `texts`: expected a list of texts, got ["a",null]"#);
         check(row.number("none").unwrap_err(), "column `none`: expected a number, got null");
         assert!(!row.has("none") && !row.has("absent") && row.has("label"));
+    }
+
+    #[test]
+    fn classes_may_be_texts_and_texts_may_be_numbers() {
+        let row = Row::parse(0, r#"{"number": 2, "digits": "2", "word": "two"}"#).unwrap();
+        assert_eq!((row.class("number", 3), row.class("digits", 3)), (Ok(2), Ok(2)));
+        assert!(row.class("digits", 2).is_err() && row.class("word", 3).is_err());
+        assert_eq!((row.one_of("number", &["1", "2"]), row.one_of("digits", &["1", "2"])), (Ok(1), Ok(1)));
+        assert_eq!(row.one_of("word", &["one", "two"]), Ok(1));
+        assert_eq!(row.nonblank("word"), Ok("two"));
     }
 
     #[test]

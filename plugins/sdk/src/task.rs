@@ -66,6 +66,11 @@ impl Example {
         };
         self.choices.get(self.answer).map(String::as_str).ok_or_else(outside)
     }
+
+    /// Each choice behind a context and one blank: the query of most tasks.
+    pub fn choices_after(&self, context: &str) -> Vec<Choice> {
+        self.choices.iter().map(|choice| Choice::new(context, &format!(" {choice}"))).collect()
+    }
 }
 
 /// One choice of a query, as the model sees it. The scored span is what the tokens of `full` have beyond those of `context`.
@@ -161,15 +166,19 @@ pub trait Task: 'static {
         "\n\n".into()
     }
 
-    /// An example with its answer, as it is shown to the model.
-    ///
-    /// # Errors
-    /// If there is no text for this example.
-    fn demonstration(&self, example: &Example) -> Result<String, Error>;
-
     /// An example without its answer: a context and a full text for each choice, in the choices' order.
     ///
     /// # Errors
     /// If there is no text for this example.
     fn query(&self, example: &Example) -> Result<Vec<Choice>, Error>;
+
+    /// An example with its answer, as it is shown to the model. Left out, it is the full text of the right choice.
+    ///
+    /// # Errors
+    /// If there is no text for this example.
+    fn demonstration(&self, example: &Example) -> Result<String, Error> {
+        let right = self.query(example)?.into_iter().nth(example.answer);
+        let missing = || Error::invalid_data(format!("example `{}` has no text for its answer", example.id));
+        right.map(|choice| choice.full).ok_or_else(missing)
+    }
 }

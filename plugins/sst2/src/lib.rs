@@ -27,25 +27,13 @@ impl Task for Sst2 {
 
     fn example(&self, _: Split, row: &Row) -> Result<Example, RowError> {
         // GLUE's sentences end in a blank, which is no part of the prompt.
-        let sentence = row.text("sentence")?.trim();
-        if sentence.is_empty() {
-            return Err(RowError::column("sentence", "expected a sentence, got only blanks"));
-        }
+        let sentence = row.nonblank("sentence")?.trim();
         Ok(Example::new(sentence, LABELS, row.class("label", LABELS.len())?))
     }
 
-    fn demonstration(&self, example: &Example) -> Result<String, Error> {
-        Ok(format!("{} {}", context(example), example.right_choice()?))
-    }
-
     fn query(&self, example: &Example) -> Result<Vec<Choice>, Error> {
-        let context = context(example);
-        Ok(example.choices.iter().map(|label| Choice::new(&context, &format!(" {label}"))).collect())
+        Ok(example.choices_after(&format!("Review: {}\nSentiment:", example.query)))
     }
-}
-
-fn context(example: &Example) -> String {
-    format!("Review: {}\nSentiment:", example.query)
 }
 
 ft_plugin::export_task!(Sst2);
@@ -61,21 +49,23 @@ mod tests {
     #[test]
     fn the_prompt_is_that_of_the_reference() {
         let example = example(r#"{"sentence": "it 's a charming journey . ", "label": 1}"#).unwrap();
-        let demonstration = Sst2.demonstration(&example).unwrap() + &Sst2.separator();
-        assert_eq!(demonstration, "Review: it 's a charming journey .\nSentiment: positive\n\n");
         let context = "Review: it 's a charming journey .\nSentiment:";
-        let choices = [Choice::new(context, " negative"), Choice::new(context, " positive")];
+        assert_eq!(Sst2.demonstration(&example).unwrap() + &Sst2.separator(), format!("{context} positive\n\n"));
+        let choices = LABELS.map(|label| Choice::new(context, &format!(" {label}")));
         assert_eq!(Sst2.query(&example).unwrap(), choices);
-        assert_eq!(choices[1].full, "Review: it 's a charming journey .\nSentiment: positive");
     }
 
     #[test]
     fn rows_without_sentence_or_label_are_rejected() {
         let check = |json: &str, expected: &str| assert_eq!(example(json).unwrap_err().to_string(), expected);
         check(r#"{"label": 1}"#, "column `sentence`: expected a text, the column is missing");
-        check(r#"{"sentence": "  ", "label": 1}"#, "column `sentence`: expected a sentence, got only blanks");
-        check(r#"{"sentence": "good"}"#, "column `label`: expected a whole number, the column is missing");
-        check(r#"{"sentence": "good", "label": -1}"#, "column `label`: expected a class from 0 to 1, got -1");
-        check(r#"{"sentence": "good", "label": 2}"#, "column `label`: expected a class from 0 to 1, got 2");
+        check(
+            r#"{"sentence": "  ", "label": 1}"#,
+            r#"column `sentence`: expected a text that is more than blanks, got "  ""#,
+        );
+        let class = "column `label`: expected a class from 0 to 1";
+        check(r#"{"sentence": "x"}"#, &format!("{class}, the column is missing"));
+        check(r#"{"sentence": "x", "label": -1}"#, &format!("{class}, got -1"));
+        check(r#"{"sentence": "x", "label": 2}"#, &format!("{class}, got 2"));
     }
 }

@@ -1,6 +1,9 @@
 //! Text to token ids, with a tokenizer file or with a GGUF file's own vocabulary.
 
+mod bpe;
 mod gguf;
+
+use serde::Serialize;
 
 use super::ModelError;
 use super::weights::Gguf;
@@ -9,6 +12,15 @@ use super::weights::Gguf;
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     bos: Option<u32>,
+}
+
+/// A token and the part of a text that it stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Piece {
+    /// The token.
+    pub id: u32,
+    /// The part of the text.
+    pub text: String,
 }
 
 fn failed(error: impl std::fmt::Display) -> ModelError {
@@ -30,6 +42,15 @@ impl Tokenizer {
         Ok(Self { inner, bos })
     }
 
+    /// From GPT-2's `vocab.json` and `merges.txt`, and `tokenizer_config.json` where there is one.
+    ///
+    /// # Errors
+    /// Files that cannot be read as such, or the configuration of another kind of tokenizer.
+    pub fn from_bpe(vocabulary: &[u8], merges: &str, config: Option<&[u8]>) -> Result<Self, ModelError> {
+        let (inner, bos) = bpe::read(vocabulary, merges, config)?;
+        Ok(Self { inner, bos })
+    }
+
     /// From the vocabulary in a GGUF file.
     ///
     /// # Errors
@@ -45,6 +66,18 @@ impl Tokenizer {
     /// [`ModelError::Tokenizer`].
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, ModelError> {
         Ok(self.inner.encode_fast(text, false).map_err(failed)?.get_ids().to_vec())
+    }
+
+    /// A text's tokens alone, each with the part of the text that it stands for.
+    ///
+    /// # Errors
+    /// [`ModelError::Tokenizer`].
+    pub fn pieces(&self, text: &str) -> Result<Vec<Piece>, ModelError> {
+        let encoding = self.inner.encode(text, false).map_err(failed)?;
+        let pieces = encoding.get_ids().iter().zip(encoding.get_offsets());
+        // Several tokens may share a character that takes several bytes; each of them is shown with the whole of it.
+        let text = |&(start, end): &(usize, usize)| text.get(start..end).unwrap_or("\u{fffd}").to_owned();
+        Ok(pieces.map(|(id, offsets)| Piece { id: *id, text: text(offsets) }).collect())
     }
 
     /// A text's tokens with those that the model expects around a text, such as a token for its beginning.

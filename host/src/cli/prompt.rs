@@ -1,0 +1,88 @@
+//! `ft-host prompt`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::exit::ExitStatus;
+use super::interrupt::Interrupt;
+use super::run::print;
+use super::terminal::{Downloads, Terminal, stdout_style};
+use super::values;
+use crate::plugin::Limits;
+use crate::run::{self, Observer, Preview, TaskConfig};
+use crate::store::catalogue::DEFAULT_MODEL;
+use crate::store::data::DataLocation;
+use crate::store::environment::Environment;
+use crate::task::sampling::Sampling;
+use crate::ui::prompt;
+
+#[derive(Args)]
+pub struct PromptArgs {
+    /// The task plugin, a WebAssembly component.
+    #[arg(long, value_name = "FILE")]
+    task: PathBuf,
+
+    /// Set an option of the task.
+    #[arg(short = 'T', long = "task-option", value_name = "NAME=VALUE", value_parser = values::name_and_value)]
+    task_options: Vec<(String, String)>,
+
+    /// The query's row in the evaluation split, from 0.
+    #[arg(long, value_name = "ROW", default_value_t = 0)]
+    index: usize,
+
+    /// Whose tokenizer: a GGUF file, a folder with config.json, a name of the catalogue, or owner/name[@revision] on the hub.
+    #[arg(long, value_name = "MODEL", default_value = DEFAULT_MODEL)]
+    model: String,
+
+    /// Where rows come from: `sample` for the bundled sample, or a folder with DIR/<data set>/<split>.jsonl
+    /// [default: the data set's repository on the hub].
+    #[arg(long, value_name = "sample|DIR")]
+    data: Option<String>,
+
+    /// How demonstrations are chosen: `stratified` by class where the task has classes, `random`, `written` by the task's
+    /// author, or the `first` rows.
+    #[arg(long, value_name = "HOW", default_value_t = Sampling::Stratified)]
+    sampling: Sampling,
+
+    /// Demonstrations; with `--sampling stratified` and a task with classes, demonstrations of each class [default: 1, or all
+    /// that are written].
+    #[arg(long, value_name = "N", value_parser = values::at_least_one)]
+    shots: Option<usize>,
+
+    /// Seeds the choice of demonstrations.
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    seed: u64,
+
+    /// Use no network.
+    #[arg(long)]
+    offline: bool,
+
+    /// Print texts and tokens as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints a prompt.
+pub fn run(args: PromptArgs, mut environment: Environment) -> anyhow::Result<ExitStatus> {
+    Interrupt::install()?;
+    environment.offline |= args.offline;
+    let config = TaskConfig {
+        plugin: args.task,
+        options: args.task_options,
+        data: args.data.as_deref().map_or(DataLocation::Hub, DataLocation::parse),
+        sampling: args.sampling,
+        shots: args.shots,
+        limits: Limits::default(),
+    };
+    let observer: Arc<dyn Observer> = Arc::new(Terminal::new(args.json));
+    let asked = (args.model.as_str(), args.seed, args.index);
+    let preview: Preview = run::preview(&config, asked, &environment, &observer, &Downloads::new(args.json))?;
+    if args.json {
+        print(&format!("{}\n", serde_json::to_string_pretty(&preview)?))?;
+    } else {
+        print(&prompt::render(&preview, stdout_style(&environment)))?;
+    }
+    Ok(ExitStatus::Done)
+}

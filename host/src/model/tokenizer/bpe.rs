@@ -1,0 +1,98 @@
+//! Tokenizers from the files that preceded `tokenizer.json`: GPT-2's byte-level BPE as `vocab.json` and `merges.txt`.
+//! OPT's repositories have nothing else.
+
+use serde::Deserialize;
+use tokenizers::models::bpe::{BPE, Merges, Vocab};
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+use tokenizers::{AddedToken, Tokenizer};
+
+use super::failed;
+use crate::model::ModelError;
+
+/// The token that GPT-2's tokenizer has for every special purpose where its configuration names no other.
+const END_OF_TEXT: &str = "<|endoftext|>";
+
+/// What is read of `tokenizer_config.json`.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Config {
+    tokenizer_class: Option<String>,
+    add_prefix_space: bool,
+    add_bos_token: bool,
+    bos_token: Option<Token>,
+    eos_token: Option<Token>,
+    unk_token: Option<Token>,
+    pad_token: Option<Token>,
+}
+
+/// A token's text, with or without how it is matched.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Token {
+    Text(String),
+    Described { content: String },
+}
+
+impl Token {
+    fn text(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::Described { content } => content,
+        }
+    }
+}
+
+/// The tokenizer, and the token for the beginning of a text where the configuration wants one.
+pub fn read(vocabulary: &[u8], merges: &str, config: Option<&[u8]>) -> Result<(Tokenizer, Option<u32>), ModelError> {
+    let config: Config = match config {
+        Some(json) => {
+            serde_json::from_slice(json).map_err(|error| failed(format!("tokenizer_config.json: {error}")))?
+        }
+        None => Config::default(),
+    };
+    if let Some(class) = config.tokenizer_class.as_deref().filter(|class| !class.starts_with("GPT2Tokenizer")) {
+        return Err(ModelError::Unsupported {
+            key: "tokenizer_class".into(),
+            value: class.into(),
+            expected: "without a tokenizer.json only GPT2Tokenizer (vocab.json and merges.txt) is read; \
+                       the tool that made the model can save a tokenizer.json"
+                .into(),
+        });
+    }
+    let vocabulary: Vocab =
+        serde_json::from_slice(vocabulary).map_err(|error| failed(format!("vocab.json: {error}")))?;
+    let merges = pairs(merges)?;
+    let model = BPE::builder().vocab_and_merges(vocabulary, merges).build().map_err(failed)?;
+    let mut tokenizer = Tokenizer::new(model);
+    tokenizer.with_pre_tokenizer(Some(ByteLevel::new(config.add_prefix_space, true, true)));
+    let or_default = |token: &Option<Token>| token.as_ref().map_or(END_OF_TEXT, Token::text).to_owned();
+    let bos = or_default(&config.bos_token);
+    let mut special = vec![bos.clone(), or_default(&config.eos_token), or_default(&config.unk_token)];
+    special.extend(config.pad_token.as_ref().map(|token| token.text().to_owned()));
+    // One that the vocabulary lacks would get an id that the model has no row for.
+    special.retain(|token| tokenizer.token_to_id(token).is_some());
+    let special: Vec<AddedToken> = special.into_iter().map(|token| AddedToken::from(token, true)).collect();
+    tokenizer.add_special_tokens(special).map_err(failed)?;
+    let bos = match (config.add_bos_token, tokenizer.token_to_id(&bos)) {
+        (false, _) => None,
+        (true, Some(id)) => Some(id),
+        (true, None) => return Err(failed(format!("the beginning-of-text token `{bos}` is not in the vocabulary"))),
+    };
+    Ok((tokenizer, bos))
+}
+
+/// The merges, most frequent first, after a line with the form's version.
+fn pairs(text: &str) -> Result<Merges, ModelError> {
+    let lines = text
+        .lines()
+        .enumerate()
+        .filter(|(number, line)| !line.trim().is_empty() && !(*number == 0 && line.starts_with("#version")));
+    lines
+        .map(|(number, line)| match line.split_once(' ') {
+            Some((left, right)) if !right.trim_end().contains(' ') => {
+                Ok((left.to_owned(), right.trim_end().to_owned()))
+            }
+            _ => Err(failed(format!("merges.txt, line {}: expected two parts, got {line:?}", number + 1))),
+        })
+        .collect()
+}

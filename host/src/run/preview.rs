@@ -1,0 +1,94 @@
+//! A task's prompts as the model gets them: text and token boundaries, without weights.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::RunError;
+use super::config::TaskConfig;
+use super::draw::render_all;
+use super::model::open_tokenizer;
+use super::observer::Observer;
+use super::plugins::Plugins;
+use super::rows::Rows;
+use crate::model::Tokenizer;
+use crate::model::tokenizer::Piece;
+use crate::plugin::TaskPlugin;
+use crate::store::environment::Environment;
+use crate::store::fetch::fetch_tokenizer;
+use crate::store::paths::CachePaths;
+use crate::store::progress::Progress;
+use crate::task::example::{Example, RenderedChoice};
+use crate::task::prompt::demonstration_text;
+
+/// The prompt of one query.
+#[derive(Clone, Debug, Serialize)]
+pub struct Preview {
+    /// The demonstrations' text.
+    pub demonstrations: String,
+    /// Its tokens, with those that the model expects around a text.
+    pub demonstration_ids: Vec<u32>,
+    /// The query's row in the evaluation split.
+    pub index: usize,
+    /// Its name.
+    pub id: String,
+    /// The right choice.
+    pub answer: usize,
+    /// The query with each of its choices.
+    pub choices: Vec<ChoicePreview>,
+}
+
+/// One choice of a query.
+#[derive(Clone, Debug, Serialize)]
+pub struct ChoicePreview {
+    /// The text before the scored span.
+    pub context: String,
+    /// The context and the choice.
+    pub full: String,
+    /// The tokens of `full`.
+    pub tokens: Vec<Piece>,
+    /// The first scored token.
+    pub span_start: usize,
+}
+
+/// Renders and tokenizes the demonstrations of `seed` and the query of evaluation row `index`.
+///
+/// # Errors
+/// Whatever would stop a run before the weights, and a row that is not there.
+pub fn preview(
+    config: &TaskConfig,
+    (model, seed, index): (&str, u64, usize),
+    environment: &Environment,
+    observer: &Arc<dyn Observer>,
+    progress: &dyn Progress,
+) -> Result<Preview, RunError> {
+    let (mut task, _) = Plugins::new(&CachePaths::new(environment)?, observer)?.task(config)?;
+    let rows = Rows::read(&mut task, config)?;
+    let example = rows
+        .evaluation
+        .examples
+        .get(index)
+        .ok_or_else(|| RunError::NoSuchRow { index, rows: rows.evaluation.examples.len() })?;
+    let selection = rows.select(config, seed)?;
+    let rendered = render_all(&mut task, &rows.demonstrations(&selection))?;
+    let demonstrations = demonstration_text(&rendered, &task.separator()?);
+    let tokenizer = open_tokenizer(&fetch_tokenizer(model, environment, progress)?)?;
+    Ok(Preview {
+        demonstration_ids: tokenizer.encode_with_special(&demonstrations)?,
+        demonstrations,
+        index,
+        id: example.id.clone(),
+        answer: example.answer,
+        choices: choices(&mut task, example, &tokenizer)?,
+    })
+}
+
+fn choices(task: &mut TaskPlugin, example: &Example, tokenizer: &Tokenizer) -> Result<Vec<ChoicePreview>, RunError> {
+    let rendered = task.render_query(example)?;
+    let preview = |choice: RenderedChoice| {
+        let tokens = tokenizer.pieces(&choice.full)?;
+        let span_start = tokenizer.encode(&choice.context)?.len();
+        Ok(ChoicePreview { context: choice.context, full: choice.full, tokens, span_start })
+    };
+    rendered.into_iter().map(preview).collect()
+}

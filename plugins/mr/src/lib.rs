@@ -1,0 +1,69 @@
+//! MR, the movie reviews of Pang and Lee: is a sentence of one negative or positive?
+
+use ft_plugin::{Choice, Description, Error, Example, Options, Row, RowError, Source, Split, Task};
+
+const LABELS: [&str; 2] = ["negative", "positive"];
+
+struct Mr;
+
+impl Task for Mr {
+    fn describe() -> Description {
+        let summary =
+            "MR (Rotten Tomatoes): sentiment of sentences from film reviews, with the prompt of arXiv 2305.13016";
+        Description::new("mr", env!("CARGO_PKG_VERSION"), summary)
+    }
+
+    fn new(_: &Options) -> Result<Self, Error> {
+        Ok(Self)
+    }
+
+    fn sources(&self) -> Vec<Source> {
+        let source =
+            |split, name| Source::new(split, "cornell-movie-review-data/rotten_tomatoes", name, "rotten_tomatoes");
+        vec![source(Split::Demonstrations, "train"), source(Split::Evaluation, "validation")]
+    }
+
+    fn labels(&self) -> Vec<String> {
+        LABELS.map(Into::into).into()
+    }
+
+    fn example(&self, _: Split, row: &Row) -> Result<Example, RowError> {
+        let sentence = row.nonblank("text")?.trim();
+        Ok(Example::new(sentence, LABELS, row.class("label", LABELS.len())?))
+    }
+
+    fn query(&self, example: &Example) -> Result<Vec<Choice>, Error> {
+        Ok(example.choices_after(&format!("Review: {}\nSentiment:", example.query)))
+    }
+}
+
+ft_plugin::export_task!(Mr);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example(json: &str) -> Result<Example, RowError> {
+        Mr.example(Split::Evaluation, &Row::parse(0, json)?)
+    }
+
+    #[test]
+    fn the_prompt_is_that_of_the_reference() {
+        let example = example(r#"{"text": " a joyless slog .", "label": 0}"#).unwrap();
+        let context = "Review: a joyless slog .\nSentiment:";
+        assert_eq!(Mr.demonstration(&example).unwrap() + &Mr.separator(), format!("{context} negative\n\n"));
+        let choices = LABELS.map(|label| Choice::new(context, &format!(" {label}")));
+        assert_eq!(Mr.query(&example).unwrap(), choices);
+    }
+
+    #[test]
+    fn rows_without_sentence_or_label_are_rejected() {
+        let check = |json: &str, expected: &str| assert_eq!(example(json).unwrap_err().to_string(), expected);
+        check(r#"{"label": 1}"#, "column `text`: expected a text, the column is missing");
+        check(r#"{"text": "  ", "label": 1}"#, r#"column `text`: expected a text that is more than blanks, got "  ""#);
+        let class = "column `label`: expected a class from 0 to 1";
+        check(r#"{"text": "x"}"#, &format!("{class}, the column is missing"));
+        check(r#"{"text": "x", "label": -1}"#, &format!("{class}, got -1"));
+        check(r#"{"text": "x", "label": 2}"#, &format!("{class}, got 2"));
+    }
+}
