@@ -1,10 +1,12 @@
 //! The command line: what a user types becomes a configuration, what comes of it an exit status.
 
+mod compare;
 mod default_optimizer;
 mod exit;
 mod interrupt;
 mod model;
 mod prompt;
+mod report;
 mod run;
 mod settings;
 mod terminal;
@@ -33,6 +35,10 @@ enum Command {
     Run(Box<run::RunArgs>),
     /// Show a task's prompt as the model gets it: text and token boundaries. Reads no weights.
     Prompt(prompt::PromptArgs),
+    /// Show finished or unfinished runs anew, from what is in their folders.
+    Report(report::ReportArgs),
+    /// Compare two runs example by example.
+    Compare(compare::CompareArgs),
     /// Fetch, list or describe models.
     #[command(subcommand)]
     Model(model::ModelCommand),
@@ -46,6 +52,8 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Run(args) => run::run(*args, environment),
         Command::Prompt(args) => prompt::run(args, environment),
+        Command::Report(args) => report::run(&args, &environment),
+        Command::Compare(args) => compare::run(&args, &environment),
         Command::Model(command) => model::run(command, environment),
     };
     let status = done.unwrap_or_else(|error| {

@@ -51,6 +51,14 @@ pub fn spread(spread: &SpreadRecord) -> String {
     }
 }
 
+/// Mean and standard deviation of numbers from 0 to 1 that are no percentages: `0.812 ± 0.013`.
+pub fn share_spread(spread: &SpreadRecord) -> String {
+    match spread.sd {
+        Some(sd) => format!("{:.3} ± {sd:.3}", spread.mean),
+        None => format!("{:.3}", spread.mean),
+    }
+}
+
 /// Mean and standard deviation of differences over seeds, in percentage points: `+1.2 ± 0.4`.
 pub fn points_spread(spread: Option<&SpreadRecord>) -> String {
     match spread {

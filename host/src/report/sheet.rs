@@ -18,11 +18,11 @@ pub struct Sheet {
     /// What it is about, where there are several.
     pub title: String,
     /// What stands above the columns.
-    pub headings: Vec<&'static str>,
+    pub headings: Vec<String>,
     /// Rows of as many cells.
     pub rows: Vec<Row>,
     /// What explains the marks in it.
-    pub legend: Vec<&'static str>,
+    pub legend: Vec<String>,
 }
 
 /// A row of a table.
@@ -65,6 +65,11 @@ pub fn of_run(analysis: &Analysis, seconds: &Seconds) -> Vec<Sheet> {
 
 const SCORES: [&str; 6] = ["accuracy", "n", "95 % Wilson", "per token", "per character", "vs in-context"];
 
+/// What stands above the columns.
+pub(super) fn headings<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    names.into_iter().map(str::to_owned).collect()
+}
+
 fn scores(scores: &StepScores) -> Vec<String> {
     vec![
         figures::percent(scores.accuracy),
@@ -93,10 +98,11 @@ fn kind(selected: bool) -> RowKind {
     if selected { RowKind::Result } else { RowKind::Plain }
 }
 
-fn legend(rows: &[Row]) -> Vec<&'static str> {
+/// What explains the marks that the rows have.
+pub(super) fn legend(rows: &[Row]) -> Vec<String> {
     let has = |kind| rows.iter().any(|row| row.kind == kind);
     let lines = [(RowKind::Result, SELECTED), (RowKind::Oracle, ORACLE)];
-    lines.into_iter().filter(|(kind, _)| has(*kind)).map(|(_, line)| line).collect()
+    lines.into_iter().filter(|(kind, _)| has(*kind)).map(|(_, line)| line.to_owned()).collect()
 }
 
 fn of_seed(analysis: &Analysis, seconds: &Seconds) -> Sheet {
@@ -115,7 +121,7 @@ fn of_seed(analysis: &Analysis, seconds: &Seconds) -> Sheet {
         cells.extend([String::new(), String::new()]);
         row(RowKind::Oracle, [format!("oracle (step {})", best.step)], cells)
     }));
-    let headings = std::iter::once("step").chain(SCORES).chain(["time"]).collect();
+    let headings = headings(std::iter::once("step").chain(SCORES).chain(["time"]));
     Sheet { title: "Steps".into(), headings, legend: legend(&rows), rows }
 }
 
@@ -139,8 +145,24 @@ fn over_seeds(analysis: &Analysis) -> Sheet {
         cells.resize(6, String::new());
         row(RowKind::Oracle, [format!("oracle (step {})", best.step)], cells)
     }));
-    let headings = vec!["step", "accuracy", "seeds", "range", "per token", "per character", "vs in-context"];
+    let headings = headings(["step", "accuracy", "seeds", "range", "per token", "per character", "vs in-context"]);
     Sheet { title: "Steps: mean ± standard deviation over seeds".into(), headings, legend: legend(&rows), rows }
+}
+
+/// Which class was taken for which at the results, with macro-F1 below; None for tasks without classes.
+pub fn confusion(analysis: &Analysis) -> Option<Sheet> {
+    let confusion = analysis.confusion.as_ref()?;
+    let of_class = |(label, counts): (&String, &Vec<usize>)| {
+        row(RowKind::Plain, [label.clone()], counts.iter().map(usize::to_string).collect())
+    };
+    let f1: Vec<f64> = analysis.at_results().filter_map(|step| step.macro_f1).collect();
+    let f1 = SpreadRecord::of(&f1).map(|f1| format!("macro-F1 {}", figures::share_spread(&f1)));
+    Some(Sheet {
+        title: "Classes (rows) and what was predicted (columns), at the results".into(),
+        headings: std::iter::once("class".to_owned()).chain(confusion.labels.iter().cloned()).collect(),
+        rows: confusion.labels.iter().zip(&confusion.counts).map(of_class).collect(),
+        legend: f1.into_iter().collect(),
+    })
 }
 
 fn at_results(analysis: &Analysis, seconds: &Seconds) -> Sheet {
@@ -169,6 +191,6 @@ fn at_results(analysis: &Analysis, seconds: &Seconds) -> Sheet {
         ];
         rows.push(row(RowKind::Plain, ["mean".into(), String::new()], cells));
     }
-    let headings = ["seed", "step"].into_iter().chain(SCORES).chain(["time"]).collect();
+    let headings = headings(["seed", "step"].into_iter().chain(SCORES).chain(["time"]));
     Sheet { title: "Each seed at its result".into(), headings, legend: legend(&rows), rows }
 }

@@ -4,11 +4,14 @@ use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use unicode_width::UnicodeWidthStr;
 
 use super::style::Style;
-use super::text::harmless;
+use super::text::{harmless, shorten};
 use crate::report::sheet::{Row, Sheet};
 
 /// Blanks behind a cell, besides the one between two columns.
 const GAP: u16 = 1;
+
+/// What is longer than this is cut: names of folders and classes can have any length.
+const WIDEST: usize = 48;
 
 /// The table with its headings, every line ended by a line feed, and what explains its marks below it.
 /// Where it is wider than `width` columns, every row takes several short lines instead.
@@ -27,7 +30,7 @@ pub fn render(sheet: &Sheet, width: Option<usize>, style: Style) -> String {
     } else {
         sheet.rows.iter().for_each(|row| narrow(sheet, row, style).iter().for_each(|line| print(line)));
     }
-    sheet.legend.iter().for_each(|line| print(&style.faint(line)));
+    sheet.legend.iter().for_each(|line| print(&style.faint(&harmless(line))));
     out
 }
 
@@ -47,8 +50,8 @@ pub fn render_all(sheets: &[Sheet], width: Option<usize>, style: Style) -> Strin
 fn wide(sheet: &Sheet) -> Vec<String> {
     let mut table = Table::new();
     table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('-').junction('-')));
-    table.set_header(sheet.headings.iter().copied());
-    table.add_rows(sheet.rows.iter().map(|row| row.cells.iter().map(|cell| harmless(cell))));
+    table.set_header(sheet.headings.iter().map(cell));
+    table.add_rows(sheet.rows.iter().map(|row| row.cells.iter().map(cell)));
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, GAP));
         if index > 0 {
@@ -58,9 +61,14 @@ fn wide(sheet: &Sheet) -> Vec<String> {
     table.lines().map(|line| line.trim_end().to_owned()).collect()
 }
 
+/// A text of whatever length and origin as a cell.
+fn cell(text: &String) -> String {
+    shorten(&harmless(text), WIDEST)
+}
+
 /// One row as its first cell and, indented, a line for each other cell that says something.
 fn narrow(sheet: &Sheet, row: &Row, style: Style) -> Vec<String> {
-    let mut pairs = sheet.headings.iter().zip(&row.cells).map(|(heading, cell)| (heading, harmless(cell)));
+    let mut pairs = sheet.headings.iter().map(cell).zip(row.cells.iter().map(cell));
     let Some((heading, first)) = pairs.next() else { return Vec::new() };
     // Without the heading a bare number would not say what it is.
     let bare = first.starts_with(|first: char| first.is_ascii_digit());
