@@ -10,6 +10,7 @@ use super::report::open;
 use super::run::print;
 use super::terminal::stdout_style;
 use crate::report::compare::compare;
+use crate::report::escape;
 use crate::store::environment::Environment;
 use crate::ui;
 
@@ -40,7 +41,7 @@ pub fn run(args: &CompareArgs, environment: &Environment) -> anyhow::Result<Exit
     let (a, b) = (open(&args.a)?, open(&args.b)?);
     let comparison = compare(&a, &b, args.step_a, args.step_b)?;
     if args.json {
-        print(&format!("{}\n", serde_json::to_string_pretty(&comparison)?))?;
+        print(&format!("{}\n", escape::json(&serde_json::to_string_pretty(&comparison)?)))?;
     } else {
         print(&ui::report::comparison(&comparison, stdout_style(environment)))?;
     }

@@ -120,7 +120,7 @@ impl CompareError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoStep { .. } => {
-                Some("name a step that both seeds were scored at, with `--step-a` and `--step-b`".into())
+                Some("name a step that the run scored for all seeds, with `--step-a` and `--step-b`".into())
             }
             Self::NothingScored { .. } => Some("run it again: it goes on where it ended".into()),
             Self::Seeds { .. } => Some("run both with the same `--seeds`".into()),

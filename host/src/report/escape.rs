@@ -40,8 +40,8 @@ pub fn html(text: &str) -> String {
     out
 }
 
-/// For Markdown, on one line: nothing in it marks, links or ends a cell. Tags are written as entities, since not every
-/// reader takes a backslash before them.
+/// For Markdown, on one line and not at its beginning: nothing in it marks, links or ends a cell. Tags are written as
+/// entities, since not every reader takes a backslash before them.
 pub fn markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in harmless(text).chars() {
@@ -49,18 +49,16 @@ pub fn markdown(text: &str) -> String {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
-            // A dot and a colon, so that no address becomes a link by itself.
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '+' | '!' | '|' | '~' | '$' | '^' => {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '|' | '~' | '$' => {
                 out.push('\\');
                 out.push(character);
             }
-            ':' => out.push_str("&#58;"),
+            // Readers make links of what looks like an address.
             '@' => out.push_str("&#64;"),
             _ => out.push(character),
         }
     }
-    // At the beginning of a line a dash makes a list.
-    if out.starts_with('-') { format!("\\{out}") } else { out }
+    out.replace("://", "&#58;//").replace("www.", "www&#46;")
 }
 
 /// A field of a CSV file (RFC 4180) that no spreadsheet takes for a formula: text that begins like one has an apostrophe
@@ -72,6 +70,21 @@ pub fn csv(text: &str) -> String {
         field.insert(0, '\'');
     }
     if field.contains([',', '"', ';']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field }
+}
+
+/// JSON that says the same with nothing in it that acts on a terminal: what is harmful there can only stand in strings,
+/// which may have any character by its number.
+pub fn json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character != '\n' && is_harmful(character) {
+            let mut units = [0; 2];
+            character.encode_utf16(&mut units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            out.push(character);
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -93,8 +106,8 @@ mod tests {
     #[test]
     fn a_text_is_a_text_wherever_it_is_shown() {
         assert_eq!(html("<script>'\"&\n"), "&lt;script&gt;&#39;&quot;&amp;\\n");
-        assert_eq!(markdown("a|b <b> [x](http://y) *z*"), r"a\|b &lt;b&gt; \[x\]\(http&#58;//y\) \*z\*");
-        assert_eq!(markdown("- no list"), r"\- no list");
+        assert_eq!(markdown("a|b <b> [x](http://y) *z*"), r"a\|b &lt;b&gt; \[x\](http&#58;//y) \*z\*");
+        assert_eq!(markdown("www.x.y a@b.c"), "www&#46;x.y a&#64;b.c");
         assert_eq!(csv("plain"), "plain");
         assert_eq!(csv("a,\"b\""), "\"a,\"\"b\"\"\"");
         assert_eq!(csv("=HYPERLINK(\"x\")"), "\"'=HYPERLINK(\"\"x\"\")\"");
@@ -110,6 +123,10 @@ mod tests {
             prop_assert!(!html(&text).contains(['<', '>', '"', '\'', '\n']));
             prop_assert!(!markdown(&text).contains(['<', '>', '\n']));
             prop_assert!(!csv(&text).contains(['\n', '\r', '\t']));
+            let value = serde_json::json!({"a": [&text]});
+            let written = json(&serde_json::to_string_pretty(&value).unwrap());
+            prop_assert!(!written.contains(|c| c != '\n' && is_harmful(c)));
+            prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&written).unwrap(), value);
             prop_assert!(!csv(&text).trim_start_matches('"').starts_with(['=', '+', '-', '@']));
         }
     }

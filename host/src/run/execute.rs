@@ -17,7 +17,7 @@ use super::{RunError, record, selection};
 use crate::model::decoder::Placement;
 use crate::plugin::OptimizerPlugin;
 use crate::plugin::options::OptionSetting;
-use crate::report::samples::SampleRecord;
+use crate::report::samples::{Place, SampleRecord};
 use crate::report::schema::{ResultsRecord, SelectedRecord, StepRecord};
 use crate::report::scores::StepScores;
 use crate::tune::{State, Verdict, pseudo_gradient_norm};
@@ -303,15 +303,23 @@ impl Run<'_> {
 
     /// Adds a step that is scored whole.
     fn scored(&mut self, records: Vec<SampleRecord>, measured: Times) -> Result<(), RunError> {
-        let seed = records.first().map(|first| first.seed);
-        let icl: Vec<&SampleRecord> =
-            self.records.iter().filter(|record| record.step == 1 && Some(record.seed) == seed).collect();
-        let all: Vec<&SampleRecord> = records.iter().collect();
-        if let Some(scores) = StepScores::of(&all, &icl, self.results.plan.labels.len()) {
-            let times = self.earlier.times.get(&(scores.seed, scores.step)).copied().unwrap_or(measured);
+        let Some(Place { seed, step, .. }) = records.first().map(SampleRecord::place) else { return Ok(()) };
+        self.records.extend(records);
+        let of = |step: u32| -> Vec<&SampleRecord> {
+            self.records.iter().filter(|record| (record.seed, record.step) == (seed, step)).collect()
+        };
+        let (icl, classes) = (of(1), self.results.plan.labels.len());
+        if let Some(scores) = StepScores::of(&of(step), &icl, classes) {
+            let times = self.earlier.times.get(&(seed, step)).copied().unwrap_or(measured);
             self.results.steps.push(StepRecord { scores, step_seconds: times.step, score_seconds: times.score });
         }
-        self.records.extend(records);
+        // Zero-shot comes before what it is compared with.
+        let zero_shot = self.results.steps.iter_mut().find(|other| (other.scores.seed, other.scores.step) == (seed, 0));
+        if let Some(zero_shot) = zero_shot.filter(|_| step == 1)
+            && let Some(scores) = StepScores::of(&of(0), &icl, classes)
+        {
+            zero_shot.scores = scores;
+        }
         self.write()
     }
 

@@ -4,6 +4,7 @@ mod good;
 mod hostile;
 mod input;
 mod process;
+mod report;
 mod resume;
 mod settings;
 mod support;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::report::analysis::Analysis;
+use crate::report::escape;
 use crate::report::run_report::RunReport;
 use crate::report::schema::PlanRecord;
 
@@ -42,7 +43,7 @@ struct Norms {
 /// One object with the runs in `runs`.
 pub fn render(runs: &[RunReport]) -> Result<String, serde_json::Error> {
     let report = Report { runs: runs.iter().map(of_run).collect() };
-    Ok(serde_json::to_string_pretty(&report)? + "\n")
+    Ok(escape::json(&serde_json::to_string_pretty(&report)?) + "\n")
 }
 
 fn of_run(run: &RunReport) -> Run<'_> {
