@@ -12,15 +12,29 @@ struct SampleFile {
     bytes: &'static [u8],
 }
 
-/// The files of `tasks/<folder>/sample/`.
-const FILES: &[SampleFile] = &[
-    SampleFile { folder: "sst2", split: "train", bytes: include_bytes!("../../../tasks/sst2/sample/train.jsonl") },
-    SampleFile {
-        folder: "sst2",
-        split: "validation",
-        bytes: include_bytes!("../../../tasks/sst2/sample/validation.jsonl"),
-    },
-];
+/// The files `tasks/<task>/sample/<split>.jsonl` of some tasks, each with its data set's folder and its two splits.
+macro_rules! files {
+    ($($task:literal, $folder:literal: $($split:literal)*;)*) => {
+        &[$($(SampleFile {
+            folder: $folder,
+            split: $split,
+            bytes: include_bytes!(concat!("../../../tasks/", $task, "/sample/", $split, ".jsonl")),
+        },)*)*]
+    };
+}
+
+const FILES: &[SampleFile] = files! {
+    "agnews", "ag_news": "train" "test";
+    "copa", "copa": "train" "validation";
+    "hellaswag", "hellaswag": "train" "validation";
+    "mr", "rotten_tomatoes": "train" "validation";
+    "obqa", "openbookqa": "train" "validation";
+    "qasc", "qasc": "train" "validation";
+    "sst2", "sst2": "train" "validation";
+    "sst5", "sst5": "train" "validation";
+    "trec", "trec": "train" "test";
+    "winogrande", "winogrande": "train" "validation";
+};
 
 /// The JSON lines of a split of a data set's sample, if it has one.
 pub fn find(folder: &str, split: &str) -> Option<&'static [u8]> {

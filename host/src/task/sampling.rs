@@ -68,7 +68,7 @@ pub struct Selection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SamplingError {
     /// The demonstration split is too small.
-    #[error("expected {needed} rows or more to take demonstrations from, got {rows}")]
+    #[error("expected {needed} rows or more to draw demonstrations from, got {rows}")]
     TooFewRows {
         /// How many demonstrations were asked for, in all.
         needed: usize,

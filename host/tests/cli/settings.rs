@@ -174,3 +174,40 @@ fn a_prompt_is_shown_with_its_tokens() {
     std::fs::remove_file(place.path("model/model.safetensors")).unwrap();
     prompt(&["--index", "3"]).good();
 }
+
+/// Every task's run file, through the whole program, on its bundled sample.
+#[test]
+fn every_task_runs_from_its_run_file() {
+    let place = Place::with_model();
+    let tasks = concat!(env!("CARGO_MANIFEST_DIR"), "/../tasks");
+    let mut names: Vec<String> =
+        std::fs::read_dir(tasks).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names.len(), 10, "{names:?}");
+    for name in names {
+        let file = format!("{tasks}/{name}/run.toml");
+        let sample = ["--data", "sample", "--model", "model", "--device", "cpu", "--limit", "3", "--steps", "2"];
+        let run = |more: &[&str]| place.host(&[&["run", "--config", &file], &sample[..], more].concat()).good();
+        run(&["--out", &name, "--positions", "restart"]);
+        let results = place.json(&format!("{name}/results.json"));
+        assert_eq!(results["task"]["name"], name);
+        assert!(results["notes"].to_string().contains("bundled sample"), "{name}: {}", results["notes"]);
+        assert_eq!(place.samples(&name).len(), 3 * 3, "{name}");
+        // The paper's setting, but for the flags.
+        assert_eq!(results["options"]["optimizer"], json!({"step_size": 0.01, "momentum": 0.9}), "{name}");
+        let labelled = ["agnews", "mr", "sst2", "sst5", "trec"].contains(&name.as_str());
+        assert_eq!(results["labels"].as_array().unwrap().is_empty(), !labelled, "{name}");
+        if ["qasc", "obqa"].contains(&name.as_str()) {
+            let out = format!("{name}-written");
+            run(&["--out", &out, "--sampling", "written"]);
+            let shots = place.json(&format!("{out}/results.json"))["config"]["shots"].as_u64().unwrap();
+            assert_eq!(shots, if name == "qasc" { 5 } else { 4 });
+        }
+        if name == "winogrande" {
+            // Scored from the first token on: what stands before a query predicts it.
+            run(&["--out", "oneline", "-T", "prompt=oneline"]);
+            let of = |out: &str| place.samples(out)[3]["tokens"][0].as_u64().unwrap();
+            assert!(of("oneline") > of("winogrande"));
+        }
+    }
+}

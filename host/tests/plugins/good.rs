@@ -48,7 +48,7 @@ fn rows_that_make_no_example_are_rejected_by_name() {
     let outcome = task.read_all(Split::Demonstrations, Box::new(rows)).unwrap();
     assert_eq!(outcome.examples.len(), 1);
     let rejected: Vec<_> = outcome.rejected.iter().map(|r| (r.row, r.column.as_deref(), r.message.as_str())).collect();
-    assert_eq!(rejected[0], (1, Some("label"), "expected a whole number, the column is missing"));
+    assert_eq!(rejected[0], (1, Some("label"), "expected a class from 0 to 1, the column is missing"));
     assert_eq!(rejected[1], (2, Some("sentence"), "expected a text, the column is missing"));
     assert_eq!((rejected[2].0, rejected[2].1), (3, None));
 }

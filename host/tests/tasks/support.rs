@@ -10,7 +10,11 @@ use ft_host::task::example::{Example, Source, Split};
 pub const TASKS: [&str; 10] =
     ["agnews", "copa", "hellaswag", "mr", "obqa", "qasc", "sst2", "sst5", "trec", "winogrande"];
 
-static ENGINE: LazyLock<PluginEngine> = LazyLock::new(|| PluginEngine::new(None).expect("wasmtime runs here"));
+/// One engine for all; compiled components are kept in the target folder.
+static ENGINE: LazyLock<PluginEngine> = LazyLock::new(|| {
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("components");
+    PluginEngine::new(Some(&cache)).expect("wasmtime runs here")
+});
 
 /// The repository's root.
 pub fn repository() -> PathBuf {

@@ -1,16 +1,18 @@
-"""Writes python_random.json and selection.json beside this file, with CPython's own `random`.
+"""Writes python_random.json and tasks.json beside this file: what CPython's own `random` draws, and the prompts of all
+tasks over their samples (`tasks/*/sample`), rendered by this script alone.
 
     python3 host/tests/data/sampling/make.py
 
 Any CPython 3 from 3.2 on gives the same files.
 """
 
+import hashlib
 import json
 import random
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SAMPLE = HERE.parents[3] / "tasks" / "sst2" / "sample"
+SAMPLES = HERE.parents[3] / "tasks"
 SEEDS = [0, 1, 2, 3, 7, 42, 1234, 2**31, 2**32 - 1, 2**32, 2**32 + 1, 2**53 + 5, 2**64 - 1]
 
 
@@ -57,62 +59,139 @@ def python_random():
     }
 
 
-def rows(split):
-    return [json.loads(line) for line in (SAMPLE / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()]
+def sentence(column, label, head, tail, names):
+    """A row of a task with classes: query, choices, answer, and how a choice is rendered."""
+    def item(row):
+        query = row[column].strip()
+        context = f"{head}: {query}\n{tail}:"
+        return query, names, row[label], lambda choice: (context, context + " " + choice)
+    return item
 
 
-def selection(seed, shots, stratified, evaluation_sample):
-    """The authors' order: evaluation rows first, then demonstrations, from one stream."""
-    train, validation = rows("train"), rows("validation")
+def lettered(column, end):
+    def item(row):
+        texts, letters = row["choices"]["text"], row["choices"]["label"]
+        query = row[column]
+        return query, texts, letters.index(row["answerKey"]), lambda choice: (query, query + " " + choice + end)
+    return item
+
+
+def hellaswag(row):
+    query = row["ctx"]
+    return query, row["endings"], int(row["label"]), lambda ending: (query, query + " " + ending)
+
+
+def copa(row):
+    premise = row["premise"]
+    start = premise[:-1] if premise.endswith(".") else premise
+    start += {"cause": " because", "effect": " therefore"}[row["question"]]
+    return premise, [row["choice1"], row["choice2"]], row["label"], lambda choice: (start, start + " " + choice)
+
+
+def winogrande(oneline):
+    def item(row):
+        before, after = (part.strip() for part in row["sentence"].split("_"))
+        choices = [row["option1"], row["option2"]]
+        return (row["sentence"], choices, int(row["answer"]) - 1,
+                lambda choice: ("" if oneline else before, before + " " + choice + " " + after))
+    return item
+
+
+REVIEW = "Review", "Sentiment"
+# Task: its options, its evaluation split, how many classes it has (0: none), how a row becomes an item.
+TASKS = [
+    ("agnews", {}, "test", 4,
+     sentence("text", "label", "Article", "Category", ["World", "Sports", "Business", "Technology"])),
+    ("copa", {}, "validation", 0, copa),
+    ("hellaswag", {}, "validation", 0, hellaswag),
+    ("mr", {}, "validation", 2, sentence("text", "label", *REVIEW, ["negative", "positive"])),
+    ("obqa", {}, "validation", 0, lettered("question_stem", ".")),
+    ("qasc", {}, "validation", 0, lettered("question", "")),
+    ("sst2", {}, "validation", 2, sentence("sentence", "label", *REVIEW, ["negative", "positive"])),
+    ("sst5", {}, "validation", 5,
+     sentence("text", "label", *REVIEW, ["terrible", "negative", "neutral", "positive", "great"])),
+    ("trec", {}, "test", 6,
+     sentence("text", "coarse_label", "Question", "Type",
+              ["Abbreviation", "Entity", "Description", "Person", "Location", "Number"])),
+    ("winogrande", {}, "validation", 0, winogrande(False)),
+    ("winogrande", {"prompt": "oneline"}, "validation", 0, winogrande(True)),
+]
+
+
+def items(task, split, item):
+    path = SAMPLES / task / "sample" / f"{split}.jsonl"
+    return [item(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def draw(task, classes, train, n_evaluation, seed, sampling, shots, evaluation_sample):
+    """The authors' order: evaluation rows first, then demonstrations, from one stream; then rows to hold out."""
     rng = random.Random(seed)
-    evaluation = list(range(len(validation)))
+    evaluation = list(range(n_evaluation))
     if evaluation_sample is not None:
         evaluation = rng.sample(evaluation, evaluation_sample)
-    if stratified:
+    if sampling == "first":
+        chosen = list(range(shots))
+    elif sampling == "stratified" and classes:
         by_label = {}
-        for i, row in enumerate(train):
-            by_label.setdefault(row["label"], []).append(i)
-        total = 2 * shots
+        for i, (_, _, answer, _) in enumerate(train):
+            by_label.setdefault(answer, []).append(i)
+        total = classes * shots
         chosen = []
         for indices in by_label.values():
             chosen += rng.sample(indices, total // len(by_label))
-        rest = sorted(set(range(len(train))) - set(chosen))
-        chosen += rng.sample(rest, total - len(chosen))
+        chosen += rng.sample(sorted(set(range(len(train))) - set(chosen)), total - len(chosen))
         rng.shuffle(chosen)
     else:
         chosen = rng.sample(range(len(train)), shots)
-    names = ["negative", "positive"]
-    text = "".join(
-        f"Review: {train[i]['sentence'].strip()}\nSentiment: {names[train[i]['label']]}\n\n" for i in chosen
-    )
+    left = [i for i in range(len(train)) if i not in chosen]
+    shown = [train[i] for i in chosen]
     return {
+        "task": task,
         "seed": seed,
+        "sampling": sampling,
         "shots": shots,
-        "stratified": stratified,
         "evaluation_sample": evaluation_sample,
+        "evaluation": evaluation[:20],
         "demonstrations": chosen,
-        "evaluation": evaluation,
-        "text": text if shots <= 2 else None,
+        "held_out": sorted(rng.sample(left, 7)),
+        # Rows in full where they are few; the rest is the same rendering of more rows.
+        "text": "".join(render(choices[answer])[1] + "\n\n" for _, choices, answer, render in shown)
+                if len(shown) <= 6 else None,
     }
 
 
-def selections():
-    cases = [(seed, shots, stratified, size)
-             for seed in (0, 1, 2, 99, 2**32) for shots in (1, 2) for stratified in (True, False) for size in (None, 50)]
-    cases += [(0, 0, True, None), (0, 0, False, 50), (3, 8, True, 120), (3, 40, True, 1), (4, 80, False, None)]
-    return [selection(*case) for case in cases]
+def prompts(task, options, split, rows):
+    """All prompts of a sample: the first two rows in full, all of them as one digest."""
+    rendered = [[render(choice) for choice in choices] for _, choices, _, render in rows]
+    digest = hashlib.sha256()
+    for row in rendered:
+        for context, full in row:
+            digest.update(f"{context}\n{full}\n".encode())
+    return {"task": task, "options": options, "rows": len(rows), "split": split, "first": rendered[:2],
+            "answers": [answer for _, _, answer, _ in rows], "sha256": digest.hexdigest()}
+
+
+def tasks():
+    draws, texts = [], []
+    for task, options, split, classes, item in TASKS:
+        train, evaluation = items(task, "train", item), items(task, split, item)
+        texts.append(prompts(task, options, split, evaluation))
+        texts.append(prompts(task, options, "train", train))
+        if options:
+            continue
+        ways = [("stratified", 1, None), ("stratified", 2, 50), ("random", 3, None), ("random", 2, 50), ("first", 2, 50)]
+        draws += [draw(task, classes, train, len(evaluation), seed, *way) for seed in (0, 1, 2**32 + 1) for way in ways]
+        draws.append(draw(task, classes, train, len(evaluation), 99, "stratified", 0, None))
+        draws.append(draw(task, classes, train, len(evaluation), 3, "stratified", 8, 1))
+    return {"draws": draws, "prompts": texts}
 
 
 def write(name, value):
     """One list element a line, so that a difference is easy to see."""
-    if isinstance(value, dict):
-        parts = [f"{json.dumps(key)}: [\n" + ",\n".join(map(json.dumps, items)) + "\n]" for key, items in value.items()]
-        text = "{\n" + ",\n".join(parts) + "\n}\n"
-    else:
-        text = "[\n" + ",\n".join(map(json.dumps, value)) + "\n]\n"
-    (HERE / name).write_text(text, encoding="utf-8")
+    parts = [f"{json.dumps(key)}: [\n" + ",\n".join(map(json.dumps, items)) + "\n]" for key, items in value.items()]
+    (HERE / name).write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
     write("python_random.json", python_random())
-    write("selection.json", selections())
+    write("tasks.json", tasks())

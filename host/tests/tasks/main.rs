@@ -1,0 +1,6 @@
+//! The ten tasks, through their components.
+
+mod demonstrations;
+mod malformed;
+mod sample;
+mod support;
