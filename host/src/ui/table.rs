@@ -50,8 +50,8 @@ pub fn render_all(sheets: &[Sheet], width: Option<usize>, style: Style) -> Strin
 fn wide(sheet: &Sheet) -> Vec<String> {
     let mut table = Table::new();
     table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('-').junction('-')));
-    table.set_header(sheet.headings.iter().map(cell));
-    table.add_rows(sheet.rows.iter().map(|row| row.cells.iter().map(cell)));
+    table.set_header(sheet.headings.iter().map(|text| cell(text)));
+    table.add_rows(sheet.rows.iter().map(|row| row.cells.iter().map(|text| cell(text))));
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, GAP));
         if index > 0 {
@@ -62,13 +62,13 @@ fn wide(sheet: &Sheet) -> Vec<String> {
 }
 
 /// A text of whatever length and origin as a cell.
-fn cell(text: &String) -> String {
+fn cell(text: &str) -> String {
     shorten(&harmless(text), WIDEST)
 }
 
 /// One row as its first cell and, indented, a line for each other cell that says something.
 fn narrow(sheet: &Sheet, row: &Row, style: Style) -> Vec<String> {
-    let mut pairs = sheet.headings.iter().map(cell).zip(row.cells.iter().map(cell));
+    let mut pairs = sheet.headings.iter().map(|text| cell(text)).zip(row.cells.iter().map(|text| cell(text)));
     let Some((heading, first)) = pairs.next() else { return Vec::new() };
     // Without the heading a bare number would not say what it is.
     let bare = first.starts_with(|first: char| first.is_ascii_digit());

@@ -12,6 +12,8 @@ const LEFT: f64 = 56.0;
 const RIGHT: f64 = 130.0;
 const ABOVE: f64 = 16.0;
 const BELOW: f64 = 40.0;
+/// Between the intervals of two lines.
+const BESIDE: f64 = 4.0;
 /// At most so many marks on an axis.
 const MARKS: f64 = 6.0;
 /// As many colours as the style sheet has.
@@ -106,7 +108,9 @@ impl Plot {
         }
         for (index, line) in self.lines.iter().enumerate() {
             let colour = index % COLOURS;
-            let at = |point: &Point| (scale.x(point.step.into()), scale.y(point.value));
+            // A little beside each other, so that intervals of one step can be told apart.
+            let aside = BESIDE * (index as f64 - (self.lines.len() - 1) as f64 / 2.0);
+            let at = |point: &Point| (scale.x(point.step.into()) + aside, scale.y(point.value));
             let path: Vec<String> = line.points.iter().map(at).map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
             put(format_args!("<g class=\"c{colour}\">\n<path class=\"line\" d=\"M{}\"/>\n", path.join("L")));
             for point in &line.points {
