@@ -42,13 +42,8 @@ fn section(run: &RunReport) -> String {
     sheet::of_run(&run.analysis, &run.seconds).iter().for_each(|sheet| out += &table(sheet));
     if !run.trace.is_empty() {
         out += "<h3>How far each step moves the cache</h3>\n";
-        let curves: [(&str, fn(&TraceRecord) -> f64); 2] = [
-            ("pseudo-gradient norm, over the whole cache", TraceRecord::pseudo_gradient_norm),
-            ("update norm, over the whole cache", TraceRecord::update_norm),
-        ];
-        for (title, norm) in curves {
-            out += &format!("<figure>\n<figcaption>{title}</figcaption>\n{}</figure>\n", norms(run, title, norm).svg());
-        }
+        out += &norms(run, "pseudo-gradient norm, over the whole cache", TraceRecord::pseudo_gradient_norm);
+        out += &norms(run, "update norm, over the whole cache", TraceRecord::update_norm);
     }
     if let (Some(matrix), Some(sheet)) = (&run.analysis.confusion, sheet::confusion(&run.analysis)) {
         out += &format!("<h3>{}</h3>\n{}", html(&sheet.title), confusion(&matrix.labels, &matrix.counts));
@@ -94,14 +89,16 @@ fn accuracy(run: &RunReport) -> Plot {
     }
 }
 
-fn norms(run: &RunReport, title: &str, norm: fn(&TraceRecord) -> f64) -> Plot {
+/// A norm over the steps, a line for each seed.
+fn norms(run: &RunReport, title: &str, norm: fn(&TraceRecord) -> f64) -> String {
     let mut seeds: BTreeMap<u64, Vec<Point>> = BTreeMap::new();
     for record in &run.trace {
         let point = Point { step: record.step, value: norm(record), interval: None, marked: false };
         seeds.entry(record.seed).or_default().push(point);
     }
     let lines = seeds.into_iter().map(|(seed, points)| Line { name: format!("seed {seed}"), points });
-    Plot { title: title.into(), lines: lines.collect(), references: Vec::new(), shares: false }
+    let plot = Plot { title: title.into(), lines: lines.collect(), references: Vec::new(), shares: false };
+    format!("<figure>\n<figcaption>{title}</figcaption>\n{}</figure>\n", plot.svg())
 }
 
 fn table(sheet: &Sheet) -> String {
