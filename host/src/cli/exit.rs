@@ -2,8 +2,11 @@
 
 use std::process::ExitCode;
 
+use crate::report::compare::CompareError;
+use crate::report::run_report::ReportError;
 use crate::run::{RunError, RunErrorKind};
 use crate::store::fetch;
+use crate::store::file::FileError;
 use crate::ui::style::Style;
 use crate::ui::text::harmless;
 
@@ -44,10 +47,15 @@ impl ExitStatus {
 
     /// The status for a failure.
     pub fn of(error: &anyhow::Error) -> Self {
-        let kind = match (error.downcast_ref::<RunError>(), error.downcast_ref::<fetch::ModelError>()) {
-            (Some(error), _) => error.kind(),
-            (_, Some(error)) => RunErrorKind::of_fetch(error),
-            _ => RunErrorKind::Host,
+        let kind = if let Some(error) = error.downcast_ref::<RunError>() {
+            error.kind()
+        } else if let Some(error) = error.downcast_ref::<fetch::ModelError>() {
+            RunErrorKind::of_fetch(error)
+        } else if error.is::<ReportError>() || error.is::<CompareError>() || error.is::<FileError>() {
+            // Folders and files that the user named.
+            RunErrorKind::Input
+        } else {
+            RunErrorKind::Host
         };
         match kind {
             RunErrorKind::Input => Self::Input,
@@ -69,14 +77,19 @@ pub fn print_error(error: &anyhow::Error, style: Style) {
         }
         said = cause;
     }
-    let hint = match (error.downcast_ref::<RunError>(), error.downcast_ref::<fetch::ModelError>()) {
-        (Some(error), _) => error.hint(),
-        (_, Some(error)) => error.hint(),
-        _ => None,
-    };
-    if let Some(hint) = hint {
+    if let Some(hint) = hint(error) {
         say(&format!("{} {}", style.strong("hint:"), shown(&hint)));
     }
+}
+
+/// What to do next, where the error knows.
+fn hint(error: &anyhow::Error) -> Option<String> {
+    let of_run = error.downcast_ref().and_then(RunError::hint);
+    let of_model = || error.downcast_ref().and_then(fetch::ModelError::hint);
+    let of_report = || error.downcast_ref().and_then(ReportError::hint);
+    let of_comparison = || error.downcast_ref().and_then(CompareError::hint);
+    let of_file = || error.downcast_ref().and_then(FileError::hint);
+    of_run.or_else(of_model).or_else(of_report).or_else(of_comparison).or_else(of_file)
 }
 
 /// A message with its line breaks, and with nothing in it that acts on a terminal: model files and folders have names

@@ -1,11 +1,13 @@
 //! The command line: what a user types becomes a configuration, what comes of it an exit status.
 
+mod compare;
 mod data;
 mod default_optimizer;
 mod exit;
 mod interrupt;
 mod model;
 mod prompt;
+mod report;
 mod run;
 mod settings;
 mod terminal;
@@ -37,6 +39,10 @@ enum Command {
     /// Fetch data sets, or look at their rows.
     #[command(subcommand)]
     Data(data::DataCommand),
+    /// Show finished or unfinished runs anew, from what is in their folders.
+    Report(report::ReportArgs),
+    /// Compare two runs example by example.
+    Compare(compare::CompareArgs),
     /// Fetch, list or describe models.
     #[command(subcommand)]
     Model(model::ModelCommand),
@@ -51,6 +57,8 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(*args, environment),
         Command::Prompt(args) => prompt::run(args, environment),
         Command::Data(command) => data::run(command, environment),
+        Command::Report(args) => report::run(&args, &environment),
+        Command::Compare(args) => compare::run(&args, &environment),
         Command::Model(command) => model::run(command, environment),
     };
     let status = done.unwrap_or_else(|error| {

@@ -11,13 +11,13 @@ use super::interrupt::Interrupt;
 use super::settings::Settings;
 use super::terminal::{Downloads, Terminal, say, stdout_style};
 use super::threads;
-use crate::report::summary::summarize;
+use crate::report::analysis::{Analysis, Known};
+use crate::report::sheet;
 use crate::run::{self, Observer, Outcome, Plan, RunError};
 use crate::store::environment::Environment;
 use crate::store::file::read_file;
 use crate::ui::style::Style;
-use crate::ui::table::{self, ResultRow};
-use crate::ui::text;
+use crate::ui::{table, text};
 
 /// A run file has some lines; what is larger is something else.
 const RUN_FILE_LIMIT: u64 = 1 << 20;
@@ -123,13 +123,12 @@ fn print_outcome(outcome: &Outcome, json: bool, style: Style) -> anyhow::Result<
     if json {
         return print(&format!("{}\n", serde_json::to_string_pretty(&outcome.results)?));
     }
-    let rows: Vec<ResultRow> = summarize(&outcome.records)
-        .into_iter()
-        .zip(&outcome.results.steps)
-        .map(|(summary, step)| ResultRow { summary, seconds: step.step_seconds + step.score_seconds })
-        .collect();
-    let mut lines = table::render(&rows, None, style);
-    for note in &outcome.results.plan.notes {
+    let results = &outcome.results;
+    let known =
+        Known { labels: &results.plan.labels, selected: &results.selected, rows: Some(results.plan.evaluation_rows) };
+    let analysis = Analysis::new(&outcome.records, &known)?;
+    let mut lines = table::render_all(&sheet::of_run(&analysis, &sheet::seconds(&results.steps)), None, style);
+    for note in &results.plan.notes {
         lines += &format!("note: {note}\n");
     }
     print(&lines)

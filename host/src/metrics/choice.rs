@@ -13,6 +13,12 @@ pub fn per_token(loglik: f64, tokens: usize) -> f64 {
     loglik / tokens.max(1) as f64
 }
 
+/// The mean log-likelihood of a character of the scored text: `loglik` over `characters`, as lm-evaluation-harness has it
+/// in `acc_norm`. A text without characters keeps its sum.
+pub fn per_character(loglik: f64, characters: usize) -> f64 {
+    loglik / characters.max(1) as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,8 +43,8 @@ mod tests {
     }
 
     #[test]
-    fn a_mean_is_over_the_scored_tokens() {
-        assert_eq!(per_token(-3.0, 2), -1.5);
-        assert_eq!(per_token(0.0, 0), 0.0);
+    fn a_mean_is_over_what_was_scored() {
+        assert_eq!((per_token(-3.0, 2), per_token(-3.0, 0)), (-1.5, -3.0));
+        assert_eq!((per_character(-3.0, 12), per_character(-3.0, 0)), (-0.25, -3.0));
     }
 }

@@ -1,4 +1,8 @@
-//! Accuracies and intervals: pure numbers.
+//! Accuracies, intervals and paired tests: pure numbers.
 
 pub mod accuracy;
+pub mod binomial;
 pub mod choice;
+pub mod confusion;
+pub mod paired;
+pub mod spread;

@@ -1,7 +1,17 @@
-//! What a run leaves behind, as values and text: sample records and what is computed from them.
+//! What a run leaves behind, as values and text: sample records, what is computed from them, and how that is shown.
 //! Opens nothing: texts come in and go out, writers are handed in.
 
+pub mod analysis;
+pub mod compare;
+pub mod differences;
+pub mod escape;
+pub mod export;
+pub mod figures;
+pub mod lines;
+pub mod overview;
+pub mod run_report;
 pub mod samples;
 pub mod schema;
-pub mod summary;
+pub mod scores;
+pub mod sheet;
 pub mod trace;

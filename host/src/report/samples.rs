@@ -4,7 +4,8 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::choice::{argmax, per_token};
+use super::lines::{self, LineError, Lines};
+use crate::metrics::choice::{argmax, per_character, per_token};
 
 /// One line of `samples.jsonl`. The fields are the keys, in this order; written and read back, every number is the same.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -94,17 +95,6 @@ pub enum SampleError {
     },
 }
 
-/// A line of a `samples.jsonl` that does not hold.
-#[derive(Debug, thiserror::Error)]
-#[error("line {line} of the sample records")]
-pub struct LineError {
-    /// The line, from 1.
-    pub line: usize,
-    /// What does not hold.
-    #[source]
-    pub source: SampleError,
-}
-
 impl SampleRecord {
     /// A record with the prediction that follows from the choices' log-likelihoods.
     ///
@@ -161,6 +151,13 @@ impl SampleRecord {
         argmax(&means) == Some(self.answer)
     }
 
+    /// Whether the choice with the largest log-likelihood per character is the answer.
+    pub fn is_correct_per_character(&self) -> bool {
+        let of = |(&sum, &n): (&f64, &usize)| per_character(sum, n);
+        let means: Vec<f64> = self.loglik.iter().zip(&self.characters).map(of).collect();
+        argmax(&means) == Some(self.answer)
+    }
+
     fn expected_prediction(&self) -> Result<usize, SampleError> {
         let choices = self.loglik.len();
         let (tokens, characters) = (self.tokens.len(), self.characters.len());
@@ -180,10 +177,9 @@ impl SampleRecord {
 /// Reads all records of a `samples.jsonl`.
 ///
 /// # Errors
-/// Names the first line that is no record.
-pub fn parse_all(text: &str) -> Result<Vec<SampleRecord>, LineError> {
-    let lines = text.lines().zip(1..);
-    lines.map(|(line, number)| SampleRecord::parse(line).map_err(|source| LineError { line: number, source })).collect()
+/// Names the first line that is no record, unless it is a half-written last one.
+pub fn parse_all(bytes: &[u8]) -> Result<Lines<SampleRecord>, LineError> {
+    lines::read(bytes, SampleRecord::parse)
 }
 
 #[cfg(test)]
@@ -209,6 +205,18 @@ mod tests {
         let line = line(&record(1, &[-1.228, -0.57116], &[1, 2]).unwrap());
         let expected = r#"{"seed":7,"step":2,"index":5,"id":"validation-5","answer":1,"prediction":1,"loglik":[-1.228,-0.57116],"tokens":[1,2],"characters":[4,8]}"#;
         assert_eq!(line, format!("{expected}\n"));
+    }
+
+    #[test]
+    fn the_answer_may_win_by_one_measure_alone() {
+        let choice = |loglik, tokens, characters| Choice { loglik, tokens, characters };
+        let measures = |choices: [Choice; 2]| {
+            let record = SampleRecord::new(Place { seed: 0, step: 0, index: 0 }, String::new(), 1, &choices).unwrap();
+            (record.is_correct(), record.is_correct_per_token(), record.is_correct_per_character())
+        };
+        assert_eq!(measures([choice(-2.0, 2, 8), choice(-1.0, 1, 2)]), (true, false, false));
+        assert_eq!(measures([choice(-2.0, 1, 9), choice(-3.0, 2, 10)]), (false, true, false));
+        assert_eq!(measures([choice(-2.0, 1, 2), choice(-3.0, 1, 10)]), (false, false, true));
     }
 
     #[test]
@@ -261,9 +269,12 @@ mod tests {
     #[test]
     fn a_bad_line_is_named() {
         let good = line(&record(0, &[-1.0], &[1]).unwrap());
-        assert_eq!(parse_all(&format!("{good}{good}")).unwrap().len(), 2);
         let half = &good[..good.len() / 2];
-        assert_eq!(parse_all(&format!("{good}{good}{half}")).unwrap_err().line, 3);
-        assert!(parse_all("").unwrap().is_empty());
+        let read = |text: String| parse_all(text.as_bytes());
+        assert_eq!(read(format!("{good}{good}")).unwrap().records.len(), 2);
+        let cut = read(format!("{good}{good}{half}")).unwrap();
+        assert_eq!((cut.records.len(), cut.cut), (2, true));
+        assert_eq!(read(format!("{good}{good}{half}\n")).unwrap_err().line, 3);
+        assert!(read(String::new()).unwrap().records.is_empty());
     }
 }

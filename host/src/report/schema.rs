@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::scores::StepScores;
+
 /// The version of the form below; it grows with every change that a reader would notice.
 pub const FORMAT_VERSION: u32 = 2;
 
@@ -206,6 +208,8 @@ pub struct DataRecord {
     /// The files behind the first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub further_files: Vec<FileRecord>,
+    /// The digest of the examples that the task made of them: the same for the same rows in another form of file.
+    pub examples_sha256: String,
 }
 
 /// `results.json`.
@@ -222,25 +226,12 @@ pub struct ResultsRecord {
     pub steps: Vec<StepRecord>,
 }
 
-/// One scored step.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// One scored step of one seed, and how long it took.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepRecord {
-    /// The seed.
-    pub seed: u64,
-    /// 0 is zero-shot, 1 in-context learning.
-    pub step: usize,
-    /// Scored examples.
-    pub n: usize,
-    /// Right predictions by log-likelihood.
-    pub correct: usize,
-    /// Their share.
-    pub accuracy: f64,
-    /// Its standard error.
-    pub standard_error: f64,
-    /// Its 95 % Wilson interval.
-    pub interval: [f64; 2],
-    /// Share of right predictions by log-likelihood per token.
-    pub accuracy_tokens: f64,
+    /// Its numbers.
+    #[serde(flatten)]
+    pub scores: StepScores,
     /// Seconds that the step's pass and update took; 0 for zero-shot.
     pub step_seconds: f64,
     /// Seconds that scoring took.

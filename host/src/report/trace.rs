@@ -1,29 +1,160 @@
 //! Trace records: how far a step moved the cache, one line of `trace.jsonl` each.
 
+use std::io;
+
 use serde::{Deserialize, Serialize};
 
-/// One line of `trace.jsonl`.
+/// One line of `trace.jsonl`. The fields are the keys, in this order; written and read back, every number is the same.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TraceRecord {
-    /// The seed.
+    /// The seed that chose the demonstrations.
     pub seed: u64,
-    /// The step, from 2.
+    /// The Deep-Thinking step, from 2: step 1 makes the first cache and moves none.
     pub step: u32,
     /// The demonstrations' tokens.
     pub tokens: usize,
-    /// Seconds.
+    /// Seconds that the step's pass and update took.
     pub seconds: f64,
     /// Norms layer by layer.
     pub layers: Vec<LayerTrace>,
 }
 
-/// Norms of one layer, keys first.
+/// Euclidean norms over all numbers of one layer's keys and of its values, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LayerTrace {
-    /// P - C.
+    /// Of the pseudo-gradient, the proposed cache less the one before the step.
     pub pseudo_gradient: [f64; 2],
-    /// Update.
+    /// Of the update, the cache after the step less the one before it.
     pub update: [f64; 2],
-    /// Cache.
+    /// Of the cache before the step.
     pub cache: [f64; 2],
+}
+
+/// What does not hold for a trace record.
+#[derive(Debug, thiserror::Error)]
+pub enum TraceError {
+    /// The line is not a trace record in JSON.
+    #[error("expected a trace record in JSON")]
+    NotARecord(#[from] serde_json::Error),
+    /// A norm or a time that is negative, NaN or infinite.
+    #[error("expected a finite number from 0 for {what}, got {value}")]
+    NotANorm {
+        /// What it belongs to.
+        what: String,
+        /// The number.
+        value: f64,
+    },
+}
+
+impl TraceRecord {
+    /// Reads one line.
+    ///
+    /// # Errors
+    /// If the line is not a record, or one that [`TraceRecord::write`] would refuse.
+    pub fn parse(line: &str) -> Result<Self, TraceError> {
+        let record: Self = serde_json::from_str(line)?;
+        record.check()?;
+        Ok(record)
+    }
+
+    /// Writes the record as one line, with its line feed, in one piece.
+    ///
+    /// # Errors
+    /// Those of `out`; a number that is not finite, since JSON has none such.
+    pub fn write(&self, mut out: impl io::Write) -> io::Result<()> {
+        self.check().map_err(io::Error::other)?;
+        let mut line = serde_json::to_vec(self)?;
+        line.push(b'\n');
+        out.write_all(&line)
+    }
+
+    /// The pseudo-gradient's norm over the whole cache.
+    pub fn pseudo_gradient_norm(&self) -> f64 {
+        self.norm(|layer| layer.pseudo_gradient)
+    }
+
+    /// The update's norm over the whole cache.
+    pub fn update_norm(&self) -> f64 {
+        self.norm(|layer| layer.update)
+    }
+
+    fn norm(&self, part: impl Fn(&LayerTrace) -> [f64; 2]) -> f64 {
+        self.layers.iter().flat_map(part).map(|norm| norm * norm).sum::<f64>().sqrt()
+    }
+
+    fn check(&self) -> Result<(), TraceError> {
+        let is_norm = |value: f64| value.is_finite() && value >= 0.0;
+        if !is_norm(self.seconds) {
+            return Err(TraceError::NotANorm { what: "`seconds`".into(), value: self.seconds });
+        }
+        for (index, layer) in self.layers.iter().enumerate() {
+            let parts = [("pseudo_gradient", layer.pseudo_gradient), ("update", layer.update), ("cache", layer.cache)];
+            for (name, norms) in parts {
+                if let Some(value) = norms.into_iter().find(|value| !is_norm(*value)) {
+                    return Err(TraceError::NotANorm { what: format!("`{name}` of layer {index}"), value });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn record(norms: [f64; 6]) -> TraceRecord {
+        let [a, b, c, d, e, f] = norms;
+        let layer = LayerTrace { pseudo_gradient: [a, b], update: [c, d], cache: [e, f] };
+        TraceRecord { seed: 3, step: 2, tokens: 57, seconds: 0.25, layers: vec![layer, layer] }
+    }
+
+    fn line(record: &TraceRecord) -> String {
+        let mut bytes = Vec::new();
+        record.write(&mut bytes).expect("memory takes all");
+        String::from_utf8(bytes).expect("JSON is UTF-8")
+    }
+
+    #[test]
+    fn a_line_has_these_keys_in_this_order() {
+        let expected = r#"{"pseudo_gradient":[3.0,4.0],"update":[0.5,0.0],"cache":[10.0,20.0]}"#;
+        let expected = format!(r#"{{"seed":3,"step":2,"tokens":57,"seconds":0.25,"layers":[{expected},{expected}]}}"#);
+        assert_eq!(line(&record([3.0, 4.0, 0.5, 0.0, 10.0, 20.0])), expected + "\n");
+    }
+
+    #[test]
+    fn a_norm_of_all_is_the_root_of_the_sum_of_squares() {
+        let record = record([3.0, 4.0, 0.5, 0.0, 10.0, 20.0]);
+        assert!((record.pseudo_gradient_norm() - 50f64.sqrt()).abs() < 1e-12);
+        assert!((record.update_norm() - 0.5f64.sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_is_no_norm_is_refused_by_name() {
+        let mut bytes = Vec::new();
+        for value in [f64::NAN, f64::INFINITY, -1.0] {
+            let message = record([0.0, 0.0, 0.0, value, 0.0, 0.0]).write(&mut bytes).unwrap_err().to_string();
+            assert_eq!(message, format!("expected a finite number from 0 for `update` of layer 0, got {value}"));
+        }
+        assert!(bytes.is_empty());
+        let good = line(&record([1.0; 6]));
+        for bad in ["", "{", "[]", &good.replace("[1.0,1.0]", "[1.0]"), &good.replace("seed", "sead")] {
+            assert!(matches!(TraceRecord::parse(bad), Err(TraceError::NotARecord(_))), "{bad}");
+        }
+        let negative = TraceRecord::parse(&good.replace("0.25", "-0.25")).unwrap_err();
+        assert_eq!(negative.to_string(), "expected a finite number from 0 for `seconds`, got -0.25");
+    }
+
+    proptest! {
+        #[test]
+        fn every_number_reads_back_as_it_was(bits in prop::array::uniform6(any::<u64>())) {
+            let norms = bits.map(|bits| f64::from_bits(bits).abs());
+            prop_assume!(norms.iter().all(|norm| norm.is_finite()));
+            let record = record(norms);
+            prop_assert_eq!(TraceRecord::parse(&line(&record)).unwrap(), record);
+        }
+    }
 }

@@ -6,6 +6,7 @@ use super::RunError;
 use crate::plugin::{Rejection, RowSource, RowSourceError, TaskPlugin};
 use crate::report::schema::{DataRecord, FileRecord};
 use crate::store::data::{Access, DataLocation};
+use crate::store::digest::Hasher;
 use crate::store::table::{RowError, RowPlace, Table};
 use crate::task::example::{Example, Source};
 
@@ -139,8 +140,24 @@ pub fn read_split(
                 sha256: file.summary.sha256.as_str().to_owned(),
             })
             .collect(),
+        examples_sha256: digest(&outcome.examples),
     };
     Ok(SplitExamples { examples: outcome.examples, record, skipped: reasons })
+}
+
+/// The digest of all texts and answers, each text with its length before it.
+fn digest(examples: &[Example]) -> String {
+    let mut hasher = Hasher::default();
+    let mut text = |text: &str| {
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    };
+    for Example { id, query, choices, answer, fields } in examples {
+        [id, query, &answer.to_string(), &choices.len().to_string()].into_iter().for_each(|part| text(part));
+        choices.iter().for_each(|choice| text(choice));
+        fields.iter().for_each(|(name, value)| [name, value].into_iter().for_each(|part| text(part)));
+    }
+    hasher.finish().as_str().to_owned()
 }
 
 /// A row that the task does not take, by the place that it has in its file.

@@ -17,9 +17,9 @@ use super::{RunError, record, selection};
 use crate::model::decoder::Placement;
 use crate::plugin::OptimizerPlugin;
 use crate::plugin::options::OptionSetting;
-use crate::report::samples::SampleRecord;
+use crate::report::samples::{Place, SampleRecord};
 use crate::report::schema::{ResultsRecord, SelectedRecord, StepRecord};
-use crate::report::summary::summarize;
+use crate::report::scores::StepScores;
 use crate::tune::{State, Verdict, pseudo_gradient_norm};
 
 /// What came of a run.
@@ -51,7 +51,7 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
         && earlier.complete
     {
         let records = folder::samples(&plan.config.out)?;
-        let expected: usize = earlier.steps.iter().map(|step| step.n).sum();
+        let expected: usize = earlier.steps.iter().map(|step| step.scores.n).sum();
         if records.len() == expected {
             let path = plan.config.out.display();
             observer.event(Event::Note(&format!(
@@ -111,7 +111,7 @@ impl Earlier {
         let times = |step: &StepRecord| Times { step: step.step_seconds, score: step.score_seconds };
         Self {
             selected: results.selected.iter().map(|selected| (selected.seed, selected.step)).collect(),
-            times: results.steps.iter().map(|step| ((step.seed, step.step as u32), times(step))).collect(),
+            times: results.steps.iter().map(|step| ((step.scores.seed, step.scores.step), times(step))).collect(),
         }
     }
 }
@@ -303,12 +303,23 @@ impl Run<'_> {
 
     /// Adds a step that is scored whole.
     fn scored(&mut self, records: Vec<SampleRecord>, measured: Times) -> Result<(), RunError> {
-        for summary in summarize(&records) {
-            let Some(first) = records.first() else { continue };
-            let times = self.earlier.times.get(&(first.seed, first.step)).copied().unwrap_or(measured);
-            self.results.steps.push(record::step(first.seed, &summary, times.step, times.score));
-        }
+        let Some(Place { seed, step, .. }) = records.first().map(SampleRecord::place) else { return Ok(()) };
         self.records.extend(records);
+        let of = |step: u32| -> Vec<&SampleRecord> {
+            self.records.iter().filter(|record| (record.seed, record.step) == (seed, step)).collect()
+        };
+        let (icl, classes) = (of(1), self.results.plan.labels.len());
+        if let Some(scores) = StepScores::of(&of(step), &icl, classes) {
+            let times = self.earlier.times.get(&(seed, step)).copied().unwrap_or(measured);
+            self.results.steps.push(StepRecord { scores, step_seconds: times.step, score_seconds: times.score });
+        }
+        // Zero-shot comes before what it is compared with.
+        let zero_shot = self.results.steps.iter_mut().find(|other| (other.scores.seed, other.scores.step) == (seed, 0));
+        if let Some(zero_shot) = zero_shot.filter(|_| step == 1)
+            && let Some(scores) = StepScores::of(&of(0), &icl, classes)
+        {
+            zero_shot.scores = scores;
+        }
         self.write()
     }
 

@@ -59,11 +59,13 @@ impl Line for TraceRecord {
     }
 
     fn parse(line: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(serde_json::from_str(line)?)
+        Ok(TraceRecord::parse(line)?)
     }
 
     fn line(&self) -> std::io::Result<String> {
-        Ok(serde_json::to_string(self)?)
+        let mut bytes = Vec::new();
+        self.write(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned())
     }
 }
 
@@ -171,7 +173,11 @@ mod tests {
                 assert!(!journal.replays());
             }
             let written = std::fs::read_to_string(&path).unwrap();
-            assert_eq!(crate::report::samples::parse_all(&written).unwrap(), records, "after {first}");
+            assert_eq!(
+                crate::report::samples::parse_all(written.as_bytes()).unwrap().records,
+                records,
+                "after {first}"
+            );
         }
     }
 

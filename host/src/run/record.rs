@@ -6,12 +6,10 @@ use serde_json::Value;
 
 use super::config::{RunConfig, Select};
 use super::model::OpenModel;
-use crate::metrics::accuracy::Z_95;
 use crate::model::weights::WeightFormat;
 use crate::plugin::options::OptionSetting;
 use crate::plugin::{Description, Limits, PluginBinary};
-use crate::report::schema::{ConfigRecord, FileRecord, LimitsRecord, ModelRecord, PluginRecord, StepRecord};
-use crate::report::summary::StepSummary;
+use crate::report::schema::{ConfigRecord, FileRecord, LimitsRecord, ModelRecord, PluginRecord};
 use crate::report::trace::{LayerTrace, TraceRecord};
 use crate::store::model_files::{FileDigest, ModelOrigin, OriginKind};
 use crate::tune::{LayerNorms, Positions, State};
@@ -98,23 +96,6 @@ pub fn model(origin: &ModelOrigin, files: Vec<FileDigest>, model: &OpenModel) ->
         layers: config.layers,
         hidden: config.hidden,
         max_positions: config.max_positions,
-    }
-}
-
-/// A scored step.
-pub fn step(seed: u64, summary: &StepSummary, step_seconds: f64, score_seconds: f64) -> StepRecord {
-    let interval = summary.accuracy.wilson(Z_95);
-    StepRecord {
-        seed,
-        step: summary.step as usize,
-        n: summary.accuracy.n,
-        correct: summary.accuracy.correct,
-        accuracy: summary.accuracy.accuracy().unwrap_or_default(),
-        standard_error: summary.accuracy.standard_error().unwrap_or_default(),
-        interval: [interval.low, interval.high],
-        accuracy_tokens: summary.accuracy_tokens.accuracy().unwrap_or_default(),
-        step_seconds,
-        score_seconds,
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod progress;
 pub mod prompt;
+pub mod report;
 pub mod style;
 pub mod table;
 pub mod text;

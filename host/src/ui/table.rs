@@ -1,37 +1,23 @@
-//! The table at the end of a run.
+//! Tables of results on a terminal.
 
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
+use unicode_width::UnicodeWidthStr;
 
 use super::style::Style;
-use crate::metrics::accuracy::{Count, Z_95};
-use crate::report::summary::{StepSummary, oracle};
+use super::text::{harmless, shorten};
+use crate::report::sheet::{Row, Sheet};
 
-const HEADINGS: [&str; 6] = ["step", "accuracy", "n", "95 % Wilson", "per token", "time"];
-const ORACLE: &str = "oracle: the best step, picked by the answers themselves; not a result";
+/// Blanks behind a cell, besides the one between two columns.
+const GAP: u16 = 1;
 
-/// One scored step.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ResultRow {
-    /// What its records come to.
-    pub summary: StepSummary,
-    /// How long tuning to this step and scoring at it took.
-    pub seconds: f64,
-}
+/// What is longer than this is cut: names of folders and classes can have any length.
+const WIDEST: usize = 48;
 
-/// The rows as a table with headings, every line ended by a line feed: step, accuracy with n and its 95 % Wilson
-/// interval, accuracy by log-likelihood per token, time. Where several steps from 1 on were scored, the best of them
-/// follows, labelled `oracle`.
-///
-/// Where the table is wider than `width` columns, every step takes several short lines instead.
-pub fn render(rows: &[ResultRow], width: Option<usize>, style: Style) -> String {
-    let summaries: Vec<StepSummary> = rows.iter().map(|row| row.summary).collect();
-    let best = oracle(&summaries);
-    let mut cells: Vec<[String; 6]> =
-        rows.iter().map(|row| cells_of(label(row.summary.step), &row.summary, duration(row.seconds))).collect();
-    cells.extend(best.map(|best| cells_of(format!("oracle (step {})", best.step), best, String::new())));
-
-    let table = wide(&cells);
-    let fits = width.is_none_or(|width| table.iter().all(|line| line.chars().count() <= width));
+/// The table with its headings, every line ended by a line feed, and what explains its marks below it.
+/// Where it is wider than `width` columns, every row takes several short lines instead.
+pub fn render(sheet: &Sheet, width: Option<usize>, style: Style) -> String {
+    let table = wide(sheet);
+    let fits = width.is_none_or(|width| table.iter().all(|line| line.width() <= width));
     let mut out = String::new();
     let mut print = |line: &str| {
         out.push_str(line);
@@ -42,81 +28,87 @@ pub fn render(rows: &[ResultRow], width: Option<usize>, style: Style) -> String 
         headings.iter().for_each(|line| print(&style.strong(line)));
         below.iter().for_each(|line| print(line));
     } else {
-        cells.iter().for_each(|step| narrow(step, style).iter().for_each(|line| print(line)));
+        sheet.rows.iter().for_each(|row| narrow(sheet, row, style).iter().for_each(|line| print(line)));
     }
-    if best.is_some() {
-        print(&style.faint(ORACLE));
-    }
+    sheet.legend.iter().for_each(|line| print(&style.faint(&harmless(line))));
     out
 }
 
-fn label(step: u32) -> String {
-    match step {
-        0 => "zero-shot".to_owned(),
-        1 => "1 (in-context)".to_owned(),
-        _ => step.to_string(),
+/// Several tables, with their titles and an empty line between them; a single one needs no title.
+pub fn render_all(sheets: &[Sheet], width: Option<usize>, style: Style) -> String {
+    match sheets {
+        [sheet] => render(sheet, width, style),
+        sheets => {
+            let titled =
+                |sheet: &Sheet| format!("{}\n{}", style.strong(&harmless(&sheet.title)), render(sheet, width, style));
+            sheets.iter().map(titled).collect::<Vec<_>>().join("\n")
+        }
     }
 }
 
-fn cells_of(label: String, summary: &StepSummary, time: String) -> [String; 6] {
-    let interval = summary.accuracy.wilson(Z_95);
-    let interval = format!("{:.1} - {:.1} %", 100.0 * interval.low, 100.0 * interval.high);
-    let n = summary.accuracy.n.to_string();
-    [label, percent(summary.accuracy), n, interval, percent(summary.accuracy_tokens), time]
-}
-
-fn percent(count: Count) -> String {
-    count.accuracy().map_or_else(|| "-".to_owned(), |fraction| format!("{:.1} %", 100.0 * fraction))
-}
-
-fn duration(seconds: f64) -> String {
-    let whole = seconds.round();
-    match whole {
-        ..100.0 => format!("{seconds:.1} s"),
-        ..6000.0 => format!("{} min {:02} s", whole.div_euclid(60.0), whole.rem_euclid(60.0)),
-        _ => format!("{} h {:02} min", whole.div_euclid(3600.0), whole.rem_euclid(3600.0).div_euclid(60.0)),
-    }
-}
-
-/// Lines of equal width, headings first. Without colour or box-drawing characters, so that it is the same anywhere.
-fn wide(cells: &[[String; 6]]) -> Vec<String> {
+/// Lines of the table, headings first. Without colour or box-drawing characters, so that it is the same anywhere.
+fn wide(sheet: &Sheet) -> Vec<String> {
     let mut table = Table::new();
     table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('-').junction('-')));
-    table.set_header(HEADINGS).add_rows(cells);
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
+    table.set_header(sheet.headings.iter().map(|text| cell(text)));
+    table.add_rows(sheet.rows.iter().map(|row| row.cells.iter().map(|text| cell(text))));
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, GAP));
+        if index > 0 {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
     }
     table.lines().map(|line| line.trim_end().to_owned()).collect()
 }
 
-/// One step as its label and, indented, a line for each number there is.
-fn narrow(cells: &[String; 6], style: Style) -> Vec<String> {
-    // Without the heading a bare number would not say that it is a step.
-    let bare = cells[0].starts_with(|first: char| first.is_ascii_digit());
-    let label = if bare { format!("{} {}", HEADINGS[0], cells[0]) } else { cells[0].clone() };
-    let numbers = HEADINGS.iter().zip(cells).skip(1).filter(|(_, cell)| !cell.is_empty());
-    let numbers = numbers.map(|(heading, cell)| format!("  {heading:11} {cell}"));
-    std::iter::once(style.strong(&label)).chain(numbers).collect()
+/// A text of whatever length and origin as a cell.
+fn cell(text: &str) -> String {
+    shorten(&harmless(text), WIDEST)
+}
+
+/// One row as its first cell and, indented, a line for each other cell that says something.
+fn narrow(sheet: &Sheet, row: &Row, style: Style) -> Vec<String> {
+    let mut pairs = sheet.headings.iter().map(|text| cell(text)).zip(row.cells.iter().map(|text| cell(text)));
+    let Some((heading, first)) = pairs.next() else { return Vec::new() };
+    // Without the heading a bare number would not say what it is.
+    let bare = first.starts_with(|first: char| first.is_ascii_digit());
+    let label = if bare { format!("{heading} {first}") } else { first };
+    let lines = pairs.filter(|(_, cell)| !cell.is_empty()).map(|(heading, cell)| format!("  {heading:13} {cell}"));
+    std::iter::once(style.strong(&label)).chain(lines).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::analysis::{Analysis, Known};
+    use crate::report::samples::{Choice, Place, SampleRecord};
+    use crate::report::schema::SelectedRecord;
+    use crate::report::sheet::{ORACLE, Seconds, of_run};
     use std::ffi::OsStr;
     use std::path::Path;
 
-    fn row(step: u32, correct: usize, per_token: usize, n: usize, seconds: f64) -> ResultRow {
-        let accuracy = Count { correct, n };
-        ResultRow { summary: StepSummary { step, accuracy, accuracy_tokens: Count { correct: per_token, n } }, seconds }
+    /// A step of 1000 examples, the first `correct` of them right; per token those from `unsure` on are wrong as well.
+    fn step(seed: u64, step: u32, correct: usize, unsure: usize) -> Vec<SampleRecord> {
+        let of = |index: usize| {
+            let right = Choice { loglik: if index < correct { -1.0 } else { -9.0 }, tokens: 1, characters: 4 };
+            let wrong = Choice { loglik: -4.0, tokens: if index < unsure { 1 } else { 5 }, characters: 4 };
+            SampleRecord::new(Place { seed, step, index }, index.to_string(), 0, &[right, wrong]).unwrap()
+        };
+        (0..1000).map(of).collect()
     }
 
-    fn several() -> Vec<ResultRow> {
-        vec![
-            row(0, 571, 570, 1000, 0.0),
-            row(1, 800, 790, 1000, 12.34),
-            row(2, 812, 0, 1000, 99.96),
-            row(15, 811, 1000, 1000, 7384.0),
-        ]
+    fn sheets(steps: &[Vec<SampleRecord>], selected: &[(u64, u32)], seconds: &[((u64, u32), f64)]) -> Vec<Sheet> {
+        let selected: Vec<SelectedRecord> =
+            selected.iter().map(|&(seed, step)| SelectedRecord { seed, step }).collect();
+        let known = Known { selected: &selected, ..Known::default() };
+        let analysis = Analysis::new(&steps.concat(), &known).unwrap();
+        of_run(&analysis, &seconds.iter().copied().collect::<Seconds>())
+    }
+
+    fn several() -> Sheet {
+        let steps = [step(0, 0, 571, 570), step(0, 1, 800, 790), step(0, 2, 812, 0), step(0, 15, 811, 1000)];
+        let seconds = [((0, 0), 0.0), ((0, 1), 12.34), ((0, 2), 99.96), ((0, 15), 7384.0)];
+        sheets(&steps, &[(0, 15)], &seconds).remove(0)
     }
 
     /// Compares with `tests/data/ui/<name>.txt`; with `FT_BLESS` set it writes that file instead.
@@ -130,14 +122,26 @@ mod tests {
     }
 
     #[test]
-    fn several_steps_have_an_oracle() {
+    fn several_steps_have_an_oracle_and_a_result() {
         check("table_several", &render(&several(), None, Style::PLAIN));
-        check("table_several", &render(&several(), Some(80), Style::PLAIN));
+        check("table_several", &render(&several(), Some(100), Style::PLAIN));
     }
 
     #[test]
     fn one_step_has_no_oracle() {
-        check("table_one", &render(&[row(0, 50, 50, 100, 1.0), row(1, 80, 80, 100, 2.5)], None, Style::PLAIN));
+        let one = sheets(&[step(0, 0, 500, 500), step(0, 1, 800, 800)], &[], &[((0, 0), 1.0), ((0, 1), 2.5)]);
+        check("table_one", &render_all(&one, None, Style::PLAIN));
+    }
+
+    #[test]
+    fn several_seeds_have_means_and_rows_of_their_own() {
+        let steps = [
+            [step(13, 0, 571, 570), step(13, 1, 700, 800), step(13, 15, 731, 730)],
+            [step(42, 0, 571, 570), step(42, 1, 790, 800), step(42, 15, 760, 730)],
+        ];
+        let seconds = [((13, 15), 61.0), ((42, 15), 60.0)];
+        let sheets = sheets(steps.as_flattened(), &[(13, 15), (42, 15)], &seconds);
+        check("table_seeds", &render_all(&sheets, None, Style::PLAIN));
     }
 
     #[test]
@@ -162,18 +166,16 @@ mod tests {
 
     #[test]
     fn nothing_scored_is_headings_only() {
-        assert_eq!(render(&[], None, Style::PLAIN).lines().count(), 2);
+        assert_eq!(render_all(&sheets(&[], &[], &[]), None, Style::PLAIN).lines().count(), 2);
     }
 
     #[test]
-    fn durations_stay_short() {
-        let check = |seconds, expected: &str| assert_eq!(duration(seconds), expected);
-        check(0.04, "0.0 s");
-        check(99.44, "99.4 s");
-        check(99.96, "1 min 40 s");
-        check(119.7, "2 min 00 s");
-        check(5999.4, "99 min 59 s");
-        check(5999.9, "1 h 40 min");
-        check(7384.0, "2 h 03 min");
+    fn a_cell_acts_on_no_terminal() {
+        let mut sheet = several();
+        sheet.rows[0].cells[0] = "\x1b[2J\nrun".into();
+        for width in [None, Some(40)] {
+            let rendered = render(&sheet, width, Style::PLAIN);
+            assert!(rendered.contains(r"\u{1b}[2J\nrun") && !rendered.contains('\x1b'), "{rendered}");
+        }
     }
 }

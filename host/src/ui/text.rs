@@ -2,22 +2,10 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+pub use crate::report::escape::harmless;
+
 /// Where a text was cut.
 const CUT: &str = "...";
-
-/// The text on one line: control characters (and with them terminal codes and line ends), characters that turn the
-/// direction of writing and invisible tags appear escaped, like `\n` and `\u{1b}`; all else is left as it is.
-pub fn harmless(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        if is_harmful(character) {
-            out.extend(character.escape_default());
-        } else {
-            out.push(character);
-        }
-    }
-    out
-}
 
 /// The text as far as it fits into `width` columns of a terminal, the last three of them dots if it was cut.
 /// Expects one line, see [`harmless`].
@@ -54,30 +42,11 @@ pub fn head(text: &str, lines: usize, width: usize) -> String {
     out
 }
 
-fn is_harmful(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            // Marks, embeddings, overrides and isolates of the bidirectional algorithm (UAX 9).
-            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-            // Line and paragraph separators, the byte order mark, language tags.
-            | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::escape::is_harmful;
     use proptest::prelude::*;
-
-    #[test]
-    fn what_moves_or_misleads_is_escaped() {
-        let check = |text: &str, expected: &str| assert_eq!(harmless(text), expected);
-        check("a film , café 電影 🎬", "a film , café 電影 🎬");
-        check("a\nb\tc\r", r"a\nb\tc\r");
-        check("\x1b[2J\x1b]0;title\x07", r"\u{1b}[2J\u{1b}]0;title\u{7}");
-        check("\u{9b}31m\u{7f}\0", r"\u{9b}31m\u{7f}\u{0}");
-        check("safe\u{202e}gpj.exe\u{2066}", r"safe\u{202e}gpj.exe\u{2066}");
-        check("\u{feff}a\u{2028}b\u{e0041}", r"\u{feff}a\u{2028}b\u{e0041}");
-    }
 
     #[test]
     fn a_text_is_cut_at_the_width() {

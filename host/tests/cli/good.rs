@@ -22,11 +22,12 @@ fn a_run_prints_one_table_and_says_that_it_was_a_sample() {
     let first: Vec<String> = lines.iter().map(|line| line.split("  ").next().unwrap().trim().to_owned()).collect();
     assert_eq!(first[0], "step");
     let labels: Vec<&str> = first[2..6].iter().map(String::as_str).collect();
-    assert_eq!(labels, ["zero-shot", "1 (in-context)", "2", "3"]);
+    assert_eq!(labels, ["zero-shot", "1 (in-context)", "2", "3*"]);
     assert!(first[6].starts_with("oracle (step "), "{}", done.stdout);
-    assert_eq!(lines[7], "oracle: the best step, picked by the answers themselves; not a result");
-    assert_eq!(&lines[8..], ["note: the data are the bundled sample, not the data set"]);
-    for head in ["accuracy", "n", "95 % Wilson", "per token", "time"] {
+    assert_eq!(lines[7], "*: the step that is the result");
+    assert_eq!(lines[8], "oracle: the best step, picked by the answers themselves; not a result");
+    assert_eq!(&lines[9..], ["note: the data are the bundled sample, not the data set"]);
+    for head in ["accuracy", "n", "95 % Wilson", "per token", "per character", "vs in-context", "time"] {
         assert!(lines[0].contains(head), "{head}");
     }
     // The head of the demonstrations and the folder are not results, so they are elsewhere.

@@ -1,9 +1,11 @@
 //! The real executable, in folders of its own: stdout, stderr, status and files together.
 
+mod data;
 mod good;
 mod hostile;
 mod input;
 mod process;
+mod report;
 mod resume;
 mod settings;
 mod support;

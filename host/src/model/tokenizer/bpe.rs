@@ -86,7 +86,7 @@ fn pairs(text: &str) -> Result<Merges, ModelError> {
     let lines = text
         .lines()
         .enumerate()
-        .filter(|(number, line)| !line.trim().is_empty() && !(*number == 0 && line.starts_with("#version")));
+        .filter(|(number, line)| !line.trim().is_empty() && (*number > 0 || !line.starts_with("#version")));
     lines
         .map(|(number, line)| match line.split_once(' ') {
             Some((left, right)) if !right.trim_end().contains(' ') => {

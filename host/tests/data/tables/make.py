@@ -45,3 +45,8 @@ pq.write_table(table, HERE / "plain.parquet", compression="none", use_dictionary
 pq.write_table(table, HERE / "zstd.parquet", compression="zstd", row_group_size=7, write_page_checksum=True)
 pq.write_table(table, HERE / "gzip.parquet", compression="gzip")
 (HERE / "rows.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS))
+
+# The sample of QASC as the hub would convert it.
+sample = HERE / "../../../../tasks/qasc/sample/validation.jsonl"
+rows = [json.loads(line) for line in sample.read_text(encoding="utf-8").splitlines()]
+pq.write_table(pa.Table.from_pylist(rows), HERE / "qasc.parquet", compression="snappy")

@@ -1,0 +1,49 @@
+//! `ft-host compare`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::exit::ExitStatus;
+use super::interrupt::Interrupt;
+use super::report::open;
+use super::run::print;
+use super::terminal::stdout_style;
+use crate::report::compare::compare;
+use crate::report::escape;
+use crate::store::environment::Environment;
+use crate::ui;
+
+#[derive(Args)]
+pub struct CompareArgs {
+    /// The output folder of a run.
+    a: PathBuf,
+
+    /// The output folder of another run on the same examples with the same seeds, or of the same one.
+    b: PathBuf,
+
+    /// The first run's step; 0 is zero-shot, 1 in-context learning [default: each seed's result].
+    #[arg(long, value_name = "N")]
+    step_a: Option<u32>,
+
+    /// The second run's step [default: each seed's result].
+    #[arg(long, value_name = "N")]
+    step_b: Option<u32>,
+
+    /// Print the comparison as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Compares two runs.
+pub fn run(args: &CompareArgs, environment: &Environment) -> anyhow::Result<ExitStatus> {
+    Interrupt::install()?;
+    let (a, b) = (open(&args.a)?, open(&args.b)?);
+    let comparison = compare(&a, &b, args.step_a, args.step_b)?;
+    if args.json {
+        print(&format!("{}\n", escape::json(&serde_json::to_string_pretty(&comparison)?)))?;
+    } else {
+        print(&ui::report::comparison(&comparison, stdout_style(environment)))?;
+    }
+    Ok(ExitStatus::Done)
+}

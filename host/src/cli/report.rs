@@ -1,0 +1,87 @@
+//! `ft-host report`.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::exit::ExitStatus;
+use super::interrupt::Interrupt;
+use super::run::print;
+use super::terminal::stdout_style;
+use crate::report::export::{self, Format};
+use crate::report::run_report::{Files, RunReport};
+use crate::store::environment::Environment;
+use crate::store::file::read_file;
+use crate::ui;
+
+/// A `results.json` with the demonstrations of thousands of seeds has some megabytes; what is larger is something else.
+const RESULTS_LIMIT: u64 = 1 << 30;
+
+/// Journals grow with examples, steps and seeds: a line has some hundred bytes.
+const JOURNAL_LIMIT: u64 = 16 << 30;
+
+#[derive(Args)]
+pub struct ReportArgs {
+    /// Output folders of `ft-host run`.
+    #[arg(value_name = "DIR", required = true)]
+    folders: Vec<PathBuf>,
+
+    #[command(flatten)]
+    form: FormArgs,
+}
+
+/// How the report is printed; tables for the terminal if nothing is asked for.
+#[derive(Args)]
+#[group(multiple = false)]
+struct FormArgs {
+    /// Tables in Markdown.
+    #[arg(long)]
+    markdown: bool,
+
+    /// A line for each run, seed and step, with all digits.
+    #[arg(long)]
+    csv: bool,
+
+    /// Everything, with all digits.
+    #[arg(long)]
+    json: bool,
+
+    /// One page with curves for a browser; it loads nothing and runs nothing.
+    #[arg(long)]
+    html: bool,
+}
+
+impl FormArgs {
+    fn format(&self) -> Option<Format> {
+        let forms = [
+            (self.markdown, Format::Markdown),
+            (self.csv, Format::Csv),
+            (self.json, Format::Json),
+            (self.html, Format::Html),
+        ];
+        forms.into_iter().find(|(asked, _)| *asked).map(|(_, format)| format)
+    }
+}
+
+/// Prints the runs in the folders.
+pub fn run(args: &ReportArgs, environment: &Environment) -> anyhow::Result<ExitStatus> {
+    Interrupt::install()?;
+    let runs = args.folders.iter().map(|folder| open(folder)).collect::<anyhow::Result<Vec<RunReport>>>()?;
+    let text = match args.form.format() {
+        Some(format) => export::render(format, &runs)?,
+        None => ui::report::render(&runs, stdout_style(environment)),
+    };
+    print(&text)?;
+    Ok(ExitStatus::Done)
+}
+
+/// Reads the folder of a run.
+pub fn open(folder: &Path) -> anyhow::Result<RunReport> {
+    let results = read_file(&folder.join("results.json"), RESULTS_LIMIT)?;
+    let samples = read_file(&folder.join("samples.jsonl"), JOURNAL_LIMIT)?;
+    let trace = folder.join("trace.jsonl");
+    // A run of one step has none.
+    let trace = trace.exists().then(|| read_file(&trace, JOURNAL_LIMIT)).transpose()?;
+    let files = Files { results: &results, samples: &samples, trace: trace.as_deref() };
+    Ok(RunReport::new(&folder.display().to_string(), files)?)
+}

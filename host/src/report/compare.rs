@@ -1,0 +1,244 @@
+//! Two runs on the same examples, compared example by example.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::analysis::same_example;
+use super::differences::{Difference, differences};
+use super::run_report::RunReport;
+use super::samples::SampleRecord;
+use super::scores::PairedScores;
+use crate::metrics::accuracy::{Count, Z_95};
+
+/// What comes of a comparison.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Comparison {
+    /// The first run.
+    pub a: Side,
+    /// The second run.
+    pub b: Side,
+    /// Pairs: examples, times seeds.
+    pub n: usize,
+    /// The seeds of both.
+    pub seeds: Vec<u64>,
+    /// The first's accuracy less the second's, and how sure that is.
+    pub versus: PairedScores,
+    /// In what the runs differ.
+    pub differences: Vec<Difference>,
+    /// What a reader has to know.
+    pub notes: Vec<String>,
+}
+
+/// One of two runs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Side {
+    /// The folder, as it was named.
+    pub name: String,
+    /// Each seed's step, in the order of `seeds`.
+    pub steps: Vec<u32>,
+    /// Right predictions by log-likelihood.
+    pub correct: usize,
+    /// Their share.
+    pub accuracy: f64,
+    /// Its 95 % Wilson interval.
+    pub interval: [f64; 2],
+}
+
+/// Why two runs cannot be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum CompareError {
+    /// A run without a whole step.
+    #[error("`{name}` has no step that is scored whole")]
+    NothingScored {
+        /// The run.
+        name: String,
+    },
+    /// A step that is not there.
+    #[error("step {step} of seed {seed} is not scored whole in `{name}`")]
+    NoStep {
+        /// The run.
+        name: String,
+        /// The seed.
+        seed: u64,
+        /// The step.
+        step: u32,
+    },
+    /// The runs have different seeds.
+    #[error("expected the same seeds in both runs, got {a:?} in `{a_name}` and {b:?} in `{b_name}`")]
+    Seeds {
+        /// The first run.
+        a_name: String,
+        /// Its seeds.
+        a: Vec<u64>,
+        /// The second run.
+        b_name: String,
+        /// Its seeds.
+        b: Vec<u64>,
+    },
+    /// An example of one run is not scored in the other.
+    #[error("expected the same examples in both runs; example {index} of seed {seed} is in `{name}` alone")]
+    Alone {
+        /// The run that has it.
+        name: String,
+        /// The seed.
+        seed: u64,
+        /// The example's row.
+        index: usize,
+    },
+    /// The same row is another example.
+    #[error(
+        "expected the same examples in both runs; example {index} of seed {seed} has {what} {a} in the first and {b} in the second"
+    )]
+    OtherExample {
+        /// The seed.
+        seed: u64,
+        /// The example's row.
+        index: usize,
+        /// What differs.
+        what: &'static str,
+        /// The first run's.
+        a: String,
+        /// The second run's.
+        b: String,
+    },
+    /// The evaluation split was read from different data.
+    #[error("expected the same evaluation examples in both runs, got those of `{a}` and `{b}`, which differ")]
+    OtherData {
+        /// The first run's file.
+        a: String,
+        /// The second run's file.
+        b: String,
+    },
+    /// The plans cannot be written as JSON.
+    #[error("the plans cannot be compared")]
+    Plans(#[source] serde_json::Error),
+}
+
+impl CompareError {
+    /// What to do next, where something is known to help.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoStep { .. } => {
+                Some("name a step that the run scored for all seeds, with `--step-a` and `--step-b`".into())
+            }
+            Self::NothingScored { .. } => Some("run it again: it goes on where it ended".into()),
+            Self::Seeds { .. } => Some("run both with the same `--seeds`".into()),
+            Self::Alone { .. } | Self::OtherExample { .. } | Self::OtherData { .. } => Some(
+                "accuracies on different examples say nothing about the runs; use the same data and `--limit`".into(),
+            ),
+            Self::Plans(_) => None,
+        }
+    }
+}
+
+type Examples<'a> = BTreeMap<usize, &'a SampleRecord>;
+
+/// Compares run `a` at `step_a` with run `b` at `step_b`; without a step each seed stands at its result.
+///
+/// # Errors
+/// Runs that are not on the same examples with the same seeds, and steps that are not there.
+pub fn compare(
+    a: &RunReport,
+    b: &RunReport,
+    step_a: Option<u32>,
+    step_b: Option<u32>,
+) -> Result<Comparison, CompareError> {
+    let (steps_a, steps_b) = (steps(a, step_a)?, steps(b, step_b)?);
+    let seeds: Vec<u64> = steps_a.keys().copied().collect();
+    if !seeds.iter().eq(steps_b.keys()) {
+        let of = |steps: &BTreeMap<u64, u32>| steps.keys().copied().collect();
+        let (a_seeds, b_seeds) = (of(&steps_a), of(&steps_b));
+        return Err(CompareError::Seeds { a_name: a.name.clone(), a: a_seeds, b_name: b.name.clone(), b: b_seeds });
+    }
+    let mut pairs = Vec::new();
+    for &seed in &seeds {
+        let of_a = examples(a, seed, steps_a[&seed]);
+        let of_b = examples(b, seed, steps_b[&seed]);
+        pairs.extend(paired(seed, (&a.name, &of_a), (&b.name, &of_b))?);
+    }
+    same_data(a, b)?;
+    let side = |run: &RunReport, steps: &BTreeMap<u64, u32>, records: Vec<&SampleRecord>| {
+        let mut count = Count::default();
+        records.iter().for_each(|record| count.add(record.is_correct()));
+        let interval = count.wilson(Z_95);
+        Some(Side {
+            name: run.name.clone(),
+            steps: steps.values().copied().collect(),
+            correct: count.correct,
+            accuracy: count.accuracy()?,
+            interval: [interval.low, interval.high],
+        })
+    };
+    let nothing = || CompareError::NothingScored { name: a.name.clone() };
+    Ok(Comparison {
+        a: side(a, &steps_a, pairs.iter().map(|pair| pair.0).collect()).ok_or_else(nothing)?,
+        b: side(b, &steps_b, pairs.iter().map(|pair| pair.1).collect()).ok_or_else(nothing)?,
+        n: pairs.len(),
+        versus: PairedScores::of(pairs.iter().copied()).ok_or_else(nothing)?,
+        differences: differences(&a.results.plan, &b.results.plan).map_err(CompareError::Plans)?,
+        notes: notes(a, b, seeds.len()),
+        seeds,
+    })
+}
+
+/// The step of each seed.
+fn steps(run: &RunReport, asked: Option<u32>) -> Result<BTreeMap<u64, u32>, CompareError> {
+    let results = &run.analysis.results;
+    if results.is_empty() {
+        return Err(CompareError::NothingScored { name: run.name.clone() });
+    }
+    let of = |seed, step| match run.analysis.step(seed, step) {
+        Some(_) => Ok((seed, step)),
+        None => Err(CompareError::NoStep { name: run.name.clone(), seed, step }),
+    };
+    results.iter().map(|result| of(result.seed, asked.unwrap_or(result.step))).collect()
+}
+
+fn examples(run: &RunReport, seed: u64, step: u32) -> Examples<'_> {
+    let of_step = run.records.iter().filter(|record| (record.seed, record.step) == (seed, step));
+    of_step.map(|record| (record.index, record)).collect()
+}
+
+/// Pairs by example; the first example that is not in both, or not the same, is named.
+fn paired<'a>(
+    seed: u64,
+    (a_name, a): (&str, &Examples<'a>),
+    (b_name, b): (&str, &Examples<'a>),
+) -> Result<Vec<(&'a SampleRecord, &'a SampleRecord)>, CompareError> {
+    let mut indices: Vec<usize> = a.keys().chain(b.keys()).copied().collect();
+    indices.sort_unstable();
+    indices.dedup();
+    let pair = |index: usize| match (a.get(&index), b.get(&index)) {
+        (Some(&first), Some(&second)) => match same_example(first, second) {
+            Ok(()) => Ok((first, second)),
+            Err((what, a, b)) => Err(CompareError::OtherExample { seed, index, what, a, b }),
+        },
+        (first, _) => {
+            let name = if first.is_some() { a_name } else { b_name };
+            Err(CompareError::Alone { name: name.to_owned(), seed, index })
+        }
+    };
+    indices.into_iter().map(pair).collect()
+}
+
+/// Names and answers may agree where texts do not.
+fn same_data(a: &RunReport, b: &RunReport) -> Result<(), CompareError> {
+    let evaluation = |run: &RunReport| {
+        let data = run.results.plan.data.iter().find(|data| data.split == "evaluation");
+        data.map(|data| (data.file.clone(), data.examples_sha256.clone())).unwrap_or_default()
+    };
+    let ((a, a_digest), (b, b_digest)) = (evaluation(a), evaluation(b));
+    if a_digest == b_digest { Ok(()) } else { Err(CompareError::OtherData { a, b }) }
+}
+
+fn notes(a: &RunReport, b: &RunReport, seeds: usize) -> Vec<String> {
+    let of = |run: &RunReport| run.notes.iter().map(|note| format!("{}: {note}", run.name)).collect::<Vec<_>>();
+    let mut notes = [of(a), of(b)].concat();
+    if seeds > 1 {
+        notes.push(format!(
+            "pairs of {seeds} seeds are taken together as if they were independent; those on the same example are not quite"
+        ));
+    }
+    notes
+}

@@ -1,0 +1,138 @@
+//! Text from data sets, plugins and models, made fit for where it is shown: it is text there, and nothing else.
+
+/// The text on one line: control characters (and with them terminal codes and line ends), characters that turn the
+/// direction of writing and invisible tags appear escaped, like `\n` and `\u{1b}`; all else is left as it is.
+pub fn harmless(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_harmful(character) {
+            out.extend(character.escape_default());
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
+
+/// Whether a character moves the cursor or misleads the eye.
+pub fn is_harmful(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            // Marks, embeddings, overrides and isolates of the bidirectional algorithm (UAX 9).
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+            // Line and paragraph separators, the byte order mark, language tags.
+            | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// For HTML and SVG, as text and inside quoted attributes, on one line.
+pub fn html(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in harmless(text).chars() {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            _ => out.push(character),
+        }
+    }
+    out
+}
+
+/// For Markdown, on one line and not at its beginning: nothing in it marks, links or ends a cell. Tags are written as
+/// entities, since not every reader takes a backslash before them.
+pub fn markdown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in harmless(text).chars() {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '|' | '~' | '$' => {
+                out.push('\\');
+                out.push(character);
+            }
+            // Readers make links of what looks like an address.
+            '@' => out.push_str("&#64;"),
+            _ => out.push(character),
+        }
+    }
+    out.replace("://", "&#58;//").replace("www.", "www&#46;")
+}
+
+/// A field of a CSV file (RFC 4180) that no spreadsheet takes for a formula: text that begins like one has an apostrophe
+/// before it. For texts, not for numbers.
+pub fn csv(text: &str) -> String {
+    let mut field = harmless(text);
+    // A program that trims blanks would find the formula behind them.
+    if field.trim_start().starts_with(['=', '+', '-', '@', '|', '%']) {
+        field.insert(0, '\'');
+    }
+    if field.contains([',', '"', ';']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field }
+}
+
+/// JSON that says the same with nothing in it that acts on a terminal: what is harmful there can only stand in strings,
+/// which may have any character by its number.
+pub fn json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character != '\n' && is_harmful(character) {
+            let mut units = [0; 2];
+            character.encode_utf16(&mut units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_moves_or_misleads_is_escaped() {
+        let check = |text: &str, expected: &str| assert_eq!(harmless(text), expected);
+        check("a film , café 電影 🎬", "a film , café 電影 🎬");
+        check("a\nb\tc\r", r"a\nb\tc\r");
+        check("\x1b[2J\x1b]0;title\x07", r"\u{1b}[2J\u{1b}]0;title\u{7}");
+        check("\u{9b}31m\u{7f}\0", r"\u{9b}31m\u{7f}\u{0}");
+        check("safe\u{202e}gpj.exe\u{2066}", r"safe\u{202e}gpj.exe\u{2066}");
+        check("\u{feff}a\u{2028}b\u{e0041}", r"\u{feff}a\u{2028}b\u{e0041}");
+    }
+
+    #[test]
+    fn a_text_is_a_text_wherever_it_is_shown() {
+        assert_eq!(html("<script>'\"&\n"), "&lt;script&gt;&#39;&quot;&amp;\\n");
+        assert_eq!(markdown("a|b <b> [x](http://y) *z*"), r"a\|b &lt;b&gt; \[x\](http&#58;//y) \*z\*");
+        assert_eq!(markdown("www.x.y a@b.c"), "www&#46;x.y a&#64;b.c");
+        assert_eq!(csv("plain"), "plain");
+        assert_eq!(csv("a,\"b\""), "\"a,\"\"b\"\"\"");
+        assert_eq!(csv("=HYPERLINK(\"x\")"), "\"'=HYPERLINK(\"\"x\"\")\"");
+        for formula in ["+1", "-1", "@A1", "=1", " =1"] {
+            assert!(csv(formula).starts_with('\''), "{formula}");
+        }
+        assert_eq!(csv("\t=1"), "\\t=1");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_of_a_text_is_markup(text in any::<String>()) {
+            prop_assert!(!html(&text).contains(['<', '>', '"', '\'', '\n']));
+            prop_assert!(!markdown(&text).contains(['<', '>', '\n']));
+            prop_assert!(!csv(&text).contains(['\n', '\r', '\t']));
+            let value = serde_json::json!({"a": [&text]});
+            let written = json(&serde_json::to_string_pretty(&value).unwrap());
+            prop_assert!(!written.contains(|c| c != '\n' && is_harmful(c)));
+            prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&written).unwrap(), value);
+            let field = csv(&text);
+            let cell = match field.strip_prefix('"').and_then(|quoted| quoted.strip_suffix('"')) {
+                Some(inner) => inner.replace("\"\"", "\""),
+                None => field,
+            };
+            prop_assert!(!cell.trim_start().starts_with(['=', '+', '-', '@']), "{}", cell);
+        }
+    }
+}

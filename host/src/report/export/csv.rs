@@ -1,0 +1,85 @@
+//! CSV (RFC 4180, but for its line ends): what a spreadsheet or a data frame reads.
+
+use crate::report::escape::csv;
+use crate::report::run_report::RunReport;
+use crate::report::scores::StepScores;
+
+const COLUMNS: [&str; 27] = [
+    "run",
+    "task",
+    "optimizer",
+    "model",
+    "seed",
+    "step",
+    "is_result",
+    "is_oracle",
+    "n",
+    "correct",
+    "accuracy",
+    "standard_error",
+    "interval_low",
+    "interval_high",
+    "accuracy_tokens",
+    "accuracy_norm",
+    "macro_f1",
+    "icl_difference",
+    "icl_difference_low",
+    "icl_difference_high",
+    "icl_p_value",
+    "icl_wins",
+    "icl_losses",
+    "seconds",
+    "pseudo_gradient_norm",
+    "update_norm",
+    "notes",
+];
+
+/// A line for each run, seed and step.
+pub fn render(runs: &[RunReport]) -> String {
+    let mut out = COLUMNS.join(",") + "\n";
+    for run in runs {
+        for step in &run.analysis.steps {
+            out += &(line(run, step).join(",") + "\n");
+        }
+    }
+    out
+}
+
+fn line(run: &RunReport, step: &StepScores) -> Vec<String> {
+    let plan = &run.results.plan;
+    let at = (step.seed, step.step);
+    let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
+    let count = |value: Option<usize>| value.map_or_else(String::new, |value| value.to_string());
+    let versus = step.versus_icl;
+    let trace = run.trace.iter().find(|record| (record.seed, record.step) == at);
+    let oracle = run.analysis.oracle.iter().any(|best| (best.seed, best.step) == at);
+    vec![
+        csv(&run.name),
+        csv(&plan.task.name),
+        csv(&plan.optimizer.name),
+        csv(&plan.model.asked),
+        step.seed.to_string(),
+        step.step.to_string(),
+        run.analysis.is_selected(step.seed, step.step).to_string(),
+        oracle.to_string(),
+        step.n.to_string(),
+        step.correct.to_string(),
+        step.accuracy.to_string(),
+        step.standard_error.to_string(),
+        step.interval[0].to_string(),
+        step.interval[1].to_string(),
+        step.accuracy_tokens.to_string(),
+        step.accuracy_norm.to_string(),
+        number(step.macro_f1),
+        number(versus.map(|versus| versus.difference)),
+        number(versus.map(|versus| versus.interval[0])),
+        number(versus.map(|versus| versus.interval[1])),
+        number(versus.map(|versus| versus.p_value)),
+        count(versus.map(|versus| versus.wins)),
+        count(versus.map(|versus| versus.losses)),
+        number(run.seconds.get(&at).copied()),
+        number(trace.map(|record| record.pseudo_gradient_norm())),
+        number(trace.map(|record| record.update_norm())),
+        csv(&run.notes.join("; ")),
+    ]
+}

@@ -1,0 +1,163 @@
+//! Rows in every form of file, bad rows, and data sets that a task loads.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+/// The first rows of a bundled sample.
+fn sample(task: &str, split: &str, rows: usize) -> Vec<Value> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../tasks/{task}/sample/{split}.jsonl"));
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines().take(rows).map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn lines(rows: &[Value]) -> String {
+    rows.iter().map(|row| format!("{row}\n")).collect()
+}
+
+/// SST-2 rows as cells between `separator`.
+fn cells(rows: &[Value], separator: char) -> String {
+    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    let row = |row: &Value| {
+        format!("{}{separator}{}{separator}{}\n", row["idx"], quoted(row["sentence"].as_str().unwrap()), row["label"])
+    };
+    format!("idx{separator}sentence{separator}label\n{}", rows.iter().map(row).collect::<String>())
+}
+
+#[test]
+fn every_form_of_file_gives_the_same_results() {
+    let place = Place::with_model();
+    let (train, validation) = (sample("sst2", "train", 20), sample("sst2", "validation", 8));
+    for (form, write) in
+        [("jsonl", (|rows, _| lines(rows)) as fn(&[Value], char) -> String), ("csv", cells), ("tsv", cells)]
+    {
+        let separator = if form == "tsv" { '\t' } else { ',' };
+        place.write(&format!("{form}/sst2/train.{form}"), write(&train, separator));
+        place.write(&format!("{form}/sst2/validation.{form}"), write(&validation, separator));
+        place.sst2(&["--data", form, "--steps", "2", "--out", &format!("out-{form}")]).good();
+    }
+    let expected = place.read("out-jsonl/samples.jsonl");
+    for form in ["csv", "tsv"] {
+        assert_eq!(place.read(&format!("out-{form}/samples.jsonl")), expected, "{form}");
+    }
+    // The examples are the same, so the runs can be compared; the files are not.
+    place.host(&["compare", "out-jsonl", "out-csv"]).good();
+    let data = |out: &str| place.json(&format!("{out}/results.json"))["data"][1].clone();
+    assert_eq!(data("out-jsonl")["examples_sha256"], data("out-csv")["examples_sha256"]);
+    assert_ne!(data("out-jsonl")["sha256"], data("out-csv")["sha256"]);
+
+    // A file for one split, the rest from elsewhere.
+    let file = "evaluation=csv/sst2/validation.csv";
+    place.sst2(&["--data", file, "--data", "jsonl", "--steps", "2", "--out", "mixed"]).good();
+    assert_eq!(place.read("mixed/samples.jsonl"), expected);
+}
+
+#[test]
+fn qasc_from_parquet_and_from_jsonl_is_the_same() {
+    let place = Place::with_model();
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/qasc");
+    let (parquet, jsonl, train) = match shared.is_dir() {
+        true => (shared.join("validation.parquet"), shared.join("validation.jsonl"), shared.join("train.jsonl")),
+        false => {
+            eprintln!("`../shared/data/qasc` is not there: the smaller twin, a sample as Parquet, alone is compared");
+            let at = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tables").join(name);
+            let tasks = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tasks/qasc/sample");
+            (at("qasc.parquet"), tasks.join("validation.jsonl"), tasks.join("train.jsonl"))
+        }
+    };
+    for (out, file) in [("parquet", &parquet), ("jsonl", &jsonl)] {
+        let arguments = [
+            "run",
+            "--task",
+            &guest("qasc"),
+            "--model",
+            "model",
+            "--device",
+            "cpu",
+            "--data",
+            &format!("evaluation={}", file.display()),
+            "--data",
+            &format!("demonstrations={}", train.display()),
+            "--steps",
+            "2",
+            "--limit",
+            "12",
+            "--out",
+            out,
+        ];
+        place.host(&arguments).good();
+    }
+    assert_eq!(place.read("parquet/samples.jsonl"), place.read("jsonl/samples.jsonl"));
+    let examples = |out: &str| place.json(&format!("{out}/results.json"))["data"][1]["examples_sha256"].clone();
+    assert_eq!(examples("parquet"), examples("jsonl"));
+}
+
+#[test]
+fn bad_rows_are_named_or_counted() {
+    let place = Place::with_model();
+    let good = lines(&sample("sst2", "validation", 6));
+    let bad = [
+        (b"{\"label\": 1}\n".to_vec(), "line 7, column `sentence`: expected a text, the column is missing"),
+        (b"{\"sentence\": 5, \"label\": 1}\n".to_vec(), "line 7, column `sentence`: expected a text"),
+        (
+            b"{\"sentence\": \"fine\", \"label\": 2}\n".to_vec(),
+            "line 7, column `label`: expected a class from 0 to 1, got 2",
+        ),
+        (
+            b"{\"sentence\": \" \", \"label\": 1}\n".to_vec(),
+            "line 7, column `sentence`: expected a text that is not blank",
+        ),
+        (b"{\"sentence\": \"\xff\", \"label\": 1}\n".to_vec(), "line 7: not UTF-8 at byte 15 of the line"),
+        (b"[1, 2]\n".to_vec(), "line 7: expected a JSON object, came an array"),
+        (b"{\"sentence\": \"a film tha".to_vec(), "line 7: the last line is half written"),
+    ];
+    let train = lines(&sample("sst2", "train", 20));
+    for (index, (row, expected)) in bad.iter().enumerate() {
+        let folder = format!("bad{index}");
+        place.data(&folder, &train, [good.as_bytes(), row].concat());
+        let named = format!("{folder}/sst2/validation.jsonl`, ");
+        let first = expected.split(": ").next().unwrap();
+        place.sst2(&["--data", &folder, "--steps", "1"]).failed(2, &[&named, first, "--skip-bad-rows"]);
+        let out = format!("out{index}");
+        place.sst2(&["--data", &folder, "--steps", "1", "--skip-bad-rows", "--out", &out]).good();
+        let results = place.json(&format!("{out}/results.json"));
+        assert_eq!((&results["data"][1]["skipped"], &results["steps"][0]["n"]), (&json!(1), &json!(6)), "{expected}");
+        let note = results["notes"][0].as_str().unwrap();
+        assert!(note.starts_with("1 of 7 rows of the evaluation split were left out: "), "{note}");
+        assert!(note.contains(expected), "{note}");
+    }
+    // In the middle, a bad row changes no other row's number; a blank line counts as a line.
+    let middle = good.replacen('\n', "\n\n{\"label\": 0}\n", 1);
+    place.data("middle", &train, &middle);
+    place.sst2(&["--data", "middle", "--steps", "1"]).failed(2, &["line 3, column `sentence`"]);
+    // Nothing left is no split.
+    place.data("none", &train, "{\"label\": 0}\n");
+    place
+        .sst2(&["--data", "none", "--steps", "1", "--skip-bad-rows"])
+        .failed(2, &["has no row for the evaluation split"]);
+}
+
+#[test]
+fn rows_can_be_looked_at() {
+    let place = Place::empty();
+    let head = place.host(&["data", "head", "--task", &guest("copa"), "--data", "sample", "-n", "2"]).good();
+    let shown: Vec<Value> = head.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(shown, sample("copa", "validation", 2));
+    assert!(head.stderr.contains("premise, choice1, choice2, question, idx, label"), "{}", head.stderr);
+    let train = ["data", "head", "--task", &guest("copa"), "--data", "sample", "-n", "1", "--split", "demonstrations"];
+    let shown: Value = serde_json::from_str(place.host(&train).good().stdout.trim()).unwrap();
+    assert_eq!(shown, sample("copa", "train", 1)[0]);
+
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tables/snappy.parquet");
+    let head = place.host(&["data", "head", fixture.to_str().unwrap(), "-n", "30"]).good();
+    assert_eq!(head.stdout.lines().count(), 25);
+    place
+        .host(&["data", "head", "--task", &guest("copa"), "--split", "x"])
+        .failed(2, &["no split `x`", "evaluation (validation)"]);
+    place
+        .host(&["data", "head", "owner/name"])
+        .failed(2, &["owner/name (train split) is not in the cache", "ft-host data pull"]);
+    place.host(&["data", "pull", "not a name"]).failed(2, &["`not a name` is no data set of the hub"]);
+}
