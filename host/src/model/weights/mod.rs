@@ -2,6 +2,7 @@
 
 mod arrays;
 mod gguf;
+mod nesting;
 mod pickle;
 mod prefixed;
 mod safetensors;
