@@ -5,8 +5,8 @@
 
 use candle_core::DType;
 
-use super::decoder::DecoderConfig;
 use super::decoder::layout::{Layout, LinearName};
+use super::decoder::{DecoderConfig, Placement};
 use super::weights::WeightFormat;
 
 /// Numbers in a block of 8-bit weights, and its bytes: a scale in f16 beside them.
@@ -46,15 +46,16 @@ pub struct Memory {
     pub total: u64,
 }
 
-/// The memory of a model in this number format and weight format under this workload.
-pub fn estimate(
-    config: &DecoderConfig,
-    layout: &Layout,
-    dtype: DType,
-    weights: WeightFormat,
-    work: &Workload,
-) -> Memory {
-    let held = Held { config, layout, bytes: dtype.size_in_bytes() as u64, weights };
+/// The memory of a model that is held like this under this workload.
+pub fn estimate(config: &DecoderConfig, layout: &Layout, placement: &Placement, work: &Workload) -> Memory {
+    let Placement { device, dtype, weights } = placement;
+    let held = Held {
+        config,
+        layout,
+        bytes: dtype.size_in_bytes() as u64,
+        weights: *weights,
+        widened: device.is_cpu() && *dtype == DType::BF16,
+    };
     let dense = Held { weights: WeightFormat::Dense, ..held };
     let position = config.cache_bytes_per_position(dtype.size_in_bytes()) as u64;
     let (demonstrations, batch) = (work.demonstrations as u64, work.batch as u64);
@@ -75,6 +76,8 @@ struct Held<'a> {
     /// Of one number.
     bytes: u64,
     weights: WeightFormat,
+    /// Whether a matrix becomes f32 for a product, as the CPU has none in bf16.
+    widened: bool,
 }
 
 impl Held<'_> {
@@ -158,7 +161,13 @@ impl Held<'_> {
         let mlp = 3 * hidden + 2 * gates * inner;
         // The block's input, its norm; the product, its three parts, rotated, and the heads' outputs.
         let attention = 2 * hidden + 4 * qkv;
-        let unpacked = if self.weights == WeightFormat::Quantized { UNPACKED } else { 0 };
+        let largest = c.vocabulary.max(c.intermediate.saturating_mul(2)).max(qkv_width(c)) as u64;
+        let floats = largest.saturating_mul(hidden).saturating_mul(4);
+        let unpacked = match self.weights {
+            WeightFormat::Quantized => UNPACKED.min(floats),
+            WeightFormat::Dense if self.widened => floats,
+            WeightFormat::Dense => 0,
+        };
         tokens.saturating_mul(mlp.max(attention)).saturating_mul(self.bytes).saturating_add(unpacked)
     }
 
@@ -175,13 +184,16 @@ fn qkv_width(config: &DecoderConfig) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::Device;
+
     use super::*;
     use crate::model::families::{Family, from_config_json};
 
     fn of(config: &str, dtype: DType, weights: WeightFormat) -> Memory {
         let Family { config, layout } = from_config_json("config.json", config.as_bytes()).unwrap();
+        let placement = Placement { device: Device::Cpu, dtype, weights };
         let work = Workload { demonstrations: 100, batch: 1000, logit_rows: 256 };
-        estimate(&config, &layout, dtype, weights, &work)
+        estimate(&config, &layout, &placement, &work)
     }
 
     const OPT_30B: &str = r#"{"model_type": "opt", "hidden_size": 7168, "ffn_dim": 28672, "num_hidden_layers": 48,

@@ -91,6 +91,11 @@ impl Environment {
         )
     }
 
+    /// Takes another folder for the hub's cache, where one is named.
+    pub fn use_hub_cache(&mut self, folder: Option<PathBuf>) {
+        self.hub_cache = folder.or_else(|| self.hub_cache.take());
+    }
+
     /// The same from any source of variables: `home` is the user's home folder, `own_cache` the platform's place for
     /// this host's cache.
     pub fn from_variables(
