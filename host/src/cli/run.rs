@@ -14,6 +14,7 @@ use super::{default_optimizer, sizes, threads};
 use crate::model::device::{DTypeChoice, DeviceChoice};
 use crate::model::weights::WeightFormat;
 use crate::plugin::Limits;
+use crate::run::memory::size;
 use crate::run::{self, Observer, Outcome, Plan, RunConfig, ScoreSteps};
 use crate::store::catalogue::DEFAULT_MODEL;
 use crate::store::data::DataLocation;
@@ -105,6 +106,15 @@ pub struct RunArgs {
     /// Use no network.
     #[arg(long)]
     offline: bool,
+
+    /// The folder of the hub's downloads, as `cache_dir` of the Hugging Face tools [default: HF_HUB_CACHE, or hub in
+    /// HF_HOME].
+    #[arg(long, value_name = "DIR")]
+    cache_dir: Option<PathBuf>,
+
+    /// Run even where memory will not be enough.
+    #[arg(long)]
+    force: bool,
 
     /// Print results.json (or, with --dry-run, the plan) on stdout instead of a table.
     #[arg(long)]
@@ -216,6 +226,7 @@ impl RunArgs {
             },
             threads,
             batch_tokens: self.batch_tokens,
+            force: self.force,
             limits: Limits {
                 fuel: self.limits.plugin_fuel,
                 time: Duration::from_secs_f64(self.limits.plugin_time),
@@ -233,6 +244,7 @@ impl RunArgs {
 pub fn run(args: RunArgs, mut environment: Environment) -> anyhow::Result<ExitStatus> {
     let threads = threads::settle(args.threads, &environment);
     environment.offline |= args.offline;
+    environment.use_hub_cache(args.cache_dir.clone());
     let (json, dry_run, quiet) = (args.json, args.dry_run, args.quiet || args.json);
     let interrupt = Interrupt::install()?;
     let config = args.into_config(threads)?;
@@ -273,6 +285,17 @@ fn print_plan(plan: &Plan, json: bool) -> anyhow::Result<()> {
         record.evaluation_split_rows,
         record.longest_query,
         record.score_steps
+    );
+    let memory = &record.memory;
+    lines += &format!(
+        "about {} of memory: weights {}, keys and values {}, states {}; {}\n",
+        size(memory.total),
+        size(memory.weights),
+        size(memory.cache),
+        size(memory.activations),
+        memory
+            .available
+            .map_or_else(|| "what there is is not known".into(), |bytes| format!("{} are free", size(bytes)))
     );
     for note in &record.notes {
         lines += &format!("note: {note}\n");

@@ -49,6 +49,8 @@ pub struct RunConfig {
     pub batch_tokens: usize,
     /// The folder for results.
     pub out: PathBuf,
+    /// To run even where memory will not be enough.
+    pub force: bool,
     /// What each plugin may use.
     pub limits: Limits,
 }

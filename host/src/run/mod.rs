@@ -6,6 +6,7 @@ mod data;
 mod error;
 mod execute;
 mod folder;
+pub mod memory;
 mod model;
 mod observer;
 mod plan;

@@ -11,7 +11,7 @@ use super::data::{SplitExamples, read_split};
 use super::folder::OutFolder;
 use super::model::OpenModel;
 use super::observer::{Event, Observer};
-use super::{RunError, record};
+use super::{RunError, memory, record};
 use crate::model::device::DeviceChoice;
 use crate::plugin::options::{self, OptionSetting};
 use crate::plugin::{Description, LogSink, OptimizerPlugin, PluginBinary, PluginEngine, TaskPlugin};
@@ -99,7 +99,14 @@ pub fn prepare(
     let queries = rows.queries(&mut task, &model, config.limit)?;
     check_positions(&config, &model, ids.len(), &queries)?;
 
-    let notes = notes(&config, &rows, &model, &queries);
+    let tokens = queries.iter().map(|query| &query.tokens);
+    let memory = memory::of_run(&config, &device, dtype, &model, ids.len(), tokens);
+    if !config.force {
+        memory::check(&memory, &config.model, &device)?;
+    }
+
+    let mut notes = notes(&config, &rows, &model, &queries);
+    notes.extend(memory::saved(&memory, config.weights, dtype));
     let digests = files.digests(&RememberedDigests::new(&paths), progress)?;
     let record = PlanRecord {
         format_version: FORMAT_VERSION,
@@ -116,6 +123,7 @@ pub fn prepare(
         evaluation_rows: queries.len(),
         evaluation_split_rows: rows.evaluation.examples.len(),
         longest_query: queries.iter().map(|query| query.tokens.longest()).max().unwrap_or(0),
+        memory,
         score_steps: std::iter::once(0).chain(score_steps.iter().copied()).collect(),
         notes,
     };

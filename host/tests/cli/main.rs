@@ -3,5 +3,6 @@
 mod good;
 mod hostile;
 mod input;
+mod memory;
 mod process;
 mod support;
