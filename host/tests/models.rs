@@ -84,6 +84,30 @@ fn published_configurations_are_read() {
     }
 }
 
+/// What a file leaves out is as transformers 4.57 has it; null is not the same as nothing.
+#[test]
+fn settings_that_a_file_leaves_out() {
+    let sizes = json!({"hidden_size": 1024, "intermediate_size": 64, "num_hidden_layers": 4, "vocab_size": 8,
+        "num_attention_heads": 32, "max_position_embeddings": 64});
+    let windows = |changes: Value| {
+        let mut config = sizes.as_object().unwrap().clone();
+        config.extend(changes.as_object().unwrap().clone());
+        let config = family(&Value::Object(config)).unwrap().config;
+        (config.windows, config.kv_heads, config.head_dim)
+    };
+    let (whole, window) = (vec![None; 4], |window: usize| vec![Some(window); 4]);
+    assert_eq!(windows(json!({"model_type": "llama"})), (whole.clone(), 32, 32));
+    assert_eq!(windows(json!({"model_type": "mistral"})), (window(4096), 8, 32));
+    assert_eq!(windows(json!({"model_type": "mistral", "sliding_window": null})), (whole.clone(), 8, 32));
+    assert_eq!(windows(json!({"model_type": "mistral", "num_key_value_heads": null})), (window(4096), 32, 32));
+    assert_eq!(windows(json!({"model_type": "qwen2"})), (whole.clone(), 32, 32));
+    assert_eq!(windows(json!({"model_type": "qwen3"})), (whole, 32, 128));
+    let qwen2 = json!({"model_type": "qwen2", "use_sliding_window": true, "max_window_layers": 2});
+    assert_eq!(windows(qwen2).0, [None, None, Some(4096), Some(4096)]);
+    let smollm3 = json!({"model_type": "smollm3", "use_sliding_window": true, "sliding_window": 5});
+    assert_eq!(windows(smollm3), (vec![None, None, None, Some(5)], 4, 32));
+}
+
 /// A family's tiny configuration with some settings changed.
 fn changed(name: &str, changes: Value) -> Value {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tiny").join(name);
@@ -99,7 +123,8 @@ fn what_the_decoder_does_not_cover_is_named() {
         ("llama", json!({"model_type": "mamba"}), "a model of architecture `mamba`; this host runs opt, gpt2"),
         ("llama", json!({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}), "`rope_scaling` = {"),
         ("llama", json!({"num_key_value_heads": 3}), "`num_key_value_heads` = 3; a divisor of the 4 query heads"),
-        ("llama", json!({"rms_norm_eps": null}), "lacks `rms_norm_eps`, which `llama` needs"),
+        ("llama", json!({"intermediate_size": null}), "lacks `intermediate_size`, which `llama` needs"),
+        ("bloom", json!({"slow_but_exact": true, "pretraining_tp": 2}), "`slow_but_exact` = true; false was expected"),
         ("llama", json!({"hidden_act": "mish"}), "`hidden_act` = \"mish\""),
         ("gpt2", json!({"n_embd": null}), "lacks `hidden_size`, which `gpt2` needs"),
         ("gpt2", json!({"n_head": 5}), "`num_attention_heads` = 5; a divisor of the width, 32,"),

@@ -48,8 +48,16 @@ fn expected() -> Value {
     serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
 }
 
-/// Runs SST-2 and gives the plan and results as `results.json` has them, and the log-likelihoods per step from step 1.
-fn run(model: &Path, data: &str, limit: usize, steps: usize) -> (Value, Vec<Vec<Vec<f64>>>) {
+/// What `results.json` holds, and per step from step 1 the log-likelihoods of every row's choices.
+type Scored = (Value, Vec<Vec<Vec<f64>>>);
+
+/// Runs SST-2 in f32.
+fn run(model: &Path, data: &str, limit: usize, steps: usize) -> Scored {
+    run_with(model, data, limit, steps, "dense")
+}
+
+/// Runs SST-2 in f32 with weights held as `--weights` says.
+fn run_with(model: &Path, data: &str, limit: usize, steps: usize, weights: &str) -> Scored {
     let folder = tempfile::tempdir().unwrap();
     let plugin = Path::new(HERE).join("../plugins/sst2.wasm");
     assert!(plugin.is_file(), "{} is missing: build it with `cargo xtask plugins`", plugin.display());
@@ -57,7 +65,7 @@ fn run(model: &Path, data: &str, limit: usize, steps: usize) -> (Value, Vec<Vec<
         .arg("run")
         .args([Path::new("--task"), &plugin, Path::new("--model"), model, Path::new("--out"), folder.path()])
         .args(["--data", data, "--seed", "0", "--shots", "1", "--quiet", "--dtype", "f32", "--device", "cpu"])
-        .args(["--limit", &limit.to_string(), "--steps", &steps.to_string()])
+        .args(["--limit", &limit.to_string(), "--steps", &steps.to_string(), "--weights", weights])
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -132,4 +140,39 @@ fn the_reference_data_score_as_in_pytorch() {
     close(&found, &expected);
     let (results, _) = run(&path, data.to_str().unwrap(), 100, 1);
     assert_eq!(results["steps"][1]["correct"], 80);
+}
+
+/// Predictions with 8-bit weights against those with f32's: equal in so many of so many rows at step 1.
+fn equal_predictions(model: &Path, data: &str, limit: usize) -> (usize, usize) {
+    let predicted = |weights: &str| -> Vec<bool> {
+        let (results, logliks) = run_with(model, data, limit, 1, weights);
+        assert_eq!(results["memory"]["weights"] != results["memory"]["dense_weights"], weights == "quantized");
+        logliks[0].iter().map(|row| row[1] > row[0]).collect()
+    };
+    let (dense, quantized) = (predicted("dense"), predicted("quantized"));
+    assert_eq!((dense.len(), quantized.len()), (limit, limit));
+    let equal = dense.iter().zip(&quantized).filter(|(dense, quantized)| dense == quantized).count();
+    println!("predictions with 8-bit weights equal those with f32 in {equal} of {limit} rows");
+    (equal, limit)
+}
+
+#[test]
+fn eight_bit_weights_predict_the_same() {
+    let Some(path) = model() else { return };
+    let (equal, rows) = equal_predictions(&path, "sample", 40);
+    // One row of 40 is 2.5 %.
+    assert!(equal * 100 >= rows * 97, "{equal} of {rows}");
+}
+
+/// The same on 200 rows of the reference's data; `eight_bit_weights_predict_the_same` is the twin that is always there.
+#[test]
+fn eight_bit_weights_predict_the_same_on_the_reference_data() {
+    let data = Path::new(HERE).join("../../shared/data");
+    if !data.join("sst2/validation.jsonl").is_file() {
+        skipped(&format!("the reference's data are not at {}", data.display()));
+        return;
+    }
+    let Some(path) = model() else { return };
+    let (equal, rows) = equal_predictions(&path, data.to_str().unwrap(), 200);
+    assert!(equal * 100 >= rows * 97, "{equal} of {rows}");
 }

@@ -62,6 +62,11 @@ pub struct What {
     #[arg(long, value_name = "CONFIG")]
     config: Option<String>,
 
+    /// The folder of the hub's downloads, as `cache_dir` of the Hugging Face tools [default: HF_HUB_CACHE, or hub in
+    /// HF_HOME].
+    #[arg(long, value_name = "DIR")]
+    cache_dir: Option<PathBuf>,
+
     /// The split: its own name, or, with --task, `demonstrations` or `evaluation` [default: train, or the task's].
     #[arg(long, value_name = "SPLIT")]
     split: Option<String>,
@@ -72,6 +77,7 @@ pub fn run(command: DataCommand, mut environment: Environment) -> anyhow::Result
     Interrupt::install()?;
     match command {
         DataCommand::Pull { what, quiet } => {
+            environment.use_hub_cache(what.cache_dir.clone());
             let downloads = Downloads::new(quiet);
             for split in what.hub_splits(&environment, quiet)? {
                 for path in
@@ -83,6 +89,7 @@ pub fn run(command: DataCommand, mut environment: Environment) -> anyhow::Result
         }
         DataCommand::Head { what, data, rows, offline } => {
             environment.offline |= offline;
+            environment.use_hub_cache(what.cache_dir.clone());
             let table = what.table(&data, &environment, &Downloads::new(false))?;
             head(table, rows)?;
         }

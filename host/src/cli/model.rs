@@ -1,5 +1,7 @@
 //! `ft-host model`.
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
 
 use super::exit::ExitStatus;
@@ -19,6 +21,10 @@ pub enum ModelCommand {
         /// A name of the catalogue, owner/name[@revision] on the hub, or a path.
         #[arg(default_value = DEFAULT_MODEL)]
         model: String,
+        /// The folder of the hub's downloads, as `cache_dir` of the Hugging Face tools [default: HF_HUB_CACHE, or hub in
+        /// HF_HOME].
+        #[arg(long, value_name = "DIR")]
+        cache_dir: Option<PathBuf>,
         /// Use no network.
         #[arg(long)]
         offline: bool,
@@ -27,12 +33,21 @@ pub enum ModelCommand {
         quiet: bool,
     },
     /// List the models of the catalogue and those that are on this machine.
-    List,
+    List {
+        /// The folder of the hub's downloads, as `cache_dir` of the Hugging Face tools [default: HF_HUB_CACHE, or hub in
+        /// HF_HOME].
+        #[arg(long, value_name = "DIR")]
+        cache_dir: Option<PathBuf>,
+    },
     /// Describe a model without reading its weights.
     Inspect {
         /// A name of the catalogue, owner/name[@revision] on the hub, or a path.
         #[arg(default_value = DEFAULT_MODEL)]
         model: String,
+        /// The folder of the hub's downloads, as `cache_dir` of the Hugging Face tools [default: HF_HUB_CACHE, or hub in
+        /// HF_HOME].
+        #[arg(long, value_name = "DIR")]
+        cache_dir: Option<PathBuf>,
     },
 }
 
@@ -40,7 +55,8 @@ pub enum ModelCommand {
 pub fn run(command: ModelCommand, mut environment: Environment) -> anyhow::Result<ExitStatus> {
     Interrupt::install()?;
     match command {
-        ModelCommand::Pull { model, offline, quiet } => {
+        ModelCommand::Pull { model, cache_dir, offline, quiet } => {
+            environment.use_hub_cache(cache_dir);
             environment.offline |= offline;
             let files = fetch_model(&model, &environment, &Downloads::new(quiet))?;
             let path = match &files.kind {
@@ -49,7 +65,8 @@ pub fn run(command: ModelCommand, mut environment: Environment) -> anyhow::Resul
             };
             print(&format!("{}\n", path.display()))?;
         }
-        ModelCommand::List => {
+        ModelCommand::List { cache_dir } => {
+            environment.use_hub_cache(cache_dir);
             for model in list_models(&environment)? {
                 let place = model.path.map_or_else(|| "not fetched".into(), |path| path.display().to_string());
                 print(&format!("{}  {:.1} MB  {place}\n", model.name, model.bytes as f64 / 1e6))?;
@@ -58,7 +75,8 @@ pub fn run(command: ModelCommand, mut environment: Environment) -> anyhow::Resul
                 }
             }
         }
-        ModelCommand::Inspect { model } => {
+        ModelCommand::Inspect { model, cache_dir } => {
+            environment.use_hub_cache(cache_dir);
             let files = fetch_model(&model, &environment, &Downloads::new(false))?;
             print(&describe_model(&files)?)?;
         }

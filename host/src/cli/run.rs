@@ -8,11 +8,12 @@ use clap::Args;
 
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
-use super::settings::Settings;
+use super::settings::{Insistence, Settings};
 use super::terminal::{Downloads, Terminal, say, stdout_style};
 use super::threads;
 use crate::report::analysis::{Analysis, Known};
 use crate::report::sheet;
+use crate::run::memory::size;
 use crate::run::{self, Observer, Outcome, Plan, RunError};
 use crate::store::environment::Environment;
 use crate::store::file::read_file;
@@ -38,6 +39,10 @@ pub struct RunArgs {
     /// Set an earlier run in the output folder aside, instead of going on with it.
     #[arg(long)]
     restart: bool,
+
+    /// Run even where memory will not be enough.
+    #[arg(long)]
+    force: bool,
 
     /// Print results.json (or, with --dry-run, the plan) on stdout instead of a table.
     #[arg(long)]
@@ -72,9 +77,10 @@ pub fn run(args: RunArgs, mut environment: Environment) -> anyhow::Result<ExitSt
     }
     let threads = threads::settle(settings.threads(), &environment);
     environment.offline |= settings.offline();
+    environment.use_hub_cache(settings.cache_dir());
     let (json, dry_run, quiet) = (args.json, args.dry_run, args.quiet || args.json);
     let interrupt = Interrupt::install()?;
-    let config = settings.into_config(threads, args.restart)?;
+    let config = settings.into_config(threads, Insistence { restart: args.restart, force: args.force })?;
     let terminal = Arc::new(Terminal::new(quiet));
     let observer: Arc<dyn Observer> = terminal.clone();
     let plan = run::prepare(config, &environment, &observer, &Downloads::new(quiet))?;
@@ -112,6 +118,16 @@ fn print_plan(plan: &Plan, json: bool) -> anyhow::Result<()> {
         record.evaluation_split_rows,
         record.longest_query,
         record.score_steps
+    );
+    let memory = &record.memory;
+    let free =
+        memory.available.map_or_else(|| "what there is is not known".into(), |free| format!("{} are free", size(free)));
+    lines += &format!(
+        "about {} of memory: weights {}, keys and values {}, states {}; {free}\n",
+        size(memory.total),
+        size(memory.weights),
+        size(memory.cache),
+        size(memory.activations),
     );
     for note in &record.notes {
         lines += &format!("note: {note}\n");

@@ -132,6 +132,11 @@ pub struct Settings {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     offline: bool,
 
+    /// The folder of the hub's downloads, as `cache_dir` of the Hugging Face tools [default: HF_HUB_CACHE, or hub in
+    /// HF_HOME].
+    #[arg(long, value_name = "DIR")]
+    cache_dir: Option<PathBuf>,
+
     /// Instructions for each call, in WebAssembly fuel [default: 10000000000]
     #[arg(long, value_name = "FUEL", help_heading = PLUGIN_LIMITS)]
     plugin_fuel: Option<u64>,
@@ -165,6 +170,15 @@ pub struct Settings {
     #[arg(short = 'T', long = "task-option", value_name = "NAME=VALUE", value_parser = values::name_and_value)]
     #[serde(with = "plugin_options", skip_serializing_if = "Vec::is_empty")]
     task_options: Vec<(String, String)>,
+}
+
+/// What a user insists on for one call of the program; no run file says it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Insistence {
+    /// To set an earlier run aside.
+    pub restart: bool,
+    /// To run even where memory will not be enough.
+    pub force: bool,
 }
 
 const PLUGIN_LIMITS: &str = "Plugin limits";
@@ -259,6 +273,7 @@ impl Settings {
         let join = |path: &mut PathBuf| *path = folder.join(&*path);
         settings.task.iter_mut().for_each(join);
         settings.optimizer.iter_mut().for_each(join);
+        settings.cache_dir.iter_mut().for_each(join);
         // `sample` and names on the hub are no paths; a path is one by what is there.
         for name in settings.data.iter_mut().chain(&mut settings.model) {
             *name = with_path(name, |path| Some(folder.join(path)).filter(|path| path.exists()));
@@ -301,6 +316,7 @@ impl Settings {
             batch_tokens: self.batch_tokens.or(other.batch_tokens),
             out: self.out.or(other.out),
             offline: self.offline || other.offline,
+            cache_dir: self.cache_dir.or(other.cache_dir),
             plugin_fuel: self.plugin_fuel.or(other.plugin_fuel),
             plugin_time: self.plugin_time.or(other.plugin_time),
             plugin_memory: self.plugin_memory.or(other.plugin_memory),
@@ -343,7 +359,8 @@ impl Settings {
     /// The serialiser's, and a current folder that is gone.
     pub fn to_toml(&self) -> anyhow::Result<String> {
         let mut settings = self.clone();
-        for path in [&mut settings.task, &mut settings.optimizer, &mut settings.out].into_iter().flatten() {
+        let paths = [&mut settings.task, &mut settings.optimizer, &mut settings.out, &mut settings.cache_dir];
+        for path in paths.into_iter().flatten() {
             *path = std::path::absolute(&*path)?;
         }
         for name in settings.data.iter_mut().chain(&mut settings.model) {
@@ -357,6 +374,11 @@ impl Settings {
         self.threads
     }
 
+    /// Where the hub's downloads are, if not where the environment says.
+    pub fn cache_dir(&self) -> Option<PathBuf> {
+        self.cache_dir.clone()
+    }
+
     /// Whether the network is not to be used.
     pub fn offline(&self) -> bool {
         self.offline
@@ -366,7 +388,7 @@ impl Settings {
     ///
     /// # Errors
     /// No task, no optimizer, settings that contradict each other.
-    pub fn into_config(self, threads: usize, restart: bool) -> Result<RunConfig, RunError> {
+    pub fn into_config(self, threads: usize, insist: Insistence) -> Result<RunConfig, RunError> {
         let settings = self.with_defaults();
         let select = settings.select()?;
         let seeds = match (settings.seed, settings.seeds) {
@@ -421,7 +443,8 @@ impl Settings {
             },
             threads,
             batch_tokens: settings.batch_tokens.unwrap_or(BATCH_TOKENS),
-            restart,
+            force: insist.force,
+            restart: insist.restart,
         })
     }
 

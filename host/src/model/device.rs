@@ -65,6 +65,17 @@ fn open_cuda(ordinal: usize) -> Result<Device, ModelError> {
     Device::new_cuda(ordinal).map_err(|error| ModelError::Device { device, reason: error.to_string() })
 }
 
+/// Bytes that a CUDA device has to give; `None` for others, or where the driver does not say.
+pub fn free_memory(device: &Device) -> Option<u64> {
+    #[cfg(feature = "cuda")]
+    if let Device::Cuda(cuda) = device {
+        let (free, _) = cuda.cuda_stream().context().mem_get_info().ok()?;
+        return Some(free as u64);
+    }
+    let _ = device;
+    None
+}
+
 /// The number format of weights, keys and values, as asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DTypeChoice {

@@ -45,8 +45,27 @@ pub struct PlanRecord {
     pub longest_query: usize,
     /// The steps that are scored; 0 is zero-shot, 1 in-context learning.
     pub score_steps: Vec<usize>,
+    /// The memory that the run is expected to take.
+    pub memory: MemoryRecord,
     /// What restricts the results: sampled or limited data, tokens that could not be scored.
     pub notes: Vec<String>,
+}
+
+/// The memory that a run is expected to take, in bytes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MemoryRecord {
+    /// The weights as they are held.
+    pub weights: u64,
+    /// The weights if all of them were dense in the run's number format.
+    pub dense_weights: u64,
+    /// Keys and values.
+    pub cache: u64,
+    /// States of a pass and the logits.
+    pub activations: u64,
+    /// The most at once; on the CPU with what the program itself takes.
+    pub total: u64,
+    /// What the machine or the device had to give when the run was planned, where it says so.
+    pub available: Option<u64>,
 }
 
 /// The demonstrations of one seed.

@@ -46,6 +46,8 @@ pub struct RunConfig {
     pub batch_tokens: usize,
     /// The folder for results.
     pub out: PathBuf,
+    /// To run even where memory will not be enough.
+    pub force: bool,
     /// To set an earlier run in that folder aside, whatever it is.
     pub restart: bool,
 }

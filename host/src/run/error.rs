@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use super::memory::size;
 use crate::model::ModelError;
 use crate::plugin::options::OptionError;
 use crate::plugin::{EngineError, ErrorKind, Failure, PluginError};
 use crate::report::samples::SampleError;
+use crate::report::schema::MemoryRecord;
 use crate::score::EmptyContinuation;
 use crate::store::data::DataError;
 use crate::store::fetch;
@@ -160,6 +162,21 @@ pub enum RunError {
         /// What would help.
         hint: &'static str,
     },
+    /// The run would take more memory than there is.
+    #[error(
+        "`{model}` needs about {} of memory (weights {}, keys and values {}, states {}), and {place} has {}",
+        size(.memory.total), size(.memory.weights), size(.memory.cache), size(.memory.activations), size(*.available)
+    )]
+    Memory {
+        /// What the user calls the model.
+        model: String,
+        /// Where the memory is.
+        place: &'static str,
+        /// What it is needed for.
+        memory: Box<MemoryRecord>,
+        /// Bytes that there are.
+        available: u64,
+    },
     /// A step to score that is beyond the last.
     #[error("step {step} is to be scored, and there are {steps} steps")]
     NoSuchStep {
@@ -262,6 +279,11 @@ impl RunError {
             }
             Self::Sampling { .. } => Some("ask for fewer `--shots`".into()),
             Self::ContextTooLong { hint, .. } => Some((*hint).into()),
+            Self::Memory { .. } => Some(
+                "`--weights quantized` takes about a quarter of f32, `--dtype bf16` half, a smaller `--batch-tokens` less for \
+                 states; `--force` runs anyway"
+                    .into(),
+            ),
             Self::NoOptimizer { .. } => {
                 Some("name one with `--optimizer FILE`; `cargo xtask plugins` builds `plugins/momentum.wasm`".into())
             }

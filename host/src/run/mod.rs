@@ -10,6 +10,7 @@ mod execute;
 mod fit;
 mod folder;
 mod journal;
+pub mod memory;
 mod model;
 mod notes;
 mod observer;

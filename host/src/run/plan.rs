@@ -12,7 +12,7 @@ use super::model::OpenModel;
 use super::observer::Observer;
 use super::plugins::{self, Plugins};
 use super::rows::Rows;
-use super::{RunError, fit, folder, notes, record};
+use super::{RunError, fit, folder, memory, notes, record};
 use crate::model::device::DeviceChoice;
 use crate::plugin::OptimizerPlugin;
 use crate::plugin::options::OptionSetting;
@@ -84,6 +84,14 @@ pub fn prepare(
         None => return Err(RunError::NoSeed),
     };
 
+    let longest = draws.iter().map(|draw| draw.record.demonstration_ids.len()).max().unwrap_or(0);
+    let tokens = queries.iter().map(|query| &query.tokens);
+    let memory = memory::of_run(&config, &device, dtype, &model, longest, tokens);
+    if !config.force {
+        memory::check(&memory, &config.model, &device)?;
+    }
+    let mut notes = notes::before(&config, &rows, draw, &model, &queries);
+    notes.extend(memory::saved(&memory, config.weights, dtype));
     let digests = files.digests(&RememberedDigests::new(&paths), progress)?;
     let record = PlanRecord {
         format_version: FORMAT_VERSION,
@@ -101,7 +109,8 @@ pub fn prepare(
         evaluation_split_rows: rows.evaluation.examples.len(),
         longest_query: queries.iter().map(|query| query.tokens.longest()).max().unwrap_or(0),
         score_steps: std::iter::once(0).chain(score_steps.iter().copied()).collect(),
-        notes: notes::before(&config, &rows, draw, &model, &queries),
+        memory,
+        notes,
     };
     let beginning = folder::beginning(&config.out, &record, config.restart)?;
     Ok(Plan {

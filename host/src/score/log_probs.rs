@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use crate::model::{Decoder, ModelError};
 
 /// Rows that go through the output head at a time; bounds the memory of their logits.
-const ROWS: usize = 256;
+pub const ROWS: usize = 256;
 
 /// For each pair of a row of `states` `[rows, width]` and a token, the token's natural log-probability there.
 /// Pairs may come in any order and share rows.

@@ -15,6 +15,8 @@ use crate::model::decoder::{Batch, TokenTree};
 use crate::model::{Decoder, KvCache, ModelError};
 use log_probs::log_probs;
 
+pub use log_probs::ROWS as LOGIT_ROWS;
+
 /// What stands before every query.
 #[derive(Clone, Copy)]
 pub struct Prefix<'a> {

@@ -80,6 +80,11 @@ impl QueryTokens {
         self.choices.iter().map(|choice| choice.ids.len()).max().unwrap_or(0)
     }
 
+    /// Tokens that run for it; what its choices share counts once.
+    pub fn tree_tokens(&self) -> usize {
+        self.tree().0.len()
+    }
+
     /// The choices as one tree without their last tokens, and for each choice the nodes of its tokens.
     pub(super) fn tree(&self) -> (TokenTree, Vec<Vec<usize>>) {
         let mut tree = TokenTree::default();

@@ -91,6 +91,11 @@ impl Environment {
         )
     }
 
+    /// Takes another folder for the hub's cache, where one is named.
+    pub fn use_hub_cache(&mut self, folder: Option<PathBuf>) {
+        self.hub_cache = folder.or_else(|| self.hub_cache.take());
+    }
+
     /// The same from any source of variables: `home` is the user's home folder, `own_cache` the platform's place for
     /// this host's cache.
     pub fn from_variables(
@@ -171,6 +176,15 @@ mod tests {
     }
 
     #[test]
+    fn a_named_hub_cache_wins_over_the_variables() {
+        let mut environment = read(&[("HF_HUB_CACHE", "/new"), ("HF_HOME", "/h")]);
+        environment.use_hub_cache(None);
+        assert_eq!(environment.hub_cache.as_deref(), Some(Path::new("/new")));
+        environment.use_hub_cache(Some("/named".into()));
+        assert_eq!(environment.hub_cache.as_deref(), Some(Path::new("/named")));
+    }
+
+    #[test]
     fn switches_and_numbers() {
         for (value, on) in [("1", true), ("TRUE", true), ("yes", true), ("on", true), ("0", false), ("", false)] {
             assert_eq!(read(&[(HF_HUB_OFFLINE, value)]).offline, on, "{value:?}");
@@ -188,6 +202,11 @@ mod tests {
         let token = |variables: &[(&str, &str)]| read(variables).token.map(|token| token.reveal().to_owned());
         assert_eq!(token(&[("HF_HOME", home)]).as_deref(), Some("hf_file"));
         assert_eq!(token(&[("HF_HOME", home), ("HF_TOKEN", " hf_set ")]).as_deref(), Some("hf_set"));
+        let file = folder.path().join("other");
+        std::fs::write(&file, "hf_other").unwrap();
+        let file = file.to_str().unwrap();
+        assert_eq!(token(&[("HF_HOME", home), ("HF_TOKEN_PATH", file)]).as_deref(), Some("hf_other"));
+        assert_eq!(token(&[("HF_TOKEN_PATH", file), ("HF_TOKEN", "hf_set")]).as_deref(), Some("hf_set"));
         assert_eq!(token(&[("HF_HOME", home), ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")]), None);
         assert!(!format!("{:?}", read(&[("HF_TOKEN", "hf_set")])).contains("hf_set"));
     }

@@ -1,9 +1,11 @@
 //! Files mapped into memory, for weights: the only `unsafe` of the host.
 
 use std::fs::File;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::file::FileError;
+use crate::model::weights::FileBytes;
 
 /// A file whose bytes are read from the disk as they are touched, without a copy of the whole in memory.
 ///
@@ -44,10 +46,25 @@ impl MappedFile {
     }
 }
 
-impl AsRef<[u8]> for MappedFile {
-    fn as_ref(&self) -> &[u8] {
+impl FileBytes for MappedFile {
+    fn bytes(&self) -> &[u8] {
         &self.map
     }
+
+    #[cfg(unix)]
+    #[allow(unsafe_code, reason = "giving pages back is unsafe in general; here they are a file's and are read again")]
+    fn release(&self, range: Range<usize>) {
+        if range.end <= self.map.len() && !range.is_empty() {
+            // SAFETY: the mapping is read-only and of a file, so that a page that is dropped has nothing that the file
+            // has not, and the next touch reads it again. A refusal leaves the pages where they are.
+            let _ = unsafe {
+                self.map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, range.start, range.len())
+            };
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn release(&self, _range: Range<usize>) {}
 }
 
 #[cfg(test)]
@@ -60,12 +77,16 @@ mod tests {
         let path = folder.path().join("weights");
         std::fs::write(&path, b"GGUF").unwrap();
         let mapped = MappedFile::open(&path).unwrap();
-        assert_eq!(mapped.as_ref(), b"GGUF");
+        assert_eq!(mapped.bytes(), b"GGUF");
         assert_eq!(mapped.path(), path);
+        // Pages that were given back are read again.
+        mapped.release(0..4);
+        mapped.release(2..9);
+        assert_eq!(mapped.bytes(), b"GGUF");
         // Replacing by renaming, as all writers of this host do, leaves the mapping alone.
         crate::store::atomic::write_atomic(&path, b"").unwrap();
-        assert_eq!(mapped.as_ref(), b"GGUF");
-        assert_eq!(MappedFile::open(&path).unwrap().as_ref(), b"");
+        assert_eq!(mapped.bytes(), b"GGUF");
+        assert_eq!(MappedFile::open(&path).unwrap().bytes(), b"");
         assert!(matches!(MappedFile::open(folder.path()), Err(FileError::WrongKind { .. })));
     }
 }

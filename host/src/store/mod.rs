@@ -6,7 +6,7 @@
 //! - [`environment`]: every environment variable, read once. [`paths`]: this host's own cache folder.
 //! - [`file`](mod@file), [`atomic`], [`journal`], [`mmap`], [`lock`]: files. [`digest`], [`remembered`]: what is in them.
 //! - [`model_source`]: what `--model` means. [`catalogue`], [`fetch`], [`hub`], [`wheel`]: where models come from.
-//! - [`data`], [`jsonl`], [`sample`]: data sets.
+//! - [`data`], [`jsonl`], [`sample`]: data sets. [`memory`](mod@memory): what this machine has to give.
 //!
 //! Nothing here knows what a tensor, a prompt or a plugin is, and nothing prints: see [`progress`].
 
@@ -22,6 +22,7 @@ pub mod hub;
 mod hub_error;
 pub mod journal;
 pub mod lock;
+pub mod memory;
 pub mod mmap;
 pub mod model_files;
 pub mod model_source;

@@ -4,6 +4,7 @@ mod data;
 mod good;
 mod hostile;
 mod input;
+mod memory;
 mod process;
 mod report;
 mod resume;

@@ -22,7 +22,7 @@ fn folder(place: &Place, name: &str, seeds: &[u64], samples: &[Value], change: i
     };
     let mut results = json!({
         "complete": true, "format_version": 2, "host_version": "0.1.0",
-        "config": {"model": "tiny", "data": "sample", "sampling": "stratified", "shots": 1, "seeds": seeds, "steps": 3,
+        "config": {"model": "tiny", "data": "sample", "skip_bad_rows": false, "sampling": "stratified", "shots": 1, "seeds": seeds, "steps": 3,
             "limit": 12, "score_steps": "all", "select": "last", "positions": "continue", "device": "cpu", "dtype": "f32",
             "weights": "dense", "threads": 1, "batch_tokens": 64, "limits": {"fuel": 1, "seconds": 1.0, "memory": 1,
             "table_elements": 1, "call_bytes": 1, "tensor_bytes": 1}},

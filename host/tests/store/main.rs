@@ -5,6 +5,7 @@ mod support_hub;
 
 mod catalogue;
 mod hub;
+mod tokens;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;

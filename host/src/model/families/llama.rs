@@ -9,24 +9,55 @@ use super::super::decoder::config::{Activation, NormKind, Positions, Rotary};
 use super::super::decoder::layout::{LayerNames, Layout, LinearName, NormName, QkvNames};
 use super::{Family, Settings, rope};
 
+/// What a member of the kin takes for a setting that its `config.json` leaves out, as in transformers.
+struct Defaults {
+    /// Key/value heads; `None` for as many as query heads.
+    kv_heads: Option<usize>,
+    /// Dimensions of a head; `None` for the width divided by the heads.
+    head_dim: Option<usize>,
+    /// The window of the layers that have one.
+    window: Option<usize>,
+    /// The base of the rotary wavelengths.
+    rope_theta: f64,
+    tied: bool,
+}
+
+impl Defaults {
+    fn of(family: &str) -> Self {
+        let llama = Self { kv_heads: None, head_dim: None, window: None, rope_theta: 1e4, tied: false };
+        match family {
+            "mistral" => Self { kv_heads: Some(8), window: Some(4096), ..llama },
+            "qwen2" => Self { kv_heads: Some(32), window: Some(4096), ..llama },
+            "qwen3" => Self { kv_heads: Some(32), head_dim: Some(128), window: Some(4096), ..llama },
+            "smollm3" => Self { kv_heads: Some(4), rope_theta: 2e6, tied: true, ..llama },
+            _ => llama,
+        }
+    }
+}
+
 /// From `config.json`; tensors as transformers saves them.
 pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
     let base = settings.base()?;
+    let defaults = Defaults::of(settings.family());
+    let head_dim = settings.size_or_default("head_dim", defaults.head_dim)?.unwrap_or(base.head_dim);
+    let unrotated_layers = unrotated(settings, base.layers)?;
     let config = DecoderConfig {
         intermediate: settings.size("intermediate_size")?,
-        kv_heads: settings.size_or_none("num_key_value_heads")?.unwrap_or(base.heads),
+        kv_heads: settings.size_or_default("num_key_value_heads", defaults.kv_heads)?.unwrap_or(base.heads),
+        head_dim,
+        attention_scales: DecoderConfig::usual_scales(base.layers, head_dim),
+        windows: windows(settings, base.layers, &unrotated_layers, defaults.window)?,
         max_positions: Some(settings.size("max_position_embeddings")?),
         positions: Positions::Rotary(Rotary {
-            dimensions: base.head_dim,
-            base: rope::base(settings, &[], 10000.0)?,
+            dimensions: head_dim,
+            base: rope::base(settings, &[], defaults.rope_theta)?,
             interleaved: false,
             scaling: rope::scaling(settings)?,
-            unrotated_layers: unrotated(settings, base.layers)?,
+            unrotated_layers,
         }),
         norm: NormKind::Rms,
-        norm_eps: settings.number("rms_norm_eps")?,
+        norm_eps: settings.number_or_none("rms_norm_eps")?.unwrap_or(1e-6),
         activation: settings.activation("hidden_act", Activation::Silu)?,
-        windows: windows(settings, base.layers)?,
         ..base
     };
     let attention_bias = settings.switch("attention_bias", false)?;
@@ -54,7 +85,7 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
         }
     };
     let embedding = "model.embed_tokens.weight".to_owned();
-    let tied = settings.tied(settings.family() == "smollm3")?;
+    let tied = settings.tied(defaults.tied)?;
     let layout = Layout {
         prefix: "model.",
         positions: None,
@@ -70,19 +101,26 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
     Ok(Family { config, layout })
 }
 
-/// Mistral's layers all have its window. Others have theirs behind a switch, in the layers that `layer_types` lists,
-/// or, in older files, in those from `max_window_layers` on.
-fn windows(settings: &Settings, layers: usize) -> Result<Vec<Option<usize>>, ModelError> {
+/// Mistral's layers all have its window. Others have theirs behind a switch, in the layers that `layer_types` lists;
+/// in files without that list, Qwen's have it from layer `max_window_layers` on, SmolLM3's where nothing is rotated.
+fn windows(
+    settings: &Settings,
+    layers: usize,
+    unrotated: &[usize],
+    default: Option<usize>,
+) -> Result<Vec<Option<usize>>, ModelError> {
     let everywhere = settings.family() == "mistral";
     if !everywhere && !settings.switch("use_sliding_window", false)? {
         return Ok(vec![None; layers]);
     }
-    let window = settings.size_or_none("sliding_window")?;
+    let window = settings.size_or_default("sliding_window", default)?;
     let first = settings.get("max_window_layers").and_then(Value::as_u64).unwrap_or(28);
     let kinds = settings.get("layer_types").and_then(Value::as_array);
     let slides = |index: usize| match kinds.and_then(|kinds| kinds.get(index)) {
+        _ if everywhere => true,
         Some(kind) => kind.as_str() == Some("sliding_attention"),
-        None => everywhere || index as u64 >= first,
+        None if settings.family() == "smollm3" => unrotated.contains(&index),
+        None => index as u64 >= first,
     };
     Ok((0..layers).map(|index| window.filter(|_| slides(index))).collect())
 }

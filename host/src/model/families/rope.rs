@@ -46,7 +46,8 @@ pub fn scaling(settings: &Settings) -> Result<RotaryScaling, ModelError> {
         rope.get(name).and_then(Value::as_f64).ok_or_else(|| settings.unsupported(key, &format!("`{name}` is missing")))
     };
     match kind {
-        None | Some("default") => Ok(RotaryScaling::None),
+        // Dynamic scaling begins where `max_position_embeddings` ends, and no pass goes further.
+        None | Some("default" | "dynamic") => Ok(RotaryScaling::None),
         Some("linear") => Ok(RotaryScaling::Linear(number("factor")?)),
         Some("llama3") => Ok(RotaryScaling::Llama3 {
             factor: number("factor")?,
@@ -54,6 +55,6 @@ pub fn scaling(settings: &Settings) -> Result<RotaryScaling, ModelError> {
             high: number("high_freq_factor")?,
             original_positions: number("original_max_position_embeddings")?,
         }),
-        Some(_) => Err(settings.unsupported(key, "a type of default, linear or llama3 was expected")),
+        Some(_) => Err(settings.unsupported(key, "a type of default, linear, dynamic or llama3 was expected")),
     }
 }

@@ -103,12 +103,15 @@ impl Settings {
         }
     }
 
-    /// A real number.
+    /// A positive whole number; `default` where the file does not have the setting, and none where it says null.
     ///
     /// # Errors
-    /// Missing, or of another type.
-    pub fn number(&self, key: &str) -> Result<f64, ModelError> {
-        self.number_or_none(key)?.ok_or_else(|| self.missing(key))
+    /// Zero, or of another type.
+    pub fn size_or_default(&self, key: &str, default: Option<usize>) -> Result<Option<usize>, ModelError> {
+        match self.values.get(key) {
+            None => Ok(default),
+            Some(_) => self.size_or_none(key),
+        }
     }
 
     /// A real number, if it is there.

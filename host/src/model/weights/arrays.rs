@@ -53,7 +53,7 @@ impl Arrays {
         let mut arrays = HashMap::new();
         for (index, (file, bytes)) in shards.iter().enumerate() {
             let malformed = |reason: String| ModelError::Malformed { file: file.into(), format, reason };
-            for (name, array) in read((**bytes).as_ref()).map_err(malformed)? {
+            for (name, array) in read(bytes.bytes()).map_err(malformed)? {
                 if let Some((other, _)) = arrays.insert(name.clone(), (index, array))
                     && other != index
                 {
@@ -82,20 +82,24 @@ impl TensorSource for Arrays {
     fn tensor(&self, name: &str, shape: &[usize], dtype: DType, device: &Device) -> Result<Tensor, ModelError> {
         let missing = || ModelError::MissingTensor { name: name.into(), file: self.name.clone() };
         let (shard, array) = self.arrays.get(name).ok_or_else(missing)?;
-        let (file, bytes) = &self.shards[*shard];
+        let (file, mapped) = &self.shards[*shard];
         check_shape(name, file, shape, &array.shape.clone().into())?;
         let malformed = |reason: String| ModelError::Malformed { file: file.clone(), format: self.format, reason };
         let stored = array.dtype.clone().map_err(|kind| malformed(format!("tensor `{name}` has dtype {kind}")))?;
         let short = || malformed(format!("tensor `{name}` ends outside of the file"));
-        let bytes = (**bytes).as_ref().get(array.range.clone()).ok_or_else(short)?;
+        let bytes = mapped.bytes().get(array.range.clone()).ok_or_else(short)?;
         let size = stored.size_in_bytes();
         let tensor = match &array.strides {
             None => {
                 let wanted = size * shape.iter().product::<usize>();
-                Tensor::from_raw_buffer(bytes.get(..wanted).ok_or_else(short)?, stored, shape, &Device::Cpu)?
+                let tensor =
+                    Tensor::from_raw_buffer(bytes.get(..wanted).ok_or_else(short)?, stored, shape, &Device::Cpu)?;
+                mapped.release(array.range.start..array.range.start + wanted);
+                tensor
             }
             Some(strides) => {
                 let ordered = in_order(bytes, size, shape, strides).ok_or_else(short)?;
+                mapped.release(array.range.clone());
                 Tensor::from_raw_buffer(&ordered, stored, shape, &Device::Cpu)?
             }
         };
@@ -159,7 +163,7 @@ mod tests {
     #[test]
     fn truncated_and_doubled_are_refused() {
         let whole = file(&["x"]);
-        let bytes: &[u8] = (*whole).as_ref();
+        let bytes: &[u8] = whole.bytes();
         let cut: WeightBytes = Arc::new(bytes[..bytes.len() - 4].to_vec());
         let error = Arrays::new(vec![("cut".into(), cut)]).err().unwrap().to_string();
         assert!(error.starts_with("`cut` cannot be read as safetensors"), "{error}");

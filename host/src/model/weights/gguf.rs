@@ -23,9 +23,8 @@ impl Gguf {
     /// [`ModelError::Malformed`].
     pub fn new(file: &str, bytes: WeightBytes) -> Result<Self, ModelError> {
         let malformed = |reason: String| ModelError::Malformed { file: file.into(), format: "GGUF", reason };
-        let content =
-            Content::read(&mut Cursor::new((*bytes).as_ref())).map_err(|error| malformed(error.to_string()))?;
-        let length = (*bytes).as_ref().len() as u64;
+        let content = Content::read(&mut Cursor::new(bytes.bytes())).map_err(|error| malformed(error.to_string()))?;
+        let length = bytes.bytes().len() as u64;
         for (name, info) in &content.tensor_infos {
             let size = size_in_bytes(info).ok_or_else(|| {
                 malformed(format!("tensor `{name}` of shape {:?} is no whole number of blocks", info.shape.dims()))
@@ -181,8 +180,9 @@ impl TensorSource for Gguf {
         // `new` has checked that this range lies within the file.
         let start = (self.content.tensor_data_offset + info.offset) as usize;
         let size = size_in_bytes(info).unwrap_or(0) as usize;
-        let bytes = &(*self.bytes).as_ref()[start..start + size];
+        let bytes = &self.bytes.bytes()[start..start + size];
         let blocks = qtensor_from_ggml(info.ggml_dtype, bytes, shape.to_vec(), &Device::Cpu)?;
+        self.bytes.release(start..start + size);
         Ok(blocks.dequantize(&Device::Cpu)?.to_dtype(dtype)?.to_device(device)?)
     }
 }

@@ -2,9 +2,12 @@
 
 mod arrays;
 mod gguf;
+mod nesting;
 mod pickle;
 mod prefixed;
 mod safetensors;
+
+use std::ops::Range;
 
 use candle_core::{DType, Device, Tensor};
 
@@ -14,8 +17,26 @@ pub use prefixed::Prefixed;
 
 use super::ModelError;
 
+/// The bytes of a weight file.
+pub trait FileBytes: Send + Sync {
+    /// All of them.
+    fn bytes(&self) -> &[u8];
+
+    /// Says that a tensor has been made of some of them, so that they need not stay in memory. They can be read again.
+    fn release(&self, range: Range<usize>);
+}
+
+/// Bytes that are in memory and stay there.
+impl FileBytes for Vec<u8> {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+
+    fn release(&self, _range: Range<usize>) {}
+}
+
 /// Bytes of a weight file that outlive the reader: a mapped file, or a vector in tests.
-pub type WeightBytes = std::sync::Arc<dyn AsRef<[u8]> + Send + Sync>;
+pub type WeightBytes = std::sync::Arc<dyn FileBytes>;
 
 /// How weights are held for the matrix products.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,10 +2,10 @@
 //!
 //! Since PyTorch 1.6 a checkpoint is a zip archive, the dictionary and each storage an uncompressed member; before, it
 //! was a row of pickles with the storages behind them. Pickle is a program that builds objects; candle's reader builds
-//! plain values and calls nothing.
+//! plain values and calls nothing, and [`nesting`] bounds what it builds.
 
 use std::collections::HashMap;
-use std::io::{BufRead, Cursor, Read};
+use std::io::{Cursor, Read};
 use std::ops::Range;
 
 use candle_core::DType;
@@ -13,9 +13,13 @@ use candle_core::pickle::{Object, Stack};
 use zip::{CompressionMethod, ZipArchive};
 
 use super::arrays::{Array, Named};
+use super::nesting;
 
 /// What checkpoints from before PyTorch 1.6 begin with: a pickled number.
 const OLD_MAGIC: [u8; 15] = *b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+
+/// A dictionary of names takes kilobytes; a compressed one could claim to be anything.
+const DICTIONARY: u64 = 64 << 20;
 
 /// A checkpoint's tensors; fails where the file is not one or is cut short. What else the dictionary has is left out.
 pub fn arrays(bytes: &[u8]) -> Result<Named, String> {
@@ -42,7 +46,9 @@ fn zipped(bytes: &[u8]) -> Result<(Object, Storages), String> {
         let mut member = archive.by_index(index).map_err(|error| error.to_string())?;
         let name = member.name().map_err(|error| error.to_string())?.into_owned();
         if name.ends_with("/data.pkl") {
-            dictionary = Some(unpickled(&mut std::io::BufReader::new(&mut member))?);
+            let mut pickle = Vec::new();
+            member.by_ref().take(DICTIONARY).read_to_end(&mut pickle).map_err(|error| error.to_string())?;
+            dictionary = Some(unpickled(&mut pickle.as_slice())?);
         } else if let Some((_, key)) = name.rsplit_once("/data/") {
             if member.compression() != CompressionMethod::Stored {
                 return Err(format!("its member `{name}` is compressed"));
@@ -59,36 +65,33 @@ fn zipped(bytes: &[u8]) -> Result<(Object, Storages), String> {
 }
 
 fn old(bytes: &[u8]) -> Result<(Object, Storages), String> {
-    let mut reader = Cursor::new(bytes);
-    reader.set_position(OLD_MAGIC.len() as u64);
-    let _protocol = unpickled(&mut reader)?;
-    let _system = unpickled(&mut reader)?;
-    let dictionary = unpickled(&mut reader)?;
-    let Object::List(keys) = unpickled(&mut reader)? else { return Err("it has no list of storages".into()) };
+    let mut rest = &bytes[OLD_MAGIC.len()..];
+    let _protocol = unpickled(&mut rest)?;
+    let _system = unpickled(&mut rest)?;
+    let dictionary = unpickled(&mut rest)?;
+    let Object::List(keys) = unpickled(&mut rest)? else { return Err("it has no list of storages".into()) };
     let sizes = element_sizes(&dictionary);
     let mut storages = Storages::new();
     for key in keys {
         let Object::Unicode(key) = key else { return Err("it has a storage without a name".into()) };
-        let mut count = [0; 8];
-        reader.read_exact(&mut count).map_err(|error| error.to_string())?;
-        let start = reader.position() as usize;
+        let outside = || format!("its storage `{key}` ends outside of the file");
+        let (count, numbers) = rest.split_first_chunk().ok_or_else(outside)?;
         // Without a tensor that is a view of it, nothing says how wide its numbers are.
         let size = *sizes.get(&key).ok_or_else(|| format!("no tensor says what its storage `{key}` holds"))?;
-        let length = usize::try_from(u64::from_le_bytes(count)).ok().and_then(|count| count.checked_mul(size));
-        match length.and_then(|length| start.checked_add(length)).filter(|end| *end <= bytes.len()) {
-            Some(end) => {
-                reader.set_position(end as u64);
-                storages.insert(key, start..end);
-            }
-            None => return Err(format!("its storage `{key}` ends outside of the file")),
-        }
+        let length = usize::try_from(u64::from_le_bytes(*count)).ok().and_then(|count| count.checked_mul(size));
+        let start = bytes.len() - numbers.len();
+        rest = length.and_then(|length| numbers.get(length..)).ok_or_else(outside)?;
+        storages.insert(key, start..bytes.len() - rest.len());
     }
     Ok((dictionary, storages))
 }
 
-fn unpickled(reader: &mut impl BufRead) -> Result<Object, String> {
+/// Reads the pickle that the bytes begin with, and leaves what follows it.
+fn unpickled(bytes: &mut &[u8]) -> Result<Object, String> {
+    let (mut pickle, rest) = bytes.split_at(nesting::length(bytes)?);
+    *bytes = rest;
     let mut stack = Stack::empty();
-    stack.read_loop(reader).and_then(|()| stack.finalize()).map_err(|error| error.to_string())
+    stack.read_loop(&mut pickle).and_then(|()| stack.finalize()).map_err(|error| error.to_string())
 }
 
 /// The width in bytes of each storage's numbers.

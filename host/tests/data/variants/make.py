@@ -88,7 +88,14 @@ VARIANTS = {
     "smollm3": (llama(model_type="smollm3", num_hidden_layers=3, no_rope_layers=[1, 0, 1], intermediate_size=32,
                       pad_token_id=0),
                 ["safetensors"]),
+    # Its windows are where nothing is rotated, and its file says neither where that is nor what kind the layers have.
+    "smollm3_window": (llama(model_type="smollm3", no_rope_layer_interval=2, intermediate_size=32,
+                             use_sliding_window=True, sliding_window=4, pad_token_id=0), ["safetensors"]),
+    "neox_dynamic": (gpt_neox(num_hidden_layers=1, rope_scaling=dict(rope_type="dynamic", factor=2.0)),
+                     ["safetensors"]),
 }
+# What their config.json leaves out.
+LEFT_OUT = {"smollm3_window": ["layer_types", "no_rope_layers"]}
 
 
 def model_of(settings, seed):
@@ -239,6 +246,10 @@ def main():
             for form in forms:
                 write(folder, model, form)
         model.config.to_json_file(folder / "config.json")
+        config = json.loads((folder / "config.json").read_text())
+        for key in LEFT_OUT.get(name, []):
+            del config[key]
+        (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
         size = sum(file.stat().st_size for file in folder.iterdir())
         print(f"{name}: {size / 1024:.0f} KiB")
 

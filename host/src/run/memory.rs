@@ -1,0 +1,123 @@
+//! Whether a run fits into memory, before anything large is read.
+
+use candle_core::{DType, Device};
+
+use super::config::RunConfig;
+use super::error::RunError;
+use super::model::OpenModel;
+use crate::model::decoder::Placement;
+use crate::model::device::free_memory;
+use crate::model::memory::{Workload, estimate};
+use crate::model::weights::WeightFormat;
+use crate::report::schema::MemoryRecord;
+use crate::score::{LOGIT_ROWS, QueryTokens};
+use crate::store::memory::available;
+
+/// What the program takes besides the model: its code, the plugins and their compiler, the tokenizer.
+const PROGRAM: u64 = 40 << 20;
+
+/// The memory of a run, and what there is of it on its device.
+pub fn of_run<'a>(
+    config: &RunConfig,
+    device: &Device,
+    dtype: DType,
+    model: &OpenModel,
+    demonstrations: usize,
+    queries: impl Iterator<Item = &'a QueryTokens>,
+) -> MemoryRecord {
+    let (mut all, mut longest, mut scored) = (0usize, 0usize, 0usize);
+    for query in queries {
+        let tokens = query.tree_tokens();
+        all += tokens;
+        longest = longest.max(tokens);
+        scored += query.choices.iter().map(|choice| choice.ids.len() - choice.span_start).sum::<usize>();
+    }
+    let work = Workload {
+        demonstrations,
+        batch: all.min(longest.max(config.batch_tokens)),
+        logit_rows: scored.min(LOGIT_ROWS),
+    };
+    let placement = Placement { device: device.clone(), dtype, weights: config.weights };
+    let memory = estimate(&model.family.config, &model.family.layout, &placement, &work);
+    let program = if device.is_cpu() { PROGRAM } else { 0 };
+    MemoryRecord {
+        weights: memory.weights,
+        dense_weights: memory.dense_weights,
+        cache: memory.cache,
+        activations: memory.activations,
+        total: memory.total.saturating_add(program),
+        available: if device.is_cpu() { available() } else { free_memory(device) },
+    }
+}
+
+/// Refuses a run that does not fit.
+///
+/// # Errors
+/// [`RunError::Memory`] with the numbers. Where the system does not say what it has, everything fits.
+pub fn check(memory: &MemoryRecord, model: &str, device: &Device) -> Result<(), RunError> {
+    match memory.available {
+        Some(available) if memory.total > available => Err(RunError::Memory {
+            model: model.into(),
+            place: if device.is_cpu() { "this machine" } else { "the device" },
+            memory: Box::new(memory.clone()),
+            available,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// What 8-bit weights save.
+pub fn saved(memory: &MemoryRecord, weights: WeightFormat, dtype: DType) -> Option<String> {
+    (weights == WeightFormat::Quantized).then(|| {
+        format!(
+            "8-bit weights take {}, where all in {} would take {}",
+            size(memory.weights),
+            dtype.as_str(),
+            size(memory.dense_weights)
+        )
+    })
+}
+
+/// A number of bytes, to read: `538 MB`.
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{} kB", bytes.div_ceil(1000)),
+        1_000_000..1_000_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_read_well() {
+        let sizes = [12, 999_999, 538_060_032, 59_949_080_576].map(size);
+        assert_eq!(sizes, ["1 kB", "1000 kB", "538 MB", "59.9 GB"]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_numbers() {
+        let memory = |available| MemoryRecord {
+            weights: 30_000_000_000,
+            dense_weights: 120_000_000_000,
+            cache: 2_000_000_000,
+            activations: 400_000_000,
+            total: 32_440_000_000,
+            available,
+        };
+        assert!(check(&memory(None), "m", &Device::Cpu).is_ok());
+        assert!(check(&memory(Some(32_440_000_000)), "m", &Device::Cpu).is_ok());
+        let error = check(&memory(Some(16_000_000_000)), "m", &Device::Cpu).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`m` needs about 32.4 GB of memory (weights 30.0 GB, keys and values 2.0 GB, states 400 MB), and this machine has \
+             16.0 GB"
+        );
+        assert!(error.hint().unwrap().contains("--force"));
+        let note = saved(&memory(None), WeightFormat::Quantized, DType::F32).unwrap();
+        assert_eq!(note, "8-bit weights take 30.0 GB, where all in f32 would take 120.0 GB");
+        assert_eq!(saved(&memory(None), WeightFormat::Dense, DType::F32), None);
+    }
+}
