@@ -18,6 +18,9 @@ use crate::task::example::Split;
 use crate::task::sampling::SamplingError;
 use crate::tune::TuneError;
 
+/// What helps against single bad rows.
+const SKIP: &str = "`--skip-bad-rows` leaves such rows out and counts them";
+
 /// Whose fault a failure is; the command line makes an exit status of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunErrorKind {
@@ -264,7 +267,9 @@ impl RunError {
     /// What to do next, where something is known to help.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Plugin(error) if matches!(error.failure(), Failure::Rows(_)) => Some(SKIP.into()),
             Self::Plugin(error) => error.hint(),
+            Self::Rows(error) if error.can_be_skipped() => Some(SKIP.into()),
             Self::Tune(TuneError::Optimizer { source, .. }) => source.downcast_ref::<PluginError>()?.hint(),
             Self::BadUpdate { source: TuneError::NotFinite { .. }, .. } => {
                 Some("a step size that is too large makes a cache blow up; the earlier steps are kept".into())

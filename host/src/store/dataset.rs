@@ -81,7 +81,9 @@ impl DatasetError {
             DatasetError::Offline { split } => {
                 let config = split.config.as_ref().map(|config| format!(" --config {config}")).unwrap_or_default();
                 let (repository, name) = (&split.id.repository, &split.split);
-                Some(format!("with a network, run `ft-host data pull {repository}{config} --split {name}` once"))
+                Some(format!(
+                    "with a network, run `ft-host data pull {repository}{config} --split {name}` once; or use `--data DIR` or `--data sample`"
+                ))
             }
         }
     }

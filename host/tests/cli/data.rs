@@ -107,7 +107,7 @@ fn bad_rows_are_named_or_counted() {
         ),
         (
             b"{\"sentence\": \" \", \"label\": 1}\n".to_vec(),
-            "line 7, column `sentence`: expected a text that is not blank",
+            "line 7, column `sentence`: expected a text that is more than blanks",
         ),
         (b"{\"sentence\": \"\xff\", \"label\": 1}\n".to_vec(), "line 7: not UTF-8 at byte 15 of the line"),
         (b"[1, 2]\n".to_vec(), "line 7: expected a JSON object, came an array"),
@@ -119,7 +119,7 @@ fn bad_rows_are_named_or_counted() {
         place.data(&folder, &train, [good.as_bytes(), row].concat());
         let named = format!("{folder}/sst2/validation.jsonl`, ");
         let first = expected.split(": ").next().unwrap();
-        place.sst2(&["--data", &folder, "--steps", "1"]).failed(2, &[&named, first, "--skip-bad-rows"]);
+        place.sst2(&["--data", &folder, "--steps", "1"]).failed(2, &[&named, first, "`--skip-bad-rows` leaves"]);
         let out = format!("out{index}");
         place.sst2(&["--data", &folder, "--steps", "1", "--skip-bad-rows", "--out", &out]).good();
         let results = place.json(&format!("{out}/results.json"));

@@ -159,9 +159,9 @@ fn rows_that_the_task_does_not_take() {
         place.data("data", train, ROWS);
         place.sst2(&["--data", "data"]).failed(2, parts);
     };
-    let column = ["error: `data/sst2/train.jsonl`, row 1, column `sentence`: ", "missing", "hint: ", "`--data`"];
+    let column = ["error: `data/sst2/train.jsonl`, line 1, column `sentence`: ", "missing", "hint: ", "`--data`"];
     check(b"{\"text\": \"good\", \"label\": 1}\n", &column);
-    let label = ["error: `data/sst2/train.jsonl`, row 2, column `label`: expected a class from 0 to 1, got 7"];
+    let label = ["error: `data/sst2/train.jsonl`, line 2, column `label`: expected a class from 0 to 1, got 7"];
     check(b"{\"sentence\": \"good\", \"label\": 1}\n{\"sentence\": \"bad\", \"label\": 7}\n", &label);
     check(b"", &["error: `data/sst2/train.jsonl` has no row for the demonstrations split"]);
     check(b"{\"sentence\": \"g\xff\", \"label\": 1}\n", &["`data/sst2/train.jsonl`, line 1: not UTF-8 at byte 16"]);
@@ -185,7 +185,10 @@ fn data_that_are_not_there() {
     place.sst2(&["--data", "nowhere"]).failed(2, &missing);
     let task = guest("sst2");
     let done = place.host(&["run", "--task", &task, "--model", "model", "--out", "out"]);
-    done.failed(2, &["`nyu-mll/glue`", "hint: ", "--data DIR", "--data sample"]);
+    done.failed(
+        2,
+        &["nyu-mll/glue/sst2 (train split) is not in the cache", "hint: ", "ft-host data pull", "--data DIR"],
+    );
 }
 
 #[test]

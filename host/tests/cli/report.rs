@@ -30,6 +30,7 @@ fn folder(place: &Place, name: &str, seeds: &[u64], samples: &[Value], change: i
         "options": {"task": {}, "optimizer": {"momentum": 0.9, "step_size": 0.01}},
         "model": model, "data": [data("demonstrations"), data("evaluation")], "labels": ["negative", "positive"],
         "evaluation_rows": 12, "evaluation_split_rows": 120, "longest_query": 9, "score_steps": [0, 1, 2, 3],
+        "memory": {"weights": 1, "dense_weights": 1, "cache": 1, "activations": 1, "total": 1, "available": null},
         "notes": ["the data are the bundled sample, not the data set", "limited to the first 12 of 120 evaluation rows"],
         "selected": seeds.iter().map(|seed| json!({"seed": seed, "step": 3})).collect::<Vec<Value>>(),
         "steps": [],
@@ -265,7 +266,7 @@ fn different_examples_are_not_compared() {
     let fewer = compare("fewer", &fewer, &|results| results["evaluation_rows"] = 11.into());
     fewer.failed(2, &["example 4 of seed 7 is in `a` alone"]);
     let other = compare("digest", &all, &|results| results["data"][1]["examples_sha256"] = "e2".into());
-    other.failed(2, &["expected the same evaluation data in both runs"]);
+    other.failed(2, &["expected the same evaluation examples in both runs"]);
 }
 
 /// What a real run leaves is what the report reads, and both print the same table.
