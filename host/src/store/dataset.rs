@@ -159,8 +159,14 @@ fn find(hub: &Hub, split: &HubSplit, progress: &dyn Progress) -> Result<(String,
     // A revision that the user names is not the conversion, which is of the main branch.
     if split.id.revision == HubId::MAIN {
         let converted = match hub.list(&at(CONVERTED)) {
-            // A repository that is not there shows when its own files are asked for.
-            Err(HubError::NoFile { .. } | HubError::NoRevision { .. } | HubError::NoRepository { .. }) => Vec::new(),
+            // No such branch; a repository that is not there, or not for this user, shows when its own files are asked for.
+            Err(
+                HubError::NoFile { .. }
+                | HubError::NoRevision { .. }
+                | HubError::NoRepository { .. }
+                | HubError::Gated { .. }
+                | HubError::Refused { .. },
+            ) => Vec::new(),
             listed => listed?,
         };
         let whole = in_folder(&converted, &format!("{config}/{}/", split.split));

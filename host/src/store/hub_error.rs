@@ -234,6 +234,15 @@ impl HubError {
                 _ => HubError::NoRevision { wanted },
             },
             HFError::EntryNotFound { .. } | HFError::LocalEntryNotFound { .. } => HubError::NoFile { wanted },
+            // A list of files that is not given comes as a bare status.
+            HFError::Http { context } if matches!(context.status.as_u16(), 401 | 403) => {
+                refused(context.status.as_u16(), context.error_code.as_deref(), wanted)
+            }
+            HFError::Http { context } if context.status.as_u16() == 404 => match context.error_code.as_deref() {
+                Some("RepoNotFound") => HubError::NoRepository { wanted },
+                Some("RevisionNotFound") => HubError::NoRevision { wanted },
+                _ => HubError::NoFile { wanted },
+            },
             HFError::Http { context } | HFError::Conflict { context } | HFError::RateLimited { context, .. } => {
                 HubError::Status { wanted, status: context.status.as_u16(), message: context.server_message.clone() }
             }

@@ -4,6 +4,7 @@
 mod support_hub;
 
 mod catalogue;
+mod datasets;
 mod hub;
 mod tokens;
 

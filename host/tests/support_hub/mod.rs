@@ -1,5 +1,5 @@
-//! A small hub on the loopback interface that speaks the real one's paths: `/api/models/...`,
-//! `/<owner>/<name>/resolve/<revision>/<file>` with a redirect to where large files are, commits, ETags, ranges, and
+//! A small hub on the loopback interface that speaks the real one's paths: `/api/models/...`, `/api/datasets/.../tree/...`,
+//! `/<owner>/<name>/resolve/<revision>/<file>` (behind `/datasets` for data sets) with a redirect to where large files are, commits, ETags, ranges, and
 //! the failures that the tests ask for.
 
 use std::collections::HashMap;
@@ -15,6 +15,9 @@ pub const MAIN_COMMIT: &str = "1111111111111111111111111111111111111111";
 /// The commit that `refs/pr/1` stands for.
 pub const OTHER_COMMIT: &str = "2222222222222222222222222222222222222222";
 
+/// The commit that `refs/convert/parquet` stands for.
+pub const CONVERTED_COMMIT: &str = "3333333333333333333333333333333333333333";
+
 /// What the hub does wrong with the content of large files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -28,7 +31,7 @@ pub enum Fault {
 
 #[derive(Default)]
 struct State {
-    /// By `owner/name`, then `commit/file`: whether it is stored as a large file, and its bytes.
+    /// By `owner/name` or `datasets/owner/name`, then `commit/file`: whether it is stored as a large file, and its bytes.
     repositories: HashMap<String, HashMap<String, (bool, Vec<u8>)>>,
     /// Repositories that want this token.
     gated: HashMap<String, String>,
@@ -75,7 +78,7 @@ impl TestHub {
 
     /// Adds a file at a commit. Weights are stored as large ones.
     pub fn add(&self, repository: &str, commit: &str, file: &str, bytes: &[u8]) {
-        let large = [".safetensors", ".bin", ".gguf"].iter().any(|end| file.ends_with(end));
+        let large = [".safetensors", ".bin", ".gguf", ".parquet"].iter().any(|end| file.ends_with(end));
         let mut state = self.state.lock().unwrap();
         let files = state.repositories.entry(repository.to_owned()).or_default();
         files.insert(format!("{commit}/{file}"), (large, bytes.to_owned()));
@@ -175,8 +178,25 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>, address: &str) -> std::io
 }
 
 fn route(request: &Request, state: &mut State, address: &str) -> Response {
-    let parts: Vec<&str> = request.path.trim_start_matches('/').split('/').collect();
+    let path = request.path.split('?').next().unwrap_or_default();
+    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     match parts.as_slice() {
+        ["api", "datasets", owner, name, "tree", revision @ ..] => {
+            tree(request, &format!("datasets/{owner}/{name}"), &revision.join("/"), state)
+        }
+        ["api", "datasets", owner, name] => {
+            match state.repositories.contains_key(&format!("datasets/{owner}/{name}")) {
+                true => Response::new("200 OK", vec![], b"{}".to_vec()),
+                false => Response::error("404 Not Found", "RepoNotFound"),
+            }
+        }
+        ["datasets", owner, name, "resolve", rest @ ..] => {
+            // The branch of the conversions is the only revision with slashes of its own here.
+            let depth = if rest.starts_with(&["refs", "convert"]) { 3 } else { 1 };
+            let (revision, file) = rest.split_at(depth.min(rest.len()));
+            let repository = format!("datasets/{owner}/{name}");
+            resolve(request, &repository, &revision.join("/"), &file.join("/"), state, address)
+        }
         ["cdn", digest] => large_file(request, digest, state),
         ["api", "models", owner, name] => match state.repositories.contains_key(&format!("{owner}/{name}")) {
             true => Response::new("200 OK", vec![], b"{}".to_vec()),
@@ -202,17 +222,44 @@ fn commit_of(revision: &str) -> String {
     match revision {
         "main" => MAIN_COMMIT.into(),
         "refs/pr/1" => OTHER_COMMIT.into(),
+        "refs/convert/parquet" => CONVERTED_COMMIT.into(),
         other => other.into(),
     }
 }
 
+/// Why a request may not see a repository, if it may not.
+fn refusal(request: &Request, repository: &str, state: &State) -> Option<Response> {
+    let token = state.gated.get(repository)?;
+    match request.headers.get("authorization") {
+        None => Some(Response::error("401 Unauthorized", "GatedRepo")),
+        Some(sent) if *sent != format!("Bearer {token}") => Some(Response::error("403 Forbidden", "GatedRepo")),
+        Some(_) => None,
+    }
+}
+
+/// The files at a revision.
+fn tree(request: &Request, repository: &str, revision: &str, state: &State) -> Response {
+    if let Some(refusal) = refusal(request, repository, state) {
+        return refusal;
+    }
+    let Some(files) = state.repositories.get(repository) else {
+        return Response::error("401 Unauthorized", "RepoNotFound");
+    };
+    let commit = format!("{}/", commit_of(revision));
+    let of_commit = files.iter().filter_map(|(key, (_, bytes))| Some((key.strip_prefix(&commit)?, bytes.len())));
+    let entry = |(path, size): (&str, usize)| {
+        format!(r#"{{"type":"file","oid":"{}","size":{size},"path":"{path}"}}"#, "0".repeat(40))
+    };
+    let entries: Vec<String> = of_commit.map(entry).collect();
+    match entries.is_empty() {
+        true => Response::error("404 Not Found", "RevisionNotFound"),
+        false => Response::new("200 OK", vec![], format!("[{}]", entries.join(",")).into_bytes()),
+    }
+}
+
 fn resolve(request: &Request, repository: &str, revision: &str, file: &str, state: &State, address: &str) -> Response {
-    if let Some(token) = state.gated.get(repository) {
-        match request.headers.get("authorization") {
-            None => return Response::error("401 Unauthorized", "GatedRepo"),
-            Some(sent) if *sent != format!("Bearer {token}") => return Response::error("403 Forbidden", "GatedRepo"),
-            Some(_) => {}
-        }
+    if let Some(refusal) = refusal(request, repository, state) {
+        return refusal;
     }
     let Some(files) = state.repositories.get(repository) else {
         // The real hub hides from strangers whether a repository is private or missing.
