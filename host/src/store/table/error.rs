@@ -49,8 +49,8 @@ pub enum RowProblem {
         /// The first bad byte, counted from 1.
         byte: usize,
     },
-    /// More bytes than are read of a line.
-    #[error("longer than the {limit} bytes that are read of a line")]
+    /// More bytes than are read of a row.
+    #[error("longer than the {limit} bytes that are read of a row")]
     TooLong {
         /// The most that is read.
         limit: usize,
@@ -78,6 +78,9 @@ pub enum RowProblem {
         /// Cells.
         got: usize,
     },
+    /// The file ends within quotes.
+    #[error("the last row is half written: a quote is opened in it and not closed")]
+    OpenQuote,
     /// A cell with broken UTF-8.
     #[error("column `{column}`: not UTF-8")]
     CellNotUtf8 {
