@@ -90,6 +90,11 @@ impl CsvTable {
 
     fn row(&self, record: &ByteRecord) -> Result<String, RowProblem> {
         let (expected, got) = (self.columns.len(), record.len());
+        // A quote that is opened and never closed swallows all that follows it, with its line breaks.
+        let runs_on = record.iter().next_back().is_some_and(|cell| cell.contains(&b'\n'));
+        if runs_on && self.reader.get_ref().at_end && self.reader.get_ref().odd_quotes {
+            return Err(RowProblem::HalfWritten);
+        }
         if expected != got {
             return Err(RowProblem::Cells { expected, got });
         }
@@ -161,6 +166,10 @@ struct Bounded<R> {
     inner: R,
     left: u64,
     ended: bool,
+    /// Whether all bytes have been given.
+    at_end: bool,
+    /// Whether an odd number of quotes was among them.
+    odd_quotes: bool,
 }
 
 /// What [`Bounded`] fails with.
@@ -174,7 +183,7 @@ fn is_too_long(error: &io::Error) -> bool {
 
 impl<R> Bounded<R> {
     fn new(inner: R) -> Self {
-        Self { inner, left: 0, ended: false }
+        Self { inner, left: 0, ended: false, at_end: false, odd_quotes: false }
     }
 }
 
@@ -189,6 +198,8 @@ impl<R: Read> Read for Bounded<R> {
         }
         let read = self.inner.read(&mut buffer[..wanted])?;
         self.left -= read as u64;
+        self.at_end = read == 0;
+        self.odd_quotes ^= buffer[..read].iter().filter(|byte| **byte == b'"').count() % 2 == 1;
         Ok(read)
     }
 }
@@ -239,7 +250,7 @@ mod tests {
         check(b"a,b\n1,\xff\n", "t.csv`, line 2: column `b`: not UTF-8");
         check(b"a,\n1,2\n", "line 1: expected a different name for each column, came \"\" without a name");
         check(b"a,a\n1,2\n", "line 1: expected a different name for each column, came \"a\" twice");
-        check(b"a,b\n1,\"2\n", "came 1");
+        check(b"a,b\n1,\"2\n", "line 2: the last line is half written: it has no end and is no whole row");
     }
 
     #[test]

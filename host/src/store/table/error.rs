@@ -56,7 +56,7 @@ pub enum RowProblem {
         limit: usize,
     },
     /// The file ends in the middle of a row.
-    #[error("the last line is half written: it has no end and is not whole JSON")]
+    #[error("the last line is half written: it has no end and is no whole row")]
     HalfWritten,
     /// Not JSON.
     #[error("not JSON: {reason}")]
