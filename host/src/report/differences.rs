@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 
 use super::schema::PlanRecord;
 
-/// Parts of a plan that say where things lie and what follows from the rest.
-const NOT_TOLD: [&str; 14] = [
+/// Parts that a comparison of results does not tell: where things lie, and what follows from the rest.
+const NOT_TOLD: [&str; 16] = [
     "config.limits",
     "config.threads",
     "config.batch_tokens",
@@ -15,7 +15,9 @@ const NOT_TOLD: [&str; 14] = [
     "demonstrations",
     "further_draws",
     "held_out_rows",
+    "data.further_files",
     "longest_query",
+    "memory",
     "model.files",
     "notes",
     "optimizer.file",
@@ -35,24 +37,36 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// In a few words.
-    pub fn sentence(&self) -> String {
-        format!("{}: {} / {}", self.name, short(&self.a), short(&self.b))
+    /// In a few words, with `between` the two values.
+    pub fn sentence(&self, between: &str) -> String {
+        format!("{}: {}{between}{}", self.name, short(&self.a), short(&self.b))
     }
 }
 
-/// Every setting in which two plans differ, by name.
+/// Every setting in which two plans differ, by name, as far as it is of interest beside their results.
 ///
 /// # Errors
 /// The serialiser's.
 pub fn differences(a: &PlanRecord, b: &PlanRecord) -> Result<Vec<Difference>, serde_json::Error> {
+    differences_but(a, b, &NOT_TOLD)
+}
+
+/// Every part in which two plans differ, by name, but for those of `left_out` and what is within them.
+///
+/// # Errors
+/// The serialiser's.
+pub fn differences_but(
+    a: &PlanRecord,
+    b: &PlanRecord,
+    left_out: &[&str],
+) -> Result<Vec<Difference>, serde_json::Error> {
     let mut found = Vec::new();
-    compare("", &serde_json::to_value(a)?, &serde_json::to_value(b)?, &mut found);
+    compare("", &serde_json::to_value(a)?, &serde_json::to_value(b)?, left_out, &mut found);
     Ok(found)
 }
 
-fn compare(name: &str, a: &Value, b: &Value, found: &mut Vec<Difference>) {
-    if a == b || NOT_TOLD.contains(&name) {
+fn compare(name: &str, a: &Value, b: &Value, left_out: &[&str], found: &mut Vec<Difference>) {
+    if a == b || left_out.contains(&name) {
         return;
     }
     match (a, b) {
@@ -61,8 +75,14 @@ fn compare(name: &str, a: &Value, b: &Value, found: &mut Vec<Difference>) {
             for key in left.keys().chain(further) {
                 let inner = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
                 let of = |object: &Map<String, Value>| object.get(key).cloned().unwrap_or_default();
-                compare(&inner, &of(left), &of(right), found);
+                compare(&inner, &of(left), &of(right), left_out, found);
             }
+        }
+        // Lists of files and splits go by their members, so that parts of those can be left out; other lists are values.
+        (Value::Array(left), Value::Array(right))
+            if left.len() == right.len() && left.iter().chain(right).all(Value::is_object) =>
+        {
+            left.iter().zip(right).for_each(|(a, b)| compare(name, a, b, left_out, found));
         }
         _ => found.push(Difference { name: name.to_owned(), a: a.clone(), b: b.clone() }),
     }

@@ -103,7 +103,7 @@ pub enum HeldOut {
     LeaveOneOut,
     /// So many rows of the demonstrations' split that are no demonstrations.
     Rows(usize),
-    /// The demonstrations where there are two or more, else [`HELD_OUT_ROWS`] rows.
+    /// The demonstrations where there are two or more, else 32 rows.
     Either,
 }
 

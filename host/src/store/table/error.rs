@@ -56,7 +56,7 @@ pub enum RowProblem {
         limit: usize,
     },
     /// The file ends in the middle of a row.
-    #[error("the last line is half written: it has no end and is not whole JSON")]
+    #[error("the last line is half written: it has no end and is no whole row")]
     HalfWritten,
     /// Not JSON.
     #[error("not JSON: {reason}")]
@@ -78,9 +78,6 @@ pub enum RowProblem {
         /// Cells.
         got: usize,
     },
-    /// The file ends within quotes.
-    #[error("the last row is half written: a quote is opened in it and not closed")]
-    OpenQuote,
     /// A cell with broken UTF-8.
     #[error("column `{column}`: not UTF-8")]
     CellNotUtf8 {
