@@ -39,6 +39,54 @@ fn parquet_gives_the_rows_of_its_jsonl_twin() {
     }
 }
 
+/// Lists of lists, objects in lists, what is null at any depth, small floats, several pages in a group.
+#[test]
+fn parquet_of_all_shapes_gives_the_rows_of_its_jsonl_twin() {
+    let (expected, got) = (rows(&fixture("types.jsonl")).unwrap(), rows(&fixture("types.parquet")).unwrap());
+    assert_eq!(got.len(), 200);
+    for (index, (got, expected)) in got.iter().zip(&expected).enumerate() {
+        assert_eq!(got, expected, "row {}", index + 1);
+    }
+}
+
+/// What is wrong with one row of a file, told by row and column; the rows around it are read.
+#[test]
+fn a_bad_row_of_a_parquet_file_is_left_out_alone() {
+    for (name, expected, others) in [
+        ("latin1.parquet", "row 2: column `choices.text`: not UTF-8", [1, 3]),
+        ("long.parquet", "row 2: longer than the 16777216 bytes that are read of a row", [1, 3]),
+    ] {
+        let mut table = open(&fixture(name)).unwrap();
+        let mut ids = Vec::new();
+        let mut errors = Vec::new();
+        loop {
+            match table.next_row() {
+                Ok(Some(row)) => ids.push(serde_json::from_str::<Value>(&row).unwrap()["id"].as_i64().unwrap()),
+                Ok(None) => break,
+                Err(error) if error.can_be_skipped() => errors.push(error.to_string()),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert_eq!(ids, others);
+        assert_eq!(errors, [format!("`{}`, {expected}", fixture(name).display())]);
+        assert_eq!(table.finish().unwrap()[0].summary.rows, 3);
+    }
+}
+
+/// Groups within groups, as deep as a footer of a megabyte can have them: refused before the decoder descends into them.
+#[test]
+fn a_schema_without_a_bottom_is_refused() {
+    // Thrift, compact: version 1; a list of 100000 structures, each with repetition 0, the name `a` and one child.
+    let mut footer = b"\x15\x02\x19\xfc\xa0\x8d\x06".to_vec();
+    footer.extend(b"\x35\x00\x18\x01a\x15\x02\x00".repeat(100_000));
+    let length = u32::try_from(footer.len()).unwrap().to_le_bytes();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep.parquet");
+    std::fs::write(&path, [&b"PAR1"[..], &footer, &length, b"PAR1"].concat()).unwrap();
+    let message = open(&path).map(drop).unwrap_err();
+    assert!(message.contains("deep.parquet`, row 1: not readable as Parquet: its schema has 100000"), "{message}");
+}
+
 #[test]
 fn several_files_are_one_table() {
     let paths = [fixture("snappy.parquet"), fixture("rows.jsonl"), fixture("zstd.parquet")];
@@ -72,7 +120,7 @@ fn damaged_files_are_errors_that_name_them() {
     let sources: Vec<(&str, Vec<u8>)> = PARQUET
         .iter()
         .map(|name| (*name, std::fs::read(fixture(name)).unwrap()))
-        .chain([("rows.jsonl", std::fs::read(fixture("rows.jsonl")).unwrap())])
+        .chain(["types.parquet", "rows.jsonl"].map(|name| (name, std::fs::read(fixture(name)).unwrap())))
         .chain([("rows.csv", csv.clone().into_bytes()), ("rows.tsv", csv.replace(',', "\t").into_bytes())])
         .collect();
     let mut random = numbers(11);
@@ -91,13 +139,36 @@ fn damaged_files_are_errors_that_name_them() {
             }
             std::fs::write(&path, &bytes).unwrap();
             damaged += 1;
-            if let Err(message) = rows(&path) {
+            if let Err(message) = read_to_the_first_error(&path) {
                 errors += 1;
                 assert!(message.contains(path.to_str().unwrap()), "{message}");
             }
+            read_what_can_be_read(&path);
         }
     }
     assert!(errors > damaged / 3, "{errors} errors of {damaged} damaged files");
+}
+
+/// Rows are JSON by its grammar: a damaged number may be one that no `f64` holds.
+fn read_to_the_first_error(path: &Path) -> Result<(), String> {
+    let mut table = open(path)?;
+    while let Some(row) = table.next_row().map_err(|error| error.to_string())? {
+        serde_json::from_str::<serde::de::IgnoredAny>(&row).expect("rows are JSON");
+    }
+    Ok(())
+}
+
+/// Goes on behind every row that can be skipped, and comes to an end.
+fn read_what_can_be_read(path: &Path) {
+    let Ok(mut table) = open(path) else { return };
+    for _ in 0..10_000 {
+        match table.next_row() {
+            Ok(Some(_)) => {}
+            Err(error) if error.can_be_skipped() => {}
+            Ok(None) | Err(_) => return,
+        }
+    }
+    panic!("{} has no end", path.display());
 }
 
 /// A file without its footer is no Parquet, however much of it is there.

@@ -13,6 +13,10 @@ use crate::task::example::{Example, Source};
 /// Bad rows that are told one by one; the rest is counted.
 const TOLD: usize = 5;
 
+/// Bytes of rows after which a batch is handed over though more were asked for: a data set of long documents stays within
+/// what one call may move.
+const BATCH_BYTES: usize = 8 << 20;
+
 /// The examples of one split.
 pub struct SplitExamples {
     /// The examples, in the order of the rows.
@@ -37,14 +41,15 @@ struct Reading {
 
 impl Reading {
     fn next_rows(&mut self, max: usize) -> Result<Vec<String>, RowError> {
-        let mut rows = Vec::new();
-        while rows.len() < max {
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        while rows.len() < max && bytes < BATCH_BYTES {
             if let Some(error) = self.pending.take() {
                 return Err(error);
             }
             match self.table.next_row() {
                 Ok(Some(row)) => {
                     self.places.push(self.table.place());
+                    bytes += row.len();
                     rows.push(row);
                 }
                 Ok(None) => break,

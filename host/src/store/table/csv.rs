@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use csv::{ByteRecord, Reader, ReaderBuilder};
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use super::error::{RowError, RowProblem, Unit};
 use super::json::object;
@@ -14,19 +14,40 @@ use crate::store::digest::digest_file;
 use crate::store::file::FileError;
 
 /// The most that is read of one row: 16 MiB, as of a line of JSON.
-const ROW_LIMIT: u64 = 16 << 20;
+const ROW_LIMIT: usize = 16 << 20;
 
 /// A file of cells, positioned before the next row.
 pub struct CsvTable {
     path: PathBuf,
-    reader: Reader<Bounded<File>>,
+    file: BufReader<File>,
+    parser: Reader,
+    record: Record,
     columns: Vec<String>,
     /// The line on which the row read last begins.
     line: u64,
     rows: u64,
-    limit: u64,
+    limit: usize,
+    /// Whether a row without an end was met, which has nothing behind it.
+    ended: bool,
     /// The same file for [`Rows::read`].
     raw: Option<File>,
+}
+
+/// The cells of one row, one after the other. Kept from row to row for its memory.
+#[derive(Default)]
+struct Record {
+    bytes: Vec<u8>,
+    /// Where each cell ends in `bytes`.
+    ends: Vec<usize>,
+    cells: usize,
+}
+
+impl Record {
+    fn cells(&self) -> impl Iterator<Item = &[u8]> {
+        let ends = &self.ends[..self.cells];
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        starts.zip(ends).map(|(start, end)| &self.bytes[start..*end])
+    }
 }
 
 impl CsvTable {
@@ -35,23 +56,30 @@ impl CsvTable {
         CsvTable::new(path, delimiter, ROW_LIMIT)
     }
 
-    fn new(path: &Path, delimiter: u8, limit: u64) -> Result<CsvTable, RowError> {
+    fn new(path: &Path, delimiter: u8, limit: usize) -> Result<CsvTable, RowError> {
         let file = File::open(path).map_err(|source| FileError::io("open", path, source))?;
-        let mut builder = ReaderBuilder::new();
-        // Headings and the number of cells are checked here, with messages that name the row.
-        let reader = builder.has_headers(false).flexible(true).delimiter(delimiter).from_reader(Bounded::new(file));
-        let path = path.to_owned();
-        let mut table = CsvTable { path, reader, columns: Vec::new(), line: 1, rows: 0, limit, raw: None };
-        if let Some(headings) = table.next_record()? {
-            table.columns = table.headings(&headings)?;
+        let mut table = CsvTable {
+            path: path.to_owned(),
+            file: BufReader::with_capacity(1 << 16, file),
+            parser: ReaderBuilder::new().delimiter(delimiter).build(),
+            record: Record::default(),
+            columns: Vec::new(),
+            line: 1,
+            rows: 0,
+            limit,
+            ended: false,
+            raw: None,
+        };
+        if table.next_record()? {
+            table.columns = table.headings()?;
         }
         Ok(table)
     }
 
-    fn headings(&self, headings: &ByteRecord) -> Result<Vec<String>, RowError> {
+    fn headings(&self) -> Result<Vec<String>, RowError> {
         let mut seen = BTreeSet::new();
         let mut columns = Vec::new();
-        for heading in headings {
+        for heading in self.record.cells() {
             let name = String::from_utf8(heading.to_vec());
             let name = name.map_err(|error| {
                 let name = String::from_utf8_lossy(error.as_bytes()).into_owned();
@@ -68,40 +96,80 @@ impl CsvTable {
         Ok(columns)
     }
 
-    fn next_record(&mut self) -> Result<Option<ByteRecord>, RowError> {
-        let mut record = ByteRecord::new();
-        self.reader.get_mut().left = self.limit;
-        let read = self.reader.read_byte_record(&mut record);
-        self.line = record.position().map_or(self.reader.position().line(), csv::Position::line);
-        match read {
-            Ok(true) => Ok(Some(record)),
-            Ok(false) => Ok(None),
-            Err(error) => match error.into_kind() {
-                csv::ErrorKind::Io(error) if is_too_long(&error) => {
-                    // A row without an end has nothing behind it.
-                    self.reader.get_mut().ended = true;
-                    Err(self.malformed(RowProblem::TooLong { limit: self.limit as usize }))
+    /// Reads the next row into `record`; `false` at the end. Of a row that is too long the rest is read and not kept.
+    fn next_record(&mut self) -> Result<bool, RowError> {
+        if self.ended {
+            return Ok(false);
+        }
+        let refused = |path: &Path, source: io::Error| RowError::from(FileError::io("read", path, source));
+        self.skip_blank_lines().map_err(|source| refused(&self.path, source))?;
+        let (mut used, mut cells, mut too_long) = (0, 0, false);
+        loop {
+            let input = self.file.fill_buf().map_err(|source| refused(&self.path, source))?;
+            let at_end = input.is_empty();
+            // A line break behind the last byte shows whether a quote is still open: then it is one more character.
+            let input = if at_end { b"\n" } else { input };
+            let Record { bytes, ends, .. } = &mut self.record;
+            let (result, read, written, ended) = self.parser.read_record(input, &mut bytes[used..], &mut ends[cells..]);
+            if !at_end {
+                self.file.consume(read);
+            }
+            (used, cells) = (used + written, cells + ended);
+            match result {
+                ReadRecordResult::InputEmpty if at_end => {
+                    self.ended = true;
+                    return if used == 0 && cells == 0 {
+                        Ok(false)
+                    } else {
+                        Err(self.malformed(RowProblem::HalfWritten))
+                    };
                 }
-                csv::ErrorKind::Io(source) => Err(FileError::io("read", &self.path, source).into()),
-                other => Err(FileError::io("read", &self.path, io::Error::other(format!("{other:?}"))).into()),
-            },
+                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::OutputFull => match grown(bytes.len(), self.limit) {
+                    Some(size) => bytes.resize(size, 0),
+                    None => (used, too_long) = (0, true),
+                },
+                ReadRecordResult::OutputEndsFull => match grown(ends.len(), self.limit / size_of::<usize>()) {
+                    Some(size) => ends.resize(size, 0),
+                    None => (cells, too_long) = (0, true),
+                },
+                ReadRecordResult::Record if too_long => {
+                    return Err(self.malformed(RowProblem::TooLong { limit: self.limit }));
+                }
+                ReadRecordResult::Record => {
+                    self.record.cells = cells;
+                    return Ok(true);
+                }
+                ReadRecordResult::End => return Ok(false),
+            }
         }
     }
 
-    fn row(&self, record: &ByteRecord) -> Result<String, RowProblem> {
-        let (expected, got) = (self.columns.len(), record.len());
-        // A quote that is opened and never closed swallows all that follows it, with its line breaks.
-        let runs_on = record.iter().next_back().is_some_and(|cell| cell.contains(&b'\n'));
-        if runs_on && self.reader.get_ref().at_end && self.reader.get_ref().odd_quotes {
-            return Err(RowProblem::HalfWritten);
+    /// Goes on to the line on which the next row begins.
+    fn skip_blank_lines(&mut self) -> io::Result<()> {
+        self.line = self.parser.line();
+        loop {
+            let buffer = self.file.fill_buf()?;
+            let blank = buffer.iter().take_while(|byte| b"\r\n".contains(byte)).count();
+            if blank == 0 {
+                self.parser.set_line(self.line);
+                return Ok(());
+            }
+            self.line += buffer[..blank].iter().filter(|byte| **byte == b'\n').count() as u64;
+            self.file.consume(blank);
         }
+    }
+
+    fn row(&self) -> Result<String, RowProblem> {
+        let (expected, got) = (self.columns.len(), self.record.cells);
         if expected != got {
             return Err(RowProblem::Cells { expected, got });
         }
-        let cells = self.columns.iter().zip(record).map(|(column, cell)| match std::str::from_utf8(cell) {
-            Ok(cell) => Ok((column.as_str(), serde_json::Value::from(cell))),
-            Err(_) => Err(RowProblem::CellNotUtf8 { column: column.clone() }),
-        });
+        let cells =
+            self.columns.iter().zip(self.record.cells()).map(|(column, cell)| match std::str::from_utf8(cell) {
+                Ok(cell) => Ok((column.as_str(), serde_json::Value::from(cell))),
+                Err(_) => Err(RowProblem::CellNotUtf8 { column: column.clone() }),
+            });
         Ok(object(cells.collect::<Result<Vec<_>, _>>()?))
     }
 
@@ -117,9 +185,16 @@ impl Rows for CsvTable {
     }
 
     fn next_row(&mut self) -> Result<Option<String>, RowError> {
-        let Some(record) = self.next_record()? else { return Ok(None) };
+        match self.next_record() {
+            Ok(false) => return Ok(None),
+            Ok(true) => {}
+            Err(error) => {
+                self.rows += u64::from(error.can_be_skipped());
+                return Err(error);
+            }
+        }
         self.rows += 1;
-        self.row(&record).map(Some).map_err(|problem| self.malformed(problem))
+        self.row().map(Some).map_err(|problem| self.malformed(problem))
     }
 
     fn number(&self) -> u64 {
@@ -137,8 +212,8 @@ impl Rows for CsvTable {
     fn finish(mut self: Box<Self>) -> Result<TableSummary, RowError> {
         loop {
             match self.next_record() {
-                Ok(Some(_)) => self.rows += 1,
-                Ok(None) => break,
+                Ok(true) => self.rows += 1,
+                Ok(false) => break,
                 Err(error) if error.can_be_skipped() => self.rows += 1,
                 Err(error) => return Err(error),
             }
@@ -161,47 +236,9 @@ pub fn read_raw(raw: &mut Option<File>, path: &Path, max: usize) -> Result<Vec<u
     Ok(bytes)
 }
 
-/// A reader that gives so many bytes until it is told to give more: a row without an end takes no memory beyond that.
-struct Bounded<R> {
-    inner: R,
-    left: u64,
-    ended: bool,
-    /// Whether all bytes have been given.
-    at_end: bool,
-    /// Whether an odd number of quotes was among them.
-    odd_quotes: bool,
-}
-
-/// What [`Bounded`] fails with.
-#[derive(Debug, thiserror::Error)]
-#[error("a row without an end")]
-struct TooLong;
-
-fn is_too_long(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<TooLong>())
-}
-
-impl<R> Bounded<R> {
-    fn new(inner: R) -> Self {
-        Self { inner, left: 0, ended: false, at_end: false, odd_quotes: false }
-    }
-}
-
-impl<R: Read> Read for Bounded<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.ended || buffer.is_empty() {
-            return Ok(0);
-        }
-        let wanted = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
-        if wanted == 0 {
-            return Err(io::Error::other(TooLong));
-        }
-        let read = self.inner.read(&mut buffer[..wanted])?;
-        self.left -= read as u64;
-        self.at_end = read == 0;
-        self.odd_quotes ^= buffer[..read].iter().filter(|byte| **byte == b'"').count() % 2 == 1;
-        Ok(read)
-    }
+/// The next size of a buffer that is full, if it may be larger.
+fn grown(size: usize, limit: usize) -> Option<usize> {
+    (size < limit).then(|| (size * 2).clamp(64, limit.max(64)))
 }
 
 #[cfg(test)]
@@ -212,7 +249,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.csv");
         std::fs::write(&path, text).unwrap();
-        let table = CsvTable::new(&path, delimiter, 60);
+        let table = CsvTable::new(&path, delimiter, 640);
         (folder, table)
     }
 
@@ -250,20 +287,32 @@ mod tests {
         check(b"a,b\n1,\xff\n", "t.csv`, line 2: column `b`: not UTF-8");
         check(b"a,\n1,2\n", "line 1: expected a different name for each column, came \"\" without a name");
         check(b"a,a\n1,2\n", "line 1: expected a different name for each column, came \"a\" twice");
-        check(b"a,b\n1,\"2\n", "line 2: the last line is half written: it has no end and is no whole row");
+        check(b"a,b\n1,\"2\n3,4\n", "line 2: the last line is half written: it has no end and is no whole row");
+        check(b"a,b\n\n1,2\n\r\n\n3\n", "line 6: expected 2 cells, one for each column, came 1");
+    }
+
+    /// A row that is too long, by its texts or by its cells, takes little memory and hides no other row.
+    #[test]
+    fn a_long_row_is_left_out_alone() {
+        for long in ["x".repeat(1 << 20) + ",y", ",".repeat(1 << 20), format!("\"{}\",y", "x,\n".repeat(1 << 18))] {
+            let (_folder, table) = table(format!("a,b\n1,2\n{long}\n3,4\n"), b',');
+            let mut table = table.unwrap();
+            assert_eq!(table.next_row().unwrap().unwrap(), r#"{"a":"1","b":"2"}"#);
+            let error = table.next_row().unwrap_err();
+            assert!(error.to_string().ends_with("line 3: longer than the 640 bytes that are read of a row"), "{error}");
+            assert!(error.can_be_skipped());
+            // A vector may take twice what it is asked for.
+            assert!(table.record.bytes.capacity() <= 1280 && table.record.ends.capacity() <= 160);
+            assert_eq!(table.next_row().unwrap().unwrap(), r#"{"a":"3","b":"4"}"#);
+            assert_eq!(Box::new(table).finish().unwrap().rows, 3);
+        }
     }
 
     #[test]
-    fn a_row_without_an_end_takes_no_memory_beyond_the_limit() {
-        let (_folder, table) = table(format!("a,b\n1,2\n\"{}", "x,\n".repeat(1000)), b',');
-        let mut table = table.unwrap();
-        // The reader looks ahead by as much as it is given.
-        let first = table.next_row();
-        let error = match first {
-            Ok(_) => table.next_row().unwrap_err(),
-            Err(error) => error,
-        };
-        assert!(error.to_string().contains("longer than the 60 bytes"), "{error}");
+    fn the_last_row_needs_no_line_break() {
+        for text in ["a,b\n1,2", "a,b\r\n1,\"2\"", "a,b\n1,2\n\n\n"] {
+            assert_eq!(rows(text).unwrap(), [r#"{"a":"1","b":"2"}"#], "{text:?}");
+        }
     }
 
     #[test]

@@ -49,8 +49,8 @@ pub enum RowProblem {
         /// The first bad byte, counted from 1.
         byte: usize,
     },
-    /// More bytes than are read of a line.
-    #[error("longer than the {limit} bytes that are read of a line")]
+    /// More bytes than are read of a row.
+    #[error("longer than the {limit} bytes that are read of a row")]
     TooLong {
         /// The most that is read.
         limit: usize,

@@ -270,7 +270,7 @@ mod tests {
             ),
             (
                 b"{}\n{\"a\": \"0123456789012345678901234567890123456789\"}\n",
-                "t.jsonl, line 2: longer than the 40 bytes that are read of a line",
+                "t.jsonl, line 2: longer than the 40 bytes that are read of a row",
             ),
             (b"[", "t.jsonl, line 1: the last line is half written: it has no end and is no whole row"),
             (b"a,b\n1,2\n", "t.jsonl, line 1: not JSON: expected value at column 1"),

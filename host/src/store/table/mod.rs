@@ -9,6 +9,7 @@ mod quiet;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use error::{RowError, RowProblem, Unit};
 
@@ -100,7 +101,7 @@ pub struct TableFile {
 
 /// A split's rows: one file, or several one after the other.
 pub struct Table {
-    name: String,
+    name: Arc<str>,
     columns: Vec<String>,
     current: Box<dyn Rows>,
     /// The files behind the current one.
@@ -111,8 +112,8 @@ pub struct Table {
 /// Where a row stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowPlace {
-    /// What messages call its file.
-    pub file: String,
+    /// What messages call its file. Shared by all rows of the file: a place is kept for every row.
+    pub file: Arc<str>,
     /// What the file is counted in.
     pub unit: Unit,
     /// Its number there, from 1.
@@ -146,7 +147,7 @@ impl Table {
     pub fn from_jsonl(name: &str, bytes: &'static [u8]) -> Result<Table, RowError> {
         let current = JsonlTable::from_bytes(name, bytes)?;
         let columns = current.columns().to_vec();
-        let (name, current) = (name.to_owned(), Box::new(current));
+        let (name, current) = (name.into(), Box::new(current));
         Ok(Table { name, columns, current, further: VecDeque::new(), done: Vec::new() })
     }
 
@@ -218,8 +219,8 @@ impl Table {
     }
 }
 
-fn quoted(path: &Path) -> String {
-    format!("`{}`", path.display())
+fn quoted(path: &Path) -> Arc<str> {
+    format!("`{}`", path.display()).into()
 }
 
 fn open_file(path: &Path) -> Option<Result<Box<dyn Rows>, RowError>> {
