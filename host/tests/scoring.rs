@@ -7,7 +7,7 @@ use candle_core::{DType, Device};
 use ft_host::model::decoder::{Batch, Placement, TokenTree};
 use ft_host::model::weights::{Arrays, WeightBytes, WeightFormat};
 use ft_host::model::{Decoder, families};
-use ft_host::score::{self, ChoiceScore, ChoiceTokens, Prefix, QueryTokens};
+use ft_host::score::{self, ChoiceScore, ChoiceTokens, Extended, Prefix, QueryTokens};
 use ft_host::tune::State;
 use proptest::prelude::*;
 
@@ -94,6 +94,39 @@ proptest! {
                 Prefix { past: Some(&state.cache), last: Some(&state.last), first_position: demonstrations.len() };
             check(&in_batches(&decoder, prefix, &queries, budget), &each(&demonstrations), family)?;
             check(&in_batches(&decoder, Prefix::ZERO_SHOT, &queries, budget), &each(&[]), family)?;
+        }
+    }
+
+    #[test]
+    fn a_shared_start_that_runs_once_equals_plain(
+        queries in queries(),
+        start in prop::collection::vec(0..VOCABULARY, 1..6),
+        demonstrations in prop::collection::vec(0..VOCABULARY, 1..20),
+    ) {
+        let behind = |choice: &ChoiceTokens| {
+            ChoiceTokens { ids: [&start[..], &choice.ids].concat(), span_start: start.len() + choice.span_start }
+        };
+        let whole: Vec<QueryTokens> = queries
+            .iter()
+            .chain(&queries)
+            .map(|query| QueryTokens { choices: query.choices.iter().map(behind).collect() })
+            .collect();
+        let shared = score::shared_start(&whole);
+        prop_assert!(shared.len() >= start.len());
+        let rest: Vec<QueryTokens> = whole.iter().map(|query| query.without_start(shared.len())).collect();
+        for family in FAMILIES {
+            let decoder = load(family);
+            let state = State::first(&decoder, &demonstrations).unwrap();
+            let prefix =
+                Prefix { past: Some(&state.cache), last: Some(&state.last), first_position: demonstrations.len() };
+            for (prefix, before) in [(prefix, &demonstrations[..]), (Prefix::ZERO_SHOT, &[])] {
+                let expected: Vec<Vec<ChoiceScore>> = whole
+                    .iter()
+                    .map(|query| query.choices.iter().map(|choice| plain(&decoder, before, choice)).collect())
+                    .collect();
+                let extended = Extended::new(&decoder, prefix, shared).unwrap();
+                check(&score::score(&decoder, extended.prefix(), &rest).unwrap(), &expected, family)?;
+            }
         }
     }
 

@@ -6,6 +6,7 @@ pub mod decoder;
 pub mod device;
 pub mod error;
 pub mod families;
+pub(crate) mod kernels;
 pub mod memory;
 pub mod tokenizer;
 pub mod weights;

@@ -8,7 +8,7 @@ use super::journal::Journal;
 use super::observer::{Event, Observer};
 use crate::model::Decoder;
 use crate::report::samples::{Choice, Place, SampleRecord};
-use crate::score::{self, ChoiceScore, Prefix, QueryTokens};
+use crate::score::{self, ChoiceScore, Extended, Prefix, QueryTokens};
 use crate::tune::State;
 
 /// What scoring needs besides the queries.
@@ -80,7 +80,12 @@ impl Scoring<'_> {
         over: Over<'_>,
         queries: &[&Query],
     ) -> Result<Option<Vec<SampleRecord>>, RunError> {
-        let tokens: Vec<QueryTokens> = queries.iter().map(|query| over.tokens(query)).collect();
+        let mut tokens: Vec<QueryTokens> = queries.iter().map(|query| over.tokens(query)).collect();
+        let start = score::shared_start(&tokens).to_vec();
+        if !start.is_empty() {
+            tokens = tokens.iter().map(|query| query.without_start(start.len())).collect();
+        }
+        let mut extended = None;
         let step = over.step();
         let mut records = Vec::with_capacity(queries.len());
         for batch in score::batches(&tokens, self.batch_tokens) {
@@ -96,7 +101,11 @@ impl Scoring<'_> {
             }
             if records.len() < batch.end {
                 // The whole batch, also where a part of it is known: the same batch gives the same bits.
-                let scores = score::score(self.decoder, over.prefix(), &tokens[batch.clone()])?;
+                if extended.is_none() && !start.is_empty() {
+                    extended = Some(Extended::new(self.decoder, over.prefix(), &start)?);
+                }
+                let prefix = extended.as_ref().map_or(over.prefix(), Extended::prefix);
+                let scores = score::score(self.decoder, prefix, &tokens[batch.clone()])?;
                 for (query, scores) in queries[batch.clone()].iter().zip(scores).skip(records.len() - first) {
                     let record = sample(place(query), query, &scores)?;
                     journal.add(&record)?;

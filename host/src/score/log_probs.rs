@@ -1,12 +1,15 @@
 //! Log-probabilities of chosen tokens from final states, without keeping logits that nobody reads.
 
-use candle_core::{Device, Storage, Tensor};
+use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
+use crate::model::kernels::elementwise::log_sum_parts;
 use crate::model::{Decoder, ModelError};
 
 /// Rows that go through the output head at a time; bounds the memory of their logits.
 pub const ROWS: usize = 256;
+/// Tokens whose logits are there at a time on the CPU.
+const TOKENS: usize = 128 * Decoder::LOGIT_STEP;
 
 /// For each pair of a row of `states` `[rows, width]` and a token, the token's natural log-probability there.
 /// Pairs may come in any order and share rows.
@@ -30,11 +33,11 @@ pub fn log_probs(decoder: &Decoder, states: &Tensor, pairs: &[(usize, u32)]) -> 
         if here.is_empty() {
             continue;
         }
-        let logits = decoder.logits(&states.narrow(0, start, count)?)?;
         let local: Vec<(usize, u32)> = here.iter().map(|pair| (pairs[*pair].0 - start, pairs[*pair].1)).collect();
-        let values = match logits.device() {
-            Device::Cpu => on_cpu(&logits, &local)?,
-            _ => on_device(&logits, &local)?,
+        let states = states.narrow(0, start, count)?;
+        let values = match states.device() {
+            Device::Cpu => on_cpu(decoder, &states, &local)?,
+            _ => on_device(&decoder.logits(&states)?, &local)?,
         };
         for (pair, value) in here.iter().zip(values) {
             result[*pair] = value;
@@ -43,25 +46,33 @@ pub fn log_probs(decoder: &Decoder, states: &Tensor, pairs: &[(usize, u32)]) -> 
     Ok(result)
 }
 
-/// Logits `[rows, vocabulary]` in f32; the sum of exponentials is taken in f64.
-fn on_cpu(logits: &Tensor, pairs: &[(usize, u32)]) -> candle_core::Result<Vec<f64>> {
-    let (rows, vocabulary) = logits.dims2()?;
-    let logits = logits.contiguous()?;
-    let (storage, layout) = logits.storage_and_layout();
-    let Storage::Cpu(storage) = &*storage else { candle_core::bail!("logits are not in the CPU's memory") };
-    let logits = &storage.as_slice::<f32>()?[layout.start_offset()..];
-    let log_sums: Vec<f64> = logits[..rows * vocabulary]
-        .par_chunks(vocabulary)
-        .map(|row| {
-            let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let sum: f64 = row.iter().map(|x| f64::from((x - max).exp())).sum();
-            f64::from(max) + sum.ln()
-        })
-        .collect();
-    Ok(pairs
-        .iter()
-        .map(|(row, token)| f64::from(logits[row * vocabulary + *token as usize]) - log_sums[*row])
-        .collect())
+/// Some tokens' logits at a time, so that they are read again while they are in the processor's cache: every row's
+/// largest logit so far, and the sum of exponentials relative to it in f64.
+fn on_cpu(decoder: &Decoder, states: &Tensor, pairs: &[(usize, u32)]) -> Result<Vec<f64>, ModelError> {
+    let vocabulary = decoder.config().vocabulary;
+    let mut sums = vec![(f64::NEG_INFINITY, 0f64); states.dim(0)?];
+    let mut values = vec![0f64; pairs.len()];
+    let mut logits = Vec::new();
+    for first in (0..vocabulary).step_by(TOKENS) {
+        let tokens = first..vocabulary.min(first + TOKENS);
+        let width = tokens.len();
+        decoder.logits_of(states, tokens.clone(), &mut logits)?;
+        sums.par_iter_mut().zip(logits.par_chunks(width)).for_each(|(sum, logits)| {
+            let (largest, part) = log_sum_parts(logits);
+            let largest = f64::from(largest);
+            *sum = if largest > sum.0 {
+                (largest, sum.1 * (sum.0 - largest).exp() + part)
+            } else {
+                (sum.0, sum.1 + part * (largest - sum.0).exp())
+            };
+        });
+        for ((row, token), value) in pairs.iter().zip(&mut values) {
+            if tokens.contains(&(*token as usize)) {
+                *value = f64::from(logits[row * width + *token as usize - first]);
+            }
+        }
+    }
+    Ok(pairs.iter().zip(values).map(|((row, _), value)| value - sums[*row].0 - sums[*row].1.ln()).collect())
 }
 
 /// The same on another device, with one copy back.
@@ -80,11 +91,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_ways_agree() {
-        let logits = Tensor::randn(0f32, 3.0, (4, 11), &Device::Cpu).unwrap();
+    fn log_probabilities_are_their_formula() {
+        let logits: Vec<f32> = (0..44).map(|i| ((i * 29 % 23) as f32 - 11.0) / 3.0).collect();
         let pairs = [(3, 10), (0, 0), (0, 5), (2, 7)];
-        let here = on_cpu(&logits, &pairs).unwrap();
-        let there = on_device(&logits, &pairs).unwrap();
-        assert!(here.iter().zip(there).all(|(a, b)| (a - b).abs() < 1e-5 && *a < 0.0));
+        let found = on_device(&Tensor::from_vec(logits.clone(), (4, 11), &Device::Cpu).unwrap(), &pairs).unwrap();
+        for ((row, token), found) in pairs.iter().zip(found) {
+            let row = &logits[row * 11..][..11];
+            let sum: f64 = row.iter().map(|x| f64::from(*x).exp()).sum();
+            assert!((f64::from(row[*token as usize]) - sum.ln() - found).abs() < 1e-5);
+        }
     }
 }

@@ -1,15 +1,17 @@
 //! Log-likelihoods of continuations over a shared cache.
 //!
-//! The choices of a query become one token tree, so that what they share is computed once; queries are packed, not
-//! padded; the output head runs only where a scored token needs it; and a choice's last token is never run, since
+//! The choices of a query become one token tree, so that what they share is computed once, and what all queries start
+//! with is computed once for all; queries are packed, not padded; the output head runs only where a scored token needs it; and a choice's last token is never run, since
 //! nothing reads what follows it.
 
 mod log_probs;
 mod queries;
+mod start;
 
 use candle_core::Tensor;
 
 pub use queries::{ChoiceTokens, EmptyContinuation, QueryTokens};
+pub use start::{Extended, shared_start};
 
 use crate::model::decoder::{Batch, TokenTree};
 use crate::model::{Decoder, KvCache, ModelError};

@@ -70,6 +70,18 @@ impl QueryTokens {
         Self { choices: choices.collect() }
     }
 
+    /// The same query without the first tokens of every choice.
+    ///
+    /// # Panics
+    /// If a choice has a scored token among them.
+    pub fn without_start(&self, count: usize) -> Self {
+        let choices = self.choices.iter().map(|choice| {
+            assert!(count <= choice.span_start, "token {} is scored", choice.span_start);
+            ChoiceTokens { ids: choice.ids[count..].to_vec(), span_start: choice.span_start - count }
+        });
+        Self { choices: choices.collect() }
+    }
+
     /// Whether a choice is scored from its very first token on.
     pub fn starts_with_span(&self) -> bool {
         self.choices.iter().any(|choice| choice.span_start == 0)

@@ -66,7 +66,7 @@ fn sums_with_eight_bit_weights_are_close_to_f32() {
         let differences = expected.iter().zip(&found).map(|(expected, found)| (expected - found).abs());
         let worst = differences.fold(0.0, f64::max);
         println!("8 bit, sum, {}: {worst:.1e}", name(&folder));
-        assert!(worst <= 5e-2, "{}: {found:?}, {expected:?} in f32", name(&folder));
+        assert!(worst <= 6e-2, "{}: {found:?}, {expected:?} in f32", name(&folder));
         if worst > 2e-2 {
             beyond.push(name(&folder));
         }
@@ -77,7 +77,7 @@ fn sums_with_eight_bit_weights_are_close_to_f32() {
 #[test]
 fn eight_bit_weights_are_close_in_every_variant() {
     // Their weights are larger, and so are the logits' differences; rows of 24 and 40 numbers stay dense.
-    check("8 bit", &variants(), &QUANTIZED, 5e-2);
+    check("8 bit", &variants(), &QUANTIZED, 6e-2);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn f16_is_close_to_f32() {
 #[test]
 fn bf16_is_close_to_f32() {
     // bf16 has three bits less than f16.
-    check("bf16", &[families(), variants()].concat(), &Placement { dtype: DType::BF16, ..F32 }, 8e-2);
+    check("bf16", &[families(), variants()].concat(), &Placement { dtype: DType::BF16, ..F32 }, 4e-2);
 }
 
 #[test]

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Tensor;
 use ft_host::model::KvCache;
+use ft_host::model::decoder::{Batch, Output, TokenTree};
+use ft_host::tune::State;
 
 use crate::support::{F32, Golden, families, load, logits, models_in, name, states, variants, worst};
 
@@ -56,4 +58,28 @@ fn logits_and_caches_match_pytorch() {
     };
     let failures: Vec<String> = folders.iter().filter_map(failure).collect();
     assert!(failures.is_empty(), "{} of {} models: {failures:#?}", failures.len(), folders.len());
+}
+
+/// Devices other than the CPU run the tensor library's operations; here they run on the CPU, over two trees and a past.
+#[test]
+fn the_tensor_librarys_operations_give_the_same() {
+    for folder in [families(), variants()].concat() {
+        let golden = Golden::read(&folder);
+        let decoder = load(&folder, &F32);
+        let past = State::first(&decoder, &golden.demonstrations).unwrap().cache;
+        let mut branching = TokenTree::chain(&golden.query);
+        branching.insert(golden.query[0], Some(0));
+        let trees = [branching, TokenTree::chain(&golden.query)];
+        let wanted: Vec<usize> = (0..trees.iter().map(TokenTree::len).sum()).collect();
+        for past in [None, Some(&past)] {
+            let first_position = past.map_or(0, KvCache::positions);
+            let batch = Batch { trees: &trees, first_position, past, wanted: &wanted };
+            let (ours, theirs) = (decoder.forward(batch).unwrap(), decoder.forward_by_library(batch).unwrap());
+            let logits = |output: &Output| decoder.logits(&output.states).unwrap();
+            let difference = worst(&logits(&ours), &logits(&theirs));
+            let (a, b) = (stacked(&ours.cache), stacked(&theirs.cache));
+            let caches = worst(&a.0, &b.0).max(worst(&a.1, &b.1));
+            assert!(difference <= 2e-5 && caches <= 1e-5, "{}: {difference:e}, {caches:e}", name(&folder));
+        }
+    }
 }

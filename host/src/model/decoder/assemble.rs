@@ -46,11 +46,11 @@ impl Decoder {
         // What is outside of the blocks is `[out, in]` in every checkpoint.
         let parts = Assembler { config: &config, source, placement, transposed: false };
         let embedding = parts.weight(&layout.embedding, config.vocabulary, config.embedding)?;
-        let embedding = Matrix::new(embedding, placement)?;
+        let embedding = Matrix::new(&embedding, placement)?;
         let positions = match (&config.positions, &layout.positions) {
             (Positions::Learned { offset }, Some(name)) => {
                 let rows = config.max_positions.unwrap_or(0) + offset;
-                Some(parts.vector(name, &[rows, config.hidden], placement.dtype)?)
+                Some(parts.vector(name, &[rows, config.hidden])?)
             }
             _ => None,
         };
@@ -112,7 +112,7 @@ impl Assembler<'_> {
                 let weight = per_head_to_blocks(&self.weight(&name.weight, rows, config.hidden)?, heads, width)?;
                 let bias = self.bias(name, rows)?;
                 let bias = bias.map(|bias| per_head_to_blocks(&bias, heads, width)).transpose()?;
-                Linear { matrix: Matrix::new(weight, self.placement)?, bias }
+                Linear { matrix: Matrix::new(&weight, self.placement)?, bias }
             }
         };
         let up = match &names.gate {
@@ -133,6 +133,8 @@ impl Assembler<'_> {
             attention_output: self.linear(&[(&names.attention_output, config.hidden)], heads * width)?,
             up,
             down: self.linear(&[(&names.down, config.hidden)], config.intermediate)?,
+            hidden: config.hidden,
+            inner: config.intermediate,
             gated: names.gate.is_some(),
             activation: config.activation,
             residual: config.residual,
@@ -153,7 +155,9 @@ impl Assembler<'_> {
         let biases = names.iter().filter_map(|(name, out)| self.bias(name, *out).transpose());
         let biases = biases.collect::<Result<Vec<_>, _>>()?;
         let bias = if biases.is_empty() { None } else { Some(Tensor::cat(&biases, 0)?) };
-        Ok(Linear { matrix: Matrix::new(Tensor::cat(&weights, 0)?, self.placement)?, bias })
+        let joined = if let [one] = weights.as_slice() { one.clone() } else { Tensor::cat(&weights, 0)? };
+        drop(weights);
+        Ok(Linear { matrix: Matrix::new(&joined, self.placement)?, bias })
     }
 
     /// A matrix as `[out, in]`, however the checkpoint lays it out; on the CPU where it is yet to be quantized.
@@ -169,19 +173,20 @@ impl Assembler<'_> {
     }
 
     fn bias(&self, name: &LinearName, out: usize) -> Result<Option<Tensor>, ModelError> {
-        name.bias.as_ref().map(|bias| self.vector(bias, &[out], self.placement.dtype)).transpose()
+        name.bias.as_ref().map(|bias| self.vector(bias, &[out])).transpose()
     }
 
     fn norm(&self, name: &NormName, width: usize) -> Result<Norm, ModelError> {
+        let device = &self.placement.device;
         let read = |end: &str, otherwise: f32, dtype: DType| {
             if name.scaled {
-                return self.vector(&format!("{}.{end}", name.prefix), &[width], dtype);
+                return self.source.tensor(&format!("{}.{end}", name.prefix), &[width], dtype, device);
             }
-            Ok(Tensor::full(otherwise, width, &self.placement.device)?.to_dtype(dtype)?)
+            Ok(Tensor::full(otherwise, width, device)?.to_dtype(dtype)?)
         };
         let eps = self.config.norm_eps as f32;
         Ok(match self.config.norm {
-            NormKind::Rms => Norm::Rms { gain: read("weight", 1.0, self.placement.dtype)?, eps },
+            NormKind::Rms => Norm::Rms { gain: read("weight", 1.0, self.vectors())?, eps },
             NormKind::Layer => {
                 Norm::Layer { gain: read("weight", 1.0, DType::F32)?, bias: read("bias", 0.0, DType::F32)?, eps }
             }
@@ -189,8 +194,13 @@ impl Assembler<'_> {
     }
 
     /// A tensor that is no factor of a matrix product.
-    fn vector(&self, name: &str, shape: &[usize], dtype: DType) -> Result<Tensor, ModelError> {
-        self.source.tensor(name, shape, dtype, &self.placement.device)
+    fn vector(&self, name: &str, shape: &[usize]) -> Result<Tensor, ModelError> {
+        self.source.tensor(name, shape, self.vectors(), &self.placement.device)
+    }
+
+    /// The number format of such tensors. The CPU's kernels take no other than f32.
+    fn vectors(&self) -> DType {
+        if self.placement.device.is_cpu() { DType::F32 } else { self.placement.dtype }
     }
 }
 

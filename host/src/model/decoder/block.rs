@@ -1,8 +1,8 @@
-//! One block of the decoder: attention and MLP around the residual stream.
+//! One block of the decoder: attention and MLP around the residual stream, by the tensor library's operations.
 
 use candle_core::{Result, Tensor};
 
-use super::attention::{AttentionPlan, Projections};
+use super::attention::{ComposedPlan, Projections, composed};
 use super::cache::LayerCache;
 use super::config::{Activation, Residual};
 use super::linear::Linear;
@@ -31,6 +31,10 @@ pub struct Block {
     pub activation: Activation,
     /// How the halves join.
     pub residual: Residual,
+    /// Width of the residual stream.
+    pub hidden: usize,
+    /// Width of the MLP.
+    pub inner: usize,
     /// Query heads, key/value heads, width of a head.
     pub heads: (usize, usize, usize),
     /// The attention scores' scale.
@@ -44,7 +48,7 @@ pub struct Block {
 /// What all blocks share during one pass.
 pub struct Pass<'a> {
     /// Who sees whom.
-    pub plan: &'a AttentionPlan,
+    pub plan: &'a ComposedPlan,
     /// Rotation of queries and keys, for rotary models.
     pub rotation: Option<(&'a Rotator, &'a Angles)>,
 }
@@ -113,7 +117,8 @@ impl Block {
         let fresh =
             LayerCache { keys: keys.transpose(0, 1)?.contiguous()?, values: values.transpose(0, 1)?.contiguous()? };
         let projections = Projections { queries, keys, values };
-        let attended = pass.plan.attend(self.scale, self.window, &projections, &fresh, past)?;
+        let setting = composed::Setting { scale: self.scale, variant: pass.plan.variant(self.window) };
+        let attended = composed::attend(pass.plan, setting, &projections, &fresh, past)?;
         Ok((self.attention_output.forward(&attended)?, fresh))
     }
 

@@ -40,6 +40,22 @@ impl KvCache {
         Ok(Self { layers, positions })
     }
 
+    /// This cache's positions and another's behind them.
+    ///
+    /// # Errors
+    /// Caches of different models.
+    pub fn followed_by(&self, next: &KvCache) -> Result<Self> {
+        if self.layers.len() != next.layers.len() {
+            candle_core::bail!("a cache of {} layers behind one of {}", next.layers.len(), self.layers.len())
+        }
+        let joined = |before: &Tensor, after: &Tensor| Tensor::cat(&[before, after], 1)?.contiguous();
+        let layers = self.layers.iter().zip(&next.layers).map(|(before, after)| {
+            let keys = joined(&before.keys, &after.keys)?;
+            Ok(LayerCache { keys, values: joined(&before.values, &after.values)? })
+        });
+        Self::new(layers.collect::<Result<_>>()?)
+    }
+
     /// Its layers, from the first.
     pub fn layers(&self) -> &[LayerCache] {
         &self.layers

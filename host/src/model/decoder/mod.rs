@@ -3,14 +3,16 @@
 mod assemble;
 mod attention;
 mod block;
-mod blocks;
 mod cache;
 pub mod config;
+mod cpu;
 pub mod layout;
 mod linear;
 mod norm;
 mod rotary;
 mod tree;
+
+use std::ops::Range;
 
 use candle_core::{DType, Device, Tensor};
 
@@ -19,10 +21,14 @@ pub use config::DecoderConfig;
 pub use tree::TokenTree;
 
 use super::ModelError;
+use super::kernels::elementwise::add;
+use super::kernels::{Rows, WIDTH};
 pub use assemble::Placement;
-use attention::AttentionPlan;
+use attention::ComposedPlan;
+use attention::cpu::CpuPlan;
 use block::{Block, Pass};
 use config::Positions;
+use cpu::{CpuPass, States, Workspace, floats};
 use linear::{Linear, Matrix};
 use norm::Norm;
 use rotary::Rotator;
@@ -85,19 +91,78 @@ impl Decoder {
     /// # Errors
     /// A token or position outside the model's range, or a failed computation.
     pub fn forward(&self, batch: Batch<'_>) -> Result<Output, ModelError> {
+        let (ids, places) = self.checked(&batch)?;
+        let pass = if self.device.is_cpu() { Self::by_kernels } else { Self::by_library };
+        Ok(pass(self, &batch, &ids, &places)?)
+    }
+
+    /// The same by the tensor library's operations whatever the device is, which is how devices other than the CPU run.
+    /// On the CPU it takes f32 and is slow; it is there so that these operations are tested on every machine.
+    ///
+    /// # Errors
+    /// As [`Self::forward`].
+    pub fn forward_by_library(&self, batch: Batch<'_>) -> Result<Output, ModelError> {
+        let (ids, places) = self.checked(&batch)?;
+        Ok(self.by_library(&batch, &ids, &places)?)
+    }
+
+    /// The tokens and their position ids.
+    fn checked(&self, batch: &Batch<'_>) -> Result<(Vec<u32>, Vec<u32>), ModelError> {
         let ids: Vec<u32> = batch.trees.iter().flat_map(|tree| tree.tokens().iter().copied()).collect();
-        let places: Vec<u32> = batch
-            .trees
-            .iter()
-            .flat_map(|tree| tree.depths().iter().map(|depth| (batch.first_position + depth) as u32))
-            .collect();
+        let depths = batch.trees.iter().flat_map(|tree| tree.depths());
+        let places: Vec<u32> = depths.map(|depth| (batch.first_position + depth) as u32).collect();
         self.check(&ids, &places)?;
-        let mut x = self.embed(&ids, &places)?;
-        let past_positions = batch.past.map_or(0, KvCache::positions);
+        Ok((ids, places))
+    }
+
+    /// A pass by the CPU's kernels.
+    fn by_kernels(&self, batch: &Batch<'_>, ids: &[u32], places: &[u32]) -> candle_core::Result<Output> {
         let past = batch.past.filter(|past| past.positions() > 0);
-        let plan = AttentionPlan::new(&self.config, batch.trees, past_positions, self.dtype, &self.device)?;
+        let mut x = self.embedding.states(ids)?;
+        if let Some(project) = &self.project_in {
+            let mut wide = States::new(ids.len(), self.config.hidden);
+            project.apply(x.rows(), &mut wide, false)?;
+            x = wide;
+        }
+        if let (Some(table), Positions::Learned { offset }) = (&self.positions, &self.config.positions) {
+            let table = floats(table)?;
+            let (table, width) = (&*table, self.config.hidden);
+            x.each(|index, row| add(row, &table[(places[index] as usize + offset) * width..][..width]));
+        }
+        if let Some(norm) = &self.embedding_norm {
+            x = normed(norm, &x)?;
+        }
+        let plan = CpuPlan::new(&self.config, batch.trees, past.map_or(0, KvCache::positions));
+        let table = self.rotator.as_ref().map(|rotator| rotator.table(places));
+        let pass = CpuPass { plan: &plan, rotation: self.rotator.as_ref().zip(table.as_ref()), dtype: self.dtype };
+        let mut layers = Vec::with_capacity(self.blocks.len());
+        let mut work = self.blocks.first().map(|block| Workspace::new(block, ids.len()));
+        for (index, block) in self.blocks.iter().enumerate() {
+            if let Some(work) = &mut work {
+                layers.push(block.advance(&mut x, work, &pass, past.map(|past| &past.layers()[index]))?);
+            }
+        }
+        drop(work);
+        let mut states = States::new(batch.wanted.len(), self.config.hidden);
+        states.each(|index, row| row.copy_from_slice(x.rows().row(batch.wanted[index])));
+        if let Some(norm) = &self.final_norm {
+            states = normed(norm, &states)?;
+        }
+        if let Some(project) = &self.project_out {
+            let mut narrow = States::new(batch.wanted.len(), self.config.embedding);
+            project.apply(states.rows(), &mut narrow, false)?;
+            states = narrow;
+        }
+        Ok(Output { states: states.to_tensor()?, cache: KvCache::new(layers)? })
+    }
+
+    /// A pass by the tensor library's operations.
+    fn by_library(&self, batch: &Batch<'_>, ids: &[u32], places: &[u32]) -> candle_core::Result<Output> {
+        let past = batch.past.filter(|past| past.positions() > 0);
+        let mut x = self.embed(ids, places)?;
+        let plan = ComposedPlan::new(&self.config, batch.trees, past.map_or(0, KvCache::positions), &self.device)?;
         let angles = match &self.rotator {
-            Some(rotator) => Some(rotator.angles(&places, self.dtype, &self.device)?),
+            Some(rotator) => Some(rotator.angles(places, self.dtype, &self.device)?),
             None => None,
         };
         let pass = Pass { plan: &plan, rotation: self.rotator.as_ref().zip(angles.as_ref()) };
@@ -126,6 +191,20 @@ impl Decoder {
         Ok(self.head.forward(states)?.to_dtype(DType::F32)?)
     }
 
+    /// The logits of some tokens `[rows, tokens]` on the CPU, from a multiple of [`Self::LOGIT_STEP`] on, written to `out`.
+    ///
+    /// # Errors
+    /// A decoder elsewhere than on the CPU.
+    pub fn logits_of(&self, states: &Tensor, tokens: Range<usize>, out: &mut Vec<f32>) -> Result<(), ModelError> {
+        let states = states.contiguous()?;
+        let (rows, width) = states.dims2()?;
+        out.resize(rows * tokens.len(), 0.0);
+        Ok(self.head.apply_part(Rows::new(&*floats(&states)?, rows, width, width), tokens, out)?)
+    }
+
+    /// What the first of some tokens is a multiple of.
+    pub const LOGIT_STEP: usize = WIDTH;
+
     fn check(&self, ids: &[u32], places: &[u32]) -> Result<(), ModelError> {
         if let Some(id) = ids.iter().find(|id| **id as usize >= self.config.vocabulary) {
             return Err(ModelError::TokenOutOfRange { id: *id, vocabulary: self.config.vocabulary });
@@ -139,7 +218,7 @@ impl Decoder {
     }
 
     fn embed(&self, ids: &[u32], places: &[u32]) -> candle_core::Result<Tensor> {
-        let mut x = self.embedding.rows(&Tensor::new(ids, &self.device)?, self.dtype)?;
+        let mut x = self.embedding.rows(ids, self.dtype, &self.device)?;
         if let Some(project) = &self.project_in {
             x = project.forward(&x)?;
         }
@@ -152,4 +231,11 @@ impl Decoder {
             None => Ok(x),
         }
     }
+}
+
+fn normed(norm: &Norm, x: &States) -> candle_core::Result<States> {
+    let rows = x.rows();
+    let mut out = States::new(rows.count(), rows.width());
+    norm.apply(x, &mut out)?;
+    Ok(out)
 }

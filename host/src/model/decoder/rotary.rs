@@ -3,6 +3,7 @@
 use candle_core::{DType, Device, Result, Tensor};
 
 use super::config::{Rotary, RotaryScaling};
+use crate::model::kernels::elementwise::{rotate_halves, rotate_neighbours};
 
 /// Rotates queries and keys by their positions.
 pub struct Rotator {
@@ -16,6 +17,12 @@ pub struct Rotator {
 pub struct Angles {
     cos: Tensor,
     sin: Tensor,
+}
+
+/// The same in the CPU's memory, `[tokens, dimensions / 2]` each.
+pub struct Table {
+    cos: Vec<f32>,
+    sin: Vec<f32>,
 }
 
 impl Rotator {
@@ -37,12 +44,30 @@ impl Rotator {
     /// # Errors
     /// A failed transfer to the device.
     pub fn angles(&self, positions: &[u32], dtype: DType, device: &Device) -> Result<Angles> {
-        let angles: Vec<f32> =
-            positions.iter().flat_map(|p| self.frequencies.iter().map(move |f| *p as f32 * f)).collect();
+        let Table { cos, sin } = self.table(positions);
         let shape = (positions.len(), self.frequencies.len());
-        let angles = Tensor::from_vec(angles, shape, &Device::Cpu)?;
-        let onto = |t: Tensor| t.to_dtype(dtype)?.to_device(device);
-        Ok(Angles { cos: onto(angles.cos()?)?, sin: onto(angles.sin()?)? })
+        let onto = |numbers| Tensor::from_vec(numbers, shape, &Device::Cpu)?.to_dtype(dtype)?.to_device(device);
+        Ok(Angles { cos: onto(cos)?, sin: onto(sin)? })
+    }
+
+    /// Cosines and sines for these positions, in the CPU's memory.
+    pub fn table(&self, positions: &[u32]) -> Table {
+        let angles = positions.iter().flat_map(|p| self.frequencies.iter().map(move |f| (*p as f32 * f).sin_cos()));
+        let (sin, cos) = angles.unzip();
+        Table { cos, sin }
+    }
+
+    /// Rotates one head of one token, in place.
+    pub fn rotate_row(&self, x: &mut [f32], table: &Table, token: usize) {
+        let pairs = self.frequencies.len();
+        let (cos, sin) = (&table.cos[token * pairs..][..pairs], &table.sin[token * pairs..][..pairs]);
+        let rotated = &mut x[..self.dimensions];
+        if self.interleaved {
+            rotate_neighbours(rotated, cos, sin);
+        } else {
+            let (first, second) = rotated.split_at_mut(pairs);
+            rotate_halves(first, second, cos, sin);
+        }
     }
 
     /// Rotates `x` `[tokens, heads, head_dim]`.

@@ -42,6 +42,11 @@ impl TokenTree {
         &self.tokens
     }
 
+    /// The token that each follows; `None` at the start of a text.
+    pub fn parents(&self) -> &[Option<usize>] {
+        &self.parents
+    }
+
     /// How many tokens stand before each.
     pub fn depths(&self) -> &[usize] {
         &self.depths

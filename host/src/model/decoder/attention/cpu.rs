@@ -1,55 +1,55 @@
-//! Attention in single precision on the CPU: scores of the shared past and of a token's own tree side by side in one
-//! row, one softmax over both, and no copy, transposition or padding of anything.
+//! Attention on the CPU: a few rows at a time, their scores of the shared past and of their own trees side by side in one
+//! row, one softmax over both. Keys are packed once per pass, so that all heads' products are the kernels' own.
 
-use candle_core::{Device, Layout, Result, Storage, Tensor};
 use rayon::prelude::*;
 
-use super::super::cache::LayerCache;
 use super::super::config::{DecoderConfig, Positions};
 use super::super::tree::TokenTree;
 use super::plan::alibi_slopes;
-use super::product::{Matrix, multiply};
+use crate::model::kernels::elementwise::{add_ramp, exponentials, scale};
+use crate::model::kernels::{Rows, WIDTH, padded, strip};
 
-/// Rows that one thread takes at a time: enough for the products, few enough for its scores to stay in its cache.
-const ROWS: usize = 96;
+/// Rows whose scores are there at once: as many as a product takes together.
+const TILE: usize = 12;
+/// Tiles that one thread takes at a time, at most.
+const TILES: usize = 4;
 
-/// Some rows of one tree.
-struct Part {
-    /// The first row, in the batch's packed order.
+/// Keys of a tree that a token sees and that stand one after the other, each the next one's parent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Run {
+    /// The first, in packed order.
     first: usize,
-    /// The number of rows.
-    rows: usize,
-    /// The tree's first token, in packed order.
+    length: usize,
+    /// Tokens of the tree before the first.
+    depth: usize,
+}
+
+/// One token of the batch.
+struct Token {
+    /// The first token of its tree, in packed order.
     tree: usize,
-    /// Tokens of the tree up to the last of these rows; none of the rows sees later ones.
-    keys: usize,
-    /// For each row its place in the tree's longest text so far: its key's index beyond the past.
-    depths: Vec<usize>,
-    /// For each key its depth.
-    key_depths: Vec<usize>,
-    /// For each row which keys it sees, `[rows * keys]`; `None` where each row sees all keys up to its own.
-    seen: Option<Vec<bool>>,
+    /// Tokens of its tree before it.
+    depth: usize,
+    /// What it sees of its tree, itself included, in the order of the text.
+    runs: Vec<Run>,
 }
 
-/// Consecutive parts that one thread takes together.
-struct Unit {
-    first: usize,
-    rows: usize,
-    parts: Vec<Part>,
-}
-
-/// What attention needs to know about a batch.
+/// What attention needs to know about a batch: made once, used by every layer.
 pub struct CpuPlan {
-    units: Vec<Unit>,
+    tokens: Vec<Token>,
     past: usize,
     slopes: Option<Vec<f32>>,
 }
 
-/// A layer's settings.
+/// A layer's shape and settings.
 #[derive(Clone, Copy)]
 pub struct CpuSetting {
-    /// What scores are multiplied by.
-    pub scale: f32,
+    /// Query heads.
+    pub heads: usize,
+    /// Heads of keys and values; a divisor of `heads`.
+    pub kv_heads: usize,
+    /// Width of a head.
+    pub width: usize,
     /// How many keys a query sees, its own included.
     pub window: Option<usize>,
 }
@@ -57,198 +57,206 @@ pub struct CpuSetting {
 impl CpuPlan {
     /// Plans attention over `past` cached positions and within each tree.
     pub fn new(config: &DecoderConfig, trees: &[TokenTree], past: usize) -> Self {
-        let mut units: Vec<Unit> = Vec::new();
-        let mut tree_start = 0;
+        let mut tokens: Vec<Token> = Vec::with_capacity(trees.iter().map(TokenTree::len).sum());
         for tree in trees {
-            for start in (0..tree.len()).step_by(ROWS) {
-                let part = Part::new(tree, tree_start, start..tree.len().min(start + ROWS));
-                match units.last_mut() {
-                    Some(unit) if unit.rows + part.rows <= ROWS => {
-                        unit.rows += part.rows;
-                        unit.parts.push(part);
-                    }
-                    _ => units.push(Unit { first: part.first, rows: part.rows, parts: vec![part] }),
+            let start = tokens.len();
+            for (node, (parent, depth)) in tree.parents().iter().zip(tree.depths()).enumerate() {
+                let mut runs = parent.map_or_else(Vec::new, |parent| tokens[start + parent].runs.clone());
+                match runs.last_mut() {
+                    Some(run) if run.first + run.length == start + node => run.length += 1,
+                    _ => runs.push(Run { first: start + node, length: 1, depth: *depth }),
                 }
+                tokens.push(Token { tree: start, depth: *depth, runs });
             }
-            tree_start += tree.len();
         }
         let slopes = matches!(config.positions, Positions::Alibi).then(|| alibi_slopes(config.heads));
-        Self { units, past, slopes }
+        Self { tokens, past, slopes }
     }
 }
 
-impl Part {
-    fn new(tree: &TokenTree, tree_start: usize, rows: std::ops::Range<usize>) -> Self {
-        let depths = tree.depths();
-        // In a single text a token's depth is its index.
-        let is_chain = depths[..rows.end].iter().enumerate().all(|(index, depth)| index == *depth);
-        let seen = (!is_chain).then(|| {
-            let mut seen = vec![false; rows.len() * rows.end];
-            for (row, node) in rows.clone().enumerate() {
-                tree.path(node).for_each(|ancestor| seen[row * rows.end + ancestor] = true);
+/// Keys `[width, 32]` in panels and values with whole panels of columns, of some positions, a head after the other.
+pub struct Packed<'a> {
+    positions: usize,
+    keys: Vec<f32>,
+    /// `[kv_heads, positions, padded width]`.
+    values: std::borrow::Cow<'a, [f32]>,
+}
+
+impl<'a> Packed<'a> {
+    /// Packs keys and values `[kv_heads, positions, width]`.
+    pub fn new(keys: &[f32], values: &'a [f32], (kv_heads, positions, width): (usize, usize, usize)) -> Self {
+        let panels = positions.div_ceil(WIDTH);
+        let mut packed = vec![0f32; kv_heads * panels * width * WIDTH];
+        packed.par_chunks_mut(width * WIDTH).enumerate().with_min_len(2).for_each(|(index, panel)| {
+            let (head, first) = (index / panels, index % panels * WIDTH);
+            let count = WIDTH.min(positions - first);
+            let keys = &keys[(head * positions + first) * width..][..count * width];
+            for (position, key) in keys.chunks(width).enumerate() {
+                key.iter().enumerate().for_each(|(at, number)| panel[at * WIDTH + position] = *number);
             }
-            seen
         });
-        Self {
-            first: tree_start + rows.start,
-            rows: rows.len(),
-            tree: tree_start,
-            keys: rows.end,
-            depths: depths[rows.clone()].to_vec(),
-            key_depths: depths[..rows.end].to_vec(),
-            seen,
-        }
+        let wide = width.next_multiple_of(WIDTH);
+        let values = if wide == width {
+            values.into()
+        } else {
+            let mut padded = vec![0f32; kv_heads * positions * wide];
+            let rows = padded.chunks_mut(wide).zip(values.chunks(width));
+            rows.for_each(|(padded, value)| padded[..width].copy_from_slice(value));
+            padded.into()
+        };
+        Self { positions, keys: packed, values }
+    }
+
+    fn panel(&self, head: usize, index: usize, width: usize) -> &[f32] {
+        let panels = self.positions.div_ceil(WIDTH);
+        &self.keys[(head * panels + index) * width * WIDTH..][..width * WIDTH]
     }
 }
 
-/// The inputs as slices: queries `[tokens, heads, width]`, keys and values `[kv_heads, tokens, width]`, the past's alike.
-struct Inputs<'a> {
-    queries: &'a [f32],
-    keys: &'a [f32],
-    values: &'a [f32],
-    past: Option<(&'a [f32], &'a [f32])>,
-    tokens: usize,
-    heads: usize,
-    kv_heads: usize,
-    width: usize,
-}
-
-/// The heads' outputs, `[tokens, heads * width]`, for queries `[tokens, heads, width]`; `fresh` are the batch's own keys and values.
-///
-/// # Errors
-/// Tensors that are not contiguous, not in single precision or not in the CPU's memory.
+/// The heads' outputs into `out`, rows of `heads * width` numbers `stride` apart, for queries `[heads, tokens, width]` that
+/// are scaled already. `fresh` are the batch's own keys and values.
 pub fn attend(
     plan: &CpuPlan,
     setting: CpuSetting,
-    queries: &Tensor,
-    fresh: &LayerCache,
-    past: Option<&LayerCache>,
-) -> Result<Tensor> {
-    let (tokens, heads, width) = queries.dims3()?;
-    let kv_heads = fresh.keys.dim(0)?;
-    let past = match past {
-        Some(past) => Some((past.keys.contiguous()?, past.values.contiguous()?)),
-        None => None,
-    };
-    let (queries, keys, values) =
-        (queries.storage_and_layout(), fresh.keys.storage_and_layout(), fresh.values.storage_and_layout());
-    let past = past.as_ref().map(|(keys, values)| (keys.storage_and_layout(), values.storage_and_layout()));
-    let inputs = Inputs {
-        queries: numbers(&queries.0, queries.1)?,
-        keys: numbers(&keys.0, keys.1)?,
-        values: numbers(&values.0, values.1)?,
-        past: match &past {
-            Some((keys, values)) => Some((numbers(&keys.0, keys.1)?, numbers(&values.0, values.1)?)),
-            None => None,
-        },
-        tokens,
-        heads,
-        kv_heads,
-        width,
-    };
-    let mut out = vec![0f32; tokens * heads * width];
-    run(plan, setting, &inputs, &mut out);
-    Tensor::from_vec(out, (tokens, heads * width), &Device::Cpu)
+    queries: &[f32],
+    fresh: &Packed<'_>,
+    past: Option<&Packed<'_>>,
+    out: &mut [f32],
+    stride: usize,
+) {
+    let tokens = plan.tokens.len();
+    let tiles = tokens.div_ceil(TILE * 4 * rayon::current_num_threads()).clamp(1, TILES);
+    out.par_chunks_mut(tiles * TILE * stride).enumerate().for_each(|(chunk, out)| {
+        let first = chunk * tiles * TILE;
+        let mut scores = Vec::new();
+        for (tile, out) in out.chunks_mut(TILE * stride).enumerate() {
+            let first = first + tile * TILE;
+            let rows = TILE.min(tokens.saturating_sub(first));
+            if rows > 0 {
+                let tile = Tile { plan, setting, first, rows };
+                (0..setting.heads).for_each(|head| tile.attend(head, queries, fresh, past, &mut scores, out, stride));
+            }
+        }
+    });
 }
 
-/// The numbers of a contiguous tensor.
-fn numbers<'a>(storage: &'a Storage, layout: &Layout) -> Result<&'a [f32]> {
-    match (storage, layout.contiguous_offsets()) {
-        (Storage::Cpu(storage), Some((start, end))) => Ok(&storage.as_slice::<f32>()?[start..end]),
-        _ => candle_core::bail!("attention on the CPU takes contiguous tensors, and {layout:?} came"),
-    }
+/// Some rows of the batch.
+struct Tile<'a> {
+    plan: &'a CpuPlan,
+    setting: CpuSetting,
+    first: usize,
+    rows: usize,
 }
 
-fn run(plan: &CpuPlan, setting: CpuSetting, inputs: &Inputs<'_>, out: &mut [f32]) {
-    let row = inputs.heads * inputs.width;
-    let mut rest = out;
-    let mut work = Vec::with_capacity(plan.units.len());
-    for unit in &plan.units {
-        let (own, after) = rest.split_at_mut(unit.rows * row);
-        work.push((unit, own));
-        rest = after;
-    }
-    work.into_par_iter().for_each(|(unit, own)| run_unit(plan, setting, inputs, unit, own));
-}
-
-fn run_unit(plan: &CpuPlan, setting: CpuSetting, inputs: &Inputs<'_>, unit: &Unit, out: &mut [f32]) {
-    let Inputs { heads, kv_heads, width, tokens, .. } = *inputs;
-    let row = heads * width;
-    let past = inputs.past.map_or(0, |_| plan.past);
-    let stride = past + unit.parts.iter().map(|part| part.keys).max().unwrap_or(0);
-    let mut scores = vec![0f32; unit.rows * stride];
-    for head in 0..heads {
+impl Tile<'_> {
+    #[allow(clippy::too_many_arguments, reason = "inputs, output and scratch of one product")]
+    fn attend(
+        &self,
+        head: usize,
+        queries: &[f32],
+        fresh: &Packed<'_>,
+        past: Option<&Packed<'_>>,
+        scores: &mut Vec<f32>,
+        out: &mut [f32],
+        stride: usize,
+    ) {
+        let CpuSetting { heads, kv_heads, width, .. } = self.setting;
+        let (tokens, rows) = (self.plan.tokens.len(), self.rows);
         let group = head / (heads / kv_heads);
-        let queries_from = |first: usize| Matrix::rows(&inputs.queries[first * row + head * width..], row);
-        let of_group = |all: &'_ [f32], first: usize| group * (all.len() / kv_heads) + first * width;
-        if let Some((keys, _)) = inputs.past {
-            let keys = Matrix::rows(&keys[of_group(keys, 0)..], width).transposed();
-            let shape = (unit.rows, width, past);
-            multiply(shape, setting.scale, queries_from(unit.first), keys, &mut scores, stride, false);
-        }
-        for part in &unit.parts {
-            debug_assert!(part.tree + part.keys <= tokens);
-            let keys = Matrix::rows(&inputs.keys[of_group(inputs.keys, part.tree)..], width).transposed();
-            let own = &mut scores[(part.first - unit.first) * stride..];
-            let shape = (part.rows, width, part.keys);
-            multiply(shape, setting.scale, queries_from(part.first), keys, &mut own[past..], stride, false);
-            let slope = plan.slopes.as_ref().map(|slopes| slopes[head]);
-            for (index, scores) in own.chunks_mut(stride).take(part.rows).enumerate() {
-                weigh(part, index, &mut scores[..past + part.keys], past, setting.window, slope);
+        let own = &self.plan.tokens[self.first..][..rows];
+        // Nothing before the first row's tree is seen, and nothing behind the last row.
+        let seen = own[0].tree..self.first + rows;
+        let panels = seen.start / WIDTH..seen.end.div_ceil(WIDTH);
+        let past_keys = past.map_or(0, |past| past.positions);
+        let past_columns = past_keys.next_multiple_of(WIDTH);
+        let columns = past_columns + panels.len() * WIDTH;
+        let line = padded(columns);
+        scores.resize(line * TILE, 0.0);
+        let queries = &queries[(head * tokens + self.first) * width..][..rows * width];
+        let queries = Rows::new(queries, rows, width, width);
+        if let Some(past) = past {
+            for panel in 0..past_columns / WIDTH {
+                let keys = past.panel(group, panel, width);
+                strip(queries, keys, WIDTH, WIDTH, &mut scores[panel * WIDTH..], line, false);
             }
         }
-        let outputs = &mut out[head * width..];
-        if let Some((_, values)) = inputs.past {
-            let values = Matrix::rows(&values[of_group(values, 0)..], width);
-            let shape = (unit.rows, past, width);
-            multiply(shape, 1.0, Matrix::rows(&scores, stride), values, outputs, row, false);
+        for (index, panel) in panels.clone().enumerate() {
+            let keys = fresh.panel(group, panel, width);
+            strip(queries, keys, WIDTH, WIDTH, &mut scores[past_columns + index * WIDTH..], line, false);
         }
-        for part in &unit.parts {
-            let own = (part.first - unit.first) * stride;
-            let values = Matrix::rows(&inputs.values[of_group(inputs.values, part.tree)..], width);
-            let outputs = &mut outputs[(part.first - unit.first) * row..];
-            let shape = (part.rows, part.keys, width);
-            let weights = Matrix::rows(&scores[own + past..], stride);
-            multiply(shape, 1.0, weights, values, outputs, row, inputs.past.is_some());
+        let slope = self.plan.slopes.as_ref().map(|slopes| slopes[head]);
+        let mut shares = [0f32; TILE];
+        for ((token, scores), share) in own.iter().zip(scores.chunks_mut(line)).zip(&mut shares) {
+            let (of_past, of_trees) = scores[..columns].split_at_mut(past_columns);
+            self.bias(token, &mut of_past[..past_keys], of_trees, panels.start * WIDTH, slope);
+            of_past[past_keys..].fill(f32::NEG_INFINITY);
+            *share = 1.0 / exponentials(&mut scores[..columns]);
         }
+        let wide = width.next_multiple_of(WIDTH);
+        for first in (0..width).step_by(WIDTH) {
+            let count = WIDTH.min(width - first);
+            let out = &mut out[head * width + first..];
+            if let Some(past) = past {
+                let values = &past.values[group * past_keys * wide + first..];
+                let weights = Rows::new(scores, rows, past_keys, line);
+                strip(weights, values, wide, count, out, stride, false);
+            }
+            let values = &fresh.values[(group * tokens + seen.start) * wide + first..];
+            let weights = &scores[past_columns + seen.start - panels.start * WIDTH..];
+            let weights = Rows::new(weights, rows, seen.len(), line);
+            strip(weights, values, wide, count, out, stride, past.is_some());
+        }
+        for (out, share) in out.chunks_mut(stride).zip(shares).take(rows) {
+            scale(&mut out[head * width..][..width], share);
+        }
+    }
+
+    /// Adds ALiBi, and hides what a token does not see. `from` is the packed index of the first column of `of_trees`.
+    fn bias(&self, token: &Token, of_past: &mut [f32], of_trees: &mut [f32], from: usize, slope: Option<f32>) {
+        let past = self.plan.past;
+        // Keys with an index below this one are out of the window.
+        let nearest = self.setting.window.map_or(0, |window| (past + token.depth + 1).saturating_sub(window));
+        if let Some(slope) = slope {
+            add_ramp(of_past, slope, 0.0);
+        }
+        let hidden = nearest.min(of_past.len());
+        of_past[..hidden].fill(f32::NEG_INFINITY);
+        let mut behind = 0;
+        for run in &token.runs {
+            let outside = nearest.saturating_sub(past + run.depth).min(run.length);
+            let (start, end) = (run.first + outside - from, run.first + run.length - from);
+            of_trees[behind..start].fill(f32::NEG_INFINITY);
+            if let Some(slope) = slope {
+                add_ramp(&mut of_trees[start..end], slope, (past + run.depth + outside) as f32);
+            }
+            behind = end;
+        }
+        of_trees[behind..].fill(f32::NEG_INFINITY);
     }
 }
 
-/// Turns one row's scores into weights that sum to 1: past and own keys in one softmax, what the row does not see at 0.
-fn weigh(part: &Part, row: usize, scores: &mut [f32], past: usize, window: Option<usize>, slope: Option<f32>) {
-    let (of_past, of_tree) = scores.split_at_mut(past);
-    if let Some(slope) = slope {
-        of_past.iter_mut().enumerate().for_each(|(index, score)| *score += slope * index as f32);
-        let depths = part.key_depths.iter();
-        of_tree.iter_mut().zip(depths).for_each(|(score, depth)| *score += slope * (past + depth) as f32);
-    }
-    let depth = part.depths[row];
-    // Keys with an index below this one are out of the window.
-    let nearest = window.map_or(0, |window| (past + depth + 1).saturating_sub(window));
-    let hidden = nearest.min(past);
-    let unseen = f32::NEG_INFINITY;
-    of_past[..hidden].fill(unseen);
-    match &part.seen {
-        Some(seen) => {
-            let seen = &seen[row * part.keys..][..part.keys];
-            let keys = of_tree.iter_mut().zip(seen).zip(&part.key_depths);
-            for ((score, seen), depth) in keys {
-                if !seen || past + depth < nearest {
-                    *score = unseen;
-                }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tokens_runs_are_its_path() {
+        let mut tree = TokenTree::default();
+        for text in [[1, 2, 3, 4], [1, 2, 5, 6], [1, 2, 3, 7]] {
+            text.iter().fold(None, |parent, token| Some(tree.insert(*token, parent)));
+        }
+        let trees = [TokenTree::chain(&[9, 9]), tree.clone()];
+        let plan = CpuPlan::new(&super::super::tests::config(1, 1, None, false), &trees, 0);
+        for (node, token) in plan.tokens[2..].iter().enumerate() {
+            assert_eq!((token.tree, token.depth), (2, tree.depths()[node]));
+            let mut keys: Vec<usize> = tree.path(node).map(|node| node + 2).collect();
+            keys.reverse();
+            let of_runs = token.runs.iter().flat_map(|run| run.first..run.first + run.length);
+            assert_eq!(of_runs.collect::<Vec<_>>(), keys);
+            for run in &token.runs {
+                assert_eq!(run.depth, tree.depths()[run.first - 2]);
             }
         }
-        None => {
-            of_tree[depth + 1..].fill(unseen);
-            of_tree[..nearest.saturating_sub(past).min(depth)].fill(unseen);
-        }
+        assert_eq!(plan.tokens[7].runs, [Run { first: 2, length: 2, depth: 0 }, Run { first: 6, length: 2, depth: 2 }]);
     }
-    let max = scores.iter().copied().fold(unseen, f32::max);
-    let mut sum = 0f32;
-    for score in scores.iter_mut() {
-        *score = (*score - max).exp();
-        sum += *score;
-    }
-    let share = 1.0 / sum;
-    scores.iter_mut().for_each(|score| *score *= share);
 }

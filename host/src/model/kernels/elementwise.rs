@@ -1,0 +1,318 @@
+//! Element-wise work on rows of f32, each in one pass, compiled for several sets of instructions.
+
+use half::f16;
+
+use super::instructions::vectorized;
+use super::math;
+use super::q8::BLOCK;
+use super::tile::WIDTH;
+
+/// Sums that are taken side by side: as many numbers as the widest registers hold, twice.
+const LANES: usize = 32;
+
+#[inline(always)]
+fn sum_of(x: &[f32], of: impl Fn(f32) -> f32) -> f32 {
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    let mut sums = [0f32; LANES];
+    for chunk in chunks {
+        for (sum, x) in sums.iter_mut().zip(chunk) {
+            *sum += of(*x);
+        }
+    }
+    sums.iter().sum::<f32>() + rest.iter().map(|x| of(*x)).sum::<f32>()
+}
+
+/// The largest number; a NaN is passed over.
+#[inline(always)]
+fn largest(x: &[f32]) -> f32 {
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    let mut most = [f32::NEG_INFINITY; LANES];
+    for chunk in chunks {
+        for (most, x) in most.iter_mut().zip(chunk) {
+            *most = if *x > *most { *x } else { *most };
+        }
+    }
+    most.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
+}
+
+vectorized! {
+    /// Root mean square norm: `out = x / sqrt(mean(x^2) + eps) * gain`.
+    pub fn rms_norm(x: &[f32], gain: &[f32], eps: f32, out: &mut [f32]) {
+        let mean = sum_of(x, |x| x * x) / x.len() as f32;
+        let factor = 1.0 / (mean + eps).sqrt();
+        for ((out, x), gain) in out.iter_mut().zip(x).zip(gain) {
+            *out = x * factor * gain;
+        }
+    }
+}
+
+vectorized! {
+    /// Layer norm: `out = (x - mean) / sqrt(variance + eps) * gain + bias`.
+    pub fn layer_norm(x: &[f32], gain: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
+        let mean = sum_of(x, |x| x) / x.len() as f32;
+        let variance = sum_of(x, |x| (x - mean) * (x - mean)) / x.len() as f32;
+        let factor = 1.0 / (variance + eps).sqrt();
+        for (((out, x), gain), bias) in out.iter_mut().zip(x).zip(gain).zip(bias) {
+            *out = (x - mean) * factor * gain + bias;
+        }
+    }
+}
+
+vectorized! {
+    /// Rectifier, in place.
+    pub fn relu(x: &mut [f32]) {
+        // Not `max`: a NaN stays one.
+        x.iter_mut().for_each(|x| *x = if *x < 0.0 { 0.0 } else { *x });
+    }
+}
+
+vectorized! {
+    /// [`math::silu`], in place.
+    pub fn silu(x: &mut [f32]) {
+        x.iter_mut().for_each(|x| *x = math::silu(*x));
+    }
+}
+
+vectorized! {
+    /// [`math::gelu`], in place.
+    pub fn gelu(x: &mut [f32]) {
+        x.iter_mut().for_each(|x| *x = math::gelu(*x));
+    }
+}
+
+vectorized! {
+    /// [`math::gelu_tanh`], in place.
+    pub fn gelu_tanh(x: &mut [f32]) {
+        x.iter_mut().for_each(|x| *x = math::gelu_tanh(*x));
+    }
+}
+
+vectorized! {
+    /// `x *= factors`.
+    pub fn multiply(x: &mut [f32], factors: &[f32]) {
+        x.iter_mut().zip(factors).for_each(|(x, factor)| *x *= factor);
+    }
+}
+
+vectorized! {
+    /// `x *= factor`.
+    pub fn scale(x: &mut [f32], factor: f32) {
+        x.iter_mut().for_each(|x| *x *= factor);
+    }
+}
+
+vectorized! {
+    /// `x += y`.
+    pub fn add(x: &mut [f32], y: &[f32]) {
+        x.iter_mut().zip(y).for_each(|(x, y)| *x += y);
+    }
+}
+
+vectorized! {
+    /// `x += factor * (first, first + 1, ...)`: ALiBi's bias of consecutive keys.
+    pub fn add_ramp(x: &mut [f32], factor: f32, first: f32) {
+        x.iter_mut().enumerate().for_each(|(index, x)| *x += factor * (first + index as f32));
+    }
+}
+
+vectorized! {
+    /// `x = e^(x - max)`, and their sum; an infinitely small one becomes 0.
+    pub fn exponentials(x: &mut [f32]) -> f32 {
+        let most = largest(x);
+        x.iter_mut().for_each(|x| *x = math::exp(*x - most));
+        sum_of(x, |x| x)
+    }
+}
+
+vectorized! {
+    /// The largest of some numbers, and the sum of `e^(x - largest)`.
+    pub fn log_sum_parts(x: &[f32]) -> (f32, f64) {
+        let most = largest(x);
+        let sum = x.chunks(1024).map(|x| f64::from(sum_of(x, |x| math::exp(x - most)))).sum();
+        (most, sum)
+    }
+}
+
+vectorized! {
+    /// Rotates pairs `(first[i], second[i])` by angles with these cosines and sines.
+    pub fn rotate_halves(first: &mut [f32], second: &mut [f32], cos: &[f32], sin: &[f32]) {
+        for (((first, second), cos), sin) in first.iter_mut().zip(second).zip(cos).zip(sin) {
+            (*first, *second) = (*first * cos - *second * sin, *second * cos + *first * sin);
+        }
+    }
+}
+
+vectorized! {
+    /// Rotates pairs of neighbours.
+    pub fn rotate_neighbours(x: &mut [f32], cos: &[f32], sin: &[f32]) {
+        for ((pair, cos), sin) in x.as_chunks_mut::<2>().0.iter_mut().zip(cos).zip(sin) {
+            *pair = [pair[0] * cos - pair[1] * sin, pair[1] * cos + pair[0] * sin];
+        }
+    }
+}
+
+/// Bits of the nearest bfloat16, ties to even.
+#[inline(always)]
+fn to_bf16(x: f32) -> u32 {
+    let bits = x.to_bits();
+    let rounded = bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16;
+    if x.is_nan() { 0x7fc0 } else { rounded }
+}
+
+vectorized! {
+    /// Numbers in bfloat16, two in one element, the first in its lower half; behind an odd last one comes 0.
+    pub fn to_pairs(x: &[f32], out: &mut [u32]) {
+        let (pairs, rest) = x.as_chunks::<2>();
+        for (out, pair) in out.iter_mut().zip(pairs) {
+            *out = to_bf16(pair[0]) | to_bf16(pair[1]) << 16;
+        }
+        if let ([last], Some(out)) = (rest, out.get_mut(pairs.len())) {
+            *out = to_bf16(*last);
+        }
+    }
+}
+
+vectorized! {
+    /// Half precision to single.
+    pub fn halves_to_floats(x: &[f16], out: &mut [f32]) {
+        x.iter().zip(out).for_each(|(x, out)| *out = x.to_f32());
+    }
+}
+
+vectorized! {
+    /// Rows of pairs of bfloat16 to twice as many rows of floats; rows have [`WIDTH`] elements.
+    pub fn pairs_to_floats(x: &[u32], out: &mut [f32]) {
+        for (x, out) in x.as_chunks::<WIDTH>().0.iter().zip(out.as_chunks_mut::<{ 2 * WIDTH }>().0) {
+            let (first, second) = out.split_at_mut(WIDTH);
+            x.iter().zip(first).for_each(|(x, out)| *out = f32::from_bits(x << 16));
+            x.iter().zip(second).for_each(|(x, out)| *out = f32::from_bits(x & 0xffff_0000));
+        }
+    }
+}
+
+#[inline(always)]
+fn floats(scales: &[f16]) -> [f32; WIDTH] {
+    std::array::from_fn(|column| scales[column].to_f32())
+}
+
+vectorized! {
+    /// Multiples of scales to floats: rows of [`WIDTH`] multiples, a row of scales for every [`BLOCK`] of them.
+    pub fn blocks_to_floats(multiples: &[i8], scales: &[f16], out: &mut [f32]) {
+        let blocks = multiples.as_chunks::<{ BLOCK * WIDTH }>().0.iter().zip(out.as_chunks_mut::<{ BLOCK * WIDTH }>().0);
+        for ((multiples, out), scales) in blocks.zip(scales.as_chunks::<WIDTH>().0) {
+            let scales = floats(scales);
+            for (multiples, out) in multiples.as_chunks::<WIDTH>().0.iter().zip(out.as_chunks_mut::<WIDTH>().0) {
+                for ((out, multiple), scale) in out.iter_mut().zip(multiples).zip(&scales) {
+                    *out = f32::from(*multiple) * scale;
+                }
+            }
+        }
+    }
+}
+
+vectorized! {
+    /// The same to pairs of bfloat16, half as many rows.
+    pub fn blocks_to_pairs(multiples: &[i8], scales: &[f16], out: &mut [u32]) {
+        let blocks = multiples.as_chunks::<{ BLOCK * WIDTH }>().0.iter();
+        let blocks = blocks.zip(out.as_chunks_mut::<{ BLOCK / 2 * WIDTH }>().0);
+        for ((multiples, out), scales) in blocks.zip(scales.as_chunks::<WIDTH>().0) {
+            let scales = floats(scales);
+            for (multiples, out) in multiples.as_chunks::<{ 2 * WIDTH }>().0.iter().zip(out.as_chunks_mut::<WIDTH>().0) {
+                let (first, second) = multiples.split_at(WIDTH);
+                for (((out, first), second), scale) in out.iter_mut().zip(first).zip(second).zip(&scales) {
+                    let rounded = |multiple: i8| {
+                        // Finite, so that there is no NaN to keep.
+                        let bits = (f32::from(multiple) * scale).to_bits();
+                        bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16
+                    };
+                    *out = rounded(*first) | rounded(*second) << 16;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use half::bf16;
+
+    use super::*;
+
+    fn numbers(count: usize) -> Vec<f32> {
+        (0..count).map(|i| ((i * 37 % 101) as f32 - 50.0) / 16.0).collect()
+    }
+
+    #[test]
+    fn norms_are_their_formulas() {
+        for width in [1, 5, 32, 77] {
+            let (x, gain, bias) = (numbers(width), numbers(width + 1)[1..].to_vec(), numbers(width + 2)[2..].to_vec());
+            let wide: Vec<f64> = x.iter().map(|x| f64::from(*x)).collect();
+            let mean = |of: &dyn Fn(f64) -> f64| wide.iter().map(|x| of(*x)).sum::<f64>() / width as f64;
+            let (square, middle) = (mean(&|x| x * x), mean(&|x| x));
+            let variance = mean(&|x| (x - middle).powi(2));
+            let mut out = vec![0f32; width];
+            rms_norm(&x, &gain, 1e-3, &mut out);
+            for i in 0..width {
+                let expected = wide[i] / (square + 1e-3).sqrt() * f64::from(gain[i]);
+                assert!((f64::from(out[i]) - expected).abs() < 1e-5, "{} {expected}", out[i]);
+            }
+            layer_norm(&x, &gain, &bias, 1e-3, &mut out);
+            for i in 0..width {
+                let expected = (wide[i] - middle) / (variance + 1e-3).sqrt() * f64::from(gain[i]) + f64::from(bias[i]);
+                assert!((f64::from(out[i]) - expected).abs() < 1e-5, "{} {expected}", out[i]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_large_mean_does_not_swallow_the_variance() {
+        let mut out = [0.0; 2];
+        layer_norm(&[10_000.0, 10_001.0], &[1.0; 2], &[0.0; 2], 0.0, &mut out);
+        assert_eq!(out, [-1.0, 1.0]);
+    }
+
+    #[test]
+    fn sums_of_exponentials() {
+        let x = numbers(2500);
+        let sum: f64 = x.iter().map(|x| f64::from(*x).exp()).sum();
+        let (most, part) = log_sum_parts(&x);
+        assert!((f64::from(most) + part.ln() - sum.ln()).abs() < 1e-6);
+        let mut weights = x.clone();
+        weights.push(f32::NEG_INFINITY);
+        let total = exponentials(&mut weights);
+        assert_eq!(weights[2500], 0.0);
+        for (weight, x) in weights.iter().zip(&x) {
+            assert!((f64::from(weight / total) - f64::from(*x).exp() / sum).abs() < 1e-7);
+        }
+        let mut broken = [1.0, f32::NAN, 2.0];
+        assert!(exponentials(&mut broken).is_nan(), "a NaN is not lost");
+    }
+
+    #[test]
+    fn bfloat16_is_rounded_to_the_nearest() {
+        let x: Vec<f32> =
+            numbers(100).iter().map(|x| x * 1.001).chain([f32::NAN, f32::INFINITY, f32::MAX, 1.003_906_3]).collect();
+        let mut pairs = vec![0; x.len().div_ceil(2)];
+        to_pairs(&x, &mut pairs);
+        for (index, x) in x.iter().enumerate() {
+            let found = bf16::from_bits((pairs[index / 2] >> (index % 2 * 16)) as u16);
+            assert!(found == bf16::from_f32(*x) || x.is_nan() && found.is_nan(), "{x} {found}");
+        }
+        to_pairs(&[1.0, 2.0, 3.0], &mut pairs);
+        assert_eq!(pairs[..2], [0x4000_3f80, 0x4040]);
+    }
+
+    #[test]
+    fn rotations_keep_lengths_and_add_angles() {
+        let (cos, sin): (Vec<f32>, Vec<f32>) = (0..8).map(|i| (0.3 * i as f32).sin_cos()).map(|(s, c)| (c, s)).unzip();
+        let mut halves = [[1.0f32; 8], [0.0; 8]];
+        let [first, second] = &mut halves;
+        rotate_halves(first, second, &cos, &sin);
+        assert_eq!((first.as_slice(), second.as_slice()), (cos.as_slice(), sin.as_slice()));
+        let mut neighbours = [1.0, 0.0].repeat(8);
+        rotate_neighbours(&mut neighbours, &cos, &sin);
+        for (pair, (cos, sin)) in neighbours.chunks(2).zip(cos.iter().zip(&sin)) {
+            assert_eq!(pair, [*cos, *sin]);
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! What the model computes on the CPU without the tensor library: products with weights that lie as the product wants
+//! them, and element-wise work in one pass over memory.
+//!
+//! The only `unsafe` code of the model is below this module. It has two reasons: instructions that not every processor
+//! has, which are called after a look at the processor ([`Instructions`]), and products whose threads write strips of
+//! columns of one matrix, which no safe slice describes. Every function that other modules can call checks its slices
+//! first and is safe.
+#![allow(unsafe_code)]
+
+pub mod elementwise;
+mod instructions;
+mod lanes;
+pub mod math;
+mod panels;
+mod product;
+mod q8;
+mod rows;
+mod tile;
+
+pub use instructions::Instructions;
+pub use panels::{Format, Panels};
+pub use product::{product, product_of, strip};
+pub use q8::{BLOCK, Block};
+pub use rows::{Rows, RowsMut, padded};
+pub use tile::WIDTH;
