@@ -82,7 +82,8 @@ impl Anderson {
         let others = self.history.iter().map(|other| dot(&residual, &other.residual));
         let mut products: VecDeque<f64> = others.collect();
         if self.window > 0 {
-            products.push_back(dot(&residual, &residual));
+            // Cheaper on the host than the dot product with itself.
+            products.push_back(residual.iter().map(|matrix| matrix.norm().powi(2)).sum());
         }
         Iterate { residual, mixed, products }
     }
