@@ -137,7 +137,7 @@ impl Selection {
     /// How many positions of a slot move, once the selection is known to fit this cache. Zero stands for all of them.
     fn moving_positions(&self, slots: &[Slot]) -> Result<u32, Error> {
         let (Some(first), Some(last)) = (slots.first(), slots.last()) else { return Ok(0) };
-        let count = last.layer + 1;
+        let count = last.layer.saturating_add(1);
         if let Some(Range { start, end }) = self.layers.clone().filter(|layers| layers.end > count) {
             let message = format!("`{LAYERS}={start}..{end}` goes beyond the model, which has the layers 0..{count}");
             return Err(Error::invalid_option(message));
