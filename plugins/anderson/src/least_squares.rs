@@ -1,5 +1,8 @@
 //! The least-squares problem of a step, over nothing but dot products.
 
+/// Residuals that differ by less than the root of this share of their length do so by rounding: single precision has 24 bits.
+const ROUNDING: f64 = 1e-12;
+
 /// The weights `w` of the earlier residuals that make `|r - sum of w_i * (r - r_i)|^2 + penalty * |w|^2` least, where
 /// `r` is the newest residual and the penalty is `regularization` times the mean of `|r - r_i|^2`.
 ///
@@ -18,7 +21,8 @@ pub fn weights(products: &[Vec<f64>], regularization: f64) -> Vec<f64> {
     for (row, values) in matrix.iter_mut().enumerate() {
         values[row] += regularization * mean;
     }
-    solve(matrix, right).unwrap_or_else(|| vec![0.0; count])
+    let solved = if mean > ROUNDING * own { solve(matrix, right) } else { None };
+    solved.unwrap_or_else(|| vec![0.0; count])
 }
 
 /// Solves a symmetric positive definite system, given by its rows up to the diagonal, by Cholesky's decomposition.
@@ -71,5 +75,7 @@ mod tests {
         // r_1 = 6, r_2 = 4: the difference is -2, its square 4, its product with r_2 -8; a penalty of 12 leaves -8 / 16.
         assert_eq!(weights(&[vec![36.0], vec![24.0, 16.0]], 3.0), [-0.5]);
         assert_eq!(weights(&[vec![4.0], vec![4.0, 4.0]], 0.5), [0.0], "no difference");
+        assert_eq!(weights(&[vec![4.0], vec![4.0, 4.0 + 4e-15]], 1e-12), [0.0], "none but rounding");
+        assert_eq!(weights(&[vec![f64::INFINITY], vec![1.0, 1.0]], 0.5), [0.0], "no number");
     }
 }
