@@ -1,6 +1,8 @@
 //! The meta-optimizer of "Iterative Forward Tuning Boosts In-Context Learning in Language Models" (arXiv 2305.13016).
+//!
+//! `g_t = P_t - C_{t-1}` is a direction of ascent: it is added.
 
-use ft_plugin::{Description, Error, MetaOptimizer, Options, Slot, Tensor, Update};
+use ft_plugin::{Description, Error, MetaOptimizer, Options, Selected, Slot, Tensor, Update};
 
 struct Momentum {
     step_size: f64,
@@ -39,49 +41,35 @@ impl MetaOptimizer for Momentum {
     }
 }
 
-ft_plugin::export_optimizer!(Momentum);
+ft_plugin::export_optimizer!(Selected<Momentum>);
 
 #[cfg(test)]
 mod tests {
-    use ft_plugin::{Dtype, SlotKind, Value, Verdict};
+    use ft_plugin::Value;
+    use ft_plugin::testing::steps;
 
     use super::*;
 
-    fn tensor(values: [f32; 2]) -> Tensor {
-        Tensor::from_values(&[1, 1, 2], Dtype::Fp32, &values)
+    fn rule(step_size: f64, momentum: f64) -> Momentum {
+        let options = Options::defaults(&Momentum::describe())
+            .with("step_size", Value::Number(step_size))
+            .with("momentum", Value::Number(momentum));
+        Momentum::new(&options).unwrap()
     }
 
     #[test]
-    fn three_steps_by_hand() {
-        let options = Options::defaults(&Momentum::describe())
-            .with("step_size", Value::Number(0.5))
-            .with("momentum", Value::Number(0.25));
-        let mut rule = Momentum::new(&options).unwrap();
+    fn steps_by_hand() {
         // Two slots, so that a moment that lands in the wrong one shows.
-        let mut cache = vec![tensor([0.0, 8.0]), tensor([1.0, 1.0])];
+        let cache = [[0.0, 8.0], [1.0, 1.0]];
         let proposals = [[[4.0, 8.0], [1.0, 3.0]], [[2.0, 8.0], [1.0, 2.0]]];
+        // m_2 = (4, 0), (0, 2); m_3 = (0, 0) + m_2 / 4 = (1, 0), (0, 0.5).
         let expected = [[[2.0, 8.0], [1.0, 2.0]], [[2.5, 8.0], [1.0, 2.25]]];
-        for (step, (proposal, expected)) in (2..).zip(proposals.into_iter().zip(expected)) {
-            let slots = (0..).zip(cache.into_iter().zip(proposal)).map(|(layer, (previous, proposed))| Slot {
-                layer,
-                kind: SlotKind::Key,
-                previous,
-                proposed: tensor(proposed),
-            });
-            let update = rule.step(step, slots.collect()).unwrap();
-            assert_eq!(update.verdict, Verdict::Continue);
-            cache = update.cache;
-            let values: Vec<_> = cache.iter().map(Tensor::read_with_copy).collect();
-            assert_eq!(values, expected, "step {step}");
-        }
+        assert_eq!(steps(&mut rule(0.5, 0.25), cache, &proposals).unwrap(), expected);
     }
 
     #[test]
     fn a_step_of_size_zero_changes_nothing() {
-        let options = Options::defaults(&Momentum::describe()).with("step_size", Value::Number(0.0));
-        let slot =
-            Slot { layer: 0, kind: SlotKind::Value, previous: tensor([1.5, -2.0]), proposed: tensor([9.0, 9.0]) };
-        let update = Momentum::new(&options).unwrap().step(2, vec![slot]).unwrap();
-        assert_eq!(update.cache[0].read_with_copy(), [1.5, -2.0]);
+        let (cache, proposed) = ([[1.5, -2.0]], [[9.0, 9.0]]);
+        assert_eq!(steps(&mut rule(0.0, 0.9), cache, &[proposed; 3]).unwrap(), [cache; 3]);
     }
 }

@@ -96,6 +96,11 @@
 //! ft_plugin::export_optimizer!(Gate);
 //! ```
 //!
+//! `P - C` is the *pseudo-gradient*, and it points to where the cache is to go: rules add it (ascent), where a rule of the
+//! literature subtracts the gradient of a loss. `export_optimizer!(Selected<Gate>)` adds options for moving keys or
+//! values alone, some layers, or all but the first positions, with nothing to be done in the rule; see [`Selected`].
+//! [`testing`] takes a rule through its steps in ordinary tests.
+//!
 //! # When something is wrong
 //!
 //! Return an [`Error`] or a [`RowError`]; the host prints it with the plugin's name. A panic ends the plugin too, and its
@@ -111,14 +116,18 @@ pub mod log;
 mod optimizer;
 mod options;
 mod row;
+mod selection;
 mod task;
 mod tensor;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
 
 pub use description::{Bounds, Description, OptionKind, OptionSpec, Value};
 pub use error::{Error, ErrorKind, RowError};
 pub use optimizer::{MetaOptimizer, Slot, SlotKind, Update, Verdict};
 pub use options::Options;
 pub use row::Row;
+pub use selection::Selected;
 pub use task::{Choice, Example, Source, Split, Task};
 pub use tensor::{Dtype, Tensor};
 
