@@ -59,7 +59,7 @@ impl Figure {
         Self::new(name.into(), unit, &values, time.best() * factor, &[time])
     }
 
-    /// How much more one case costs than another, or with `factor` how much more of something it does.
+    /// `factor * over / under`, round by round: how much more time one case takes, or how much more the other does in it.
     pub fn ratio(name: impl Into<String>, factor: f64, over: &Samples, under: &Samples) -> Self {
         let rounds = over.seconds.iter().zip(&under.seconds);
         let values: Vec<f64> = rounds.map(|(over, under)| factor * over / under).collect();

@@ -34,7 +34,7 @@ impl Shape {
         let labels = tokens.take(self.choices);
         let articles = tokens.take(4);
         let (shortest, longest) = self.choice;
-        let mut query = |index: usize| {
+        let query = |index: usize| {
             let length = (self.context as f64 * CYCLE[index % CYCLE.len()]).round() as usize;
             let context = [template.as_slice(), &tokens.take(length - TEMPLATE)].concat();
             let choices = (0..self.choices).map(|choice| {
@@ -50,7 +50,7 @@ impl Shape {
             });
             QueryTokens { choices: choices.collect() }
         };
-        (0..count).map(&mut query).collect()
+        (0..count).map(query).collect()
     }
 
     /// Demonstrations of its length.
