@@ -40,7 +40,7 @@ pub struct Bench {
 impl Bench {
     fn new(quick: bool) -> Self {
         let effort = if quick {
-            Effort { warm_up: false, least: 1, most: 5, time: Duration::from_secs(2) }
+            Effort { warm_up: false, least: 1, most: 5, time: Duration::from_secs(1) }
         } else {
             Effort { warm_up: true, least: 5, most: 25, time: Duration::from_secs(30) }
         };
