@@ -1,15 +1,18 @@
-//! The scorer against a plain one: one choice at a time, nothing shared, nothing packed, no cache.
+//! The scorer against the plain one.
+
+mod support_plain;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::{DType, Device};
-use ft_host::model::decoder::{Batch, Placement, TokenTree};
+use ft_host::model::decoder::Placement;
 use ft_host::model::weights::{Arrays, WeightBytes, WeightFormat};
 use ft_host::model::{Decoder, families};
 use ft_host::score::{self, ChoiceScore, ChoiceTokens, Extended, Prefix, QueryTokens};
 use ft_host::tune::State;
 use proptest::prelude::*;
+use support_plain::plain;
 
 const FAMILIES: [&str; 7] = ["llama", "opt", "gpt2", "gpt_neo", "gptj", "gpt_neox", "bloom"];
 const VOCABULARY: u32 = 96;
@@ -22,25 +25,6 @@ fn load(family: &str) -> Decoder {
     let source = Arrays::new(vec![("model.safetensors".into(), bytes)]).unwrap();
     let placement = Placement { device: Device::Cpu, dtype: DType::F32, weights: WeightFormat::Dense };
     Decoder::load(family.config, &family.layout, &source, &placement).unwrap()
-}
-
-/// The demonstrations and one choice in one pass, and the scored tokens' log-probabilities read off its logits.
-fn plain(decoder: &Decoder, demonstrations: &[u32], choice: &ChoiceTokens) -> ChoiceScore {
-    let ids = [demonstrations, &choice.ids].concat();
-    let wanted: Vec<usize> = (0..ids.len()).collect();
-    let trees = [TokenTree::chain(&ids)];
-    let output = decoder.forward(Batch { trees: &trees, first_position: 0, past: None, wanted: &wanted }).unwrap();
-    let logits: Vec<Vec<f32>> = decoder.logits(&output.states).unwrap().to_vec2().unwrap();
-    let scored = demonstrations.len() + choice.span_start..ids.len();
-    let mut score = ChoiceScore { loglik: 0.0, tokens: 0 };
-    // Nothing predicts the very first token of all.
-    for place in scored.filter(|place| *place > 0) {
-        let row: Vec<f64> = logits[place - 1].iter().map(|x| f64::from(*x)).collect();
-        let sum: f64 = row.iter().map(|x| x.exp()).sum();
-        score.loglik += row[ids[place] as usize] - sum.ln();
-        score.tokens += 1;
-    }
-    score
 }
 
 /// Queries whose choices share prefixes of any length, differ in number, and may be one token or scored from their start.

@@ -43,10 +43,14 @@ pub fn test(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     run(workspace.cargo().args(["test", "--release", "--workspace"]).args(arguments))
 }
 
-/// The benches, with fresh plugins.
+/// A bench, with fresh plugins: the one of all figures, or another by its name behind `--bench`.
 pub fn bench(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     guests::build(workspace)?;
-    run(workspace.cargo().args(["bench", "--package", "ft-host"]).args(arguments))
+    let (name, arguments) = match arguments {
+        [flag, name, rest @ ..] if flag == "--bench" => (name.as_str(), rest),
+        all => ("performance", all),
+    };
+    run(workspace.cargo().args(["bench", "--package", "ft-host", "--bench", name, "--"]).args(arguments))
 }
 
 /// Type-checks the feature `cuda`, in the profile that compiles proc macros without optimising them. Its kernels are empty, so the target folder is one that is never linked from.

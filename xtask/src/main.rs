@@ -26,7 +26,7 @@ usage: cargo xtask COMMAND [ARGUMENTS]
   plugins      build tasks, meta-optimizers and the sandbox's fixtures to plugins/*.wasm
   demo         build all, fetch the model, run SST-2 on the bundled sample; ARGUMENTS go to `ft-host run`
   test         build plugins and run every test; ARGUMENTS go to the host's `cargo test`
-  bench        build plugins and run the benches; ARGUMENTS go to `cargo bench`
+  bench        build plugins and measure: `bench [--bench NAME] [--quick] [PART...]`; docs/performance.md says what
   cuda         build the host with the feature `cuda` to target/cuda/release; ARGUMENTS go to `cargo build`
   check-cuda   type-check the feature `cuda` without a CUDA compiler; ARGUMENTS go to `cargo check`";
 
