@@ -48,7 +48,10 @@ fn results_have_their_keys_and_follow_from_the_samples() {
         assert!(!results[key].is_null(), "{key}");
     }
     assert_eq!(results["complete"], true);
-    assert_eq!(results["options"]["optimizer"], serde_json::json!({"momentum": 0.9, "step_size": 0.5}));
+    assert_eq!(
+        results["options"]["optimizer"],
+        serde_json::json!({"momentum": 0.9, "step_size": 0.5, "update": "both", "skip_first": 0, "layers": "all"})
+    );
     let files = results["model"]["files"].as_array().unwrap();
     let digests = [&results["task"], &results["optimizer"], &results["data"][0], &results["data"][1]];
     for digest in digests.into_iter().chain(files).map(|part| part["sha256"].as_str().unwrap()) {
@@ -118,7 +121,10 @@ fn a_dry_run_prints_the_plan_and_reads_no_weights() {
     place.write("model/model.safetensors", bytes);
     let more = ["--steps", "3", "--limit", "5", "--dry-run", "--json", "-O", "momentum=0.5"];
     let plan = place.sst2(&more).good().json();
-    assert_eq!(plan["options"]["optimizer"], serde_json::json!({"momentum": 0.5, "step_size": 0.01}));
+    assert_eq!(
+        plan["options"]["optimizer"],
+        serde_json::json!({"momentum": 0.5, "step_size": 0.01, "update": "both", "skip_first": 0, "layers": "all"})
+    );
     assert_eq!((&plan["evaluation_rows"], &plan["evaluation_split_rows"]), (&5.into(), &120.into()));
     assert_eq!(plan["score_steps"], serde_json::json!([0, 1, 2, 3]));
     let text = plan["demonstrations"].as_str().unwrap();
