@@ -151,27 +151,6 @@ vectorized! {
     }
 }
 
-/// Bits of the nearest bfloat16, ties to even.
-#[inline(always)]
-fn to_bf16(x: f32) -> u32 {
-    let bits = x.to_bits();
-    let rounded = bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16;
-    if x.is_nan() { 0x7fc0 } else { rounded }
-}
-
-vectorized! {
-    /// Numbers in bfloat16, two in one element, the first in its lower half; behind an odd last one comes 0.
-    pub fn to_pairs(x: &[f32], out: &mut [u32]) {
-        let (pairs, rest) = x.as_chunks::<2>();
-        for (out, pair) in out.iter_mut().zip(pairs) {
-            *out = to_bf16(pair[0]) | to_bf16(pair[1]) << 16;
-        }
-        if let ([last], Some(out)) = (rest, out.get_mut(pairs.len())) {
-            *out = to_bf16(*last);
-        }
-    }
-}
-
 vectorized! {
     /// Half precision to single.
     pub fn halves_to_floats(x: &[f16], out: &mut [f32]) {
@@ -196,36 +175,18 @@ fn floats(scales: &[f16]) -> [f32; WIDTH] {
 }
 
 vectorized! {
-    /// Multiples of scales to floats: rows of [`WIDTH`] multiples, a row of scales for every [`BLOCK`] of them.
+    /// Multiples of scales to floats: from rows of pairs, two inputs of each of [`WIDTH`] outputs side by side, to twice as many
+    /// rows of floats. There is a row of scales for every [`BLOCK`] inputs.
     pub fn blocks_to_floats(multiples: &[i8], scales: &[f16], out: &mut [f32]) {
         let blocks = multiples.as_chunks::<{ BLOCK * WIDTH }>().0.iter().zip(out.as_chunks_mut::<{ BLOCK * WIDTH }>().0);
         for ((multiples, out), scales) in blocks.zip(scales.as_chunks::<WIDTH>().0) {
-            let scales = floats(scales);
-            for (multiples, out) in multiples.as_chunks::<WIDTH>().0.iter().zip(out.as_chunks_mut::<WIDTH>().0) {
-                for ((out, multiple), scale) in out.iter_mut().zip(multiples).zip(&scales) {
-                    *out = f32::from(*multiple) * scale;
-                }
-            }
-        }
-    }
-}
-
-vectorized! {
-    /// The same to pairs of bfloat16, half as many rows.
-    pub fn blocks_to_pairs(multiples: &[i8], scales: &[f16], out: &mut [u32]) {
-        let blocks = multiples.as_chunks::<{ BLOCK * WIDTH }>().0.iter();
-        let blocks = blocks.zip(out.as_chunks_mut::<{ BLOCK / 2 * WIDTH }>().0);
-        for ((multiples, out), scales) in blocks.zip(scales.as_chunks::<WIDTH>().0) {
-            let scales = floats(scales);
-            for (multiples, out) in multiples.as_chunks::<{ 2 * WIDTH }>().0.iter().zip(out.as_chunks_mut::<WIDTH>().0) {
-                let (first, second) = multiples.split_at(WIDTH);
-                for (((out, first), second), scale) in out.iter_mut().zip(first).zip(second).zip(&scales) {
-                    let rounded = |multiple: i8| {
-                        // Finite, so that there is no NaN to keep.
-                        let bits = (f32::from(multiple) * scale).to_bits();
-                        bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16
-                    };
-                    *out = rounded(*first) | rounded(*second) << 16;
+            let scales: [f32; WIDTH] = std::array::from_fn(|column| scales[column].to_f32());
+            let pairs = multiples.as_chunks::<{ 2 * WIDTH }>().0.iter();
+            for (multiples, out) in pairs.zip(out.as_chunks_mut::<{ 2 * WIDTH }>().0) {
+                let (first, second) = out.split_at_mut(WIDTH);
+                let outs = first.iter_mut().zip(second);
+                for (((first, second), pair), scale) in outs.zip(multiples.as_chunks::<2>().0).zip(&scales) {
+                    (*first, *second) = (f32::from(pair[0]) * scale, f32::from(pair[1]) * scale);
                 }
             }
         }
@@ -234,8 +195,6 @@ vectorized! {
 
 #[cfg(test)]
 mod tests {
-    use half::bf16;
-
     use super::*;
 
     fn numbers(count: usize) -> Vec<f32> {
@@ -286,20 +245,6 @@ mod tests {
         }
         let mut broken = [1.0, f32::NAN, 2.0];
         assert!(exponentials(&mut broken).is_nan(), "a NaN is not lost");
-    }
-
-    #[test]
-    fn bfloat16_is_rounded_to_the_nearest() {
-        let x: Vec<f32> =
-            numbers(100).iter().map(|x| x * 1.001).chain([f32::NAN, f32::INFINITY, f32::MAX, 1.003_906_3]).collect();
-        let mut pairs = vec![0; x.len().div_ceil(2)];
-        to_pairs(&x, &mut pairs);
-        for (index, x) in x.iter().enumerate() {
-            let found = bf16::from_bits((pairs[index / 2] >> (index % 2 * 16)) as u16);
-            assert!(found == bf16::from_f32(*x) || x.is_nan() && found.is_nan(), "{x} {found}");
-        }
-        to_pairs(&[1.0, 2.0, 3.0], &mut pairs);
-        assert_eq!(pairs[..2], [0x4000_3f80, 0x4040]);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! first and is safe.
 #![allow(unsafe_code)]
 
+mod bf16;
 pub mod elementwise;
 mod instructions;
 mod lanes;

@@ -3,7 +3,9 @@
 use half::{bf16, f16};
 use rayon::prelude::*;
 
-use super::elementwise::{blocks_to_floats, blocks_to_pairs, halves_to_floats, pairs_to_floats};
+use super::Instructions;
+use super::bf16::blocks_to_pairs;
+use super::elementwise::{blocks_to_floats, halves_to_floats, pairs_to_floats};
 use super::q8::{BLOCK, Block};
 use super::tile::WIDTH;
 
@@ -33,7 +35,7 @@ enum Numbers {
     F16(Vec<f16>),
     /// Two inputs in one element, the first in its lower half; behind an odd last input comes 0.
     Bf16(Vec<u32>),
-    /// And for every block of inputs the scales of the outputs.
+    /// Two inputs of each output side by side; and for every block of inputs the scales of the outputs.
     Q8 {
         multiples: Vec<i8>,
         scales: Vec<f16>,
@@ -53,6 +55,11 @@ pub(super) enum Part<'a> {
 pub(super) struct Scratch {
     floats: Vec<f32>,
     pairs: Vec<u32>,
+}
+
+/// Where in a strip of multiples an input's weight for one of the outputs stands.
+fn at(input: usize, column: usize) -> usize {
+    input / 2 * 2 * WIDTH + 2 * column + input % 2
 }
 
 impl Panels {
@@ -115,7 +122,7 @@ impl Panels {
                             let block = Block::of(numbers);
                             scales[index * WIDTH + column] = block.scale;
                             for (multiple, input) in block.multiples.into_iter().zip(index * BLOCK..) {
-                                multiples[input * WIDTH + column] = multiple;
+                                multiples[at(input, column)] = multiple;
                             }
                         }
                     });
@@ -169,16 +176,17 @@ impl Panels {
                 }
             }
             Numbers::Q8 { multiples, scales } => {
-                let multiples = multiples[start..].iter().step_by(WIDTH);
+                let multiples = &multiples[strip * inputs * WIDTH..];
                 let scales = &scales[strip * (inputs / BLOCK) * WIDTH + column..];
-                for (input, (out, multiple)) in out.iter_mut().zip(multiples).enumerate() {
-                    *out = f32::from(*multiple) * scales[input / BLOCK * WIDTH].to_f32();
+                for (input, out) in out.iter_mut().enumerate() {
+                    *out = f32::from(multiples[at(input, column)]) * scales[input / BLOCK * WIDTH].to_f32();
                 }
             }
         }
     }
 
-    /// The weights of some inputs, from an even one on, for one strip: in pairs, or as floats. Blocks are not divided.
+    /// The weights of some inputs, from an even one on, for one strip: in pairs, or as floats. Blocks are not divided. Pairs may
+    /// be asked for where there is AVX512-BF16.
     pub(super) fn part<'a>(
         &'a self,
         strip: usize,
@@ -209,7 +217,9 @@ impl Panels {
                 let scales = &scales[start..][..from.len() / BLOCK * WIDTH];
                 if in_pairs {
                     pairs.resize(range.len() / 2, 0);
-                    blocks_to_pairs(&multiples[range], scales, pairs);
+                    assert_eq!(Instructions::detected(), Instructions::Avx512Bf16, "pairs without their products");
+                    // SAFETY: just looked for.
+                    unsafe { blocks_to_pairs(&multiples[range], scales, pairs) };
                     return Part::Pairs(pairs);
                 }
                 floats.resize(range.len(), 0.0);
@@ -257,7 +267,9 @@ mod tests {
             let panels = panels(format, outputs, inputs);
             let mut row = vec![0.0; inputs];
             for (strip, from) in [(0, 0..32), (1, 32..96)] {
-                for in_pairs in [false, true] {
+                // A processor without products of pairs has no conversion to them either.
+                let pairs = (Instructions::detected() == Instructions::Avx512Bf16).then_some(true);
+                for in_pairs in [Some(false), pairs].into_iter().flatten() {
                     let mut scratch = Scratch::default();
                     let part = panels.part(strip, from.clone(), in_pairs, &mut scratch);
                     for output in (strip * WIDTH..outputs).take(WIDTH) {
