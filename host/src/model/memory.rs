@@ -3,16 +3,16 @@
 //! The figures count what is alive at once where the decoder, the tuning loop and the scorer are at their largest. They
 //! leave out what is small beside the rest: norms' sums, masks, one thread's attention scores.
 
-use candle_core::DType;
-
 use super::decoder::layout::{Layout, LinearName};
 use super::decoder::{DecoderConfig, Placement};
 use super::weights::WeightFormat;
 
 /// Numbers in a block of 8-bit weights, and its bytes: a scale in f16 beside them.
 const BLOCK: (u64, u64) = (32, 34);
-/// Bytes of floats that 8-bit weights become at a time for a product.
+/// Bytes of floats that 8-bit weights become at a time for a product on a device other than the CPU.
 const UNPACKED: u64 = 16 << 20;
+/// Tokens whose logits are there at a time on the CPU.
+const LOGITS_AT_A_TIME: u64 = 4096;
 /// Caches of the demonstrations that are alive at the end of a step: the last one, the proposed one, the new one, and two
 /// for the optimizer, whose state before and after the step is one matrix for each of keys and values with momentum. A
 /// plugin may hold more, up to its own budget of tensor bytes.
@@ -49,13 +49,7 @@ pub struct Memory {
 /// The memory of a model that is held like this under this workload.
 pub fn estimate(config: &DecoderConfig, layout: &Layout, placement: &Placement, work: &Workload) -> Memory {
     let Placement { device, dtype, weights } = placement;
-    let held = Held {
-        config,
-        layout,
-        bytes: dtype.size_in_bytes() as u64,
-        weights: *weights,
-        widened: device.is_cpu() && *dtype == DType::BF16,
-    };
+    let held = Held { config, layout, bytes: dtype.size_in_bytes() as u64, weights: *weights, on_cpu: device.is_cpu() };
     let dense = Held { weights: WeightFormat::Dense, ..held };
     let position = config.cache_bytes_per_position(dtype.size_in_bytes()) as u64;
     let (demonstrations, batch) = (work.demonstrations as u64, work.batch as u64);
@@ -76,8 +70,8 @@ struct Held<'a> {
     /// Of one number.
     bytes: u64,
     weights: WeightFormat,
-    /// Whether a matrix becomes f32 for a product, as the CPU has none in bf16.
-    widened: bool,
+    /// Whether the CPU's kernels run it, with states in f32.
+    on_cpu: bool,
 }
 
 impl Held<'_> {
@@ -157,22 +151,28 @@ impl Held<'_> {
         let c = self.config;
         let gates = if self.layout.layers.first().is_some_and(|layer| layer.gate.is_some()) { 2 } else { 1 };
         let (hidden, inner, qkv) = (c.hidden as u64, c.intermediate as u64, qkv_width(c) as u64);
+        if self.on_cpu {
+            // The states, their norm, the joint product, its queries, keys and values once more and packed, the heads'
+            // outputs, the MLP; and what a product reads, at most, in half the bytes.
+            let heads = (c.heads.saturating_mul(c.head_dim)) as u64;
+            let row = 2 * hidden + 3 * qkv + heads + gates * inner + inner.max(hidden) / 2;
+            return tokens.saturating_mul(row).saturating_mul(4);
+        }
         // The block's input, the sum with attention, its norm; the products, activated, and multiplied with the gate.
         let mlp = 3 * hidden + 2 * gates * inner;
         // The block's input, its norm; the product, its three parts, rotated, and the heads' outputs.
         let attention = 2 * hidden + 4 * qkv;
         let largest = c.vocabulary.max(c.intermediate.saturating_mul(2)).max(qkv_width(c)) as u64;
         let floats = largest.saturating_mul(hidden).saturating_mul(4);
-        let unpacked = match self.weights {
-            WeightFormat::Quantized => UNPACKED.min(floats),
-            WeightFormat::Dense if self.widened => floats,
-            WeightFormat::Dense => 0,
-        };
+        let unpacked = if self.weights == WeightFormat::Quantized { UNPACKED.min(floats) } else { 0 };
         tokens.saturating_mul(mlp.max(attention)).saturating_mul(self.bytes).saturating_add(unpacked)
     }
 
-    /// Logits in f32; where they do not come out so, or are put together of parts, there are two of them.
+    /// Logits in f32, of all tokens or of some at a time; where they do not come out so, or are put together of parts, there are two of them.
     fn logits(&self, rows: u64) -> u64 {
+        if self.on_cpu {
+            return rows.saturating_mul(LOGITS_AT_A_TIME.min(self.config.vocabulary as u64)).saturating_mul(4);
+        }
         let copied = self.weights == WeightFormat::Quantized || self.bytes != 4 || self.layout.head.bias.is_some();
         rows.saturating_mul(self.config.vocabulary as u64).saturating_mul(if copied { 8 } else { 4 })
     }
@@ -184,7 +184,7 @@ fn qkv_width(config: &DecoderConfig) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Device;
+    use candle_core::{DType, Device};
 
     use super::*;
     use crate::model::families::{Family, from_config_json};

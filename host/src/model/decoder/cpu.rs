@@ -113,15 +113,14 @@ impl Norm {
         Ok(())
     }
 
-    /// Normalises one row in place, with `room` for as many numbers.
-    fn in_place(&self, x: &mut [f32], room: &mut Vec<f32>) -> Result<()> {
-        room.clear();
-        room.extend_from_slice(x);
+    /// Normalises one row in place.
+    fn in_place(&self, x: &mut [f32]) -> Result<()> {
+        let from = x.to_vec();
         match self {
             Norm::Layer { gain, bias, eps } => {
-                elementwise::layer_norm(room, &floats(gain)?, &floats(bias)?, *eps, x);
+                elementwise::layer_norm(&from, &floats(gain)?, &floats(bias)?, *eps, x);
             }
-            Norm::Rms { gain, eps } => elementwise::rms_norm(room, &floats(gain)?, *eps, x),
+            Norm::Rms { gain, eps } => elementwise::rms_norm(&from, &floats(gain)?, *eps, x),
         }
         Ok(())
     }
@@ -302,7 +301,7 @@ impl Block {
         let rotation = pass.rotation.filter(|_| self.rotated);
         copy_heads(qkv, first, self.heads.2, out, |token, x| {
             if let Some(norm) = norm {
-                norm.in_place(x, &mut Vec::new())?;
+                norm.in_place(x)?;
             }
             if let Some((rotator, table)) = rotation {
                 rotator.rotate_row(x, table, token);

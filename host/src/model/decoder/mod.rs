@@ -199,7 +199,7 @@ impl Decoder {
         let states = states.contiguous()?;
         let (rows, width) = states.dims2()?;
         out.resize(rows * tokens.len(), 0.0);
-        Ok(self.head.apply_part(Rows::new(&*floats(&states)?, rows, width, width), tokens, out)?)
+        Ok(self.head.apply_part(Rows::new(&floats(&states)?, rows, width, width), tokens, out)?)
     }
 
     /// What the first of some tokens is a multiple of.

@@ -12,13 +12,14 @@ use super::tile::WIDTH;
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
 pub(super) unsafe fn to_pairs(x: &[f32], out: &mut [u32]) {
-    use std::arch::x86_64::{__m256i, _mm256_storeu_si256, _mm512_cvtneps_pbh, _mm512_loadu_ps};
+    use std::arch::x86_64::{__m256bh, __m256i, _mm256_storeu_si256, _mm512_cvtneps_pbh, _mm512_loadu_ps};
     let (chunks, rest) = x.as_chunks::<16>();
     let (wide, narrow) = out.split_at_mut(x.len() / 16 * 8);
     for (chunk, out) in chunks.iter().zip(wide.as_chunks_mut::<8>().0) {
         // SAFETY: 16 floats are read, and written as 16 halves into 8 elements; both are 256 bits of plain numbers.
         unsafe {
-            let halves: __m256i = std::mem::transmute(_mm512_cvtneps_pbh(_mm512_loadu_ps(chunk.as_ptr())));
+            let halves = _mm512_cvtneps_pbh(_mm512_loadu_ps(chunk.as_ptr()));
+            let halves = std::mem::transmute::<__m256bh, __m256i>(halves);
             _mm256_storeu_si256(out.as_mut_ptr().cast(), halves);
         }
     }
@@ -36,8 +37,8 @@ pub(super) unsafe fn to_pairs(x: &[f32], out: &mut [u32]) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
 pub(super) unsafe fn blocks_to_pairs(multiples: &[i8], scales: &[f16], out: &mut [u32]) {
     use std::arch::x86_64::{
-        _mm_loadu_si128, _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps, _mm512_cvtne2ps_pbh, _mm512_loadu_ps, _mm512_mul_ps,
-        _mm512_storeu_si512,
+        __m512bh, __m512i, _mm_loadu_si128, _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps, _mm512_cvtne2ps_pbh,
+        _mm512_loadu_ps, _mm512_mul_ps, _mm512_storeu_si512,
     };
     const PAIRS: usize = 2 * WIDTH;
     let blocks = multiples.as_chunks::<{ BLOCK * WIDTH }>().0.iter();
@@ -56,7 +57,9 @@ pub(super) unsafe fn blocks_to_pairs(multiples: &[i8], scales: &[f16], out: &mut
                 };
                 let pairs = _mm512_cvtne2ps_pbh(floats(1), floats(0));
                 // SAFETY: 16 elements are written; both are 512 bits of plain numbers.
-                unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), std::mem::transmute(pairs)) };
+                unsafe {
+                    _mm512_storeu_si512(out.as_mut_ptr().cast(), std::mem::transmute::<__m512bh, __m512i>(pairs))
+                };
             }
         }
     }

@@ -169,11 +169,6 @@ vectorized! {
     }
 }
 
-#[inline(always)]
-fn floats(scales: &[f16]) -> [f32; WIDTH] {
-    std::array::from_fn(|column| scales[column].to_f32())
-}
-
 vectorized! {
     /// Multiples of scales to floats: from rows of pairs, two inputs of each of [`WIDTH`] outputs side by side, to twice as many
     /// rows of floats. There is a row of scales for every [`BLOCK`] inputs.

@@ -106,7 +106,7 @@ mod x86 {
     // SAFETY: the methods are the instructions of their names; a register of pairs is 512 bits like one of integers.
     unsafe impl Lanes for Bf16 {
         type Element = u32;
-        type Factor = __m512i;
+        type Factor = __m512bh;
         type Sum = __m512;
         const COUNT: usize = 16;
 
@@ -123,16 +123,16 @@ mod x86 {
             unsafe { _mm512_storeu_ps(to, sums) }
         }
         #[inline(always)]
-        unsafe fn load(from: *const u32) -> __m512i {
-            unsafe { _mm512_loadu_si512(from.cast()) }
+        unsafe fn load(from: *const u32) -> __m512bh {
+            unsafe { std::mem::transmute::<__m512i, __m512bh>(_mm512_loadu_si512(from.cast())) }
         }
         #[inline(always)]
-        unsafe fn spread(element: *const u32) -> __m512i {
-            unsafe { _mm512_set1_epi32(*element as i32) }
+        unsafe fn spread(element: *const u32) -> __m512bh {
+            unsafe { std::mem::transmute::<__m512i, __m512bh>(_mm512_set1_epi32(*element as i32)) }
         }
         #[inline(always)]
-        unsafe fn multiply_add(left: __m512i, right: __m512i, sums: __m512) -> __m512 {
-            unsafe { _mm512_dpbf16_ps(sums, std::mem::transmute(left), std::mem::transmute(right)) }
+        unsafe fn multiply_add(left: __m512bh, right: __m512bh, sums: __m512) -> __m512 {
+            unsafe { _mm512_dpbf16_ps(sums, left, right) }
         }
     }
 }

@@ -21,7 +21,7 @@ pub fn exp(x: f32) -> f32 {
     series = series * rest + 8.333_452e-3;
     series = series * rest + 4.166_579_6e-2;
     series = series * rest + 1.666_666_5e-1;
-    series = series * rest + 5.000_000_1e-1;
+    series = series * rest + 0.5;
     let fraction = series * (rest * rest) + rest + 1.0;
     let exponent = shifted.to_bits().wrapping_sub(ROUNDS.to_bits()).wrapping_add(127) << 23;
     let result = fraction * f32::from_bits(exponent);
