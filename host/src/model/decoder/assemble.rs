@@ -45,8 +45,8 @@ impl Decoder {
         let source = &Prefixed::new(source, layout.prefix);
         // What is outside of the blocks is `[out, in]` in every checkpoint.
         let parts = Assembler { config: &config, source, placement, transposed: false };
-        let embedding = parts.weight(&layout.embedding, config.vocabulary, config.embedding)?;
-        let embedding = Matrix::new(&embedding, placement)?;
+        // The tensor that was read is gone as soon as the matrix is made of it.
+        let embedding = Matrix::new(&parts.weight(&layout.embedding, config.vocabulary, config.embedding)?, placement)?;
         let positions = match (&config.positions, &layout.positions) {
             (Positions::Learned { offset }, Some(name)) => {
                 let rows = config.max_positions.unwrap_or(0) + offset;
