@@ -82,6 +82,13 @@ impl States {
         rows.for_each(|(index, row)| work(index, &mut row[..width]));
     }
 
+    /// Some of the rows, in the order given.
+    pub fn keep(&mut self, rows: &[usize]) {
+        let mut kept = Self::new(rows.len(), self.width);
+        kept.each(|index, row| row.copy_from_slice(self.rows().row(rows[index])));
+        *self = kept;
+    }
+
     /// As a tensor `[rows, width]`.
     ///
     /// # Errors
@@ -193,7 +200,8 @@ impl Workspace {
 }
 
 impl Block {
-    /// The states `x` through the block, in place; gives the tokens' own keys and values.
+    /// The states `x` through the block, in place; gives the tokens' own keys and values. With `only`, of the states those
+    /// rows are left: behind the last block's attention nobody reads the others.
     ///
     /// # Errors
     /// Tensors elsewhere than in the CPU's memory.
@@ -203,12 +211,22 @@ impl Block {
         work: &mut Workspace,
         pass: &CpuPass<'_>,
         past: Option<&LayerCache>,
+        only: Option<&[usize]>,
     ) -> Result<LayerCache> {
+        let keep = |x: &mut States, work: &mut Workspace| {
+            if let Some(rows) = only {
+                x.keep(rows);
+                work.normed.keep(rows);
+                work.attended.keep(rows);
+                work.up = States::new(rows.len(), work.up.width);
+            }
+        };
         let mlp_norm = self.mlp_norm.as_ref().unwrap_or(&self.attention_norm);
         match self.residual {
             Residual::Sequential => {
                 self.attention_norm.apply(x, &mut work.normed)?;
                 let cache = self.attend(None, work, pass, past)?;
+                keep(x, work);
                 self.attention_output.apply(work.attended.rows(), x, true)?;
                 mlp_norm.apply(x, &mut work.normed)?;
                 self.widen(None, work)?;
@@ -219,6 +237,7 @@ impl Block {
                 self.attention_norm.apply(x, &mut work.normed)?;
                 std::mem::swap(x, &mut work.normed);
                 let cache = self.attend(Some(x), work, pass, past)?;
+                keep(x, work);
                 self.attention_output.apply(work.attended.rows(), x, true)?;
                 mlp_norm.apply(x, &mut work.normed)?;
                 std::mem::swap(x, &mut work.normed);
@@ -228,6 +247,7 @@ impl Block {
             }
             Residual::SequentialPostNorm => {
                 let cache = self.attend(Some(x), work, pass, past)?;
+                keep(x, work);
                 self.attention_output.apply(work.attended.rows(), x, true)?;
                 self.attention_norm.apply(x, &mut work.normed)?;
                 std::mem::swap(x, &mut work.normed);
@@ -240,6 +260,7 @@ impl Block {
             Residual::Parallel => {
                 self.attention_norm.apply(x, &mut work.normed)?;
                 let cache = self.attend(None, work, pass, past)?;
+                keep(x, work);
                 if let Some(norm) = &self.mlp_norm {
                     norm.apply(x, &mut work.normed)?;
                 }

@@ -138,13 +138,16 @@ impl Decoder {
         let mut layers = Vec::with_capacity(self.blocks.len());
         let mut work = self.blocks.first().map(|block| Workspace::new(block, ids.len()));
         for (index, block) in self.blocks.iter().enumerate() {
+            let only = (index + 1 == self.blocks.len()).then_some(batch.wanted);
             if let Some(work) = &mut work {
-                layers.push(block.advance(&mut x, work, &pass, past.map(|past| &past.layers()[index]))?);
+                layers.push(block.advance(&mut x, work, &pass, past.map(|past| &past.layers()[index]), only)?);
             }
         }
         drop(work);
-        let mut states = States::new(batch.wanted.len(), self.config.hidden);
-        states.each(|index, row| row.copy_from_slice(x.rows().row(batch.wanted[index])));
+        if self.blocks.is_empty() {
+            x.keep(batch.wanted);
+        }
+        let mut states = x;
         if let Some(norm) = &self.final_norm {
             states = normed(norm, &states)?;
         }
