@@ -5,10 +5,10 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use ft_guest_build::{Cargo, Compiler, component};
 
-use crate::compiler::{Compiler, TARGET};
-use crate::workspace::{self, Workspace};
-use crate::{component, fixtures};
+use crate::fixtures;
+use crate::workspace::Workspace;
 
 /// A crate that becomes a component.
 struct Guest {
@@ -20,46 +20,19 @@ struct Guest {
 
 /// Builds all guests and fixtures. Files that are up to date are left alone.
 pub fn build(workspace: &Workspace) -> Result<()> {
-    let compiler = Compiler::choose(workspace)?;
-    let target = workspace.target("wasm");
-    let mut cargo = workspace.guest_cargo();
-    cargo.args(["build", "--release", "--locked", "--target-dir"]).arg(&target);
-    compiler.apply(&mut cargo);
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", without_paths(workspace)?);
-    workspace::run(&mut cargo)?;
-
-    let modules = target.join(TARGET).join("release");
-    for guest in find(workspace)? {
-        let module = modules.join(format!("{}.wasm", guest.package.replace('-', "_")));
-        let bytes = fs::read(&module).with_context(|| {
-            let package = &guest.package;
-            format!("no module {}: is the package called `{package}`, its crate-type `cdylib`?", module.display())
-        })?;
-        let bytes = component::encode(&bytes).with_context(|| format!("`{}` makes no component", guest.package))?;
-        write(workspace, &guest.component, &bytes)?;
+    let compiler = Compiler::choose(&workspace.target("wasm-toolchain"), &|message| eprintln!("{message}"))?;
+    let modules = Cargo::new(&workspace.path("plugins"), &workspace.target("wasm")).build(&compiler, true)?;
+    for Guest { package, component } in find(workspace)? {
+        let module = modules.iter().find(|module| module.package == package);
+        let module = module.with_context(|| format!("no module of `{package}`: is its crate-type `cdylib`?"))?;
+        let path = &module.path;
+        let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        write(workspace, &component, &component::encode(&package, &bytes)?)?;
     }
     for (name, bytes) in fixtures::build(workspace)? {
         write(workspace, &workspace.path(&format!("plugins/hostile/{name}.wasm")), &bytes)?;
     }
     Ok(())
-}
-
-/// Flags that keep this machine's folders out of the guests' panic messages: one source gives one component, and its
-/// digest says the same everywhere.
-fn without_paths(workspace: &Workspace) -> Result<String> {
-    let cargo_home = match std::env::var_os("CARGO_HOME") {
-        Some(folder) => PathBuf::from(folder),
-        None => std::env::home_dir().context("no home folder")?.join(".cargo"),
-    };
-    // The last one that fits counts: folders within the root come after it.
-    let folders = [
-        (workspace.path(""), ""),
-        (workspace.path("plugins"), "plugins"),
-        (workspace.target("wasm-toolchain"), "rust"),
-        (cargo_home, "cargo"),
-    ];
-    let flags = folders.map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()));
-    Ok(flags.join("\u{1f}"))
 }
 
 /// The folders with a manifest in `plugins/` and `plugins/hostile/`; all but the SDK are guests.
@@ -99,4 +72,34 @@ fn write(workspace: &Workspace, path: &Path, bytes: &[u8]) -> Result<()> {
     };
     println!("{:<40} {size:>5} KiB  {state}", workspace.shown(path).to_string());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use wit_component::DecodedWasm;
+
+    /// The interfaces with functions that a built component imports; it needs `cargo xtask plugins` before.
+    fn imports(name: &str) -> Vec<String> {
+        let path = format!("{}/../plugins/{name}.wasm", env!("CARGO_MANIFEST_DIR"));
+        let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}; run `cargo xtask plugins`"));
+        let DecodedWasm::Component(resolve, world) = wit_component::decode(&bytes).unwrap() else {
+            panic!("{path} is no component");
+        };
+        let imports = resolve.worlds[world].imports.iter();
+        let called = imports.filter(|(_, item)| match item {
+            wit_parser::WorldItem::Interface { id, .. } => !resolve.interfaces[*id].functions.is_empty(),
+            wit_parser::WorldItem::Function(_) | wit_parser::WorldItem::Type { .. } => true,
+        });
+        called.map(|(key, _)| resolve.name_world_key(key)).collect()
+    }
+
+    #[test]
+    fn guests_import_their_world_and_nothing_else() {
+        let task = ["forward-tuning:plugin/log@0.1.0", "forward-tuning:plugin/table@0.1.0"];
+        let optimizer = ["forward-tuning:plugin/log@0.1.0", "forward-tuning:plugin/tensor@0.1.0"];
+        assert_eq!(imports("sst2"), task);
+        assert_eq!(imports("hostile/task"), task);
+        assert_eq!(imports("momentum"), optimizer);
+        assert_eq!(imports("hostile/optimizer"), optimizer);
+    }
 }
