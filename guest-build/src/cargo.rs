@@ -45,6 +45,15 @@ impl Cargo {
         Self { folder: folder.to_owned(), target: target.to_owned() }
     }
 
+    /// Cargo in `folder`, with what it builds where cargo itself would have it.
+    pub fn in_folder(folder: &Path) -> Self {
+        let named = std::env::var_os("CARGO_TARGET_DIR").filter(|name| !name.is_empty()).map(PathBuf::from);
+        // From the folder that the user is in, not from the guest's.
+        let named = named.and_then(|target| std::path::absolute(target).ok());
+        let target = named.or_else(|| std::path::absolute(folder.join("target")).ok());
+        Self::new(folder, &target.unwrap_or_else(|| folder.join("target")))
+    }
+
     /// A call of cargo's `subcommand`, free of what is set for the host.
     pub fn call(&self, subcommand: &str) -> Command {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
