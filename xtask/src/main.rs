@@ -4,6 +4,7 @@
 //! - [`compiler`]: which compiler builds guests.
 //! - [`guests`]: guests become components at `plugins/*.wasm`.
 //! - [`component`]: a core module becomes a component.
+//! - [`python`]: a plugin in Python becomes a component.
 //! - [`fixtures`]: components for the sandbox's tests that no guest toolchain makes.
 //! - [`chores`]: the commands made of these.
 
@@ -12,6 +13,7 @@ mod compiler;
 mod component;
 mod fixtures;
 mod guests;
+mod python;
 mod workspace;
 
 use std::process::ExitCode;
