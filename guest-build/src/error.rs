@@ -60,6 +60,24 @@ pub enum BuildError {
         /// The package.
         package: String,
     },
+    /// No componentize-py, and no way to get it.
+    #[error("no componentize-py {}: {why}", crate::python::VERSION)]
+    NoComponentizer {
+        /// What is missing.
+        why: String,
+    },
+    /// A Python module that is no plugin.
+    #[error("`{}` exports neither a task nor an optimizer", app.display())]
+    NoExport {
+        /// The module.
+        app: PathBuf,
+    },
+    /// A Python module that is two plugins.
+    #[error("`{}` exports a task and an optimizer: a component is one of them", app.display())]
+    TwoExports {
+        /// The module.
+        app: PathBuf,
+    },
     /// A core module that does not fit the world that it names.
     #[error("`{package}` makes no component: {reason}")]
     NoComponent {
@@ -82,9 +100,18 @@ impl BuildError {
                 words.contains("cargo").then(|| "Rust is at https://rustup.rs".into())
             }
             Self::NoModule { .. } => Some("the manifest needs `[lib]` with `crate-type = [\"cdylib\"]`".into()),
-            Self::NoComponent { .. } => {
+            Self::NoComponent { package, .. } if !package.ends_with(crate::python::APP) => {
                 Some("does the crate call `export_task!` or `export_optimizer!` of ft-plugin, once?".into())
             }
+            Self::NoComponentizer { .. } => Some(format!(
+                "install Python 3.10 or later with pip (on Debian: `apt install python3 python3-pip`), or have \
+                 `componentize-py` on the path: `pip install componentize-py=={}`",
+                crate::python::VERSION
+            )),
+            Self::NoExport { .. } => Some(
+                "its last line is `Info, Dataset, Prompt = export_task(...)` or `Info, MetaOptimizer = export_optimizer(...)`"
+                    .into(),
+            ),
             _ => None,
         }
     }

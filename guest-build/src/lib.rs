@@ -3,6 +3,7 @@
 //! - [`Compiler`]: which compiler builds Rust guests; found, or got.
 //! - [`Cargo`]: a call of cargo for guests, and the core modules that come of it.
 //! - [`component`]: a core module becomes a component.
+//! - [`python`]: a module in Python becomes a component.
 //! - [`BuildError`]: what went wrong, and what to do next.
 
 mod cargo;
@@ -10,6 +11,7 @@ mod compiler;
 pub mod component;
 mod error;
 mod process;
+pub mod python;
 
 pub use cargo::{Cargo, Module};
 pub use compiler::{Compiler, TARGET};

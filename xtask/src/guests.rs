@@ -1,11 +1,12 @@
-//! Every guest becomes a component at `plugins/<folder>.wasm`, the hostile ones at `plugins/hostile/<folder>.wasm`.
+//! Every guest becomes a component at `plugins/<folder>.wasm`, the hostile ones at `plugins/hostile/<folder>.wasm`, those
+//! in Python at `plugins/python/<folder>.wasm`.
 
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use ft_guest_build::{Cargo, Compiler, component};
+use ft_guest_build::{Cargo, Compiler, component, python};
 
 use crate::fixtures;
 use crate::workspace::Workspace;
@@ -32,7 +33,51 @@ pub fn build(workspace: &Workspace) -> Result<()> {
     for (name, bytes) in fixtures::build(workspace)? {
         write(workspace, &workspace.path(&format!("plugins/hostile/{name}.wasm")), &bytes)?;
     }
+    build_python(workspace)
+}
+
+/// Builds the guests in Python. Without componentize-py they are left out, which is an error where checks are made.
+fn build_python(workspace: &Workspace) -> Result<()> {
+    let parent = workspace.path("plugins/python");
+    let tools = workspace.target(&format!("componentize-py-{}", python::VERSION));
+    let kept = workspace.target("python");
+    let mut tool = None;
+    for folder in sorted_folders(&parent)? {
+        if !folder.join(python::APP).is_file() {
+            continue;
+        }
+        let name = folder.file_name().context("a folder in plugins/python has no name")?.to_string_lossy().into_owned();
+        let (component, built_from) = (kept.join(format!("{name}.wasm")), kept.join(format!("{name}.sources")));
+        let sources = python::Sources { folder: &folder, sdk: &parent, wit: &workspace.path("wit") };
+        let fingerprint = sources.fingerprint()?;
+        // One source does not give the same bytes twice, so what is there stays: its digest and what was compiled of it.
+        if !(component.is_file() && fs::read(&built_from).is_ok_and(|last| last == fingerprint)) {
+            let tool = match &mut tool {
+                Some(tool) => tool,
+                none => match python::Tool::find_or_get(&folder, &tools, &|message| eprintln!("{message}")) {
+                    Ok(found) => none.insert(found),
+                    Err(error) if std::env::var_os("CI").is_none_or(|value| value != "true") => {
+                        eprintln!("warning: the guests in Python are left out: {error}");
+                        return Ok(());
+                    }
+                    Err(error) => return Err(error).context("the guests in Python"),
+                },
+            };
+            tool.build(&sources, &component)?;
+            fs::write(&built_from, fingerprint).with_context(|| format!("cannot write {}", built_from.display()))?;
+        }
+        let bytes = fs::read(&component).with_context(|| format!("cannot read {}", component.display()))?;
+        write(workspace, &parent.join(format!("{name}.wasm")), &bytes)?;
+    }
     Ok(())
+}
+
+fn sorted_folders(parent: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(parent).with_context(|| format!("cannot list {}", parent.display()))?;
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    paths.retain(|path| path.is_dir());
+    paths.sort();
+    Ok(paths)
 }
 
 /// The folders with a manifest in `plugins/` and `plugins/hostile/`; all but the SDK are guests.
