@@ -2,15 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use ft_guest_build::python::{self, APP};
 use ft_guest_build::{BuildError, Cargo, Compiler, component};
 
 use super::AuthorError;
 use super::scaffold::Language;
 use crate::store::atomic::write_atomic;
+use crate::store::file::FileError;
 use crate::store::paths::CachePaths;
-
-/// The module that a Python plugin is.
-const APP: &str = "app.py";
 
 /// Builds every plugin of a folder to `DIR/NAME.wasm` and gives these files. What is missing of the toolchain is got where
 /// that is possible, and said; `say` is told what happens.
@@ -20,7 +19,7 @@ const APP: &str = "app.py";
 pub fn build(folder: &Path, paths: &CachePaths, say: &dyn Fn(&str)) -> Result<Vec<PathBuf>, AuthorError> {
     match language(folder)? {
         Language::Rust => rust(folder, paths, say),
-        Language::Python => Err(AuthorError::NoSources { folder: folder.to_owned() }),
+        Language::Python => in_python(folder, paths, say),
     }
 }
 
@@ -33,6 +32,23 @@ fn language(folder: &Path) -> Result<Language, AuthorError> {
     } else {
         Err(AuthorError::NoSources { folder: folder.to_owned() })
     }
+}
+
+/// A module with the SDK that lies below `vendor/`, as a component named after the folder.
+fn in_python(folder: &Path, paths: &CachePaths, say: &dyn Fn(&str)) -> Result<Vec<PathBuf>, AuthorError> {
+    let absolute = std::path::absolute(folder).map_err(|source| FileError::io("find", folder, source))?;
+    let name = absolute.file_name().unwrap_or_default();
+    let (sdk, wit) = (folder.join("vendor/plugins/python"), folder.join("vendor/wit"));
+    for needed in [&sdk, &wit] {
+        if !needed.is_dir() {
+            return Err(AuthorError::NoSdk { folder: needed.clone() });
+        }
+    }
+    let tools = paths.tools().join(format!("componentize-py-{}", python::VERSION));
+    let tool = python::Tool::find_or_get(folder, &tools, say)?;
+    let file = folder.join(name).with_extension("wasm");
+    tool.build(&python::Sources { folder, sdk: &sdk, wit: &wit }, &file)?;
+    Ok(vec![file])
 }
 
 fn rust(folder: &Path, paths: &CachePaths, say: &dyn Fn(&str)) -> Result<Vec<PathBuf>, AuthorError> {

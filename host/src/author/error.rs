@@ -36,11 +36,11 @@ pub enum AuthorError {
         /// The folder.
         folder: PathBuf,
     },
-    /// A Python module that does not say which kind of plugin it is.
-    #[error("`{}` calls neither `export_task` nor `export_optimizer`", app.display())]
-    NoExport {
-        /// The module.
-        app: PathBuf,
+    /// A Python plugin without the SDK beside it.
+    #[error("there is no folder `{}`, where the SDK is looked for", folder.display())]
+    NoSdk {
+        /// The folder.
+        folder: PathBuf,
     },
     /// The build failed.
     #[error(transparent)]
@@ -68,7 +68,9 @@ impl AuthorError {
             Self::Exists { .. } => Some("choose another name, or another folder with `--dir`".into()),
             Self::NoSources { .. } => Some("`ft-host plugin new task NAME` makes such a folder".into()),
             Self::NoPlugin { .. } => Some("its manifest needs `[lib]` with `crate-type = [\"cdylib\"]`".into()),
-            Self::NoExport { .. } => Some("its last line is `Info, Dataset, Prompt = export_task(YourTask)`".into()),
+            Self::NoSdk { .. } => {
+                Some("`ft-host plugin new task NAME --lang python` makes a folder with it; copy its `vendor`".into())
+            }
             Self::Build(error) => error.hint(),
             Self::Fixtures { .. } => Some("docs/plugin-guide.md has an example".into()),
             Self::File(error) => error.hint(),

@@ -1,11 +1,11 @@
 //! Plugins on a terminal: what one is, which there are, what its checks found.
 
+use unicode_width::UnicodeWidthStr;
+
 use super::style::Style;
-use super::table;
 use super::text::harmless;
 use crate::author::check::{Check, CheckReport, Verdict};
 use crate::author::{Listed, PluginCard, Validated};
-use crate::report::sheet::{Row, RowKind, Sheet};
 use crate::run::memory::size;
 
 /// What a plugin is.
@@ -45,27 +45,23 @@ pub fn validated(validated: &Validated, style: Style) -> String {
     format!("{}: {} {} {}, with {}\n", style.strong("ok"), card.kind, card.name, card.version, harmless(&options))
 }
 
-/// The plugins of the plugin path.
+/// The plugins of the plugin path, two lines for each.
 pub fn list(listed: &[Listed], style: Style) -> String {
-    let row = |listed: &Listed| {
-        let (kind, version, summary) = match (&listed.plugin, &listed.refused) {
-            (Some(card), _) => (card.kind.clone(), card.version.clone(), card.summary.clone()),
-            (None, reason) => ("-".into(), "-".into(), format!("refused: {}", reason.as_deref().unwrap_or_default())),
+    let widest = listed.iter().map(|listed| harmless(&listed.name).width()).max().unwrap_or(0);
+    let of = |listed: &Listed| {
+        let name = harmless(&listed.name);
+        let gap = " ".repeat(widest - name.width());
+        let (what, summary) = match (&listed.plugin, &listed.refused) {
+            (Some(card), _) => {
+                (format!("{:9}  {:8}  {}", card.kind, card.version, &card.sha256[..12]), card.summary.clone())
+            }
+            (None, reason) => ("refused".into(), reason.clone().unwrap_or_default()),
         };
-        let digest = listed.plugin.as_ref().map(|card| card.sha256[..12].to_owned()).unwrap_or_default();
-        let file = match &listed.hidden_by {
-            Some(other) => format!("{} (hidden by {})", listed.file.display(), other.display()),
-            None => listed.file.display().to_string(),
-        };
-        Row { cells: vec![listed.name.clone(), kind, version, digest, file, summary], kind: RowKind::Plain }
+        let hidden = listed.hidden_by.as_ref().map(|other| format!(" (hidden by {})", other.display()));
+        let file = format!("{}{}", listed.file.display(), hidden.unwrap_or_default());
+        format!("{}{gap}  {what}  {}\n    {}\n", style.strong(&name), harmless(&file), harmless(&summary))
     };
-    let sheet = Sheet {
-        title: "plugins".into(),
-        headings: ["name", "kind", "version", "sha256", "file", "what it is"].map(Into::into).into(),
-        rows: listed.iter().map(row).collect(),
-        legend: Vec::new(),
-    };
-    table::render(&sheet, None, style)
+    listed.iter().map(of).collect()
 }
 
 /// What the checks of a plugin found, a line for each.

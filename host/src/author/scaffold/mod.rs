@@ -34,6 +34,17 @@ const RUST_OPTIMIZER: [File; 2] = [
     ("src/lib.rs", include_str!("templates/rust-optimizer/src/lib.rs")),
     ("README.md", include_str!("templates/rust-optimizer/README.md")),
 ];
+const PYTHON: [File; 1] = [(".gitignore", include_str!("templates/python/gitignore"))];
+const PYTHON_TASK: [File; 3] = [
+    ("app.py", include_str!("templates/python-task/app.py")),
+    ("test_app.py", include_str!("templates/python-task/test_app.py")),
+    ("README.md", include_str!("templates/python-task/README.md")),
+];
+const PYTHON_OPTIMIZER: [File; 3] = [
+    ("app.py", include_str!("templates/python-optimizer/app.py")),
+    ("test_app.py", include_str!("templates/python-optimizer/test_app.py")),
+    ("README.md", include_str!("templates/python-optimizer/README.md")),
+];
 const TASK: [File; 3] = [
     ("fixtures.toml", include_str!("templates/data/fixtures-task.toml")),
     ("data/{{name}}/train.jsonl", include_str!("templates/data/train.jsonl")),
@@ -73,7 +84,8 @@ fn write(files: &[File], name: &str, folder: &Path) -> Result<(), FileError> {
         let file = folder.join(filled(path, name));
         create_folder(file.parent().unwrap_or(folder))?;
         // The SDKs stay as they are: they may have such braces of their own.
-        let text = if path.starts_with("vendor/plugins/sdk/") { (*text).to_owned() } else { filled(text, name) };
+        let is_sdk = path.starts_with("vendor/plugins/sdk/") || path.starts_with("vendor/plugins/python/");
+        let text = if is_sdk { (*text).to_owned() } else { filled(text, name) };
         std::fs::write(&file, text).map_err(|source| FileError::io("write", &file, source))?;
     }
     Ok(())
@@ -88,12 +100,16 @@ fn files(kind: PluginKind, language: Language) -> Vec<File> {
             files.extend(sdk::RUST);
             files.push(("Cargo.lock", sdk::RUST_LOCK));
         }
-        Language::Python => {}
+        Language::Python => {
+            files.extend(PYTHON);
+            files.extend(sdk::PYTHON);
+        }
     }
     match (language, kind) {
         (Language::Rust, PluginKind::Task) => files.extend(RUST_TASK),
         (Language::Rust, PluginKind::Optimizer) => files.extend(RUST_OPTIMIZER),
-        (Language::Python, _) => {}
+        (Language::Python, PluginKind::Task) => files.extend(PYTHON_TASK),
+        (Language::Python, PluginKind::Optimizer) => files.extend(PYTHON_OPTIMIZER),
     }
     match kind {
         PluginKind::Task => files.extend(TASK),

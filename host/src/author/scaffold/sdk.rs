@@ -41,6 +41,23 @@ pub const RUST: &[File] = vendored![
     "plugins/sdk/worlds/task/src/lib.rs"
 ];
 
+/// The SDK for Python.
+pub const PYTHON: &[File] = vendored![
+    "plugins/python/ft_plugin/__init__.py"
+    "plugins/python/ft_plugin/_component.py"
+    "plugins/python/ft_plugin/_description.py"
+    "plugins/python/ft_plugin/_errors.py"
+    "plugins/python/ft_plugin/_optimizer.py"
+    "plugins/python/ft_plugin/_options.py"
+    "plugins/python/ft_plugin/_row.py"
+    "plugins/python/ft_plugin/_selection.py"
+    "plugins/python/ft_plugin/_stand_in.py"
+    "plugins/python/ft_plugin/_task.py"
+    "plugins/python/ft_plugin/_tensor.py"
+    "plugins/python/ft_plugin/log.py"
+    "plugins/python/ft_plugin/testing.py"
+];
+
 /// The versions of packages that the SDK for Rust is built with here.
 pub const RUST_LOCK: &str = include_str!("../../../../plugins/Cargo.lock");
 
@@ -55,9 +72,9 @@ mod tests {
     fn files(folder: &Path, root: &Path, found: &mut BTreeSet<String>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() {
+            if path.is_dir() && path.file_name().is_some_and(|name| name != "__pycache__") {
                 files(&path, root, found);
-            } else {
+            } else if path.is_file() {
                 found.insert(path.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/"));
             }
         }
@@ -68,7 +85,9 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let mut there = BTreeSet::new();
         files(&root.join("plugins/sdk"), root, &mut there);
-        let carried: BTreeSet<String> = RUST.iter().map(|(path, _)| path.replacen("vendor/", "", 1)).collect();
+        files(&root.join("plugins/python/ft_plugin"), root, &mut there);
+        let carried: BTreeSet<String> =
+            RUST.iter().chain(PYTHON).map(|(path, _)| path.replacen("vendor/", "", 1)).collect();
         assert_eq!(carried, there);
     }
 }
