@@ -5,16 +5,15 @@ use std::path::Path;
 use std::sync::{LazyLock, Mutex};
 
 use candle_core::Device;
-use ft_host::plugin::{
-    Limits, LogSink, OptimizerPlugin, PluginBinary, PluginEngine, PluginError, TaskPlugin, options,
-};
+use ft_host::plugin::{Limits, LogSink, OptimizerPlugin, PluginBinary, PluginEngine, PluginError, TaskPlugin, options};
 
 use crate::shared::given;
 
 /// Where the executable keeps what it compiled in these tests, so that both compile a component once.
 const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/cli-cache/components-v1");
 
-static ENGINE: LazyLock<PluginEngine> =
+/// The engine that all tests share.
+pub static ENGINE: LazyLock<PluginEngine> =
     LazyLock::new(|| PluginEngine::new(Some(Path::new(CACHE))).expect("wasmtime runs here"));
 
 /// Held while a component is loaded: the first one to ask for it compiles it, and nobody does at the same time.
@@ -53,11 +52,7 @@ pub fn task(binary: PluginBinary, log: LogSink, pairs: &[(&str, &str)]) -> Resul
 }
 
 /// An optimizer, loaded and opened.
-pub fn optimizer(
-    binary: PluginBinary,
-    limits: Limits,
-    pairs: &[(&str, &str)],
-) -> Result<OptimizerPlugin, PluginError> {
+pub fn optimizer(binary: PluginBinary, limits: Limits, pairs: &[(&str, &str)]) -> Result<OptimizerPlugin, PluginError> {
     let mut rule = {
         let _alone = LOADING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         OptimizerPlugin::load(&ENGINE, binary, limits, std::sync::Arc::new(|_| ()), &Device::Cpu)?

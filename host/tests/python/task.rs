@@ -1,16 +1,16 @@
 //! A task in Python beside the same one in Rust.
 
-use ft_host::plugin::{Rejection, TaskPlugin, Usage};
+use ft_host::plugin::{Failure, Limits, Rejection, TaskPlugin, Usage, inspect};
 use ft_host::task::example::Split;
 
 use crate::shared::{Rows, no_log};
-use crate::support::{binary, task};
+use crate::support::{ENGINE, binary, task};
 
 /// Rows that make examples and rows that do not: types, classes, blanks of all kinds, long values, characters.
 const ROWS: &[&str] = &[
     r#"{"sentence": "it 's a charming journey . ", "label": 1}"#,
     r#"{"sentence": "\u00a0\tgr\u00e4\u00dflich \ud83d\ude00\n", "label": "0"}"#,
-    "{\"sentence\": \"\u{1c}kept \u{2003}\u{3000}\", \"label\": 0, \"idx\": [1, {\"a\": null}]}",
+    r#"{"sentence": "\u001ckept \u2003\u3000", "label": 0, "idx": [1, {"a": null}]}"#,
     r#"{"sentence": "two\nlines", "label": "+1"}"#,
     r#"{"label": 1}"#,
     r#"{"sentence": "x"}"#,
@@ -19,7 +19,7 @@ const ROWS: &[&str] = &[
     r#"{"sentence": {"z": [1.5, "\u001b\"\\\u00e4"], "a": {}}, "label": 0}"#,
     r#"{"sentence": ["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "ääääääääääääääääääääääääääääääääää"], "label": 0}"#,
     r#"{"sentence": "", "label": 0}"#,
-    "{\"sentence\": \" \\t\\n\\r\u{b}\u{c}\u{85}\u{a0}\u{1680}\u{2028}\u{202f}\u{3000}\", \"label\": 0}",
+    r#"{"sentence": " \t\n\r\u000b\f\u0085\u00a0\u1680\u2028\u202f\u3000", "label": 0}"#,
     r#"{"sentence": "\u001c", "label": 0}"#,
     r#"{"sentence": "x", "label": -1}"#,
     r#"{"sentence": "x", "label": 2}"#,
@@ -52,13 +52,10 @@ fn sst2_in_python_is_sst2_in_rust() {
     assert_eq!(python.separator().unwrap(), rust.separator().unwrap());
     for split in [Split::Demonstrations, Split::Evaluation, Split::Evaluation] {
         let (ours, theirs) = (python.read_all(split, rows(ROWS)).unwrap(), rust.read_all(split, rows(ROWS)).unwrap());
-        assert_eq!((ours.examples.len(), ours.rejected.len()), (6, ROWS.len() - 6));
         assert_eq!(ours, theirs);
+        assert_eq!((ours.examples.len(), ours.rejected.len()), (6, ROWS.len() - 6));
         for example in &ours.examples {
-            assert_eq!(
-                python.render_demonstration(example).unwrap(),
-                rust.render_demonstration(example).unwrap()
-            );
+            assert_eq!(python.render_demonstration(example).unwrap(), rust.render_demonstration(example).unwrap());
             assert_eq!(python.render_query(example).unwrap(), rust.render_query(example).unwrap());
         }
     }
@@ -79,6 +76,25 @@ fn rows_that_are_no_objects_are_rejected_by_both() {
 }
 
 #[test]
+fn an_unreadable_table_is_the_row_sources_own_error() {
+    let Some(python) = binary("python/sst2") else { return };
+    let mut task = task(python, no_log(), &[]).unwrap();
+    let error = task.read_all(Split::Evaluation, Box::new(Rows::sst2(700).failing_at(300))).unwrap_err();
+    assert!(matches!(error.failure(), Failure::Rows(_)), "{error}");
+}
+
+#[test]
+fn components_import_their_world_and_nothing_of_wasi() {
+    let Some(python) = binary("python/sst2") else { return };
+    let inspection = inspect(&ENGINE, python, Limits::default()).unwrap();
+    let names: Vec<_> = inspection.imports.iter().map(String::as_str).collect();
+    let interfaces = ["data", "log", "table", "types"].map(|name| format!("forward-tuning:plugin/{name}@0.1.0"));
+    let mut sorted = names.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, interfaces);
+}
+
+#[test]
 fn two_instances_give_the_same_for_the_same_fuel() {
     let Some(binary) = binary("python/csqa") else { return };
     let run = || {
@@ -92,7 +108,10 @@ fn two_instances_give_the_same_for_the_same_fuel() {
     };
     let (first, second) = (run(), run());
     assert_eq!((first.0.examples.len(), first.0.rejected.len()), (6, 0));
-    assert_eq!(first.1[0][0].context, "Question: Where would you look for a spoon after dinner has been cleared away?\nChoices: attic, dishwasher, garden, car, mailbox\nAnswer:");
+    assert_eq!(
+        first.1[0][0].context,
+        "Question: Where would you look for a spoon after dinner has been cleared away?\nChoices: attic, dishwasher, garden, car, mailbox\nAnswer:"
+    );
     assert_eq!((&first.0, &first.1), (&second.0, &second.1));
     assert_eq!((first.2.fuel, first.2.peak_memory), (second.2.fuel, second.2.peak_memory));
 }
