@@ -2,10 +2,12 @@
 
 import random
 import sys
+import time
 
 import ft_plugin as ft
 
-FAULTS = ["none", "configure", "option", "row", "labels", "query", "kind", "exit", "recursion", "print", "random", "memory"]
+FAULTS = ["none", "configure", "option", "row", "labels", "query", "kind", "exit", "recursion", "print", "random"]
+FAULTS += ["memory", "file", "clock", "import"]
 
 
 class Faulty(ft.Task):
@@ -50,6 +52,14 @@ class Faulty(ft.Task):
             return example.choices_after(f"{random.random()} {hash('x')}")
         if self.fault == "memory":
             return example.choices_after("x" * 2**30)
+        if self.fault == "file":
+            return example.choices_after(open("/etc/passwd").read())
+        if self.fault == "clock":
+            return example.choices_after(str(time.time()))
+        if self.fault == "import":
+            import xml.dom.minidom
+
+            return example.choices_after(xml.dom.minidom.__name__)
         return example.choices_after(example.query)
 
 

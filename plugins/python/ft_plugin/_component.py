@@ -6,8 +6,11 @@ export to.
 
 from __future__ import annotations
 
+import builtins
 import functools
+import io
 import sys
+from importlib.machinery import PathFinder
 from types import ModuleType
 from typing import Any, Callable, Optional, Tuple, Type
 
@@ -63,9 +66,7 @@ def export_task(task: Type[Task]) -> Tuple[Optional[type], Optional[type], Optio
 
         @_orderly
         def read(self, split, table, max):
-            # The handle has to be gone when the call is over, whatever still has the exception that ends it.
-            with table:
-                texts = table.next_rows(max)
+            texts = table.next_rows(max)
             split = Split[split.name]
             first = rows[split]
             # The end of a table starts the count afresh.
@@ -221,12 +222,30 @@ def _list_of(kind: type, what: str, values: Any) -> list:
     return [_of(kind, what, value) for value in values]
 
 
+def _begin() -> None:
+    """What every call finds: what is printed goes to the log, and where there is no file an exception says so. The
+    system that the interpreter asks for files ends the plugin without a word."""
+    sys.stdout, sys.stderr = _OUT, _ERR
+    builtins.open = io.open = _no_file
+    if PathFinder in sys.meta_path:
+        sys.meta_path.remove(PathFinder)
+
+
+def _no_file(file: Any, *_: Any, **__: Any) -> None:
+    raise PermissionError(f"{file!r}: a plugin has no files, but for the rows of its table")
+
+
+def _end() -> None:
+    _OUT.end()
+    _ERR.end()
+
+
 def _orderly(function: Callable) -> Callable:
     """A function whose exceptions become the errors that its type has room for."""
 
     @functools.wraps(function)
     def call(*arguments):
-        sys.stdout, sys.stderr = _OUT, _ERR
+        _begin()
         try:
             return function(*arguments)
         except Err:
@@ -234,8 +253,7 @@ def _orderly(function: Callable) -> Callable:
         except BaseException as error:
             raise Err(_error(error)) from None
         finally:
-            _OUT.end()
-            _ERR.end()
+            _end()
 
     return call
 
@@ -245,15 +263,14 @@ def _last_words(function: Callable) -> Callable:
 
     @functools.wraps(function)
     def call(*arguments):
-        sys.stdout, sys.stderr = _OUT, _ERR
+        _begin()
         try:
             return function(*arguments)
         except BaseException as error:
             log.error(told(error))
             raise
         finally:
-            _OUT.end()
-            _ERR.end()
+            _end()
 
     return call
 

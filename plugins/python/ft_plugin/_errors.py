@@ -43,6 +43,8 @@ class RowError(Exception):
 def told(error: BaseException) -> str:
     """An exception as one line: its kind, its message, and the last place of it that is the author's."""
     message = " ".join(str(error).split())
+    if isinstance(error, ImportError):
+        message += "; what a component is to have is imported at the top of the file, when it is built"
     place, step = None, error.__traceback__
     while step is not None:
         code = step.tb_frame.f_code

@@ -39,7 +39,7 @@ class Row:
     def parse(cls, index: int, text: str) -> Row:
         """A row from its JSON text."""
         try:
-            values = json.loads(text, parse_constant=_no_constant)
+            values = _DECODER.decode(text)
             if "\\u" in text:
                 # Half of a surrogate pair is no character, and could not leave the plugin.
                 json.dumps(values, ensure_ascii=False).encode()
@@ -166,6 +166,9 @@ class Row:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON value")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def _text(value):

@@ -1,6 +1,7 @@
 """Messages to the person who runs the plugin. The host bounds their number and length.
 In a plugin's tests in plain Python they go to standard error."""
 
+import io
 import sys
 
 try:
@@ -38,12 +39,11 @@ def _write(level: str, message: str) -> None:
         _host.write(_host.Level[level], str(message).encode(errors="replace").decode())
 
 
-class Lines:
+class Lines(io.TextIOBase):
     """A text file whose lines are log messages, in place of standard output and standard error."""
 
-    encoding, errors = "utf-8", "replace"
-
     def __init__(self, level: str):
+        super().__init__()
         self._level, self._rest = level, ""
 
     def write(self, text: str) -> int:
@@ -52,9 +52,6 @@ class Lines:
         for line in lines:
             _write(self._level, line)
         return len(text)
-
-    def flush(self) -> None:
-        """Nothing yet: a line is one message, whoever flushes halfway through."""
 
     def end(self) -> None:
         """Logs what stands behind the last line."""
