@@ -19,6 +19,7 @@ use crate::store::data::{Access, DataLocation};
 use crate::store::environment::Environment;
 use crate::store::paths::CachePaths;
 use crate::store::plugin_path::PluginPath;
+use crate::ui::style::Style;
 use crate::ui::{plugin as shown, usage};
 
 #[derive(Subcommand)]
@@ -33,9 +34,9 @@ pub enum PluginCommand {
         /// The language of its sources.
         #[arg(long, value_enum, default_value_t = Lang::Rust)]
         lang: Lang,
-        /// The folder above the new one.
-        #[arg(long, value_name = "DIR", default_value = ".")]
-        dir: PathBuf,
+        /// The folder above the new one [default: the current one].
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
     },
     /// Build a plugin's folder to DIR/NAME.wasm, and print the file.
     Build {
@@ -44,27 +45,7 @@ pub enum PluginCommand {
         dir: PathBuf,
     },
     /// Check that a plugin does what its author says: fixtures, rows, determinism, rows with faults, limits.
-    Test {
-        #[command(flatten)]
-        which: Which,
-        /// Fixtures: rows and the prompts they become, or caches and their updates [default: NAME.fixtures.toml or
-        /// fixtures.toml beside the plugin].
-        #[arg(long, value_name = "FILE")]
-        fixtures: Option<PathBuf>,
-        /// Where a task's rows come from, as for `ft-host run` [default: the folder `data` beside the plugin, or the
-        /// bundled sample].
-        #[arg(long, value_name = "sample|DIR|SPLIT=FILE")]
-        data: Vec<String>,
-        /// Use no network.
-        #[arg(long)]
-        offline: bool,
-        /// Print the report as JSON.
-        #[arg(long)]
-        json: bool,
-        /// Print on stderr what the plugin used of its limits.
-        #[arg(long)]
-        show_usage: bool,
-    },
+    Test(TestArgs),
     /// Show what a plugin is: world, version, imports, exports, options, size, digest.
     Inspect {
         /// A file, or a name on the plugin path.
@@ -88,6 +69,35 @@ pub enum PluginCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// What is checked, and with what.
+#[derive(Args)]
+pub struct TestArgs {
+    #[command(flatten)]
+    which: Which,
+
+    /// Fixtures: rows and the prompts they become, or caches and their updates [default: NAME.fixtures.toml or
+    /// fixtures.toml beside the plugin].
+    #[arg(long, value_name = "FILE")]
+    fixtures: Option<PathBuf>,
+
+    /// Where a task's rows come from, as for `ft-host run` [default: the folder `data` beside the plugin, or the bundled
+    /// sample].
+    #[arg(long, value_name = "sample|DIR|SPLIT=FILE")]
+    data: Vec<String>,
+
+    /// Use no network.
+    #[arg(long)]
+    offline: bool,
+
+    /// Print the report as JSON.
+    #[arg(long)]
+    json: bool,
+
+    /// Print on stderr what the plugin used of its limits.
+    #[arg(long)]
+    show_usage: bool,
 }
 
 /// A plugin and its options.
@@ -120,70 +130,80 @@ pub enum Lang {
 
 /// Carries out a command.
 pub fn run(command: PluginCommand, environment: Environment) -> anyhow::Result<ExitStatus> {
-    // Other programs run in between, which Ctrl-C is to reach as well.
     match command {
-        PluginCommand::New { kind, name, lang, dir } => return new(kind, &name, lang, &dir),
-        PluginCommand::Build { dir } => return build_folder(&dir, &environment),
-        _ => {}
-    }
-    Interrupt::install()?;
-    let path = PluginPath::new(&environment);
-    let observer: Arc<dyn Observer> = Arc::new(Terminal::new(false));
-    let plugins = Plugins::new(&CachePaths::new(&environment).map_err(RunError::from)?, &observer)?;
-    let limits = Limits::default();
-    let style = stdout_style(&environment);
-    match command {
+        PluginCommand::New { kind, name, lang, dir } => new(kind, &name, lang, &dir.unwrap_or_default()),
+        PluginCommand::Build { dir } => build_folder(&dir, &environment),
+        PluginCommand::Test(args) => test(args, environment),
         PluginCommand::Inspect { plugin, json } => {
+            let Desk { plugins, path, limits, style } = Desk::open(&environment)?;
             let file = find_plugin(&path, &plugin)?;
             let card = PluginCard::new(file.display().to_string(), plugins.inspect(&file, &limits)?);
-            if json { print_json(&card)? } else { print(&shown::card(&card, style))? }
+            if json { print_json(&card) } else { print(&shown::card(&card, style)) }?;
+            Ok(ExitStatus::Done)
         }
         PluginCommand::Validate { which, json } => {
+            let Desk { plugins, path, limits, style } = Desk::open(&environment)?;
             let validated = validate(&plugins, &find_plugin(&path, &which.plugin)?, &which.options, &limits)?;
-            if json { print_json(&validated.card)? } else { print(&shown::validated(&validated, style))? }
+            if json { print_json(&validated.card) } else { print(&shown::validated(&validated, style)) }?;
+            Ok(ExitStatus::Done)
         }
         PluginCommand::List { json } => {
+            let Desk { plugins, path, limits, style } = Desk::open(&environment)?;
             let listed = inventory(&plugins, &path, &limits)?;
-            if json {
-                print_json(&listed)?;
-            } else if listed.is_empty() {
+            if json { print_json(&listed) } else { print(&shown::list(&listed, style)) }?;
+            if listed.is_empty() {
                 let folders: Vec<String> =
                     path.folders().iter().map(|folder| format!("`{}`", folder.display())).collect();
                 say(&format!("no plugins in {}", folders.join(" or ")));
-            } else {
-                print(&shown::list(&listed, style))?;
             }
+            Ok(ExitStatus::Done)
         }
-        PluginCommand::Test { which, fixtures, data, offline, json, show_usage } => {
-            let environment = Environment { offline: environment.offline || offline, ..environment };
-            let data = match data.is_empty() {
-                true => None,
-                false => Some(DataLocation::parse(&data).map_err(RunError::Settings)?),
-            };
-            let file = find_plugin(&path, &which.plugin)?;
-            let subject = Subject {
-                plugins: &plugins,
-                file: &file,
-                options: &which.options,
-                limits: &limits,
-                data: data.as_ref(),
-                fixtures: fixtures.as_deref(),
-                access: Access { environment: &environment, progress: &Downloads::new(json) },
-            };
-            let report = check(subject)?;
-            if json {
-                print_json(&report)?
-            } else {
-                print(&shown::checks(&report, style))?
-            }
-            if show_usage {
-                usage::render(std::slice::from_ref(&report.usage), stderr_style(&environment)).lines().for_each(say);
-            }
-            return Ok(if report.passed() { ExitStatus::Done } else { ExitStatus::Failed });
-        }
-        PluginCommand::New { .. } | PluginCommand::Build { .. } => {}
     }
-    Ok(ExitStatus::Done)
+}
+
+/// What it takes to look at plugins.
+struct Desk {
+    plugins: Plugins,
+    path: PluginPath,
+    limits: Limits,
+    style: Style,
+}
+
+impl Desk {
+    fn open(environment: &Environment) -> anyhow::Result<Self> {
+        Interrupt::install()?;
+        let observer: Arc<dyn Observer> = Arc::new(Terminal::new(false));
+        Ok(Self {
+            plugins: Plugins::new(&CachePaths::new(environment).map_err(RunError::from)?, &observer)?,
+            path: PluginPath::new(environment),
+            limits: Limits::default(),
+            style: stdout_style(environment),
+        })
+    }
+}
+
+fn test(args: TestArgs, mut environment: Environment) -> anyhow::Result<ExitStatus> {
+    let Desk { plugins, path, limits, style } = Desk::open(&environment)?;
+    environment.offline |= args.offline;
+    let data = match args.data.as_slice() {
+        [] => None,
+        data => Some(DataLocation::parse(data).map_err(RunError::Settings)?),
+    };
+    let subject = Subject {
+        plugins: &plugins,
+        file: &find_plugin(&path, &args.which.plugin)?,
+        options: &args.which.options,
+        limits: &limits,
+        data: data.as_ref(),
+        fixtures: args.fixtures.as_deref(),
+        access: Access { environment: &environment, progress: &Downloads::new(args.json) },
+    };
+    let report = check(subject)?;
+    if args.json { print_json(&report) } else { print(&shown::checks(&report, style)) }?;
+    if args.show_usage {
+        usage::render(std::slice::from_ref(&report.usage), stderr_style(&environment)).lines().for_each(say);
+    }
+    Ok(if report.passed() { ExitStatus::Done } else { ExitStatus::Failed })
 }
 
 fn new(kind: Kind, name: &str, lang: Lang, dir: &Path) -> anyhow::Result<ExitStatus> {

@@ -1,5 +1,6 @@
 //! The real executable, in folders of its own: stdout, stderr, status and files together.
 
+mod author;
 mod data;
 mod good;
 mod hostile;
