@@ -202,3 +202,52 @@ fn said(done: &Output) -> String {
     let text = [&done.stdout, &done.stderr].map(|bytes| String::from_utf8_lossy(bytes).trim().to_owned());
     text.join("\n").trim().to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An empty folder of this test alone.
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("xtask-python-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    #[test]
+    fn the_world_is_told_by_the_call_that_exports() {
+        let folder = folder("world");
+        let world = |text: &str| {
+            fs::write(folder.join(APP), text).unwrap();
+            world(&folder).map_err(|error| error.to_string())
+        };
+        assert_eq!(world("Info, Dataset, Prompt = ft.export_task(T)\n"), Ok("task-plugin"));
+        let optimizer = "# not export_task(T)\nInfo, MetaOptimizer = ft.export_optimizer(ft.selected(Gate))\n";
+        assert_eq!(world(optimizer), Ok("optimizer-plugin"));
+        assert!(world("import ft_plugin\n").unwrap_err().contains("exports nothing"));
+        assert!(world("export_task(T)\nexport_optimizer(G)\n").unwrap_err().contains("a component is one of them"));
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_fingerprint_changes_with_the_sources_and_with_nothing_else() {
+        let folder = folder("fingerprint");
+        for (name, text) in [("ft_plugin/log.py", "l"), ("wit/plugin.wit", "w"), ("app.py", "a"), (".venv/x.py", "x")] {
+            fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
+            fs::write(folder.join(name), text).unwrap();
+        }
+        let sources = Sources { folder: &folder, sdk: &folder, wit: &folder.join("wit") };
+        let first = sources.fingerprint().unwrap();
+        for name in [".venv/y.py", "__pycache__/app.py", "app.pyc"] {
+            fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
+            fs::write(folder.join(name), "other").unwrap();
+            assert_eq!(sources.fingerprint().unwrap(), first, "{name}");
+        }
+        for name in ["ft_plugin/log.py", "wit/plugin.wit", "app.py", "more.py"] {
+            let before = sources.fingerprint().unwrap();
+            fs::write(folder.join(name), "changed").unwrap();
+            assert_ne!(sources.fingerprint().unwrap(), before, "{name}");
+        }
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
