@@ -58,7 +58,13 @@ pub enum AuthorError {
     File(#[from] FileError),
     /// The plugin or its data are not what a run would take.
     #[error(transparent)]
-    Run(#[from] RunError),
+    Run(Box<RunError>),
+}
+
+impl From<RunError> for AuthorError {
+    fn from(error: RunError) -> Self {
+        Self::Run(Box::new(error))
+    }
 }
 
 impl AuthorError {

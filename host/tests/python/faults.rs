@@ -100,6 +100,17 @@ fn exceptions_over_a_row_reject_the_row() {
 }
 
 #[test]
+fn ids_that_the_host_does_not_take_reject_the_row() {
+    let Some(task) = faulty("id") else { return };
+    let outcome = task.unwrap().read_all(Split::Evaluation, Box::new(Rows::sst2(2))).unwrap();
+    let rejected: Vec<_> =
+        outcome.rejected.iter().map(|rejection| (rejection.row, rejection.message.clone())).collect();
+    let message = |got: &str| format!("expected an id of up to 200 characters on one line, got '{got}'");
+    assert_eq!(rejected, [(0, message("a\\nb")), (1, message(&"x".repeat(50)))]);
+    assert_eq!(outcome.examples, []);
+}
+
+#[test]
 fn what_is_printed_is_logged_line_by_line() {
     let (log, records) = kept_log();
     let Some(binary) = binary("python/faulty") else { return };

@@ -6,8 +6,8 @@ import time
 
 import ft_plugin as ft
 
-FAULTS = ["none", "configure", "option", "row", "labels", "query", "kind", "exit", "recursion", "print", "random"]
-FAULTS += ["memory", "file", "clock", "import"]
+FAULTS = ["none", "configure", "option", "row", "id", "labels", "query", "kind", "exit", "recursion", "print"]
+FAULTS += ["random", "memory", "file", "clock", "import"]
 
 
 class Faulty(ft.Task):
@@ -33,6 +33,8 @@ class Faulty(ft.Task):
     def example(self, split, row):
         if self.fault == "row":
             return {"no": "example"} if row.index == 1 else ft.Example(row.values["sentence"], ["a", "b"], 0)
+        if self.fault == "id":
+            return ft.Example(row.text("sentence"), ["a", "b"], 0, id=["a\nb", "x" * 201][row.index])
         if self.fault == "print":
             print("row", row.index, end="\n" if row.index == 0 else "")
             print("to standard error", file=sys.stderr)

@@ -20,7 +20,7 @@ from ._errors import Failed, InvalidData, InvalidOption, RowError, Unsupported, 
 from ._optimizer import MetaOptimizer, Slot, SlotKind, Update
 from ._options import Options
 from ._row import Row
-from ._task import Choice, Example, Source, Split, Task
+from ._task import Choice, Example, Source, Split, Task, cannot_be_shown
 from ._tensor import Tensor
 
 try:
@@ -34,6 +34,7 @@ else:
 
 _OUT, _ERR = log.Lines("INFO"), log.Lines("WARN")
 _LARGEST = 2**32 - 1
+_LONGEST_ID = 200
 
 
 def export_task(task: Type[Task]) -> Tuple[Optional[type], Optional[type], Optional[type]]:
@@ -74,8 +75,13 @@ def export_task(task: Type[Task]) -> Tuple[Optional[type], Optional[type], Optio
             batch = dataset.Batch([], [])
             for index, text in enumerate(texts, start=first):
                 try:
-                    example = made.example(split, Row.parse(index, text))
-                    batch.examples.append(example_out(example, str(index)))
+                    example = example_out(made.example(split, Row.parse(index, text)), str(index))
+                    # The host ends a plugin over such an id. As it is copied from the row most of the time, it is the
+                    # row that is at fault.
+                    if len(example.id) > _LONGEST_ID or any(map(cannot_be_shown, example.id)):
+                        expected = f"expected an id of up to {_LONGEST_ID} characters on one line"
+                        raise RowError(f"{expected}, got {ascii(example.id[:50])}")
+                    batch.examples.append(example)
                 except RowError as error:
                     batch.rejected.append(dataset.Rejection(index, error.column, error.message))
                 except Exception as error:

@@ -21,6 +21,19 @@ class Split(Enum):
     """Examples that are scored."""
 
 
+def cannot_be_shown(character: str) -> bool:
+    """Control characters, and the invisible ones that change how the text around them reads: the host takes none in an
+    id."""
+    code = ord(character)
+    return code < 0x20 or any(first <= code <= last for first, last in _INVISIBLE)
+
+
+_INVISIBLE = (
+    (0x7F, 0x9F), (0xAD, 0xAD), (0x61C, 0x61C), (0x180E, 0x180E), (0x200B, 0x200F), (0x2028, 0x202E), (0x2060, 0x206F),
+    (0xFEFF, 0xFEFF), (0xFFF9, 0xFFFB), (0xE0000, 0xE007F),
+)  # fmt: skip
+
+
 @dataclass
 class Choice:
     """One choice of a query, as the model sees it. The scored span is what the tokens of `full` have beyond those of
@@ -50,7 +63,8 @@ class Example:
     fields: Dict[str, str] = field(default_factory=dict)
     """Whatever else the prompt needs, as name and text."""
     id: str = ""
-    """A name that is unique within the split and the same in every run. Left empty, it becomes the row's index."""
+    """A name that is unique within the split and the same in every run, of up to 200 characters on one line. A row that
+    gives another is rejected. Left empty, it becomes the row's index."""
 
     def __post_init__(self) -> None:
         # What is no text or no index could not leave the plugin; here the message has the author's line.

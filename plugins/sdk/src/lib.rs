@@ -1,8 +1,9 @@
 //! Tasks and meta-optimizers for ft-host, each a sandboxed WebAssembly component.
 //!
 //! A plugin is a library crate of type `cdylib` that implements one trait and names the type to one macro:
-//! [`Task`] and [`export_task!`], or [`MetaOptimizer`] and [`export_optimizer!`]. `cargo xtask plugins` builds every
-//! crate of this workspace to `plugins/<folder>.wasm`.
+//! [`Task`] and [`export_task!`], or [`MetaOptimizer`] and [`export_optimizer!`]. `ft-host plugin new task NAME` makes such
+//! a crate, `ft-host plugin build` makes the component of it, and `ft-host plugin test` takes that through what a run
+//! would ask of it.
 //!
 //! ```toml
 //! [lib]
@@ -112,6 +113,9 @@
 pub mod component;
 mod description;
 mod error;
+// The component checks the ids of what leaves it.
+#[cfg(any(target_arch = "wasm32", test))]
+mod id;
 pub mod log;
 mod optimizer;
 mod options;

@@ -33,7 +33,7 @@ impl Example {
         Self { id: String::new(), query: query.into(), choices, answer, fields: Vec::new() }
     }
 
-    /// The same example under a name of its own.
+    /// The same example under a name of its own, of up to 200 characters on one line. A row that gives another is rejected.
     pub fn with_id(mut self, id: impl Into<String>) -> Self {
         self.id = id.into();
         self

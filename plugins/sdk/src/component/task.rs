@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::info::task::{description, error, options};
 use super::panic::log_panics;
+use crate::id::check_id;
 use crate::{Choice, Example, Row, RowError, Source, Split, Task};
 
 pub(super) use ft_plugin_task_world as world;
@@ -98,7 +99,9 @@ fn advance(split: Split, rows: u64) -> u64 {
 }
 
 fn example_of(task: &dyn Task, split: Split, index: u64, text: &str) -> Result<Example, RowError> {
-    task.example(split, &Row::parse(index, text)?)
+    let example = task.example(split, &Row::parse(index, text)?)?;
+    check_id(&example.id)?;
+    Ok(example)
 }
 
 fn split_in(split: data::Split) -> Split {
