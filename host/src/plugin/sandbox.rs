@@ -127,6 +127,7 @@ impl Sandbox {
         let outcome = self.arm(started).and_then(|()| run(&mut self.store));
         self.account(started);
         let state = self.store.data_mut();
+        state.system.flush(&mut state.log);
         let said = state.log.take_last_error();
         let row_failure = state.row_failure.take();
         let settled = state.ledger.settle();
@@ -220,7 +221,7 @@ fn ticks(time: Duration) -> u64 {
     u64::try_from(ticks).unwrap_or(u64::MAX).min(u64::MAX / 2)
 }
 
-/// The imports of one kind of plugin, and refusals for WASI.
+/// The imports of one kind of plugin, and what there is of WASI.
 fn linker(engine: &Engine, component: &Component, kind: PluginKind) -> wasmtime::Result<Linker<HostState>> {
     let mut linker = Linker::new(engine);
     match kind {
@@ -231,7 +232,7 @@ fn linker(engine: &Engine, component: &Component, kind: PluginKind) -> wasmtime:
             bindings::optimizer::OptimizerPlugin::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
         }
     }
-    wasi::link_refusals(&mut linker, engine, component)?;
+    wasi::link(&mut linker, engine, component)?;
     Ok(linker)
 }
 
