@@ -48,7 +48,8 @@ pub enum Failure {
     /// A component for something else, or for another version.
     #[error(transparent)]
     WrongWorld(WrongWorld),
-    /// wasmtime takes the bytes for no valid component, or one that needs what this host has switched off.
+    /// wasmtime takes the bytes for no valid component, or one that needs what this host has switched off, or there is
+    /// so much to compile that it would take long.
     #[error("it cannot be compiled: {reason}")]
     Compile {
         /// What wasmtime said.

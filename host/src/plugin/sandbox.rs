@@ -8,6 +8,7 @@ use wasmtime::{Engine, Store};
 
 use super::binary::PluginBinary;
 use super::bindings::{self, info, types};
+use super::bulk;
 use super::contract::{Contract, PluginKind};
 use super::description::Description;
 use super::engine::{PluginEngine, TICK};
@@ -75,6 +76,7 @@ impl Sandbox {
         let fail = |failure| PluginError::new(identity.clone(), None, failure);
         let surface = binary.surface().map_err(|error| fail(Failure::NotAComponent(error)))?;
         let contract = Contract::read(&surface, expected).map_err(|error| fail(Failure::WrongWorld(error)))?;
+        bulk::check(binary.bytes()).map_err(|error| fail(Failure::Compile { reason: error.to_string() }))?;
         let engine = engine.wasmtime();
         let component = Component::new(engine, binary.bytes())
             .map_err(|error| fail(Failure::Compile { reason: fault::reason(&error) }))?;
