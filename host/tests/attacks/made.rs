@@ -14,8 +14,9 @@ pub fn file(name: &str) -> Vec<u8> {
         "cut-short" => cut_short(),
         "damaged" => damaged(),
         "huge-file" => huge_file(),
-        "other-imports" => many_imports("evil:many"),
-        "thousands-of-imports" => many_imports("wasi:many"),
+        "other-imports" => many_imports("evil:many", 450),
+        "thousands-of-imports" => many_imports("wasi:many", 450),
+        "too-many-imports" => many_imports("wasi:many", 1900),
         "loops-in-loops" => rule_with_code(&format!("{}{}", "(loop ".repeat(5000), ")".repeat(5000))),
         "branches-over-locals" => {
             rule_with_code(&format!("(local {}) {}", "i32 ".repeat(5000), "(if (local.get 9) (then)) ".repeat(20_000)))
@@ -29,7 +30,7 @@ pub fn file(name: &str) -> Vec<u8> {
         "escapes-in-version" => rule(&Rule { version: r"1.0\1b", ..Rule::GOOD }),
         "escapes-in-option" => rule(&Rule { options: 1, ..Rule::GOOD }),
         "wild-pointer" => rule(&Rule { name_bytes: 1 << 30, ..Rule::GOOD }),
-        "returned-twice" => rule(&Rule::GOOD),
+        "returned-twice" => rule(&Rule { step: "(local.set $second (local.get $proposed))", ..Rule::GOOD }),
         "returned-after-drop" => rule(&Rule { step: "(call $drop (local.get $proposed))", ..Rule::GOOD }),
         "returned-from-nowhere" => rule(&Rule { step: "(local.set $proposed (i32.const 12345))", ..Rule::GOOD }),
         "used-after-drop" => rule(&Rule {
@@ -115,11 +116,12 @@ fn module(rule: &Rule) -> String {
     (i32.const 128))
   (func (export "forward-tuning:plugin/meta-optimizer@0.1.0#[method]session.step")
     (param $self i32) (param $step i32) (param $slots i32) (param $count i32) (result i32)
-    (local $proposed i32)
+    (local $proposed i32) (local $second i32)
     (local.set $proposed (i32.load offset=12 (local.get $slots)))
+    (local.set $second (i32.load offset=28 (local.get $slots)))
     {step}
     (i32.store (i32.const 832) (local.get $proposed))
-    (i32.store (i32.const 836) (local.get $proposed))
+    (i32.store (i32.const 836) (local.get $second))
     (i32.store8 (i32.const 768) (i32.const 0))
     (i32.store (i32.const 772) (i32.const 832))
     (i32.store (i32.const 776) (i32.const 2))
@@ -167,10 +169,10 @@ fn huge_file() -> Vec<u8> {
     bytes
 }
 
-/// A rule that imports three thousand interfaces, all of whose functions trap.
-fn many_imports(package: &str) -> Vec<u8> {
-    let interfaces: String = (0..3000).map(|index| format!("interface i{index} {{ f: func(); }}\n")).collect();
-    let imports: String = (0..3000).map(|index| format!("import {package}/i{index}@0.2.0;\n")).collect();
+/// A rule that imports so many interfaces of five functions each, and all of whose own functions trap.
+fn many_imports(package: &str, count: u32) -> Vec<u8> {
+    let interfaces: String = (0..count).map(|index| format!("interface i{index} {{ f: func(); g: func(); h: func(); k: func(); l: func(); }}\n")).collect();
+    let imports: String = (0..count).map(|index| format!("import {package}/i{index}@0.2.0;\n")).collect();
     let package = format!("package {package}@0.2.0;\n{interfaces}");
     let world = format!(
         "package test:imports; world w {{ include forward-tuning:plugin/optimizer-plugin@0.1.0;\n{imports} }}"
