@@ -183,9 +183,7 @@ fn carried(body: &FunctionBody<'_>, module: &Module, index: usize) -> wasmparser
     let mut widest_block = 0;
     for operator in body.get_operators_reader()? {
         let more = match operator? {
-            operator @ (Operator::Block { blockty }
-            | Operator::Loop { blockty }
-            | Operator::If { blockty }) => {
+            operator @ (Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty }) => {
                 if let BlockType::FuncType(index) = blockty {
                     widest_block = module.values_of_type(index).max(widest_block);
                 }
@@ -234,7 +232,10 @@ mod tests {
         assert_eq!(refused(&branches(900)), None);
         // The function itself is one thousand times wide, and a block more than that is too much.
         let message = refused(&branches(1001)).unwrap();
-        assert!(message.ends_with("has 1001000 values to carry across its branches, and 1000000 are allowed"), "{message}");
+        assert!(
+            message.ends_with("has 1001000 values to carry across its branches, and 1000000 are allowed"),
+            "{message}"
+        );
         let calls = "(block (type $wide) unreachable) ".to_owned() + &"br_if 0 ".repeat(1001) + "unreachable";
         assert!(refused(&calls).unwrap().contains("values to carry"));
         assert!(refused(&"nop ".repeat(1 << 20)).unwrap().contains("has 1048578 bytes, and 1048576 are allowed"));
@@ -242,7 +243,9 @@ mod tests {
 
     #[test]
     fn many_functions_are_too_many_together() {
-        let functions = |count: usize, body: &str| wat::parse_str(format!("(module {})", format!("(func {body})").repeat(count))).unwrap();
+        let functions = |count: usize, body: &str| {
+            wat::parse_str(format!("(module {})", format!("(func {body})").repeat(count))).unwrap()
+        };
         let message = |bytes: &[u8]| check(bytes).unwrap_err().to_string();
         assert_eq!(check(&functions(1000, "")), Ok(()));
         assert_eq!(message(&functions(100_001, "")), "it has too many functions, and 100000 are allowed");

@@ -23,7 +23,9 @@ pub fn file(name: &str) -> Vec<u8> {
         }
         "huge-function" => rule_with_code(&"nop ".repeat(2 << 20)),
         "many-functions" => rule(&Rule { functions: &"(func)".repeat(150_000), ..Rule::GOOD }),
-        "much-code" => rule(&Rule { functions: &format!("(func {})", "nop ".repeat(1_000_000)).repeat(20), ..Rule::GOOD }),
+        "much-code" => {
+            rule(&Rule { functions: &format!("(func {})", "nop ".repeat(1_000_000)).repeat(20), ..Rule::GOOD })
+        }
         "loop-in-describe" => rule(&Rule { describe: "(loop $again (br $again))", ..Rule::GOOD }),
         "huge-name" => rule(&Rule { pages: 1700, name_bytes: 100 << 20, ..Rule::GOOD }),
         "escapes-in-name" => rule(&Rule { name: r"a\n\1b[2J", ..Rule::GOOD }),
@@ -171,12 +173,13 @@ fn huge_file() -> Vec<u8> {
 
 /// A rule that imports so many interfaces of five functions each, and all of whose own functions trap.
 fn many_imports(package: &str, count: u32) -> Vec<u8> {
-    let interfaces: String = (0..count).map(|index| format!("interface i{index} {{ f: func(); g: func(); h: func(); k: func(); l: func(); }}\n")).collect();
+    let interfaces: String = (0..count)
+        .map(|index| format!("interface i{index} {{ f: func(); g: func(); h: func(); k: func(); l: func(); }}\n"))
+        .collect();
     let imports: String = (0..count).map(|index| format!("import {package}/i{index}@0.2.0;\n")).collect();
     let package = format!("package {package}@0.2.0;\n{interfaces}");
-    let world = format!(
-        "package test:imports; world w {{ include forward-tuning:plugin/optimizer-plugin@0.1.0;\n{imports} }}"
-    );
+    let world =
+        format!("package test:imports; world w {{ include forward-tuning:plugin/optimizer-plugin@0.1.0;\n{imports} }}");
     component(&[WIT, &package], &world, "w", None)
 }
 

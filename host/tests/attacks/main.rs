@@ -68,7 +68,7 @@ fn outcome(attack: &Attack) -> (Result<(), PluginError>, Vec<LogRecord>) {
 
 /// What the loop says of an update is not the plugin's own failure, and a run's rows are not read here.
 fn is_found_by_the_run(attack: &Attack) -> bool {
-    let parts = ["update in step 2", "there is a fault in row", "more than the 134217728"];
+    let parts = ["update in step 2", "line 1: ", "more than the 134217728"];
     attack.status == 0 || attack.parts.iter().any(|part| parts.iter().any(|run| part.contains(run)))
 }
 
@@ -99,7 +99,10 @@ fn try_one(attack: &Attack) -> Result<(), String> {
     }
 }
 
-/// Bytes of this process in memory.
+/// Bytes that may be left in memory after all attacks.
+const MOST_LEFT: i64 = 10 << 20;
+
+/// Bytes of this process in memory, on systems that say so.
 fn resident() -> Option<i64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
@@ -109,17 +112,22 @@ fn resident() -> Option<i64> {
 #[test]
 fn every_attack_ends_as_listed_and_the_memory_comes_back() {
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    // The first time fills what stays: threads, tables of the engine, the allocator's pools.
     try_all();
-    let before = resident();
-    try_all();
-    match before.zip(resident()) {
-        Some((before, after)) => {
-            eprintln!("resident memory: {before} bytes before, {after} after, {} more", after - before);
-            assert!(after - before < 10 << 20, "{before} bytes before, {after} after");
-        }
-        None => eprintln!("this system does not say how much memory a process has"),
-    }
+    // The first times fill what stays: threads, tables of the engine, the allocator's pools. What an attack leaves
+    // behind it leaves behind each time.
+    let more: Vec<i64> = (0..4)
+        .map_while(|_| {
+            let before = resident()?;
+            try_all();
+            Some(resident()? - before)
+        })
+        .scan(false, |is_over, more| {
+            let last = std::mem::replace(is_over, more < MOST_LEFT);
+            (!last).then_some(more)
+        })
+        .collect();
+    eprintln!("bytes that all attacks together left in memory, time after time: {more:?}");
+    assert!(more.is_empty() || more.iter().any(|more| *more < MOST_LEFT), "{more:?}");
     the_next_plugins_work();
 }
 

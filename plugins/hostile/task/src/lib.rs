@@ -109,16 +109,16 @@ impl Task for Hostile {
             "panic-amid-rows" if row.index() == 2 => panic!("a panic at row 2"),
             "error-on-every-row" => return Err(RowError::row(format!("row {} is not to my taste", row.index()))),
             "escapes-in-row-errors" => return Err(RowError::row(ESCAPES)),
-            "huge-row-errors" => return Err(RowError::row(huge())),
-            "huge-log" => log::info(huge()),
+            "huge-row-errors" if row.index() == 0 => return Err(RowError::row(huge())),
+            "huge-log" if row.index() == 0 => log::info(huge()),
             "escapes-in-log" => log::info(ESCAPES),
             _ => {}
         }
         let example = Example::new(row.text("sentence")?.trim(), self.labels(), row.class("label", 2)?);
         Ok(match self.attack.as_str() {
             "escapes-in-ids" => example.with_id(format!("{ESCAPES} {}", row.index())),
-            "huge-ids" => example.with_id(huge()),
-            "huge-choices" => Example { choices: vec![String::new(); 4 << 20], ..example },
+            "huge-ids" if row.index() == 0 => example.with_id(huge()),
+            "huge-choices" if row.index() == 0 => Example { choices: vec![String::new(); 4 << 20], ..example },
             "duplicate-ids" => example.with_id("twin"),
             "answer-out-of-range" => Example { answer: 99, ..example },
             "one-choice" => Example { answer: 0, ..example },
