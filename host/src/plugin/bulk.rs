@@ -2,7 +2,7 @@
 //!
 //! A compiler's time and memory do not go with the size of the code alone: 260 KB of loops within loops took wasmtime 50
 //! seconds, and 280 KB of branches over 5000 local variables 4 GB. Neither can be interrupted, so what would take long is
-//! refused. CPython, the largest guest known, stays at a half or less of every bound (48 % of its code is the nearest).
+//! refused. CPython, the largest guest known, stays below half of every bound.
 
 use std::ops::ControlFlow;
 
