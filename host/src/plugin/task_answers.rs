@@ -226,7 +226,7 @@ mod tests {
             fields: vec![],
         };
         let labels = ["a".to_owned(), "b".to_owned()];
-        let limits = Limits { examples: 3, example_bytes: 200, ..Limits::default() };
+        let limits = Limits { examples: 3, example_bytes: 300, ..Limits::default() };
         let mut check = ExampleCheck::new(&limits, &labels);
         let mut message = |raw| check.check(raw).err().map(|error| error.to_string()).unwrap_or_default();
         assert_eq!(message(example("x", &["a", "b"], 1)), "");
@@ -237,7 +237,7 @@ mod tests {
         for (raw, expected) in cases {
             assert_eq!(message(raw), expected);
         }
-        assert_eq!(message(example("z", &["a", "b"], 1)), "the split has more than 3 examples or 200 bytes of text");
+        assert_eq!(message(example("z", &["a", "b"], 1)), "the split has more than 3 examples or 300 bytes of text");
 
         let limits = Limits::default();
         let mut check = ExampleCheck::new(&limits, &labels);
