@@ -48,7 +48,8 @@ pub enum Failure {
     /// A component for something else, or for another version.
     #[error(transparent)]
     WrongWorld(WrongWorld),
-    /// wasmtime takes the bytes for no valid component, or one that needs what this host has switched off.
+    /// wasmtime takes the bytes for no valid component, or one that needs what this host has switched off, or there is
+    /// so much to compile that it would take long.
     #[error("it cannot be compiled: {reason}")]
     Compile {
         /// What wasmtime said.
@@ -101,7 +102,15 @@ pub enum Failure {
         #[source]
         source: candle_core::Error,
     },
-    /// A function of WASI was called; this host links them and gives them no substance.
+    /// The plugin ended itself by WASI's `exit`, where it was to answer.
+    #[error("ended itself with exit status {status}, and did not answer{}", said(.message))]
+    Exit {
+        /// The exit status.
+        status: u8,
+        /// The last line that it wrote to standard error in this call, or logged as an error.
+        message: Option<String>,
+    },
+    /// A function of WASI was called that would reach out of the sandbox; such functions are linked and refuse.
     #[error("called `{function}`, and plugins have no access to the system")]
     System {
         /// The function's name.
@@ -284,6 +293,7 @@ impl PluginError {
             | Failure::Description(_)
             | Failure::Trap { .. }
             | Failure::Misuse { .. }
+            | Failure::Exit { .. }
             | Failure::System { .. }
             | Failure::Answer(_) => "this is a fault of the plugin: tell its author".to_owned(),
         })

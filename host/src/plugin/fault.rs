@@ -44,6 +44,12 @@ pub enum Fault {
         /// The function.
         function: String,
     },
+    /// The guest ended itself.
+    #[error("`exit` with status {status}")]
+    Exit {
+        /// Its exit status.
+        status: u8,
+    },
     /// The row source failed; its error is kept in the host's state.
     #[error("the rows could not be read")]
     Rows,
@@ -63,6 +69,7 @@ pub fn failure(error: wasmtime::Error, limits: &Limits, said: Option<String>) ->
         Ok(Fault::Misuse { operation, problem }) => return Failure::Misuse { operation, problem },
         Ok(Fault::Device { operation, source }) => return Failure::Device { operation, source },
         Ok(Fault::System { function }) => return Failure::System { function },
+        Ok(Fault::Exit { status }) => return Failure::Exit { status, message: said },
         Ok(fault @ Fault::Rows) => return Failure::Rows(fault.into()),
         Err(error) => error,
     };

@@ -12,6 +12,7 @@ use super::ledger::Ledger;
 use super::limits::Limits;
 use super::log::LogBook;
 use super::table::RowSourceError;
+use super::wasi::System;
 
 /// The data of a plugin's store: what its imports work on.
 pub(super) struct HostState {
@@ -20,6 +21,7 @@ pub(super) struct HostState {
     pub deadline: Option<Instant>,
     pub resources: ResourceTable,
     pub log: LogBook,
+    pub system: System,
     pub row_failure: Option<RowSourceError>,
     pub ledger: Ledger,
     pub device: Device,
@@ -36,6 +38,7 @@ impl HostState {
             deadline: None,
             resources,
             log,
+            system: System::new(limits.log_characters),
             row_failure: None,
             ledger: Ledger::new(limits.tensor_bytes),
             device,

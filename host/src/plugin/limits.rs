@@ -33,7 +33,7 @@ pub struct Limits {
     pub log_characters: usize,
     /// Examples of one split. Four million: no task of the literature has as many, and they still fit in memory.
     pub examples: usize,
-    /// Bytes of text in the examples of one split. 1 GiB.
+    /// Bytes that the texts of the examples and of the rejected rows of one split take in memory. 1 GiB.
     pub example_bytes: u64,
 }
 

@@ -70,7 +70,8 @@ impl LogBook {
         self.last_error.take()
     }
 
-    fn write(&mut self, level: LogLevel, message: &str) {
+    /// Sends a message on, if there is room for one more.
+    pub(super) fn write(&mut self, level: LogLevel, message: &str) {
         if level < LogLevel::Error && self.left == 0 {
             return;
         }

@@ -12,6 +12,7 @@
 mod answer;
 mod binary;
 mod bindings;
+mod bulk;
 mod contract;
 mod description;
 mod engine;

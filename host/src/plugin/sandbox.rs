@@ -8,6 +8,7 @@ use wasmtime::{Engine, Store};
 
 use super::binary::PluginBinary;
 use super::bindings::{self, info, types};
+use super::bulk;
 use super::contract::{Contract, PluginKind};
 use super::description::Description;
 use super::engine::{PluginEngine, TICK};
@@ -75,6 +76,7 @@ impl Sandbox {
         let fail = |failure| PluginError::new(identity.clone(), None, failure);
         let surface = binary.surface().map_err(|error| fail(Failure::NotAComponent(error)))?;
         let contract = Contract::read(&surface, expected).map_err(|error| fail(Failure::WrongWorld(error)))?;
+        bulk::check(binary.bytes()).map_err(|error| fail(Failure::Compile { reason: error.to_string() }))?;
         let engine = engine.wasmtime();
         let component = Component::new(engine, binary.bytes())
             .map_err(|error| fail(Failure::Compile { reason: fault::reason(&error) }))?;
@@ -127,6 +129,7 @@ impl Sandbox {
         let outcome = self.arm(started).and_then(|()| run(&mut self.store));
         self.account(started);
         let state = self.store.data_mut();
+        state.system.flush(&mut state.log);
         let said = state.log.take_last_error();
         let row_failure = state.row_failure.take();
         let settled = state.ledger.settle();
@@ -220,7 +223,7 @@ fn ticks(time: Duration) -> u64 {
     u64::try_from(ticks).unwrap_or(u64::MAX).min(u64::MAX / 2)
 }
 
-/// The imports of one kind of plugin, and refusals for WASI.
+/// The imports of one kind of plugin, and what there is of WASI.
 fn linker(engine: &Engine, component: &Component, kind: PluginKind) -> wasmtime::Result<Linker<HostState>> {
     let mut linker = Linker::new(engine);
     match kind {
@@ -231,7 +234,7 @@ fn linker(engine: &Engine, component: &Component, kind: PluginKind) -> wasmtime:
             bindings::optimizer::OptimizerPlugin::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
         }
     }
-    wasi::link_refusals(&mut linker, engine, component)?;
+    wasi::link(&mut linker, engine, component)?;
     Ok(linker)
 }
 

@@ -87,16 +87,27 @@ impl<'a> ExampleCheck<'a> {
         Self { limits, labels, ids: HashSet::new(), bytes: 0 }
     }
 
-    /// The example as the host keeps it.
-    pub fn check(&mut self, raw: data::Example) -> Result<Example, BadAnswer> {
-        let index = self.ids.len();
-        let fields = raw.fields.iter().map(|(name, text)| name.len() + text.len());
-        let size: usize = raw.query.len() + raw.choices.iter().map(String::len).sum::<usize>() + fields.sum::<usize>();
-        self.bytes = self.bytes.saturating_add(size as u64);
+    /// Counts a rejected row, the `index`th, with its message as the host keeps it.
+    pub fn reject(&mut self, index: usize, message: &str) -> Result<(), BadAnswer> {
+        self.keep(index, kept(message))
+    }
+
+    /// Counts one more of what there are `index` of, and its bytes.
+    fn keep(&mut self, index: usize, bytes: u64) -> Result<(), BadAnswer> {
+        self.bytes = self.bytes.saturating_add(bytes);
         let Limits { examples, example_bytes, .. } = *self.limits;
         if index >= examples || self.bytes > example_bytes {
             return Err(BadAnswer::TooMuch { examples, example_bytes });
         }
+        Ok(())
+    }
+
+    /// The example as the host keeps it.
+    pub fn check(&mut self, raw: data::Example) -> Result<Example, BadAnswer> {
+        let index = self.ids.len();
+        let fields = raw.fields.iter().flat_map(|(name, text)| [name, text]);
+        let texts = [&raw.id, &raw.query].into_iter().chain(&raw.choices).chain(fields);
+        self.keep(index, texts.map(|text| kept(text)).sum())?;
         if !(1..=LONGEST_ID).contains(&raw.id.chars().count()) || !is_harmless(&raw.id) {
             return Err(BadAnswer::Id { index, id: harmless(&raw.id, LONGEST_ID) });
         }
@@ -116,6 +127,11 @@ impl<'a> ExampleCheck<'a> {
         }
         Ok(Example { id: raw.id, query: raw.query, choices: raw.choices, answer, fields: raw.fields })
     }
+}
+
+/// What a text takes in the host's memory: a text of no characters takes some too.
+fn kept(text: &str) -> u64 {
+    (text.len() + size_of::<String>()) as u64
 }
 
 /// The first few texts, each cut and fit to be shown.
@@ -210,7 +226,7 @@ mod tests {
             fields: vec![],
         };
         let labels = ["a".to_owned(), "b".to_owned()];
-        let limits = Limits { examples: 3, example_bytes: 20, ..Limits::default() };
+        let limits = Limits { examples: 3, example_bytes: 300, ..Limits::default() };
         let mut check = ExampleCheck::new(&limits, &labels);
         let mut message = |raw| check.check(raw).err().map(|error| error.to_string()).unwrap_or_default();
         assert_eq!(message(example("x", &["a", "b"], 1)), "");
@@ -221,7 +237,7 @@ mod tests {
         for (raw, expected) in cases {
             assert_eq!(message(raw), expected);
         }
-        assert_eq!(message(example("z", &["a", "b"], 1)), "the split has more than 3 examples or 20 bytes of text");
+        assert_eq!(message(example("z", &["a", "b"], 1)), "the split has more than 3 examples or 300 bytes of text");
 
         let limits = Limits::default();
         let mut check = ExampleCheck::new(&limits, &labels);

@@ -147,15 +147,12 @@ impl TaskPlugin {
             for raw in batch.examples {
                 outcome.examples.push(check.check(raw).map_err(|bad| self.bad(call, bad))?);
             }
-            if outcome.rejected.len() + batch.rejected.len() > limits.examples {
-                let (examples, example_bytes) = (limits.examples, limits.example_bytes);
-                return Err(self.bad(call, BadAnswer::TooMuch { examples, example_bytes }));
+            for raw in batch.rejected {
+                let message = harmless(&raw.message, limits.log_characters);
+                check.reject(outcome.rejected.len(), &message).map_err(|bad| self.bad(call, bad))?;
+                let column = raw.column.map(|column| harmless(&column, 100));
+                outcome.rejected.push(Rejection { row: raw.row, column, message });
             }
-            outcome.rejected.extend(batch.rejected.into_iter().map(|raw| Rejection {
-                row: raw.row,
-                column: raw.column.map(|column| harmless(&column, 100)),
-                message: harmless(&raw.message, limits.log_characters),
-            }));
         }
     }
 

@@ -88,8 +88,8 @@ impl FileError {
     }
 }
 
-/// The most that [`read_file`] reads of a plugin: 256 MiB.
-pub const PLUGIN_LIMIT: u64 = 256 << 20;
+/// The most that [`read_file`] reads of a plugin: 128 MiB.
+pub const PLUGIN_LIMIT: u64 = 128 << 20;
 
 /// The bytes of a file of at most `limit` bytes.
 pub fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {

@@ -196,20 +196,6 @@ fn after_a_reported_error_the_plugin_goes_on() {
     task.separator().unwrap();
 }
 
-#[test]
-fn every_attack_is_tried() {
-    let source = include_str!("hostile.rs");
-    for name in ["hostile/task", "hostile/optimizer"] {
-        let inspection = inspect(&ENGINE, binary(name), Limits::default()).unwrap();
-        let ft_host::plugin::OptionKind::Choice(attacks) = &inspection.description.options[0].kind else {
-            panic!("{name} has no choice of attacks");
-        };
-        for attack in attacks {
-            assert!(source.contains(&format!("\"{attack}\"")), "no test tries the attack `{attack}` of {name}");
-        }
-    }
-}
-
 /// A good plugin on the same engine does its work.
 fn the_host_goes_on() {
     let mut task = task(binary("sst2"), Limits::default(), no_log(), &[]).unwrap();

@@ -1,12 +1,14 @@
 //! A meta-optimizer that misbehaves on request.
 
 use std::hint::black_box;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use ft_plugin::{Description, Dtype, Error, MetaOptimizer, Options, Slot, Tensor, Update, log};
 
-const ATTACKS: [&str; 17] = [
+const ATTACKS: [&str; 23] = [
     "none",
     "error-in-open",
+    "loop-in-open",
     "error",
     "loop",
     "memory",
@@ -22,11 +24,22 @@ const ATTACKS: [&str; 17] = [
     "wrong-shape",
     "wrong-dtype",
     "not-a-number",
+    "infinite",
+    "escapes-in-errors",
+    "huge-error",
+    "huge-log",
+    "unsteady-step",
 ];
 
 struct Hostile {
     attack: String,
 }
+
+/// The sessions so far; a rule that counts them gives another answer to each.
+static SESSIONS: AtomicU32 = AtomicU32::new(0);
+
+/// A line break, a terminal's "clear the screen", its bell, and a change of the writing direction.
+const ESCAPES: &str = "one\ntwo\r\u{1b}[2J\u{7}\u{202e}three";
 
 impl MetaOptimizer for Hostile {
     fn describe() -> Description {
@@ -41,7 +54,13 @@ impl MetaOptimizer for Hostile {
     fn new(options: &Options) -> Result<Self, Error> {
         match options.text("attack")? {
             "error-in-open" => Err(Error::invalid_option("no such luck")),
-            attack => Ok(Self { attack: attack.into() }),
+            "loop-in-open" => loop {
+                black_box(0);
+            },
+            attack => {
+                SESSIONS.fetch_add(1, Ordering::Relaxed);
+                Ok(Self { attack: attack.into() })
+            }
         }
     }
 
@@ -72,6 +91,11 @@ impl MetaOptimizer for Hostile {
             "too-many" => cache.push(first),
             "wrong-shape" => cache[0] = Tensor::concat(&[&first, &first], 1),
             "wrong-dtype" => cache[0] = in_another_dtype(&first),
+            "infinite" => cache[0] = first.scale(f64::INFINITY),
+            "escapes-in-errors" => return Err(Error::failed(ESCAPES)),
+            "huge-error" => return Err(Error::failed("x".repeat(100 << 20))),
+            "huge-log" => log::info("x".repeat(100 << 20)),
+            "unsteady-step" => cache[0] = first.scale(f64::from(SESSIONS.load(Ordering::Relaxed))),
             "not-a-number" => cache[0] = first.scale(f64::NAN),
             _ => {}
         }

@@ -1,19 +1,37 @@
 //! A task that misbehaves on request. Rows are those of SST-2: `sentence` and `label`.
 
+use std::cell::Cell;
 use std::hint::black_box;
 
 use ft_plugin::{Choice, Description, Error, Example, Options, Row, RowError, Source, Split, Task, log};
 
-const ATTACKS: [&str; 18] = [
+const ATTACKS: [&str; 36] = [
     "none",
     "error-in-configure",
+    "loop-in-configure",
+    "loop-in-sources",
+    "loop-in-labels",
     "loop-in-read",
+    "loop-in-written",
+    "loop-in-separator",
     "memory-in-read",
     "recursion-in-read",
     "panic-in-read",
+    "panic-amid-rows",
+    "error-on-every-row",
     "log-flood-in-read",
     "escapes-in-log",
     "escapes-in-names",
+    "escapes-in-ids",
+    "escapes-in-sources",
+    "escapes-in-row-errors",
+    "escapes-in-errors",
+    "huge-log",
+    "huge-error",
+    "huge-row-errors",
+    "huge-labels",
+    "huge-ids",
+    "huge-choices",
     "answer-out-of-range",
     "duplicate-ids",
     "one-choice",
@@ -22,6 +40,7 @@ const ATTACKS: [&str; 18] = [
     "panic-in-query",
     "error-in-query",
     "huge-prompt-in-query",
+    "unsteady-query",
     "too-few-choices-in-query",
 ];
 
@@ -30,6 +49,17 @@ const ESCAPES: &str = "one\ntwo\r\u{1b}[2J\u{7}\u{202e}three";
 
 struct Hostile {
     attack: String,
+    /// How often `query` was called.
+    asked: Cell<u32>,
+}
+
+impl Hostile {
+    /// Loops for ever if the attack is this one.
+    fn spin_if(&self, attack: &str) {
+        if self.attack == attack {
+            spin();
+        }
+    }
 }
 
 impl Task for Hostile {
@@ -45,17 +75,22 @@ impl Task for Hostile {
     fn new(options: &Options) -> Result<Self, Error> {
         match options.text("attack")? {
             "error-in-configure" => Err(Error::invalid_option("no such luck")),
-            attack => Ok(Self { attack: attack.into() }),
+            "loop-in-configure" => spin(),
+            attack => Ok(Self { attack: attack.into(), asked: Cell::new(0) }),
         }
     }
 
     fn sources(&self) -> Vec<Source> {
-        let source = |split, name| Source::new(split, "nyu-mll/glue", name, "sst2").with_config("sst2");
+        self.spin_if("loop-in-sources");
+        let folder = if self.attack == "escapes-in-sources" { ESCAPES } else { "sst2" };
+        let source = |split, name| Source::new(split, "nyu-mll/glue", name, folder).with_config("sst2");
         vec![source(Split::Demonstrations, "train"), source(Split::Evaluation, "validation")]
     }
 
     fn labels(&self) -> Vec<String> {
+        self.spin_if("loop-in-labels");
         match self.attack.as_str() {
+            "huge-labels" => vec![huge(), "positive".into()],
             "escapes-in-names" => vec![ESCAPES.into(), "positive".into()],
             "one-choice" => vec!["negative".into()],
             _ => vec!["negative".into(), "positive".into()],
@@ -71,12 +106,19 @@ impl Task for Hostile {
             "log-flood-in-read" => loop {
                 log::info("glug ".repeat(20));
             },
+            "panic-amid-rows" if row.index() == 2 => panic!("a panic at row 2"),
+            "error-on-every-row" => return Err(RowError::row(format!("row {} is not to my taste", row.index()))),
+            "escapes-in-row-errors" => return Err(RowError::row(ESCAPES)),
+            "huge-row-errors" if row.index() == 0 => return Err(RowError::row(huge())),
+            "huge-log" if row.index() == 0 => log::info(huge()),
             "escapes-in-log" => log::info(ESCAPES),
             _ => {}
         }
         let example = Example::new(row.text("sentence")?.trim(), self.labels(), row.class("label", 2)?);
         Ok(match self.attack.as_str() {
-            "escapes-in-names" => example.with_id(format!("{ESCAPES} {}", row.index())),
+            "escapes-in-ids" => example.with_id(format!("{ESCAPES} {}", row.index())),
+            "huge-ids" if row.index() == 0 => example.with_id(huge()),
+            "huge-choices" if row.index() == 0 => Example { choices: vec![String::new(); 4 << 20], ..example },
             "duplicate-ids" => example.with_id("twin"),
             "answer-out-of-range" => Example { answer: 99, ..example },
             "one-choice" => Example { answer: 0, ..example },
@@ -91,12 +133,28 @@ impl Task for Hostile {
         Ok(format!("{}: {}", example.query, example.right_choice()?))
     }
 
+    fn written(&self) -> Vec<Example> {
+        self.spin_if("loop-in-written");
+        Vec::new()
+    }
+
+    fn separator(&self) -> String {
+        self.spin_if("loop-in-separator");
+        "\n".into()
+    }
+
     fn query(&self, example: &Example) -> Result<Vec<Choice>, Error> {
         let context = format!("{}:", example.query);
         let choices = example.choices.iter().map(|choice| Choice::new(&context, &format!(" {choice}")));
         match self.attack.as_str() {
             "loop-in-query" => spin(),
             "panic-in-query" => panic!("a panic in `render-query`, at example {}", example.id),
+            "escapes-in-errors" => Err(Error::failed(ESCAPES)),
+            "huge-error" => Err(Error::failed(huge())),
+            "unsteady-query" => {
+                let asked = self.asked.replace(self.asked.get() + 1);
+                Ok(example.choices_after(&format!("question {asked}: {context}")))
+            }
             "error-in-query" => Err(Error::failed(format!("no text for example {}", example.id))),
             "huge-prompt-in-query" => {
                 Ok(choices.map(|choice| Choice::new(&"x".repeat(100 << 20), &choice.full)).collect())
@@ -105,6 +163,11 @@ impl Task for Hostile {
             _ => Ok(choices.collect()),
         }
     }
+}
+
+/// More than any text: 100 MB.
+fn huge() -> String {
+    "x".repeat(100 << 20)
 }
 
 fn spin() -> ! {
