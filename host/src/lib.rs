@@ -4,6 +4,7 @@
 //!
 //! - [`cli`]: the command line; the only place that knows clap and anyhow.
 //! - [`ui`]: what is printed: progress, tables, hints.
+//! - [`author`]: new plugins: scaffolds, builds, checks.
 //! - [`run`]: a configuration becomes a plan (all that can be checked before weights are read), a plan an outcome.
 //! - [`report`]: `results.json`, `samples.jsonl`.
 //! - [`plugin`]: tasks and meta-optimizers as sandboxed WebAssembly components; the only place that knows wasmtime.
@@ -17,6 +18,7 @@
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
 
+pub mod author;
 pub mod cli;
 pub mod metrics;
 pub mod model;

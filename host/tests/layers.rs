@@ -8,9 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every layer with its height. Equal heights are strangers to each other.
-const LAYERS: [(&str, u8); 11] = [
-    ("cli", 9),
-    ("ui", 8),
+const LAYERS: [(&str, u8); 12] = [
+    ("cli", 10),
+    ("ui", 9),
+    ("author", 8),
     ("run", 7),
     ("report", 6),
     ("plugin", 5),

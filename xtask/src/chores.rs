@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use ft_guest_build::Cargo;
 
 use crate::guests;
 use crate::workspace::{Workspace, output, run};
@@ -34,7 +35,7 @@ fn build_host(workspace: &Workspace) -> Result<PathBuf> {
 /// Every test: the guests' own on this machine's target, then the host's with the guests as components.
 pub fn test(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     guests::build(workspace)?;
-    run(workspace.guest_cargo().args(["test", "--locked", "--target-dir"]).arg(workspace.target("plugins")))?;
+    run(Cargo::new(&workspace.path("plugins"), &workspace.target("plugins")).call("test").arg("--locked"))?;
     let host = build_host(workspace)?;
     if let Err(error) = run(workspace.program(&host).args(["model", "pull"])) {
         // The tests that need the model say so themselves, and fail where checks are made.

@@ -4,10 +4,10 @@
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
+use ft_guest_build::component::encode_for;
 use wit_component::dummy_module;
-use wit_parser::ManglingAndAbi;
+use wit_parser::{ManglingAndAbi, Resolve, WorldId};
 
-use crate::component::{encode_for, world};
 use crate::workspace::Workspace;
 
 /// A world that is none of ours.
@@ -39,12 +39,20 @@ pub fn build(workspace: &Workspace) -> Result<Vec<(&'static str, Vec<u8>)>> {
 fn by_hand(workspace: &Workspace, name: &str, wit: &str) -> Result<Vec<u8>> {
     let module = wat::parse_file(workspace.path(&format!("plugins/hostile/{name}.wat")))?;
     let (resolve, world) = world("plugin.wit", wit, "task-plugin")?;
-    encode_for(module, &resolve, world).with_context(|| format!("plugins/hostile/{name}.wat"))
+    Ok(encode_for(name, module, &resolve, world)?)
 }
 
 /// A component of a world, every function of which traps.
 fn hollow(wit: &str, name: &str) -> Result<Vec<u8>> {
     let (resolve, world) = world("fixture.wit", wit, name)?;
     let module = dummy_module(&resolve, world, ManglingAndAbi::Standard32);
-    encode_for(module, &resolve, world).with_context(|| format!("a component of the world `{name}`"))
+    Ok(encode_for(name, module, &resolve, world)?)
+}
+
+/// A WIT package from its text, and one of its worlds.
+fn world(name: &str, wit: &str, world: &str) -> Result<(Resolve, WorldId)> {
+    let mut resolve = Resolve::new();
+    let package = resolve.push_str(name, wit)?;
+    let world = resolve.select_world(&[package], Some(world)).with_context(|| format!("no world `{world}`"))?;
+    Ok((resolve, world))
 }

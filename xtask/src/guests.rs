@@ -1,14 +1,15 @@
-//! Every guest becomes a component at `plugins/<folder>.wasm`, the hostile ones at `plugins/hostile/<folder>.wasm`.
+//! Every guest becomes a component at `plugins/<folder>.wasm`, the hostile ones at `plugins/hostile/<folder>.wasm`, those
+//! in Python at `plugins/python/<folder>.wasm`.
 
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use ft_guest_build::{Cargo, Compiler, component, python};
 
-use crate::compiler::{Compiler, TARGET};
-use crate::workspace::{self, Workspace};
-use crate::{component, fixtures};
+use crate::fixtures;
+use crate::workspace::Workspace;
 
 /// A crate that becomes a component.
 struct Guest {
@@ -20,46 +21,63 @@ struct Guest {
 
 /// Builds all guests and fixtures. Files that are up to date are left alone.
 pub fn build(workspace: &Workspace) -> Result<()> {
-    let compiler = Compiler::choose(workspace)?;
-    let target = workspace.target("wasm");
-    let mut cargo = workspace.guest_cargo();
-    cargo.args(["build", "--release", "--locked", "--target-dir"]).arg(&target);
-    compiler.apply(&mut cargo);
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", without_paths(workspace)?);
-    workspace::run(&mut cargo)?;
-
-    let modules = target.join(TARGET).join("release");
-    for guest in find(workspace)? {
-        let module = modules.join(format!("{}.wasm", guest.package.replace('-', "_")));
-        let bytes = fs::read(&module).with_context(|| {
-            let package = &guest.package;
-            format!("no module {}: is the package called `{package}`, its crate-type `cdylib`?", module.display())
-        })?;
-        let bytes = component::encode(&bytes).with_context(|| format!("`{}` makes no component", guest.package))?;
-        write(workspace, &guest.component, &bytes)?;
+    let compiler = Compiler::choose(&workspace.target("wasm-toolchain"), &|message| eprintln!("{message}"))?;
+    let modules = Cargo::new(&workspace.path("plugins"), &workspace.target("wasm")).build(&compiler, true)?;
+    for Guest { package, component } in find(workspace)? {
+        let module = modules.iter().find(|module| module.package == package);
+        let module = module.with_context(|| format!("no module of `{package}`: is its crate-type `cdylib`?"))?;
+        let path = &module.path;
+        let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        write(workspace, &component, &component::encode(&package, &bytes)?)?;
     }
     for (name, bytes) in fixtures::build(workspace)? {
         write(workspace, &workspace.path(&format!("plugins/hostile/{name}.wasm")), &bytes)?;
     }
+    build_python(workspace)
+}
+
+/// Builds the guests in Python. Without componentize-py they are left out, which is an error where checks are made.
+fn build_python(workspace: &Workspace) -> Result<()> {
+    let parent = workspace.path("plugins/python");
+    let tools = workspace.target(&format!("componentize-py-{}", python::VERSION));
+    let kept = workspace.target("python");
+    let mut tool = None;
+    for folder in sorted_folders(&parent)? {
+        if !folder.join(python::APP).is_file() {
+            continue;
+        }
+        let name = folder.file_name().context("a folder in plugins/python has no name")?.to_string_lossy().into_owned();
+        let (component, built_from) = (kept.join(format!("{name}.wasm")), kept.join(format!("{name}.sources")));
+        let sources = python::Sources { folder: &folder, sdk: &parent, wit: &workspace.path("wit") };
+        let fingerprint = sources.fingerprint()?;
+        // One source does not give the same bytes twice, so what is there stays: its digest and what was compiled of it.
+        if !(component.is_file() && fs::read(&built_from).is_ok_and(|last| last == fingerprint)) {
+            let tool = match &mut tool {
+                Some(tool) => tool,
+                none => match python::Tool::find_or_get(&folder, &tools, &|message| eprintln!("{message}")) {
+                    Ok(found) => none.insert(found),
+                    Err(error) if std::env::var_os("CI").is_none_or(|value| value != "true") => {
+                        eprintln!("warning: the guests in Python are left out: {error}");
+                        return Ok(());
+                    }
+                    Err(error) => return Err(error).context("the guests in Python"),
+                },
+            };
+            tool.build(&sources, &component)?;
+            fs::write(&built_from, fingerprint).with_context(|| format!("cannot write {}", built_from.display()))?;
+        }
+        let bytes = fs::read(&component).with_context(|| format!("cannot read {}", component.display()))?;
+        write(workspace, &parent.join(format!("{name}.wasm")), &bytes)?;
+    }
     Ok(())
 }
 
-/// Flags that keep this machine's folders out of the guests' panic messages: one source gives one component, and its
-/// digest says the same everywhere.
-fn without_paths(workspace: &Workspace) -> Result<String> {
-    let cargo_home = match std::env::var_os("CARGO_HOME") {
-        Some(folder) => PathBuf::from(folder),
-        None => std::env::home_dir().context("no home folder")?.join(".cargo"),
-    };
-    // The last one that fits counts: folders within the root come after it.
-    let folders = [
-        (workspace.path(""), ""),
-        (workspace.path("plugins"), "plugins"),
-        (workspace.target("wasm-toolchain"), "rust"),
-        (cargo_home, "cargo"),
-    ];
-    let flags = folders.map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()));
-    Ok(flags.join("\u{1f}"))
+fn sorted_folders(parent: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(parent).with_context(|| format!("cannot list {}", parent.display()))?;
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    paths.retain(|path| path.is_dir());
+    paths.sort();
+    Ok(paths)
 }
 
 /// The folders with a manifest in `plugins/` and `plugins/hostile/`; all but the SDK are guests.
@@ -99,4 +117,34 @@ fn write(workspace: &Workspace, path: &Path, bytes: &[u8]) -> Result<()> {
     };
     println!("{:<40} {size:>5} KiB  {state}", workspace.shown(path).to_string());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use wit_component::DecodedWasm;
+
+    /// The interfaces with functions that a built component imports; it needs `cargo xtask plugins` before.
+    fn imports(name: &str) -> Vec<String> {
+        let path = format!("{}/../plugins/{name}.wasm", env!("CARGO_MANIFEST_DIR"));
+        let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}; run `cargo xtask plugins`"));
+        let DecodedWasm::Component(resolve, world) = wit_component::decode(&bytes).unwrap() else {
+            panic!("{path} is no component");
+        };
+        let imports = resolve.worlds[world].imports.iter();
+        let called = imports.filter(|(_, item)| match item {
+            wit_parser::WorldItem::Interface { id, .. } => !resolve.interfaces[*id].functions.is_empty(),
+            wit_parser::WorldItem::Function(_) | wit_parser::WorldItem::Type { .. } => true,
+        });
+        called.map(|(key, _)| resolve.name_world_key(key)).collect()
+    }
+
+    #[test]
+    fn guests_import_their_world_and_nothing_else() {
+        let task = ["forward-tuning:plugin/log@0.1.0", "forward-tuning:plugin/table@0.1.0"];
+        let optimizer = ["forward-tuning:plugin/log@0.1.0", "forward-tuning:plugin/tensor@0.1.0"];
+        assert_eq!(imports("sst2"), task);
+        assert_eq!(imports("hostile/task"), task);
+        assert_eq!(imports("momentum"), optimizer);
+        assert_eq!(imports("hostile/optimizer"), optimizer);
+    }
 }

@@ -1,15 +1,11 @@
 //! `cargo xtask`: what it takes to build, show and check the project, in one word each.
 //!
 //! - [`workspace`]: where things are, and how cargo is called.
-//! - [`compiler`]: which compiler builds guests.
 //! - [`guests`]: guests become components at `plugins/*.wasm`.
-//! - [`component`]: a core module becomes a component.
 //! - [`fixtures`]: components for the sandbox's tests that no guest toolchain makes.
 //! - [`chores`]: the commands made of these.
 
 mod chores;
-mod compiler;
-mod component;
 mod fixtures;
 mod guests;
 mod workspace;

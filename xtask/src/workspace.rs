@@ -44,31 +44,6 @@ impl Workspace {
         self.program(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
     }
 
-    /// Cargo in the guests' workspace, free of what is set for the host: its compiler with flags and wrappers, its
-    /// target, its profiles. Guests build with exactly what `plugins/Cargo.toml` says.
-    pub fn guest_cargo(&self) -> Command {
-        const HOST_ONLY: [&str; 10] = [
-            "RUSTC",
-            "RUSTC_WRAPPER",
-            "RUSTC_WORKSPACE_WRAPPER",
-            "RUSTFLAGS",
-            "CARGO_ENCODED_RUSTFLAGS",
-            "CARGO_BUILD_RUSTC",
-            "CARGO_BUILD_RUSTC_WRAPPER",
-            "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
-            "CARGO_BUILD_RUSTFLAGS",
-            "CARGO_BUILD_TARGET",
-        ];
-        let profiles = std::env::vars_os().map(|(name, _)| name);
-        let profiles = profiles.filter(|name| name.to_string_lossy().starts_with("CARGO_PROFILE_"));
-        let mut cargo = self.cargo();
-        cargo.current_dir(self.path("plugins"));
-        for name in HOST_ONLY.map(Into::into).into_iter().chain(profiles) {
-            cargo.env_remove(name);
-        }
-        cargo
-    }
-
     /// Another program, in the root.
     pub fn program(&self, name: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(name);
@@ -100,13 +75,6 @@ pub fn output(command: &mut Command) -> Result<String> {
         bail!("{} ended with {}", words(command), output.status);
     }
     Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
-}
-
-/// Whether a program is there and answers to `--version`.
-pub fn is_there(program: &str) -> bool {
-    let mut command = Command::new(program);
-    let status = command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    status.is_ok_and(|status| status.success())
 }
 
 fn words(command: &Command) -> String {

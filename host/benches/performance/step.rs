@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::time::Instant;
 
-use ft_host::tune::{MetaOptimizer, Momentum, Positions, Slot, State, Update};
+use ft_host::tune::{MetaOptimizer, Momentum, Slot, State, StepPolicy, Update};
 
 use crate::Bench;
 use crate::common::Outcome;
@@ -94,7 +94,7 @@ fn steps<'a>(
     let mut state = first.clone();
     Ok(Case::clocked(name, move || {
         let started = Instant::now();
-        let next = state.next(decoder, ids, Positions::Continue, &mut rule)?;
+        let next = state.next(decoder, ids, StepPolicy::PUBLISHED, &mut rule)?;
         let spent = started.elapsed();
         state = next;
         Ok(spent)

@@ -16,6 +16,7 @@ use crate::store::data::{Access, DataError, DataLocation, open_files};
 use crate::store::dataset::{HubSplit, fetch_split};
 use crate::store::environment::Environment;
 use crate::store::hub::HubId;
+use crate::store::plugin_path::PluginPath;
 use crate::store::progress::Progress;
 use crate::store::table::Table;
 use crate::task::example::{Source, Split};
@@ -50,8 +51,8 @@ pub enum DataCommand {
 /// Which data set: a task's, one of the hub's, or a file.
 #[derive(Args)]
 pub struct What {
-    /// A task plugin, whose data set is meant.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["name", "config"])]
+    /// A task plugin, a file or a name on the plugin path, whose data set is meant.
+    #[arg(long, value_name = "FILE|NAME", conflicts_with_all = ["name", "config"])]
     task: Option<PathBuf>,
 
     /// owner/name[@revision] on the hub, or a file.
@@ -115,6 +116,7 @@ impl What {
     /// What the task loads: all of it, or the split asked for.
     fn sources(&self, task: &std::path::Path, environment: &Environment, quiet: bool) -> anyhow::Result<Vec<Source>> {
         let observer: Arc<dyn Observer> = Arc::new(Terminal::new(quiet));
+        let task = &run::find_plugin(&PluginPath::new(environment), task)?;
         let mut sources = run::task_sources(task, &Limits::default(), environment, &observer)?;
         if let Some(asked) = &self.split {
             let names: Vec<String> =

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use crate::run::RunError;
+use crate::store::plugin_path::PluginPath;
 
 const FILE: &str = "momentum.wasm";
 
-/// `momentum.wasm` beside the task plugin or in the folder above, else in `plugins/` below the current folder.
-pub fn find(task: &Path) -> Result<PathBuf, RunError> {
+/// `momentum.wasm` beside the task plugin or in the folder above, else on the plugin path.
+pub fn find(task: &Path, path: &PluginPath) -> Result<PathBuf, RunError> {
     let near = task.ancestors().skip(1).take(2);
-    let folders = near.chain([Path::new("plugins")]);
+    let folders = near.chain(path.folders().iter().map(PathBuf::as_path));
     let candidates: Vec<PathBuf> = folders.map(|folder| folder.join(FILE)).collect();
     match candidates.iter().find(|path| path.is_file()) {
         Some(path) => Ok(path.clone()),

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use crate::author::AuthorError;
 use crate::report::compare::CompareError;
 use crate::report::run_report::ReportError;
 use crate::run::{RunError, RunErrorKind};
@@ -17,6 +18,8 @@ use super::terminal::say;
 pub enum ExitStatus {
     /// Everything was done.
     Done,
+    /// It was done, and a check did not hold.
+    Failed,
     /// The user's input is wrong.
     Input,
     /// A plugin failed or ran over a limit.
@@ -34,10 +37,11 @@ impl From<ExitStatus> for ExitCode {
 }
 
 impl ExitStatus {
-    /// The number that the shell sees. 1 is left for checks that a run did not pass.
+    /// The number that the shell sees.
     pub fn code(self) -> u8 {
         match self {
             Self::Done => 0,
+            Self::Failed => 1,
             Self::Input => 2,
             Self::Plugin => 3,
             Self::Host => 4,
@@ -49,6 +53,11 @@ impl ExitStatus {
     pub fn of(error: &anyhow::Error) -> Self {
         let kind = if let Some(error) = error.downcast_ref::<RunError>() {
             error.kind()
+        } else if let Some(error) = error.downcast_ref::<AuthorError>() {
+            match error {
+                AuthorError::Run(error) => error.kind(),
+                _ => RunErrorKind::Input,
+            }
         } else if let Some(error) = error.downcast_ref::<fetch::ModelError>() {
             RunErrorKind::of_fetch(error)
         } else if error.is::<ReportError>() || error.is::<CompareError>() || error.is::<FileError>() {
@@ -85,11 +94,12 @@ pub fn print_error(error: &anyhow::Error, style: Style) {
 /// What to do next, where the error knows.
 fn hint(error: &anyhow::Error) -> Option<String> {
     let of_run = error.downcast_ref().and_then(RunError::hint);
+    let of_author = || error.downcast_ref().and_then(AuthorError::hint);
     let of_model = || error.downcast_ref().and_then(fetch::ModelError::hint);
     let of_report = || error.downcast_ref().and_then(ReportError::hint);
     let of_comparison = || error.downcast_ref().and_then(CompareError::hint);
     let of_file = || error.downcast_ref().and_then(FileError::hint);
-    of_run.or_else(of_model).or_else(of_report).or_else(of_comparison).or_else(of_file)
+    of_run.or_else(of_author).or_else(of_model).or_else(of_report).or_else(of_comparison).or_else(of_file)
 }
 
 /// A message with its line breaks, and with nothing in it that acts on a terminal: model files and folders have names

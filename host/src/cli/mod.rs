@@ -7,7 +7,9 @@ mod exit;
 #[doc(hidden)]
 pub mod fuzzing;
 mod interrupt;
+mod limits;
 mod model;
+mod plugin;
 mod prompt;
 mod report;
 mod run;
@@ -48,6 +50,9 @@ enum Command {
     /// Fetch, list or describe models.
     #[command(subcommand)]
     Model(model::ModelCommand),
+    /// Write, build, check, inspect or list plugins.
+    #[command(subcommand)]
+    Plugin(plugin::PluginCommand),
 }
 
 /// Runs the program; failures are printed on stderr.
@@ -62,6 +67,7 @@ pub fn main() -> ExitCode {
         Command::Report(args) => report::run(&args, &environment),
         Command::Compare(args) => compare::run(&args, &environment),
         Command::Model(command) => model::run(command, environment),
+        Command::Plugin(command) => plugin::run(command, environment),
     };
     let status = done.unwrap_or_else(|error| {
         exit::print_error(&error, style);

@@ -15,13 +15,14 @@ use crate::run::{self, Observer, Preview, RunError, TaskConfig};
 use crate::store::catalogue::DEFAULT_MODEL;
 use crate::store::data::DataLocation;
 use crate::store::environment::Environment;
+use crate::store::plugin_path::PluginPath;
 use crate::task::sampling::Sampling;
 use crate::ui::prompt;
 
 #[derive(Args)]
 pub struct PromptArgs {
-    /// The task plugin, a WebAssembly component.
-    #[arg(long, value_name = "FILE")]
+    /// The task plugin, a WebAssembly component: a file, or its name on the plugin path.
+    #[arg(long, value_name = "FILE|NAME")]
     task: PathBuf,
 
     /// Set an option of the task.
@@ -70,7 +71,7 @@ pub fn run(args: PromptArgs, mut environment: Environment) -> anyhow::Result<Exi
     Interrupt::install()?;
     environment.offline |= args.offline;
     let config = TaskConfig {
-        plugin: args.task,
+        plugin: run::find_plugin(&PluginPath::new(&environment), &args.task)?,
         options: args.task_options,
         data: DataLocation::parse(&args.data).map_err(RunError::Settings)?,
         skip_bad_rows: false,

@@ -9,16 +9,17 @@ use clap::Args;
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
 use super::settings::{Insistence, Settings};
-use super::terminal::{Downloads, Terminal, say, stdout_style};
+use super::terminal::{Downloads, Terminal, say, stderr_style, stdout_style};
 use super::threads;
 use crate::report::analysis::{Analysis, Known};
 use crate::report::sheet;
 use crate::run::memory::size;
-use crate::run::{self, Observer, Outcome, Plan, RunError};
+use crate::run::{self, Observer, Outcome, Plan, PluginUsage, RunError};
 use crate::store::environment::Environment;
 use crate::store::file::read_file;
+use crate::store::plugin_path::PluginPath;
 use crate::ui::style::Style;
-use crate::ui::{table, text};
+use crate::ui::{table, text, usage};
 
 /// A run file has some lines; what is larger is something else.
 const RUN_FILE_LIMIT: u64 = 1 << 20;
@@ -43,6 +44,10 @@ pub struct RunArgs {
     /// Run even where memory will not be enough.
     #[arg(long)]
     force: bool,
+
+    /// Print on stderr what each plugin used of its limits.
+    #[arg(long)]
+    show_usage: bool,
 
     /// Print results.json (or, with --dry-run, the plan) on stdout instead of a table.
     #[arg(long)]
@@ -71,21 +76,27 @@ pub fn run(args: RunArgs, mut environment: Environment) -> anyhow::Result<ExitSt
         Some(path) => args.settings.or(run_file(path)?),
         None => args.settings,
     };
+    let plugin_path = PluginPath::new(&environment);
     if args.print_config {
-        print(&settings.with_defaults().to_toml()?)?;
+        print(&settings.with_plugins(&plugin_path)?.with_defaults().to_toml()?)?;
         return Ok(ExitStatus::Done);
     }
+    let settings = settings.with_plugins(&plugin_path)?;
     let threads = threads::settle(settings.threads(), &environment);
     environment.offline |= settings.offline();
     environment.use_hub_cache(settings.cache_dir());
     let (json, dry_run, quiet) = (args.json, args.dry_run, args.quiet || args.json);
     let interrupt = Interrupt::install()?;
-    let config = settings.into_config(threads, Insistence { restart: args.restart, force: args.force })?;
+    let config =
+        settings.into_config(threads, Insistence { restart: args.restart, force: args.force }, &plugin_path)?;
     let terminal = Arc::new(Terminal::new(quiet));
     let observer: Arc<dyn Observer> = terminal.clone();
     let plan = run::prepare(config, &environment, &observer, &Downloads::new(quiet))?;
     if dry_run {
         print_plan(&plan, json)?;
+        if args.show_usage {
+            say_usage(&plan.usage(), &environment);
+        }
         return Ok(ExitStatus::Done);
     }
     if !quiet {
@@ -95,6 +106,9 @@ pub fn run(args: RunArgs, mut environment: Environment) -> anyhow::Result<ExitSt
     terminal.finish();
     let outcome = outcome?;
     print_outcome(&outcome, json, stdout_style(&environment))?;
+    if args.show_usage {
+        say_usage(&outcome.usage, &environment);
+    }
     if outcome.interrupted {
         say(&format!("interrupted: what was scored is in `{}`", outcome.folder.display()));
         return Ok(ExitStatus::Interrupted);
@@ -103,6 +117,10 @@ pub fn run(args: RunArgs, mut environment: Environment) -> anyhow::Result<ExitSt
         say(&format!("results are in `{}`", outcome.folder.display()));
     }
     Ok(ExitStatus::Done)
+}
+
+fn say_usage(usage: &[PluginUsage], environment: &Environment) {
+    usage::render(usage, stderr_style(environment)).lines().for_each(say);
 }
 
 fn print_plan(plan: &Plan, json: bool) -> anyhow::Result<()> {

@@ -2,19 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use super::default_optimizer;
+use super::limits::LimitSettings;
 use super::values::{self, Bytes, Text};
 use crate::model::device::{DTypeChoice, DeviceChoice};
 use crate::model::weights::WeightFormat;
 use crate::plugin::Limits;
-use crate::run::{HeldOut, RunConfig, RunError, ScoreSteps, Seeds, Select, TaskConfig};
+use crate::run::{self, HeldOut, RunConfig, RunError, ScoreSteps, Seeds, Select, TaskConfig};
 use crate::store::catalogue::DEFAULT_MODEL;
 use crate::store::data::DataLocation;
+use crate::store::plugin_path::{PluginPath, is_bare};
 use crate::task::sampling::Sampling;
 use crate::tune::Positions;
 
@@ -28,13 +29,19 @@ const STEPS: usize = 15;
 #[derive(Args, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Settings {
-    /// The task plugin, a WebAssembly component.
-    #[arg(long, value_name = "FILE")]
+    /// The task plugin, a WebAssembly component: a file, or its name on the plugin path (`ft-host plugin list`).
+    #[arg(long, value_name = "FILE|NAME")]
     task: Option<PathBuf>,
 
-    /// The optimizer plugin [default: momentum.wasm beside the task plugin or in plugins/].
-    #[arg(long, value_name = "FILE")]
+    /// The optimizer plugin, a file or a name like the task [default: momentum.wasm beside the task plugin or on the
+    /// plugin path].
+    #[arg(long, value_name = "FILE|NAME")]
     optimizer: Option<PathBuf>,
+
+    /// Refuse any plugin whose file has another SHA-256 than this; may be given several times.
+    #[arg(long, value_name = "SHA256", value_parser = values::sha256)]
+    #[serde(with = "one_or_more", skip_serializing_if = "Vec::is_empty")]
+    require_digest: Vec<String>,
 
     /// A GGUF file, a folder with config.json, a name of the catalogue (`ft-host model list`), or owner/name[@revision]
     /// on the hub [default: smollm2-135m-instruct].
@@ -103,6 +110,12 @@ pub struct Settings {
     #[arg(long, value_enum)]
     positions: Option<PositionIds>,
 
+    /// Go on with a cache that has a NaN or an infinity in it, for research; a step that no prediction follows from is
+    /// left out, and the results say so.
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    allow_nonfinite: bool,
+
     /// Where the model runs: `auto`, `cpu`, `cuda` or `cuda:N` [default: auto].
     #[arg(long)]
     device: Option<Text<DeviceChoice>>,
@@ -160,6 +173,16 @@ pub struct Settings {
     /// Bytes of live tensors that the plugin made, with k, M or G [default: 2G]
     #[arg(long, value_name = "BYTES", help_heading = PLUGIN_LIMITS)]
     plugin_tensor_bytes: Option<Text<Bytes>>,
+
+    /// Budgets of the task alone; they stay within the flags.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "LimitSettings::is_empty")]
+    task_limits: LimitSettings,
+
+    /// Budgets of the optimizer alone; they stay within the flags.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "LimitSettings::is_empty")]
+    optimizer_limits: LimitSettings,
 
     /// Set an option of the optimizer.
     #[arg(short = 'O', long = "optimizer-option", value_name = "NAME=VALUE", value_parser = values::name_and_value)]
@@ -271,8 +294,14 @@ impl Settings {
     pub fn parse(text: &str, folder: &Path) -> Result<Self, toml::de::Error> {
         let mut settings: Self = toml::from_str(text)?;
         let join = |path: &mut PathBuf| *path = folder.join(&*path);
-        settings.task.iter_mut().for_each(join);
-        settings.optimizer.iter_mut().for_each(join);
+        // A bare name is looked for beside the file, and later on the plugin path.
+        let join_plugin = |path: &mut PathBuf| {
+            if !is_bare(path) || folder.join(&*path).is_file() {
+                join(path);
+            }
+        };
+        settings.task.iter_mut().for_each(join_plugin);
+        settings.optimizer.iter_mut().for_each(join_plugin);
         settings.cache_dir.iter_mut().for_each(join);
         // `sample` and names on the hub are no paths; a path is one by what is there.
         for name in settings.data.iter_mut().chain(&mut settings.model) {
@@ -283,6 +312,7 @@ impl Settings {
 
     /// These settings, and `other`'s where they say nothing.
     pub fn or(self, other: Self) -> Self {
+        let flags = self.limits();
         // One way of saying which seeds replaces the other; so does one way of choosing the step.
         let (seed, seeds) = match (self.seed, self.seeds) {
             (None, None) => (other.seed, other.seeds),
@@ -295,6 +325,10 @@ impl Settings {
         Self {
             task: self.task.or(other.task),
             optimizer: self.optimizer.or(other.optimizer),
+            require_digest: if self.require_digest.is_empty() { other.require_digest } else { self.require_digest },
+            allow_nonfinite: self.allow_nonfinite || other.allow_nonfinite,
+            task_limits: self.task_limits.or(other.task_limits.at_most(&flags)),
+            optimizer_limits: self.optimizer_limits.or(other.optimizer_limits.at_most(&flags)),
             model: self.model.or(other.model),
             data: if self.data.is_empty() { other.data } else { self.data },
             skip_bad_rows: self.skip_bad_rows || other.skip_bad_rows,
@@ -369,6 +403,29 @@ impl Settings {
         Ok(toml::to_string(&settings)?)
     }
 
+    /// The budgets of all plugins.
+    fn limits(&self) -> LimitSettings {
+        LimitSettings {
+            fuel: self.plugin_fuel,
+            time: self.plugin_time,
+            memory: self.plugin_memory,
+            tables: self.plugin_tables,
+            call_bytes: self.plugin_call_bytes,
+            tensor_bytes: self.plugin_tensor_bytes,
+        }
+    }
+
+    /// These settings with the files of the plugins that they name.
+    ///
+    /// # Errors
+    /// A name that is on no folder of the path.
+    pub fn with_plugins(mut self, path: &PluginPath) -> Result<Self, RunError> {
+        for plugin in [&mut self.task, &mut self.optimizer].into_iter().flatten() {
+            *plugin = run::find_plugin(path, plugin)?;
+        }
+        Ok(self)
+    }
+
     /// The number of threads asked for.
     pub fn threads(&self) -> Option<usize> {
         self.threads
@@ -388,9 +445,16 @@ impl Settings {
     ///
     /// # Errors
     /// No task, no optimizer, settings that contradict each other.
-    pub fn into_config(self, threads: usize, insist: Insistence) -> Result<RunConfig, RunError> {
+    pub fn into_config(self, threads: usize, insist: Insistence, path: &PluginPath) -> Result<RunConfig, RunError> {
         let settings = self.with_defaults();
+        for (table, limits) in [("task-limits", settings.task_limits), ("optimizer-limits", settings.optimizer_limits)]
+        {
+            if let Some(fault) = limits.fault() {
+                return Err(RunError::Settings(format!("[{table}] {fault}")));
+            }
+        }
         let select = settings.select()?;
+        let limits = settings.limits().over(&Limits::default());
         let seeds = match (settings.seed, settings.seeds) {
             (Some(_), Some(_)) => {
                 return Err(RunError::Settings("`seed` and `seeds` are both set; one says it all".into()));
@@ -401,9 +465,8 @@ impl Settings {
         let Some(task) = settings.task else { return Err(RunError::Settings("no task was named".into())) };
         let optimizer = match settings.optimizer {
             Some(path) => path,
-            None => default_optimizer::find(&task)?,
+            None => default_optimizer::find(&task, path)?,
         };
-        let limits = Limits::default();
         Ok(RunConfig {
             out: settings.out.unwrap_or_else(|| PathBuf::from("runs").join(task.file_stem().unwrap_or_default())),
             task: TaskConfig {
@@ -413,18 +476,13 @@ impl Settings {
                 skip_bad_rows: settings.skip_bad_rows,
                 sampling: settings.sampling.map_or(Sampling::Stratified, |Text(sampling)| sampling),
                 shots: settings.shots,
-                limits: Limits {
-                    fuel: settings.plugin_fuel.unwrap_or(limits.fuel),
-                    time: settings.plugin_time.map_or(limits.time, Duration::from_secs_f64),
-                    memory: settings.plugin_memory.map_or(limits.memory, |Text(Bytes(bytes))| bytes),
-                    table_elements: settings.plugin_tables.unwrap_or(limits.table_elements),
-                    call_bytes: settings.plugin_call_bytes.map_or(limits.call_bytes, |Text(Bytes(bytes))| bytes),
-                    tensor_bytes: settings.plugin_tensor_bytes.map_or(limits.tensor_bytes, |Text(Bytes(bytes))| bytes),
-                    ..limits
-                },
+                limits: settings.task_limits.over(&limits),
             },
             optimizer,
             optimizer_options: settings.optimizer_options,
+            optimizer_limits: settings.optimizer_limits.over(&limits),
+            required_digests: settings.require_digest,
+            allow_nonfinite: settings.allow_nonfinite,
             model: settings.model.unwrap_or_default(),
             seeds,
             steps: settings.steps.unwrap_or(STEPS),

@@ -7,7 +7,7 @@ use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// A value that is read from its text and written as it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Text<T>(pub T);
 
 impl<T: FromStr<Err = String>> FromStr for Text<T> {
@@ -50,7 +50,7 @@ impl<'de, T: FromStr<Err = String>> Deserialize<'de> for Text<T> {
 }
 
 /// A number of bytes: `64M`, `2G`, `512k` (powers of 1024), or a plain number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 pub struct Bytes(pub u64);
 
 const UNITS: [(char, u32); 4] = [('G', 30), ('M', 20), ('k', 10), ('K', 10)];
@@ -74,6 +74,14 @@ impl Display for Bytes {
             None => write!(f, "{}", self.0),
         }
     }
+}
+
+/// A SHA-256 in hexadecimal; it is compared in lower case.
+pub fn sha256(text: &str) -> Result<String, String> {
+    let is_digest = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_digest
+        .then(|| text.to_ascii_lowercase())
+        .ok_or_else(|| format!("`{text}` is no SHA-256: 64 hexadecimal digits were expected"))
 }
 
 /// `NAME=VALUE`.

@@ -24,6 +24,8 @@ pub(super) struct HostState {
     pub ledger: Ledger,
     pub device: Device,
     pub meter: Meter,
+    /// The most bytes that one host function handed over or took.
+    pub most_moved: u64,
 }
 
 impl HostState {
@@ -38,8 +40,23 @@ impl HostState {
             ledger: Ledger::new(limits.tensor_bytes),
             device,
             meter: Meter::new(&limits),
+            most_moved: 0,
             limits,
         }
+    }
+
+    /// Notes that a host function moved so many bytes, and ends the call if that is too much.
+    pub fn moves(&mut self, bytes: u64) -> Result<(), Fault> {
+        if bytes > self.limits.call_bytes {
+            return Err(Budget::CallBytes { limit: self.limits.call_bytes }.into());
+        }
+        self.moved(bytes);
+        Ok(())
+    }
+
+    /// Notes that a host function moved so many bytes, which wasmtime has held to the limit.
+    pub fn moved(&mut self, bytes: u64) {
+        self.most_moved = self.most_moved.max(bytes);
     }
 
     /// Ends the call if its time is up. Epochs interrupt guest code only, so host functions that can be long ask here.
@@ -71,6 +88,11 @@ impl Meter {
     /// The most bytes of linear memory so far.
     pub fn peak_memory(&self) -> u64 {
         self.memory.peak as u64
+    }
+
+    /// The most table elements so far.
+    pub fn peak_table_elements(&self) -> usize {
+        self.elements.peak
     }
 }
 

@@ -100,6 +100,7 @@ impl log::Host for HostState {
             log::Level::Warn => LogLevel::Warn,
             log::Level::Error => LogLevel::Error,
         };
+        self.moved(message.len() as u64);
         self.log.write(level, &message);
         Ok(())
     }

@@ -26,10 +26,18 @@ pub struct Usage {
     pub calls: u64,
     /// Fuel of all calls.
     pub fuel: u64,
+    /// The most fuel of one call.
+    pub most_fuel: u64,
     /// Wall clock of all calls, host functions included.
     pub time: Duration,
+    /// The longest call.
+    pub most_time: Duration,
     /// The most bytes of linear memory at once.
     pub peak_memory: u64,
+    /// The most table elements at once.
+    pub peak_table_elements: usize,
+    /// The most bytes that one call of a host function moved.
+    pub most_moved: u64,
     /// The most bytes of tensors at once that the plugin made or kept.
     pub peak_tensor_bytes: u64,
 }
@@ -192,10 +200,15 @@ impl Sandbox {
     fn account(&mut self, started: Instant) {
         // Fuel is on in every engine made here, so there is always a remainder to ask for.
         let left = self.store.get_fuel().unwrap_or_default();
-        self.usage.fuel += self.limits().fuel.saturating_sub(left);
+        let (fuel, time) = (self.limits().fuel.saturating_sub(left), started.elapsed());
+        self.usage.fuel = self.usage.fuel.saturating_add(fuel);
+        self.usage.most_fuel = self.usage.most_fuel.max(fuel);
         self.usage.calls += 1;
-        self.usage.time += started.elapsed();
+        self.usage.time += time;
+        self.usage.most_time = self.usage.most_time.max(time);
         self.usage.peak_memory = self.store.data().meter.peak_memory();
+        self.usage.peak_table_elements = self.store.data().meter.peak_table_elements();
+        self.usage.most_moved = self.store.data().most_moved;
         self.usage.peak_tensor_bytes = self.store.data().ledger.peak();
     }
 }

@@ -4,7 +4,6 @@ use wasmtime::component::Resource;
 
 use super::bindings::table;
 use super::bindings::types::{Error, ErrorKind};
-use super::error::Budget;
 use super::fault::Fault;
 use super::host::HostState;
 
@@ -88,9 +87,7 @@ impl HostState {
         match read {
             Ok(items) => {
                 let total: usize = items.iter().map(bytes).sum();
-                if total as u64 > self.limits.call_bytes {
-                    return Err(Fault::Spent(Budget::CallBytes { limit: self.limits.call_bytes }).into());
-                }
+                self.moves(total as u64)?;
                 Ok(Ok(items))
             }
             Err(error) => {

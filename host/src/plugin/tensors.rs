@@ -7,7 +7,6 @@ use candle_core::{DType, Tensor};
 use wasmtime::component::Resource;
 
 use super::bindings::tensor;
-use super::error::Budget;
 use super::fault::Fault;
 use super::forms::{candle_dtype, dimension, joint_shape, misuse, same_form, shown, size, wit_dtype};
 use super::host::HostState;
@@ -108,6 +107,7 @@ impl tensor::HostTensor for HostState {
             let problem = format!("shape {dims:?} needs {expected} values, and {} came", values.len());
             return Err(misuse(operation, problem).into());
         }
+        self.moved(4 * expected);
         let scratch = if dtype == DType::F32 { 0 } else { 4 * expected };
         let device = self.device.clone();
         self.make(operation, &dims, dtype, scratch, || {
@@ -223,9 +223,7 @@ impl tensor::HostTensor for HostState {
         let operation = "tensor.read-with-copy";
         let tensor = self.tensor(&tensor)?;
         self.check_time()?;
-        if (tensor.elem_count() as u64).saturating_mul(4) > self.limits.call_bytes {
-            return Err(Fault::Spent(Budget::CallBytes { limit: self.limits.call_bytes }).into());
-        }
+        self.moves((tensor.elem_count() as u64).saturating_mul(4))?;
         let values = tensor.flatten_all().and_then(|flat| flat.to_dtype(DType::F32)?.to_vec1());
         Ok(values.map_err(|source| Fault::Device { operation, source })?)
     }

@@ -6,8 +6,9 @@ use serde_json::{Map, Value};
 use super::schema::PlanRecord;
 
 /// Parts that a comparison of results does not tell: where things lie, and what follows from the rest.
-const NOT_TOLD: [&str; 16] = [
+const NOT_TOLD: [&str; 17] = [
     "config.limits",
+    "config.optimizer_limits",
     "config.threads",
     "config.batch_tokens",
     "demonstration_ids",

@@ -136,6 +136,12 @@ pub struct ConfigRecord {
     pub batch_tokens: usize,
     /// The plugins' budgets.
     pub limits: LimitsRecord,
+    /// The optimizer's, where they differ from the task's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optimizer_limits: Option<LimitsRecord>,
+    /// `--allow-nonfinite`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_nonfinite: bool,
 }
 
 /// What each plugin may use.

@@ -5,9 +5,10 @@ use crate::report::schema::PlanRecord;
 
 /// Parts of a plan that no result depends on: budgets, where things lie, and what is said about them. Plugins, models and
 /// data are compared by their digests.
-const WITHOUT_EFFECT: [&str; 12] = [
+const WITHOUT_EFFECT: [&str; 13] = [
     "memory",
     "config.limits",
+    "config.optimizer_limits",
     "config.model",
     "task.file",
     "optimizer.file",

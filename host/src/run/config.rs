@@ -20,6 +20,12 @@ pub struct RunConfig {
     pub optimizer: PathBuf,
     /// What the user set of the optimizer's options.
     pub optimizer_options: Vec<(String, String)>,
+    /// What the optimizer may use.
+    pub optimizer_limits: Limits,
+    /// SHA-256 of plugins' files in hexadecimal: where any are named, no other plugin runs.
+    pub required_digests: Vec<String>,
+    /// To go on with a cache that has numbers in it that are not finite.
+    pub allow_nonfinite: bool,
     /// What the user calls the model.
     pub model: String,
     /// Seeds for the choice of rows, each with a run of its own.
@@ -68,7 +74,7 @@ pub struct TaskConfig {
     /// Demonstrations: for each class where they are drawn class by class, in all otherwise. Where it is left open, all that
     /// are written, or else one.
     pub shots: Option<usize>,
-    /// What each plugin may use.
+    /// What the task may use.
     pub limits: Limits,
 }
 

@@ -64,6 +64,24 @@ pub enum RunError {
         /// The files that would have done.
         looked_for: Vec<PathBuf>,
     },
+    /// A name that no plugin on the plugin path has.
+    #[error("there is no file `{}`, and no plugin of that name in {}", name.display(), folders.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(" or "))]
+    NoPlugin {
+        /// What the user named.
+        name: PathBuf,
+        /// The folders of the plugin path.
+        folders: Vec<PathBuf>,
+    },
+    /// A plugin's file with another digest than those that are required.
+    #[error("`{}` has SHA-256 {found}, and only {} may run", file.display(), required.join(", "))]
+    Digest {
+        /// The file.
+        file: PathBuf,
+        /// Its digest.
+        found: String,
+        /// The digests that the user requires.
+        required: Vec<String>,
+    },
     /// An option that the plugin does not take.
     #[error("plugin {plugin}: {source}")]
     Option {
@@ -291,6 +309,12 @@ impl RunError {
             ),
             Self::NoOptimizer { .. } => {
                 Some("name one with `--optimizer FILE`; `cargo xtask plugins` builds `plugins/momentum.wasm`".into())
+            }
+            Self::NoPlugin { .. } => Some(
+                "`ft-host plugin list` shows the plugins that are there; `FT_PLUGIN_PATH` names further folders".into(),
+            ),
+            Self::Digest { found, .. } => {
+                Some(format!("look at it with `ft-host plugin inspect`; if it is to run, add `--require-digest {found}`"))
             }
             Self::NoSuchStep { .. } => Some("raise `--steps` or change `--score-steps`".into()),
             Self::Changed { .. } => Some(

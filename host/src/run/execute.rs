@@ -10,17 +10,18 @@ use super::config::{RunConfig, Select};
 use super::draw::{Draw, Query};
 use super::folder::{self, Beginning, OutFolder};
 use super::observer::{Event, Observer};
-use super::plan::Plan;
+use super::plan::{Plan, optimizer_usage};
 use super::scoring::{Over, Scoring};
 use super::tuner::{Tuner, Tuning};
+use super::usage::PluginUsage;
 use super::{RunError, record, selection};
 use crate::model::decoder::Placement;
 use crate::plugin::OptimizerPlugin;
 use crate::plugin::options::OptionSetting;
-use crate::report::samples::{Place, SampleRecord};
+use crate::report::samples::{Place, SampleError, SampleRecord};
 use crate::report::schema::{ResultsRecord, SelectedRecord, StepRecord};
 use crate::report::scores::StepScores;
-use crate::tune::{State, Verdict, pseudo_gradient_norm};
+use crate::tune::{LayerNorms, State, StepPolicy, Verdict, pseudo_gradient_norm};
 
 /// What came of a run.
 pub struct Outcome {
@@ -32,6 +33,8 @@ pub struct Outcome {
     pub folder: PathBuf,
     /// Whether the run was stopped before its end.
     pub interrupted: bool,
+    /// What the plugins used.
+    pub usage: Vec<PluginUsage>,
 }
 
 /// Seconds for a step's pass and update, and for scoring.
@@ -47,6 +50,7 @@ struct Times {
 /// # Errors
 /// Failures of the model, the optimizer or the disk; what was scored before is in the folder.
 pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> Result<Outcome, RunError> {
+    let usage = plan.usage();
     if let Beginning::Continue(earlier) = &plan.beginning
         && earlier.complete
     {
@@ -58,7 +62,7 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
                 "this run is in `{path}` already, complete; nothing was computed (`--restart` does it anew)"
             )));
             let results = ResultsRecord::clone(earlier);
-            return Ok(Outcome { results, records, folder: plan.config.out, interrupted: false });
+            return Ok(Outcome { results, records, folder: plan.config.out, interrupted: false, usage });
         }
     }
     observer.event(Event::LoadingWeights);
@@ -70,6 +74,7 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
     if let Some(moved) = moved {
         observer.event(Event::Note(&format!("the samples of an earlier run are kept as `{}`", moved.display())));
     }
+    let task_usage = plan.task_usage.clone();
     let Plan { config, optimizer, optimizer_options, model, queries, draws, score_steps, record, beginning, .. } = plan;
     let results = ResultsRecord { complete: false, plan: record, selected: Vec::new(), steps: Vec::new() };
     let scoring = Scoring { decoder: &decoder, batch_tokens: config.batch_tokens, observer: observer.as_ref(), stop };
@@ -93,8 +98,9 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
     let done = run.all_seeds(&draws)?;
     run.results.complete = done;
     run.folder.write(&run.results)?;
-    let Run { results, records, .. } = run;
-    Ok(Outcome { results, records, folder: config.out, interrupted: !done })
+    let Run { results, records, optimizer, .. } = run;
+    let usage = vec![task_usage, optimizer_usage(&optimizer, &config)];
+    Ok(Outcome { results, records, folder: config.out, interrupted: !done, usage })
 }
 
 /// What `results.json` of an earlier process says that the journals do not.
@@ -195,6 +201,7 @@ impl Run<'_> {
         let last_step = self.last_step(chosen);
         let scoring = self.scoring;
         let mut tuner = Tuner::new(ids);
+        let mut last_scored = 1;
         for step in 1..=last_step {
             if scoring.stopped() {
                 return Ok(None);
@@ -209,22 +216,35 @@ impl Run<'_> {
             if settled || wanted {
                 let over = Over::Demonstrations { state, length: ids.len() };
                 let started = Instant::now();
-                let Some(records) = scoring.score(&mut self.folder.samples, seed, over, &queries)? else {
-                    return Ok(None);
-                };
-                self.scored(records, Times { step: seconds, score: started.elapsed().as_secs_f64() })?;
+                match scoring.score(&mut self.folder.samples, seed, over, &queries) {
+                    Ok(Some(records)) => {
+                        self.scored(records, Times { step: seconds, score: started.elapsed().as_secs_f64() })?;
+                        last_scored = step;
+                    }
+                    Ok(None) => return Ok(None),
+                    Err(RunError::Sample { source: SampleError::NotFinite { .. }, id, .. })
+                        if self.config.allow_nonfinite =>
+                    {
+                        self.note(
+                            seed,
+                            format!("step {step} is left out: the scores of example `{id}` are not finite"),
+                        );
+                    }
+                    Err(error) => return Err(error),
+                }
             }
             if settled {
                 if step < last_step {
                     self.note(seed, format!("the cache has converged at step {step}; later steps were not run"));
                 }
-                return Ok(Some(chosen.map_or(step, |chosen| chosen.min(step))));
+                return Ok(Some(chosen.map_or(last_scored, |chosen| chosen.min(last_scored))));
             }
         }
         if matches!(self.config.select, Select::Converged { .. }) {
             self.note(seed, format!("the cache has not converged within {last_step} steps; the last one is taken"));
         }
-        Ok(Some(chosen.unwrap_or(last_step)))
+        // A step that could not be scored is no result; see `--allow-nonfinite`.
+        Ok(Some(chosen.map_or(last_scored, |chosen| chosen.min(last_scored))))
     }
 
     /// Zero-shot does not depend on the demonstrations: seeds that score the same rows share it.
@@ -270,7 +290,7 @@ impl Run<'_> {
             optimizer: &mut self.optimizer,
             options: &self.optimizer_options,
             name: &self.results.plan.optimizer,
-            positions: self.config.positions,
+            policy: StepPolicy { positions: self.config.positions, allow_nonfinite: self.config.allow_nonfinite },
         }
     }
 
@@ -294,6 +314,11 @@ impl Run<'_> {
     }
 
     fn trace(&mut self, seed: u64, state: &State, tokens: usize, seconds: f64) -> Result<(), RunError> {
+        let numbers = |norms: &LayerNorms| [norms.pseudo_gradient, norms.update, norms.cache];
+        if self.config.allow_nonfinite && !state.norms.iter().flat_map(numbers).flatten().all(f64::is_finite) {
+            // JSON has no such numbers.
+            return Ok(());
+        }
         let record = record::trace(seed, state, tokens, seconds);
         match self.folder.trace.recall(&(seed, state.step as u32))? {
             Some(_) => Ok(()),

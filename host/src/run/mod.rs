@@ -22,11 +22,15 @@ mod rows;
 mod scoring;
 mod selection;
 mod tuner;
+mod usage;
 
 pub use config::{HeldOut, RunConfig, ScoreSteps, Seeds, Select, TaskConfig};
+pub use data::{SplitExamples, read_split};
 pub use error::{RunError, RunErrorKind};
 pub use execute::{Outcome, execute};
 pub use model::{describe_model, open_weights};
 pub use observer::{Event, Observer};
 pub use plan::{Plan, prepare};
+pub use plugins::{Plugins, find_plugin, resolve as resolve_options};
 pub use preview::{ChoicePreview, Preview, preview, task_sources};
+pub use usage::PluginUsage;

@@ -12,6 +12,7 @@ use super::model::OpenModel;
 use super::observer::Observer;
 use super::plugins::{self, Plugins};
 use super::rows::Rows;
+use super::usage::PluginUsage;
 use super::{RunError, fit, folder, memory, notes, record};
 use crate::model::device::DeviceChoice;
 use crate::plugin::OptimizerPlugin;
@@ -39,12 +40,18 @@ pub struct Plan {
     pub(super) score_steps: BTreeSet<usize>,
     pub(super) record: PlanRecord,
     pub(super) beginning: Beginning,
+    pub(super) task_usage: PluginUsage,
 }
 
 impl Plan {
     /// What will be done, as it is written down.
     pub fn record(&self) -> &PlanRecord {
         &self.record
+    }
+
+    /// What the plugins used so far.
+    pub fn usage(&self) -> Vec<PluginUsage> {
+        vec![self.task_usage.clone(), optimizer_usage(&self.optimizer, &self.config)]
     }
 }
 
@@ -66,9 +73,9 @@ pub fn prepare(
     let device = config.device.open()?;
     let dtype = config.dtype.resolve(&device);
 
-    let plugins = Plugins::new(&paths, observer)?;
+    let plugins = Plugins::new(&paths, observer)?.requiring(&config.required_digests);
     let (mut task, task_options) = plugins.task(&config.task)?;
-    let mut optimizer = plugins.optimizer(&config.optimizer, &config.task.limits, &device)?;
+    let mut optimizer = plugins.optimizer(&config.optimizer, &config.optimizer_limits, &device)?;
     let optimizer_options = plugins::resolve(optimizer.description(), &config.optimizer_options)?;
     optimizer.open(&optimizer_options)?;
 
@@ -112,6 +119,7 @@ pub fn prepare(
         memory,
         notes,
     };
+    let task_usage = PluginUsage::new(task.description(), task.usage(), &config.task.limits);
     let beginning = folder::beginning(&config.out, &record, config.restart)?;
     Ok(Plan {
         config,
@@ -125,7 +133,13 @@ pub fn prepare(
         score_steps,
         record,
         beginning,
+        task_usage,
     })
+}
+
+/// What an optimizer used so far.
+pub(super) fn optimizer_usage(optimizer: &OptimizerPlugin, config: &RunConfig) -> PluginUsage {
+    PluginUsage::new(optimizer.description(), optimizer.usage(), &config.optimizer_limits)
 }
 
 /// The device that a choice came to.

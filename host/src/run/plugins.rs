@@ -1,6 +1,6 @@
 //! Plugins from their files, with their options.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use candle_core::Device;
@@ -9,14 +9,19 @@ use super::RunError;
 use super::config::TaskConfig;
 use super::observer::{Event, Observer};
 use crate::plugin::options::{self, OptionSetting};
-use crate::plugin::{Description, Limits, LogSink, OptimizerPlugin, PluginBinary, PluginEngine, TaskPlugin};
+use crate::plugin::{
+    Description, Inspection, Limits, LogSink, OptimizerPlugin, PluginBinary, PluginEngine, TaskPlugin, inspect,
+};
 use crate::store::file::{PLUGIN_LIMIT, read_file};
 use crate::store::paths::CachePaths;
+use crate::store::plugin_path::PluginPath;
 
 /// Loads plugins.
 pub struct Plugins {
     engine: PluginEngine,
     log: LogSink,
+    /// SHA-256 of the only files that are loaded; any file where there are none.
+    required: Vec<String>,
 }
 
 impl Plugins {
@@ -27,7 +32,13 @@ impl Plugins {
     pub fn new(paths: &CachePaths, observer: &Arc<dyn Observer>) -> Result<Self, RunError> {
         let engine = PluginEngine::new(Some(&paths.components()?))?;
         let observer = observer.clone();
-        Ok(Self { engine, log: Arc::new(move |message| observer.event(Event::Log(&message))) })
+        let log: LogSink = Arc::new(move |message| observer.event(Event::Log(&message)));
+        Ok(Self { engine, log, required: Vec::new() })
+    }
+
+    /// The same, but only for files with one of these SHA-256 in hexadecimal, where any are named.
+    pub fn requiring(self, digests: &[String]) -> Self {
+        Self { required: digests.to_vec(), ..self }
     }
 
     /// A task plugin, configured, and all its options.
@@ -35,7 +46,7 @@ impl Plugins {
     /// # Errors
     /// A file that is no task plugin, an option that it does not take, a failure of the plugin.
     pub fn task(&self, config: &TaskConfig) -> Result<(TaskPlugin, Vec<OptionSetting>), RunError> {
-        let binary = binary(&config.plugin)?;
+        let binary = self.binary(&config.plugin)?;
         let mut task = TaskPlugin::load(&self.engine, binary, config.limits.clone(), self.log.clone())?;
         let options = resolve(task.description(), &config.options)?;
         task.configure(&options)?;
@@ -47,13 +58,35 @@ impl Plugins {
     /// # Errors
     /// A file that is no optimizer plugin, or a failure of the plugin.
     pub fn optimizer(&self, path: &Path, limits: &Limits, device: &Device) -> Result<OptimizerPlugin, RunError> {
-        let binary = binary(path)?;
+        let binary = self.binary(path)?;
         Ok(OptimizerPlugin::load(&self.engine, binary, limits.clone(), self.log.clone(), device)?)
+    }
+
+    /// What a plugin of either kind is; its messages are dropped.
+    ///
+    /// # Errors
+    /// A file that is no plugin that this host takes, or a failure of the plugin.
+    pub fn inspect(&self, path: &Path, limits: &Limits) -> Result<Inspection, RunError> {
+        Ok(inspect(&self.engine, self.binary(path)?, limits.clone())?)
+    }
+
+    fn binary(&self, path: &Path) -> Result<PluginBinary, RunError> {
+        let binary = PluginBinary::new(path.display().to_string(), read_file(path, PLUGIN_LIMIT)?);
+        if !self.required.is_empty() && !self.required.iter().any(|digest| digest == binary.sha256()) {
+            let (file, found) = (path.to_owned(), binary.sha256().to_owned());
+            return Err(RunError::Digest { file, found, required: self.required.clone() });
+        }
+        Ok(binary)
     }
 }
 
-fn binary(path: &Path) -> Result<PluginBinary, RunError> {
-    Ok(PluginBinary::new(path.display().to_string(), read_file(path, PLUGIN_LIMIT)?))
+/// The file of a plugin that the user names by its path, or by its name on the plugin path.
+///
+/// # Errors
+/// A name that is in none of the folders.
+pub fn find_plugin(path: &PluginPath, plugin: &Path) -> Result<PathBuf, RunError> {
+    let none = || RunError::NoPlugin { name: plugin.to_owned(), folders: path.folders().to_vec() };
+    path.find(plugin).ok_or_else(none)
 }
 
 /// All options of a plugin, with the values that the user gave.

@@ -48,6 +48,8 @@ pub fn config(config: &RunConfig, shots: usize, device: String, dtype: &str) -> 
         threads: config.threads,
         batch_tokens: config.batch_tokens,
         limits: limits(&config.task.limits),
+        optimizer_limits: (config.optimizer_limits != config.task.limits).then(|| limits(&config.optimizer_limits)),
+        allow_nonfinite: config.allow_nonfinite,
     }
 }
 

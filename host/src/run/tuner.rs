@@ -7,7 +7,7 @@ use crate::model::Decoder;
 use crate::plugin::OptimizerPlugin;
 use crate::plugin::options::OptionSetting;
 use crate::report::schema::PluginRecord;
-use crate::tune::{Positions, State, TuneError};
+use crate::tune::{State, StepPolicy, TuneError};
 
 /// Everything of a plan that tuning needs.
 pub struct Tuning<'a> {
@@ -19,8 +19,8 @@ pub struct Tuning<'a> {
     pub options: &'a [OptionSetting],
     /// What it is called in messages.
     pub name: &'a PluginRecord,
-    /// Position ids of the passes.
-    pub positions: Positions,
+    /// How steps are taken.
+    pub policy: StepPolicy,
 }
 
 /// An iteration over some demonstrations.
@@ -48,7 +48,7 @@ impl<'a> Tuner<'a> {
                 State::first(tuning.decoder, self.ids)?
             }
             Some(state) => {
-                let next = state.next(tuning.decoder, self.ids, tuning.positions, tuning.optimizer);
+                let next = state.next(tuning.decoder, self.ids, tuning.policy, tuning.optimizer);
                 next.map_err(|error| blame(error, tuning.name))?
             }
         };

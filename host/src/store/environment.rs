@@ -9,6 +9,10 @@ use std::path::{Path, PathBuf};
 
 /// The folder of this host's own cache, instead of the user's cache folder.
 pub const FT_HOST_CACHE: &str = "FT_HOST_CACHE";
+/// Folders with plugins, separated as those of `PATH` are; they are looked through before `plugins` in the current folder.
+pub const FT_PLUGIN_PATH: &str = "FT_PLUGIN_PATH";
+/// The user's data folder, by the XDG base directory specification; `~/.local/share` where it is not set.
+pub const XDG_DATA_HOME: &str = "XDG_DATA_HOME";
 /// Where the Hugging Face tools keep what is theirs; `~/.cache/huggingface` where it is not set.
 pub const HF_HOME: &str = "HF_HOME";
 /// The hub's cache of downloaded repositories; `$HF_HOME/hub` where it is not set.
@@ -40,6 +44,10 @@ pub const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 pub struct Environment {
     /// This host's own cache folder; `None` where neither `FT_HOST_CACHE` nor a home folder is known.
     pub cache_folder: Option<PathBuf>,
+    /// The user's folders of plugins.
+    pub plugin_path: Vec<PathBuf>,
+    /// This host's own data folder; `None` where no home folder is known.
+    pub data_folder: Option<PathBuf>,
     /// The hub's cache, shared with all Hugging Face tools; `None` where no home folder is known.
     pub hub_cache: Option<PathBuf>,
     /// The hub's address, without a slash at its end.
@@ -122,6 +130,10 @@ impl Environment {
         });
         Environment {
             cache_folder: folder(FT_HOST_CACHE).or_else(|| own_cache.map(Path::to_owned)),
+            plugin_path: set(FT_PLUGIN_PATH).map(|text| std::env::split_paths(&text).collect()).unwrap_or_default(),
+            data_folder: folder(XDG_DATA_HOME)
+                .or_else(|| home.map(|home| home.join(".local/share")))
+                .map(|data| data.join("ft-host")),
             hub_cache: folder(HF_HUB_CACHE)
                 .or_else(|| folder(HUGGINGFACE_HUB_CACHE))
                 .or_else(|| hf_home.map(|home| home.join("hub"))),
@@ -159,6 +171,16 @@ mod tests {
         assert_eq!(environment.cache_folder.as_deref(), Some(Path::new("/home/u/.cache/ft-host")));
         assert_eq!(environment.endpoint, DEFAULT_ENDPOINT);
         assert!(!environment.offline && !environment.no_color && environment.token.is_none());
+    }
+
+    #[test]
+    fn plugins_have_a_path_and_a_folder() {
+        let environment = read(&[("FT_PLUGIN_PATH", "/a:/b/c")]);
+        let expected = std::env::split_paths("/a:/b/c").collect::<Vec<_>>();
+        assert_eq!(environment.plugin_path, expected);
+        assert_eq!(environment.data_folder.as_deref(), Some(Path::new("/home/u/.local/share/ft-host")));
+        let named = read(&[("XDG_DATA_HOME", "/d"), ("FT_PLUGIN_PATH", "")]);
+        assert_eq!((named.plugin_path.len(), named.data_folder.as_deref()), (0, Some(Path::new("/d/ft-host"))));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::atomic::TEMPORARY_PREFIX;
+
 /// What went wrong with a file or a folder.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
@@ -124,9 +126,14 @@ pub fn create_folder(folder: &Path) -> Result<(), FileError> {
 pub fn writable_folder(out: &Path) -> Result<(), FileError> {
     create_folder(out)?;
     let refused = |source| FileError::io("write into", out, source);
-    let mut probe = tempfile::Builder::new().prefix(".ft-host-").tempfile_in(out).map_err(refused)?;
+    // Under the name of unfinished files: what a killed process leaves is removed with them.
+    let mut probe = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(out).map_err(refused)?;
     io::Write::write_all(&mut probe, b"a file can be written here\n").map_err(refused)?;
-    probe.close().map_err(refused)
+    match probe.close() {
+        // The process whose folder it is removed it; that it could be written is known.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        closed => closed.map_err(refused),
+    }
 }
 
 /// As [`writable_folder`], but leaves no folder behind that was not there before.

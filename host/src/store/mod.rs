@@ -27,6 +27,7 @@ pub mod mmap;
 pub mod model_files;
 pub mod model_source;
 pub mod paths;
+pub mod plugin_path;
 pub mod progress;
 pub mod remembered;
 pub mod sample;

@@ -41,6 +41,11 @@ impl CachePaths {
         self.root.join("datasets-v1")
     }
 
+    /// Compilers and tools for plugins, unpacked and never installed.
+    pub fn tools(&self) -> PathBuf {
+        self.root.join("tools-v1")
+    }
+
     /// The file whose lock stands for the work called `name`; its folder is created.
     pub fn lock(&self, name: &str) -> Result<PathBuf, FileError> {
         let folder = self.root.join("locks-v1");

@@ -23,6 +23,20 @@ pub enum Positions {
     Restart,
 }
 
+/// How steps are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepPolicy {
+    /// Which positions the passes from step 2 on have.
+    pub positions: Positions,
+    /// To take an update that has a NaN or an infinity in it.
+    pub allow_nonfinite: bool,
+}
+
+impl StepPolicy {
+    /// As published, with no update taken that is not finite.
+    pub const PUBLISHED: Self = Self { positions: Positions::Continue, allow_nonfinite: false };
+}
+
 /// Why a step failed.
 #[derive(Debug, thiserror::Error)]
 pub enum TuneError {
@@ -118,11 +132,11 @@ impl State {
         &self,
         decoder: &Decoder,
         ids: &[u32],
-        positions: Positions,
+        policy: StepPolicy,
         optimizer: &mut dyn MetaOptimizer,
     ) -> Result<Self, TuneError> {
         let step = self.step + 1;
-        let first_position = match positions {
+        let first_position = match policy.positions {
             Positions::Continue => ids.len(),
             Positions::Restart => 0,
         };
@@ -130,7 +144,7 @@ impl State {
         let slots = slots(&self.cache, &proposed);
         let lent = slots.clone();
         let update = optimizer.step(step, slots).map_err(|source| TuneError::Optimizer { step, source })?;
-        check(step, &lent, &update.cache)?;
+        check_update(step, &lent, &update.cache, policy.allow_nonfinite)?;
         let norms = norms::norms(&lent, &update.cache)?;
         let mut matrices = update.cache.into_iter();
         let mut layers = Vec::with_capacity(lent.len() / 2);
@@ -172,13 +186,22 @@ fn slots(previous: &KvCache, proposed: &KvCache) -> Vec<Slot> {
         .collect()
 }
 
-/// An update has one finite matrix for each slot, of the slot's shape and dtype.
-fn check(step: usize, slots: &[Slot], update: &[Tensor]) -> Result<(), TuneError> {
+/// Holds an update to what the loop takes: one matrix for each slot, of the slot's shape and dtype, and finite unless
+/// others are allowed.
+///
+/// # Errors
+/// What does not hold, with the layer.
+pub fn check_update(step: usize, slots: &[Slot], update: &[Tensor], allow_nonfinite: bool) -> Result<(), TuneError> {
+    check_form(step, slots, update)?;
+    if allow_nonfinite { Ok(()) } else { check_finite(step, slots, update) }
+}
+
+/// An update has one matrix for each slot, of the slot's shape and dtype.
+fn check_form(step: usize, slots: &[Slot], update: &[Tensor]) -> Result<(), TuneError> {
     if update.len() != slots.len() {
         return Err(TuneError::UpdateCount { step, expected: slots.len(), found: update.len() });
     }
     let form = |tensor: &Tensor| format!("{:?} {}", tensor.dims(), tensor.dtype().as_str());
-    let mut sums = Vec::with_capacity(slots.len());
     for (slot, matrix) in slots.iter().zip(update) {
         if form(&slot.previous) != form(matrix) {
             return Err(TuneError::UpdateForm {
@@ -189,6 +212,14 @@ fn check(step: usize, slots: &[Slot], update: &[Tensor]) -> Result<(), TuneError
                 found: form(matrix),
             });
         }
+    }
+    Ok(())
+}
+
+/// All numbers of an update are finite.
+fn check_finite(step: usize, slots: &[Slot], update: &[Tensor]) -> Result<(), TuneError> {
+    let mut sums = Vec::with_capacity(slots.len());
+    for matrix in update {
         // Zero times a finite number is zero, times any other NaN: one number per slot says whether all are finite.
         sums.push((matrix * 0.0)?.sum_all()?.to_dtype(DType::F32)?);
     }

@@ -104,7 +104,10 @@ fn plugins_that_are_none_or_others() {
     write("core.wasm", b"\0asm\x01\0\0\0");
     write("empty.wasm", b"");
     write("cut.wasm", &std::fs::read(guest("sst2")).unwrap()[..5000]);
-    task("none.wasm", &["cannot open `none.wasm`", "hint: check the path"]);
+    task(
+        "none.wasm",
+        &["there is no file `none.wasm`, and no plugin of that name in `plugins` or", "hint: `ft-host plugin list`"],
+    );
     task("model", &["`model` is not a file"]);
     task("text.wasm", &["plugin text.wasm: this is text, not a component: it starts with `hello`"]);
     task("core.wasm", &["plugin core.wasm: this is a core WebAssembly module", "hint: make a component of it"]);
@@ -124,7 +127,7 @@ fn plugins_that_are_none_or_others() {
 #[test]
 fn a_missing_task_is_told_before_a_missing_optimizer() {
     let place = Place::with_model();
-    place.sst2(&["--task", "none.wasm"]).failed(2, &["cannot open `none.wasm`"]);
+    place.sst2(&["--task", "none.wasm"]).failed(2, &["there is no file `none.wasm`"]);
     place.write("alone/sst2.wasm", std::fs::read(guest("sst2")).unwrap());
     let parts = [
         "no optimizer was named, and there is no `alone/momentum.wasm` or `momentum.wasm` or `plugins/momentum.wasm`",

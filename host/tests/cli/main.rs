@@ -1,10 +1,13 @@
 //! The real executable, in folders of its own: stdout, stderr, status and files together.
 
+mod author;
 mod data;
 mod good;
 mod hostile;
 mod input;
+mod limits;
 mod memory;
+mod plugin;
 mod process;
 mod report;
 mod resume;

@@ -150,8 +150,8 @@ fn colour_needs_a_terminal_and_no_objection() {
         assert_eq!(output.status.code(), Some(2));
         String::from_utf8(output.stdout).unwrap()
     };
-    let message = "error: cannot open `none.wasm`";
-    assert!(in_a_terminal(None).contains("\u{1b}[1;31merror:\u{1b}[0m cannot open `none.wasm`"));
+    let message = "error: there is no file `none.wasm`";
+    assert!(in_a_terminal(None).contains("\u{1b}[1;31merror:\u{1b}[0m there is no file `none.wasm`"));
     assert!(in_a_terminal(Some("")).contains('\u{1b}'), "set to nothing counts as not set");
     let plain = in_a_terminal(Some("1"));
     assert!(plain.contains(message) && !plain.contains('\u{1b}'), "{plain:?}");

@@ -10,7 +10,7 @@ use ft_host::model::weights::{TensorSource, WeightFormat};
 use ft_host::model::{Decoder, KvCache};
 use ft_host::run::open_weights;
 use ft_host::store::model_source::weight_files;
-use ft_host::tune::{Momentum, Positions, State};
+use ft_host::tune::{Momentum, State, StepPolicy};
 
 /// The folders of models in a folder, sorted.
 pub fn models_in(root: &Path) -> Vec<PathBuf> {
@@ -82,7 +82,7 @@ pub fn states(decoder: &Decoder, golden: &Golden) -> Vec<State> {
     let mut states = vec![State::first(decoder, &golden.demonstrations).unwrap()];
     while states.len() < golden.steps {
         let last = &states[states.len() - 1];
-        states.push(last.next(decoder, &golden.demonstrations, Positions::Continue, &mut rule).unwrap());
+        states.push(last.next(decoder, &golden.demonstrations, StepPolicy::PUBLISHED, &mut rule).unwrap());
     }
     states
 }

@@ -18,6 +18,8 @@ use ft_host::store::progress::Progress;
 fn environment(folder: &Path, endpoint: String) -> Environment {
     Environment {
         cache_folder: Some(folder.join("ft-host")),
+        plugin_path: Vec::new(),
+        data_folder: None,
         hub_cache: Some(folder.join("hub")),
         endpoint,
         token: None,

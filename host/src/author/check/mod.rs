@@ -1,0 +1,163 @@
+//! What `plugin test` does: the plugin is run as a run would run it, over fixtures and rows, and what it gives is held
+//! to what a run relies on.
+
+mod fixtures;
+mod optimizer;
+mod rows;
+mod task;
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+pub use fixtures::Fixtures;
+
+use super::{AuthorError, PluginCard, validate};
+use crate::plugin::{Limits, OptionKind, OptionValue, Usage};
+use crate::run::{PluginUsage, Plugins};
+use crate::store::data::{Access, DataLocation};
+
+/// A budget of which more than this is used leaves nothing for larger data.
+const NEARLY_ALL: f64 = 0.8;
+
+/// What came of one check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It holds; what was looked at.
+    Passed(String),
+    /// It does not; what was expected and what came.
+    Failed(String),
+    /// There was nothing to check; what is missing.
+    Skipped(String),
+}
+
+/// One check.
+#[derive(Clone, Debug, Serialize)]
+pub struct Check {
+    /// What was checked.
+    pub name: String,
+    /// What came of it.
+    pub verdict: Verdict,
+}
+
+/// All checks of a plugin.
+#[derive(Debug, Serialize)]
+pub struct CheckReport {
+    /// What it is.
+    pub plugin: PluginCard,
+    /// The checks, in the order in which they were made.
+    pub checks: Vec<Check>,
+    /// What it used of its limits.
+    #[serde(skip)]
+    pub usage: PluginUsage,
+}
+
+impl CheckReport {
+    /// Whether nothing failed.
+    pub fn passed(&self) -> bool {
+        !self.checks.iter().any(|check| matches!(check.verdict, Verdict::Failed(_)))
+    }
+}
+
+/// What is checked, and with what.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// Loads plugins.
+    pub plugins: &'a Plugins,
+    /// The plugin's file.
+    pub file: &'a Path,
+    /// Options, as the user set them.
+    pub options: &'a [(String, String)],
+    /// What it may use.
+    pub limits: &'a Limits,
+    /// Where a task's rows come from; where it is left open, `data/` beside the plugin, or the bundled sample.
+    pub data: Option<&'a DataLocation>,
+    /// The file of fixtures; where it is left open, `NAME.fixtures.toml` or `fixtures.toml` beside the plugin.
+    pub fixtures: Option<&'a Path>,
+    /// How rows are had.
+    pub access: Access<'a>,
+}
+
+impl Subject<'_> {
+    /// The folder of the plugin.
+    fn folder(&self) -> PathBuf {
+        self.file.parent().map_or_else(PathBuf::new, Path::to_owned)
+    }
+}
+
+/// Makes all checks of a plugin.
+///
+/// # Errors
+/// What [`validate`] refuses, and fixtures that cannot be read. What a check finds is in the report.
+pub fn check(subject: Subject<'_>) -> Result<CheckReport, AuthorError> {
+    let validated = validate(subject.plugins, subject.file, subject.options, subject.limits)?;
+    let fixtures = Fixtures::find(subject)?;
+    let mut checks = Checks::default();
+    checks.passed(
+        "contract",
+        format!("{} of forward-tuning:plugin@{}", validated.card.world, validated.card.package_version),
+    );
+    let usage = match validated.card.kind.as_str() {
+        "task" => task::check(subject, &validated.card, fixtures.as_ref(), &mut checks),
+        _ => optimizer::check(subject, fixtures.as_ref(), &mut checks),
+    };
+    let usage = PluginUsage { usage: usage.unwrap_or(validated.usage.usage), ..validated.usage };
+    checks.record("limits", within(&usage.usage, subject.limits));
+    Ok(CheckReport { plugin: validated.card, checks: checks.0, usage })
+}
+
+/// The checks so far.
+#[derive(Default)]
+struct Checks(Vec<Check>);
+
+impl Checks {
+    fn add(&mut self, name: impl Into<String>, verdict: Verdict) {
+        self.0.push(Check { name: name.into(), verdict });
+    }
+
+    fn passed(&mut self, name: &str, what: String) {
+        self.add(name, Verdict::Passed(what));
+    }
+
+    fn skipped(&mut self, name: &str, why: String) {
+        self.add(name, Verdict::Skipped(why));
+    }
+
+    fn record(&mut self, name: impl Into<String>, outcome: Result<String, String>) {
+        self.add(name, outcome.map_or_else(Verdict::Failed, Verdict::Passed));
+    }
+}
+
+/// Whether the heaviest call left room for more.
+fn within(usage: &Usage, limits: &Limits) -> Result<String, String> {
+    let shares = [
+        ("fuel", usage.most_fuel as f64 / limits.fuel as f64),
+        ("time", usage.most_time.as_secs_f64() / limits.time.as_secs_f64()),
+        ("memory", usage.peak_memory as f64 / limits.memory as f64),
+        ("tables", usage.peak_table_elements as f64 / limits.table_elements as f64),
+        ("call bytes", usage.most_moved as f64 / limits.call_bytes as f64),
+        ("tensors", usage.peak_tensor_bytes as f64 / limits.tensor_bytes as f64),
+    ];
+    let told: Vec<String> = shares.iter().map(|(name, share)| format!("{name} {:.1} %", 100.0 * share)).collect();
+    let told = format!("at most {} of the limits", told.join(", "));
+    match shares.iter().any(|(_, share)| *share > NEARLY_ALL) {
+        true => Err(told),
+        false => Ok(told),
+    }
+}
+
+/// Every value that a plugin says an option takes and that can be listed: both booleans, all choices, both bounds.
+fn listed_values(kind: &OptionKind) -> Vec<OptionValue> {
+    match kind {
+        OptionKind::Boolean => vec![OptionValue::Boolean(false), OptionValue::Boolean(true)],
+        OptionKind::Integer { minimum, maximum } => {
+            minimum.iter().chain(maximum).map(|bound| OptionValue::Integer(*bound)).collect()
+        }
+        OptionKind::Number { minimum, maximum } => {
+            minimum.iter().chain(maximum).map(|bound| OptionValue::Number(*bound)).collect()
+        }
+        OptionKind::Text => Vec::new(),
+        OptionKind::Choice(choices) => choices.iter().cloned().map(OptionValue::Text).collect(),
+    }
+}

@@ -1,0 +1,225 @@
+//! The checks of an optimizer.
+
+use candle_core::{DType, Device, Tensor};
+
+use super::fixtures::{Fixtures, StepsFixture, as_given};
+use super::{Checks, Subject, listed_values};
+use crate::plugin::{ErrorKind, Failure, OptimizerPlugin, PluginError, Usage};
+use crate::run::{RunError, resolve_options};
+use crate::tune::{Slot, SlotKind, check_update};
+
+/// Layers, and the shape of a slot, of the caches that rules are tried on.
+const LAYERS: usize = 3;
+const SHAPE: [usize; 3] = [2, 7, 4];
+
+/// Steps after which a rule has all that it keeps, and steps after which it still has no more: a rule with a window
+/// of some tens of steps is within it.
+const SETTLED: usize = 40;
+const LATER: usize = 80;
+
+/// Makes the checks; gives what the plugin used in the longest of them.
+pub fn check(subject: Subject<'_>, fixtures: Option<&Fixtures>, checks: &mut Checks) -> Option<Usage> {
+    checks.record("options", options(subject));
+    match fixtures.filter(|fixtures| !fixtures.steps.is_empty()) {
+        Some(fixtures) => {
+            for (number, steps) in (1..).zip(&fixtures.steps) {
+                checks.record(format!("fixture {number}"), fixture(subject, steps));
+            }
+        }
+        None => checks.skipped("fixtures", "no `[[steps]]` in a fixtures.toml beside it".into()),
+    }
+    checks.record("steps", steps(subject));
+    checks.record("same twice", same_twice(subject));
+    match keeps_no_more(subject) {
+        Ok((told, usage)) => {
+            checks.passed("what it keeps", told);
+            Some(usage)
+        }
+        Err(message) => {
+            checks.record("what it keeps", Err(message));
+            None
+        }
+    }
+}
+
+/// A loaded rule with a session.
+fn open(subject: Subject<'_>, options: &[(String, String)]) -> Result<OptimizerPlugin, RunError> {
+    let mut rule = subject.plugins.optimizer(subject.file, subject.limits, &Device::Cpu)?;
+    let options = resolve_options(rule.description(), options)?;
+    rule.open(&options)?;
+    Ok(rule)
+}
+
+/// Every listed value of every option is taken, or refused in the orderly way, and a step can be taken with it.
+fn options(subject: Subject<'_>) -> Result<String, String> {
+    let described = open(subject, subject.options).map_err(|error| error.to_string())?;
+    let made = |seed: u32| cache(seed, DType::F32).map_err(|error| error.to_string());
+    let lent = slots(&made(0)?, &made(1)?);
+    let mut tried = 0;
+    for spec in &described.description().options {
+        for value in listed_values(&spec.kind) {
+            let mut given: Vec<(String, String)> =
+                subject.options.iter().filter(|(name, _)| *name != spec.name).cloned().collect();
+            given.push((spec.name.clone(), value.to_string()));
+            let fault = |error: &dyn std::fmt::Display| Err(format!("{}={value}: {error}", spec.name));
+            let stepped = open(subject, &given).and_then(|mut rule| Ok(rule.step(2, lent.clone()).map(drop)?));
+            match stepped {
+                Err(RunError::Plugin(error)) if !matches!(error.failure(), Failure::Returned { .. }) => {
+                    return fault(&error);
+                }
+                _ => tried += 1,
+            }
+        }
+    }
+    Ok(format!("{} options, {tried} of their values tried", described.description().options.len()))
+}
+
+/// Numbers that look random and are the same everywhere: a cache's slots.
+fn cache(seed: u32, dtype: DType) -> candle_core::Result<Vec<Tensor>> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9).wrapping_add(12345);
+    let mut number = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 24) as f32 * 4.0 - 2.0
+    };
+    let elements: usize = SHAPE.iter().product();
+    let mut slot =
+        || Tensor::from_vec((0..elements).map(|_| number()).collect(), &SHAPE, &Device::Cpu)?.to_dtype(dtype);
+    (0..2 * LAYERS).map(|_| slot()).collect()
+}
+
+fn slots(previous: &[Tensor], proposed: &[Tensor]) -> Vec<Slot> {
+    let kinds = [SlotKind::Key, SlotKind::Value].into_iter().cycle();
+    let pairs = previous.iter().zip(proposed).zip(kinds).enumerate();
+    pairs
+        .map(|(index, ((previous, proposed), kind))| Slot {
+            layer: index / 2,
+            kind,
+            previous: previous.clone(),
+            proposed: proposed.clone(),
+        })
+        .collect()
+}
+
+/// Why steps could not be taken.
+enum Fault {
+    /// The rule says that it does not do this.
+    Unsupported(String),
+    /// It failed, or its update is not one.
+    Wrong(String),
+}
+
+impl From<PluginError> for Fault {
+    fn from(error: PluginError) -> Self {
+        match error.failure() {
+            Failure::Returned { kind: ErrorKind::Unsupported, message } => Self::Unsupported(message.clone()),
+            _ => Self::Wrong(error.to_string()),
+        }
+    }
+}
+
+impl From<Fault> for String {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Unsupported(message) | Fault::Wrong(message) => message,
+        }
+    }
+}
+
+/// Takes steps from 2 on, each update held to what the loop takes, and gives the last cache.
+fn run(rule: &mut OptimizerPlugin, steps: usize, dtype: DType) -> Result<Vec<Tensor>, Fault> {
+    let made = |seed: usize| cache(seed as u32, dtype).map_err(|error| Fault::Wrong(error.to_string()));
+    let mut current = made(0)?;
+    for step in 2..2 + steps {
+        let lent = slots(&current, &made(step)?);
+        let update = rule.step(step, lent.clone())?;
+        check_update(step, &lent, &update.cache, false).map_err(|error| Fault::Wrong(error.to_string()))?;
+        current = update.cache;
+    }
+    Ok(current)
+}
+
+/// Every update has a finite matrix for each slot, of its shape and number format; in half precision a rule may say that
+/// it does not do that.
+fn steps(subject: Subject<'_>) -> Result<String, String> {
+    let mut told = format!("4 steps over {LAYERS} layers of {SHAPE:?}, counts, shapes, formats, finite:");
+    for dtype in [DType::F32, DType::F16, DType::BF16] {
+        let mut rule = open(subject, subject.options).map_err(|error| error.to_string())?;
+        let name = dtype.as_str();
+        match run(&mut rule, 4, dtype) {
+            Ok(_) => told += &format!(" {name}"),
+            Err(Fault::Unsupported(message)) if dtype != DType::F32 => told += &format!(" (not {name}: {message})"),
+            Err(fault) => return Err(format!("{name}: {}", String::from(fault))),
+        }
+    }
+    Ok(told)
+}
+
+/// Two instances come to the same bits, and so does a session that is opened anew.
+fn same_twice(subject: Subject<'_>) -> Result<String, String> {
+    let fault = |error: RunError| error.to_string();
+    let mut rule = open(subject, subject.options).map_err(fault)?;
+    let first = bits(&run(&mut rule, 6, DType::F32)?)?;
+    let mut other = open(subject, subject.options).map_err(fault)?;
+    if bits(&run(&mut other, 6, DType::F32)?)? != first {
+        return Err("a second instance comes to another cache".into());
+    }
+    let options = resolve_options(rule.description(), subject.options).map_err(fault)?;
+    rule.open(&options).map_err(|error| error.to_string())?;
+    if bits(&run(&mut rule, 6, DType::F32)?)? != first {
+        return Err("a session that is opened anew remembers the one before".into());
+    }
+    Ok("6 steps in two instances and in a session opened anew, bit by bit".into())
+}
+
+fn bits(cache: &[Tensor]) -> Result<Vec<u32>, String> {
+    let values = |slot: &Tensor| slot.flatten_all()?.to_vec1::<f32>();
+    let values =
+        cache.iter().map(values).collect::<candle_core::Result<Vec<_>>>().map_err(|error| error.to_string())?;
+    Ok(values.into_iter().flatten().map(f32::to_bits).collect())
+}
+
+/// A rule that keeps more tensors with every step will run out of them in a long run.
+fn keeps_no_more(subject: Subject<'_>) -> Result<(String, Usage), String> {
+    let peak = |steps: usize| -> Result<Usage, String> {
+        let mut rule = open(subject, subject.options).map_err(|error| error.to_string())?;
+        run(&mut rule, steps, DType::F32)?;
+        Ok(rule.usage())
+    };
+    let (settled, later) = (peak(SETTLED)?, peak(LATER)?);
+    if later.peak_tensor_bytes > settled.peak_tensor_bytes {
+        return Err(format!(
+            "its tensors grow with the steps: {} bytes at most in {SETTLED} steps, {} in {LATER}",
+            settled.peak_tensor_bytes, later.peak_tensor_bytes
+        ));
+    }
+    let cache = 4 * 2 * LAYERS * SHAPE.iter().product::<usize>();
+    let times = later.peak_tensor_bytes as f64 / cache as f64;
+    Ok((format!("at most {times:.1} times the cache, over {LATER} steps"), later))
+}
+
+/// One entry of the fixtures.
+fn fixture(subject: Subject<'_>, fixture: &StepsFixture) -> Result<String, String> {
+    let given = as_given(&fixture.options);
+    let options = if given.is_empty() { subject.options } else { &given };
+    let mut rule = open(subject, options).map_err(|error| error.to_string())?;
+    let tensors = |cache: &[Vec<f32>]| {
+        let slot = |values: &Vec<f32>| Tensor::from_slice(values, (1, values.len(), 1), &Device::Cpu);
+        cache.iter().map(slot).collect::<candle_core::Result<Vec<Tensor>>>().map_err(|error| error.to_string())
+    };
+    let mut current = tensors(&fixture.cache)?;
+    for (step, (proposed, expected)) in (2..).zip(fixture.proposed.iter().zip(&fixture.expected)) {
+        let lent = slots(&current, &tensors(proposed)?);
+        let update = rule.step(step, lent.clone()).map_err(|error| error.to_string())?;
+        check_update(step, &lent, &update.cache, false).map_err(|error| error.to_string())?;
+        for (index, (slot, expected)) in update.cache.iter().zip(expected).enumerate() {
+            let found: Vec<f32> =
+                slot.flatten_all().and_then(|slot| slot.to_vec1()).map_err(|error| error.to_string())?;
+            let apart = |(a, b): (&f32, &f32)| (a - b).abs() > fixture.tolerance * b.abs().max(1.0);
+            if found.iter().zip(expected).any(apart) {
+                return Err(format!("step {step}, slot {index}: expected {expected:?}, got {found:?}"));
+            }
+        }
+        current = update.cache;
+    }
+    Ok(format!("{} steps as expected", fixture.proposed.len()))
+}

@@ -1,0 +1,81 @@
+//! Why an author's command did not do what it was to do.
+
+use std::path::PathBuf;
+
+use ft_guest_build::BuildError;
+
+use crate::run::RunError;
+use crate::store::file::FileError;
+
+/// Why there is no new plugin, no component, or no answer about one.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthorError {
+    /// A name that a plugin cannot have.
+    #[error(
+        "`{name}` is no name for a plugin: 1 to 40 of the characters a-z 0-9 - were expected, the first of them a letter"
+    )]
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// Something is where the new folder is to be.
+    #[error("`{}` is there already", folder.display())]
+    Exists {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A folder without sources of a plugin.
+    #[error("`{}` has neither a Cargo.toml nor an app.py: it is no plugin's folder", folder.display())]
+    NoSources {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A crate without a plugin in it.
+    #[error("`{}` has no crate that becomes a WebAssembly module", folder.display())]
+    NoPlugin {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A Python plugin without the SDK beside it.
+    #[error("there is no folder `{}`, where the SDK is looked for", folder.display())]
+    NoSdk {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The build failed.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// A file of fixtures that cannot be read as one.
+    #[error("`{}`: {message}", path.display())]
+    Fixtures {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, with the line.
+        message: String,
+    },
+    /// A file could not be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The plugin or its data are not what a run would take.
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+impl AuthorError {
+    /// What to do next, where something is known to help.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Exists { .. } => Some("choose another name, or another folder with `--dir`".into()),
+            Self::NoSources { .. } => Some("`ft-host plugin new task NAME` makes such a folder".into()),
+            Self::NoPlugin { .. } => Some("its manifest needs `[lib]` with `crate-type = [\"cdylib\"]`".into()),
+            Self::NoSdk { .. } => {
+                Some("`ft-host plugin new task NAME --lang python` makes a folder with it; copy its `vendor`".into())
+            }
+            Self::Build(error) => error.hint(),
+            Self::Fixtures { .. } => Some("docs/plugin-guide.md has an example".into()),
+            Self::File(error) => error.hint(),
+            Self::Run(error) => error.hint(),
+            Self::Name { .. } => None,
+        }
+    }
+}

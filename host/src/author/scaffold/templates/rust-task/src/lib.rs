@@ -1,0 +1,52 @@
+//! {{name}}: is a sentence about food or about the weather? Replace it by what your task is about.
+
+use ft_plugin::{Choice, Description, Error, Example, Options, Row, RowError, Source, Split, Task};
+
+/// Classes; a task whose examples have choices of their own has no `labels` and makes the choices of the row.
+const LABELS: [&str; 2] = ["food", "weather"];
+
+struct {{Name}};
+
+impl Task for {{Name}} {
+    fn describe() -> Description {
+        Description::new("{{name}}", env!("CARGO_PKG_VERSION"), "food or weather: which is a sentence about?")
+    }
+
+    fn new(_: &Options) -> Result<Self, Error> {
+        Ok(Self)
+    }
+
+    /// The data set on the hub, and the folder below `--data DIR` for those who have the files.
+    fn sources(&self) -> Vec<Source> {
+        let source = |split, name| Source::new(split, "your-name/{{name}}", name, "{{name}}");
+        vec![source(Split::Demonstrations, "train"), source(Split::Evaluation, "validation")]
+    }
+
+    fn labels(&self) -> Vec<String> {
+        LABELS.map(Into::into).into()
+    }
+
+    /// A row that has not what is asked for is rejected with its column, what was expected and what came.
+    fn example(&self, _: Split, row: &Row) -> Result<Example, RowError> {
+        Ok(Example::new(row.nonblank("sentence")?, LABELS, row.class("label", LABELS.len())?))
+    }
+
+    /// The text before the scored span, and each choice behind it. A demonstration is the text of the right one.
+    fn query(&self, example: &Example) -> Result<Vec<Choice>, Error> {
+        Ok(example.choices_after(&format!("Sentence: {}\nTopic:", example.query)))
+    }
+}
+
+ft_plugin::export_task!({{Name}});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_becomes_a_prompt() {
+        let row = Row::parse(0, r#"{"sentence": "It rained all night.", "label": 1}"#).unwrap();
+        let example = {{Name}}.example(Split::Evaluation, &row).unwrap();
+        assert_eq!({{Name}}.demonstration(&example).unwrap(), "Sentence: It rained all night.\nTopic: weather");
+    }
+}

@@ -1,0 +1,117 @@
+//! Budgets of plugins as a user writes them: flags for all plugins, and tables of a run file for one of them.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::values::{Bytes, Text};
+use crate::plugin::Limits;
+
+/// The six budgets; what is not set is left to others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct LimitSettings {
+    /// Fuel for each call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fuel: Option<u64>,
+    /// Seconds for each call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<f64>,
+    /// Bytes of linear memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Text<Bytes>>,
+    /// Table elements, and handles to host resources.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tables: Option<usize>,
+    /// Bytes that one call moves across the boundary.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call_bytes: Option<Text<Bytes>>,
+    /// Bytes of live tensors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tensor_bytes: Option<Text<Bytes>>,
+}
+
+impl LimitSettings {
+    /// Whether nothing is set.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// These, and `other`'s where they say nothing.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            fuel: self.fuel.or(other.fuel),
+            time: self.time.or(other.time),
+            memory: self.memory.or(other.memory),
+            tables: self.tables.or(other.tables),
+            call_bytes: self.call_bytes.or(other.call_bytes),
+            tensor_bytes: self.tensor_bytes.or(other.tensor_bytes),
+        }
+    }
+
+    /// These, but none above what `most` sets: a file's budgets stay within the user's flags.
+    pub fn at_most(self, most: &Self) -> Self {
+        Self {
+            fuel: lower(self.fuel, most.fuel),
+            time: lower(self.time, most.time),
+            memory: lower(self.memory, most.memory),
+            tables: lower(self.tables, most.tables),
+            call_bytes: lower(self.call_bytes, most.call_bytes),
+            tensor_bytes: lower(self.tensor_bytes, most.tensor_bytes),
+        }
+    }
+
+    /// The budgets of a plugin, `others` where these say nothing.
+    pub fn over(&self, others: &Limits) -> Limits {
+        Limits {
+            fuel: self.fuel.unwrap_or(others.fuel),
+            time: self.time.map_or(others.time, Duration::from_secs_f64),
+            memory: self.memory.map_or(others.memory, |Text(Bytes(bytes))| bytes),
+            table_elements: self.tables.unwrap_or(others.table_elements),
+            call_bytes: self.call_bytes.map_or(others.call_bytes, |Text(Bytes(bytes))| bytes),
+            tensor_bytes: self.tensor_bytes.map_or(others.tensor_bytes, |Text(Bytes(bytes))| bytes),
+            ..others.clone()
+        }
+    }
+
+    /// What cannot be a budget, in words.
+    pub fn fault(&self) -> Option<String> {
+        let time = self.time.filter(|time| !(*time > 0.0 && *time < 1e9))?;
+        Some(format!("`time = {time}`: a positive number of seconds was expected"))
+    }
+}
+
+fn lower<T: PartialOrd + Copy>(value: Option<T>, most: Option<T>) -> Option<T> {
+    match (value, most) {
+        (Some(value), Some(most)) if value > most => Some(most),
+        (value, _) => value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_stays_within_the_flags() {
+        let table: LimitSettings = toml::from_str("fuel = 50\nmemory = \"1G\"\ntime = 5").unwrap();
+        let flags: LimitSettings = toml::from_str("fuel = 100\nmemory = \"64M\"\ncall-bytes = 7").unwrap();
+        let within = table.at_most(&flags);
+        let expected: LimitSettings = toml::from_str("fuel = 50\nmemory = \"64M\"\ntime = 5").unwrap();
+        assert_eq!(within, expected);
+        let limits = within.or(flags).over(&Limits::default());
+        assert_eq!((limits.fuel, limits.memory, limits.call_bytes), (50, 64 << 20, 7));
+        assert_eq!((limits.time, limits.tensor_bytes), (Duration::from_secs(5), Limits::default().tensor_bytes));
+    }
+
+    #[test]
+    fn what_is_no_budget_is_refused() {
+        for text in ["fuel = -1", "memory = \"many\"", "tables = 1.5", "cpu = 3"] {
+            assert!(toml::from_str::<LimitSettings>(text).is_err(), "{text}");
+        }
+        for text in ["time = 0", "time = nan", "time = -3.0", "time = 1e12"] {
+            assert!(toml::from_str::<LimitSettings>(text).unwrap().fault().is_some(), "{text}");
+        }
+        assert_eq!(LimitSettings::default().fault(), None);
+    }
+}

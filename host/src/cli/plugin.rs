@@ -1,0 +1,235 @@
+//! `ft-host plugin`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::exit::ExitStatus;
+use super::interrupt::Interrupt;
+use super::run::print;
+use super::terminal::{Downloads, Terminal, say, stderr_style, stdout_style};
+use super::values;
+use crate::author::check::{Subject, check};
+use crate::author::scaffold::{self, Language};
+use crate::author::{AuthorError, PluginCard, build, inventory, validate};
+use crate::plugin::{Limits, PluginKind};
+use crate::run::{Observer, Plugins, RunError, find_plugin};
+use crate::store::data::{Access, DataLocation};
+use crate::store::environment::Environment;
+use crate::store::paths::CachePaths;
+use crate::store::plugin_path::PluginPath;
+use crate::ui::style::Style;
+use crate::ui::{plugin as shown, usage};
+
+#[derive(Subcommand)]
+pub enum PluginCommand {
+    /// Make a folder for a new plugin: sources that build, a test that passes, fixtures, ten rows of data.
+    New {
+        /// What it is to be.
+        #[arg(value_enum)]
+        kind: Kind,
+        /// Its name: letters a-z, digits and `-`; the folder is called so too.
+        name: String,
+        /// The language of its sources.
+        #[arg(long, value_enum, default_value_t = Lang::Rust)]
+        lang: Lang,
+        /// The folder above the new one [default: the current one].
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+    /// Build a plugin's folder to DIR/NAME.wasm, and print the file.
+    Build {
+        /// The folder, with a Cargo.toml or an app.py.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
+    /// Check that a plugin does what its author says: fixtures, rows, determinism, rows with faults, limits.
+    Test(TestArgs),
+    /// Show what a plugin is: world, version, imports, exports, options, size, digest.
+    Inspect {
+        /// A file, or a name on the plugin path.
+        #[arg(value_name = "FILE|NAME")]
+        plugin: PathBuf,
+        /// Print it as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check everything of a plugin that `run` would refuse before it reads weights.
+    Validate {
+        #[command(flatten)]
+        which: Which,
+        /// Print what the plugin is as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the plugins of the plugin path: the folders of FT_PLUGIN_PATH, ./plugins, and plugins in this host's data folder.
+    List {
+        /// Print the list as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What is checked, and with what.
+#[derive(Args)]
+pub struct TestArgs {
+    #[command(flatten)]
+    which: Which,
+
+    /// Fixtures: rows and the prompts they become, or caches and their updates [default: NAME.fixtures.toml or
+    /// fixtures.toml beside the plugin].
+    #[arg(long, value_name = "FILE")]
+    fixtures: Option<PathBuf>,
+
+    /// Where a task's rows come from, as for `ft-host run` [default: the folder `data` beside the plugin, or the bundled
+    /// sample].
+    #[arg(long, value_name = "sample|DIR|SPLIT=FILE")]
+    data: Vec<String>,
+
+    /// Use no network.
+    #[arg(long)]
+    offline: bool,
+
+    /// Print the report as JSON.
+    #[arg(long)]
+    json: bool,
+
+    /// Print on stderr what the plugin used of its limits.
+    #[arg(long)]
+    show_usage: bool,
+}
+
+/// A plugin and its options.
+#[derive(Args)]
+pub struct Which {
+    /// A file, or a name on the plugin path.
+    #[arg(value_name = "FILE|NAME")]
+    plugin: PathBuf,
+
+    /// Set an option of the plugin.
+    #[arg(short = 'O', short_alias = 'T', long = "option", value_name = "NAME=VALUE", value_parser = values::name_and_value)]
+    options: Vec<(String, String)>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Kind {
+    /// A data set and its prompts.
+    Task,
+    /// A rule that moves the key/value cache.
+    Optimizer,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Lang {
+    /// A crate, built with cargo.
+    Rust,
+    /// A module, built with componentize-py.
+    Python,
+}
+
+/// Carries out a command.
+pub fn run(command: PluginCommand, environment: Environment) -> anyhow::Result<ExitStatus> {
+    match command {
+        PluginCommand::New { kind, name, lang, dir } => new(kind, &name, lang, &dir.unwrap_or_default()),
+        PluginCommand::Build { dir } => build_folder(&dir, &environment),
+        PluginCommand::Test(args) => test(args, environment),
+        PluginCommand::Inspect { plugin, json } => {
+            let Desk { plugins, path, limits, style } = Desk::open(&environment)?;
+            let file = find_plugin(&path, &plugin)?;
+            let card = PluginCard::new(file.display().to_string(), plugins.inspect(&file, &limits)?);
+            if json { print_json(&card) } else { print(&shown::card(&card, style)) }?;
+            Ok(ExitStatus::Done)
+        }
+        PluginCommand::Validate { which, json } => {
+            let Desk { plugins, path, limits, style } = Desk::open(&environment)?;
+            let validated = validate(&plugins, &find_plugin(&path, &which.plugin)?, &which.options, &limits)?;
+            if json { print_json(&validated.card) } else { print(&shown::validated(&validated, style)) }?;
+            Ok(ExitStatus::Done)
+        }
+        PluginCommand::List { json } => {
+            let Desk { plugins, path, limits, style } = Desk::open(&environment)?;
+            let listed = inventory(&plugins, &path, &limits)?;
+            if json { print_json(&listed) } else { print(&shown::list(&listed, style)) }?;
+            if listed.is_empty() {
+                let folders: Vec<String> =
+                    path.folders().iter().map(|folder| format!("`{}`", folder.display())).collect();
+                say(&format!("no plugins in {}", folders.join(" or ")));
+            }
+            Ok(ExitStatus::Done)
+        }
+    }
+}
+
+/// What it takes to look at plugins.
+struct Desk {
+    plugins: Plugins,
+    path: PluginPath,
+    limits: Limits,
+    style: Style,
+}
+
+impl Desk {
+    fn open(environment: &Environment) -> anyhow::Result<Self> {
+        Interrupt::install()?;
+        let observer: Arc<dyn Observer> = Arc::new(Terminal::new(false));
+        Ok(Self {
+            plugins: Plugins::new(&CachePaths::new(environment).map_err(RunError::from)?, &observer)?,
+            path: PluginPath::new(environment),
+            limits: Limits::default(),
+            style: stdout_style(environment),
+        })
+    }
+}
+
+fn test(args: TestArgs, mut environment: Environment) -> anyhow::Result<ExitStatus> {
+    let Desk { plugins, path, limits, style } = Desk::open(&environment)?;
+    environment.offline |= args.offline;
+    let data = match args.data.as_slice() {
+        [] => None,
+        data => Some(DataLocation::parse(data).map_err(RunError::Settings)?),
+    };
+    let subject = Subject {
+        plugins: &plugins,
+        file: &find_plugin(&path, &args.which.plugin)?,
+        options: &args.which.options,
+        limits: &limits,
+        data: data.as_ref(),
+        fixtures: args.fixtures.as_deref(),
+        access: Access { environment: &environment, progress: &Downloads::new(args.json) },
+    };
+    let report = check(subject)?;
+    if args.json { print_json(&report) } else { print(&shown::checks(&report, style)) }?;
+    if args.show_usage {
+        usage::render(std::slice::from_ref(&report.usage), stderr_style(&environment)).lines().for_each(say);
+    }
+    Ok(if report.passed() { ExitStatus::Done } else { ExitStatus::Failed })
+}
+
+fn new(kind: Kind, name: &str, lang: Lang, dir: &Path) -> anyhow::Result<ExitStatus> {
+    let kind = match kind {
+        Kind::Task => PluginKind::Task,
+        Kind::Optimizer => PluginKind::Optimizer,
+    };
+    let language = match lang {
+        Lang::Rust => Language::Rust,
+        Lang::Python => Language::Python,
+    };
+    let folder = scaffold::new(kind, name, language, dir)?;
+    print(&format!("{}\n", folder.display()))?;
+    let (folder, file) = (folder.display(), folder.join(format!("{name}.wasm")));
+    say(&format!("next: `ft-host plugin build {folder}`, then `ft-host plugin test {}`", file.display()));
+    Ok(ExitStatus::Done)
+}
+
+fn build_folder(dir: &Path, environment: &Environment) -> anyhow::Result<ExitStatus> {
+    let paths = CachePaths::new(environment).map_err(AuthorError::from)?;
+    for file in build::build(dir, &paths, &|message| say(message))? {
+        print(&format!("{}\n", file.display()))?;
+    }
+    Ok(ExitStatus::Done)
+}
+
+fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    print(&format!("{}\n", serde_json::to_string_pretty(value)?))
+}

@@ -1,0 +1,21 @@
+//! What the plugins of a run used of what they may use.
+
+use crate::plugin::{Description, Limits, Usage};
+
+/// One plugin's use of its budgets.
+#[derive(Clone, Debug)]
+pub struct PluginUsage {
+    /// Its name and version.
+    pub plugin: String,
+    /// What it used.
+    pub usage: Usage,
+    /// What it may use.
+    pub limits: Limits,
+}
+
+impl PluginUsage {
+    /// Of a plugin that says so of itself.
+    pub fn new(description: &Description, usage: Usage, limits: &Limits) -> Self {
+        Self { plugin: format!("{} {}", description.name, description.version), usage, limits: limits.clone() }
+    }
+}

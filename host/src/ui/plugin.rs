@@ -1,0 +1,87 @@
+//! Plugins on a terminal: what one is, which there are, what its checks found.
+
+use unicode_width::UnicodeWidthStr;
+
+use super::style::Style;
+use super::text::harmless;
+use crate::author::check::{Check, CheckReport, Verdict};
+use crate::author::{Listed, PluginCard, Validated};
+use crate::run::memory::size;
+
+/// What a plugin is.
+pub fn card(card: &PluginCard, style: Style) -> String {
+    let mut out =
+        format!("{}  {}\n", style.strong(&format!("{} {}", card.name, card.version)), harmless(&card.summary));
+    let facts = [
+        ("kind", format!("{}, world {} of forward-tuning:plugin@{}", card.kind, card.world, card.package_version)),
+        ("file", format!("{} ({})", card.file, size(card.bytes as u64))),
+        ("sha256", card.sha256.clone()),
+        ("imports", card.imports.join(" ")),
+        ("exports", card.exports.join(" ")),
+    ];
+    for (name, fact) in facts {
+        out += &format!("  {name:8} {}\n", harmless(&fact));
+    }
+    if card.options.is_empty() {
+        out += "  takes no options\n";
+    } else {
+        let flag = if card.kind == "task" { "-T" } else { "-O" };
+        out += "  options, with their defaults:\n";
+        for option in &card.options {
+            let default = option.default.as_str().map_or_else(|| option.default.to_string(), str::to_owned);
+            let line = format!("    {flag} {}={default}  {} ({})", option.name, option.help, option.takes);
+            out += &format!("{}\n", harmless(&line));
+        }
+    }
+    out
+}
+
+/// That a run would take a plugin, and how.
+pub fn validated(validated: &Validated, style: Style) -> String {
+    let card = &validated.card;
+    let options: Vec<String> =
+        validated.options.iter().map(|setting| format!("{}={}", setting.name, setting.value)).collect();
+    let options = if options.is_empty() { "no options".to_owned() } else { options.join(" ") };
+    format!("{}: {} {} {}, with {}\n", style.strong("ok"), card.kind, card.name, card.version, harmless(&options))
+}
+
+/// The plugins of the plugin path, two lines for each.
+pub fn list(listed: &[Listed], style: Style) -> String {
+    let widest = listed.iter().map(|listed| harmless(&listed.name).width()).max().unwrap_or(0);
+    let of = |listed: &Listed| {
+        let name = harmless(&listed.name);
+        let gap = " ".repeat(widest - name.width());
+        let (what, summary) = match (&listed.plugin, &listed.refused) {
+            (Some(card), _) => {
+                (format!("{:9}  {:8}  {}", card.kind, card.version, &card.sha256[..12]), card.summary.clone())
+            }
+            (None, reason) => ("refused".into(), reason.clone().unwrap_or_default()),
+        };
+        let hidden = listed.hidden_by.as_ref().map(|other| format!(" (hidden by {})", other.display()));
+        let file = format!("{}{}", listed.file.display(), hidden.unwrap_or_default());
+        format!("{}{gap}  {what}  {}\n    {}\n", style.strong(&name), harmless(&file), harmless(&summary))
+    };
+    listed.iter().map(of).collect()
+}
+
+/// What the checks of a plugin found, a line for each.
+pub fn checks(report: &CheckReport, style: Style) -> String {
+    let mut out = String::new();
+    for Check { name, verdict } in &report.checks {
+        let (word, text) = match verdict {
+            Verdict::Passed(text) => ("ok     ".to_owned(), text),
+            Verdict::Failed(text) => (style.error("FAILED "), text),
+            Verdict::Skipped(text) => (style.strong("skipped"), text),
+        };
+        out += &format!("{word} {:28} {}\n", harmless(name), harmless(text));
+    }
+    let count = |wanted: fn(&Verdict) -> bool| report.checks.iter().filter(|check| wanted(&check.verdict)).count();
+    let failed = count(|verdict| matches!(verdict, Verdict::Failed(_)));
+    let skipped = count(|verdict| matches!(verdict, Verdict::Skipped(_)));
+    let passed = report.checks.len() - failed - skipped;
+    out += &format!(
+        "{} {}: {passed} passed, {failed} failed, {skipped} skipped\n",
+        report.plugin.name, report.plugin.version
+    );
+    out
+}

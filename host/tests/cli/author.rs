@@ -1,0 +1,173 @@
+//! From nothing to a plugin that passes its test, with the program alone.
+//!
+//! Folders are at fixed places below the target folder and what is built stays there: what is built for the guests once
+//! (the standard library, on machines whose toolchain has none for them) is not built again by the next run.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::*;
+
+const PYTHON_EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins/python");
+
+/// A folder below the target folder, empty.
+fn empty(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("author").join(name);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// The program in a folder, with this machine's own toolchains and registries.
+fn host(place: &Place, folder: &Path, arguments: &[&str]) -> Done {
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli-cache");
+    share_toolchains(&cache.join("tools-v1"));
+    let mut command: Command = place.command(arguments);
+    command.current_dir(folder).env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("author-target"));
+    match std::env::var_os("HOME") {
+        Some(home) => command.env("HOME", home),
+        None => command.env_remove("HOME"),
+    };
+    Done::of(command.output().unwrap())
+}
+
+/// What `cargo xtask plugins` has got already is not got again: its folders take the places of this program's.
+fn share_toolchains(tools: &Path) {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    std::fs::create_dir_all(tools).unwrap();
+    let python = "componentize-py-0.25.1";
+    for (theirs, ours) in [("wasm-toolchain", "wasm"), (python, python)] {
+        let (theirs, ours) = (target.join(theirs), tools.join(ours));
+        if theirs.exists() && ours.symlink_metadata().is_err() {
+            #[cfg(unix)]
+            // Another test may have been faster.
+            let _ = std::os::unix::fs::symlink(theirs, ours);
+        }
+    }
+}
+
+/// The report of `plugin test`, all of whose checks hold.
+fn tested(place: &Place, folder: &Path, plugin: &str) -> Vec<(String, String)> {
+    let report = host(place, folder, &["plugin", "test", plugin, "--json"]).good().json();
+    let told = |check: &Value| {
+        let passed = check["verdict"]["passed"].as_str();
+        let passed = passed.unwrap_or_else(|| panic!("{plugin}: not passed: {check}"));
+        (check["name"].as_str().unwrap().to_owned(), passed.to_owned())
+    };
+    report["checks"].as_array().unwrap().iter().map(told).collect()
+}
+
+#[test]
+fn a_new_plugin_in_rust_builds_and_passes_its_test() {
+    let (place, folder) = (Place::with_model(), empty("rust"));
+    for (kind, name) in [("task", "my-task"), ("optimizer", "my-rule")] {
+        assert_eq!(host(&place, &folder, &["plugin", "new", kind, name]).good().stdout, format!("{name}\n"));
+        let built = host(&place, &folder, &["plugin", "build", name]).good();
+        assert_eq!(built.stdout, format!("{name}/{name}.wasm\n"));
+        let checks = tested(&place, &folder, &format!("{name}/{name}.wasm"));
+        assert!(checks.iter().any(|(name, _)| name == "fixture 2"), "{checks:?}");
+    }
+    host(&place, &folder, &["plugin", "new", "task", "my-task"]).failed(2, &["`my-task` is there already", "hint: "]);
+    // Both in a run, from their own folders.
+    let model = place.path("model");
+    let run =
+        ["run", "--task", "my-task/my-task.wasm", "--optimizer", "my-rule/my-rule.wasm", "--data", "my-task/data"];
+    let more = ["--model", model.to_str().unwrap(), "--steps", "3", "-O", "rate=0.5", "--out", "out", "--json"];
+    let results = host(&place, &folder, &[&run[..], &more].concat()).good().json();
+    assert_eq!((results["complete"].as_bool(), results["steps"].as_array().unwrap().len()), (Some(true), 4));
+    // What does not compile is the author's to mend, and loses no component.
+    let source = folder.join("my-rule/src/lib.rs");
+    let text = std::fs::read_to_string(&source).unwrap();
+    std::fs::write(&source, text.replace("self.rate)", "self.rat)")).unwrap();
+    host(&place, &folder, &["plugin", "build", "my-rule"]).failed(2, &["no field `rat`", "`cargo build` ended with"]);
+    assert!(folder.join("my-rule/my-rule.wasm").is_file());
+}
+
+/// The task that the guide shows: no line of the host is changed for it.
+#[test]
+fn commonsense_qa_takes_less_than_sixty_lines_of_rust() {
+    let (place, folder) = (Place::empty(), empty("csqa-rust"));
+    host(&place, &folder, &["plugin", "new", "task", "csqa"]).good();
+    let source = include_str!("../data/author/csqa.rs");
+    assert!(source.lines().count() <= 60);
+    std::fs::write(folder.join("csqa/src/lib.rs"), source).unwrap();
+    std::fs::remove_file(folder.join("csqa/fixtures.toml")).unwrap();
+    for split in ["train", "validation"] {
+        let rows = Path::new(PYTHON_EXAMPLES).join("csqa/data/csqa").join(format!("{split}.jsonl"));
+        std::fs::copy(rows, folder.join("csqa/data/csqa").join(format!("{split}.jsonl"))).unwrap();
+    }
+    host(&place, &folder, &["plugin", "build", "csqa"]).good();
+    let report = host(&place, &folder, &["plugin", "test", "csqa/csqa.wasm"]).good().stdout;
+    assert!(report.contains("csqa 0.1.0: 10 passed, 0 failed, 1 skipped"), "{report}");
+    assert!(report.contains("1 options, 2 of their values tried"), "{report}");
+}
+
+#[test]
+fn commonsense_qa_takes_less_than_forty_lines_of_python() {
+    let app = std::fs::read_to_string(Path::new(PYTHON_EXAMPLES).join("csqa/app.py")).unwrap();
+    assert!(app.lines().count() <= 40, "{}", app.lines().count());
+    let component = Path::new(PYTHON_EXAMPLES).join("csqa.wasm");
+    if !python_guests(&component) {
+        return;
+    }
+    let place = Place::empty();
+    let data = Path::new(PYTHON_EXAMPLES).join("csqa/data");
+    let arguments = ["plugin", "test", component.to_str().unwrap(), "--data", data.to_str().unwrap()];
+    let report = place.host(&arguments).good().stdout;
+    assert!(report.contains("csqa 0.1.0: 10 passed, 0 failed, 1 skipped"), "{report}");
+}
+
+#[test]
+fn a_new_plugin_in_python_builds_and_passes_its_test() {
+    if !python_guests(&Path::new(PYTHON_EXAMPLES).join("csqa.wasm")) {
+        return;
+    }
+    let (place, folder) = (Place::empty(), empty("python"));
+    // The compiled form is not kept from run to run, since no two builds of a component are the same bytes.
+    for (kind, name) in [("task", "my-task"), ("optimizer", "my-rule")] {
+        host(&place, &folder, &["plugin", "new", kind, name, "--lang", "python"]).good();
+        let unit_tests = Command::new("python3").args(["-m", "unittest", "-q"]).current_dir(folder.join(name)).output();
+        let unit_tests = unit_tests.unwrap();
+        assert!(unit_tests.status.success(), "{}", String::from_utf8_lossy(&unit_tests.stderr));
+    }
+    let built = host(&place, &folder, &["plugin", "build", "my-task"]).good();
+    assert_eq!(built.stdout, "my-task/my-task.wasm\n");
+    let checks = tested(&place, &folder, "my-task/my-task.wasm");
+    assert!(checks.iter().any(|(name, _)| name == "fixture 2"), "{checks:?}");
+    std::fs::write(folder.join("my-rule/app.py"), "print('nothing')\n").unwrap();
+    host(&place, &folder, &["plugin", "build", "my-rule"])
+        .failed(2, &["`my-rule/app.py` exports neither a task nor an optimizer", "hint: its last line is"]);
+}
+
+/// Whether the guests in Python could be built here; loud where they could not, and a failure where checks are made.
+fn python_guests(component: &Path) -> bool {
+    let there = component.is_file();
+    if !there {
+        let reason = "SKIPPED: the guests in Python are not built; `cargo xtask plugins` says why";
+        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{reason}");
+        // Past the harness, which keeps what a test that passes prints.
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{reason}\n").as_bytes());
+    }
+    there
+}
+
+#[test]
+fn folders_and_names_that_are_none_are_refused() {
+    let (place, folder) = (Place::empty(), empty("none"));
+    for name in ["Task", "9x", "a_b", "../x"] {
+        host(&place, &folder, &["plugin", "new", "task", name]).failed(2, &["is no name for a plugin: 1 to 40"]);
+    }
+    host(&place, &folder, &["plugin", "build"]).failed(2, &["`.` has neither a Cargo.toml nor an app.py", "hint: "]);
+    std::fs::create_dir_all(folder.join("lib/src")).unwrap();
+    std::fs::write(folder.join("lib/src/lib.rs"), "").unwrap();
+    let manifest = "[package]\nname = \"lib\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n";
+    std::fs::write(folder.join("lib/Cargo.toml"), manifest).unwrap();
+    host(&place, &folder, &["plugin", "build", "lib"]).failed(2, &["`lib` has no crate that becomes", "hint: "]);
+    std::fs::create_dir_all(folder.join("py")).unwrap();
+    std::fs::write(folder.join("py/app.py"), "").unwrap();
+    host(&place, &folder, &["plugin", "build", "py"]).failed(2, &["there is no folder `py/vendor/plugins/python`"]);
+}

@@ -1,0 +1,144 @@
+"""What a task is: where its data are, how a row becomes an example, how an example becomes text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Dict, List, Optional, Sequence
+
+from ._description import Description
+from ._errors import InvalidData
+from ._options import Options
+from ._row import Row
+
+
+class Split(Enum):
+    """Which part of a data set an example belongs to."""
+
+    DEMONSTRATIONS = 0
+    """Examples that are shown to the model with their answers."""
+    EVALUATION = 1
+    """Examples that are scored."""
+
+
+@dataclass
+class Choice:
+    """One choice of a query, as the model sees it. The scored span is what the tokens of `full` have beyond those of
+    `context`."""
+
+    context: str
+    """The text before the scored span."""
+    full: str
+    """The whole text: the context and the choice."""
+
+    @classmethod
+    def after(cls, context: str, continuation: str) -> Choice:
+        """A context and the text that follows it and is scored."""
+        return cls(context, context + continuation)
+
+
+@dataclass
+class Example:
+    """One question with its choices and the right answer."""
+
+    query: str
+    """The question, the sentence to classify, the context to continue."""
+    choices: Sequence[str]
+    """The choices, two at least."""
+    answer: int
+    """The index of the right choice."""
+    fields: Dict[str, str] = field(default_factory=dict)
+    """Whatever else the prompt needs, as name and text."""
+    id: str = ""
+    """A name that is unique within the split and the same in every run. Left empty, it becomes the row's index."""
+
+    def __post_init__(self) -> None:
+        # What is no text or no index could not leave the plugin; here the message has the author's line.
+        self.choices, self.fields = list(self.choices), dict(self.fields)
+        texts = {"id": [self.id], "query": [self.query], "choices": self.choices}
+        texts["fields"] = [*self.fields, *self.fields.values()]
+        for name, values in texts.items():
+            for value in values:
+                if not isinstance(value, str):
+                    raise TypeError(f"`{name}` of an example: expected a text, got {value!r}")
+        if type(self.answer) is not int or self.answer < 0:
+            raise TypeError(f"`answer` of an example: expected the index of a choice, got {self.answer!r}")
+
+    def field(self, name: str) -> str:
+        """The text of a field; `InvalidData` if the example has no such field."""
+        if name not in self.fields:
+            raise InvalidData(f"example `{self.id}` has no field `{name}`")
+        return self.fields[name]
+
+    def right_choice(self) -> str:
+        """The right choice; `InvalidData` if `answer` is no index of a choice."""
+        if self.answer >= len(self.choices):
+            count = len(self.choices)
+            raise InvalidData(f"example `{self.id}` has {count} choices, its answer is number {self.answer}")
+        return self.choices[self.answer]
+
+    def choices_after(self, context: str) -> List[Choice]:
+        """Each choice behind a context and one blank: the query of most tasks."""
+        return [Choice.after(context, f" {choice}") for choice in self.choices]
+
+
+@dataclass
+class Source:
+    """What to load for one split: the arguments of `load_dataset(repository, config, split = name)`, and where to find
+    it on disk."""
+
+    split: Split
+    """Which split of the task this is."""
+    repository: str
+    """The data set's repository on the hub, like `nyu-mll/glue`."""
+    name: str
+    """The name that the data set has for this split, like `validation`."""
+    folder: str
+    """The data set's folder below `--data DIR`, like `sst2`; files are `DIR/<folder>/<name>.<extension>`."""
+    config: Optional[str] = None
+    """The data set's configuration, where it has several, like `sst2`."""
+    sample: Optional[int] = None
+    """To use only so many rows, drawn at random by the run's seed; none means all."""
+
+
+class Task:
+    """A data set and its prompts. The module's documentation has a complete one."""
+
+    description: Description
+    """What the task is and which options it takes. Every task has one."""
+
+    def __init__(self, options: Options):
+        """Makes the task. `options` has a value for every option of the description."""
+
+    def sources(self) -> List[Source]:
+        """What to load, one source for each split."""
+        raise NotImplementedError
+
+    def labels(self) -> Sequence[str]:
+        """The names of the classes, where every example has these very choices in this order; empty for other tasks.
+        Tasks with labels are sampled class by class (stratified)."""
+        return []
+
+    def example(self, split: Split, row: Row) -> Example:
+        """Makes an example of a row. If it raises, the host stops there with the row's number, or skips the row if the
+        user said so."""
+        raise NotImplementedError
+
+    def written(self) -> List[Example]:
+        """Demonstrations written by hand, for `--sampling written`."""
+        return []
+
+    def separator(self) -> str:
+        """The text that follows every demonstration."""
+        return "\n\n"
+
+    def query(self, example: Example) -> List[Choice]:
+        """An example without its answer: a context and a full text for each choice, in the choices' order."""
+        raise NotImplementedError
+
+    def demonstration(self, example: Example) -> str:
+        """An example with its answer, as it is shown to the model. Left out, it is the full text of the right choice."""
+        choices = self.query(example)
+        if example.answer >= len(choices):
+            raise InvalidData(f"example `{example.id}` has no text for its answer")
+        return choices[example.answer].full
