@@ -4,6 +4,8 @@ use std::path::Path;
 
 use super::settings::{Insistence, Settings};
 use crate::run::{RunConfig, RunError};
+use crate::store::environment::Environment;
+use crate::store::plugin_path::PluginPath;
 
 /// What a run file comes to.
 pub struct RunFile {
@@ -20,5 +22,6 @@ pub struct RunFile {
 pub fn run_file(text: &str, folder: &Path) -> Result<RunFile, String> {
     let settings = Settings::parse(text, folder).map_err(|error| error.to_string())?;
     let printed = settings.clone().with_defaults().to_toml();
-    Ok(RunFile { printed, config: settings.into_config(1, Insistence::default()) })
+    let plugins = PluginPath::new(&Environment::from_variables(&|_| None, None, None));
+    Ok(RunFile { printed, config: settings.into_config(1, Insistence::default(), &plugins) })
 }
