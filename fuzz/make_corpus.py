@@ -318,7 +318,7 @@ step_size = 1e-2
 layers = "0..4"
 list = [1, 2.5, "a"]
 """)
-write("run_file", "converged", b'task = "../a.wasm"\nmodel = "m"\ndata = "sample"\nseed = 18446744073709551615\n'
+write("run_file", "converged", b'task = "../a.wasm"\nmodel = "m"\ndata = "sample"\nseed = 7\n'
       b'select = "converged"\nuntil-norm = 0.001\nheld-out = 5\nscore-steps = "last"\n')
 
 
