@@ -96,7 +96,7 @@ struct Parser<'a> {
     allowed: &'a dyn Fn(&str) -> bool,
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
     /// Takes the next word if it is this one.
     fn takes(&mut self, word: &str) -> bool {
         let next = self.words.first() == Some(&word);
@@ -134,7 +134,7 @@ impl Parser<'_> {
         Some((self.allowed)(licence))
     }
 
-    fn name(&mut self) -> Option<&str> {
+    fn name(&mut self) -> Option<&'a str> {
         let (name, rest) = self.words.split_first()?;
         let is_name = !["OR", "AND", "WITH", "(", ")"].contains(name);
         self.words = rest;
