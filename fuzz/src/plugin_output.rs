@@ -86,7 +86,9 @@ fn option(input: &mut Input<'_>) -> info::OptionSpec {
         (0, _) => types::OptionValue::Boolean(input.flag()),
         (1, _) => types::OptionValue::Integer(input.integer()),
         (2, _) => types::OptionValue::Number(input.real()),
-        (3, info::OptionKind::Choice(choices)) => types::OptionValue::Text(choices.first().cloned().unwrap_or_default()),
+        (3, info::OptionKind::Choice(choices)) => {
+            types::OptionValue::Text(choices.first().cloned().unwrap_or_default())
+        }
         _ => types::OptionValue::Text(input.text()),
     };
     info::OptionSpec { name: input.text(), help: input.text(), kind, default }
@@ -153,7 +155,8 @@ fn examples(input: &mut Input<'_>) {
 
 fn messages(input: &mut Input<'_>) {
     let raw = input.list(|input| {
-        let level = [log::Level::Debug, log::Level::Info, log::Level::Warn, log::Level::Error][input.index() as usize % 4];
+        let level =
+            [log::Level::Debug, log::Level::Info, log::Level::Warn, log::Level::Error][input.index() as usize % 4];
         (level, input.text())
     });
     let (written, limits) = (raw.len(), limits());

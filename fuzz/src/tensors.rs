@@ -32,7 +32,8 @@ pub fn run(input: &mut Input<'_>, limits: Limits) {
                 let shape = input.list(Input::index);
                 let dtype = [Dtype::Fp32, Dtype::Fp16, Dtype::Bf16][input.index() as usize % 3];
                 let elements = shape.iter().try_fold(1u32, |product, dim| product.checked_mul(*dim));
-                let count = elements.filter(|count| *count < 5000 && operation == 0).unwrap_or_else(|| input.index() % 100);
+                let count =
+                    elements.filter(|count| *count < 5000 && operation == 0).unwrap_or_else(|| input.index() % 100);
                 let value = input.real() as f32;
                 host.from_values(shape, dtype, vec![value; count as usize])
             }

@@ -11,7 +11,8 @@ use super::gguf::check_refusal;
 use super::input::parts;
 
 /// Texts that every tokenizer is to take or to refuse: empty, blank, words, digits, beyond ASCII, special tokens.
-const TEXTS: [&str; 5] = ["", " \n\t ", "It's 2026, a Review: good", "\u{e9}\u{1f600}\u{0}\u{fffd}e\u{301}", "<s></s><|endoftext|>"];
+const TEXTS: [&str; 5] =
+    ["", " \n\t ", "It's 2026, a Review: good", "\u{e9}\u{1f600}\u{0}\u{fffd}e\u{301}", "<s></s><|endoftext|>"];
 
 /// Of any bytes.
 pub fn run(bytes: &[u8]) {

@@ -313,7 +313,11 @@ impl Settings {
 
     /// Holds what a file says to what the flags take.
     fn check(&mut self) -> Result<(), String> {
-        fn held<T: ToString, U>(name: &str, value: Option<T>, flag: fn(&str) -> Result<U, String>) -> Result<(), String> {
+        fn held<T: ToString, U>(
+            name: &str,
+            value: Option<T>,
+            flag: fn(&str) -> Result<U, String>,
+        ) -> Result<(), String> {
             let Some(text) = value.map(|value| value.to_string()) else { return Ok(()) };
             flag(&text).map(|_| ()).map_err(|expected| format!("`{name} = {text}`: {expected}"))
         }

@@ -7,6 +7,7 @@ use candle_core::quantized::gguf_file::{Content, Value};
 use candle_core::{DType, Device, Tensor};
 
 use super::super::error::check_shape;
+use super::super::quiet::without_panic;
 use super::{ModelError, TensorSource, WeightBytes};
 
 /// What every tensor's place is a multiple of in the format. candle reads blocks where they lie, which is undefined
@@ -27,7 +28,10 @@ impl Gguf {
     /// [`ModelError::Malformed`].
     pub fn new(file: &str, bytes: WeightBytes) -> Result<Self, ModelError> {
         let malformed = |reason: String| ModelError::Malformed { file: file.into(), format: "GGUF", reason };
-        let content = Content::read(&mut Cursor::new(bytes.bytes())).map_err(|error| malformed(without_backtrace(error)))?;
+        // candle's reader divides by the alignment that the file names, which may be 0.
+        let content = without_panic(|| Content::read(&mut Cursor::new(bytes.bytes())))
+            .map_err(|message| malformed(format!("its header makes no sense ({message})")))?
+            .map_err(|error| malformed(without_backtrace(error)))?;
         let length = bytes.bytes().len() as u64;
         for (name, info) in &content.tensor_infos {
             let size = size_in_bytes(info).ok_or_else(|| {
