@@ -15,8 +15,11 @@ mod scratch;
 mod tensors;
 mod tokenizer;
 
-/// Every target with its name.
-pub const TARGETS: [(&str, fn(&[u8])); 6] = [
+/// The name of a target, and what it does with any bytes.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: [Target; 6] = [
     ("gguf", gguf::run),
     ("plugin_output", plugin_output::run),
     ("rows", rows::run),

@@ -64,5 +64,5 @@ fn a_damaged_header_is_refused_by_what_is_wrong_with_it() {
     };
     check("alignment-zero", "its header makes no sense (attempt to divide by zero)");
     check("tensor-at-odd-place", "tensor `a` lies at 65, which is no multiple of 8");
-    check("many-layers", "a number up to 4096 was expected");
+    check("many-layers", "`llama.block_count` = 1073741824; a number up to");
 }
