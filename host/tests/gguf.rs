@@ -56,7 +56,7 @@ fn a_damaged_header_is_refused_by_what_is_wrong_with_it() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/fuzz/gguf").join(name);
         let bytes: WeightBytes = Arc::new(std::fs::read(path).unwrap());
         let family = Gguf::new("x.gguf", bytes).and_then(|gguf| families::from_gguf("x.gguf", &gguf));
-        family.err().expect("it is refused").to_string()
+        family.expect_err("it is refused").to_string()
     };
     let check = |name: &str, expected: &str| {
         let message = refusal(name);
