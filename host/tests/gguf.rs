@@ -48,3 +48,21 @@ fn a_gguf_model_gives_pytorchs_logits() {
     let (end, _) = logits(&decoder, rest, first.len(), Some(&cache));
     check(&Tensor::cat(&[begin, end], 0).unwrap(), expected);
 }
+
+/// Files that fuzzing found.
+#[test]
+fn a_damaged_header_is_refused_by_what_is_wrong_with_it() {
+    let refusal = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/fuzz/gguf").join(name);
+        let bytes: WeightBytes = Arc::new(std::fs::read(path).unwrap());
+        let family = Gguf::new("x.gguf", bytes).and_then(|gguf| families::from_gguf("x.gguf", &gguf));
+        family.expect_err("it is refused").to_string()
+    };
+    let check = |name: &str, expected: &str| {
+        let message = refusal(name);
+        assert!(message.contains(expected), "{message}");
+    };
+    check("alignment-zero", "its header makes no sense (attempt to divide by zero)");
+    check("tensor-at-odd-place", "tensor `a` lies at 65, which is no multiple of 8");
+    check("many-layers", "`llama.block_count` = 1073741824; a number up to");
+}

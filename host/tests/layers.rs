@@ -34,6 +34,9 @@ const PURE: [&str; 5] = ["task", "metrics", "model", "tune", "score"];
 const IMPURE_MODULES: [&str; 5] = ["fs", "env", "time", "net", "process"];
 const IMPURE_MACROS: [&str; 5] = ["print", "println", "eprint", "eprintln", "dbg"];
 
+/// Where `unsafe` may stand: memory mapping, and the CPU's instructions. Each says in its own words why it is sound.
+const UNSAFE: [&str; 2] = ["store/mmap.rs", "model/kernels/"];
+
 fn height(layer: &str) -> Option<u8> {
     LAYERS.iter().find(|(name, _)| *name == layer).map(|(_, height)| *height)
 }
@@ -249,6 +252,12 @@ fn faults(path: &str, source: &str) -> Vec<String> {
             fault(format!("`{package}` is known only to `{home}`"));
         }
     }
+    // The lint at the top of the crate denies it, and anyone could allow it again.
+    let allowed = UNSAFE.iter().any(|home| path.starts_with(home));
+    let has = |word: &str| tokens.contains(&Word(word.to_owned()));
+    if !allowed && (has("unsafe") || (has("unsafe_code") && !is_root)) {
+        fault("`unsafe` is for memory mapping and CPU kernels alone".to_owned());
+    }
     if PURE.contains(&layer) {
         let std = names_below(&tokens, "std");
         for module in IMPURE_MODULES.iter().filter(|module| std.contains(**module)) {
@@ -349,6 +358,22 @@ fn packages_stay_at_home() {
     for path in ["cli/run.rs", "main.rs"] {
         assert_eq!(count(path, "use clap::Parser; fn f() -> anyhow::Result<()> {}"), 0, "{path}");
     }
+}
+
+#[test]
+fn unsafe_stays_where_it_is_explained() {
+    let count = |path: &str, source: &str| faults(path, source).len();
+    for source in ["fn f() { unsafe { g() } }", "unsafe impl Send for A {}", "#[allow(unsafe_code)] fn f() {}"] {
+        assert_eq!(count("store/hub.rs", source), 1, "{source}");
+        assert_eq!(count("model/attention.rs", source), 1, "{source}");
+        assert_eq!(count("store/mmap.rs", source), 0, "{source}");
+        assert_eq!(count("model/kernels/tile.rs", source), 0, "{source}");
+    }
+    assert_eq!(count("main.rs", "fn f() { unsafe { g() } }"), 1);
+    assert_eq!(count("lib.rs", "#![deny(unsafe_code)]"), 0);
+    assert_eq!(count("store/hub.rs", "// unsafe\nconst A: &str = \"unsafe\";"), 0);
+    let lint = include_str!("../src/lib.rs").contains("#![deny(unsafe_code)]");
+    assert!(lint, "what macros of other packages write is for the lint to find");
 }
 
 #[test]

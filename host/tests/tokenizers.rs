@@ -7,6 +7,13 @@ use std::sync::Arc;
 use ft_host::model::Tokenizer;
 use ft_host::model::weights::{Gguf, WeightBytes};
 
+/// The library panics over a decoder that is no object.
+#[test]
+fn a_broken_decoder_is_an_error() {
+    let error = Tokenizer::from_json(b"{\"decoder\":{").err().expect("it is refused").to_string();
+    assert!(error.starts_with("tokenizer: it gave up: Helper: Error(\"EOF while parsing an object\""), "{error}");
+}
+
 #[test]
 fn sentence_piece_vocabularies_give_sentence_pieces_ids() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tokenizers");

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use ft_guest_build::Cargo;
 
 use crate::guests;
+use crate::licences;
 use crate::workspace::{Workspace, output, run};
 
 /// From nothing to the table: plugins, host, model, a run of SST-2 on the bundled sample.
@@ -32,8 +33,9 @@ fn build_host(workspace: &Workspace) -> Result<PathBuf> {
     Ok(workspace.target(&format!("release/ft-host{}", std::env::consts::EXE_SUFFIX)))
 }
 
-/// Every test: the guests' own on this machine's target, then the host's with the guests as components.
+/// Every test: the licences, the guests' own on this machine's target, then the host's with the guests as components.
 pub fn test(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    licences::check(workspace)?;
     guests::build(workspace)?;
     run(Cargo::new(&workspace.path("plugins"), &workspace.target("plugins")).call("test").arg("--locked"))?;
     let host = build_host(workspace)?;

@@ -3,11 +3,13 @@
 //! - [`workspace`]: where things are, and how cargo is called.
 //! - [`guests`]: guests become components at `plugins/*.wasm`.
 //! - [`fixtures`]: components for the sandbox's tests that no guest toolchain makes.
+//! - [`licences`]: what dependencies may be under, by `deny.toml`.
 //! - [`chores`]: the commands made of these.
 
 mod chores;
 mod fixtures;
 mod guests;
+mod licences;
 mod workspace;
 
 use std::process::ExitCode;
@@ -21,7 +23,8 @@ usage: cargo xtask COMMAND [ARGUMENTS]
 
   plugins      build tasks, meta-optimizers and the sandbox's fixtures to plugins/*.wasm
   demo         build all, fetch the model, run SST-2 on the bundled sample; ARGUMENTS go to `ft-host run`
-  test         build plugins and run every test; ARGUMENTS go to the host's `cargo test`
+  test         check licences, build plugins and run every test; ARGUMENTS go to the host's `cargo test`
+  licences     hold every package of the lock files to the licences in deny.toml
   bench        build plugins and measure: `bench [--bench NAME] [--quick] [PART...]`; docs/performance.md says what
   cuda         build the host with the feature `cuda` to target/cuda/release; ARGUMENTS go to `cargo build`
   check-cuda   type-check the feature `cuda` without a CUDA compiler; ARGUMENTS go to `cargo check`";
@@ -45,6 +48,8 @@ fn run(command: Option<&str>, arguments: &[String]) -> Result<()> {
         Some("plugins") => bail!("`plugins` takes no arguments: it builds all"),
         Some("demo") => chores::demo(&workspace, arguments),
         Some("test") => chores::test(&workspace, arguments),
+        Some("licences") if arguments.is_empty() => licences::check(&workspace),
+        Some("licences") => bail!("`licences` takes no arguments"),
         Some("bench") => chores::bench(&workspace, arguments),
         Some("cuda") => chores::cuda(&workspace, arguments),
         Some("check-cuda") => chores::check_cuda(&workspace, arguments),

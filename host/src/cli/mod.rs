@@ -4,6 +4,8 @@ mod compare;
 mod data;
 mod default_optimizer;
 mod exit;
+#[doc(hidden)]
+pub mod fuzzing;
 mod interrupt;
 mod limits;
 mod model;

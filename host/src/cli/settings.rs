@@ -293,6 +293,7 @@ impl Settings {
     /// What is wrong with it, with the line.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, toml::de::Error> {
         let mut settings: Self = toml::from_str(text)?;
+        settings.check().map_err(serde::de::Error::custom)?;
         let join = |path: &mut PathBuf| *path = folder.join(&*path);
         // A bare name is looked for beside the file, and later on the plugin path.
         let join_plugin = |path: &mut PathBuf| {
@@ -308,6 +309,29 @@ impl Settings {
             *name = with_path(name, |path| Some(folder.join(path)).filter(|path| path.exists()));
         }
         Ok(settings)
+    }
+
+    /// Holds what a file says to what the flags take.
+    fn check(&mut self) -> Result<(), String> {
+        fn held<T: ToString, U>(
+            name: &str,
+            value: Option<T>,
+            flag: fn(&str) -> Result<U, String>,
+        ) -> Result<(), String> {
+            let Some(text) = value.map(|value| value.to_string()) else { return Ok(()) };
+            flag(&text).map(|_| ()).map_err(|expected| format!("`{name} = {text}`: {expected}"))
+        }
+        held("steps", self.steps, values::at_least_one)?;
+        held("shots", self.shots, values::at_least_one)?;
+        held("limit", self.limit, values::at_least_one)?;
+        held("threads", self.threads, values::at_least_one)?;
+        held("batch-tokens", self.batch_tokens, values::at_least_one)?;
+        held("until-norm", self.until_norm, values::positive)?;
+        held("plugin-time", self.plugin_time, values::seconds)?;
+        for digest in &mut self.require_digest {
+            *digest = values::sha256(digest)?;
+        }
+        Ok(())
     }
 
     /// These settings, and `other`'s where they say nothing.
@@ -621,6 +645,22 @@ mod tests {
             let error = Settings::parse(text, Path::new("")).unwrap_err().to_string();
             assert!(error.contains(part) && error.contains("line 2"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_run_file_is_held_to_what_the_flags_take() {
+        let refused = |text: &str| Settings::parse(text, Path::new("x")).err().map(|error| error.to_string());
+        for name in ["steps", "shots", "limit", "threads", "batch-tokens"] {
+            let message = refused(&format!("{name} = 0")).unwrap();
+            assert!(message.contains(&format!("`{name} = 0`: a whole number from 1 was expected")), "{message}");
+        }
+        for text in ["plugin-time = -1.0", "plugin-time = nan", "plugin-time = 1e300", "until-norm = inf"] {
+            let message = refused(text).unwrap();
+            assert!(message.contains("a positive number"), "{text}: {message}");
+        }
+        assert!(refused("require-digest = \"abc\"").unwrap().contains("64 hexadecimal digits"));
+        let capital = format!("require-digest = \"{}\"", "A".repeat(64));
+        assert_eq!(file(&capital).require_digest, ["a".repeat(64)]);
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl FromStr for Bytes {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{text}` is no size; a number of bytes or one with k, M or G was expected");
         let unit = UNITS.iter().find(|(unit, _)| text.ends_with(*unit));
-        let (digits, shift) = unit.map_or((text, 0), |(unit, shift)| (text.trim_end_matches(*unit), *shift));
+        let (digits, shift) = unit.map_or((text, 0), |(_, shift)| (&text[..text.len() - 1], *shift));
         let number: u64 = digits.parse().map_err(|_| wrong())?;
         number.checked_mul(1 << shift).filter(|bytes| *bytes > 0).map(Self).ok_or_else(wrong)
     }
@@ -126,7 +126,7 @@ mod tests {
             assert_eq!(text.parse(), Ok(Bytes(expected)));
             assert_eq!(Bytes(expected).to_string(), text);
         }
-        for text in ["", "M", "0", "1.5G", "-1", "1T", "99999999999G"] {
+        for text in ["", "M", "0", "1.5G", "-1", "1T", "5GG", "99999999999G"] {
             assert!(text.parse::<Bytes>().is_err(), "{text:?}");
         }
         assert_eq!(Bytes(1025).to_string(), "1025");

@@ -228,7 +228,13 @@ mod tests {
 
     #[test]
     fn absurd_sizes_do_not_wrap() {
-        let huge = LLAMA_7B.replace("11008", "4611686018427387904");
-        assert_eq!(of(&huge, DType::F32, WeightFormat::Dense).total, u64::MAX);
+        // The largest that are taken.
+        let huge = r#"{"model_type": "llama", "hidden_size": 16777216, "intermediate_size": 16777216,
+            "num_hidden_layers": 4096, "num_attention_heads": 1, "max_position_embeddings": 16777216,
+            "vocab_size": 16777216}"#;
+        assert_eq!(of(huge, DType::F32, WeightFormat::Dense).total, u64::MAX);
+        let larger = huge.replace("4096", "4097");
+        let refusal = from_config_json("config.json", larger.as_bytes()).unwrap_err().to_string();
+        assert!(refusal.contains("a number up to 4096 was expected"), "{refusal}");
     }
 }

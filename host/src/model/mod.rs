@@ -8,6 +8,7 @@ pub mod error;
 pub mod families;
 pub(crate) mod kernels;
 pub mod memory;
+pub(crate) mod quiet;
 pub mod tokenizer;
 pub mod weights;
 

@@ -1,5 +1,10 @@
 //! Rust types and calls generated from `wit/plugin.wit`, one module for each world.
 
+#![allow(
+    missing_docs,
+    reason = "the generator leaves functions of its own without any; the rest is documented in the WIT"
+)]
+
 /// The world of task plugins.
 pub mod task {
     wasmtime::component::bindgen!({

@@ -19,6 +19,8 @@ mod engine;
 mod error;
 mod fault;
 mod forms;
+#[doc(hidden)]
+pub mod fuzzing;
 mod host;
 mod inspect;
 mod ledger;

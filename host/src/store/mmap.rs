@@ -1,4 +1,4 @@
-//! Files mapped into memory, for weights: the only `unsafe` of the host.
+//! Files mapped into memory, for weights: with `model/kernels` the only `unsafe` of the host.
 
 use std::fs::File;
 use std::ops::Range;

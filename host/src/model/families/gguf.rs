@@ -28,13 +28,13 @@ pub const KIN: [Kin; 4] = [
 /// From a GGUF file's metadata.
 pub fn read(kin: &Kin, gguf: &Gguf) -> Result<Family, ModelError> {
     let key = |name: &str| format!("{}.{name}", kin.name);
-    let integer = |name: &str| gguf.integer(&key(name));
+    let integer = |name: &str| super::within(&key(name), gguf.integer(&key(name))?, super::LARGEST);
     let optional = |name: &str, default: usize| match gguf.get(&key(name)) {
         Some(_) => integer(name),
         None => Ok(default),
     };
     let hidden = integer("embedding_length")?;
-    let layers = integer("block_count")?;
+    let layers = super::within(&key("block_count"), integer("block_count")?, super::MOST_LAYERS)?;
     let heads = integer("attention.head_count")?.max(1);
     let head_dim = optional("attention.key_length", hidden / heads)?;
     let window = optional("attention.sliding_window", 0)?;

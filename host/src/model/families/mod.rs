@@ -19,6 +19,11 @@ use super::decoder::config::Positions;
 use super::decoder::layout::Layout;
 use super::weights::Gguf;
 
+/// Layers that no model has. A damaged file's number of them must not fill the memory with their names.
+const MOST_LAYERS: usize = 4096;
+/// What no size of a model exceeds: small enough for products of two, times layers and numbers of bytes, in 64 bits.
+const LARGEST: usize = 1 << 24;
+
 /// A model's shape and where its weights are.
 #[derive(Clone, Debug)]
 pub struct Family {
@@ -78,12 +83,25 @@ pub fn from_gguf(file: &str, gguf: &Gguf) -> Result<Family, ModelError> {
     checked(gguf::read(kin, gguf)?)
 }
 
+/// A size, unless it is larger than `most`.
+fn within(key: &str, size: usize, most: usize) -> Result<usize, ModelError> {
+    if size > most {
+        let expected = format!("a number up to {most} was expected; the file is damaged");
+        return Err(ModelError::Unsupported { key: key.into(), value: size.to_string(), expected });
+    }
+    Ok(size)
+}
+
 /// Sizes that go together, which tensors of the right shapes do not show.
 fn checked(family: Family) -> Result<Family, ModelError> {
     let DecoderConfig { heads, kv_heads, head_dim, .. } = family.config;
     let unsupported = |key: &str, value: usize, expected: String| {
         Err(ModelError::Unsupported { key: key.into(), value: value.to_string(), expected })
     };
+    if head_dim == 0 {
+        return unsupported("num_attention_heads", heads, "fewer heads than the model is wide were expected".into());
+    }
+    within("num_attention_heads times head_dim", heads.saturating_mul(head_dim), LARGEST)?;
     if kv_heads == 0 || !heads.is_multiple_of(kv_heads) {
         let expected = format!("a divisor of the {heads} query heads was expected");
         return unsupported("num_key_value_heads", kv_heads, expected);

@@ -53,7 +53,7 @@ impl Settings {
     /// A missing size, or heads that do not divide the width.
     pub fn base(&self) -> Result<DecoderConfig, ModelError> {
         let hidden = self.size("hidden_size")?;
-        let layers = self.size("num_hidden_layers")?;
+        let layers = super::within("num_hidden_layers", self.size("num_hidden_layers")?, super::MOST_LAYERS)?;
         let heads = self.size("num_attention_heads")?;
         let head_dim = match self.size_or_none("head_dim")? {
             Some(head_dim) => head_dim,
@@ -94,11 +94,11 @@ impl Settings {
     /// A positive whole number, if it is there.
     ///
     /// # Errors
-    /// Zero, or of another type.
+    /// Zero, larger than any model, or of another type.
     pub fn size_or_none(&self, key: &str) -> Result<Option<usize>, ModelError> {
         let Some(value) = self.get(key) else { return Ok(None) };
         match value.as_u64().and_then(|size| usize::try_from(size).ok()) {
-            Some(size) if size > 0 => Ok(Some(size)),
+            Some(size) if size > 0 => super::within(key, size, super::LARGEST).map(Some),
             _ => Err(self.unsupported(key, "a positive whole number was expected")),
         }
     }

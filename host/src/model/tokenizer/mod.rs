@@ -6,6 +6,7 @@ mod gguf;
 use serde::Serialize;
 
 use super::ModelError;
+use super::quiet::without_panic;
 use super::weights::Gguf;
 
 /// A model's tokenizer.
@@ -27,19 +28,27 @@ fn failed(error: impl std::fmt::Display) -> ModelError {
     ModelError::Tokenizer(error.to_string())
 }
 
+/// Runs a part of the tokenizer library, which panics over some malformed files, and over texts that some files' rules do
+/// not cover, instead of returning an error.
+fn guarded<T>(work: impl FnOnce() -> Result<T, ModelError>) -> Result<T, ModelError> {
+    without_panic(work).unwrap_or_else(|message| Err(failed(format!("it gave up: {message}"))))
+}
+
 impl Tokenizer {
     /// From a `tokenizer.json`. What it puts around a text, if anything, is put around demonstrations.
     ///
     /// # Errors
     /// [`ModelError::Tokenizer`] if the file cannot be read.
     pub fn from_json(json: &[u8]) -> Result<Self, ModelError> {
-        let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(failed)?;
-        // A file may ask for padding or truncation, which belong to training.
-        inner.with_padding(None);
-        inner.with_truncation(None).map_err(failed)?;
-        let around_nothing = inner.encode_fast("", true).map_err(failed)?;
-        let bos = around_nothing.get_ids().first().copied();
-        Ok(Self { inner, bos })
+        guarded(|| {
+            let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(failed)?;
+            // A file may ask for padding or truncation, which belong to training.
+            inner.with_padding(None);
+            inner.with_truncation(None).map_err(failed)?;
+            let around_nothing = inner.encode_fast("", true).map_err(failed)?;
+            let bos = around_nothing.get_ids().first().copied();
+            Ok(Self { inner, bos })
+        })
     }
 
     /// From GPT-2's `vocab.json` and `merges.txt`, and `tokenizer_config.json` where there is one.
@@ -47,7 +56,7 @@ impl Tokenizer {
     /// # Errors
     /// Files that cannot be read as such, or the configuration of another kind of tokenizer.
     pub fn from_bpe(vocabulary: &[u8], merges: &str, config: Option<&[u8]>) -> Result<Self, ModelError> {
-        let (inner, bos) = bpe::read(vocabulary, merges, config)?;
+        let (inner, bos) = guarded(|| bpe::read(vocabulary, merges, config))?;
         Ok(Self { inner, bos })
     }
 
@@ -56,7 +65,7 @@ impl Tokenizer {
     /// # Errors
     /// Metadata that is missing or malformed, or a kind of tokenizer that is not covered.
     pub fn from_gguf(gguf: &Gguf) -> Result<Self, ModelError> {
-        let (inner, bos) = gguf::read(gguf)?;
+        let (inner, bos) = guarded(|| gguf::read(gguf))?;
         Ok(Self { inner, bos })
     }
 
@@ -65,7 +74,7 @@ impl Tokenizer {
     /// # Errors
     /// [`ModelError::Tokenizer`].
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, ModelError> {
-        Ok(self.inner.encode_fast(text, false).map_err(failed)?.get_ids().to_vec())
+        guarded(|| Ok(self.inner.encode_fast(text, false).map_err(failed)?.get_ids().to_vec()))
     }
 
     /// A text's tokens alone, each with the part of the text that it stands for.
@@ -73,7 +82,7 @@ impl Tokenizer {
     /// # Errors
     /// [`ModelError::Tokenizer`].
     pub fn pieces(&self, text: &str) -> Result<Vec<Piece>, ModelError> {
-        let encoding = self.inner.encode(text, false).map_err(failed)?;
+        let encoding = guarded(|| self.inner.encode(text, false).map_err(failed))?;
         let pieces = encoding.get_ids().iter().zip(encoding.get_offsets());
         // Several tokens may share a character that takes several bytes; each of them is shown with the whole of it.
         let text = |&(start, end): &(usize, usize)| text.get(start..end).unwrap_or("\u{fffd}").to_owned();
@@ -86,7 +95,7 @@ impl Tokenizer {
     /// [`ModelError::Tokenizer`].
     pub fn encode_with_special(&self, text: &str) -> Result<Vec<u32>, ModelError> {
         if self.inner.get_post_processor().is_some() {
-            return Ok(self.inner.encode_fast(text, true).map_err(failed)?.get_ids().to_vec());
+            return guarded(|| Ok(self.inner.encode_fast(text, true).map_err(failed)?.get_ids().to_vec()));
         }
         let mut ids: Vec<u32> = self.bos.into_iter().collect();
         ids.extend(self.encode(text)?);

@@ -7,7 +7,12 @@ use candle_core::quantized::gguf_file::{Content, Value};
 use candle_core::{DType, Device, Tensor};
 
 use super::super::error::check_shape;
+use super::super::quiet::without_panic;
 use super::{ModelError, TensorSource, WeightBytes};
+
+/// What every tensor's place is a multiple of in the format. candle reads blocks where they lie, which is undefined
+/// behaviour for floats at odd places; the file's first byte is at the start of a page, or of an allocation.
+const ALIGNMENT: u64 = 8;
 
 /// A GGUF file: its metadata and its tensors.
 pub struct Gguf {
@@ -23,14 +28,20 @@ impl Gguf {
     /// [`ModelError::Malformed`].
     pub fn new(file: &str, bytes: WeightBytes) -> Result<Self, ModelError> {
         let malformed = |reason: String| ModelError::Malformed { file: file.into(), format: "GGUF", reason };
-        let content = Content::read(&mut Cursor::new(bytes.bytes())).map_err(|error| malformed(error.to_string()))?;
+        // candle's reader divides by the alignment that the file names, which may be 0.
+        let content = without_panic(|| Content::read(&mut Cursor::new(bytes.bytes())))
+            .map_err(|message| malformed(format!("its header makes no sense ({message})")))?
+            .map_err(|error| malformed(without_backtrace(error)))?;
         let length = bytes.bytes().len() as u64;
         for (name, info) in &content.tensor_infos {
             let size = size_in_bytes(info).ok_or_else(|| {
                 malformed(format!("tensor `{name}` of shape {:?} is no whole number of blocks", info.shape.dims()))
             })?;
-            let end = content.tensor_data_offset.checked_add(info.offset).and_then(|start| start.checked_add(size));
-            if end.is_none_or(|end| end > length) {
+            let start = content.tensor_data_offset.checked_add(info.offset);
+            if let Some(start) = start.filter(|start| !start.is_multiple_of(ALIGNMENT)) {
+                return Err(malformed(format!("tensor `{name}` lies at {start}, which is no multiple of {ALIGNMENT}")));
+            }
+            if start.and_then(|start| start.checked_add(size)).is_none_or(|end| end > length) {
                 return Err(malformed(format!(
                     "tensor `{name}` needs {size} bytes at {}, and the file ends at {length}; it is cut short or damaged",
                     content.tensor_data_offset.saturating_add(info.offset)
@@ -138,6 +149,14 @@ impl Gguf {
 
     fn malformed(&self, reason: String) -> ModelError {
         ModelError::Malformed { file: self.file.clone(), format: "GGUF", reason }
+    }
+}
+
+/// An error's message. With `RUST_BACKTRACE` set its own text has many lines of calls within the library.
+fn without_backtrace(error: candle_core::Error) -> String {
+    match error {
+        candle_core::Error::WithBacktrace { inner, .. } => without_backtrace(*inner),
+        other => other.to_string(),
     }
 }
 

@@ -23,7 +23,7 @@ pub struct CsvTable {
     parser: Reader,
     record: Record,
     columns: Vec<String>,
-    /// The line on which the row read last begins.
+    /// The line on which the row read last begins; 0 before the first.
     line: u64,
     rows: u64,
     limit: usize,
@@ -64,7 +64,7 @@ impl CsvTable {
             parser: ReaderBuilder::new().delimiter(delimiter).build(),
             record: Record::default(),
             columns: Vec::new(),
-            line: 1,
+            line: 0,
             rows: 0,
             limit,
             ended: false,
@@ -145,13 +145,15 @@ impl CsvTable {
         }
     }
 
-    /// Goes on to the line on which the next row begins.
+    /// Goes on to the line on which the next row begins. A lone carriage return ends a row, and so a line.
     fn skip_blank_lines(&mut self) -> io::Result<()> {
+        let behind = self.line + 1;
         self.line = self.parser.line();
         loop {
             let buffer = self.file.fill_buf()?;
             let blank = buffer.iter().take_while(|byte| b"\r\n".contains(byte)).count();
             if blank == 0 {
+                self.line = self.line.max(behind);
                 self.parser.set_line(self.line);
                 return Ok(());
             }
@@ -288,6 +290,8 @@ mod tests {
         check(b"a,\n1,2\n", "line 1: expected a different name for each column, came \"\" without a name");
         check(b"a,a\n1,2\n", "line 1: expected a different name for each column, came \"a\" twice");
         check(b"a,b\n1,\"2\n3,4\n", "line 2: the last line is half written: it has no end and is no whole row");
+        check(b"a,b\r1,2\r3\r", "line 3: expected 2 cells, one for each column, came 1");
+        check(b"a,b\r\n1,2\r\n3\r\n", "line 3: expected 2 cells, one for each column, came 1");
         check(b"a,b\n\n1,2\n\r\n\n3\n", "line 6: expected 2 cells, one for each column, came 1");
     }
 

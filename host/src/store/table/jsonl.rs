@@ -181,10 +181,15 @@ fn check_row(line: Vec<u8>, complete: bool) -> Result<String, RowProblem> {
         Err(error) if !complete && error.utf8_error().error_len().is_none() => return Err(RowProblem::HalfWritten),
         Err(error) => return Err(RowProblem::NotUtf8 { byte: error.utf8_error().valid_up_to() + 1 }),
     };
-    match serde_json::from_str::<IgnoredAny>(&row) {
+    let read = serde_json::from_str::<IgnoredAny>(&row).and_then(|_| match row.contains("\\u") {
+        // Half of a surrogate pair is noticed only where texts are made of the escapes.
+        true => serde_json::from_str::<serde_json::Value>(&row).map(drop),
+        false => Ok(()),
+    });
+    match read {
         Err(error) if error.is_eof() && !complete => Err(RowProblem::HalfWritten),
         Err(error) => Err(not_json(&error)),
-        Ok(_) => match row.trim_ascii_start().as_bytes()[0] {
+        Ok(()) => match row.trim_ascii_start().as_bytes()[0] {
             b'{' => Ok(row.trim_ascii().to_owned()),
             b'[' => Err(RowProblem::NotObject { kind: "an array" }),
             b'"' => Err(RowProblem::NotObject { kind: "a string" }),
@@ -258,6 +263,7 @@ mod tests {
             (b"{}\n-1\n", "t.jsonl, line 2: expected a JSON object, came a number"),
             (b"{}\n{\"a\": }\n", "t.jsonl, line 2: not JSON: expected value at column 7"),
             (b"{}\n{\"a\": 1\n{}\n", "t.jsonl, line 2: not JSON: EOF while parsing an object at column 7"),
+            (b"{}\n{\"\\ude00\": 1}\n", "t.jsonl, line 2: not JSON: lone leading surrogate in hex escape at column 8"),
             (b"{}\n{} {}\n", "t.jsonl, line 2: not JSON: trailing characters at column 4"),
             (b"{}\n{\"a\": \"\xff\"}\n", "t.jsonl, line 2: not UTF-8 at byte 8 of the line"),
             (

@@ -5,7 +5,6 @@ mod error;
 mod json;
 mod jsonl;
 mod parquet;
-mod quiet;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};

@@ -6,7 +6,6 @@ mod row;
 mod shape;
 
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use parquet::file::reader::FileReader;
@@ -16,8 +15,8 @@ use self::column::Column;
 use self::shape::Shape;
 use super::csv::read_raw;
 use super::error::{RowError, RowProblem, Unit};
-use super::quiet::without_panic_message;
 use super::{Rows, TableSummary};
+use crate::model::quiet::without_panic;
 use crate::store::digest::digest_file;
 use crate::store::file::FileError;
 
@@ -172,6 +171,5 @@ impl Rows for ParquetTable {
 /// Runs a part of the decoder, which panics over some damaged files instead of returning an error. What it worked on is
 /// dropped then.
 fn guarded<T>(decode: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    let decoded = without_panic_message(|| catch_unwind(AssertUnwindSafe(decode)));
-    decoded.unwrap_or_else(|_| Err("the decoder gave up over what it found".into()))
+    without_panic(decode).unwrap_or_else(|_| Err("the decoder gave up over what it found".into()))
 }

@@ -1,0 +1,38 @@
+//! What `ft-host` reads of strangers, as functions of bytes.
+//!
+//! Each target takes bytes, makes them what the host would read, and asserts what always holds: what is accepted is what
+//! it has to be, what is refused is told in words that are fit to be shown, and nothing panics. The programs in
+//! `fuzz_targets/` give them to libFuzzer; `host/tests/fuzz_findings.rs` includes this file as a module, so that the same
+//! functions are type-checked, linted and run over the corpora and all findings wherever the host is tested.
+
+mod gguf;
+mod input;
+mod plugin_output;
+mod rows;
+mod run_file;
+mod safetensors_index;
+mod scratch;
+mod tensors;
+mod tokenizer;
+
+/// The name of a target, and what it does with any bytes.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: [Target; 6] = [
+    ("gguf", gguf::run),
+    ("plugin_output", plugin_output::run),
+    ("rows", rows::run),
+    ("run_file", run_file::run),
+    ("safetensors_index", safetensors_index::run),
+    ("tokenizer", tokenizer::run),
+];
+
+/// Runs the target of that name.
+///
+/// # Panics
+/// If something does not hold, or there is no such target.
+pub fn run(name: &str, bytes: &[u8]) {
+    let (_, target) = TARGETS.iter().find(|(known, _)| *known == name).expect("there is a target of that name");
+    target(bytes);
+}
