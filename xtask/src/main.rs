@@ -4,12 +4,14 @@
 //! - [`guests`]: guests become components at `plugins/*.wasm`.
 //! - [`fixtures`]: components for the sandbox's tests that no guest toolchain makes.
 //! - [`licences`]: what dependencies may be under, by `deny.toml`.
+//! - [`wit_docs`]: the contract as a page.
 //! - [`chores`]: the commands made of these.
 
 mod chores;
 mod fixtures;
 mod guests;
 mod licences;
+mod wit_docs;
 mod workspace;
 
 use std::process::ExitCode;
@@ -25,6 +27,7 @@ usage: cargo xtask COMMAND [ARGUMENTS]
   demo         build all, fetch the model, run SST-2 on the bundled sample; ARGUMENTS go to `ft-host run`
   test         check licences, build plugins and run every test; ARGUMENTS go to the host's `cargo test`
   licences     hold every package of the lock files to the licences in deny.toml
+  wit          render wit/plugin.wit to docs/wit.md
   bench        build plugins and measure: `bench [--bench NAME] [--quick] [PART...]`; docs/performance.md says what
   cuda         build the host with the feature `cuda` to target/cuda/release; ARGUMENTS go to `cargo build`
   check-cuda   type-check the feature `cuda` without a CUDA compiler; ARGUMENTS go to `cargo check`";
@@ -50,6 +53,8 @@ fn run(command: Option<&str>, arguments: &[String]) -> Result<()> {
         Some("test") => chores::test(&workspace, arguments),
         Some("licences") if arguments.is_empty() => licences::check(&workspace),
         Some("licences") => bail!("`licences` takes no arguments"),
+        Some("wit") if arguments.is_empty() => wit_docs::write(&workspace),
+        Some("wit") => bail!("`wit` takes no arguments"),
         Some("bench") => chores::bench(&workspace, arguments),
         Some("cuda") => chores::cuda(&workspace, arguments),
         Some("check-cuda") => chores::check_cuda(&workspace, arguments),
