@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(world("Info, Dataset, Prompt = ft.export_task(T)\n"), Ok("task-plugin"));
         let optimizer = "# not export_task(T)\nInfo, MetaOptimizer = ft.export_optimizer(ft.selected(Gate))\n";
         assert_eq!(world(optimizer), Ok("optimizer-plugin"));
-        assert!(world("import ft_plugin\n").unwrap_err().contains("exports nothing"));
+        assert!(world("import ft_plugin\n").unwrap_err().contains("exports neither a task nor an optimizer"));
         assert!(world("export_task(T)\nexport_optimizer(G)\n").unwrap_err().contains("a component is one of them"));
         fs::remove_dir_all(folder).unwrap();
     }

@@ -24,6 +24,7 @@ pub const RUST: &[File] = vendored![
     "plugins/sdk/src/component/task.rs"
     "plugins/sdk/src/description.rs"
     "plugins/sdk/src/error.rs"
+    "plugins/sdk/src/id.rs"
     "plugins/sdk/src/lib.rs"
     "plugins/sdk/src/log.rs"
     "plugins/sdk/src/optimizer.rs"
