@@ -36,12 +36,14 @@ impl PluginPath {
     }
 
     /// The file that a user means: the path itself, or, where it is a bare name and no file, the first `NAME.wasm` in the
-    /// folders. `None` where a bare name is in none of them.
+    /// folders. `None` where a bare name is in none of them, and nothing else has it.
     pub fn find(&self, plugin: &Path) -> Option<PathBuf> {
         if !is_bare(plugin) || plugin.is_file() {
             return Some(plugin.to_owned());
         }
-        self.folders.iter().map(|folder| folder.join(plugin).with_extension(EXTENSION)).find(|path| path.is_file())
+        let mut named = self.folders.iter().map(|folder| folder.join(plugin).with_extension(EXTENSION));
+        // A folder of that name is told as what it is by whoever opens it.
+        named.find(|path| path.is_file()).or_else(|| plugin.exists().then(|| plugin.to_owned()))
     }
 
     /// The components in the folders, by folder and name. A name that an earlier folder has hides the later ones.

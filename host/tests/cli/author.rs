@@ -12,6 +12,34 @@ use crate::support::*;
 
 const PYTHON_EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins/python");
 
+const GUIDE: &str = include_str!("../../../docs/plugin-guide.md");
+
+/// The blocks of the guide in this language, in their order.
+fn shown(language: &str) -> Vec<&'static str> {
+    let start = format!("```{language}\n");
+    GUIDE.split(&start).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+}
+
+/// The commands below a heading of the guide, each as its words behind the program's name.
+fn commands(heading: &str) -> Vec<Vec<&'static str>> {
+    let (_, section) = GUIDE.split_once(&format!("\n### {heading}\n\n```sh\n")).unwrap();
+    let lines = section.split("```").next().unwrap().lines();
+    lines.map(|line| line.strip_prefix("ft-host ").unwrap().split(' ').collect()).collect()
+}
+
+/// Runs them, and gives what the last of them, a test, printed.
+fn follow_the_guide(place: &Place, folder: &Path, heading: &str) {
+    let commands = commands(heading);
+    assert!((1..5).contains(&commands.len()), "{commands:?}");
+    let done: Vec<Done> = commands.iter().map(|command| host(place, folder, command).good()).collect();
+    let report = &done.last().unwrap().stdout;
+    assert!(report.ends_with("weather 0.1.0: 12 passed, 0 failed, 0 skipped\n"), "{report}");
+    // The guide shows this very report, but for how much of the limits was used.
+    for line in report.lines().filter(|line| !line.starts_with("ok      limits ")) {
+        assert!(GUIDE.contains(line), "docs/plugin-guide.md has no line `{line}`");
+    }
+}
+
 /// A folder below the target folder, empty.
 fn empty(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("author").join(name);
@@ -64,6 +92,7 @@ fn tested(place: &Place, folder: &Path, plugin: &str) -> Vec<(String, String)> {
 #[test]
 fn a_new_plugin_in_rust_builds_and_passes_its_test() {
     let (place, folder) = (Place::with_model(), empty("rust"));
+    follow_the_guide(&place, &folder, "In Rust");
     for (kind, name) in [("task", "my-task"), ("optimizer", "my-rule")] {
         assert_eq!(host(&place, &folder, &["plugin", "new", kind, name]).good().stdout, format!("{name}\n"));
         let built = host(&place, &folder, &["plugin", "build", name]).good();
@@ -104,6 +133,23 @@ fn commonsense_qa_takes_less_than_sixty_lines_of_rust() {
     let report = host(&place, &folder, &["plugin", "test", "csqa/csqa.wasm"]).good().stdout;
     assert!(report.contains("csqa 0.1.0: 10 passed, 0 failed, 1 skipped"), "{report}");
     assert!(report.contains("1 options, 2 of their values tried"), "{report}");
+    std::fs::write(folder.join("csqa/fixtures.toml"), shown("toml")[0]).unwrap();
+    let report = host(&place, &folder, &["plugin", "test", "csqa/csqa.wasm"]).good().stdout;
+    assert!(report.contains("csqa 0.1.0: 12 passed, 0 failed, 0 skipped"), "{report}");
+}
+
+#[test]
+fn the_guide_shows_plugins_as_they_are_tested() {
+    let momentum = include_str!("../../../plugins/momentum/src/lib.rs").split_once("\n#[cfg(test)]").unwrap().0;
+    assert_eq!(shown("rust"), [include_str!("../data/author/csqa.rs"), momentum]);
+    let python = |name: &str| std::fs::read_to_string(Path::new(PYTHON_EXAMPLES).join(name)).unwrap();
+    assert_eq!(shown("python"), [python("csqa/app.py"), python("gate/app.py")]);
+    let rows = python("csqa/data/csqa/train.jsonl");
+    assert_eq!(shown("json"), [rows.split_inclusive('\n').next().unwrap()]);
+    let place = Place::empty();
+    let fixtures = place.write("steps.toml", shown("toml")[1]);
+    let report = place.host(&["plugin", "test", &guest("momentum"), "--fixtures", fixtures.to_str().unwrap()]).good();
+    assert!(report.stdout.contains("momentum 0.1.0: 7 passed, 0 failed, 0 skipped"), "{}", report.stdout);
 }
 
 #[test]
@@ -127,6 +173,7 @@ fn a_new_plugin_in_python_builds_and_passes_its_test() {
         return;
     }
     let (place, folder) = (Place::empty(), empty("python"));
+    follow_the_guide(&place, &folder, "In Python");
     // The compiled form is not kept from run to run, since no two builds of a component are the same bytes.
     for (kind, name) in [("task", "my-task"), ("optimizer", "my-rule")] {
         host(&place, &folder, &["plugin", "new", kind, name, "--lang", "python"]).good();

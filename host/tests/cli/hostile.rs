@@ -59,8 +59,8 @@ fn flags(place: &Place, attack: &Attack) -> Vec<String> {
     if matches!(attack.guest, Guest::Task | Guest::TaskFile) {
         flags.extend(["--optimizer".into(), momentum]);
     }
-    // These calls are made only where the user wants what they give.
-    if name == "loop-in-written" {
+    // This call is made only where the user wants what it gives.
+    if ["loop-in-written", "escapes-in-ids", "huge-ids"].contains(&name) {
         flags.extend(["--sampling".into(), "written".into()]);
     }
     if name.starts_with("huge") {

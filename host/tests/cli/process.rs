@@ -162,7 +162,11 @@ fn colour_needs_a_terminal_and_no_objection() {
 #[test]
 fn help_is_there_for_every_command() {
     let place = Place::empty();
-    for command in ["", "run", "model", "model pull", "model list", "model inspect"] {
+    let model = ["model", "model pull", "model list", "model inspect"];
+    let data = ["data", "data pull", "data head", "prompt", "report", "compare"];
+    let plugin =
+        ["plugin", "plugin new", "plugin build", "plugin test", "plugin inspect", "plugin validate", "plugin list"];
+    for command in ["", "run"].iter().chain(&model).chain(&data).chain(&plugin) {
         let arguments: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         let done = place.host(&arguments).good();
         assert!(done.stdout.contains(&format!("Usage: ft-host {command}").trim_end().to_owned()), "{}", done.stdout);
