@@ -25,9 +25,9 @@ pub fn engine(cache: Option<&Path>) -> Outcome<PluginEngine> {
     Ok(PluginEngine::new(cache)?)
 }
 
-/// The momentum rule as a component, with its default options.
-pub fn optimizer(engine: &PluginEngine) -> Outcome<OptimizerPlugin> {
-    let mut plugin = load_optimizer(engine, &binary("momentum")?)?;
+/// A rule as a component, with its default options.
+pub fn optimizer(engine: &PluginEngine, name: &str) -> Outcome<OptimizerPlugin> {
+    let mut plugin = load_optimizer(engine, &binary(name)?)?;
     let settings = options::resolve(&plugin.description().options, &[])?;
     plugin.open(&settings)?;
     Ok(plugin)
@@ -98,7 +98,7 @@ fn calls(bench: &Bench) -> Outcome<Vec<Figure>> {
     let task = RefCell::new(tasks_support::load("sst2", &[]));
     let examples = tasks_support::examples(&mut task.borrow_mut(), &tasks_support::sample(), Split::Evaluation);
     let engine = engine(None)?;
-    let mut component = optimizer(&engine)?;
+    let mut component = optimizer(&engine, "momentum")?;
     let mut native = Momentum::new(0.01, 0.9);
     let tensor = Tensor::zeros((1, 1, 64), DType::F32, &Device::Cpu)?;
     let samples = in_turns(

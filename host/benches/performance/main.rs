@@ -58,10 +58,11 @@ const QUICK: &str = "--quick";
 
 type Measure = fn(&Bench) -> Outcome<Part>;
 
-const PARTS: [(&str, Measure); 7] = [
+const PARTS: [(&str, Measure); 8] = [
     ("prefill", prefill::measure),
     ("scoring", scoring::measure),
     ("step", step::measure),
+    ("rules", step::measure_rules),
     ("costs", costs::measure),
     ("components", components::measure),
     ("tasks", tasks::measure),

@@ -1,4 +1,5 @@
-//! A step of Deep-Thinking through the momentum component and through the same rule natively.
+//! Steps of Deep-Thinking: through the momentum component and through the same rule natively, and what every rule's update
+//! costs beside the pass.
 
 use std::cell::RefCell;
 use std::time::Instant;
@@ -14,6 +15,10 @@ use crate::components::{engine, optimizer};
 
 /// Tokens of demonstrations.
 const LENGTHS: [u32; 3] = [28, 128, 512];
+/// Tokens of demonstrations for the rules' costs: those of SST-2's, TREC's and longer prompts with one shot.
+const RULES_LENGTHS: [u32; 3] = [28, 54, 128];
+/// The rules, by their components.
+const RULES: [&str; 9] = ["momentum", "gate", "sgd", "nesterov", "adam", "rmsprop", "lion", "trust-ratio", "anderson"];
 /// Short steps are repeated more often, since noise is not shorter.
 const MOST: usize = 60;
 
@@ -47,7 +52,7 @@ fn of_length(bench: &Bench, length: u32) -> Outcome<Vec<Figure>> {
     let first = State::first(decoder, &ids)?;
     let spent: [RefCell<Vec<f64>>; 2] = Default::default();
     let native = Timed { rule: Momentum::new(0.01, 0.9), seconds: &spent[0] };
-    let component = Timed { rule: optimizer(&engine(None)?)?, seconds: &spent[1] };
+    let component = Timed { rule: optimizer(&engine(None)?, "momentum")?, seconds: &spent[1] };
     let mut cases = [
         steps(format!("native, {length} tokens"), native, &first, &ids, bench)?,
         steps(format!("component, {length} tokens"), component, &first, &ids, bench)?,
@@ -55,16 +60,7 @@ fn of_length(bench: &Bench, length: u32) -> Outcome<Vec<Figure>> {
     let effort = Effort { most: bench.amount(MOST, bench.effort.most), ..bench.effort };
     let whole = in_turns(effort, &mut cases)?;
     drop(cases);
-    let updates: Vec<Samples> = whole
-        .iter()
-        .zip(&spent)
-        .map(|(step, spent)| {
-            let spent = spent.borrow();
-            // A round to warm up is not among the samples.
-            let seconds = spent[spent.len() - step.seconds.len()..].to_vec();
-            Samples { name: format!("{}, update", step.name), seconds }
-        })
-        .collect();
+    let updates: Vec<Samples> = whole.iter().zip(&spent).map(|(step, spent)| updates(step, &spent.borrow())).collect();
     let [native, component] = whole.as_slice() else { return Err("no step was timed".into()) };
     // The passes are the same work: what the updates differ by is what the component costs.
     let parts = [native.clone(), updates[0].clone(), updates[1].clone()];
@@ -80,6 +76,45 @@ fn of_length(bench: &Bench, length: u32) -> Outcome<Vec<Figure>> {
         Figure::ratio(format!("{length} tokens: component over native"), 1.0, component, native),
         Figure::ratio(format!("{length} tokens: the same by the updates alone"), 1.0, &charged, native),
     ])
+}
+
+/// The updates within the steps that count: a round to warm up is not among the samples.
+fn updates(step: &Samples, spent: &[f64]) -> Samples {
+    let seconds = spent[spent.len() - step.seconds.len()..].to_vec();
+    Samples { name: format!("{}, update", step.name), seconds }
+}
+
+pub fn measure_rules(bench: &Bench) -> Outcome<Part> {
+    let mut figures = Vec::new();
+    for length in RULES_LENGTHS {
+        figures.extend(rules(bench, length)?);
+    }
+    let what = "the update of every rule through its component, with its default options, in f32; its share is that of \
+                the rest of the same step, the pass above all";
+    Ok(Part { name: "rules", what: what.into(), figures })
+}
+
+fn rules(bench: &Bench, length: u32) -> Outcome<Vec<Figure>> {
+    let decoder = bench.models.get(Format::F32)?;
+    let ids: Vec<u32> = (0..length).map(|token| token * 7 % VOCABULARY).collect();
+    let (first, engine) = (State::first(decoder, &ids)?, engine(None)?);
+    let spent: [RefCell<Vec<f64>>; RULES.len()] = Default::default();
+    let cases = RULES.iter().zip(&spent).map(|(name, seconds)| {
+        let rule = Timed { rule: optimizer(&engine, name)?, seconds };
+        steps(format!("{name}, {length} tokens"), rule, &first, &ids, bench)
+    });
+    let mut cases = cases.collect::<Outcome<Vec<_>>>()?;
+    let effort = Effort { least: bench.amount(20, 1), most: bench.amount(MOST, 2), ..bench.effort };
+    let whole = in_turns(effort, &mut cases)?;
+    drop(cases);
+    let figures = whole.iter().zip(&spent).flat_map(|(step, spent)| {
+        let update = updates(step, &spent.borrow());
+        let rest =
+            Samples::combined("the rest of the step", &[step.clone(), update.clone()], |times| times[0] - times[1]);
+        let share = Figure::ratio(format!("{}, of the rest of the step", update.name), 1.0, &update, &rest);
+        [Figure::time(&update.name, "ms", &update), share]
+    });
+    Ok(figures.collect())
 }
 
 /// Every run is the next step of the same iteration.

@@ -2,10 +2,12 @@
 //!
 //! Nothing here opens a file: weights, configurations and vocabularies come in as bytes.
 
+pub mod arithmetic;
 pub mod decoder;
 pub mod device;
 pub mod error;
 pub mod families;
+mod floats;
 pub(crate) mod kernels;
 pub mod memory;
 pub(crate) mod quiet;

@@ -11,6 +11,7 @@ use super::fault::Fault;
 use super::forms::{candle_dtype, dimension, joint_shape, misuse, same_form, shown, size, wit_dtype};
 use super::host::HostState;
 use super::ledger::DeviceTensor;
+use crate::model::arithmetic;
 
 impl HostState {
     /// Another reference to a handle's tensor; no numbers are copied.
@@ -75,18 +76,17 @@ impl HostState {
         self.make(operation, left.dims(), left.dtype(), scratch, || compute(&left, &right))
     }
 
-    /// The sum over all elements of a tensor that `compute` makes in double precision, with `copies` such tensors on the way.
+    /// A sum over so many elements in double precision, with up to `copies` tensors of these on the way.
     fn sum(
         &mut self,
         operation: &'static str,
         elements: usize,
         copies: u64,
-        compute: impl FnOnce() -> candle_core::Result<Tensor>,
+        compute: impl FnOnce() -> candle_core::Result<f64>,
     ) -> wasmtime::Result<f64> {
         self.check_time()?;
         self.ledger.check((elements as u64).saturating_mul(8 * copies)).map_err(Fault::Spent)?;
-        let sum = compute().and_then(|terms| terms.sum_all()?.to_scalar::<f64>());
-        Ok(sum.map_err(|source| Fault::Device { operation, source })?)
+        Ok(compute().map_err(|source| Fault::Device { operation, source })?)
     }
 }
 
@@ -149,8 +149,8 @@ impl tensor::HostTensor for HostState {
         other: Resource<DeviceTensor>,
         factor: f64,
     ) -> wasmtime::Result<Resource<DeviceTensor>> {
-        // Scaled first, then added, each rounded to the dtype: the native rules do the same, bit for bit.
-        self.zip("tensor.add-scaled", &tensor, &other, 1, |tensor, other| tensor.add(&other.affine(factor, 0.0)?))
+        // The native rules do the same, bit for bit.
+        self.zip("tensor.add-scaled", &tensor, &other, 1, |tensor, other| arithmetic::add_scaled(tensor, other, factor))
     }
 
     fn scale(&mut self, tensor: Resource<DeviceTensor>, factor: f64) -> wasmtime::Result<Resource<DeviceTensor>> {
@@ -187,15 +187,13 @@ impl tensor::HostTensor for HostState {
 
     fn norm(&mut self, tensor: Resource<DeviceTensor>) -> wasmtime::Result<f64> {
         let tensor = self.tensor(&tensor)?;
-        let squares = || tensor.to_dtype(DType::F64)?.sqr();
-        Ok(self.sum("tensor.norm", tensor.elem_count(), 2, squares)?.sqrt())
+        Ok(self.sum("tensor.norm", tensor.elem_count(), 2, || arithmetic::dot(&tensor, &tensor))?.sqrt())
     }
 
     fn dot(&mut self, tensor: Resource<DeviceTensor>, other: Resource<DeviceTensor>) -> wasmtime::Result<f64> {
         let (left, right) = (self.tensor(&tensor)?, self.tensor(&other)?);
         same_form("tensor.dot", &left, &right)?;
-        let products = || left.to_dtype(DType::F64)?.mul(&right.to_dtype(DType::F64)?);
-        self.sum("tensor.dot", left.elem_count(), 3, products)
+        self.sum("tensor.dot", left.elem_count(), 3, || arithmetic::dot(&left, &right))
     }
 
     fn narrow(

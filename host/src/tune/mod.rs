@@ -11,6 +11,7 @@ pub use momentum::Momentum;
 pub use norms::{LayerNorms, pseudo_gradient_norm};
 pub use optimizer::{MetaOptimizer, Slot, SlotKind, Update, Verdict};
 
+use crate::model::arithmetic::are_finite_if_near;
 use crate::model::decoder::{Batch, LayerCache, TokenTree};
 use crate::model::{Decoder, KvCache, ModelError};
 
@@ -218,14 +219,24 @@ fn check_form(step: usize, slots: &[Slot], update: &[Tensor]) -> Result<(), Tune
 
 /// All numbers of an update are finite.
 fn check_finite(step: usize, slots: &[Slot], update: &[Tensor]) -> Result<(), TuneError> {
-    let mut sums = Vec::with_capacity(slots.len());
-    for matrix in update {
+    let near: Option<Vec<bool>> = update.iter().map(are_finite_if_near).collect();
+    let are_finite = match near {
+        Some(are_finite) => are_finite,
+        None => are_finite(update)?,
+    };
+    match are_finite.iter().zip(slots).find(|(is_finite, _)| !**is_finite) {
+        Some((_, slot)) => Err(TuneError::NotFinite { step, layer: slot.layer, kind: slot.kind }),
+        None => Ok(()),
+    }
+}
+
+/// For each matrix whether all its numbers are finite, brought back from the device in one copy.
+fn are_finite(matrices: &[Tensor]) -> candle_core::Result<Vec<bool>> {
+    let mut sums = Vec::with_capacity(matrices.len());
+    for matrix in matrices {
         // Zero times a finite number is zero, times any other NaN: one number per slot says whether all are finite.
         sums.push((matrix * 0.0)?.sum_all()?.to_dtype(DType::F32)?);
     }
     let sums: Vec<f32> = Tensor::stack(&sums, 0)?.to_vec1()?;
-    match sums.iter().zip(slots).find(|(sum, _)| !sum.is_finite()) {
-        Some((_, slot)) => Err(TuneError::NotFinite { step, layer: slot.layer, kind: slot.kind }),
-        None => Ok(()),
-    }
+    Ok(sums.iter().map(|sum| sum.is_finite()).collect())
 }

@@ -1,8 +1,9 @@
 //! The paper's rule, natively: the oracle for the component of the same name.
 
-use candle_core::{Result, Tensor};
+use candle_core::Tensor;
 
 use super::{MetaOptimizer, Slot, Update, Verdict};
+use crate::model::arithmetic::add_scaled;
 
 /// Gradient descent with momentum on pseudo-gradients (arXiv 2305.13016, section 3.2):
 /// `g_t = P_t - C_{t-1}; m_2 = g_2; m_t = g_t + momentum * m_{t-1}; C_t = C_{t-1} + step_size * m_t`.
@@ -19,17 +20,8 @@ impl Momentum {
     }
 }
 
-/// `a + factor * b`.
-fn add_scaled(a: &Tensor, b: &Tensor, factor: f64) -> Result<Tensor> {
-    a.add(&b.affine(factor, 0.0)?)
-}
-
 impl MetaOptimizer for Momentum {
-    fn step(
-        &mut self,
-        _step: usize,
-        slots: Vec<Slot>,
-    ) -> std::result::Result<Update, Box<dyn std::error::Error + Send + Sync>> {
+    fn step(&mut self, _step: usize, slots: Vec<Slot>) -> Result<Update, Box<dyn std::error::Error + Send + Sync>> {
         let mut cache = Vec::with_capacity(slots.len());
         let mut velocity = Vec::with_capacity(slots.len());
         for (index, slot) in slots.iter().enumerate() {

@@ -3,6 +3,7 @@
 use candle_core::{DType, Tensor};
 
 use super::optimizer::Slot;
+use crate::model::arithmetic::squares_if_near;
 
 /// Euclidean norms over one layer in one step; keys first, values second.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,11 +23,18 @@ pub fn pseudo_gradient_norm(layers: &[LayerNorms]) -> f64 {
 
 /// The norms of every layer; slots come in the order layer 0 keys, layer 0 values, layer 1 keys, and so on.
 pub(super) fn norms(slots: &[Slot], update: &[Tensor]) -> Result<Vec<LayerNorms>, candle_core::Error> {
-    let mut squares = squares(slots, update, DType::F32)?;
-    // Squares of large numbers leave single precision long before the numbers themselves do.
-    if squares.iter().any(|sum| !sum.is_finite()) {
-        squares = self::squares(slots, update, DType::F64)?;
-    }
+    let near = slots.iter().zip(update).map(|(slot, next)| squares_if_near(&slot.proposed, next, &slot.previous));
+    let squares = match near.collect::<Option<Vec<_>>>() {
+        Some(squares) => squares.concat(),
+        None => {
+            let squares = squares(slots, update, DType::F32)?;
+            // Squares of large numbers leave single precision long before the numbers themselves do.
+            match squares.iter().all(|sum| sum.is_finite()) {
+                true => squares,
+                false => self::squares(slots, update, DType::F64)?,
+            }
+        }
+    };
     let of_slot: Vec<[f64; 3]> =
         squares.chunks_exact(3).map(|three| [three[0].sqrt(), three[1].sqrt(), three[2].sqrt()]).collect();
     let of_layer = of_slot.chunks_exact(2).map(|pair| LayerNorms {

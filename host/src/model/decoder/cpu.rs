@@ -1,8 +1,8 @@
 //! One pass on the CPU: states stay where they are, and every product writes or adds where its result is wanted.
 
-use std::ops::{Deref, Range};
+use std::ops::Range;
 
-use candle_core::{DType, Device, Result, Storage, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 use rayon::prelude::*;
 
 use super::attention::cpu::{CpuPlan, CpuSetting, Packed, attend};
@@ -12,41 +12,11 @@ use super::config::{Activation, Residual};
 use super::linear::{Linear, Matrix};
 use super::norm::Norm;
 use super::rotary::{Rotator, Table};
+use crate::model::floats::floats;
 use crate::model::kernels::{Panels, Rows, RowsMut, elementwise, padded, product, product_of};
 
 /// Rows that a thread takes at a time where little is done to each.
 const ROWS: usize = 8;
-
-/// The numbers of a tensor, borrowed from it.
-struct Floats<G> {
-    storage: G,
-    range: Range<usize>,
-}
-
-/// The numbers of a contiguous f32 tensor in the CPU's memory.
-///
-/// # Errors
-/// Another number format, device or order.
-pub fn floats(tensor: &Tensor) -> Result<impl Deref<Target = [f32]> + '_> {
-    let (storage, layout) = tensor.storage_and_layout();
-    match (&*storage, layout.contiguous_offsets()) {
-        (Storage::Cpu(numbers), Some((start, end))) if numbers.as_slice::<f32>().is_ok() => {
-            Ok(Floats { storage, range: start..end })
-        }
-        _ => candle_core::bail!("contiguous f32 in the CPU's memory was expected, and {tensor:?} came"),
-    }
-}
-
-impl<G: Deref<Target = Storage>> Deref for Floats<G> {
-    type Target = [f32];
-
-    fn deref(&self) -> &[f32] {
-        match &*self.storage {
-            Storage::Cpu(numbers) => numbers.as_slice::<f32>().map_or(&[], |numbers| &numbers[self.range.clone()]),
-            _ => &[],
-        }
-    }
-}
 
 /// A matrix of states, rows a little apart.
 pub struct States {

@@ -8,7 +8,8 @@ use candle_core::{DType, Device, Result, Tensor};
 use rayon::prelude::*;
 
 use super::assemble::Placement;
-use super::cpu::{States, floats};
+use super::cpu::States;
+use crate::model::floats::floats;
 use crate::model::kernels::{BLOCK, Block, Format, Panels, Rows};
 use crate::model::weights::WeightFormat;
 

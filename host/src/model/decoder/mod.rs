@@ -21,6 +21,7 @@ pub use config::DecoderConfig;
 pub use tree::TokenTree;
 
 use super::ModelError;
+use super::floats::floats;
 use super::kernels::elementwise::add;
 use super::kernels::{Rows, WIDTH};
 pub use assemble::Placement;
@@ -28,7 +29,7 @@ use attention::ComposedPlan;
 use attention::cpu::CpuPlan;
 use block::{Block, Pass};
 use config::Positions;
-use cpu::{CpuPass, States, Workspace, floats};
+use cpu::{CpuPass, States, Workspace};
 use linear::{Linear, Matrix};
 use norm::Norm;
 use rotary::Rotator;

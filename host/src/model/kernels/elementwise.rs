@@ -22,6 +22,20 @@ fn sum_of(x: &[f32], of: impl Fn(f32) -> f32) -> f32 {
     sums.iter().sum::<f32>() + rest.iter().map(|x| of(*x)).sum::<f32>()
 }
 
+/// The sum of `of` over pairs, in double precision.
+#[inline(always)]
+fn sum_of_pairs(x: &[f32], y: &[f32], of: impl Fn(f64, f64) -> f64) -> f64 {
+    let ((chunks, rest), (y_chunks, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
+    let mut sums = [0f64; LANES];
+    for (x, y) in chunks.iter().zip(y_chunks) {
+        for ((sum, x), y) in sums.iter_mut().zip(x).zip(y) {
+            *sum += of(f64::from(*x), f64::from(*y));
+        }
+    }
+    let rest = rest.iter().zip(y_rest).map(|(x, y)| of(f64::from(*x), f64::from(*y)));
+    sums.iter().sum::<f64>() + rest.sum::<f64>()
+}
+
 /// The largest number; a NaN is passed over.
 #[inline(always)]
 fn largest(x: &[f32]) -> f32 {
@@ -105,6 +119,36 @@ vectorized! {
     /// `x += y`.
     pub fn add(x: &mut [f32], y: &[f32]) {
         x.iter_mut().zip(y).for_each(|(x, y)| *x += y);
+    }
+}
+
+vectorized! {
+    /// `x + factor * y`, the product rounded before it is added.
+    pub fn scaled_sum(x: &[f32], y: &[f32], factor: f32) -> Vec<f32> {
+        // Zero is added as the tensor library's affine map does it, for the sign of zeros.
+        x.iter().zip(y).map(|(x, y)| x + (y * factor + 0.0)).collect()
+    }
+}
+
+vectorized! {
+    /// The sum of `x * y`, in double precision.
+    pub fn dot(x: &[f32], y: &[f32]) -> f64 {
+        sum_of_pairs(x, y, |x, y| x * y)
+    }
+}
+
+vectorized! {
+    /// The sum of `(x - y)^2`, in double precision.
+    pub fn squared_distance(x: &[f32], y: &[f32]) -> f64 {
+        sum_of_pairs(x, y, |x, y| (x - y) * (x - y))
+    }
+}
+
+vectorized! {
+    /// Whether no number is a NaN or an infinity.
+    pub fn are_finite(x: &[f32]) -> bool {
+        // Zero times a finite number is zero, times any other NaN, and a sum with a NaN in it is one.
+        sum_of(x, |x| x * 0.0) == 0.0
     }
 }
 
@@ -223,6 +267,31 @@ mod tests {
         let mut out = [0.0; 2];
         layer_norm(&[10_000.0, 10_001.0], &[1.0; 2], &[0.0; 2], 0.0, &mut out);
         assert_eq!(out, [-1.0, 1.0]);
+    }
+
+    #[test]
+    fn sums_of_pairs_are_in_double_precision() {
+        for count in [0, 1, 31, 32, 33, 1000] {
+            let (x, y) = (numbers(count), numbers(count + 3)[3..].to_vec());
+            let pairs = || x.iter().zip(&y).map(|(x, y)| (f64::from(*x), f64::from(*y)));
+            // Multiples of 1/256 that stay small: sums are exact in any order.
+            assert_eq!(dot(&x, &y), pairs().map(|(x, y)| x * y).sum::<f64>());
+            assert_eq!(squared_distance(&x, &y), pairs().map(|(x, y)| (x - y).powi(2)).sum::<f64>());
+        }
+        assert_eq!(dot(&[1e30, 1.0], &[1e30, 1.0]), f64::from(1e30_f32).powi(2));
+    }
+
+    #[test]
+    fn one_number_that_is_not_finite_is_seen_wherever_it_is() {
+        for place in [0, 5, 32, 69] {
+            for number in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                let mut x = numbers(70);
+                assert!(are_finite(&x));
+                x[place] = number;
+                assert!(!are_finite(&x), "{number} at {place}");
+            }
+        }
+        assert!(are_finite(&[f32::MAX, -f32::MAX, f32::MIN_POSITIVE, -0.0]));
     }
 
     #[test]
