@@ -97,14 +97,17 @@ impl BuildError {
             )),
             Self::NoLinker { .. } => Some("use a toolchain of rustup's".into()),
             Self::Start { source, words } if source.kind() == io::ErrorKind::NotFound => {
-                words.contains("cargo").then(|| "Rust is at https://rustup.rs".into())
+                ["`cargo", "`rustc"].iter().any(|start| words.starts_with(start)).then(|| {
+                    "install Rust (https://rustup.rs, or your distribution's `cargo` and `rustc`), or have it on the path"
+                        .into()
+                })
             }
             Self::NoModule { .. } => Some("the manifest needs `[lib]` with `crate-type = [\"cdylib\"]`".into()),
             Self::NoComponent { package, .. } if !package.ends_with(crate::python::APP) => {
                 Some("does the crate call `export_task!` or `export_optimizer!` of ft-plugin, once?".into())
             }
             Self::NoComponentizer { .. } => Some(format!(
-                "install Python 3.10 or later with pip (on Debian: `apt install python3 python3-pip`), or have \
+                "install Python 3.9 or later with pip (on Debian: `apt install python3 python3-pip`), or have \
                  `componentize-py` on the path: `pip install componentize-py=={}`",
                 crate::python::VERSION
             )),

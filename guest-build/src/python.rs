@@ -92,6 +92,8 @@ impl Tool {
         command.env("VIRTUAL_ENV", environment);
         command.arg("-d").arg(wit).args(["-w", world, "componentize", "--stub-wasi"]);
         command.arg("-p").arg(folder).arg("-p").arg(sdk).arg("app").arg("-o").arg(&partial);
+        // An author's mistake is told by its own lines; the tool's frames would bury it.
+        command.env("RUST_BACKTRACE", "0");
         let done = command.output().map_err(|source| BuildError::Start { words: words(&command), source })?;
         if !done.status.success() {
             // What there is of it is of no use, and it may not be there.

@@ -7,6 +7,8 @@ use ft_guest_build::{BuildError, Cargo, Compiler, component};
 
 use super::AuthorError;
 use super::scaffold::Language;
+use crate::plugin::{PluginBinary, kind_of};
+use crate::run::RunError;
 use crate::store::atomic::write_atomic;
 use crate::store::file::FileError;
 use crate::store::paths::CachePaths;
@@ -29,8 +31,10 @@ fn language(folder: &Path) -> Result<Language, AuthorError> {
         Ok(Language::Rust)
     } else if folder.join(APP).is_file() {
         Ok(Language::Python)
-    } else {
+    } else if folder.is_dir() {
         Err(AuthorError::NoSources { folder: folder.to_owned() })
+    } else {
+        Err(AuthorError::NoFolder { folder: folder.to_owned() })
     }
 }
 
@@ -65,7 +69,10 @@ fn rust(folder: &Path, paths: &CachePaths, say: &dyn Fn(&str)) -> Result<Vec<Pat
             source,
         })?;
         let file = folder.join(format!("{}.wasm", module.package));
-        write_atomic(&file, &component::encode(&module.package, &bytes)?)?;
+        let component = component::encode(&module.package, &bytes)?;
+        // A module without an SDK's exports makes a component too, and one that nobody takes.
+        kind_of(&PluginBinary::new(file.display().to_string(), component.clone())).map_err(RunError::from)?;
+        write_atomic(&file, &component)?;
         built.push(file);
     }
     Ok(built)

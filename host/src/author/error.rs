@@ -12,7 +12,7 @@ use crate::store::file::FileError;
 pub enum AuthorError {
     /// A name that a plugin cannot have.
     #[error(
-        "`{name}` is no name for a plugin: 1 to 40 of the characters a-z 0-9 - were expected, the first of them a letter"
+        "`{name}` is no name for a plugin: 1 to 40 of the characters a-z 0-9 - were expected, the first of them a letter, the last none of -, and `ft-plugin` is the SDK's own"
     )]
     Name {
         /// The name.
@@ -21,6 +21,12 @@ pub enum AuthorError {
     /// Something is where the new folder is to be.
     #[error("`{}` is there already", folder.display())]
     Exists {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A folder that is not there.
+    #[error("there is no folder `{}`", folder.display())]
+    NoFolder {
         /// The folder.
         folder: PathBuf,
     },
@@ -72,7 +78,9 @@ impl AuthorError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Exists { .. } => Some("choose another name, or another folder with `--dir`".into()),
-            Self::NoSources { .. } => Some("`ft-host plugin new task NAME` makes such a folder".into()),
+            Self::NoFolder { .. } | Self::NoSources { .. } => {
+                Some("`ft-host plugin new task NAME` makes such a folder".into())
+            }
             Self::NoPlugin { .. } => Some("its manifest needs `[lib]` with `crate-type = [\"cdylib\"]`".into()),
             Self::NoSdk { .. } => {
                 Some("`ft-host plugin new task NAME --lang python` makes a folder with it; copy its `vendor`".into())

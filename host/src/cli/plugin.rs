@@ -201,7 +201,7 @@ fn test(args: TestArgs, mut environment: Environment) -> anyhow::Result<ExitStat
     let report = check(subject)?;
     if args.json { print_json(&report) } else { print(&shown::checks(&report, style)) }?;
     if args.show_usage {
-        usage::render(std::slice::from_ref(&report.usage), stderr_style(&environment)).lines().for_each(say);
+        usage::render(report.usage.as_slice(), stderr_style(&environment)).lines().for_each(say);
     }
     Ok(if report.passed() { ExitStatus::Done } else { ExitStatus::Failed })
 }

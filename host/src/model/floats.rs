@@ -1,24 +1,42 @@
 //! The numbers of a tensor as a slice, where they lie in the CPU's memory.
 
+use std::marker::PhantomData;
 use std::ops::{Deref, Range};
 
-use candle_core::{Result, Storage, Tensor};
+use candle_core::{Result, Storage, Tensor, WithDType};
 
 /// The numbers of a tensor, borrowed from it.
-struct Floats<G> {
+struct Numbers<G, T> {
     storage: G,
     range: Range<usize>,
+    of: PhantomData<T>,
+}
+
+/// The numbers of a tensor, if they are of this type, contiguous and in the CPU's memory.
+fn numbers_if_there<T: WithDType>(tensor: &Tensor) -> Option<impl Deref<Target = [T]> + '_> {
+    let (storage, layout) = tensor.storage_and_layout();
+    match (&*storage, layout.contiguous_offsets()) {
+        (Storage::Cpu(numbers), Some((start, end))) if numbers.as_slice::<T>().is_ok() => {
+            Some(Numbers { storage, range: start..end, of: PhantomData })
+        }
+        _ => None,
+    }
+}
+
+/// The numbers of a tensor.
+///
+/// # Errors
+/// Another number format, device or order.
+pub fn numbers<T: WithDType>(tensor: &Tensor) -> Result<impl Deref<Target = [T]> + '_> {
+    match numbers_if_there(tensor) {
+        Some(numbers) => Ok(numbers),
+        None => candle_core::bail!("contiguous {:?} in the CPU's memory was expected, and {tensor:?} came", T::DTYPE),
+    }
 }
 
 /// The numbers of a tensor, if they are f32, contiguous and in the CPU's memory.
 pub fn floats_if_there(tensor: &Tensor) -> Option<impl Deref<Target = [f32]> + '_> {
-    let (storage, layout) = tensor.storage_and_layout();
-    match (&*storage, layout.contiguous_offsets()) {
-        (Storage::Cpu(numbers), Some((start, end))) if numbers.as_slice::<f32>().is_ok() => {
-            Some(Floats { storage, range: start..end })
-        }
-        _ => None,
-    }
+    numbers_if_there::<f32>(tensor)
 }
 
 /// The same, where nothing else can come.
@@ -26,18 +44,15 @@ pub fn floats_if_there(tensor: &Tensor) -> Option<impl Deref<Target = [f32]> + '
 /// # Errors
 /// Another number format, device or order.
 pub fn floats(tensor: &Tensor) -> Result<impl Deref<Target = [f32]> + '_> {
-    match floats_if_there(tensor) {
-        Some(numbers) => Ok(numbers),
-        None => candle_core::bail!("contiguous f32 in the CPU's memory was expected, and {tensor:?} came"),
-    }
+    numbers::<f32>(tensor)
 }
 
-impl<G: Deref<Target = Storage>> Deref for Floats<G> {
-    type Target = [f32];
+impl<G: Deref<Target = Storage>, T: WithDType> Deref for Numbers<G, T> {
+    type Target = [T];
 
-    fn deref(&self) -> &[f32] {
+    fn deref(&self) -> &[T] {
         match &*self.storage {
-            Storage::Cpu(numbers) => numbers.as_slice::<f32>().map_or(&[], |numbers| &numbers[self.range.clone()]),
+            Storage::Cpu(numbers) => numbers.as_slice::<T>().map_or(&[], |numbers| &numbers[self.range.clone()]),
             _ => &[],
         }
     }

@@ -7,7 +7,7 @@ pub mod decoder;
 pub mod device;
 pub mod error;
 pub mod families;
-mod floats;
+pub(crate) mod floats;
 pub(crate) mod kernels;
 pub mod memory;
 pub(crate) mod quiet;

@@ -100,6 +100,14 @@ pub enum BadAnswer {
         /// Choices in the answer.
         found: usize,
     },
+    /// A full text that is something else than its context and what follows.
+    #[error("example `{id}`: the full text of choice {choice} does not go on where its context ends")]
+    NotGoingOn {
+        /// The example.
+        id: String,
+        /// The choice's index.
+        choice: usize,
+    },
     /// Nothing to show to the model.
     #[error("example `{id}` was rendered as an empty text")]
     EmptyText {

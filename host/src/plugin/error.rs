@@ -18,6 +18,8 @@ pub struct PluginError(Box<Parts>);
 struct Parts {
     identity: Identity,
     call: Option<&'static str>,
+    /// What the call was about, like "example `7`".
+    about: Option<String>,
     failure: Failure,
 }
 
@@ -242,7 +244,13 @@ impl Budget {
 
 impl PluginError {
     pub(super) fn new(identity: Identity, call: Option<&'static str>, failure: Failure) -> Self {
-        Self(Box::new(Parts { identity, call, failure }))
+        Self(Box::new(Parts { identity, call, about: None, failure }))
+    }
+
+    /// The error with what the call was about.
+    pub(super) fn about(mut self, what: String) -> Self {
+        self.0.about = Some(what);
+        self
     }
 
     /// Which plugin it was.
@@ -265,7 +273,7 @@ impl PluginError {
         let file = &self.0.identity.file;
         Some(match &self.0.failure {
             Failure::NotAComponent(NotAComponent::CoreModule | NotAComponent::WebAssemblyText) => {
-                "make a component of it with `cargo xtask plugins` or `wasm-tools component new`".to_owned()
+                "`ft-host plugin build DIR` makes a component of a plugin's folder; a module is made one by `wasm-tools component new`".to_owned()
             }
             Failure::NotAComponent(NotAComponent::Truncated { .. } | NotAComponent::Damaged { .. }) => {
                 format!("build or download `{file}` again")
@@ -295,17 +303,22 @@ impl PluginError {
             | Failure::Misuse { .. }
             | Failure::Exit { .. }
             | Failure::System { .. }
-            | Failure::Answer(_) => "this is a fault of the plugin: tell its author".to_owned(),
+            | Failure::Answer(_) => "this is a fault of the plugin, for its author to mend".to_owned(),
         })
     }
 }
 
 impl fmt::Display for PluginError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Parts { identity, call, failure } = &*self.0;
+        let Parts { identity, call, about, failure } = &*self.0;
         match call {
-            Some(call) => write!(f, "{identity}, in `{call}`: {failure}"),
-            None => write!(f, "{identity}: {failure}"),
+            Some(call) => write!(f, "{identity}, in `{call}`: {failure}")?,
+            None => write!(f, "{identity}: {failure}")?,
+        }
+        match about {
+            // A wrong answer names its example by itself.
+            Some(about) if !matches!(failure, Failure::Answer(_)) => write!(f, " ({about})"),
+            _ => Ok(()),
         }
     }
 }

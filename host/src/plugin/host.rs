@@ -1,7 +1,5 @@
 //! What the host keeps for one running plugin, and how it counts.
 
-use std::time::Instant;
-
 use candle_core::Device;
 use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
@@ -11,14 +9,15 @@ use super::fault::Fault;
 use super::ledger::Ledger;
 use super::limits::Limits;
 use super::log::LogBook;
+use super::parts::Clock;
 use super::table::RowSourceError;
 use super::wasi::System;
 
 /// The data of a plugin's store: what its imports work on.
 pub(super) struct HostState {
     pub limits: Limits,
-    /// When the present call has to be over; none if that lies beyond what the clock can say.
-    pub deadline: Option<Instant>,
+    /// When the present call has to be over.
+    pub clock: Clock,
     pub resources: ResourceTable,
     pub log: LogBook,
     pub system: System,
@@ -35,7 +34,7 @@ impl HostState {
         let mut resources = ResourceTable::new();
         resources.set_max_capacity(limits.table_elements);
         Self {
-            deadline: None,
+            clock: Clock { deadline: None, limit: limits.time },
             resources,
             log,
             system: System::new(limits.log_characters),
@@ -60,14 +59,6 @@ impl HostState {
     /// Notes that a host function moved so many bytes, which wasmtime has held to the limit.
     pub fn moved(&mut self, bytes: u64) {
         self.most_moved = self.most_moved.max(bytes);
-    }
-
-    /// Ends the call if its time is up. Epochs interrupt guest code only, so host functions that can be long ask here.
-    pub fn check_time(&self) -> Result<(), Fault> {
-        match self.deadline {
-            Some(deadline) if Instant::now() >= deadline => Err(Budget::Time { limit: self.limits.time }.into()),
-            _ => Ok(()),
-        }
     }
 }
 

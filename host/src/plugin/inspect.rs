@@ -8,7 +8,7 @@ use super::description::Description;
 use super::engine::PluginEngine;
 use super::error::{Failure, PluginError};
 use super::limits::Limits;
-use super::sandbox::{Sandbox, Started};
+use super::sandbox::{Sandbox, Started, contract};
 use super::text::harmless;
 
 /// What is known of a plugin without running more than its description. Texts in it are fit to be shown.
@@ -28,6 +28,14 @@ pub struct Inspection {
     pub exports: Vec<String>,
     /// The version of the WIT package that it was made for.
     pub package_version: String,
+}
+
+/// The kind of a plugin by the names in its file: nothing of it is compiled or run.
+///
+/// # Errors
+/// When the bytes are no plugin of a world and version that this host takes.
+pub fn kind_of(binary: &PluginBinary) -> Result<PluginKind, PluginError> {
+    Ok(contract(binary, None)?.kind)
 }
 
 /// Loads a plugin of either kind and asks what it is. Its exports are held to the WIT package; its messages are dropped.

@@ -4,7 +4,7 @@ use candle_core::Device;
 use wasmtime::component::ResourceAny;
 
 use super::binary::PluginBinary;
-use super::bindings::{self, meta_optimizer, types};
+use super::bindings::{self, info, meta_optimizer, types};
 use super::contract::PluginKind;
 use super::description::Description;
 use super::engine::PluginEngine;
@@ -21,6 +21,7 @@ const STEP: &str = "meta-optimizer.session.step";
 /// A loaded optimizer plugin. It steps after `open`; what it remembers between steps is in its own memory.
 pub struct OptimizerPlugin {
     sandbox: Sandbox,
+    info: info::Guest,
     exports: bindings::optimizer::OptimizerPlugin,
     description: Description,
     session: Option<ResourceAny>,
@@ -39,14 +40,22 @@ impl OptimizerPlugin {
         device: &Device,
     ) -> Result<Self, PluginError> {
         let started = Sandbox::start(engine, binary, Some(PluginKind::Optimizer), limits, log, device)?;
-        let Started { mut sandbox, instance, description, .. } = started;
+        let Started { mut sandbox, instance, info, description, .. } = started;
         let exports = sandbox.bind(|store| bindings::optimizer::OptimizerPlugin::new(store, &instance))?;
-        Ok(Self { sandbox, exports, description, session: None })
+        Ok(Self { sandbox, info, exports, description, session: None })
     }
 
     /// What the plugin says it is.
     pub fn description(&self) -> &Description {
         &self.description
+    }
+
+    /// What it says that it is when it is asked again.
+    ///
+    /// # Errors
+    /// When the description is none, or the plugin fails.
+    pub fn describe_again(&mut self) -> Result<Description, PluginError> {
+        self.sandbox.describe(&self.info)
     }
 
     /// The bytes that it was loaded from.
@@ -91,7 +100,7 @@ impl OptimizerPlugin {
         let exports = &self.exports;
         // More steps than that are not counted, and no rule tells them apart.
         let step = u32::try_from(step).unwrap_or(u32::MAX);
-        let (cache, verdict) = self.sandbox.call_fallible(STEP, |store| {
+        let stepped = self.sandbox.call_fallible(STEP, |store| {
             let lent = slots.into_iter().map(|slot| lend(store.data_mut(), slot));
             let lent = lent.collect::<wasmtime::Result<Vec<meta_optimizer::Slot>>>()?;
             let guest = exports.forward_tuning_plugin_meta_optimizer().session();
@@ -102,7 +111,8 @@ impl OptimizerPlugin {
             // Taken back within the call: what the plugin no longer holds is not counted as kept.
             let cache = update.cache.into_iter().map(|handle| store.data_mut().take(handle));
             Ok(Ok((cache.collect::<wasmtime::Result<Vec<_>>>()?, update.verdict)))
-        })?;
+        });
+        let (cache, verdict) = stepped.map_err(|error| error.about(format!("step {step}")))?;
         let verdict = match verdict {
             meta_optimizer::Verdict::Continue => Verdict::Continue,
             meta_optimizer::Verdict::Converged => Verdict::Converged,

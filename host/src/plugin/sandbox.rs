@@ -43,6 +43,21 @@ pub struct Usage {
     pub peak_tensor_bytes: u64,
 }
 
+impl Usage {
+    /// Adds what another instance used.
+    pub fn add(&mut self, other: &Self) {
+        self.calls += other.calls;
+        self.fuel = self.fuel.saturating_add(other.fuel);
+        self.most_fuel = self.most_fuel.max(other.most_fuel);
+        self.time += other.time;
+        self.most_time = self.most_time.max(other.most_time);
+        self.peak_memory = self.peak_memory.max(other.peak_memory);
+        self.peak_table_elements = self.peak_table_elements.max(other.peak_table_elements);
+        self.most_moved = self.most_moved.max(other.most_moved);
+        self.peak_tensor_bytes = self.peak_tensor_bytes.max(other.peak_tensor_bytes);
+    }
+}
+
 /// A plugin that has been compiled, linked and instantiated.
 pub(super) struct Sandbox {
     store: Store<HostState>,
@@ -53,10 +68,11 @@ pub(super) struct Sandbox {
     dead_since: Option<&'static str>,
 }
 
-/// A sandbox, the instance in it, what it was made for, and what it says it is.
+/// A sandbox, the instance in it with its interface `info`, what it was made for, and what it says it is.
 pub(super) struct Started {
     pub sandbox: Sandbox,
     pub instance: Instance,
+    pub info: info::Guest,
     pub contract: Contract,
     pub description: Description,
 }
@@ -74,8 +90,7 @@ impl Sandbox {
         let file = harmless(binary.file(), 200);
         let identity = Identity { file, name_and_version: None };
         let fail = |failure| PluginError::new(identity.clone(), None, failure);
-        let surface = binary.surface().map_err(|error| fail(Failure::NotAComponent(error)))?;
-        let contract = Contract::read(&surface, expected).map_err(|error| fail(Failure::WrongWorld(error)))?;
+        let contract = contract(&binary, expected)?;
         bulk::check(binary.bytes()).map_err(|error| fail(Failure::Compile { reason: error.to_string() }))?;
         let engine = engine.wasmtime();
         let component = Component::new(engine, binary.bytes())
@@ -99,12 +114,17 @@ impl Sandbox {
                 sandbox.bind(|store| bindings::optimizer::OptimizerPlugin::new(store, &instance).map(drop))?;
             }
         }
-        let raw = sandbox.call("info.describe", |store| info.call_describe(store))?;
-        let description = Description::check(raw)
-            .map_err(|error| sandbox.error(Some("info.describe"), Failure::Description(error)))?;
+        let description = sandbox.describe(&info)?;
         sandbox.identity.name_and_version = Some((description.name.clone(), description.version.clone()));
         sandbox.store.data_mut().log.rename(&description.name);
-        Ok(Started { sandbox, instance, contract, description })
+        Ok(Started { sandbox, instance, info, contract, description })
+    }
+
+    /// Asks the plugin what it is.
+    pub fn describe(&mut self, info: &info::Guest) -> Result<Description, PluginError> {
+        let call = "info.describe";
+        let raw = self.call(call, |store| info.call_describe(store))?;
+        Description::check(raw).map_err(|error| self.error(Some(call), Failure::Description(error)))
     }
 
     /// Looks up exports; an error means that they are not those of the package.
@@ -196,7 +216,7 @@ impl Sandbox {
         self.store.set_epoch_deadline(ticks(time));
         self.store.set_hostcall_fuel(call_bytes);
         self.store.set_max_component_handles(handles);
-        self.store.data_mut().deadline = now.checked_add(time);
+        self.store.data_mut().clock.deadline = now.checked_add(time);
         Ok(())
     }
 
@@ -221,6 +241,16 @@ fn ticks(time: Duration) -> u64 {
     let ticks = time.as_nanos().div_ceil(TICK.as_nanos()) + 1;
     // wasmtime adds this to the engine's count of ticks so far.
     u64::try_from(ticks).unwrap_or(u64::MAX).min(u64::MAX / 2)
+}
+
+/// Which world a file was made for, by its names alone: nothing of it is compiled.
+pub(super) fn contract(binary: &PluginBinary, expected: Option<PluginKind>) -> Result<Contract, PluginError> {
+    let fail = |failure| {
+        let identity = Identity { file: harmless(binary.file(), 200), name_and_version: None };
+        PluginError::new(identity, None, failure)
+    };
+    let surface = binary.surface().map_err(|error| fail(Failure::NotAComponent(error)))?;
+    Contract::read(&surface, expected).map_err(|error| fail(Failure::WrongWorld(error)))
 }
 
 /// The imports of one kind of plugin, and what there is of WASI.

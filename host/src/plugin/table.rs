@@ -83,7 +83,7 @@ impl HostState {
         read: Result<Vec<T>, RowSourceError>,
         bytes: impl Fn(&T) -> usize,
     ) -> wasmtime::Result<Result<Vec<T>, Error>> {
-        self.check_time()?;
+        self.clock.check()?;
         match read {
             Ok(items) => {
                 let total: usize = items.iter().map(bytes).sum();
@@ -113,7 +113,7 @@ impl table::HostTable for HostState {
     }
 
     fn next_rows(&mut self, table: Resource<RowTable>, max: u32) -> wasmtime::Result<Result<Vec<String>, Error>> {
-        self.check_time()?;
+        self.clock.check()?;
         let table = self.resources.get_mut(&table)?;
         if let Err(refused) = table.begin(Form::Rows, max) {
             return Ok(Err(refused));
@@ -123,7 +123,7 @@ impl table::HostTable for HostState {
     }
 
     fn read(&mut self, table: Resource<RowTable>, max: u32) -> wasmtime::Result<Result<Vec<u8>, Error>> {
-        self.check_time()?;
+        self.clock.check()?;
         let most = u32::try_from(self.limits.call_bytes).unwrap_or(u32::MAX);
         let table = self.resources.get_mut(&table)?;
         if let Err(refused) = table.begin(Form::Bytes, max) {

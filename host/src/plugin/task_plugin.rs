@@ -5,7 +5,7 @@ use wasmtime::component::Resource;
 
 use super::answer::BadAnswer;
 use super::binary::PluginBinary;
-use super::bindings::{self, data, types};
+use super::bindings::{self, data, info, types};
 use super::contract::PluginKind;
 use super::description::Description;
 use super::engine::PluginEngine;
@@ -26,6 +26,7 @@ const BATCH: u32 = 256;
 /// A loaded task plugin. Its functions need `configure` first, once.
 pub struct TaskPlugin {
     sandbox: Sandbox,
+    info: info::Guest,
     exports: bindings::task::TaskPlugin,
     description: Description,
 }
@@ -63,14 +64,22 @@ impl TaskPlugin {
     ) -> Result<Self, PluginError> {
         // A task has no tensors; the device stays unused.
         let started = Sandbox::start(engine, binary, Some(PluginKind::Task), limits, log, &Device::Cpu)?;
-        let Started { mut sandbox, instance, description, .. } = started;
+        let Started { mut sandbox, instance, info, description, .. } = started;
         let exports = sandbox.bind(|store| bindings::task::TaskPlugin::new(store, &instance))?;
-        Ok(Self { sandbox, exports, description })
+        Ok(Self { sandbox, info, exports, description })
     }
 
     /// What the plugin says it is.
     pub fn description(&self) -> &Description {
         &self.description
+    }
+
+    /// What it says that it is when it is asked again.
+    ///
+    /// # Errors
+    /// When the description is none, or the plugin fails.
+    pub fn describe_again(&mut self) -> Result<Description, PluginError> {
+        self.sandbox.describe(&self.info)
     }
 
     /// The bytes that it was loaded from.
@@ -184,9 +193,10 @@ impl TaskPlugin {
     /// When the text is empty, or the plugin does not take the example or fails.
     pub fn render_demonstration(&mut self, example: &Example) -> Result<String, PluginError> {
         let (call, exports, raw) = ("prompt.render-demonstration", &self.exports, answers::wit_example(example));
-        let text = self.sandbox.call_fallible(call, |store| {
-            exports.forward_tuning_plugin_prompt().call_render_demonstration(store, &raw)
-        })?;
+        let text = self
+            .sandbox
+            .call_fallible(call, |store| exports.forward_tuning_plugin_prompt().call_render_demonstration(store, &raw));
+        let text = text.map_err(|error| error.about(format!("example `{}`", example.id)))?;
         if text.is_empty() {
             return Err(self.bad(call, BadAnswer::EmptyText { id: example.id.clone() }));
         }
@@ -196,19 +206,25 @@ impl TaskPlugin {
     /// Context and full text for each choice of an example, in the choices' order.
     ///
     /// # Errors
-    /// When there are not as many texts as choices or one is empty, or the plugin does not take the example or fails.
+    /// When there are not as many texts as choices, one is empty or does not start with its context, or the plugin does not take the example or fails.
     pub fn render_query(&mut self, example: &Example) -> Result<Vec<RenderedChoice>, PluginError> {
         let (call, exports) = ("prompt.render-query", &self.exports);
         let raw: data::Example = answers::wit_example(example);
         let choices = self
             .sandbox
-            .call_fallible(call, |store| exports.forward_tuning_plugin_prompt().call_render_query(store, &raw))?;
+            .call_fallible(call, |store| exports.forward_tuning_plugin_prompt().call_render_query(store, &raw))
+            .map_err(|error| error.about(format!("example `{}`", example.id)))?;
         let (expected, found) = (example.choices.len(), choices.len());
         if found != expected {
             return Err(self.bad(call, BadAnswer::RenderedChoices { id: example.id.clone(), expected, found }));
         }
+        let id = || example.id.clone();
         if choices.iter().any(|choice| choice.full.is_empty()) {
-            return Err(self.bad(call, BadAnswer::EmptyText { id: example.id.clone() }));
+            return Err(self.bad(call, BadAnswer::EmptyText { id: id() }));
+        }
+        // Tokens are counted from the end of the context's: in another text these are any.
+        if let Some(choice) = choices.iter().position(|choice| !choice.full.starts_with(&choice.context)) {
+            return Err(self.bad(call, BadAnswer::NotGoingOn { id: id(), choice }));
         }
         Ok(choices.into_iter().map(|choice| RenderedChoice { context: choice.context, full: choice.full }).collect())
     }

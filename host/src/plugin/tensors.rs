@@ -11,6 +11,7 @@ use super::fault::Fault;
 use super::forms::{candle_dtype, dimension, joint_shape, misuse, same_form, shown, size, wit_dtype};
 use super::host::HostState;
 use super::ledger::DeviceTensor;
+use super::parts::Parts;
 use crate::model::arithmetic;
 
 impl HostState {
@@ -41,12 +42,12 @@ impl HostState {
         dims: &[usize],
         dtype: DType,
         scratch: u64,
-        compute: impl FnOnce() -> candle_core::Result<Tensor>,
+        compute: impl FnOnce(&Parts) -> Result<Tensor, Fault>,
     ) -> wasmtime::Result<Resource<DeviceTensor>> {
         let bytes = size(operation, dims, dtype)?;
-        self.check_time()?;
+        self.clock.check()?;
         let charge = self.ledger.charge(bytes, scratch).map_err(Fault::Spent)?;
-        let tensor = compute().map_err(|source| Fault::Device { operation, source })?;
+        let tensor = compute(&Parts::new(operation, self.clock))?;
         self.push(DeviceTensor::new(tensor, charge))
     }
 
@@ -55,10 +56,11 @@ impl HostState {
         &mut self,
         operation: &'static str,
         handle: &Resource<DeviceTensor>,
-        compute: impl FnOnce(&Tensor) -> candle_core::Result<Tensor>,
+        compute: impl Fn(&Tensor) -> candle_core::Result<Tensor>,
     ) -> wasmtime::Result<Resource<DeviceTensor>> {
         let tensor = self.tensor(handle)?;
-        self.make(operation, tensor.dims(), tensor.dtype(), 0, || compute(&tensor))
+        let dtype = tensor.dtype();
+        self.make(operation, tensor.dims(), dtype, 0, |parts| parts.map([&tensor], dtype, |[part]| compute(part)))
     }
 
     /// A new tensor from each pair of elements of two.
@@ -68,25 +70,30 @@ impl HostState {
         left: &Resource<DeviceTensor>,
         right: &Resource<DeviceTensor>,
         scratches: u64,
-        compute: impl FnOnce(&Tensor, &Tensor) -> candle_core::Result<Tensor>,
+        compute: impl Fn(&Tensor, &Tensor) -> candle_core::Result<Tensor>,
     ) -> wasmtime::Result<Resource<DeviceTensor>> {
         let (left, right) = (self.tensor(left)?, self.tensor(right)?);
         same_form(operation, &left, &right)?;
-        let scratch = size(operation, left.dims(), left.dtype())?.saturating_mul(scratches);
-        self.make(operation, left.dims(), left.dtype(), scratch, || compute(&left, &right))
+        let dtype = left.dtype();
+        let part = Parts::new(operation, self.clock).at_once(&left) * dtype.size_in_bytes() as u64;
+        let scratch = part.saturating_mul(scratches);
+        self.make(operation, left.dims(), dtype, scratch, |parts| {
+            parts.map([&left, &right], dtype, |[left, right]| compute(left, right))
+        })
     }
 
-    /// A sum over so many elements in double precision, with up to `copies` tensors of these on the way.
-    fn sum(
+    /// The dot product of two tensors in double precision, with up to `copies` of a part on the way.
+    fn product(
         &mut self,
         operation: &'static str,
-        elements: usize,
+        left: &Tensor,
+        right: &Tensor,
         copies: u64,
-        compute: impl FnOnce() -> candle_core::Result<f64>,
     ) -> wasmtime::Result<f64> {
-        self.check_time()?;
-        self.ledger.check((elements as u64).saturating_mul(8 * copies)).map_err(Fault::Spent)?;
-        Ok(compute().map_err(|source| Fault::Device { operation, source })?)
+        self.clock.check()?;
+        let parts = Parts::new(operation, self.clock);
+        self.ledger.check(parts.at_once(left).saturating_mul(8 * copies)).map_err(Fault::Spent)?;
+        Ok(parts.sum([left, right], |[left, right]| arithmetic::dot(left, right))?)
     }
 }
 
@@ -110,17 +117,18 @@ impl tensor::HostTensor for HostState {
         self.moved(4 * expected);
         let scratch = if dtype == DType::F32 { 0 } else { 4 * expected };
         let device = self.device.clone();
-        self.make(operation, &dims, dtype, scratch, || {
-            Tensor::from_vec(values, dims.as_slice(), &device)?.to_dtype(dtype)
+        self.make(operation, &dims, dtype, scratch, |parts| {
+            let made = Tensor::from_vec(values, dims.as_slice(), &device);
+            let made = made.map_err(|source| Fault::Device { operation, source })?;
+            if dtype == DType::F32 { Ok(made) } else { parts.map([&made], dtype, |[part]| part.to_dtype(dtype)) }
         })
     }
 
     fn concat(&mut self, tensors: Vec<Resource<DeviceTensor>>, dim: u32) -> wasmtime::Result<Resource<DeviceTensor>> {
         let operation = "tensor.concat";
-        let parts = tensors.iter().map(|handle| self.tensor(handle)).collect::<wasmtime::Result<Vec<Tensor>>>()?;
-        let (dim, dims) = joint_shape(operation, &parts, dim)?;
-        // A copy of one part alone would share its storage.
-        self.make(operation, &dims, parts[0].dtype(), 0, || Tensor::cat(&parts, dim)?.force_contiguous())
+        let tensors = tensors.iter().map(|handle| self.tensor(handle)).collect::<wasmtime::Result<Vec<Tensor>>>()?;
+        let (dim, dims) = joint_shape(operation, &tensors, dim)?;
+        self.make(operation, &dims, tensors[0].dtype(), 0, |parts| parts.concat(&tensors, dim, &dims))
     }
 
     fn shape(&mut self, tensor: Resource<DeviceTensor>) -> wasmtime::Result<Vec<u32>> {
@@ -187,13 +195,13 @@ impl tensor::HostTensor for HostState {
 
     fn norm(&mut self, tensor: Resource<DeviceTensor>) -> wasmtime::Result<f64> {
         let tensor = self.tensor(&tensor)?;
-        Ok(self.sum("tensor.norm", tensor.elem_count(), 2, || arithmetic::dot(&tensor, &tensor))?.sqrt())
+        Ok(self.product("tensor.norm", &tensor, &tensor, 2)?.sqrt())
     }
 
     fn dot(&mut self, tensor: Resource<DeviceTensor>, other: Resource<DeviceTensor>) -> wasmtime::Result<f64> {
         let (left, right) = (self.tensor(&tensor)?, self.tensor(&other)?);
         same_form("tensor.dot", &left, &right)?;
-        self.sum("tensor.dot", left.elem_count(), 3, || arithmetic::dot(&left, &right))
+        self.product("tensor.dot", &left, &right, 3)
     }
 
     fn narrow(
@@ -214,16 +222,14 @@ impl tensor::HostTensor for HostState {
             return Err(misuse(operation, problem).into());
         }
         dims[dim] = length;
-        self.make(operation, &dims, tensor.dtype(), 0, || tensor.narrow(dim, start, length)?.force_contiguous())
+        self.make(operation, &dims, tensor.dtype(), 0, |parts| parts.narrow(&tensor, dim, start, &dims))
     }
 
     fn read_with_copy(&mut self, tensor: Resource<DeviceTensor>) -> wasmtime::Result<Vec<f32>> {
         let operation = "tensor.read-with-copy";
         let tensor = self.tensor(&tensor)?;
-        self.check_time()?;
         self.moves((tensor.elem_count() as u64).saturating_mul(4))?;
-        let values = tensor.flatten_all().and_then(|flat| flat.to_dtype(DType::F32)?.to_vec1());
-        Ok(values.map_err(|source| Fault::Device { operation, source })?)
+        Ok(Parts::new(operation, self.clock).values(&tensor)?)
     }
 
     fn drop(&mut self, tensor: Resource<DeviceTensor>) -> wasmtime::Result<()> {

@@ -72,6 +72,12 @@ pub enum RunError {
         /// The folders of the plugin path.
         folders: Vec<PathBuf>,
     },
+    /// A folder in a plugin's place.
+    #[error("`{}` is a folder, and a plugin is a file", folder.display())]
+    PluginFolder {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// A plugin's file with another digest than those that are required.
     #[error("`{}` has SHA-256 {found}, and only {} may run", file.display(), required.join(", "))]
     Digest {
@@ -275,6 +281,10 @@ impl RunError {
                 ModelError::Candle(_) => RunErrorKind::Host,
                 _ => RunErrorKind::Input,
             },
+            // A value of an option that only the model's layers or positions show to be wrong.
+            Self::Tune(TuneError::Optimizer { source, .. }) => {
+                source.downcast_ref().map_or(RunErrorKind::Plugin, plugin_kind)
+            }
             Self::Tune(_) | Self::BadUpdate { .. } => RunErrorKind::Plugin,
             Self::Engine(_) | Self::Sample { .. } => RunErrorKind::Host,
             Self::Fetch(error) => RunErrorKind::of_fetch(error),
@@ -290,9 +300,13 @@ impl RunError {
             Self::Rows(error) if error.can_be_skipped() => Some(SKIP.into()),
             Self::Tune(TuneError::Optimizer { source, .. }) => source.downcast_ref::<PluginError>()?.hint(),
             Self::BadUpdate { source: TuneError::NotFinite { .. }, .. } => {
-                Some("a step size that is too large makes a cache blow up; the earlier steps are kept".into())
+                Some(
+                    "a step size that is too large makes a cache blow up, and so does a rule that divides by what does not \
+                     change (the values of layer 0 never do); the earlier steps are kept"
+                        .into(),
+                )
             }
-            Self::BadUpdate { .. } => Some("this is a fault of the plugin: tell its author".into()),
+            Self::BadUpdate { .. } => Some("this is a fault of the plugin, for its author to mend".into()),
             Self::Option { source, .. } => Some(source.hint()),
             Self::Fetch(error) => error.hint(),
             Self::Data(error) => error.hint(),
@@ -308,7 +322,11 @@ impl RunError {
                     .into(),
             ),
             Self::NoOptimizer { .. } => {
-                Some("name one with `--optimizer FILE`; `cargo xtask plugins` builds `plugins/momentum.wasm`".into())
+                Some("name one with `--optimizer FILE`: the paper's is `plugins/momentum.wasm` of this project, built by `cargo xtask \
+                     plugins`, and `ft-host plugin new optimizer NAME` makes one".into())
+            }
+            Self::PluginFolder { folder } => {
+                Some(format!("`ft-host plugin build {}` makes a plugin of its sources, and prints its file", folder.display()))
             }
             Self::NoPlugin { .. } => Some(
                 "`ft-host plugin list` shows the plugins that are there; `FT_PLUGIN_PATH` names further folders".into(),
@@ -328,7 +346,11 @@ impl RunError {
                 Some("ask for more `--shots`, or hold out rows of the demonstrations' split with `--held-out 32`".into())
             }
             Self::Sample { .. } => {
-                Some("a step size that is too large makes a cache blow up; the earlier steps are kept".into())
+                Some(
+                    "a step size that is too large makes a cache blow up, and so does a rule that divides by what does not \
+                     change (the values of layer 0 never do); the earlier steps are kept"
+                        .into(),
+                )
             }
             _ => None,
         }

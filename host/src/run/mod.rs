@@ -18,6 +18,7 @@ mod plan;
 mod plugins;
 mod preview;
 mod record;
+mod rehearsal;
 mod rows;
 mod scoring;
 mod selection;

@@ -11,6 +11,7 @@ use super::folder::Beginning;
 use super::model::OpenModel;
 use super::observer::Observer;
 use super::plugins::{self, Plugins};
+use super::rehearsal::{Form, rehearse};
 use super::rows::Rows;
 use super::usage::PluginUsage;
 use super::{RunError, fit, folder, memory, notes, record};
@@ -90,6 +91,12 @@ pub fn prepare(
         Some((first, further)) => (first, further.iter().map(|draw| draw.record.clone()).collect()),
         None => return Err(RunError::NoSeed),
     };
+
+    let lengths = draws.iter().map(|draw| draw.record.demonstration_ids.len());
+    if let Some(positions) = lengths.min().filter(|positions| *positions > 0 && config.steps > 1) {
+        let form = Form { layers: model.family.config.layers, positions };
+        rehearse(&plugins, &config.optimizer, &config.optimizer_limits, &optimizer_options, form)?;
+    }
 
     let longest = draws.iter().map(|draw| draw.record.demonstration_ids.len()).max().unwrap_or(0);
     let tokens = queries.iter().map(|query| &query.tokens);

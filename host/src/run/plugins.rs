@@ -41,6 +41,11 @@ impl Plugins {
         Self { required: digests.to_vec(), ..self }
     }
 
+    /// The same, with messages that go nowhere.
+    pub fn silent(&self) -> Self {
+        Self { engine: self.engine.clone(), log: Arc::new(|_| ()), required: self.required.clone() }
+    }
+
     /// A task plugin, configured, and all its options.
     ///
     /// # Errors
@@ -86,7 +91,10 @@ impl Plugins {
 /// A name that is in none of the folders.
 pub fn find_plugin(path: &PluginPath, plugin: &Path) -> Result<PathBuf, RunError> {
     let none = || RunError::NoPlugin { name: plugin.to_owned(), folders: path.folders().to_vec() };
-    path.find(plugin).ok_or_else(none)
+    match path.find(plugin) {
+        Some(folder) if folder.is_dir() => Err(RunError::PluginFolder { folder }),
+        found => found.ok_or_else(none),
+    }
 }
 
 /// All options of a plugin, with the values that the user gave.

@@ -1,5 +1,6 @@
 //! Where plugins are looked for by their names.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
@@ -56,7 +57,8 @@ impl PluginPath {
             let refused = |source| (folder.clone(), source);
             let entries = match std::fs::read_dir(folder) {
                 Ok(entries) => entries,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                // Where nothing can be, nothing is; a file in a folder's place is passed over like one that is not there.
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => continue,
                 Err(error) => return Err(refused(error)),
             };
             let mut paths = Vec::new();

@@ -79,9 +79,7 @@ pub fn checks(report: &CheckReport, style: Style) -> String {
     let failed = count(|verdict| matches!(verdict, Verdict::Failed(_)));
     let skipped = count(|verdict| matches!(verdict, Verdict::Skipped(_)));
     let passed = report.checks.len() - failed - skipped;
-    out += &format!(
-        "{} {}: {passed} passed, {failed} failed, {skipped} skipped\n",
-        report.plugin.name, report.plugin.version
-    );
+    let plugin = report.plugin.as_ref().map(|card| format!("{} {}: ", card.name, card.version)).unwrap_or_default();
+    out += &format!("{plugin}{passed} passed, {failed} failed, {skipped} skipped\n");
     out
 }

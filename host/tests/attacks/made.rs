@@ -26,7 +26,33 @@ pub fn file(name: &str) -> Vec<u8> {
         "much-code" => {
             rule(&Rule { functions: &format!("(func {})", "nop ".repeat(1_000_000)).repeat(20), ..Rule::GOOD })
         }
-        "loop-in-describe" => rule(&Rule { describe: "(loop $again (br $again))", ..Rule::GOOD }),
+        "loop-in-describe" => rule(&Rule { describe: FOREVER, ..Rule::GOOD }),
+        "loop-at-start" => rule(&Rule { functions: &format!("(func $begin {FOREVER}) (start $begin)"), ..Rule::GOOD }),
+        "loop-in-realloc" => rule(&Rule { realloc: FOREVER, ..Rule::GOOD }),
+        "loop-after-return" => rule(&Rule {
+            functions: &format!("(func (export \"cabi_post_{DESCRIBE}\") (param i32) {FOREVER})"),
+            ..Rule::GOOD
+        }),
+        "loop-in-drop" => rule(&Rule {
+            functions: &format!("(func (export \"{SESSION}#[dtor]session\") (param i32) {FOREVER})"),
+            ..Rule::GOOD
+        }),
+        // Its version's first digit counts the calls.
+        "unsteady-description" => rule(&Rule {
+            describe: "(i32.store8 (i32.const 320) (i32.add (i32.load8_u (i32.const 320)) (i32.const 1)))",
+            ..Rule::GOOD
+        }),
+        "wild-realloc" => rule(&Rule { realloc: "(global.set $free (i32.const -8))", ..Rule::GOOD }),
+        "recursion" => rule(&Rule { step: "(call $deeper)", functions: "(func $deeper (call $deeper))", ..Rule::GOOD }),
+        "table-hoard" => rule(&Rule {
+            describe: "(loop $more (drop (table.grow $hoard (ref.null func) (i32.const 1000))) (br $more))",
+            functions: "(table $hoard 1 funcref)",
+            ..Rule::GOOD
+        }),
+        "table-at-start" => rule(&Rule { functions: "(table 1000000000 funcref)", ..Rule::GOOD }),
+        "memory-at-start" => rule(&Rule { pages: 65_536, ..Rule::GOOD }),
+        "other-version" => component(&[], &WIT.replace("@0.1.0", "@0.2.0"), "optimizer-plugin", None),
+        "other-world" => component(&[], "package e:e; world e { export greet: func(); }", "e", None),
         "huge-name" => rule(&Rule { pages: 1700, name_bytes: 100 << 20, ..Rule::GOOD }),
         "escapes-in-name" => rule(&Rule { name: r"a\n\1b[2J", ..Rule::GOOD }),
         "escapes-in-version" => rule(&Rule { version: r"1.0\1b", ..Rule::GOOD }),
@@ -56,6 +82,13 @@ pub fn file(name: &str) -> Vec<u8> {
     }
 }
 
+/// The body of a function that never ends.
+const FOREVER: &str = "(loop $again (br $again))";
+
+/// The interface of a rule's sessions, and the function that says what a plugin is.
+const SESSION: &str = "forward-tuning:plugin/meta-optimizer@0.1.0";
+const DESCRIBE: &str = "forward-tuning:plugin/info@0.1.0#describe";
+
 /// An optimizer around a module written by hand.
 struct Rule<'a> {
     pages: u32,
@@ -64,6 +97,7 @@ struct Rule<'a> {
     version: &'a str,
     options: u32,
     describe: &'a str,
+    realloc: &'a str,
     step: &'a str,
     imports: &'a str,
     functions: &'a str,
@@ -77,6 +111,7 @@ impl Rule<'_> {
         version: "1.0.0",
         options: 0,
         describe: "",
+        realloc: "",
         step: "",
         imports: "",
         functions: "",
@@ -84,14 +119,14 @@ impl Rule<'_> {
 }
 
 fn module(rule: &Rule) -> String {
-    let Rule { pages, name, name_bytes, version, options, describe, step, imports, functions } = rule;
+    let Rule { pages, name, name_bytes, version, options, describe, realloc, step, imports, functions } = rule;
     // Escapes of the text format are one byte each.
     let length = |text: &str| text.len() - 2 * text.matches("\\1b").count() - text.matches("\\n").count();
     let name_bytes = if *name_bytes == 0 { length(name) as u32 } else { *name_bytes };
     let version_bytes = length(version);
     format!(
         r#"(module
-  (import "[export]forward-tuning:plugin/meta-optimizer@0.1.0" "[resource-new]session" (func $session (param i32) (result i32)))
+  (import "[export]{SESSION}" "[resource-new]session" (func $session (param i32) (result i32)))
   (import "forward-tuning:plugin/tensor@0.1.0" "[resource-drop]tensor" (func $drop (param i32)))
   (import "forward-tuning:plugin/tensor@0.1.0" "[method]tensor.clone" (func $clone (param i32) (result i32)))
   {imports}
@@ -102,21 +137,22 @@ fn module(rule: &Rule) -> String {
   (data (i32.const 400) "an\n\1boption")
   (data (i32.const 500) "\90\01\00\00\0a")
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    {realloc}
     (global.set $free (i32.and (i32.add (global.get $free) (i32.const 7)) (i32.const -8)))
     (global.get $free)
     (global.set $free (i32.add (global.get $free) (local.get 3))))
-  (func (export "forward-tuning:plugin/info@0.1.0#describe") (result i32)
+  (func (export "{DESCRIBE}") (result i32)
     {describe}
     (i32.store (i32.const 64) (i32.const 256)) (i32.store (i32.const 68) (i32.const {name_bytes}))
     (i32.store (i32.const 72) (i32.const 320)) (i32.store (i32.const 76) (i32.const {version_bytes}))
     (i32.store (i32.const 88) (i32.const 504)) (i32.store (i32.const 92) (i32.const {options}))
     (i32.store (i32.const 504) (i32.const 400)) (i32.store (i32.const 508) (i32.const 10))
     (i32.const 64))
-  (func (export "forward-tuning:plugin/meta-optimizer@0.1.0#[static]session.open") (param i32 i32) (result i32)
+  (func (export "{SESSION}#[static]session.open") (param i32 i32) (result i32)
     (i32.store8 (i32.const 128) (i32.const 0))
     (i32.store (i32.const 132) (call $session (i32.const 1)))
     (i32.const 128))
-  (func (export "forward-tuning:plugin/meta-optimizer@0.1.0#[method]session.step")
+  (func (export "{SESSION}#[method]session.step")
     (param $self i32) (param $step i32) (param $slots i32) (param $count i32) (result i32)
     (local $proposed i32) (local $second i32)
     (local.set $proposed (i32.load offset=12 (local.get $slots)))

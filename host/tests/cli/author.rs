@@ -40,6 +40,44 @@ fn follow_the_guide(place: &Place, folder: &Path, heading: &str) {
     }
 }
 
+/// The public functions of the Rust SDK's types that the guide shows at a glance.
+fn functions_of_the_sdk() -> Vec<(String, String)> {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/sdk/src");
+    let files =
+        ["description.rs", "options.rs", "row.rs", "row/choices.rs", "task.rs", "error.rs", "tensor.rs", "log.rs"];
+    let mut functions = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(sources.join(file)).unwrap();
+        let mut of = "log".to_owned();
+        for line in text.lines() {
+            let words: Vec<&str> = line.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+            if line.starts_with("impl") {
+                // `impl Row<'_> {`, not `impl Display for Row`.
+                of = if words.contains(&"for") { String::new() } else { words[1].to_owned() };
+            }
+            if let Some(name) = line.trim_start().strip_prefix("pub fn ").filter(|_| !of.is_empty()) {
+                let end = name.find(['(', '<']).unwrap();
+                functions.push((of.clone(), name[..end].to_owned()));
+            }
+        }
+    }
+    functions
+}
+
+#[test]
+fn the_guide_names_every_function_of_the_sdk() {
+    let functions = functions_of_the_sdk();
+    assert!(functions.len() > 50, "{functions:?}");
+    for (of, name) in functions {
+        let of = if of == "RowError" { "Error".into() } else { of };
+        let row = GUIDE.lines().find(|line| line.starts_with(&format!("| `{of}` |")));
+        let row = row.unwrap_or_else(|| panic!("docs/plugin-guide.md has no row for `{of}`"));
+        // What a type is made with is shown in the examples.
+        let is_there = row.contains(&format!("`{name}`")) || name == "new" && GUIDE.contains(&format!("{of}::new("));
+        assert!(is_there, "docs/plugin-guide.md does not name `{name}` of `{of}`");
+    }
+}
+
 /// A folder below the target folder, empty.
 fn empty(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("author").join(name);
@@ -93,27 +131,27 @@ fn tested(place: &Place, folder: &Path, plugin: &str) -> Vec<(String, String)> {
 fn a_new_plugin_in_rust_builds_and_passes_its_test() {
     let (place, folder) = (Place::with_model(), empty("rust"));
     follow_the_guide(&place, &folder, "In Rust");
-    for (kind, name) in [("task", "my-task"), ("optimizer", "my-rule")] {
+    // Names that are those of the SDK's own types, or keywords.
+    for (kind, name) in [("task", "example"), ("optimizer", "update")] {
         assert_eq!(host(&place, &folder, &["plugin", "new", kind, name]).good().stdout, format!("{name}\n"));
         let built = host(&place, &folder, &["plugin", "build", name]).good();
         assert_eq!(built.stdout, format!("{name}/{name}.wasm\n"));
         let checks = tested(&place, &folder, &format!("{name}/{name}.wasm"));
         assert!(checks.iter().any(|(name, _)| name == "fixture 2"), "{checks:?}");
     }
-    host(&place, &folder, &["plugin", "new", "task", "my-task"]).failed(2, &["`my-task` is there already", "hint: "]);
+    host(&place, &folder, &["plugin", "new", "task", "example"]).failed(2, &["`example` is there already", "hint: "]);
     // Both in a run, from their own folders.
     let model = place.path("model");
-    let run =
-        ["run", "--task", "my-task/my-task.wasm", "--optimizer", "my-rule/my-rule.wasm", "--data", "my-task/data"];
+    let run = ["run", "--task", "example/example.wasm", "--optimizer", "update/update.wasm", "--data", "example/data"];
     let more = ["--model", model.to_str().unwrap(), "--steps", "3", "-O", "rate=0.5", "--out", "out", "--json"];
     let results = host(&place, &folder, &[&run[..], &more].concat()).good().json();
     assert_eq!((results["complete"].as_bool(), results["steps"].as_array().unwrap().len()), (Some(true), 4));
     // What does not compile is the author's to mend, and loses no component.
-    let source = folder.join("my-rule/src/lib.rs");
+    let source = folder.join("update/src/lib.rs");
     let text = std::fs::read_to_string(&source).unwrap();
     std::fs::write(&source, text.replace("self.rate)", "self.rat)")).unwrap();
-    host(&place, &folder, &["plugin", "build", "my-rule"]).failed(2, &["no field `rat`", "`cargo build` ended with"]);
-    assert!(folder.join("my-rule/my-rule.wasm").is_file());
+    host(&place, &folder, &["plugin", "build", "update"]).failed(2, &["no field `rat`", "`cargo build` ended with"]);
+    assert!(folder.join("update/update.wasm").is_file());
 }
 
 /// The task that the guide shows: no line of the host is changed for it.
@@ -149,7 +187,7 @@ fn the_guide_shows_plugins_as_they_are_tested() {
     let place = Place::empty();
     let fixtures = place.write("steps.toml", shown("toml")[1]);
     let report = place.host(&["plugin", "test", &guest("momentum"), "--fixtures", fixtures.to_str().unwrap()]).good();
-    assert!(report.stdout.contains("momentum 0.1.0: 7 passed, 0 failed, 0 skipped"), "{}", report.stdout);
+    assert!(report.stdout.contains("momentum 0.1.0: 9 passed, 0 failed, 0 skipped"), "{}", report.stdout);
 }
 
 #[test]
@@ -175,19 +213,19 @@ fn a_new_plugin_in_python_builds_and_passes_its_test() {
     let (place, folder) = (Place::empty(), empty("python"));
     follow_the_guide(&place, &folder, "In Python");
     // The compiled form is not kept from run to run, since no two builds of a component are the same bytes.
-    for (kind, name) in [("task", "my-task"), ("optimizer", "my-rule")] {
+    for (kind, name) in [("task", "info"), ("optimizer", "meta-optimizer")] {
         host(&place, &folder, &["plugin", "new", kind, name, "--lang", "python"]).good();
         let unit_tests = Command::new("python3").args(["-m", "unittest", "-q"]).current_dir(folder.join(name)).output();
         let unit_tests = unit_tests.unwrap();
         assert!(unit_tests.status.success(), "{}", String::from_utf8_lossy(&unit_tests.stderr));
     }
-    let built = host(&place, &folder, &["plugin", "build", "my-task"]).good();
-    assert_eq!(built.stdout, "my-task/my-task.wasm\n");
-    let checks = tested(&place, &folder, "my-task/my-task.wasm");
+    let built = host(&place, &folder, &["plugin", "build", "info"]).good();
+    assert_eq!(built.stdout, "info/info.wasm\n");
+    let checks = tested(&place, &folder, "info/info.wasm");
     assert!(checks.iter().any(|(name, _)| name == "fixture 2"), "{checks:?}");
-    std::fs::write(folder.join("my-rule/app.py"), "print('nothing')\n").unwrap();
-    host(&place, &folder, &["plugin", "build", "my-rule"])
-        .failed(2, &["`my-rule/app.py` exports neither a task nor an optimizer", "hint: its last line is"]);
+    std::fs::write(folder.join("meta-optimizer/app.py"), "print('nothing')\n").unwrap();
+    host(&place, &folder, &["plugin", "build", "meta-optimizer"])
+        .failed(2, &["`meta-optimizer/app.py` exports neither a task nor an optimizer", "hint: its last line is"]);
 }
 
 /// Whether the guests in Python could be built here; loud where they could not, and a failure where checks are made.
@@ -205,9 +243,10 @@ fn python_guests(component: &Path) -> bool {
 #[test]
 fn folders_and_names_that_are_none_are_refused() {
     let (place, folder) = (Place::empty(), empty("none"));
-    for name in ["Task", "9x", "a_b", "../x"] {
+    for name in ["Task", "9x", "a_b", "../x", "a-", "ft-plugin"] {
         host(&place, &folder, &["plugin", "new", "task", name]).failed(2, &["is no name for a plugin: 1 to 40"]);
     }
+    host(&place, &folder, &["plugin", "build", "nowhere"]).failed(2, &["there is no folder `nowhere`", "hint: "]);
     host(&place, &folder, &["plugin", "build"]).failed(2, &["`.` has neither a Cargo.toml nor an app.py", "hint: "]);
     std::fs::create_dir_all(folder.join("lib/src")).unwrap();
     std::fs::write(folder.join("lib/src/lib.rs"), "").unwrap();

@@ -108,9 +108,9 @@ fn plugins_that_are_none_or_others() {
         "none.wasm",
         &["there is no file `none.wasm`, and no plugin of that name in `plugins` or", "hint: `ft-host plugin list`"],
     );
-    task("model", &["`model` is not a file"]);
+    task("model", &["`model` is a folder, and a plugin is a file", "hint: `ft-host plugin build model`"]);
     task("text.wasm", &["plugin text.wasm: this is text, not a component: it starts with `hello`"]);
-    task("core.wasm", &["plugin core.wasm: this is a core WebAssembly module", "hint: make a component of it"]);
+    task("core.wasm", &["plugin core.wasm: this is a core WebAssembly module", "hint: `ft-host plugin build DIR`"]);
     task("empty.wasm", &["plugin empty.wasm: the file is empty"]);
     task("cut.wasm", &["plugin cut.wasm: the component is cut short", "hint: build or download `cut.wasm` again"]);
     task(
@@ -147,6 +147,14 @@ fn options_that_a_plugin_does_not_take() {
     check(&["-T", "foo=1"], &["plugin sst2: the plugin has no option `foo`", "takes no options"]);
     check(&["-O", "momentum=2"], &["option `momentum` takes a number from 0 to 1, and `2` is not that", "hint: "]);
     check(&["-O", "step_size=fast"], &["option `step_size` takes a number, and `fast` is not that"]);
+    // Only the model says how many layers there are, and its weights need not be read for that.
+    check(
+        &["-O", "layers=1..99"],
+        &[
+            "in `meta-optimizer.session.step`: reported (invalid option): `layers=1..99` goes beyond the model, which has",
+        ],
+    );
+    check(&["-O", "skip_first=100000"], &["`skip_first=100000`", "hint: change the option that the message names"]);
     check(&["-O", "step_size"], &["`step_size` is not of the form NAME=VALUE"]);
     let hostile = guest("hostile/optimizer");
     check(

@@ -74,7 +74,7 @@ fn every_plugin_of_the_project_passes_its_test() {
             let report = place.host(&["plugin", "test", path.to_str().unwrap(), "--json"]).good().json();
             let checks = report["checks"].as_array().unwrap();
             let passed = checks.iter().filter(|check| check["verdict"]["passed"].is_string()).count();
-            let expected = if report["plugin"]["kind"] == "task" { 10 } else { 6 };
+            let expected = if report["plugin"]["kind"] == "task" { 10 } else { 8 };
             assert_eq!((passed, checks.len()), (expected, expected + 1), "{}: {checks:?}", path.display());
             tested += 1;
         }
@@ -114,6 +114,9 @@ fn fixtures_hold_a_plugin_to_what_its_author_says() {
     assert_eq!(failed.status, Some(1), "{}", failed.stderr);
     assert!(failed.stdout.contains("step 3, slot 1: expected [1.0, 2.26], got [1.0, 2.25]"), "{}", failed.stdout);
 
+    let other = place.host(&["plugin", "test", "p/momentum.wasm", "--fixtures", "wrong.toml"]);
+    assert_eq!(other.status, Some(1), "{}", other.stderr);
+    assert!(other.stdout.contains("`wrong.toml` has no `[[steps]]`, and this plugin needs such"), "{}", other.stdout);
     place.write("bad.toml", "[[row]]\ndata = { a = 1 }\nanswr = 0\n");
     place.host(&["plugin", "test", "p/sst2.wasm", "--fixtures", "bad.toml"]).failed(2, &["`bad.toml`", "`answr`"]);
 }
@@ -127,10 +130,18 @@ fn a_plugin_that_is_not_sound_fails_its_test() {
         for part in parts {
             assert!(done.stdout.contains(part), "{attack}: no {part:?} in\n{}", done.stdout);
         }
-        assert!(done.stderr.contains("tensors"), "{}", done.stderr);
+        let has_started = !done.stdout.contains("FAILED  start");
+        assert_eq!(done.stderr.contains("tensors"), has_started, "{}", done.stderr);
     };
     failed("hostile/task", "attack=duplicate-ids", &["FAILED  rows: evaluation", "two examples have the id `twin`"]);
     failed("hostile/task", "attack=panic-in-query", &["a panic in `render-query`, at example 0"]);
+    failed(
+        "hostile/task",
+        "attack=one-choice",
+        &["FAILED  start", "its labels are [\"negative\"]", "0 passed, 1 failed"],
+    );
+    failed("hostile/task", "attack=strange-full-text", &["does not go on where its context ends"]);
+    failed("hostile/optimizer", "attack=nothing-over-nothing", &["ok      steps", "FAILED  where nothing moves"]);
     failed("hostile/optimizer", "attack=wrong-shape", &["FAILED  steps", "a key matrix of"]);
     failed("hostile/optimizer", "attack=not-a-number", &["FAILED  steps", "a number that is not finite"]);
 }

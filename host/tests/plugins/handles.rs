@@ -69,9 +69,9 @@ fn tensors_that_are_kept_count_though_the_host_made_them() {
     }
     let error = rule.step(5, slots(1, &[2, 4, 8], DType::F32)).unwrap_err();
     assert!(
-        error
-            .to_string()
-            .ends_with("used up its tensors: 4 KiB are in use, 0 bytes more were asked for, and 3 KiB are allowed"),
+        error.to_string().ends_with(
+            "used up its tensors: 4 KiB are in use, 0 bytes more were asked for, and 3 KiB are allowed (step 5)"
+        ),
         "{error}"
     );
 }
@@ -79,5 +79,5 @@ fn tensors_that_are_kept_count_though_the_host_made_them() {
 #[test]
 fn handles_are_bounded_though_clones_cost_no_memory() {
     let error = rule(tight()).step(6, slots(1, &[2, 4, 8], DType::F32)).unwrap_err();
-    assert!(error.to_string().ends_with("used up its handles: more than 5000 at once"), "{error}");
+    assert!(error.to_string().ends_with("used up its handles: more than 5000 at once (step 6)"), "{error}");
 }

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Dict
 
 from ._description import Description, Value
-from ._errors import InvalidOption
+from ._errors import Failed
 
 
 class Options:
@@ -21,8 +20,8 @@ class Options:
         return cls({**{option.name: option.default for option in description.options}, **values})
 
     def boolean(self, name: str) -> bool:
-        """The value of a boolean option. Like all getters it raises `InvalidOption` if the plugin describes no such
-        option, or one of another kind."""
+        """The value of a boolean option. Like all getters it raises `Failed` if the plugin describes no such option, or
+        one of another kind."""
         return self._value(name, bool, "a boolean")
 
     def integer(self, name: str) -> int:
@@ -39,11 +38,11 @@ class Options:
 
     def _value(self, name, kind, expected):
         if name not in self._values:
-            raise InvalidOption(f"no value for the option `{name}`")
+            raise Failed(f"the description names no option `{name}`")
         value = self._values[name]
         # A boolean is an int to `isinstance`.
         if type(value) is not kind:
-            kinds = {bool: "Boolean", int: "Integer", float: "Number", str: "Text"}
-            came = f"{kinds[type(value)]}({json.dumps(value, ensure_ascii=False)})"
-            raise InvalidOption(f"option `{name}`: expected {expected}, got {came}")
+            kinds = {bool: "a boolean", int: "a whole number", float: "a number", str: "a text or a choice"}
+            described = f"the description makes it {kinds[type(value)]}"
+            raise Failed(f"option `{name}` is asked for as {expected}, and {described}")
         return value

@@ -15,13 +15,13 @@ class OptionsTest(unittest.TestCase):
         options = ft.Options.defaults(self.description, name="x", on=True)
         self.assertEqual((options.integer("count"), options.text("name"), options.boolean("on")), (3, "x", True))
         cases = [
-            (options.number, "count", "option `count`: expected a number, got Integer(3)"),
-            (options.integer, "on", "option `on`: expected a whole number, got Boolean(true)"),
-            (options.integer, "name", 'option `name`: expected a whole number, got Text("x")'),
-            (options.boolean, "absent", "no value for the option `absent`"),
+            (options.number, "count", "option `count` is asked for as a number, and the description makes it a whole number"),
+            (options.integer, "on", "option `on` is asked for as a whole number, and the description makes it a boolean"),
+            (options.integer, "name", "option `name` is asked for as a whole number, and the description makes it a text or a choice"),
+            (options.boolean, "absent", "the description names no option `absent`"),
         ]
         for getter, name, expected in cases:
-            with self.assertRaises(ft.InvalidOption) as caught:
+            with self.assertRaises(ft.Failed) as caught:
                 getter(name)
             self.assertEqual(str(caught.exception), expected)
 

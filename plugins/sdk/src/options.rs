@@ -65,7 +65,7 @@ impl Options {
 
     fn value(&self, name: &str) -> Result<&Value, Error> {
         let found = self.0.iter().find(|(other, _)| other == name);
-        found.map(|(_, value)| value).ok_or_else(|| Error::invalid_option(format!("no value for the option `{name}`")))
+        found.map(|(_, value)| value).ok_or_else(|| Error::failed(format!("`describe` names no option `{name}`")))
     }
 }
 
@@ -76,7 +76,13 @@ impl FromIterator<(String, Value)> for Options {
 }
 
 fn mismatch(name: &str, expected: &str, value: &Value) -> Error {
-    Error::invalid_option(format!("option `{name}`: expected {expected}, got {value:?}"))
+    let described = match value {
+        Value::Boolean(_) => "a boolean",
+        Value::Integer(_) => "a whole number",
+        Value::Number(_) => "a number",
+        Value::Text(_) => "a text or a choice",
+    };
+    Error::failed(format!("option `{name}` is asked for as {expected}, and `describe` makes it {described}"))
 }
 
 #[cfg(test)]
@@ -95,7 +101,10 @@ mod tests {
         let options = Options::defaults(&description).with("name", Value::Text("x".into()));
         assert_eq!(options.integer("count"), Ok(3));
         assert_eq!(options.text("name"), Ok("x"));
-        assert_eq!(options.number("count").unwrap_err().message, "option `count`: expected a number, got Integer(3)");
-        assert_eq!(options.boolean("absent").unwrap_err().message, "no value for the option `absent`");
+        assert_eq!(
+            options.number("count").unwrap_err().message,
+            "option `count` is asked for as a number, and `describe` makes it a whole number"
+        );
+        assert_eq!(options.boolean("absent").unwrap_err().message, "`describe` names no option `absent`");
     }
 }

@@ -5,16 +5,19 @@ mod fixtures;
 mod optimizer;
 mod rows;
 mod task;
+mod trial;
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 pub use fixtures::Fixtures;
+use trial::Trial;
 
 use super::{AuthorError, PluginCard, validate};
-use crate::plugin::{Limits, OptionKind, OptionValue, Usage};
-use crate::run::{PluginUsage, Plugins};
+use crate::plugin::{ErrorKind, Failure, Limits, OptionKind, OptionValue, PluginError, Usage};
+use crate::run::{PluginUsage, Plugins, RunError};
 use crate::store::data::{Access, DataLocation};
 
 /// A budget of which more than this is used leaves nothing for larger data.
@@ -44,13 +47,13 @@ pub struct Check {
 /// All checks of a plugin.
 #[derive(Debug, Serialize)]
 pub struct CheckReport {
-    /// What it is.
-    pub plugin: PluginCard,
+    /// What it is; none for one that cannot say so.
+    pub plugin: Option<PluginCard>,
     /// The checks, in the order in which they were made.
     pub checks: Vec<Check>,
-    /// What it used of its limits.
+    /// What it used of its limits; none for one that does not start.
     #[serde(skip)]
-    pub usage: PluginUsage,
+    pub usage: Option<PluginUsage>,
 }
 
 impl CheckReport {
@@ -89,22 +92,47 @@ impl Subject<'_> {
 /// Makes all checks of a plugin.
 ///
 /// # Errors
-/// What [`validate`] refuses, and fixtures that cannot be read. What a check finds is in the report.
+/// A file that is no plugin, options that are not taken, and fixtures that cannot be read. What a check finds is in the
+/// report, and so is a plugin's own failure to start.
 pub fn check(subject: Subject<'_>) -> Result<CheckReport, AuthorError> {
-    let validated = validate(subject.plugins, subject.file, subject.options, subject.limits)?;
-    let fixtures = Fixtures::find(subject)?;
     let mut checks = Checks::default();
+    let validated = match validate(subject.plugins, subject.file, subject.options, subject.limits) {
+        Err(RunError::Plugin(error)) if is_its_own(&error, subject) => {
+            checks.record("start", Err(error.to_string()));
+            let inspected = subject.plugins.inspect(subject.file, subject.limits).ok();
+            let plugin = inspected.map(|it| PluginCard::new(subject.file.display().to_string(), it));
+            return Ok(CheckReport { plugin, checks: checks.0, usage: None });
+        }
+        validated => validated?,
+    };
+    let fixtures = Fixtures::find(subject)?;
     checks.passed(
         "contract",
         format!("{} of forward-tuning:plugin@{}", validated.card.world, validated.card.package_version),
     );
-    let usage = match validated.card.kind.as_str() {
-        "task" => task::check(subject, &validated.card, fixtures.as_ref(), &mut checks),
-        _ => optimizer::check(subject, fixtures.as_ref(), &mut checks),
-    };
-    let usage = PluginUsage { usage: usage.unwrap_or(validated.usage.usage), ..validated.usage };
+    let used = RefCell::new(validated.usage.usage);
+    let trial = Trial::new(subject, &used);
+    match validated.card.kind.as_str() {
+        "task" => task::check(trial, fixtures.as_ref(), &mut checks),
+        _ => optimizer::check(trial, fixtures.as_ref(), &mut checks),
+    }
+    let usage = PluginUsage { usage: used.into_inner(), ..validated.usage };
     checks.record("limits", within(&usage.usage, subject.limits));
-    Ok(CheckReport { plugin: validated.card, checks: checks.0, usage })
+    Ok(CheckReport { plugin: Some(validated.card), checks: checks.0, usage: Some(usage) })
+}
+
+/// Whether it is the plugin that failed, not what it was given.
+fn is_its_own(error: &PluginError, subject: Subject<'_>) -> bool {
+    match error.failure() {
+        Failure::Returned { kind: ErrorKind::InvalidOption, .. } => subject.options.is_empty(),
+        Failure::NotAComponent(_)
+        | Failure::WrongWorld(_)
+        | Failure::Interface { .. }
+        | Failure::Compile { .. }
+        | Failure::Device { .. }
+        | Failure::Rows(_) => false,
+        _ => true,
+    }
 }
 
 /// The checks so far.
@@ -118,6 +146,20 @@ impl Checks {
 
     fn passed(&mut self, name: &str, what: String) {
         self.add(name, Verdict::Passed(what));
+    }
+
+    /// That there is no fixture of the plugin's kind. A file of the other kind's alone is a mistake.
+    fn without_fixtures(&mut self, wanted: &str, fixtures: Option<&Fixtures>) {
+        match fixtures {
+            Some(Fixtures { path, .. }) => {
+                let path = path.display();
+                self.add(
+                    "fixtures",
+                    Verdict::Failed(format!("`{path}` has no `{wanted}`, and this plugin needs such")),
+                );
+            }
+            None => self.skipped("fixtures", format!("no `{wanted}` in a fixtures.toml beside it")),
+        }
     }
 
     fn skipped(&mut self, name: &str, why: String) {

@@ -3,7 +3,8 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::fixtures::{Fixtures, StepsFixture, as_given};
-use super::{Checks, Subject, listed_values};
+use super::trial::{Trial, same_description};
+use super::{Checks, listed_values};
 use crate::plugin::{ErrorKind, Failure, OptimizerPlugin, PluginError, Usage};
 use crate::run::{RunError, resolve_options};
 use crate::tune::{Slot, SlotKind, check_update};
@@ -17,52 +18,42 @@ const SHAPE: [usize; 3] = [2, 7, 4];
 const SETTLED: usize = 40;
 const LATER: usize = 80;
 
-/// Makes the checks; gives what the plugin used in the longest of them.
-pub fn check(subject: Subject<'_>, fixtures: Option<&Fixtures>, checks: &mut Checks) -> Option<Usage> {
-    checks.record("options", options(subject));
+/// Makes the checks.
+pub fn check(trial: Trial<'_>, fixtures: Option<&Fixtures>, checks: &mut Checks) {
+    checks.record("description", description(trial));
+    checks.record("options", options(trial));
     match fixtures.filter(|fixtures| !fixtures.steps.is_empty()) {
         Some(fixtures) => {
             for (number, steps) in (1..).zip(&fixtures.steps) {
-                checks.record(format!("fixture {number}"), fixture(subject, steps));
+                checks.record(format!("fixture {number}"), fixture(trial, steps));
             }
         }
-        None => checks.skipped("fixtures", "no `[[steps]]` in a fixtures.toml beside it".into()),
+        None => checks.without_fixtures("[[steps]]", fixtures),
     }
-    checks.record("steps", steps(subject));
-    checks.record("same twice", same_twice(subject));
-    match keeps_no_more(subject) {
-        Ok((told, usage)) => {
-            checks.passed("what it keeps", told);
-            Some(usage)
-        }
-        Err(message) => {
-            checks.record("what it keeps", Err(message));
-            None
-        }
-    }
+    checks.record("steps", steps(trial));
+    checks.record("same twice", same_twice(trial));
+    checks.record("where nothing moves", at_rest(trial));
+    checks.record("what it keeps", keeps_no_more(trial));
 }
 
-/// A loaded rule with a session.
-fn open(subject: Subject<'_>, options: &[(String, String)]) -> Result<OptimizerPlugin, RunError> {
-    let mut rule = subject.plugins.optimizer(subject.file, subject.limits, &Device::Cpu)?;
-    let options = resolve_options(rule.description(), options)?;
-    rule.open(&options)?;
-    Ok(rule)
+fn description(trial: Trial<'_>) -> Result<String, String> {
+    let load = || trial.rule(trial.options).map_err(|error| error.to_string());
+    same_description(&mut load()?, &load()?)
 }
 
 /// Every listed value of every option is taken, or refused in the orderly way, and a step can be taken with it.
-fn options(subject: Subject<'_>) -> Result<String, String> {
-    let described = open(subject, subject.options).map_err(|error| error.to_string())?;
+fn options(trial: Trial<'_>) -> Result<String, String> {
+    let described = trial.rule(trial.options).map_err(|error| error.to_string())?;
     let made = |seed: u32| cache(seed, DType::F32).map_err(|error| error.to_string());
     let lent = slots(&made(0)?, &made(1)?);
     let mut tried = 0;
     for spec in &described.description().options {
         for value in listed_values(&spec.kind) {
             let mut given: Vec<(String, String)> =
-                subject.options.iter().filter(|(name, _)| *name != spec.name).cloned().collect();
+                trial.options.iter().filter(|(name, _)| *name != spec.name).cloned().collect();
             given.push((spec.name.clone(), value.to_string()));
             let fault = |error: &dyn std::fmt::Display| Err(format!("{}={value}: {error}", spec.name));
-            let stepped = open(subject, &given).and_then(|mut rule| Ok(rule.step(2, lent.clone()).map(drop)?));
+            let stepped = trial.rule(&given).and_then(|mut rule| Ok(rule.step(2, lent.clone()).map(drop)?));
             match stepped {
                 Err(RunError::Plugin(error)) if !matches!(error.failure(), Failure::Returned { .. }) => {
                     return fault(&error);
@@ -140,10 +131,10 @@ fn run(rule: &mut OptimizerPlugin, steps: usize, dtype: DType) -> Result<Vec<Ten
 
 /// Every update has a finite matrix for each slot, of its shape and number format; in half precision a rule may say that
 /// it does not do that.
-fn steps(subject: Subject<'_>) -> Result<String, String> {
+fn steps(trial: Trial<'_>) -> Result<String, String> {
     let mut told = format!("4 steps over {LAYERS} layers of {SHAPE:?}, counts, shapes, formats, finite:");
     for dtype in [DType::F32, DType::F16, DType::BF16] {
-        let mut rule = open(subject, subject.options).map_err(|error| error.to_string())?;
+        let mut rule = trial.rule(trial.options).map_err(|error| error.to_string())?;
         let name = dtype.as_str();
         match run(&mut rule, 4, dtype) {
             Ok(_) => told += &format!(" {name}"),
@@ -154,16 +145,30 @@ fn steps(subject: Subject<'_>) -> Result<String, String> {
     Ok(told)
 }
 
+/// A pass may propose what there is already: the values of a model's first layer are the same in every pass. The update is
+/// finite then too.
+fn at_rest(trial: Trial<'_>) -> Result<String, String> {
+    let mut rule = trial.rule(trial.options).map_err(|error| error.to_string())?;
+    let mut current = cache(0, DType::F32).map_err(|error| error.to_string())?;
+    for step in 2..6 {
+        let lent = slots(&current, &current);
+        let update = rule.step(step, lent.clone()).map_err(|error| error.to_string())?;
+        check_update(step, &lent, &update.cache, false).map_err(|error| error.to_string())?;
+        current = update.cache;
+    }
+    Ok("4 steps whose proposal is the cache itself, finite".into())
+}
+
 /// Two instances come to the same bits, and so does a session that is opened anew.
-fn same_twice(subject: Subject<'_>) -> Result<String, String> {
+fn same_twice(trial: Trial<'_>) -> Result<String, String> {
     let fault = |error: RunError| error.to_string();
-    let mut rule = open(subject, subject.options).map_err(fault)?;
+    let mut rule = trial.rule(trial.options).map_err(fault)?;
     let first = bits(&run(&mut rule, 6, DType::F32)?)?;
-    let mut other = open(subject, subject.options).map_err(fault)?;
+    let mut other = trial.rule(trial.options).map_err(fault)?;
     if bits(&run(&mut other, 6, DType::F32)?)? != first {
         return Err("a second instance comes to another cache".into());
     }
-    let options = resolve_options(rule.description(), subject.options).map_err(fault)?;
+    let options = resolve_options(rule.description(), trial.options).map_err(fault)?;
     rule.open(&options).map_err(|error| error.to_string())?;
     if bits(&run(&mut rule, 6, DType::F32)?)? != first {
         return Err("a session that is opened anew remembers the one before".into());
@@ -179,9 +184,9 @@ fn bits(cache: &[Tensor]) -> Result<Vec<u32>, String> {
 }
 
 /// A rule that keeps more tensors with every step will run out of them in a long run.
-fn keeps_no_more(subject: Subject<'_>) -> Result<(String, Usage), String> {
+fn keeps_no_more(trial: Trial<'_>) -> Result<String, String> {
     let peak = |steps: usize| -> Result<Usage, String> {
-        let mut rule = open(subject, subject.options).map_err(|error| error.to_string())?;
+        let mut rule = trial.rule(trial.options).map_err(|error| error.to_string())?;
         run(&mut rule, steps, DType::F32)?;
         Ok(rule.usage())
     };
@@ -194,14 +199,14 @@ fn keeps_no_more(subject: Subject<'_>) -> Result<(String, Usage), String> {
     }
     let cache = 4 * 2 * LAYERS * SHAPE.iter().product::<usize>();
     let times = later.peak_tensor_bytes as f64 / cache as f64;
-    Ok((format!("at most {times:.1} times the cache, over {LATER} steps"), later))
+    Ok(format!("at most {times:.1} times the cache, over {LATER} steps"))
 }
 
 /// One entry of the fixtures.
-fn fixture(subject: Subject<'_>, fixture: &StepsFixture) -> Result<String, String> {
+fn fixture(trial: Trial<'_>, fixture: &StepsFixture) -> Result<String, String> {
     let given = as_given(&fixture.options);
-    let options = if given.is_empty() { subject.options } else { &given };
-    let mut rule = open(subject, options).map_err(|error| error.to_string())?;
+    let options = if given.is_empty() { trial.options } else { &given };
+    let mut rule = trial.rule(options).map_err(|error| error.to_string())?;
     let tensors = |cache: &[Vec<f32>]| {
         let slot = |values: &Vec<f32>| Tensor::from_slice(values, (1, values.len(), 1), &Device::Cpu);
         cache.iter().map(slot).collect::<candle_core::Result<Vec<Tensor>>>().map_err(|error| error.to_string())

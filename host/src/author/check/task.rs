@@ -4,96 +4,68 @@ use serde_json::{Map, Value};
 
 use super::fixtures::{Fixtures, RowFixture, as_given};
 use super::rows::{MemoryRows, spoilt};
-use super::{Checks, Subject, listed_values};
-use crate::author::PluginCard;
-use crate::plugin::{Failure, PluginError, Rejection, TaskPlugin, Usage};
-use crate::run::{RunError, TaskConfig, read_split};
+use super::trial::{Trial, same_description};
+use super::{Checks, listed_values};
+use crate::plugin::{Failure, PluginError, Rejection, TaskPlugin};
+use crate::run::{RunError, read_split};
 use crate::store::data::{DataBase, DataLocation};
 use crate::store::sample;
 use crate::task::example::{Example, RenderedChoice, Source, Split};
-use crate::task::sampling::Sampling;
 
-/// Makes the checks; gives what the plugin used in the heaviest of them.
-pub fn check(
-    subject: Subject<'_>,
-    card: &PluginCard,
-    fixtures: Option<&Fixtures>,
-    checks: &mut Checks,
-) -> Option<Usage> {
-    checks.record("description", same_description(subject, card));
-    checks.record("options", options(subject));
+/// Makes the checks.
+pub fn check(trial: Trial<'_>, fixtures: Option<&Fixtures>, checks: &mut Checks) {
+    checks.record("description", description(trial));
+    checks.record("options", options(trial));
     match fixtures.filter(|fixtures| !fixtures.rows.is_empty()) {
         Some(fixtures) => {
             for (number, row) in (1..).zip(&fixtures.rows) {
-                checks.record(format!("fixture {number}"), fixture(subject, row));
+                checks.record(format!("fixture {number}"), fixture(trial, row));
             }
         }
-        None => checks.skipped("fixtures", "no `[[row]]` in a fixtures.toml beside it".into()),
+        None => checks.without_fixtures("[[row]]", fixtures),
     }
-    let sources = match load(subject, subject.options).and_then(|mut task| Ok(task.sources()?)) {
+    let sources = match trial.task(trial.options).and_then(|mut task| Ok(task.sources()?)) {
         Ok(sources) => sources,
         Err(error) => {
             checks.record("sources", Err(error.to_string()));
-            return None;
+            return;
         }
     };
-    let Some(data) = location(subject, &sources) else {
+    let Some(data) = location(trial, &sources) else {
         checks.skipped("rows", "no `data` folder beside it and no bundled sample; `--data DIR` names rows".into());
-        return None;
+        return;
     };
-    let mut usage = None;
     for source in &sources {
-        let read = whole_split(subject, &data, source);
+        let read = whole_split(trial, &data, source);
         let counted = read.as_ref().map(|read| {
             let prompts: usize = read.prompts.iter().map(|(_, choices)| 1 + choices.len()).sum();
-            format!("{} rows of {data}, {prompts} texts; ids unique, answers and choices sound", read.examples.len())
+            let odd = read.examples.iter().filter(|example| has_odd_choices(example)).count();
+            let odd = if odd == 0 { String::new() } else { format!("; {odd} have equal or empty choices") };
+            let count = read.examples.len();
+            format!("{count} rows of {data}, {prompts} texts; ids unique, answers and choices sound{odd}")
         });
         checks.record(format!("rows: {}", source.split), counted.map_err(Clone::clone));
         let Ok(read) = read else { continue };
-        checks.record(format!("same twice: {}", source.split), same_twice(subject, &data, source, &read));
-        checks.record(format!("spoilt rows: {}", source.split), spoilt_rows(subject, &data, source));
-        usage = Some(read.usage);
-    }
-    usage
-}
-
-fn config(subject: Subject<'_>, options: &[(String, String)]) -> TaskConfig {
-    TaskConfig {
-        plugin: subject.file.to_owned(),
-        options: options.to_vec(),
-        data: DataLocation::HUB,
-        skip_bad_rows: false,
-        sampling: Sampling::Stratified,
-        shots: None,
-        limits: subject.limits.clone(),
+        checks.record(format!("same twice: {}", source.split), same_twice(trial, &data, source, &read));
+        checks.record(format!("spoilt rows: {}", source.split), spoilt_rows(trial, &data, source));
     }
 }
 
-fn load(subject: Subject<'_>, options: &[(String, String)]) -> Result<TaskPlugin, RunError> {
-    Ok(subject.plugins.task(&config(subject, options))?.0)
-}
-
-/// A second instance says the same of itself.
-fn same_description(subject: Subject<'_>, card: &PluginCard) -> Result<String, String> {
-    let inspection = subject.plugins.inspect(subject.file, subject.limits).map_err(|error| error.to_string())?;
-    let again = PluginCard::new(card.file.clone(), inspection);
-    let (first, second) = (serde_json::to_value(card), serde_json::to_value(&again));
-    match (first, second) {
-        (Ok(first), Ok(second)) if first == second => Ok(format!("{} {}: {}", card.name, card.version, card.summary)),
-        _ => Err("a second instance describes itself in another way".into()),
-    }
+fn description(trial: Trial<'_>) -> Result<String, String> {
+    let load = || trial.task(trial.options).map_err(|error| error.to_string());
+    same_description(&mut load()?, &load()?)
 }
 
 /// Every listed value of every option is taken, or refused in the orderly way.
-fn options(subject: Subject<'_>) -> Result<String, String> {
-    let described = load(subject, subject.options).map_err(|error| error.to_string())?;
+fn options(trial: Trial<'_>) -> Result<String, String> {
+    let described = trial.task(trial.options).map_err(|error| error.to_string())?;
     let mut tried = 0;
     for spec in &described.description().options {
         for value in listed_values(&spec.kind) {
             let mut given: Vec<(String, String)> =
-                subject.options.iter().filter(|(name, _)| *name != spec.name).cloned().collect();
+                trial.options.iter().filter(|(name, _)| *name != spec.name).cloned().collect();
             given.push((spec.name.clone(), value.to_string()));
-            match load(subject, &given) {
+            match trial.task(&given) {
                 Err(RunError::Plugin(error)) if !is_orderly(&error) => {
                     return Err(format!("{}={value}: {error}", spec.name));
                 }
@@ -110,11 +82,11 @@ fn is_orderly(error: &PluginError) -> bool {
 }
 
 /// The rows that the user names, those beside the plugin, or the bundled sample.
-fn location(subject: Subject<'_>, sources: &[Source]) -> Option<DataLocation> {
-    if let Some(data) = subject.data {
+fn location(trial: Trial<'_>, sources: &[Source]) -> Option<DataLocation> {
+    if let Some(data) = trial.data {
         return Some(data.clone());
     }
-    let beside = subject.folder().join("data");
+    let beside = trial.folder().join("data");
     if sources.iter().any(|source| beside.join(&source.folder).is_dir()) {
         return Some(DataLocation { base: DataBase::Folder(beside), files: Vec::new() });
     }
@@ -127,15 +99,14 @@ struct ReadSplit {
     examples: Vec<Example>,
     /// The demonstration of each example, and the texts of its choices.
     prompts: Vec<(String, Vec<RenderedChoice>)>,
-    usage: Usage,
 }
 
-fn whole_split(subject: Subject<'_>, data: &DataLocation, source: &Source) -> Result<ReadSplit, String> {
+fn whole_split(trial: Trial<'_>, data: &DataLocation, source: &Source) -> Result<ReadSplit, String> {
     let read = || -> Result<ReadSplit, RunError> {
-        let mut task = load(subject, subject.options)?;
-        let examples = read_split(&mut task, data, source, false, subject.access)?.examples;
+        let mut task = trial.task(trial.options)?;
+        let examples = read_split(&mut task, data, source, false, trial.access)?.examples;
         let prompts = examples.iter().map(|example| render(&mut task, example)).collect::<Result<_, _>>()?;
-        Ok(ReadSplit { examples, prompts, usage: task.usage() })
+        Ok(ReadSplit { examples, prompts })
     };
     let read = read().map_err(|error| error.to_string())?;
     for (example, (_, choices)) in read.examples.iter().zip(&read.prompts) {
@@ -153,39 +124,67 @@ fn render(task: &mut TaskPlugin, example: &Example) -> Result<(String, Vec<Rende
     Ok((task.render_demonstration(example)?, task.render_query(example)?))
 }
 
+/// Whether an example can hardly be answered: data sets have such, and so has a task that reads the wrong column.
+fn has_odd_choices(example: &Example) -> bool {
+    let mut choices = example.choices.iter().enumerate();
+    choices.any(|(index, choice)| choice.trim().is_empty() || example.choices[..index].contains(choice))
+}
+
+/// Two texts of an example that are to be one.
+fn both(first: &(String, Vec<RenderedChoice>), second: &(String, Vec<RenderedChoice>)) -> String {
+    let texts = |(demonstration, choices): &(String, Vec<RenderedChoice>)| -> Vec<String> {
+        let of = |choice: &RenderedChoice| [choice.context.clone(), choice.full.clone()];
+        std::iter::once(demonstration.clone()).chain(choices.iter().flat_map(of)).collect()
+    };
+    let (first, second) = (texts(first), texts(second));
+    let apart = first.iter().zip(&second).find(|(first, second)| first != second);
+    apart.map(|(first, second)| format!("{first:?}, then {second:?}")).unwrap_or_default()
+}
+
 /// Two instances give the same, and one gives the same when it is asked again.
-fn same_twice(subject: Subject<'_>, data: &DataLocation, source: &Source, first: &ReadSplit) -> Result<String, String> {
-    let second = whole_split(subject, data, source)?;
+fn same_twice(trial: Trial<'_>, data: &DataLocation, source: &Source, first: &ReadSplit) -> Result<String, String> {
+    let second = whole_split(trial, data, source)?;
     let differs = |what: &str, id: &str| Err(format!("example `{id}`: {what}"));
     for (index, example) in first.examples.iter().enumerate() {
         if second.examples.get(index) != Some(example) {
             return differs("a second instance makes another example of its row", &example.id);
         }
-        if second.prompts.get(index) != first.prompts.get(index) {
-            return differs("a second instance gives it another text", &example.id);
+        let (prompt, again) = (&first.prompts[index], &second.prompts[index]);
+        if prompt != again {
+            return differs(&format!("a second instance gives it another text: {}", both(prompt, again)), &example.id);
         }
     }
-    let mut task = load(subject, subject.options).map_err(|error| error.to_string())?;
+    let mut task = trial.task(trial.options).map_err(|error| error.to_string())?;
     // Backwards: what depends on the order of the calls shows.
     for (example, prompt) in first.examples.iter().zip(&first.prompts).rev() {
         match render(&mut task, example) {
             Ok(again) if again == *prompt => {}
-            Ok(_) => return differs("its text depends on what was asked before", &example.id),
+            Ok(again) => {
+                let texts = both(prompt, &again);
+                return differs(&format!("its text depends on what was asked before: {texts}"), &example.id);
+            }
             Err(error) => return Err(error.to_string()),
         }
     }
-    Ok(format!("{} examples and their texts, in two instances and two orders", first.examples.len()))
+    let again = read_split(&mut task, data, source, false, trial.access).map_err(|error| error.to_string())?.examples;
+    match first.examples.iter().zip(&again).find(|(first, again)| first != again) {
+        Some((example, _)) => differs("it is another one when the instance reads the rows again", &example.id),
+        None if again.len() != first.examples.len() => {
+            Err(format!("{} examples, then {}", first.examples.len(), again.len()))
+        }
+        None => Ok(format!("{} examples and their texts, in two instances and two orders", again.len())),
+    }
 }
 
 /// Rows with something wrong are rejected, or taken, but never bring the plugin down.
-fn spoilt_rows(subject: Subject<'_>, data: &DataLocation, source: &Source) -> Result<String, String> {
-    let good = data.open(source, subject.access).map_err(|error| error.to_string())?.next_row();
+fn spoilt_rows(trial: Trial<'_>, data: &DataLocation, source: &Source) -> Result<String, String> {
+    let good = data.open(source, trial.access).map_err(|error| error.to_string())?.next_row();
     let good: Map<String, Value> = match good.map_err(|error| error.to_string())? {
         Some(row) => serde_json::from_str(&row).map_err(|error| error.to_string())?,
         None => return Err("there is no first row".into()),
     };
     let rows = spoilt(&good);
-    let mut task = load(subject, subject.options).map_err(|error| error.to_string())?;
+    let mut task = trial.task(trial.options).map_err(|error| error.to_string())?;
     let (mut rejected, mut taken) = (0, 0);
     for (what, row) in &rows {
         let read = task.read_all(source.split, Box::new(MemoryRows::new(std::slice::from_ref(row))));
@@ -204,10 +203,10 @@ fn spoilt_rows(subject: Subject<'_>, data: &DataLocation, source: &Source) -> Re
 }
 
 /// One row of the fixtures.
-fn fixture(subject: Subject<'_>, fixture: &RowFixture) -> Result<String, String> {
+fn fixture(trial: Trial<'_>, fixture: &RowFixture) -> Result<String, String> {
     let given = as_given(&fixture.options);
-    let options = if given.is_empty() { subject.options } else { &given };
-    let mut task = load(subject, options).map_err(|error| error.to_string())?;
+    let options = if given.is_empty() { trial.options } else { &given };
+    let mut task = trial.task(options).map_err(|error| error.to_string())?;
     let row: Map<String, Value> = fixture.data.clone().into_iter().collect();
     let outcome = task.read_all(Split::from(fixture.split), Box::new(MemoryRows::new(&[row])));
     let outcome = outcome.map_err(|error| error.to_string())?;

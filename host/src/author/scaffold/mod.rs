@@ -21,6 +21,9 @@ pub enum Language {
 /// Names are the names of packages, files and folders too.
 const LONGEST_NAME: usize = 40;
 
+/// The name of the SDK's own package.
+const SDK_PACKAGE: &str = "ft-plugin";
+
 const RUST: [File; 3] = [
     ("Cargo.toml", include_str!("templates/rust/Cargo.toml")),
     ("vendor/plugins/Cargo.toml", include_str!("templates/rust/vendor-Cargo.toml")),
@@ -59,7 +62,9 @@ const OPTIMIZER: [File; 1] = [("fixtures.toml", include_str!("templates/data/fix
 pub fn new(kind: PluginKind, name: &str, language: Language, parent: &Path) -> Result<PathBuf, AuthorError> {
     let is_name = (1..=LONGEST_NAME).contains(&name.len())
         && name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && !name.ends_with('-')
+        && name != SDK_PACKAGE;
     if !is_name {
         return Err(AuthorError::Name { name: name.to_owned() });
     }
@@ -144,11 +149,11 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let folder = new(PluginKind::Task, "my-task2", Language::Rust, place.path()).unwrap();
         let source = std::fs::read_to_string(folder.join("src/lib.rs")).unwrap();
-        assert!(source.contains("struct MyTask2;") && !source.contains("{{"), "{source}");
+        assert!(source.contains("struct MyTask2Task;") && !source.contains("{{"), "{source}");
         assert!(folder.join("data/my-task2/train.jsonl").is_file());
         let again = new(PluginKind::Optimizer, "my-task2", Language::Rust, place.path()).unwrap_err();
         assert!(matches!(again, AuthorError::Exists { .. }), "{again}");
-        for name in ["", "2x", "Task", "a_b", "../x", "a b", &"x".repeat(41)] {
+        for name in ["", "2x", "Task", "a_b", "../x", "a b", "a-", "ft-plugin", &"x".repeat(41)] {
             let refused = new(PluginKind::Task, name, Language::Rust, place.path());
             assert!(matches!(refused, Err(AuthorError::Name { .. })), "{name:?}");
         }

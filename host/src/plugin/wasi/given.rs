@@ -81,7 +81,7 @@ fn exit(status: u8) -> wasmtime::Result<()> {
 
 fn random_bytes(mut cx: Context<'_>, (count,): (u64,)) -> wasmtime::Result<(Vec<u8>,)> {
     let state = cx.data_mut();
-    state.check_time()?;
+    state.clock.check()?;
     state.moves(count)?;
     let count = usize::try_from(count)?;
     Ok((state.system.random.bytes(count),))

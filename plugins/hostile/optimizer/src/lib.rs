@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use ft_plugin::{Description, Dtype, Error, MetaOptimizer, Options, Slot, Tensor, Update, log};
 
-const ATTACKS: [&str; 23] = [
+const ATTACKS: [&str; 26] = [
     "none",
     "error-in-open",
     "loop-in-open",
     "error",
     "loop",
+    "loop-of-long-operations",
+    "many-handles",
     "memory",
     "panic",
     "log-flood",
@@ -29,6 +31,7 @@ const ATTACKS: [&str; 23] = [
     "huge-error",
     "huge-log",
     "unsteady-step",
+    "nothing-over-nothing",
 ];
 
 struct Hostile {
@@ -66,13 +69,21 @@ impl MetaOptimizer for Hostile {
 
     /// Gives the proposed cache back as it is, unless an attack says otherwise.
     fn step(&mut self, step: u32, slots: Vec<Slot>) -> Result<Update, Error> {
+        let second = slots[1].previous.clone();
         let mut cache: Vec<Tensor> = slots.into_iter().map(|slot| slot.proposed).collect();
         let first = cache[0].clone();
+        let moved = cache[1].add_scaled(&second, -1.0);
         match self.attack.as_str() {
             "error" => return Err(Error::failed(format!("no update at step {step}"))),
             "loop" => loop {
                 black_box(0);
             },
+            "loop-of-long-operations" => work_on_large_tensors(first),
+            "many-handles" => {
+                let number = first.narrow(0, 0, 1).narrow(1, 0, 1).narrow(2, 0, 1);
+                let many = vec![&number; 1 << 20];
+                cache[0] = Tensor::concat(&many, 0);
+            }
             "memory" => loop {
                 std::mem::forget(black_box(vec![1u8; 1 << 20]));
             },
@@ -96,10 +107,22 @@ impl MetaOptimizer for Hostile {
             "huge-error" => return Err(Error::failed("x".repeat(100 << 20))),
             "huge-log" => log::info("x".repeat(100 << 20)),
             "unsteady-step" => cache[0] = first.scale(f64::from(SESSIONS.load(Ordering::Relaxed))),
+            "nothing-over-nothing" => cache[1] = moved.div(&moved),
             "not-a-number" => cache[0] = first.scale(f64::NAN),
             _ => {}
         }
         Ok(Update::new(cache))
+    }
+}
+
+/// Operations that take long each, until one of them is refused or interrupted.
+fn work_on_large_tensors(first: Tensor) -> ! {
+    let mut large = in_another_dtype(&first);
+    while large.shape().iter().product::<u32>() < 1 << 27 {
+        large = Tensor::concat(&[&large, &large], 1);
+    }
+    loop {
+        black_box(large.norm());
     }
 }
 

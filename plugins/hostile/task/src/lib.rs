@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use ft_plugin::{Choice, Description, Error, Example, Options, Row, RowError, Source, Split, Task, log};
 
-const ATTACKS: [&str; 36] = [
+const ATTACKS: [&str; 37] = [
     "none",
     "error-in-configure",
     "loop-in-configure",
@@ -42,6 +42,7 @@ const ATTACKS: [&str; 36] = [
     "huge-prompt-in-query",
     "unsteady-query",
     "too-few-choices-in-query",
+    "strange-full-text",
 ];
 
 /// A line break, a terminal's "clear the screen", its bell, and a change of the writing direction.
@@ -163,6 +164,7 @@ impl Task for Hostile {
             "huge-prompt-in-query" => {
                 Ok(choices.map(|choice| Choice::new(&"x".repeat(100 << 20), &choice.full)).collect())
             }
+            "strange-full-text" => Ok(choices.map(|choice| Choice { full: "another text".into(), ..choice }).collect()),
             "too-few-choices-in-query" => Ok(choices.take(1).collect()),
             _ => Ok(choices.collect()),
         }

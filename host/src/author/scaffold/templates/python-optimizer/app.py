@@ -4,7 +4,7 @@ Replace it by your rule."""
 import ft_plugin as ft
 
 
-class {{Name}}(ft.MetaOptimizer):
+class {{Name}}Rule(ft.MetaOptimizer):
     description = ft.Description("{{name}}", "0.1.0", "a part of the way to what a further pass proposes").number(
         "rate", 0.1, "how far to go in each step", minimum=0.0, maximum=1.0
     )
@@ -21,4 +21,4 @@ class {{Name}}(ft.MetaOptimizer):
 
 
 # `selected` adds the options `update`, `skip_first` and `layers` to any rule.
-Info, MetaOptimizer = ft.export_optimizer(ft.selected({{Name}}))
+Info, MetaOptimizer = ft.export_optimizer(ft.selected({{Name}}Rule))

@@ -6,7 +6,7 @@ import ft_plugin as ft
 LABELS = ["food", "weather"]
 
 
-class {{Name}}(ft.Task):
+class {{Name}}Task(ft.Task):
     description = ft.Description("{{name}}", "0.1.0", "food or weather: which is a sentence about?")
 
     def sources(self):
@@ -28,4 +28,4 @@ class {{Name}}(ft.Task):
         return example.choices_after(f"Sentence: {example.query}\nTopic:")
 
 
-Info, Dataset, Prompt = ft.export_task({{Name}})
+Info, Dataset, Prompt = ft.export_task({{Name}}Task)

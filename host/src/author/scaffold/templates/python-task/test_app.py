@@ -8,13 +8,13 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "vendor/plugins/python"))
 
 import ft_plugin as ft
-from app import {{Name}}
+from app import {{Name}}Task
 from ft_plugin.testing import examples
 
 
 class {{Name}}Test(unittest.TestCase):
     def test_a_row_becomes_a_prompt(self):
-        task = {{Name}}(ft.Options.defaults({{Name}}.description))
+        task = {{Name}}Task(ft.Options.defaults({{Name}}Task.description))
         train = examples(task, HERE / "data/{{name}}/train.jsonl", ft.Split.DEMONSTRATIONS)
         self.assertEqual(task.demonstration(train[1]), "Sentence: A cold wind blew from the north.\nTopic: weather")
 

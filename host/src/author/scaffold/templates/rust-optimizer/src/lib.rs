@@ -3,11 +3,11 @@
 
 use ft_plugin::{Description, Error, MetaOptimizer, Options, Selected, Slot, Update};
 
-struct {{Name}} {
+struct {{Name}}Rule {
     rate: f64,
 }
 
-impl MetaOptimizer for {{Name}} {
+impl MetaOptimizer for {{Name}}Rule {
     fn describe() -> Description {
         let summary = "a part of the way to what a further pass proposes";
         Description::new("{{name}}", env!("CARGO_PKG_VERSION"), summary)
@@ -29,7 +29,7 @@ impl MetaOptimizer for {{Name}} {
 }
 
 // `Selected` adds the options `update`, `skip_first` and `layers` to any rule.
-ft_plugin::export_optimizer!(Selected<{{Name}}>);
+ft_plugin::export_optimizer!(Selected<{{Name}}Rule>);
 
 #[cfg(test)]
 mod tests {
@@ -40,8 +40,8 @@ mod tests {
 
     #[test]
     fn a_step_by_hand() {
-        let options = Options::defaults(&{{Name}}::describe()).with("rate", Value::Number(0.5));
-        let mut rule = {{Name}}::new(&options).unwrap();
+        let options = Options::defaults(&{{Name}}Rule::describe()).with("rate", Value::Number(0.5));
+        let mut rule = {{Name}}Rule::new(&options).unwrap();
         let (cache, proposed) = ([[0.0, 8.0], [1.0, 1.0]], [[4.0, 8.0], [1.0, 3.0]]);
         assert_eq!(steps(&mut rule, cache, &[proposed]).unwrap(), [[[2.0, 8.0], [1.0, 2.0]]]);
     }

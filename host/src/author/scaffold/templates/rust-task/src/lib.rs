@@ -5,9 +5,9 @@ use ft_plugin::{Choice, Description, Error, Example, Options, Row, RowError, Sou
 /// Classes; a task whose examples have choices of their own has no `labels` and makes the choices of the row.
 const LABELS: [&str; 2] = ["food", "weather"];
 
-struct {{Name}};
+struct {{Name}}Task;
 
-impl Task for {{Name}} {
+impl Task for {{Name}}Task {
     fn describe() -> Description {
         Description::new("{{name}}", env!("CARGO_PKG_VERSION"), "food or weather: which is a sentence about?")
     }
@@ -37,7 +37,7 @@ impl Task for {{Name}} {
     }
 }
 
-ft_plugin::export_task!({{Name}});
+ft_plugin::export_task!({{Name}}Task);
 
 #[cfg(test)]
 mod tests {
@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn a_row_becomes_a_prompt() {
         let row = Row::parse(0, r#"{"sentence": "It rained all night.", "label": 1}"#).unwrap();
-        let example = {{Name}}.example(Split::Evaluation, &row).unwrap();
-        assert_eq!({{Name}}.demonstration(&example).unwrap(), "Sentence: It rained all night.\nTopic: weather");
+        let example = {{Name}}Task.example(Split::Evaluation, &row).unwrap();
+        assert_eq!({{Name}}Task.demonstration(&example).unwrap(), "Sentence: It rained all night.\nTopic: weather");
     }
 }

@@ -1,0 +1,133 @@
+//! The plugin under test: every instance of it counts toward what the test says that it used.
+
+use std::cell::RefCell;
+use std::ops::{Deref, DerefMut};
+
+use candle_core::Device;
+
+use super::Subject;
+use crate::plugin::{Description, OptimizerPlugin, PluginError, TaskPlugin, Usage};
+use crate::run::{RunError, TaskConfig, resolve_options};
+use crate::store::data::DataLocation;
+use crate::task::sampling::Sampling;
+
+/// What is checked, and what its instances used so far.
+#[derive(Clone, Copy)]
+pub struct Trial<'a> {
+    subject: Subject<'a>,
+    usage: &'a RefCell<Usage>,
+}
+
+impl<'a> Trial<'a> {
+    /// A trial that adds to `usage`.
+    pub fn new(subject: Subject<'a>, usage: &'a RefCell<Usage>) -> Self {
+        Self { subject, usage }
+    }
+
+    /// A task with these options.
+    pub fn task(&self, options: &[(String, String)]) -> Result<Counted<'a, TaskPlugin>, RunError> {
+        let config = TaskConfig {
+            plugin: self.file.to_owned(),
+            options: options.to_vec(),
+            data: DataLocation::HUB,
+            skip_bad_rows: false,
+            sampling: Sampling::Stratified,
+            shots: None,
+            limits: self.limits.clone(),
+        };
+        Ok(Counted { plugin: self.plugins.task(&config)?.0, usage: self.usage })
+    }
+
+    /// A rule with a session of these options.
+    pub fn rule(&self, options: &[(String, String)]) -> Result<Counted<'a, OptimizerPlugin>, RunError> {
+        let rule = self.plugins.optimizer(self.file, self.limits, &Device::Cpu)?;
+        let mut rule = Counted { plugin: rule, usage: self.usage };
+        let options = resolve_options(rule.description(), options)?;
+        rule.open(&options)?;
+        Ok(rule)
+    }
+}
+
+impl<'a> Deref for Trial<'a> {
+    type Target = Subject<'a>;
+
+    fn deref(&self) -> &Subject<'a> {
+        &self.subject
+    }
+}
+
+/// Either kind of plugin.
+pub trait Instance {
+    /// What it used so far.
+    fn used(&self) -> Usage;
+    /// What it said it is.
+    fn said(&self) -> &Description;
+    /// What it says when it is asked again.
+    fn say_again(&mut self) -> Result<Description, PluginError>;
+}
+
+impl Instance for TaskPlugin {
+    fn used(&self) -> Usage {
+        self.usage()
+    }
+
+    fn said(&self) -> &Description {
+        self.description()
+    }
+
+    fn say_again(&mut self) -> Result<Description, PluginError> {
+        self.describe_again()
+    }
+}
+
+impl Instance for OptimizerPlugin {
+    fn used(&self) -> Usage {
+        self.usage()
+    }
+
+    fn said(&self) -> &Description {
+        self.description()
+    }
+
+    fn say_again(&mut self) -> Result<Description, PluginError> {
+        self.describe_again()
+    }
+}
+
+/// An instance whose use is added up when it goes.
+pub struct Counted<'a, P: Instance> {
+    plugin: P,
+    usage: &'a RefCell<Usage>,
+}
+
+impl<P: Instance> Deref for Counted<'_, P> {
+    type Target = P;
+
+    fn deref(&self) -> &P {
+        &self.plugin
+    }
+}
+
+impl<P: Instance> DerefMut for Counted<'_, P> {
+    fn deref_mut(&mut self) -> &mut P {
+        &mut self.plugin
+    }
+}
+
+impl<P: Instance> Drop for Counted<'_, P> {
+    fn drop(&mut self) {
+        self.usage.borrow_mut().add(&self.plugin.used());
+    }
+}
+
+/// Two instances say the same of themselves, and one that is asked again says it too.
+pub fn same_description<P: Instance>(first: &mut Counted<'_, P>, second: &Counted<'_, P>) -> Result<String, String> {
+    let said = first.say_again().map_err(|error| error.to_string())?;
+    if said != *first.said() {
+        return Err("it describes itself in another way when it is asked again".into());
+    }
+    match said == *second.said() {
+        true => Ok(format!("{} {}: {}", said.name, said.version, said.summary)),
+        false => Err("a second instance describes itself in another way".into()),
+    }
+}

@@ -1,0 +1,42 @@
+//! A step of the rule before any weights are read: a value of an option that does not fit the model, like a range of
+//! layers beyond its last, is found out about now.
+
+use candle_core::{DType, Device, Tensor};
+
+use super::{Plugins, RunError};
+use crate::plugin::options::OptionSetting;
+use crate::plugin::{ErrorKind, Failure, Limits};
+use crate::tune::{Slot, SlotKind};
+
+/// The cache that a rule will meet, as far as it is known without weights.
+#[derive(Clone, Copy, Debug)]
+pub struct Form {
+    /// The model's layers.
+    pub layers: usize,
+    /// Positions of the cache: the fewest of all draws.
+    pub positions: usize,
+}
+
+/// Lets another instance of the rule take step 2 on a cache of zeros.
+///
+/// # Errors
+/// What the rule says of its options. Any other failure is left to the run, with its own numbers.
+pub fn rehearse(
+    plugins: &Plugins,
+    file: &std::path::Path,
+    limits: &Limits,
+    options: &[OptionSetting],
+    form: Form,
+) -> Result<(), RunError> {
+    let mut rule = plugins.silent().optimizer(file, limits, &Device::Cpu)?;
+    rule.open(options)?;
+    let Ok(zeros) = Tensor::zeros((1, form.positions, 1), DType::F32, &Device::Cpu) else { return Ok(()) };
+    let slot = |layer, kind| Slot { layer, kind, previous: zeros.clone(), proposed: zeros.clone() };
+    let slots = (0..form.layers).flat_map(|layer| [slot(layer, SlotKind::Key), slot(layer, SlotKind::Value)]);
+    match rule.step(2, slots.collect()) {
+        Err(error) if matches!(error.failure(), Failure::Returned { kind: ErrorKind::InvalidOption, .. }) => {
+            Err(error.into())
+        }
+        _ => Ok(()),
+    }
+}
