@@ -19,6 +19,7 @@ use crate::store::data::{Access, DataLocation};
 use crate::store::environment::Environment;
 use crate::store::paths::CachePaths;
 use crate::store::plugin_path::PluginPath;
+use crate::store::table::Quoting;
 use crate::ui::style::Style;
 use crate::ui::{plugin as shown, usage};
 
@@ -86,6 +87,10 @@ pub struct TestArgs {
     /// sample].
     #[arg(long, value_name = "sample|DIR|SPLIT=FILE")]
     data: Vec<String>,
+
+    /// Whether cells of CSV and TSV files may stand in double quotes, as for `ft-host run`.
+    #[arg(long, value_name = "auto|csv|none", default_value_t = Quoting::Auto)]
+    quoting: Quoting,
 
     /// Use no network.
     #[arg(long)]
@@ -187,7 +192,7 @@ fn test(args: TestArgs, mut environment: Environment) -> anyhow::Result<ExitStat
     environment.offline |= args.offline;
     let data = match args.data.as_slice() {
         [] => None,
-        data => Some(DataLocation::parse(data).map_err(RunError::Settings)?),
+        data => Some(DataLocation::parse(data).map_err(RunError::Settings)?.with_quoting(args.quoting)),
     };
     let subject = Subject {
         plugins: &plugins,

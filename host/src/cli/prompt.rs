@@ -8,7 +8,7 @@ use clap::Args;
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
 use super::run::print;
-use super::terminal::{Downloads, Terminal, stdout_style};
+use super::terminal::{Downloads, Terminal, say, stdout_style};
 use super::values;
 use crate::plugin::Limits;
 use crate::run::{self, Observer, Preview, RunError, TaskConfig};
@@ -16,8 +16,10 @@ use crate::store::catalogue::DEFAULT_MODEL;
 use crate::store::data::DataLocation;
 use crate::store::environment::Environment;
 use crate::store::plugin_path::PluginPath;
+use crate::store::table::Quoting;
 use crate::task::sampling::Sampling;
 use crate::ui::prompt;
+use crate::ui::text::harmless;
 
 #[derive(Args)]
 pub struct PromptArgs {
@@ -37,11 +39,16 @@ pub struct PromptArgs {
     #[arg(long, value_name = "MODEL", default_value = DEFAULT_MODEL)]
     model: String,
 
-    /// Where rows come from: `sample` for the bundled sample, a folder with DIR/<data set>/<split>.jsonl (.parquet, .csv,
-    /// .tsv), or evaluation=FILE and demonstrations=FILE for single splits; may be given several times
+    /// Where rows come from: `sample` for the bundled sample, a folder with DIR/<data set>/<split>.jsonl (.json, .parquet,
+    /// .csv, .tsv), or evaluation=FILE and demonstrations=FILE for single splits; may be given several times
     /// [default: the data set's repository on the hub].
     #[arg(long, value_name = "sample|DIR|SPLIT=FILE")]
     data: Vec<String>,
+
+    /// Whether cells of CSV and TSV files may stand in double quotes: `csv`, `none`, or `auto` for `csv` in CSV and `none` in
+    /// TSV.
+    #[arg(long, value_name = "auto|csv|none", default_value_t = Quoting::Auto)]
+    quoting: Quoting,
 
     /// How demonstrations are chosen: `stratified` by class where the task has classes, `random`, `written` by the task's
     /// author, or the `first` rows.
@@ -73,7 +80,7 @@ pub fn run(args: PromptArgs, mut environment: Environment) -> anyhow::Result<Exi
     let config = TaskConfig {
         plugin: run::find_plugin(&PluginPath::new(&environment), &args.task)?,
         options: args.task_options,
-        data: DataLocation::parse(&args.data).map_err(RunError::Settings)?,
+        data: DataLocation::parse(&args.data).map_err(RunError::Settings)?.with_quoting(args.quoting),
         skip_bad_rows: false,
         sampling: args.sampling,
         shots: args.shots,
@@ -86,6 +93,7 @@ pub fn run(args: PromptArgs, mut environment: Environment) -> anyhow::Result<Exi
         print(&format!("{}\n", serde_json::to_string_pretty(&preview)?))?;
     } else {
         print(&prompt::render(&preview, stdout_style(&environment)))?;
+        preview.notes.iter().for_each(|note| say(&format!("note: {}", harmless(note))));
     }
     Ok(ExitStatus::Done)
 }

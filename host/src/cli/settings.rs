@@ -16,6 +16,7 @@ use crate::run::{self, HeldOut, RunConfig, RunError, ScoreSteps, Seeds, Select, 
 use crate::store::catalogue::DEFAULT_MODEL;
 use crate::store::data::DataLocation;
 use crate::store::plugin_path::{PluginPath, is_bare};
+use crate::store::table::Quoting;
 use crate::task::sampling::Sampling;
 use crate::tune::Positions;
 
@@ -48,12 +49,17 @@ pub struct Settings {
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
 
-    /// Where rows come from: `sample` for the bundled sample, a folder with DIR/<data set>/<split>.jsonl (.parquet, .csv,
-    /// .tsv), or evaluation=FILE and demonstrations=FILE for single splits; may be given several times
+    /// Where rows come from: `sample` for the bundled sample, a folder with DIR/<data set>/<split>.jsonl (.json, .parquet,
+    /// .csv, .tsv), or evaluation=FILE and demonstrations=FILE for single splits; may be given several times
     /// [default: the data set's repository on the hub].
     #[arg(long, value_name = "sample|DIR|SPLIT=FILE")]
     #[serde(with = "one_or_more", skip_serializing_if = "Vec::is_empty")]
     data: Vec<String>,
+
+    /// Whether cells of CSV and TSV files may stand in double quotes: `csv` as RFC 4180 has it, `none` for quotes that are
+    /// characters like others, `auto` for `csv` in CSV and `none` in TSV [default: auto].
+    #[arg(long, value_name = "auto|csv|none")]
+    quoting: Option<Text<Quoting>>,
 
     /// Leave out rows that cannot be read or that the task does not take, and count them.
     #[arg(long)]
@@ -355,6 +361,7 @@ impl Settings {
             optimizer_limits: self.optimizer_limits.or(other.optimizer_limits.at_most(&flags)),
             model: self.model.or(other.model),
             data: if self.data.is_empty() { other.data } else { self.data },
+            quoting: self.quoting.or(other.quoting),
             skip_bad_rows: self.skip_bad_rows || other.skip_bad_rows,
             steps: self.steps.or(other.steps),
             sampling: self.sampling.or(other.sampling),
@@ -391,6 +398,7 @@ impl Settings {
         let limits = Limits::default();
         self.or(Self {
             model: Some(DEFAULT_MODEL.into()),
+            quoting: Some(Text(Quoting::Auto)),
             steps: Some(STEPS),
             sampling: Some(Text(Sampling::Stratified)),
             seed: Some(0),
@@ -496,7 +504,9 @@ impl Settings {
             task: TaskConfig {
                 plugin: task,
                 options: settings.task_options,
-                data: DataLocation::parse(&settings.data).map_err(RunError::Settings)?,
+                data: DataLocation::parse(&settings.data)
+                    .map_err(RunError::Settings)?
+                    .with_quoting(settings.quoting.map_or(Quoting::Auto, |Text(quoting)| quoting)),
                 skip_bad_rows: settings.skip_bad_rows,
                 sampling: settings.sampling.map_or(Sampling::Stratified, |Text(sampling)| sampling),
                 shots: settings.shots,

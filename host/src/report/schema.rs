@@ -228,6 +228,9 @@ pub struct DataRecord {
     pub rows: u64,
     /// How many of them were left out because they could not be used.
     pub skipped: usize,
+    /// `--quoting`, where it is not what the files' form has by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quoting: Option<String>,
     /// The first file's digest.
     pub sha256: String,
     /// The files behind the first.

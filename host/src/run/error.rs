@@ -152,10 +152,12 @@ pub enum RunError {
         rows: usize,
     },
     /// Too few rows for the demonstrations.
-    #[error("`{file}`: {source}")]
+    #[error("`{file}`: {source}{}", .class.as_ref().map(|class| format!(" (the class is `{class}`)")).unwrap_or_default())]
     Sampling {
         /// What messages call the data file.
         file: String,
+        /// The name of the class that has too few rows, where it is one.
+        class: Option<String>,
         /// What is missing.
         source: SamplingError,
     },
@@ -295,9 +297,11 @@ impl RunError {
     /// What to do next, where something is known to help.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Plugin(error) if matches!(error.failure(), Failure::Rows(_)) => Some(SKIP.into()),
-            Self::Plugin(error) => error.hint(),
-            Self::Rows(error) if error.can_be_skipped() => Some(SKIP.into()),
+            Self::Plugin(error) => match error.failure() {
+                Failure::Rows(source) => source.downcast_ref().map_or(Some(SKIP.into()), rows_hint),
+                _ => error.hint(),
+            },
+            Self::Rows(error) | Self::Data(DataError::Row(error)) => rows_hint(error),
             Self::Tune(TuneError::Optimizer { source, .. }) => source.downcast_ref::<PluginError>()?.hint(),
             Self::BadUpdate { source: TuneError::NotFinite { .. }, .. } => {
                 Some(
@@ -354,6 +358,15 @@ impl RunError {
             }
             _ => None,
         }
+    }
+}
+
+/// What helps against a row that cannot be read.
+fn rows_hint(error: &RowError) -> Option<String> {
+    match (error.hint(), error.can_be_skipped()) {
+        (Some(hint), true) => Some(format!("{hint}; {SKIP}")),
+        (None, true) => Some(SKIP.into()),
+        (hint, false) => hint,
     }
 }
 

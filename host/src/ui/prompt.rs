@@ -55,6 +55,7 @@ mod tests {
             id: "row\x1b4".into(),
             answer: 1,
             choices: vec![choice(" no"), choice(" yes")],
+            notes: Vec::new(),
         };
         let expected = "3 demonstration tokens\nb: no\n\nquery 4 (`row\\u{1b}4`), 2 choices\n  0: 4 tokens, 1 scored\n    \
             a|\\n|:|| no\n* 1: 4 tokens, 1 scored\n    a|\\n|:|| yes\n";

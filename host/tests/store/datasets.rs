@@ -98,6 +98,29 @@ fn without_a_conversion_the_repositorys_own_files_are_taken() {
     assert!(told.notes().contains("only a part"), "{}", told.notes());
 }
 
+/// In the hub's conversion and among a repository's own files alike, and before anything is downloaded.
+#[test]
+fn half_a_split_and_two_forms_of_one_are_refused() {
+    let hub = TestHub::start();
+    for file in ["0000", "0002"] {
+        hub.add("datasets/half/one", CONVERTED_COMMIT, &format!("default/train/{file}.parquet"), b"rows");
+    }
+    hub.add("datasets/half/two", MAIN_COMMIT, "data/train-00001-of-00002.parquet", b"rows");
+    hub.add("datasets/half/three", MAIN_COMMIT, "train.jsonl", b"{}");
+    hub.add("datasets/half/three", MAIN_COMMIT, "train-00000-of-00001.parquet", b"rows");
+    let (folder, environment) = place(&hub);
+    for (repository, expected) in [
+        ("half/one", "shard 2 is missing: there is `train/0000.parquet`"),
+        ("half/two", "shard 1 of 2 is missing: there is `train-00001-of-00002.parquet`"),
+        ("half/three", "expected one file or one set of shards, got `train-00000-of-00001.parquet` and `train.jsonl`"),
+    ] {
+        let error = fetch(&split(repository, None, "train"), &environment).unwrap_err();
+        assert_eq!(error.to_string(), format!("{repository} (train split): {expected}"));
+        assert!(error.hint().is_some());
+    }
+    assert!(!folder.path().join("hub").exists(), "nothing was downloaded");
+}
+
 #[test]
 fn what_is_not_for_the_user_is_told_as_such() {
     let hub = TestHub::start();
