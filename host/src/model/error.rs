@@ -92,7 +92,25 @@ pub enum ModelError {
     },
     /// A computation failed.
     #[error(transparent)]
-    Candle(#[from] candle_core::Error),
+    Candle(candle_core::Error),
+}
+
+impl From<candle_core::Error> for ModelError {
+    fn from(error: candle_core::Error) -> Self {
+        ModelError::Candle(without_backtrace(error))
+    }
+}
+
+/// The error without the backtraces that the tensor library writes into its messages where `RUST_BACKTRACE` is set: they
+/// have many lines of calls within the library, and nothing that helps whoever reads the message.
+pub(crate) fn without_backtrace(error: candle_core::Error) -> candle_core::Error {
+    use candle_core::Error;
+    match error {
+        Error::WithBacktrace { inner, .. } => without_backtrace(*inner),
+        Error::Context { inner, context } => Error::Context { inner: Box::new(without_backtrace(*inner)), context },
+        Error::WithPath { inner, path } => Error::WithPath { inner: Box::new(without_backtrace(*inner)), path },
+        other => other,
+    }
 }
 
 /// Fails with the tensor's name when its shape is not the expected one.

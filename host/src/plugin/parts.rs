@@ -11,6 +11,7 @@ use half::{bf16, f16};
 
 use super::error::Budget;
 use super::fault::Fault;
+use crate::model::error::without_backtrace;
 use crate::model::floats::numbers;
 
 /// Elements of a part: some milliseconds, whatever is done with them.
@@ -56,7 +57,7 @@ impl Parts {
     }
 
     fn device(&self, source: candle_core::Error) -> Fault {
-        Fault::Device { operation: self.operation, source }
+        Fault::Device { operation: self.operation, source: without_backtrace(source) }
     }
 
     /// What `compute` makes of tensors of one shape, element by element; it is called with parts of all of them.

@@ -13,6 +13,7 @@ use super::host::HostState;
 use super::ledger::DeviceTensor;
 use super::parts::Parts;
 use crate::model::arithmetic;
+use crate::model::error::without_backtrace;
 
 impl HostState {
     /// Another reference to a handle's tensor; no numbers are copied.
@@ -119,7 +120,7 @@ impl tensor::HostTensor for HostState {
         let device = self.device.clone();
         self.make(operation, &dims, dtype, scratch, |parts| {
             let made = Tensor::from_vec(values, dims.as_slice(), &device);
-            let made = made.map_err(|source| Fault::Device { operation, source })?;
+            let made = made.map_err(|source| Fault::Device { operation, source: without_backtrace(source) })?;
             if dtype == DType::F32 { Ok(made) } else { parts.map([&made], dtype, |[part]| part.to_dtype(dtype)) }
         })
     }

@@ -7,7 +7,7 @@ use super::RunError;
 use crate::model::decoder::Placement;
 use crate::model::families::{self, Family};
 use crate::model::weights::{Arrays, Gguf, TensorSource, WeightBytes};
-use crate::model::{Decoder, Tokenizer};
+use crate::model::{Decoder, ModelError, Tokenizer};
 use crate::store::file::read_file;
 use crate::store::mmap::MappedFile;
 use crate::store::model_files::{ModelFiles, ModelKind, TokenizerFiles};
@@ -34,7 +34,7 @@ impl OpenModel {
             ModelKind::Gguf(path) => {
                 let gguf = Gguf::new(&name(path), map(path)?)?;
                 let family = families::from_gguf(&name(path), &gguf)?;
-                let tokenizer = Tokenizer::from_gguf(&gguf)?;
+                let tokenizer = Tokenizer::from_gguf(&gguf).map_err(|error| of_file(name(path), error))?;
                 Ok(Self { family, tokenizer, source: Box::new(gguf) })
             }
             ModelKind::Folder { config, weights, tokenizer } => {
@@ -61,15 +61,25 @@ impl OpenModel {
 /// Missing or malformed files, or a kind of tokenizer that is not covered.
 pub fn open_tokenizer(files: &TokenizerFiles) -> Result<Tokenizer, RunError> {
     let read = |path: &Path| read_file(path, SMALL_FILE);
-    Ok(match files {
-        TokenizerFiles::Gguf(path) => Tokenizer::from_gguf(&Gguf::new(&name(path), map(path)?)?)?,
-        TokenizerFiles::Json(path) => Tokenizer::from_json(&read(path)?)?,
+    let tokenizer = match files {
+        TokenizerFiles::Gguf(path) => Tokenizer::from_gguf(&Gguf::new(&name(path), map(path)?)?),
+        TokenizerFiles::Json(path) => Tokenizer::from_json(&read(path)?),
         TokenizerFiles::Bpe { vocabulary, merges, config } => {
             let merges = String::from_utf8_lossy(&read(merges)?).into_owned();
             let config = config.as_deref().map(read).transpose()?;
-            Tokenizer::from_bpe(&read(vocabulary)?, &merges, config.as_deref())?
+            Tokenizer::from_bpe(&read(vocabulary)?, &merges, config.as_deref())
         }
-    })
+    };
+    let paths: Vec<String> = files.paths().into_iter().map(|path| name(path)).collect();
+    Ok(tokenizer.map_err(|error| of_file(paths.join("`, `"), error))?)
+}
+
+/// The error with the file that it is about, which the tokenizer does not know.
+fn of_file(file: String, error: ModelError) -> ModelError {
+    match error {
+        ModelError::Tokenizer(reason) => ModelError::Malformed { file, format: "a tokenizer", reason },
+        other => other,
+    }
 }
 
 /// Maps weight files and reads their headers.

@@ -6,7 +6,7 @@ use candle_core::quantized::ggml_file::qtensor_from_ggml;
 use candle_core::quantized::gguf_file::{Content, Value};
 use candle_core::{DType, Device, Tensor};
 
-use super::super::error::check_shape;
+use super::super::error::{check_shape, without_backtrace};
 use super::super::quiet::without_panic;
 use super::{ModelError, TensorSource, WeightBytes};
 
@@ -31,7 +31,7 @@ impl Gguf {
         // candle's reader divides by the alignment that the file names, which may be 0.
         let content = without_panic(|| Content::read(&mut Cursor::new(bytes.bytes())))
             .map_err(|message| malformed(format!("its header makes no sense ({message})")))?
-            .map_err(|error| malformed(without_backtrace(error)))?;
+            .map_err(|error| malformed(without_backtrace(error).to_string()))?;
         let length = bytes.bytes().len() as u64;
         for (name, info) in &content.tensor_infos {
             let size = size_in_bytes(info).ok_or_else(|| {
@@ -149,14 +149,6 @@ impl Gguf {
 
     fn malformed(&self, reason: String) -> ModelError {
         ModelError::Malformed { file: self.file.clone(), format: "GGUF", reason }
-    }
-}
-
-/// An error's message. With `RUST_BACKTRACE` set its own text has many lines of calls within the library.
-fn without_backtrace(error: candle_core::Error) -> String {
-    match error {
-        candle_core::Error::WithBacktrace { inner, .. } => without_backtrace(*inner),
-        other => other.to_string(),
     }
 }
 

@@ -12,6 +12,7 @@ use candle_core::DType;
 use candle_core::pickle::{Object, Stack};
 use zip::{CompressionMethod, ZipArchive};
 
+use super::super::error::without_backtrace;
 use super::arrays::{Array, Named};
 use super::nesting;
 
@@ -91,7 +92,7 @@ fn unpickled(bytes: &mut &[u8]) -> Result<Object, String> {
     let (mut pickle, rest) = bytes.split_at(nesting::length(bytes)?);
     *bytes = rest;
     let mut stack = Stack::empty();
-    stack.read_loop(&mut pickle).and_then(|()| stack.finalize()).map_err(|error| error.to_string())
+    stack.read_loop(&mut pickle).and_then(|()| stack.finalize()).map_err(|error| without_backtrace(error).to_string())
 }
 
 /// The width in bytes of each storage's numbers.
