@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
 use super::run::print;
-use super::terminal::{Downloads, Terminal, say};
+use super::terminal::{Downloads, Terminal, say, stdout_screen};
 use super::values;
 use crate::plugin::Limits;
 use crate::run::{self, Observer, RunError};
@@ -105,7 +105,7 @@ fn head(mut table: Table, rows: usize) -> anyhow::Result<()> {
     for _ in 0..rows {
         match table.next_row().map_err(RunError::from)? {
             // JSON escapes what acts on a terminal, but for what is beyond ASCII.
-            Some(row) => print(&format!("{}\n", harmless(&row)))?,
+            Some(row) => print(&stdout_screen().line(&harmless(&row), 2))?,
             None => break,
         }
     }

@@ -8,7 +8,7 @@ use clap::Args;
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
 use super::run::print;
-use super::terminal::{Downloads, Terminal, stdout_style};
+use super::terminal::{Downloads, Terminal, stdout_screen};
 use super::values;
 use crate::plugin::Limits;
 use crate::run::{self, Observer, Preview, RunError, TaskConfig};
@@ -85,7 +85,7 @@ pub fn run(args: PromptArgs, mut environment: Environment) -> anyhow::Result<Exi
     if args.json {
         print(&format!("{}\n", serde_json::to_string_pretty(&preview)?))?;
     } else {
-        print(&prompt::render(&preview, stdout_style(&environment)))?;
+        print(&prompt::render(&preview, stdout_screen().style))?;
     }
     Ok(ExitStatus::Done)
 }

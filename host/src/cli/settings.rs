@@ -15,6 +15,7 @@ use crate::plugin::Limits;
 use crate::run::{self, HeldOut, RunConfig, RunError, ScoreSteps, Seeds, Select, TaskConfig};
 use crate::store::catalogue::DEFAULT_MODEL;
 use crate::store::data::DataLocation;
+use crate::store::model_source::looks_like_a_path;
 use crate::store::plugin_path::{PluginPath, is_bare};
 use crate::task::sampling::Sampling;
 use crate::tune::Positions;
@@ -136,7 +137,8 @@ pub struct Settings {
     #[arg(long, value_name = "N", value_parser = values::at_least_one)]
     batch_tokens: Option<usize>,
 
-    /// Folder for results [default: runs/<task>].
+    /// Folder for results; in a run file relative to that file, as all its paths are [default: runs/<task> in the current
+    /// folder].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
@@ -229,15 +231,22 @@ enum WeightsAs {
     Quantized,
 }
 
-/// Changes the path in `DIR`, `FILE` or `SPLIT=FILE`, where there is one: `sample` and names on the hub are none.
-fn with_path(text: &str, change: impl Fn(&Path) -> Option<PathBuf>) -> String {
+/// Changes the path in what `--data` takes: `DIR` or `SPLIT=FILE`; `sample` is none.
+fn change_data(text: &mut String, change: impl Fn(&Path) -> PathBuf) {
     let (before, path) = match text.split_once('=') {
         Some((split, path)) => (format!("{split}="), path),
-        None => (String::new(), text),
+        None if text == "sample" => return,
+        None => (String::new(), text.as_str()),
     };
-    match change(Path::new(path)) {
-        Some(changed) if text != "sample" => format!("{before}{}", changed.display()),
-        _ => text.to_owned(),
+    *text = format!("{before}{}", change(Path::new(path)).display());
+}
+
+/// Changes what `--model` takes where it is a path: where there is something under the changed one, or where the text has
+/// the form of no name.
+fn change_model(text: &mut String, change: impl Fn(&Path) -> PathBuf) {
+    let changed = change(Path::new(text.as_str()));
+    if changed.exists() || looks_like_a_path(text) {
+        *text = changed.display().to_string();
     }
 }
 
@@ -287,13 +296,14 @@ mod plugin_options {
 }
 
 impl Settings {
-    /// Reads a run file whose paths are relative to `folder`.
+    /// Reads a run file whose paths are relative to `folder`. `expand` replaces `~` and variables in them.
     ///
     /// # Errors
     /// What is wrong with it, with the line.
-    pub fn parse(text: &str, folder: &Path) -> Result<Self, toml::de::Error> {
+    pub fn parse(text: &str, folder: &Path, expand: fn(&Path) -> PathBuf) -> Result<Self, toml::de::Error> {
         let mut settings: Self = toml::from_str(text)?;
         settings.check().map_err(serde::de::Error::custom)?;
+        settings.expand(folder, expand);
         let join = |path: &mut PathBuf| *path = folder.join(&*path);
         // A bare name is looked for beside the file, and later on the plugin path.
         let join_plugin = |path: &mut PathBuf| {
@@ -303,12 +313,25 @@ impl Settings {
         };
         settings.task.iter_mut().for_each(join_plugin);
         settings.optimizer.iter_mut().for_each(join_plugin);
+        settings.out.iter_mut().for_each(join);
         settings.cache_dir.iter_mut().for_each(join);
-        // `sample` and names on the hub are no paths; a path is one by what is there.
-        for name in settings.data.iter_mut().chain(&mut settings.model) {
-            *name = with_path(name, |path| Some(folder.join(path)).filter(|path| path.exists()));
-        }
+        settings.data.iter_mut().for_each(|data| change_data(data, |path| folder.join(path)));
+        settings.model.iter_mut().for_each(|model| change_model(model, |path| folder.join(path)));
         Ok(settings)
+    }
+
+    /// Replaces `~` and variables in all paths: no shell has seen those of a run file, and none expands `~` behind the `=`
+    /// of a flag. A name with `$` in it that is there, below `folder`, is taken as it is written.
+    pub fn expand(&mut self, folder: &Path, expand: fn(&Path) -> PathBuf) {
+        let is_there =
+            |path: &Path| !path.as_os_str().as_encoded_bytes().starts_with(b"~") && folder.join(path).exists();
+        let expand = |path: &Path| if is_there(path) { path.to_owned() } else { expand(path) };
+        let Self { task, optimizer, out, cache_dir, .. } = self;
+        for path in [task, optimizer, out, cache_dir].into_iter().flatten() {
+            *path = expand(path);
+        }
+        self.data.iter_mut().for_each(|data| change_data(data, expand));
+        self.model.iter_mut().for_each(|model| change_model(model, expand));
     }
 
     /// Holds what a file says to what the flags take.
@@ -421,9 +444,9 @@ impl Settings {
         for path in paths.into_iter().flatten() {
             *path = std::path::absolute(&*path)?;
         }
-        for name in settings.data.iter_mut().chain(&mut settings.model) {
-            *name = with_path(name, |path| std::path::absolute(path).ok().filter(|path| path.exists()));
-        }
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        settings.data.iter_mut().for_each(|data| change_data(data, absolute));
+        settings.model.iter_mut().for_each(|model| change_model(model, absolute));
         Ok(toml::to_string(&settings)?)
     }
 
@@ -574,7 +597,7 @@ mod tests {
     }
 
     fn file(text: &str) -> Settings {
-        Settings::parse(text, Path::new("tasks/x")).unwrap()
+        Settings::parse(text, Path::new("tasks/x"), Path::to_owned).unwrap()
     }
 
     #[test]
@@ -631,7 +654,36 @@ mod tests {
         ]);
         let settings = settings.with_defaults();
         let text = settings.to_toml().unwrap();
-        assert_eq!(Settings::parse(&text, Path::new("/elsewhere")).unwrap(), settings, "{text}");
+        assert_eq!(Settings::parse(&text, Path::new("/elsewhere"), Path::to_owned).unwrap(), settings, "{text}");
+    }
+
+    /// Whether or not something is there: what a file says does not depend on where the user stands.
+    #[test]
+    fn paths_of_a_run_file_are_relative_to_it() {
+        let text = "task = \"../a.wasm\"\nout = \"res\"\nmodel = \"./m\"\ncache-dir = \"/c\"\n\
+            data = [\"evaluation=e.jsonl\", \"d\", \"sample\"]\n";
+        let settings = file(text);
+        let paths = [&settings.task, &settings.out, &settings.cache_dir].map(|path| path.as_deref().unwrap());
+        assert_eq!(paths, ["tasks/x/../a.wasm", "tasks/x/res", "/c"].map(Path::new));
+        assert_eq!(settings.data, ["evaluation=tasks/x/e.jsonl", "tasks/x/d", "sample"]);
+        assert_eq!(settings.model.as_deref(), Some("tasks/x/./m"));
+        for name in ["owner/name", "owner/name@refs/pr/1", "smollm2-135m-instruct"] {
+            assert_eq!(file(&format!("model = \"{name}\"")).model.as_deref(), Some(name));
+        }
+        assert_eq!((file("task = \"a\"").task, file("task = \"a\"").out), (Some("a".into()), None));
+    }
+
+    #[test]
+    fn paths_of_a_run_file_are_expanded() {
+        fn expand(path: &Path) -> PathBuf {
+            path.to_str().unwrap().replace('~', "/home/u").replace("$D", "sub").into()
+        }
+        let text = "task = \"~/a.wasm\"\nout = \"$D/res\"\nmodel = \"~/m\"\ndata = \"evaluation=~/$D/e.jsonl\"\n";
+        let settings = Settings::parse(text, Path::new("tasks/x"), expand).unwrap();
+        assert_eq!(settings.task, Some("/home/u/a.wasm".into()));
+        assert_eq!(settings.out, Some("tasks/x/sub/res".into()));
+        assert_eq!(settings.model.as_deref(), Some("/home/u/m"));
+        assert_eq!(settings.data, ["evaluation=/home/u/sub/e.jsonl"]);
     }
 
     #[test]
@@ -642,14 +694,15 @@ mod tests {
             ("steps = 3\nselect = \"best\"\n", "unknown variant `best`"),
             ("steps = 3\nshots = \"many\"\n", "invalid type"),
         ] {
-            let error = Settings::parse(text, Path::new("")).unwrap_err().to_string();
+            let error = Settings::parse(text, Path::new(""), Path::to_owned).unwrap_err().to_string();
             assert!(error.contains(part) && error.contains("line 2"), "{error}");
         }
     }
 
     #[test]
     fn a_run_file_is_held_to_what_the_flags_take() {
-        let refused = |text: &str| Settings::parse(text, Path::new("x")).err().map(|error| error.to_string());
+        let refused =
+            |text: &str| Settings::parse(text, Path::new("x"), Path::to_owned).err().map(|error| error.to_string());
         for name in ["steps", "shots", "limit", "threads", "batch-tokens"] {
             let message = refused(&format!("{name} = 0")).unwrap();
             assert!(message.contains(&format!("`{name} = 0`: a whole number from 1 was expected")), "{message}");

@@ -70,7 +70,7 @@ pub fn prepare(
     probe_folder(&config.out)?;
     let score_steps =
         config.score_steps.resolve(config.steps).map_err(|step| RunError::NoSuchStep { step, steps: config.steps })?;
-    let paths = CachePaths::new(environment)?;
+    let paths = CachePaths::new(environment);
     let device = config.device.open()?;
     let dtype = config.dtype.resolve(&device);
 

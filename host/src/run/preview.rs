@@ -65,7 +65,7 @@ pub fn preview(
     observer: &Arc<dyn Observer>,
     progress: &dyn Progress,
 ) -> Result<Preview, RunError> {
-    let (mut task, _) = Plugins::new(&CachePaths::new(environment)?, observer)?.task(config)?;
+    let (mut task, _) = Plugins::new(&CachePaths::new(environment), observer)?.task(config)?;
     let rows = Rows::read(&mut task, config, Access { environment, progress })?;
     let example = rows
         .evaluation
@@ -105,7 +105,7 @@ pub fn task_sources(
         shots: None,
         limits: limits.clone(),
     };
-    let (mut task, _) = Plugins::new(&CachePaths::new(environment)?, observer)?.task(&config)?;
+    let (mut task, _) = Plugins::new(&CachePaths::new(environment), observer)?.task(&config)?;
     Ok(task.sources()?)
 }
 

@@ -4,7 +4,7 @@
 //! files are looked at by the names that data sets usually have. What was found is remembered beside this host's cache, so
 //! that a split that is there costs no request.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,6 @@ use super::digest::Digest;
 use super::environment::Environment;
 use super::file::{FileError, create_folder, read_file};
 use super::hub::{Hub, HubError, HubId, commit_of};
-use super::lock::FileLock;
 use super::paths::CachePaths;
 use super::progress::Progress;
 
@@ -106,22 +105,22 @@ pub fn fetch_split(
     progress: &dyn Progress,
 ) -> Result<Vec<PathBuf>, DatasetError> {
     let hub = Hub::for_datasets(environment, progress)?;
-    let paths = CachePaths::new(environment)?;
+    let paths = CachePaths::new(environment);
     let key = format!(
         "{} {}@{} {:?} {}",
         environment.endpoint, split.id.repository, split.id.revision, split.config, split.split
     );
-    let memo = paths.datasets().join(format!("{}.json", Digest::of(key.as_bytes())));
-    if let Some(files) = remembered(&hub, split, &memo) {
+    let memo = paths.datasets().map(|folder| folder.join(format!("{}.json", Digest::of(key.as_bytes()))));
+    let known = || memo.as_deref().and_then(|memo| remembered(&hub, split, memo));
+    if let Some(files) = known() {
         return Ok(files);
     }
-    if environment.offline {
+    if environment.offline || environment.datasets_offline {
         return Err(DatasetError::Offline { split: split.clone() });
     }
-    let _lock = FileLock::acquire(&paths.lock(&key)?, || {
-        progress.note(&format!("another process downloads {split}; waiting"));
-    })?;
-    if let Some(files) = remembered(&hub, split, &memo) {
+    let waiting = || progress.note(&format!("another process downloads {split}; waiting"));
+    let _lock = paths.lock(&key, progress, waiting);
+    if let Some(files) = known() {
         return Ok(files);
     }
     let (revision, files) = find(&hub, split, progress)?;
@@ -139,14 +138,22 @@ pub fn fetch_split(
         downloaded.push(path);
     }
     let found = Found { commit: id.revision, files };
-    let text = serde_json::to_vec(&found).map_err(|error| FileError::io("write", &memo, error.into()))?;
-    create_folder(&paths.datasets())?;
-    write_atomic(&memo, &text)?;
+    if let Some(memo) = &memo
+        && let Err(error) = remember(memo, &found)
+    {
+        progress.note(&format!("{error}; without a network, the files of {split} will not be found"));
+    }
     Ok(downloaded)
 }
 
+fn remember(memo: &Path, found: &Found) -> Result<(), FileError> {
+    let text = serde_json::to_vec(found).map_err(|error| FileError::io("write", memo, error.into()))?;
+    memo.parent().map_or(Ok(()), create_folder)?;
+    write_atomic(memo, &text)
+}
+
 /// The files, if all of them are in the cache. A note that cannot be read is none.
-fn remembered(hub: &Hub, split: &HubSplit, memo: &std::path::Path) -> Option<Vec<PathBuf>> {
+fn remembered(hub: &Hub, split: &HubSplit, memo: &Path) -> Option<Vec<PathBuf>> {
     let found: Found = serde_json::from_slice(&read_file(memo, 1 << 20).ok()?).ok()?;
     let id = split.id.at(&found.commit);
     found.files.iter().map(|file| hub.cached(&id, file)).collect()

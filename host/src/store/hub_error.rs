@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use hf_hub::HFError;
 
-use super::environment::{HF_ENDPOINT, HF_HUB_OFFLINE, HF_TOKEN};
+use super::environment::{HF_ENDPOINT, HF_HOME, HF_HUB_CACHE, HF_HUB_OFFLINE, HF_TOKEN};
 use super::file::FileError;
 use super::hub::HubId;
 use super::model_source::{ModelSourceError, WEIGHTS};
@@ -54,6 +54,14 @@ pub enum HubError {
         wanted: Box<Wanted>,
         /// How long the host waited.
         seconds: u64,
+    },
+    /// A redirect that is not followed.
+    #[error("a redirect of the hub `{}` for {wanted} is not followed: {reason}", wanted.endpoint)]
+    Redirect {
+        /// The file.
+        wanted: Box<Wanted>,
+        /// Why not.
+        reason: String,
     },
     /// The connection ended before the file did.
     #[error("the download of {wanted} was cut off after {received} bytes: {reason}")]
@@ -203,13 +211,16 @@ impl HubError {
                 Some("this version reads repositories with config.json, tokenizer.json and weights as safetensors or PyTorch checkpoints".into())
             }
             HubError::Cut { .. } | HubError::Damaged { .. } => Some("run again; what came in part is discarded".into()),
-            HubError::NoCache => Some("set `HF_HOME` to a folder".into()),
-            HubError::Disk { source, folder, .. } => {
-                FileError::Io { action: "write", path: folder.clone(), source: io::Error::from(source.kind()) }.hint()
+            HubError::NoCache => Some(format!("set `{HF_HOME}` to a folder")),
+            HubError::Disk { source, folder, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                FileError::io("write", folder, io::Error::from(source.kind())).hint()
+            }
+            HubError::Disk { .. } => {
+                Some(format!("set `{HF_HUB_CACHE}` (or `--cache-dir`) to a folder that can be written to"))
             }
             HubError::Index(error) => error.hint(),
             HubError::File(error) => error.hint(),
-            HubError::Status { .. } | HubError::Other { .. } => None,
+            HubError::Redirect { .. } | HubError::Status { .. } | HubError::Other { .. } => None,
         }
     }
 
@@ -248,6 +259,9 @@ impl HubError {
             }
             HFError::Request { source, .. } if source.is_connect() => {
                 HubError::Unreachable { wanted, reason: root_cause(&source) }
+            }
+            HFError::Request { source, .. } if source.is_redirect() => {
+                HubError::Redirect { wanted, reason: root_cause(&source) }
             }
             HFError::Request { source, .. } => HubError::Cut { wanted, received, reason: root_cause(&source) },
             HFError::Io(source) => HubError::Disk { wanted, folder, source },

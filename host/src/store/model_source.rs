@@ -121,7 +121,7 @@ impl ModelSource {
 }
 
 /// Whether a text can only have been meant as a path, so that no download is tried for a mistyped one.
-fn looks_like_a_path(asked: &str) -> bool {
+pub fn looks_like_a_path(asked: &str) -> bool {
     // A revision may have slashes of its own: `owner/name@refs/pr/1`.
     let (name, _revision) = asked.split_once('@').unwrap_or((asked, ""));
     let path = Path::new(name);

@@ -1,6 +1,13 @@
 //! The real executable, in folders of its own: stdout, stderr, status and files together.
 
+#[path = "../support_hub/mod.rs"]
+// Its faults and counts are for the tests of the store.
+#[allow(dead_code)]
+mod support_hub;
+
 mod author;
+mod backtrace;
+mod cache;
 mod data;
 mod good;
 mod hostile;
@@ -13,3 +20,4 @@ mod report;
 mod resume;
 mod settings;
 mod support;
+mod terminal;

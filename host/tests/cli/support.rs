@@ -96,13 +96,19 @@ impl Place {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ft-host"));
         for name in [
+            "CLICOLOR",
+            "CLICOLOR_FORCE",
             "COLUMNS",
+            "HF_DATASETS_OFFLINE",
             "HF_ENDPOINT",
             "HF_HUB_CACHE",
-            "HUGGINGFACE_HUB_CACHE",
             "HF_TOKEN",
+            "HUGGINGFACE_HUB_CACHE",
+            "HUGGING_FACE_HUB_TOKEN",
             "NO_COLOR",
             "RUST_BACKTRACE",
+            "RUST_LIB_BACKTRACE",
+            "TRANSFORMERS_OFFLINE",
         ] {
             command.env_remove(name);
         }
@@ -119,6 +125,48 @@ impl Place {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         command
+    }
+
+    /// What the executable writes to a terminal of that many columns and rows, and its status; `change` has been at its
+    /// environment. All terminals are xterm's unless it says otherwise.
+    pub fn in_terminal(
+        &self,
+        (columns, rows): (u16, u16),
+        arguments: &[&str],
+        change: impl FnOnce(&mut Command),
+    ) -> (Option<i32>, String) {
+        const SCRIPT: &str = "
+import fcntl, os, pty, struct, sys, termios
+pid, terminal = pty.fork()
+if pid == 0:
+    size = struct.pack('HHHH', int(sys.argv[2]), int(sys.argv[1]), 0, 0)
+    fcntl.ioctl(0, termios.TIOCSWINSZ, size)
+    os.execv(sys.argv[3], sys.argv[3:])
+while True:
+    try:
+        data = os.read(terminal, 1 << 16)
+    except OSError:
+        break
+    if not data:
+        break
+    sys.stdout.buffer.write(data)
+sys.stdout.flush()
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))";
+        let host = self.command(arguments);
+        let mut command = Command::new("python3");
+        command.args(["-c", SCRIPT, &columns.to_string(), &rows.to_string()]);
+        command.arg(host.get_program()).args(host.get_args()).current_dir(self.path(""));
+        for (name, value) in host.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.env("TERM", "xterm").stdin(Stdio::null());
+        change(&mut command);
+        let output = command.output().expect("python3 makes the terminal");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
     }
 
     pub fn host(&self, arguments: &[&str]) -> Done {

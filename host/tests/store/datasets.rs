@@ -64,11 +64,13 @@ fn a_split_comes_from_the_hubs_conversion_and_stays_in_the_cache() {
     assert_eq!(fetch(&validation, &environment).unwrap(), files);
     assert_eq!(hub.requests().len(), before);
     let offline = Environment { offline: true, ..environment.clone() };
-    assert_eq!(fetch(&validation, &offline).unwrap(), files);
-    let train = split("allenai/qasc", None, "train");
-    let error = fetch(&train, &offline).unwrap_err();
-    assert_eq!(error.to_string(), "allenai/qasc (train split) is not in the cache, and this run is offline");
-    assert!(error.hint().unwrap().contains("ft-host data pull allenai/qasc --split train"));
+    for offline in [&offline, &Environment { datasets_offline: true, ..environment.clone() }] {
+        assert_eq!(fetch(&validation, offline).unwrap(), files);
+        let train = split("allenai/qasc", None, "train");
+        let error = fetch(&train, offline).unwrap_err();
+        assert_eq!(error.to_string(), "allenai/qasc (train split) is not in the cache, and this run is offline");
+        assert!(error.hint().unwrap().contains("ft-host data pull allenai/qasc --split train"));
+    }
     // A file that is gone is fetched again.
     std::fs::remove_file(&files[1]).unwrap();
     assert!(fetch(&validation, &offline).is_err());

@@ -95,7 +95,7 @@ fn a_model_lands_in_the_cache_that_all_tools_share() {
     assert_eq!(std::fs::read(blob).unwrap(), weights());
     assert!(told.bytes() >= 300_000);
 
-    let digests = RememberedDigests::new(&CachePaths::new(&environment).unwrap());
+    let digests = RememberedDigests::new(&CachePaths::new(&environment));
     let digests = model.digests(&digests, &Told::default()).unwrap();
     let names: Vec<_> = digests.iter().map(|file| file.name.as_str()).collect();
     assert_eq!(names, ["model.safetensors", "config.json", "tokenizer.json"]);
