@@ -277,7 +277,9 @@ steps = 7
 sampling = "random"
 shots = 2
 seeds = "0..=4"
+sample = 500
 limit = 100
+allow-overlap = true
 score-steps = "1,5,7"
 select = "held-out"
 held-out = "leave-one-out"

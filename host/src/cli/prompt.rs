@@ -53,6 +53,14 @@ pub struct PromptArgs {
     #[arg(long, value_name = "N", value_parser = values::at_least_one)]
     shots: Option<usize>,
 
+    /// As many evaluation rows as the run draws with `--sample`: they are drawn before the demonstrations.
+    #[arg(long, value_name = "N", value_parser = values::at_least_one)]
+    sample: Option<usize>,
+
+    /// Leave out rows that cannot be read or that the task does not take, as the run does.
+    #[arg(long)]
+    skip_bad_rows: bool,
+
     /// Seeds the choice of demonstrations.
     #[arg(long, value_name = "SEED", default_value_t = 0)]
     seed: u64,
@@ -74,9 +82,10 @@ pub fn run(args: PromptArgs, mut environment: Environment) -> anyhow::Result<Exi
         plugin: run::find_plugin(&PluginPath::new(&environment), &args.task)?,
         options: args.task_options,
         data: DataLocation::parse(&args.data).map_err(RunError::Settings)?,
-        skip_bad_rows: false,
+        skip_bad_rows: args.skip_bad_rows,
         sampling: args.sampling,
         shots: args.shots,
+        sample: args.sample,
         limits: Limits::default(),
     };
     let observer: Arc<dyn Observer> = Arc::new(Terminal::new(args.json));

@@ -148,7 +148,7 @@ fn print_plan(plan: &Plan, json: bool) -> anyhow::Result<()> {
         size(memory.activations),
     );
     for note in &record.notes {
-        lines += &format!("note: {note}\n");
+        lines += &format!("note: {}\n", text::harmless(note));
     }
     print(&lines)
 }
@@ -158,12 +158,12 @@ fn print_outcome(outcome: &Outcome, json: bool, style: Style) -> anyhow::Result<
         return print(&format!("{}\n", serde_json::to_string_pretty(&outcome.results)?));
     }
     let results = &outcome.results;
-    let known =
-        Known { labels: &results.plan.labels, selected: &results.selected, rows: Some(results.plan.evaluation_rows) };
+    let rows = results.plan.scored_rows();
+    let known = Known { labels: &results.plan.labels, selected: &results.selected, rows: &rows };
     let analysis = Analysis::new(&outcome.records, &known)?;
     let mut lines = table::render_all(&sheet::of_run(&analysis, &sheet::seconds(&results.steps)), None, style);
     for note in &results.plan.notes {
-        lines += &format!("note: {note}\n");
+        lines += &format!("note: {}\n", text::harmless(note));
     }
     print(&lines)
 }

@@ -55,7 +55,8 @@ pub struct Settings {
     #[serde(with = "one_or_more", skip_serializing_if = "Vec::is_empty")]
     data: Vec<String>,
 
-    /// Leave out rows that cannot be read or that the task does not take, and count them.
+    /// Leave out rows that cannot be read, that the task does not take, or that cannot be scored (too long for the model,
+    /// nothing to score), and count them.
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     skip_bad_rows: bool,
@@ -82,9 +83,20 @@ pub struct Settings {
     #[arg(long, value_name = "SEEDS")]
     seeds: Option<Text<Seeds>>,
 
-    /// Score only the first N evaluation rows.
+    /// Score only N evaluation rows, drawn at random by the seed, the same ones for every optimizer and step [default: all,
+    /// or as many as the task draws].
+    #[arg(long, value_name = "N", value_parser = values::at_least_one)]
+    sample: Option<usize>,
+
+    /// Score only the first N evaluation rows that are not left out; many splits are sorted, and `--sample` draws from all of
+    /// one.
     #[arg(long, value_name = "N", value_parser = values::at_least_one)]
     limit: Option<usize>,
+
+    /// Score evaluation rows too that are demonstrations, which are left out otherwise.
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    allow_overlap: bool,
 
     /// Which steps to score, besides zero-shot and step 1: `all`, `last`, or a list like 5,10,15 [default: all].
     #[arg(long, value_name = "STEPS")]
@@ -323,6 +335,7 @@ impl Settings {
         }
         held("steps", self.steps, values::at_least_one)?;
         held("shots", self.shots, values::at_least_one)?;
+        held("sample", self.sample, values::at_least_one)?;
         held("limit", self.limit, values::at_least_one)?;
         held("threads", self.threads, values::at_least_one)?;
         held("batch-tokens", self.batch_tokens, values::at_least_one)?;
@@ -361,7 +374,9 @@ impl Settings {
             shots: self.shots.or(other.shots),
             seed,
             seeds,
+            sample: self.sample.or(other.sample),
             limit: self.limit.or(other.limit),
+            allow_overlap: self.allow_overlap || other.allow_overlap,
             score_steps: self.score_steps.or(other.score_steps),
             select,
             held_out,
@@ -500,6 +515,7 @@ impl Settings {
                 skip_bad_rows: settings.skip_bad_rows,
                 sampling: settings.sampling.map_or(Sampling::Stratified, |Text(sampling)| sampling),
                 shots: settings.shots,
+                sample: settings.sample,
                 limits: settings.task_limits.over(&limits),
             },
             optimizer,
@@ -511,6 +527,7 @@ impl Settings {
             seeds,
             steps: settings.steps.unwrap_or(STEPS),
             limit: settings.limit,
+            allow_overlap: settings.allow_overlap,
             score_steps: settings.score_steps.map_or(ScoreSteps::All, |Text(steps)| steps),
             select,
             positions: match settings.positions {
@@ -579,7 +596,7 @@ mod tests {
 
     #[test]
     fn a_run_file_has_the_flags_by_their_names() {
-        let text = "task = \"../a.wasm\"\nsteps = 3\nseeds = \"0..3\"\nlimit = 7\nscore-steps = \"last\"\nheld-out = 5\n\
+        let text = "task = \"../a.wasm\"\nsteps = 3\nseeds = \"0..3\"\nsample = 9\nlimit = 7\nallow-overlap = true\nscore-steps = \"last\"\nheld-out = 5\n\
             select = \"held-out\"\nplugin-memory = 1024\n[optimizer-options]\nstep_size = 0.5\nnesterov = true\n";
         let expected = [
             "--task",
@@ -588,8 +605,11 @@ mod tests {
             "3",
             "--seeds",
             "0,1,2",
+            "--sample",
+            "9",
             "--limit",
             "7",
+            "--allow-overlap",
             "--score-steps",
             "last",
             "--held-out",
@@ -650,7 +670,7 @@ mod tests {
     #[test]
     fn a_run_file_is_held_to_what_the_flags_take() {
         let refused = |text: &str| Settings::parse(text, Path::new("x")).err().map(|error| error.to_string());
-        for name in ["steps", "shots", "limit", "threads", "batch-tokens"] {
+        for name in ["steps", "shots", "sample", "limit", "threads", "batch-tokens"] {
             let message = refused(&format!("{name} = 0")).unwrap();
             assert!(message.contains(&format!("`{name} = 0`: a whole number from 1 was expected")), "{message}");
         }

@@ -109,7 +109,8 @@ impl RunReport {
         let trace = lines::read(files.trace.unwrap_or_default(), TraceRecord::parse);
         let trace = trace.map_err(|source| refuse("trace.jsonl", source))?;
         let plan = &results.plan;
-        let known = Known { labels: &plan.labels, selected: &results.selected, rows: Some(plan.evaluation_rows) };
+        let rows = plan.scored_rows();
+        let known = Known { labels: &plan.labels, selected: &results.selected, rows: &rows };
         let analysis = Analysis::new(&samples.records, &known)
             .map_err(|source| ReportError::Records { name: name.clone(), source })?;
         let mut notes = plan.notes.clone();

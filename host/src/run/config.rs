@@ -32,8 +32,10 @@ pub struct RunConfig {
     pub seeds: Vec<u64>,
     /// Deep-Thinking steps; step 1 is plain in-context learning.
     pub steps: usize,
-    /// To score only the first so many evaluation rows.
+    /// To score only the first so many of the evaluation rows that are drawn and not left out.
     pub limit: Option<usize>,
+    /// To score evaluation rows too that are demonstrations.
+    pub allow_overlap: bool,
     /// Which steps are scored, besides zero-shot and step 1.
     pub score_steps: ScoreSteps,
     /// Which step is the result.
@@ -67,13 +69,15 @@ pub struct TaskConfig {
     pub options: Vec<(String, String)>,
     /// Where rows come from.
     pub data: DataLocation,
-    /// To leave out rows that cannot be used, and count them.
+    /// To leave out rows that cannot be read, that the task rejects or that cannot be scored, and count them.
     pub skip_bad_rows: bool,
     /// How demonstrations are chosen.
     pub sampling: Sampling,
     /// Demonstrations: for each class where they are drawn class by class, in all otherwise. Where it is left open, all that
     /// are written, or else one.
     pub shots: Option<usize>,
+    /// To use only so many evaluation rows, drawn at random by the seed; where it is left open, as many as the task asks for.
+    pub sample: Option<usize>,
     /// What the task may use.
     pub limits: Limits,
 }

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use super::memory::size;
+use super::usable::Unusable;
 use crate::model::ModelError;
 use crate::plugin::options::OptionError;
 use crate::plugin::{EngineError, ErrorKind, Failure, PluginError};
 use crate::report::samples::SampleError;
 use crate::report::schema::MemoryRecord;
-use crate::score::EmptyContinuation;
 use crate::store::data::DataError;
 use crate::store::fetch;
 use crate::store::file::FileError;
@@ -159,15 +159,39 @@ pub enum RunError {
         /// What is missing.
         source: SamplingError,
     },
-    /// A query with nothing to score.
-    #[error("{split} example `{id}`: {source}")]
-    EmptyContinuation {
+    /// A row that cannot be scored.
+    #[error("{}{}", .reason.of_example(*.split, .id), more_unusable(*.split, *.more))]
+    Unusable {
         /// The split that it is from.
         split: Split,
         /// The example.
         id: String,
-        /// Which choice it is.
-        source: EmptyContinuation,
+        /// Why it cannot be scored.
+        reason: Box<Unusable>,
+        /// How many more there are.
+        more: usize,
+    },
+    /// All evaluation rows are left out.
+    #[error("nothing is left to score with seed {seed}: {}", left_out(*.rows, "evaluation row", *.overlapping, "demonstrations too", *.unusable))]
+    NothingToScore {
+        /// The seed.
+        seed: u64,
+        /// The rows that it drew.
+        rows: usize,
+        /// Those that are demonstrations too.
+        overlapping: usize,
+        /// Those that cannot be used.
+        unusable: usize,
+    },
+    /// All rows to choose the step by are left out.
+    #[error("nothing is left to choose the step by: {}", left_out(*.rows, "held-out row", *.overlapping, "demonstrations or evaluation rows too", *.unusable))]
+    NothingHeldOut {
+        /// The rows that were drawn.
+        rows: usize,
+        /// Those that are demonstrations or evaluation rows too.
+        overlapping: usize,
+        /// Those that cannot be used.
+        unusable: usize,
     },
     /// Demonstrations without a token.
     #[error("the demonstrations have no token: {text:?}")]
@@ -176,12 +200,12 @@ pub enum RunError {
         text: String,
     },
     /// More positions are needed than the model has.
-    #[error("{what} needs {needed} positions, and the model has {limit}{}", .example.as_ref().map(|id| format!(" (evaluation example `{id}`)")).unwrap_or_default())]
+    #[error("{what} needs {needed} positions, and the model has {limit}{}", .longest.as_ref().map(|(id, tokens)| format!(" (the longest demonstration is `{id}`, with {tokens} tokens)")).unwrap_or_default())]
     ContextTooLong {
         /// What needs them.
         what: String,
-        /// The longest query's example, where it is a query.
-        example: Option<String>,
+        /// The longest of several demonstrations, with its tokens.
+        longest: Option<(String, usize)>,
         /// Positions needed.
         needed: usize,
         /// Positions of the model.
@@ -286,6 +310,10 @@ impl RunError {
                 source.downcast_ref().map_or(RunErrorKind::Plugin, plugin_kind)
             }
             Self::Tune(_) | Self::BadUpdate { .. } => RunErrorKind::Plugin,
+            Self::Unusable { reason, .. } => match &**reason {
+                Unusable::Prompt(error) => plugin_kind(error),
+                _ => RunErrorKind::Input,
+            },
             Self::Engine(_) | Self::Sample { .. } => RunErrorKind::Host,
             Self::Fetch(error) => RunErrorKind::of_fetch(error),
             _ => RunErrorKind::Input,
@@ -316,6 +344,17 @@ impl RunError {
             }
             Self::Sampling { .. } => Some("ask for fewer `--shots`".into()),
             Self::ContextTooLong { hint, .. } => Some((*hint).into()),
+            Self::Unusable { reason, .. } => Some(match &**reason {
+                Unusable::TooLong { .. } => format!("{SKIP}; fewer `--shots` or a model with a longer context take more of them"),
+                _ => SKIP.into(),
+            }),
+            Self::NothingToScore { overlapping: 1.., .. } => Some(
+                "name other rows with `--data evaluation=FILE`, or score demonstrations too with `--allow-overlap`".into(),
+            ),
+            Self::NothingToScore { .. } => {
+                Some("without `--skip-bad-rows` the first of these rows is named, and what is wrong with it".into())
+            }
+            Self::NothingHeldOut { .. } => Some("hold out more rows with `--held-out N`, or take `--select last`".into()),
             Self::Memory { .. } => Some(
                 "`--weights quantized` takes about a quarter of f32, `--dtype bf16` half, a smaller `--batch-tokens` less for \
                  states; `--force` runs anyway"
@@ -355,6 +394,23 @@ impl RunError {
             _ => None,
         }
     }
+}
+
+/// How many rows cannot be used besides the first.
+fn more_unusable(split: Split, more: usize) -> String {
+    match more {
+        0 => String::new(),
+        1 => format!(" (1 more {split} example cannot be used either)"),
+        more => format!(" ({more} more {split} examples cannot be used either)"),
+    }
+}
+
+/// Why none of `rows` rows is left.
+fn left_out(rows: usize, what: &str, overlapping: usize, role: &str, unusable: usize) -> String {
+    let plural = if rows == 1 { "" } else { "s" };
+    let reasons = [(overlapping, role), (unusable, "unusable")].into_iter().filter(|(count, _)| *count > 0);
+    let reasons: Vec<String> = reasons.map(|(count, reason)| format!("{count} {reason}")).collect();
+    format!("expected rows to keep, got {rows} {what}{plural} to leave out ({})", reasons.join(", "))
 }
 
 /// A file that is no plugin of the right kind is the user's choice; what happens once it runs is the plugin's.

@@ -7,10 +7,11 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use super::config::{RunConfig, Select};
-use super::draw::{Draw, Query};
+use super::draw::Draw;
 use super::folder::{self, Beginning, OutFolder};
 use super::observer::{Event, Observer};
 use super::plan::{Plan, optimizer_usage};
+use super::render::Query;
 use super::scoring::{Over, Scoring};
 use super::tuner::{Tuner, Tuning};
 use super::usage::PluginUsage;
@@ -138,7 +139,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn announce(&self, draws: &[Draw]) {
-        let held_out = |draw: &Draw| draw.held_out.iter().map(|fold| fold.queries.len()).sum::<usize>();
+        let held_out = |draw: &Draw| draw.held_out.folds.iter().map(|fold| fold.queries.len()).sum::<usize>();
         let of_draw =
             |draw: &Draw| draw.queries.len() * (1 + self.score_steps.len()) + held_out(draw) * self.config.steps;
         self.scoring

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use candle_core::{DType, Device};
 
 use super::config::RunConfig;
-use super::draw::{Draw, Drawer, Query};
+use super::draw::{self, Draw, Drawn};
 use super::folder::Beginning;
 use super::model::OpenModel;
 use super::observer::Observer;
 use super::plugins::{self, Plugins};
 use super::rehearsal::{Form, rehearse};
+use super::render::{Query, Renderer};
 use super::rows::Rows;
 use super::usage::PluginUsage;
-use super::{RunError, fit, folder, memory, notes, record};
+use super::{RunError, folder, memory, notes, record};
 use crate::model::device::DeviceChoice;
 use crate::plugin::OptimizerPlugin;
 use crate::plugin::options::OptionSetting;
@@ -83,28 +84,32 @@ pub fn prepare(
     let rows = Rows::read(&mut task, &config.task, Access { environment, progress })?;
     let files = fetch_model(&config.model, environment, progress)?;
     let model = OpenModel::open(&files)?;
-    let mut drawer = Drawer::new(&config, &rows, &mut task, &model.tokenizer)?;
-    let draws = config.seeds.iter().map(|seed| drawer.draw(*seed)).collect::<Result<Vec<Draw>, _>>()?;
-    let queries = drawer.into_queries();
-    fit::check(&config, model.family.config.max_positions, &draws, &queries)?;
-    let (draw, further_draws) = match draws.split_first() {
+    let renderer = Renderer {
+        separator: task.separator()?,
+        config: &config,
+        task: &mut task,
+        tokenizer: &model.tokenizer,
+        positions: model.family.config.max_positions,
+    };
+    let drawn = draw::draw(renderer, &rows)?;
+    let (draw, further_draws) = match drawn.draws.split_first() {
         Some((first, further)) => (first, further.iter().map(|draw| draw.record.clone()).collect()),
         None => return Err(RunError::NoSeed),
     };
 
-    let lengths = draws.iter().map(|draw| draw.record.demonstration_ids.len());
+    let lengths = drawn.draws.iter().map(|draw| draw.record.demonstration_ids.len());
     if let Some(positions) = lengths.min().filter(|positions| *positions > 0 && config.steps > 1) {
         let form = Form { layers: model.family.config.layers, positions };
         rehearse(&plugins, &config.optimizer, &config.optimizer_limits, &optimizer_options, form)?;
     }
 
-    let longest = draws.iter().map(|draw| draw.record.demonstration_ids.len()).max().unwrap_or(0);
-    let tokens = queries.iter().map(|query| &query.tokens);
+    let longest = drawn.draws.iter().map(|draw| draw.record.demonstration_ids.len()).max().unwrap_or(0);
+    let tokens = drawn.queries.iter().map(|query| &query.tokens);
     let memory = memory::of_run(&config, &device, dtype, &model, longest, tokens);
     if !config.force {
         memory::check(&memory, &config.model, &device)?;
     }
-    let mut notes = notes::before(&config, &rows, draw, &model, &queries);
+    let mut notes = notes::before(&config, &rows, &drawn, &model);
     notes.extend(memory::saved(&memory, config.weights, dtype));
     let digests = files.digests(&RememberedDigests::new(&paths), progress)?;
     let record = PlanRecord {
@@ -121,12 +126,13 @@ pub fn prepare(
         further_draws,
         evaluation_rows: draw.queries.len(),
         evaluation_split_rows: rows.evaluation.examples.len(),
-        longest_query: queries.iter().map(|query| query.tokens.longest()).max().unwrap_or(0),
+        longest_query: drawn.queries.iter().map(|query| query.tokens.longest()).max().unwrap_or(0),
         score_steps: std::iter::once(0).chain(score_steps.iter().copied()).collect(),
         memory,
         notes,
     };
     let task_usage = PluginUsage::new(task.description(), task.usage(), &config.task.limits);
+    let Drawn { draws, queries, .. } = drawn;
     let beginning = folder::beginning(&config.out, &record, config.restart)?;
     Ok(Plan {
         config,

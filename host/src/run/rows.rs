@@ -56,7 +56,7 @@ impl Rows {
             classes: self.labels.len(),
             written: self.written.len(),
             evaluation_rows: self.evaluation.examples.len(),
-            evaluation_sample: self.evaluation_sample,
+            evaluation_sample: config.sample.or(self.evaluation_sample),
         };
         sampling::select(&request).map_err(|source| self.sampling_error(source))
     }

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::RunError;
-use super::draw::Query;
 use super::journal::Journal;
 use super::observer::{Event, Observer};
+use super::render::Query;
 use crate::model::Decoder;
 use crate::report::samples::{Choice, Place, SampleRecord};
 use crate::score::{self, ChoiceScore, Extended, Prefix, QueryTokens};

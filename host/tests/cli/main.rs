@@ -11,5 +11,6 @@ mod plugin;
 mod process;
 mod report;
 mod resume;
+mod rows;
 mod settings;
 mod support;
