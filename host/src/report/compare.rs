@@ -102,6 +102,14 @@ pub enum CompareError {
         /// The second run's.
         b: String,
     },
+    /// Each run left out what the other scored.
+    #[error("expected examples that both runs score; those of `{a}` are left out in `{b}`, and the other way around")]
+    NothingInCommon {
+        /// The first run.
+        a: String,
+        /// The second run.
+        b: String,
+    },
     /// The evaluation split was read from different data.
     #[error("expected the same evaluation examples in both runs, got those of `{a}` and `{b}`, which differ")]
     OtherData {
@@ -124,6 +132,7 @@ impl CompareError {
             }
             Self::NothingScored { .. } => Some("run it again: it goes on where it ended".into()),
             Self::Seeds { .. } => Some("run both with the same `--seeds`".into()),
+            Self::NothingInCommon { .. } => Some("run both without `--limit`, or with a `--sample`".into()),
             Self::Alone { .. } | Self::OtherExample { .. } | Self::OtherData { .. } => Some(
                 "accuracies on different examples say nothing about the runs; use the same data, `--sample` and `--limit`".into(),
             ),
@@ -173,7 +182,7 @@ pub fn compare(
             interval: [interval.low, interval.high],
         })
     };
-    let nothing = || CompareError::NothingScored { name: a.name.clone() };
+    let nothing = || CompareError::NothingInCommon { a: a.name.clone(), b: b.name.clone() };
     Ok(Comparison {
         a: side(a, &steps_a, pairs.iter().map(|pair| pair.0).collect()).ok_or_else(nothing)?,
         b: side(b, &steps_b, pairs.iter().map(|pair| pair.1).collect()).ok_or_else(nothing)?,

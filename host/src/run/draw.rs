@@ -108,8 +108,9 @@ pub fn draw(mut renderer: Renderer<'_>, rows: &Rows) -> Result<Drawn, RunError> 
         let evaluation_rows = of_seed.selection.evaluation.len();
         let count = scored.places.len();
         if count == 0 {
-            let (overlapping, unusable) = (scored.overlapping.len(), scored.unusable.len());
-            return Err(RunError::NothingToScore { seed: *seed, rows: evaluation_rows, overlapping, unusable });
+            let (overlapping, first) = (scored.overlapping.len(), unusable.first());
+            let unusable = scored.unusable.len();
+            return Err(RunError::NothingToScore { seed: *seed, rows: evaluation_rows, overlapping, unusable, first });
         }
         let held_out = candidates.choose(&renderer)?;
         let record = DrawRecord {

@@ -172,7 +172,7 @@ pub enum RunError {
         more: usize,
     },
     /// All evaluation rows are left out.
-    #[error("nothing is left to score with seed {seed}: {}", left_out(*.rows, "evaluation row", *.overlapping, "demonstrations too", *.unusable))]
+    #[error("nothing is left to score with seed {seed}: {}{}", left_out(*.rows, "evaluation row", *.overlapping, "demonstrations too", *.unusable), .first.as_ref().map(|first| format!(", first {first}")).unwrap_or_default())]
     NothingToScore {
         /// The seed.
         seed: u64,
@@ -182,6 +182,8 @@ pub enum RunError {
         overlapping: usize,
         /// Those that cannot be used.
         unusable: usize,
+        /// The first of these, and why.
+        first: Option<String>,
     },
     /// All rows to choose the step by are left out.
     #[error("nothing is left to choose the step by: {}", left_out(*.rows, "held-out row", *.overlapping, "demonstrations or evaluation rows too", *.unusable))]
@@ -351,9 +353,6 @@ impl RunError {
             Self::NothingToScore { overlapping: 1.., .. } => Some(
                 "name other rows with `--data evaluation=FILE`, or score demonstrations too with `--allow-overlap`".into(),
             ),
-            Self::NothingToScore { .. } => {
-                Some("without `--skip-bad-rows` the first of these rows is named, and what is wrong with it".into())
-            }
             Self::NothingHeldOut { .. } => Some("hold out more rows with `--held-out N`, or take `--select last`".into()),
             Self::Memory { .. } => Some(
                 "`--weights quantized` takes about a quarter of f32, `--dtype bf16` half, a smaller `--batch-tokens` less for \

@@ -90,6 +90,11 @@ impl UnusableRows {
         self.rows.len()
     }
 
+    /// What is wrong with the first.
+    pub fn first(&self) -> Option<String> {
+        self.rows.first().map(|(id, reason)| reason.of_example(self.split, id))
+    }
+
     /// What is wrong with the first few.
     pub fn reasons(&self) -> String {
         let told = self.rows.iter().take(TOLD).map(|(id, reason)| reason.of_example(self.split, id));

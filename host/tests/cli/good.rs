@@ -242,7 +242,7 @@ fn a_second_run_keeps_the_first() {
 fn rows_come_from_a_folder() {
     let place = Place::with_model();
     let rows = "{\"sentence\": \"good\", \"label\": 1}\n\n{\"sentence\": \"bad\", \"label\": 0}\n";
-    place.data("data", rows, rows);
+    place.data("data", rows, rows.replace("good", "fine").replace("bad", "dull"));
     let results = place.sst2(&["--steps", "1", "--data", "data", "--json"]).good().json();
     assert_eq!(results["notes"], serde_json::json!([]));
     assert_eq!(results["data"][1]["file"], "data/sst2/validation.jsonl");

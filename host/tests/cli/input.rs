@@ -221,7 +221,7 @@ fn a_context_that_is_too_long_is_told_before_the_weights() {
     limit(2 * length - 1, &[], &[&second, &twice, "hint: ", "--shots", "--positions restart"]);
     let query = format!("a query of {longest} tokens after the demonstrations' {length} needs {}", length + longest);
     for more in [&["--positions", "restart"][..], &["--steps", "1"]] {
-        limit(length + longest - 1, more, &[&query, "evaluation example `", "hint: ", "--shots"]);
+        limit(length + longest - 1, more, &["evaluation example `", &query, "hint: `--skip-bad-rows`", "--shots"]);
     }
     let first = format!("a pass over the demonstrations' {length} tokens needs {length} positions");
     limit(length - 1, &["--steps", "1"], &[&first]);
@@ -249,7 +249,7 @@ fn settings_that_make_no_sense() {
     let step = ["step 9 is to be scored, and there are 3 steps", "hint: raise `--steps`"];
     check(&["--score-steps", "9", "--steps", "3"], &step);
     check(&["--score-steps", "first"], &["`first` is no step; all, last or a list like 1,5,10 was expected"]);
-    for flag in ["--shots", "--steps", "--limit", "--batch-tokens", "--threads"] {
+    for flag in ["--shots", "--steps", "--sample", "--limit", "--batch-tokens", "--threads"] {
         check(&[flag, "0"], &[&format!("invalid value '0' for '{flag} <N>'"), "a whole number from 1 was expected"]);
     }
     check(&["--device", "gpu"], &["`gpu` is none of auto, cpu, cuda, cuda:N"]);

@@ -122,21 +122,23 @@ fn demonstrations_written_by_hand_are_not_scored() {
 fn the_limit_counts_rows_that_are_scored() {
     let place = Place::with_model();
     place.data("same", lines(&mixed("text", 6)), lines(&mixed("text", 6)));
-    let run = |out: &str, more: &[&str]| {
-        place.sst2(&[&["--data", "same", "--limit", "2", "--out", out], &FIRST_TWO[..], more].concat()).good();
+    let run = |out: &str, limit: &str, more: &[&str]| {
+        place.sst2(&[&["--data", "same", "--limit", limit, "--out", out], &FIRST_TWO[..], more].concat()).good();
     };
-    run("out", &[]);
-    assert_eq!(scored(&place, "out", 0), [2, 3]);
+    run("out", "3", &[]);
+    assert_eq!(scored(&place, "out", 0), [2, 3, 4]);
     let results = place.json("out/results.json");
-    assert_eq!(notes(&results)[1], "limited to the first 2 of 6 evaluation rows, not counting those left out");
+    assert_eq!(notes(&results)[1], "limited to the first 3 of 6 evaluation rows, not counting those left out");
     // Under one limit, rows that stand in for others are no reason to refuse a comparison; other rows are.
-    run("all", &["--allow-overlap"]);
-    assert_eq!(scored(&place, "all", 0), [0, 1]);
-    place.host(&["compare", "out", "all"]).failed(2, &["`out` has no step that is scored whole"]);
-    run("three", &["--limit", "3", "--allow-overlap"]);
-    place
-        .host(&["compare", "out", "three"])
-        .failed(2, &["example 3 of seed 0 is in `out` alone", "`--sample` and `--limit`"]);
+    run("all", "3", &["--allow-overlap"]);
+    assert_eq!(scored(&place, "all", 0), [0, 1, 2]);
+    assert_eq!(place.host(&["compare", "out", "all", "--json"]).good().json()["n"], 1);
+    run("four", "4", &["--allow-overlap"]);
+    let parts = ["example 4 of seed 0 is in `out` alone", "`--sample` and `--limit`"];
+    place.host(&["compare", "out", "four"]).failed(2, &parts);
+    run("two", "2", &[]);
+    run("first", "2", &["--allow-overlap"]);
+    place.host(&["compare", "two", "first"]).failed(2, &["expected examples that both runs score", "hint: "]);
 }
 
 #[test]
@@ -485,9 +487,9 @@ fn rows_with_nothing_to_score_are_left_out_too() {
     );
     // Where none is left, that is what is told.
     place.data("odd", lines(&mixed("demo", 4)), lines(&[row("odd", 0)]));
-    let message =
-        "nothing is left to score with seed 0: expected rows to keep, got 1 evaluation row to leave out (1 unusable)";
-    run(&["--skip-bad-rows", "--restart"]).failed(2, &[message, "hint: "]);
+    let message = "nothing is left to score with seed 0: expected rows to keep, got 1 evaluation row to leave out (1 unusable), \
+        first evaluation example `0`: choice 0 leaves nothing to score";
+    run(&["--skip-bad-rows", "--restart"]).failed(2, &[message]);
 }
 
 /// What a prompt says of a row in the orderly way is about that row: the plugin goes on with the others.
