@@ -22,7 +22,7 @@ pub fn run(bytes: &[u8]) {
     for name in TENSORS {
         read(&gguf, name, bytes.len());
     }
-    match families::from_gguf("fuzzed.gguf", &gguf) {
+    match families::from_gguf("fuzzed.gguf", &gguf, families::UnknownSettings::Note) {
         Ok(family) => load(family, &gguf),
         Err(error) => check_refusal(&error, bytes.len()),
     }
@@ -50,7 +50,7 @@ pub fn read(source: &dyn TensorSource, name: &str, length: usize) {
 
 /// What holds of every model whose description is taken, and reading all its weights.
 pub fn load(family: Family, source: &dyn TensorSource) {
-    let Family { config, layout } = family;
+    let Family { config, layout, .. } = family;
     assert_eq!(config.layers, layout.layers.len());
     assert_eq!(config.layers, config.windows.len());
     assert_eq!(config.layers, config.attention_scales.len());

@@ -39,7 +39,7 @@ pub fn run(bytes: &[u8]) {
     for name in TENSORS {
         read(&source, name, bytes.len());
     }
-    match families::from_config_json("config.json", config) {
+    match families::from_config_json("config.json", config, families::UnknownSettings::Note) {
         Ok(family) => load(family, &source),
         Err(error) => check_refusal(&error, bytes.len()),
     }

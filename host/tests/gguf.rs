@@ -32,7 +32,7 @@ fn a_gguf_model_gives_pytorchs_logits() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tiny-gguf");
     let bytes: WeightBytes = Arc::new(std::fs::read(folder.join("tiny.gguf")).unwrap());
     let gguf = Gguf::new("tiny.gguf", bytes).unwrap();
-    let family = families::from_gguf("tiny.gguf", &gguf).unwrap();
+    let family = families::from_gguf("tiny.gguf", &gguf, families::UnknownSettings::Refuse).unwrap();
     assert_eq!((family.config.heads, family.config.kv_heads, family.config.max_positions), (6, 3, Some(256)));
     let placement = Placement { device: Device::Cpu, dtype: DType::F32, weights: WeightFormat::Dense };
     let decoder = Decoder::load(family.config, &family.layout, &gguf, &placement).unwrap();
@@ -55,7 +55,8 @@ fn a_damaged_header_is_refused_by_what_is_wrong_with_it() {
     let refusal = |name: &str| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/fuzz/gguf").join(name);
         let bytes: WeightBytes = Arc::new(std::fs::read(path).unwrap());
-        let family = Gguf::new("x.gguf", bytes).and_then(|gguf| families::from_gguf("x.gguf", &gguf));
+        let family = Gguf::new("x.gguf", bytes)
+            .and_then(|gguf| families::from_gguf("x.gguf", &gguf, families::UnknownSettings::Refuse));
         family.expect_err("it is refused").to_string()
     };
     let check = |name: &str, expected: &str| {

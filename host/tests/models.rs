@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device};
 use ft_host::model::decoder::Placement;
-use ft_host::model::families::{Family, from_config_json};
+use ft_host::model::families::{Family, UnknownSettings, from_config_json};
 use ft_host::model::weights::{Arrays, WeightBytes, WeightFormat};
 use ft_host::model::{Decoder, ModelError};
 use serde_json::{Map, Value, json};
 
 fn family(config: &Value) -> Result<Family, ModelError> {
-    from_config_json("config.json", config.to_string().as_bytes())
+    from_config_json("config.json", config.to_string().as_bytes(), UnknownSettings::Refuse)
 }
 
 /// Layers, width, embedding, heads, key/value heads, width of a head, MLP, positions, vocabulary.
@@ -164,7 +164,7 @@ fn a_missing_or_misshapen_tensor_has_its_full_name() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tiny").join(name);
         let bytes: WeightBytes = Arc::new(std::fs::read(folder.join("model.safetensors")).unwrap());
         let source = Arrays::new(vec![("w".into(), bytes)]).unwrap();
-        let Family { config, layout } = family(&changed(name, changes)).unwrap();
+        let Family { config, layout, .. } = family(&changed(name, changes)).unwrap();
         let placement = Placement { device: Device::Cpu, dtype: DType::F32, weights: WeightFormat::Dense };
         let error = Decoder::load(config, &layout, &source, &placement).err().unwrap().to_string();
         assert!(error.contains(message), "{name}: {error}");

@@ -20,7 +20,8 @@ const VOCABULARY: u32 = 96;
 fn load(family: &str) -> Decoder {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tiny").join(family);
     let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
-    let family = families::from_config_json("config.json", &read("config.json")).unwrap();
+    let family =
+        families::from_config_json("config.json", &read("config.json"), families::UnknownSettings::Refuse).unwrap();
     let bytes: WeightBytes = Arc::new(read("model.safetensors"));
     let source = Arrays::new(vec![("model.safetensors".into(), bytes)]).unwrap();
     let placement = Placement { device: Device::Cpu, dtype: DType::F32, weights: WeightFormat::Dense };

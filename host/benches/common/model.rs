@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use candle_core::{DType, Device, Tensor};
 use ft_host::model::decoder::Placement;
-use ft_host::model::families::{self, Family};
+use ft_host::model::families::{self, Family, UnknownSettings};
 use ft_host::model::weights::{TensorSource, WeightFormat};
 use ft_host::model::{Decoder, ModelError};
 use ft_host::score::Prefix;
@@ -77,7 +77,7 @@ impl FromStr for Format {
 }
 
 fn family() -> Outcome<Family> {
-    Ok(families::from_config_json("config.json", CONFIG.as_bytes())?)
+    Ok(families::from_config_json("config.json", CONFIG.as_bytes(), UnknownSettings::Refuse)?)
 }
 
 /// The model with its weights.
@@ -108,7 +108,7 @@ impl Models {
 /// Multiplications and additions of one token with the matrices of all blocks; neither attention's own products nor the
 /// output head are counted.
 pub fn layer_flops() -> Outcome<f64> {
-    let Family { config, layout } = family()?;
+    let Family { config, layout, .. } = family()?;
     let per_layer = layout.layers.iter().map(|layer| {
         let attention = config.hidden * config.head_dim * (2 * config.heads + 2 * config.kv_heads);
         let matrices = if layer.gate.is_some() { 3 } else { 2 };

@@ -187,10 +187,11 @@ mod tests {
     use candle_core::{DType, Device};
 
     use super::*;
-    use crate::model::families::{Family, from_config_json};
+    use crate::model::families::{Family, UnknownSettings, from_config_json};
 
     fn of(config: &str, dtype: DType, weights: WeightFormat) -> Memory {
-        let Family { config, layout } = from_config_json("config.json", config.as_bytes()).unwrap();
+        let Family { config, layout, .. } =
+            from_config_json("config.json", config.as_bytes(), UnknownSettings::Refuse).unwrap();
         let placement = Placement { device: Device::Cpu, dtype, weights };
         let work = Workload { demonstrations: 100, batch: 1000, logit_rows: 256 };
         estimate(&config, &layout, &placement, &work)
@@ -234,7 +235,8 @@ mod tests {
             "vocab_size": 16777216}"#;
         assert_eq!(of(huge, DType::F32, WeightFormat::Dense).total, u64::MAX);
         let larger = huge.replace("4096", "4097");
-        let refusal = from_config_json("config.json", larger.as_bytes()).unwrap_err().to_string();
+        let refusal =
+            from_config_json("config.json", larger.as_bytes(), UnknownSettings::Refuse).unwrap_err().to_string();
         assert!(refusal.contains("a number up to 4096 was expected"), "{refusal}");
     }
 }

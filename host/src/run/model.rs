@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::RunError;
 use crate::model::decoder::Placement;
-use crate::model::families::{self, Family};
+use crate::model::families::{self, Family, UnknownSettings};
 use crate::model::weights::{Arrays, Gguf, TensorSource, WeightBytes};
 use crate::model::{Decoder, Tokenizer};
 use crate::store::file::read_file;
@@ -28,21 +28,27 @@ impl OpenModel {
     /// Reads the configuration, the tokenizer and the weight files' headers.
     ///
     /// # Errors
-    /// Missing, malformed or truncated files, or a model that no family covers.
-    pub fn open(files: &ModelFiles) -> Result<Self, RunError> {
+    /// Missing, malformed or truncated files, a model that no family covers, or settings that are not known and are to be
+    /// refused.
+    pub fn open(files: &ModelFiles, unknown: UnknownSettings) -> Result<Self, RunError> {
         match &files.kind {
             ModelKind::Gguf(path) => {
                 let gguf = Gguf::new(&name(path), map(path)?)?;
-                let family = families::from_gguf(&name(path), &gguf)?;
+                let family = families::from_gguf(&name(path), &gguf, unknown)?;
                 let tokenizer = Tokenizer::from_gguf(&gguf)?;
                 Ok(Self { family, tokenizer, source: Box::new(gguf) })
             }
             ModelKind::Folder { config, weights, tokenizer } => {
-                let family = families::from_config_json(&name(config), &read_file(config, SMALL_FILE)?)?;
+                let family = families::from_config_json(&name(config), &read_file(config, SMALL_FILE)?, unknown)?;
                 let tokenizer = open_tokenizer(tokenizer)?;
                 Ok(Self { family, tokenizer, source: Box::new(open_weights(weights)?) })
             }
         }
+    }
+
+    /// What a reader of results has to know about how the model was read: of its description and of its tokenizer.
+    pub fn notes(&self) -> Vec<String> {
+        self.family.notes.iter().chain(self.tokenizer.notes()).cloned().collect()
     }
 
     /// Reads the weights.
@@ -50,7 +56,7 @@ impl OpenModel {
     /// # Errors
     /// A missing or misshapen tensor.
     pub fn load(&self, placement: &Placement) -> Result<Decoder, RunError> {
-        let Family { config, layout } = &self.family;
+        let Family { config, layout, .. } = &self.family;
         Ok(Decoder::load(config.clone(), layout, self.source.as_ref(), placement)?)
     }
 }
@@ -94,7 +100,7 @@ fn map(path: &Path) -> Result<WeightBytes, RunError> {
 /// # Errors
 /// Missing, malformed or truncated files, or a model that no family covers.
 pub fn describe_model(files: &ModelFiles) -> Result<String, RunError> {
-    let model = OpenModel::open(files)?;
+    let model = OpenModel::open(files, UnknownSettings::Note)?;
     let config = &model.family.config;
     let mut lines: Vec<String> = files.paths().iter().map(|path| path.display().to_string()).collect();
     lines.push(format!(
@@ -116,5 +122,6 @@ pub fn describe_model(files: &ModelFiles) -> Result<String, RunError> {
         Some(id) => format!("texts begin with token {id}"),
         None => "no token at the beginning of texts".into(),
     });
+    lines.extend(model.notes().iter().map(|note| format!("note: {note}")));
     Ok(lines.join("\n") + "\n")
 }

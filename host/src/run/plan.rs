@@ -16,6 +16,7 @@ use super::rows::Rows;
 use super::usage::PluginUsage;
 use super::{RunError, fit, folder, memory, notes, record};
 use crate::model::device::DeviceChoice;
+use crate::model::families::UnknownSettings;
 use crate::plugin::OptimizerPlugin;
 use crate::plugin::options::OptionSetting;
 use crate::report::schema::{FORMAT_VERSION, OptionsRecord, PlanRecord};
@@ -82,7 +83,8 @@ pub fn prepare(
 
     let rows = Rows::read(&mut task, &config.task, Access { environment, progress })?;
     let files = fetch_model(&config.model, environment, progress)?;
-    let model = OpenModel::open(&files)?;
+    let unknown = if config.force { UnknownSettings::Note } else { UnknownSettings::Refuse };
+    let model = OpenModel::open(&files, unknown)?;
     let mut drawer = Drawer::new(&config, &rows, &mut task, &model.tokenizer)?;
     let draws = config.seeds.iter().map(|seed| drawer.draw(*seed)).collect::<Result<Vec<Draw>, _>>()?;
     let queries = drawer.into_queries();

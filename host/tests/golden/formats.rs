@@ -19,7 +19,7 @@ fn load_form(path: &Path) -> Decoder {
     if path.extension().is_some_and(|extension| extension == "gguf") {
         let bytes: WeightBytes = Arc::new(std::fs::read(path).unwrap());
         let gguf = Gguf::new("model.gguf", bytes).unwrap();
-        let family = families::from_gguf("model.gguf", &gguf).unwrap();
+        let family = families::from_gguf("model.gguf", &gguf, families::UnknownSettings::Refuse).unwrap();
         return Decoder::load(family.config, &family.layout, &gguf, &F32).unwrap();
     }
     load_from(folder, &open_weights(&[path.to_owned()]).unwrap(), &F32)

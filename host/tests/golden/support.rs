@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use ft_host::model::decoder::{Batch, Placement, TokenTree};
-use ft_host::model::families::from_config_json;
+use ft_host::model::families::{UnknownSettings, from_config_json};
 use ft_host::model::weights::{TensorSource, WeightFormat};
 use ft_host::model::{Decoder, KvCache};
 use ft_host::run::open_weights;
@@ -49,7 +49,7 @@ pub fn load(folder: &Path, placement: &Placement) -> Decoder {
 /// A folder's model with weights from elsewhere.
 pub fn load_from(folder: &Path, source: &dyn TensorSource, placement: &Placement) -> Decoder {
     let config = std::fs::read(folder.join("config.json")).unwrap();
-    let family = from_config_json("config.json", &config).unwrap();
+    let family = from_config_json("config.json", &config, UnknownSettings::Refuse).unwrap();
     Decoder::load(family.config, &family.layout, source, placement).unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -102,7 +102,7 @@ pub fn read(kin: &Kin, gguf: &Gguf) -> Result<Family, ModelError> {
         transposed: false,
         embedding,
     };
-    Ok(Family { config, layout })
+    Ok(Family { config, layout, notes: Vec::new() })
 }
 
 /// A matrix, with a bias where the file has one.

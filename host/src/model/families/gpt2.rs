@@ -48,5 +48,5 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
         transposed: true,
         embedding,
     };
-    Ok(Family { config, layout })
+    Ok(Family { config, layout, notes: Vec::new() })
 }

@@ -49,7 +49,7 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
         transposed: false,
         embedding,
     };
-    Ok(Family { config, layout })
+    Ok(Family { config, layout, notes: Vec::new() })
 }
 
 /// One kind per layer, from `attention_layers` or else from `attention_types`, runs of kinds with their repetitions.

@@ -98,7 +98,7 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
         transposed: false,
         embedding,
     };
-    Ok(Family { config, layout })
+    Ok(Family { config, layout, notes: Vec::new() })
 }
 
 /// Mistral's layers all have its window. Others have theirs behind a switch, in the layers that `layer_types` lists;

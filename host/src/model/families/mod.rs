@@ -31,6 +31,17 @@ pub struct Family {
     pub config: DecoderConfig,
     /// Tensor names.
     pub layout: Layout,
+    /// What a reader of results has to know about how the description was read, such as settings that were passed over.
+    pub notes: Vec<String>,
+}
+
+/// What to do about a setting of a checkpoint that this host does not know, and that may change what the model computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownSettings {
+    /// Refuse the model and name the setting.
+    Refuse,
+    /// Go on without it, and say so in [`Family::notes`].
+    Note,
 }
 
 /// How a family reads its settings.
@@ -55,7 +66,7 @@ const FROM_CONFIG: &[(&str, FromConfig)] = &[
 ///
 /// # Errors
 /// Malformed JSON, an unknown `model_type`, a missing setting or one that the decoder does not cover.
-pub fn from_config_json(file: &str, json: &[u8]) -> Result<Family, ModelError> {
+pub fn from_config_json(file: &str, json: &[u8], _unknown: UnknownSettings) -> Result<Family, ModelError> {
     let settings = Settings::parse(file, json)?;
     let Some((_, read)) = FROM_CONFIG.iter().find(|(name, _)| *name == settings.family()) else {
         return Err(ModelError::UnknownArchitecture {
@@ -71,7 +82,7 @@ pub fn from_config_json(file: &str, json: &[u8]) -> Result<Family, ModelError> {
 ///
 /// # Errors
 /// An unknown architecture, a missing setting or one that the decoder does not cover.
-pub fn from_gguf(file: &str, gguf: &Gguf) -> Result<Family, ModelError> {
+pub fn from_gguf(file: &str, gguf: &Gguf, _unknown: UnknownSettings) -> Result<Family, ModelError> {
     let architecture = gguf.architecture()?;
     let Some(kin) = gguf::KIN.iter().find(|kin| kin.name == architecture) else {
         return Err(ModelError::UnknownArchitecture {

@@ -57,5 +57,5 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
         transposed: false,
         embedding,
     };
-    Ok(Family { config, layout })
+    Ok(Family { config, layout, notes: Vec::new() })
 }

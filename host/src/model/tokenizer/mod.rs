@@ -13,6 +13,7 @@ use super::weights::Gguf;
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     bos: Option<u32>,
+    notes: Vec<String>,
 }
 
 /// A token and the part of a text that it stands for.
@@ -47,7 +48,7 @@ impl Tokenizer {
             inner.with_truncation(None).map_err(failed)?;
             let around_nothing = inner.encode_fast("", true).map_err(failed)?;
             let bos = around_nothing.get_ids().first().copied();
-            Ok(Self { inner, bos })
+            Ok(Self { inner, bos, notes: Vec::new() })
         })
     }
 
@@ -57,7 +58,7 @@ impl Tokenizer {
     /// Files that cannot be read as such, or the configuration of another kind of tokenizer.
     pub fn from_bpe(vocabulary: &[u8], merges: &str, config: Option<&[u8]>) -> Result<Self, ModelError> {
         let (inner, bos) = guarded(|| bpe::read(vocabulary, merges, config))?;
-        Ok(Self { inner, bos })
+        Ok(Self { inner, bos, notes: Vec::new() })
     }
 
     /// From the vocabulary in a GGUF file.
@@ -66,7 +67,12 @@ impl Tokenizer {
     /// Metadata that is missing or malformed, or a kind of tokenizer that is not covered.
     pub fn from_gguf(gguf: &Gguf) -> Result<Self, ModelError> {
         let (inner, bos) = guarded(|| gguf::read(gguf))?;
-        Ok(Self { inner, bos })
+        Ok(Self { inner, bos, notes: Vec::new() })
+    }
+
+    /// What a reader of results has to know about how the tokenizer was read.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// A text's tokens alone.
