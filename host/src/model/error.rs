@@ -1,7 +1,5 @@
 //! What can be wrong with a model.
 
-use candle_core::Shape;
-
 /// Why a model could not be read or run.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
@@ -51,6 +49,17 @@ pub enum ModelError {
         /// The file, or the files' common name.
         file: String,
     },
+    /// A tensor with NaN or infinity.
+    #[error("tensor `{name}` in `{file}` has {}", .too_large_for.map_or_else(
+        || "NaN or infinity".to_owned(), |dtype| format!("numbers that {dtype} cannot hold")))]
+    NotFinite {
+        /// The tensor's full name.
+        name: String,
+        /// The file.
+        file: String,
+        /// The number format of the run, where the file's numbers are finite and it cannot hold them.
+        too_large_for: Option<&'static str>,
+    },
     /// A tensor has another shape than the configuration says.
     #[error("tensor `{name}` in `{file}` has shape {found:?}, and the configuration asks for {expected:?}")]
     Misshapen {
@@ -96,14 +105,14 @@ pub enum ModelError {
 }
 
 /// Fails with the tensor's name when its shape is not the expected one.
-pub(crate) fn check_shape(name: &str, file: &str, expected: &[usize], found: &Shape) -> Result<(), ModelError> {
-    if found.dims() == expected {
+pub(crate) fn check_shape(name: &str, file: &str, expected: &[usize], found: &[usize]) -> Result<(), ModelError> {
+    if found == expected {
         return Ok(());
     }
     Err(ModelError::Misshapen {
         name: name.into(),
         file: file.into(),
         expected: expected.to_vec(),
-        found: found.dims().to_vec(),
+        found: found.to_vec(),
     })
 }

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use candle_core::quantized::ggml_file::qtensor_from_ggml;
-use candle_core::quantized::gguf_file::{Content, Value};
+use candle_core::quantized::gguf_file::{Content, TensorInfo, Value};
 use candle_core::{DType, Device, Tensor};
 
 use super::super::error::check_shape;
@@ -139,6 +139,14 @@ impl Gguf {
             .collect()
     }
 
+    /// What the header says of a tensor that is to have this shape.
+    fn info(&self, name: &str, shape: &[usize]) -> Result<&TensorInfo, ModelError> {
+        let missing = || ModelError::MissingTensor { name: name.into(), file: self.file.clone() };
+        let info = self.content.tensor_infos.get(name).ok_or_else(missing)?;
+        check_shape(name, &self.file, shape, info.shape.dims())?;
+        Ok(info)
+    }
+
     fn required(&self, key: &str) -> Result<&Value, ModelError> {
         self.get(key).ok_or_else(|| self.malformed(format!("its metadata lacks `{key}`")))
     }
@@ -174,7 +182,7 @@ fn integer_of(value: &Value) -> Option<usize> {
     }
 }
 
-fn size_in_bytes(info: &candle_core::quantized::gguf_file::TensorInfo) -> Option<u64> {
+fn size_in_bytes(info: &TensorInfo) -> Option<u64> {
     let elements = info.shape.dims().iter().try_fold(1u64, |product, dim| product.checked_mul(*dim as u64))?;
     let block = info.ggml_dtype.block_size() as u64;
     elements.is_multiple_of(block).then(|| (elements / block).checked_mul(info.ggml_dtype.type_size() as u64))?
@@ -185,23 +193,26 @@ impl TensorSource for Gguf {
         &self.file
     }
 
-    fn contains(&self, name: &str) -> bool {
-        self.content.tensor_infos.contains_key(name)
+    fn names(&self) -> Vec<&str> {
+        self.content.tensor_infos.keys().map(String::as_str).collect()
+    }
+
+    fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.content.tensor_infos.get(name).map(|info| info.shape.dims())
+    }
+
+    fn check(&self, name: &str, shape: &[usize]) -> Result<(), ModelError> {
+        self.info(name, shape).map(drop)
     }
 
     fn tensor(&self, name: &str, shape: &[usize], dtype: DType, device: &Device) -> Result<Tensor, ModelError> {
-        let info = self
-            .content
-            .tensor_infos
-            .get(name)
-            .ok_or_else(|| ModelError::MissingTensor { name: name.into(), file: self.file.clone() })?;
-        check_shape(name, &self.file, shape, &info.shape)?;
+        let info = self.info(name, shape)?;
         // `new` has checked that this range lies within the file.
         let start = (self.content.tensor_data_offset + info.offset) as usize;
         let size = size_in_bytes(info).unwrap_or(0) as usize;
         let bytes = &self.bytes.bytes()[start..start + size];
         let blocks = qtensor_from_ggml(info.ggml_dtype, bytes, shape.to_vec(), &Device::Cpu)?;
         self.bytes.release(start..start + size);
-        Ok(blocks.dequantize(&Device::Cpu)?.to_dtype(dtype)?.to_device(device)?)
+        super::placed(name, &self.file, &blocks.dequantize(&Device::Cpu)?, dtype, device)
     }
 }

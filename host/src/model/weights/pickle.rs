@@ -14,6 +14,7 @@ use zip::{CompressionMethod, ZipArchive};
 
 use super::arrays::{Array, Named};
 use super::nesting;
+use super::number::Number;
 
 /// What checkpoints from before PyTorch 1.6 begin with: a pickled number.
 const OLD_MAGIC: [u8; 15] = *b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
@@ -143,7 +144,7 @@ impl<'a> View<'a> {
         }
         let ordered = self.strides == in_order(&self.shape);
         Ok(Array {
-            dtype: dtype(self.kind).ok_or_else(|| self.kind.to_owned()),
+            number: dtype(self.kind).and_then(Number::of).ok_or_else(|| self.kind.to_owned()),
             shape: self.shape,
             strides: (!ordered).then_some(self.strides),
             range: start..whole.end,
