@@ -41,7 +41,7 @@ pub struct RunArgs {
     #[arg(long)]
     restart: bool,
 
-    /// Run even where memory will not be enough.
+    /// Run even where memory will not be enough, or where the model has settings or tensors that this host does not know.
     #[arg(long)]
     force: bool,
 

@@ -200,7 +200,7 @@ pub struct Settings {
 pub struct Insistence {
     /// To set an earlier run aside.
     pub restart: bool,
-    /// To run even where memory will not be enough.
+    /// To run even where memory will not be enough, or where the model has settings or tensors that nobody here knows.
     pub force: bool,
 }
 

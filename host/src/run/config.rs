@@ -52,7 +52,7 @@ pub struct RunConfig {
     pub batch_tokens: usize,
     /// The folder for results.
     pub out: PathBuf,
-    /// To run even where memory will not be enough.
+    /// To run even where memory will not be enough, or where the model has settings or tensors that nobody here knows.
     pub force: bool,
     /// To set an earlier run in that folder aside, whatever it is.
     pub restart: bool,

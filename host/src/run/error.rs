@@ -308,6 +308,7 @@ impl RunError {
             }
             Self::BadUpdate { .. } => Some("this is a fault of the plugin, for its author to mend".into()),
             Self::Option { source, .. } => Some(source.hint()),
+            Self::Tune(TuneError::Model(error)) | Self::Model(error) => error.hint().map(str::to_owned),
             Self::Fetch(error) => error.hint(),
             Self::Data(error) => error.hint(),
             Self::File(error) => error.hint(),

@@ -32,6 +32,6 @@ pub fn before(config: &RunConfig, rows: &Rows, draw: &Draw, model: &OpenModel, q
             "zero-shot: in {unpreceded} queries nothing stands before the scored span's first token, which is left out"
         ));
     }
-    notes.extend(model.notes());
+    notes.extend_from_slice(model.notes());
     notes
 }

@@ -88,6 +88,12 @@ pub fn prepare(
     let mut drawer = Drawer::new(&config, &rows, &mut task, &model.tokenizer)?;
     let draws = config.seeds.iter().map(|seed| drawer.draw(*seed)).collect::<Result<Vec<Draw>, _>>()?;
     let queries = drawer.into_queries();
+    let folds = draws.iter().flat_map(|draw| &draw.held_out);
+    model.check_ids(draws.iter().flat_map(|draw| &draw.record.demonstration_ids))?;
+    model.check_ids(folds.clone().flat_map(|fold| &fold.ids))?;
+    let scored = queries.iter().chain(folds.flat_map(|fold| &fold.queries));
+    model.check_ids(scored.flat_map(|query| &query.tokens.choices).flat_map(|choice| &choice.ids))?;
+    model.check_ids(&model.tokenizer.bos())?;
     fit::check(&config, model.family.config.max_positions, &draws, &queries)?;
     let (draw, further_draws) = match draws.split_first() {
         Some((first, further)) => (first, further.iter().map(|draw| draw.record.clone()).collect()),

@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use super::catalogue::{self, CatalogueModel};
 use super::file::{FileError, read_file};
 use super::hub::HubId;
+use super::lfs::refuse_lfs_pointer;
 use super::model_files::{ModelKind, TokenizerFiles};
+use crate::model::json;
 
 /// Where to look for a model.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,6 +65,12 @@ pub enum ModelSourceError {
         /// A GGUF file that it has instead.
         gguf: Option<PathBuf>,
     },
+    /// A folder with an adapter in it.
+    #[error("`{}` holds an adapter (`adapter_config.json`); expected a whole model", folder.display())]
+    Adapter {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// An index of weight files that cannot be used.
     #[error("`{}` is not an index of weight files: {reason}", path.display())]
     BadIndex {
@@ -91,6 +99,11 @@ impl ModelSourceError {
             ModelSourceError::Incomplete { gguf: Some(gguf), .. } => {
                 Some(format!("for the GGUF file in it: `--model {}`", gguf.display()))
             }
+            ModelSourceError::Adapter { .. } => Some(
+                "merge it into its base model and save that (`merge_and_unload` and `save_pretrained` in PEFT), or name the \
+                 base model"
+                    .into(),
+            ),
             ModelSourceError::Incomplete { .. } | ModelSourceError::BadIndex { .. } => None,
             ModelSourceError::File(error) => error.hint(),
         }
@@ -134,6 +147,7 @@ fn looks_like_a_path(asked: &str) -> bool {
 
 /// Checks that a file begins as GGUF does. Whether all of it is there only its reader can tell.
 pub fn gguf_file(path: &Path) -> Result<ModelKind, ModelSourceError> {
+    refuse_lfs_pointer(path)?;
     let file = std::fs::File::open(path).map_err(|source| FileError::io("open", path, source))?;
     let mut begins = Vec::new();
     file.take(4).read_to_end(&mut begins).map_err(|source| FileError::io("read", path, source))?;
@@ -150,6 +164,11 @@ pub const CONFIG: &str = "config.json";
 pub const TOKENIZER: &str = "tokenizer.json";
 /// Names of the files that a tokenizer had before: vocabulary, merges and, not always, configuration.
 pub const BPE_TOKENIZER: [&str; 3] = ["vocab.json", "merges.txt", "tokenizer_config.json"];
+
+/// Name of an adapter's configuration, as PEFT saves it.
+const ADAPTER: &str = "adapter_config.json";
+/// Names of its weights.
+const ADAPTER_WEIGHTS: [&str; 2] = ["adapter_model.safetensors", "adapter_model.bin"];
 
 /// The names under which a form of weights is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,6 +187,10 @@ pub const WEIGHTS: [WeightNames; 2] = [
 
 /// Finds a model's files in a folder.
 pub fn folder_files(folder: &Path) -> Result<ModelKind, ModelSourceError> {
+    let adapter = ADAPTER_WEIGHTS.iter().any(|name| folder.join(name).is_file());
+    if folder.join(ADAPTER).is_file() && (adapter || weight_files(folder).is_err()) {
+        return Err(ModelSourceError::Adapter { folder: folder.to_owned() });
+    }
     let config = member(folder, CONFIG)?;
     let weights = weight_files(folder)?;
     let tokenizer = folder_tokenizer(folder)?;
@@ -201,7 +224,40 @@ pub fn weight_files(folder: &Path) -> Result<Vec<PathBuf>, ModelSourceError> {
         }
     }
     let names: Vec<_> = WEIGHTS.iter().flat_map(|names| [names.whole, names.index]).collect();
-    Err(incomplete(folder, format!("weights: none of {}", names.join(", "))))
+    let shards = shards_in(folder);
+    let shards = shards.first().map(|shard| format!("; `{shard}` is there, and nothing lists it")).unwrap_or_default();
+    Err(incomplete(folder, format!("weights: none of {}{shards}", names.join(", "))))
+}
+
+/// A file of other weights in the folder of those that are read: an index that lists others, or a shard that no index
+/// lists. Which of the two somebody meant, the folder does not say.
+pub fn other_weights(weights: &[PathBuf]) -> Option<PathBuf> {
+    let first = weights.first()?;
+    let folder = first.parent()?;
+    let names: Vec<_> = weights.iter().filter_map(|path| path.file_name()?.to_str()).collect();
+    let form = WEIGHTS.iter().find(|form| first.extension() == Path::new(form.whole).extension())?;
+    let index = folder.join(form.index);
+    if index.is_file() && shard_names(&index).is_ok_and(|listed| listed != names) {
+        return Some(index);
+    }
+    let same = |shard: &String| Path::new(shard).extension() == first.extension() && !names.contains(&shard.as_str());
+    shards_in(folder).into_iter().find(same).map(|shard| folder.join(shard))
+}
+
+/// The names of shards in a folder, like `model-00001-of-00002.safetensors`, in order.
+fn shards_in(folder: &Path) -> Vec<String> {
+    let is_shard = |name: &String| {
+        let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+        let parts: Vec<&str> = stem.rsplitn(4, '-').collect();
+        let number = |part: &str| part.len() == 5 && part.bytes().all(|byte| byte.is_ascii_digit());
+        let numbered = matches!(parts.as_slice(), [all, "of", part, _] if number(all) && number(part));
+        numbered && ["safetensors", "bin"].contains(&extension)
+    };
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut shards: Vec<String> = names.filter(is_shard).collect();
+    shards.sort();
+    shards
 }
 
 fn member(folder: &Path, name: &str) -> Result<PathBuf, ModelSourceError> {
@@ -220,8 +276,9 @@ pub fn shard_names(index: &Path) -> Result<Vec<String>, ModelSourceError> {
         weight_map: std::collections::BTreeMap<String, String>,
     }
     let bad = |reason: String| ModelSourceError::BadIndex { path: index.to_owned(), reason };
-    let parsed: Index =
-        serde_json::from_slice(&read_file(index, INDEX_LIMIT)?).map_err(|error| bad(error.to_string()))?;
+    refuse_lfs_pointer(index)?;
+    let json = json::parse(&read_file(index, INDEX_LIMIT)?).map_err(bad)?;
+    let parsed: Index = serde_json::from_value(json).map_err(|error| bad(error.to_string()))?;
     let names: BTreeSet<String> = parsed.weight_map.into_values().collect();
     if names.is_empty() {
         return Err(bad("its `weight_map` is empty".into()));

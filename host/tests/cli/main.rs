@@ -7,6 +7,7 @@ mod hostile;
 mod input;
 mod limits;
 mod memory;
+mod models;
 mod plugin;
 mod process;
 mod report;

@@ -5,6 +5,7 @@
 //! momentum 0.9; f32 on the CPU).
 
 mod formats;
+mod fp8;
 mod precision;
 mod pytorch;
 mod support;

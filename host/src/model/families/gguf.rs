@@ -97,12 +97,14 @@ pub fn read(kin: &Kin, gguf: &Gguf) -> Result<Family, ModelError> {
         embedding_projections: None,
         final_norm: Some(NormName::new("output_norm")),
         head: LinearName::head("output", tied.then_some(&embedding), false),
+        // A file leaves out what is tied.
+        tied_head: None,
         rotary_factors: Some("rope_freqs.weight".into()),
         layers: (0..layers).map(layer).collect(),
         transposed: false,
         embedding,
     };
-    Ok(Family { config, layout, notes: Vec::new() })
+    Ok(Family { config, layout, fp8: None, notes: Vec::new() })
 }
 
 /// A matrix, with a bias where the file has one.

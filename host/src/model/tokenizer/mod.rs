@@ -108,6 +108,11 @@ impl Tokenizer {
         Ok(ids)
     }
 
+    /// The largest id that a text may become.
+    pub fn largest_id(&self) -> Option<u32> {
+        self.inner.get_vocab(true).into_values().max()
+    }
+
     /// The token that stands before every text, if the model expects one.
     pub fn bos(&self) -> Option<u32> {
         self.bos

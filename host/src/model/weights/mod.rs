@@ -7,6 +7,7 @@ mod number;
 mod pickle;
 mod prefixed;
 mod safetensors;
+mod scaled;
 
 use std::ops::Range;
 
@@ -15,9 +16,10 @@ use candle_core::{DType, Device, Tensor};
 pub use arrays::Arrays;
 pub use gguf::Gguf;
 pub use prefixed::Prefixed;
+pub use scaled::{Fp8, ScaleForm, Scaled};
 
 use super::ModelError;
-use super::floats::all_finite;
+use super::floats::{all_finite, floats};
 
 /// The bytes of a weight file.
 pub trait FileBytes: Send + Sync {
@@ -70,6 +72,15 @@ pub trait TensorSource {
         vec![name.to_owned()]
     }
 
+    /// Whether two tensors of one shape hold the same numbers.
+    ///
+    /// # Errors
+    /// Those of [`tensor`](Self::tensor).
+    fn equal(&self, one: &str, other: &str, shape: &[usize]) -> Result<bool, ModelError> {
+        let read = |name: &str| self.tensor(name, shape, DType::F32, &Device::Cpu);
+        same_numbers(&read(one)?, &read(other)?)
+    }
+
     /// Looks for all that the header shows to be wrong with a tensor. [`tensor`](Self::tensor) begins with it.
     ///
     /// # Errors
@@ -94,4 +105,8 @@ fn placed(name: &str, file: &str, read: &Tensor, dtype: DType, device: &Device) 
         return Err(ModelError::NotFinite { name: name.into(), file: file.into(), too_large_for: stored });
     }
     Ok(converted.to_device(device)?)
+}
+
+fn same_numbers(one: &Tensor, other: &Tensor) -> Result<bool, ModelError> {
+    Ok(floats(one)?[..] == floats(other)?[..])
 }

@@ -46,6 +46,10 @@ impl TensorSource for Prefixed<'_> {
         self.source.made_of(&self.stored(name))
     }
 
+    fn equal(&self, one: &str, other: &str, shape: &[usize]) -> Result<bool, ModelError> {
+        self.source.equal(&self.stored(one), &self.stored(other), shape)
+    }
+
     fn check(&self, name: &str, shape: &[usize]) -> Result<(), ModelError> {
         self.source.check(&self.stored(name), shape)
     }

@@ -3,12 +3,18 @@
 use candle_core::DType;
 use safetensors::{Dtype, SafeTensors};
 
+use super::super::json;
 use super::arrays::{Array, Named};
 use super::number::Number;
 
 /// A file's tensors; fails where they do not lie within it.
 pub fn arrays(bytes: &[u8]) -> Result<Named, String> {
     let parsed = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
+    // The library keeps the last of two tensors with one name.
+    if let Some((length, rest)) = bytes.split_first_chunk() {
+        let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
+        json::parse(rest.get(..length).ok_or("its header ends outside of the file")?)?;
+    }
     let array = |view: safetensors::tensor::TensorView<'_>| {
         let start = view.data().as_ptr() as usize - bytes.as_ptr() as usize;
         Array {
