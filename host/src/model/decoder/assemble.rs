@@ -43,6 +43,7 @@ impl Decoder {
     ) -> Result<Self, ModelError> {
         let source = &Prefixed::new(source, layout.prefix);
         let tensors = DecoderTensors::new(&config, layout, source);
+        tensors.check(source)?;
         let parts = Assembler { config: &config, source, placement };
         // The tensor that was read is gone as soon as the matrix is made of it.
         let embedding = Matrix::new(&parts.weight(&tensors.embedding)?, placement)?;
