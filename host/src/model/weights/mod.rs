@@ -2,7 +2,6 @@
 
 mod arrays;
 mod gguf;
-mod nesting;
 mod number;
 mod pickle;
 mod prefixed;
