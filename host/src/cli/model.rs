@@ -1,6 +1,6 @@
 //! `ft-host model`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
@@ -60,7 +60,7 @@ pub fn run(command: ModelCommand, mut environment: Environment) -> anyhow::Resul
             environment.offline |= offline;
             let files = fetch_model(&model, &environment, &Downloads::new(quiet))?;
             let path = match &files.kind {
-                ModelKind::Gguf(path) => path.as_path(),
+                ModelKind::Gguf(parts) => parts.first().map_or(Path::new(""), PathBuf::as_path),
                 ModelKind::Folder { config, .. } => config.parent().unwrap_or(config),
             };
             print(&format!("{}\n", path.display()))?;

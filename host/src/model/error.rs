@@ -23,6 +23,16 @@ pub enum ModelError {
         /// What would be taken.
         supported: Vec<&'static str>,
     },
+    /// Settings of the model's configuration that nobody here knows.
+    #[error(
+        "`{file}`: expected settings whose effect this host knows, got {}", settings.join(", ")
+    )]
+    UnknownSettings {
+        /// The file as the user knows it.
+        file: String,
+        /// The settings with their values.
+        settings: Vec<String>,
+    },
     /// A setting of the model's configuration that the decoder does not cover.
     #[error("the model's configuration has `{key}` = {value}; {expected}")]
     Unsupported {
@@ -59,6 +69,25 @@ pub enum ModelError {
         file: String,
         /// The number format of the run, where the file's numbers are finite and it cannot hold them.
         too_large_for: Option<&'static str>,
+    },
+    /// A tensor of a GGUF file is of a type that is not read.
+    #[error(
+        "tensor `{name}` in `{file}` is of type {kind}{}, which this host does not read; expected {}; \
+         quantize the model again, to Q8_0 for example",
+        others(.more),
+        .readable.join(", ")
+    )]
+    TensorType {
+        /// The tensor's full name.
+        name: String,
+        /// The file.
+        file: String,
+        /// The type's name, or its number.
+        kind: String,
+        /// How many other tensors are not read.
+        more: usize,
+        /// The names of the types that are read.
+        readable: Vec<&'static str>,
     },
     /// A tensor has another shape than the configuration says.
     #[error("tensor `{name}` in `{file}` has shape {found:?}, and the configuration asks for {expected:?}")]
@@ -102,6 +131,11 @@ pub enum ModelError {
     /// A computation failed.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),
+}
+
+/// How many other tensors are of types that are not read.
+fn others(more: &usize) -> String {
+    if *more == 0 { String::new() } else { format!(" (and {more} more of types like it)") }
 }
 
 /// Fails with the tensor's name when its shape is not the expected one.

@@ -44,6 +44,7 @@ impl RunErrorKind {
                 | HubError::NoRepository { .. }
                 | HubError::NoRevision { .. }
                 | HubError::NoFile { .. }
+                | HubError::OnlyGguf { .. }
                 | HubError::NoWeights { .. } => Self::Input,
                 _ => Self::Host,
             },

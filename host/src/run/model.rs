@@ -32,9 +32,9 @@ impl OpenModel {
     /// refused.
     pub fn open(files: &ModelFiles, unknown: UnknownSettings) -> Result<Self, RunError> {
         match &files.kind {
-            ModelKind::Gguf(path) => {
-                let gguf = Gguf::new(&name(path), map(path)?)?;
-                let family = families::from_gguf(&name(path), &gguf, unknown)?;
+            ModelKind::Gguf(parts) => {
+                let gguf = open_gguf(parts)?;
+                let family = families::from_gguf(gguf.file(), &gguf, unknown)?;
                 let tokenizer = Tokenizer::from_gguf(&gguf)?;
                 Ok(Self { family, tokenizer, source: Box::new(gguf) })
             }
@@ -68,7 +68,7 @@ impl OpenModel {
 pub fn open_tokenizer(files: &TokenizerFiles) -> Result<Tokenizer, RunError> {
     let read = |path: &Path| read_file(path, SMALL_FILE);
     Ok(match files {
-        TokenizerFiles::Gguf(path) => Tokenizer::from_gguf(&Gguf::new(&name(path), map(path)?)?)?,
+        TokenizerFiles::Gguf(parts) => Tokenizer::from_gguf(&open_gguf(parts)?)?,
         TokenizerFiles::Json(path) => Tokenizer::from_json(&read(path)?)?,
         TokenizerFiles::Bpe { vocabulary, merges, config } => {
             let merges = String::from_utf8_lossy(&read(merges)?).into_owned();
@@ -76,6 +76,12 @@ pub fn open_tokenizer(files: &TokenizerFiles) -> Result<Tokenizer, RunError> {
             Tokenizer::from_bpe(&read(vocabulary)?, &merges, config.as_deref())?
         }
     })
+}
+
+/// Maps a GGUF model's parts and reads their headers.
+fn open_gguf(parts: &[PathBuf]) -> Result<Gguf, RunError> {
+    let parts = parts.iter().map(|path| Ok((name(path), map(path)?)));
+    Ok(Gguf::from_parts(parts.collect::<Result<_, RunError>>()?)?)
 }
 
 /// Maps weight files and reads their headers.

@@ -123,7 +123,7 @@ pub fn fetch_model(asked: &str, environment: &Environment, progress: &dyn Progre
         }
         ModelSource::Catalogue(model) => {
             let (path, source) = fetch_catalogue_model(model, environment, progress)?;
-            (ModelKind::Gguf(path), OriginKind::Catalogue { name: model.name, source })
+            (ModelKind::Gguf(vec![path]), OriginKind::Catalogue { name: model.name, source })
         }
     };
     Ok(ModelFiles { kind, origin: ModelOrigin { asked: asked.to_owned(), found } })
@@ -140,11 +140,11 @@ pub fn fetch_tokenizer(
         ModelSource::Folder(path) => Ok(folder_tokenizer(&path)?),
         ModelSource::Hub(id) => Ok(Hub::new(environment, progress)?.tokenizer(&id)?),
         ModelSource::File(path) => match gguf_file(&path)? {
-            ModelKind::Gguf(path) => Ok(TokenizerFiles::Gguf(path)),
+            ModelKind::Gguf(parts) => Ok(TokenizerFiles::Gguf(parts)),
             ModelKind::Folder { tokenizer, .. } => Ok(tokenizer),
         },
         ModelSource::Catalogue(model) => {
-            Ok(TokenizerFiles::Gguf(fetch_catalogue_model(model, environment, progress)?.0))
+            Ok(TokenizerFiles::Gguf(vec![fetch_catalogue_model(model, environment, progress)?.0]))
         }
     }
 }

@@ -124,7 +124,8 @@ impl<'a> Hub<'a> {
 
     /// The files of a model, from the cache or else from the hub.
     pub fn model(&self, id: &HubId) -> Result<HubModel, HubError> {
-        self.cached_or(id, || self.cached_model(id), || self.download_model(id))
+        let download = || self.download_model(id).map_err(|error| self.or_only_gguf(id, error));
+        self.cached_or(id, || self.cached_model(id), download)
     }
 
     /// A model's tokenizer, from the cache or else from the hub.
@@ -132,7 +133,7 @@ impl<'a> Hub<'a> {
         self.cached_or(
             id,
             || Ok(self.cached_tokenizer(id)),
-            || self.download_tokenizer(id).map_err(|error| self.explain(error)),
+            || self.download_tokenizer(id).map_err(|error| self.or_only_gguf(id, self.explain(error))),
         )
     }
 
@@ -273,6 +274,19 @@ impl<'a> Hub<'a> {
         let tokenizer = self.download_tokenizer(&id)?;
         let weights = self.download_weights(&id)?;
         Ok(HubModel { kind: ModelKind::Folder { config, weights, tokenizer }, commit })
+    }
+
+    /// What is missing in a repository, or that it has GGUF files instead.
+    fn or_only_gguf(&self, id: &HubId, error: HubError) -> HubError {
+        let missing = match &error {
+            HubError::NoFile { wanted } => format!("`{}`", wanted.file),
+            HubError::NoWeights { .. } => "weights of other kinds".into(),
+            _ => return error,
+        };
+        let mut files = self.list(id).unwrap_or_default();
+        files.retain(|file| file.ends_with(".gguf"));
+        files.sort();
+        if files.is_empty() { error } else { HubError::OnlyGguf { id: id.clone(), missing, files } }
     }
 
     /// The tokenizer in the first form that the repository has. The configuration comes before the merges, so that what is

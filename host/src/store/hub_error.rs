@@ -11,6 +11,9 @@ use super::file::FileError;
 use super::hub::HubId;
 use super::model_source::{ModelSourceError, WEIGHTS};
 
+/// How many files a message lists.
+const LISTED: usize = 10;
+
 /// A file of a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
@@ -115,6 +118,20 @@ pub enum HubError {
         /// The file.
         wanted: Box<Wanted>,
     },
+    /// A repository that has its models as GGUF files, which the repository's name does not tell apart.
+    #[error(
+        "{id} has no {missing}, but GGUF files: {}{}",
+        files.iter().take(LISTED).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+        match files.len().saturating_sub(LISTED) { 0 => String::new(), more => format!(" and {more} more") }
+    )]
+    OnlyGguf {
+        /// The repository.
+        id: HubId,
+        /// What a model folder needs and it lacks.
+        missing: String,
+        /// The GGUF files.
+        files: Vec<String>,
+    },
     /// A repository with a configuration but no weights that this host reads.
     #[error("{id} has no weights: none of {}", WEIGHTS.map(|names| [names.whole, names.index].join(", ")).join(", "))]
     NoWeights {
@@ -199,6 +216,12 @@ impl HubError {
             HubError::NoRevision { wanted } => {
                 Some(format!("see {}/{}/tree/main for its branches and tags", wanted.endpoint, wanted.id.repository))
             }
+            HubError::OnlyGguf { id, files, .. } => files.first().map(|file| {
+                format!(
+                    "`hf download {} {file}` fetches one and prints its path; name that with `--model`",
+                    id.repository
+                )
+            }),
             HubError::NoFile { .. } | HubError::NoWeights { .. } => {
                 Some("this version reads repositories with config.json, tokenizer.json and weights as safetensors or PyTorch checkpoints".into())
             }

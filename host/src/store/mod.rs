@@ -18,6 +18,7 @@ pub mod digest;
 pub mod environment;
 pub mod fetch;
 pub mod file;
+mod gguf_parts;
 pub mod hub;
 mod hub_error;
 pub mod journal;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::catalogue::{self, CatalogueModel};
 use super::file::{FileError, read_file};
+use super::gguf_parts::parts;
 use super::hub::HubId;
 use super::model_files::{ModelKind, TokenizerFiles};
 
@@ -53,6 +54,25 @@ pub enum ModelSourceError {
         /// Its first bytes, at most four, as text.
         begins: String,
     },
+    /// A part of a split GGUF model without others of its parts.
+    #[error(
+        "`{}` is part {number} of {count} of a split model; missing: {}{}",
+        path.display(),
+        missing.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+        and_more(*more)
+    )]
+    PartsMissing {
+        /// The part that was named.
+        path: PathBuf,
+        /// Which it is, counted from 1.
+        number: usize,
+        /// How many there are.
+        count: usize,
+        /// The names of the first that are missing.
+        missing: Vec<String>,
+        /// How many others are missing.
+        more: usize,
+    },
     /// A folder without a file that a model needs.
     #[error("the model folder `{}` has no {missing}", folder.display())]
     Incomplete {
@@ -83,6 +103,15 @@ impl ModelSourceError {
             ModelSourceError::Missing { .. } => {
                 Some("`ft-host model list` shows the models that are known by name".into())
             }
+            ModelSourceError::NotGguf { begins, .. } if OLD_FORMATS.contains(&begins.as_str()) => Some(
+                "it is in a format that llama.cpp had before GGUF, which it left in August 2023; convert the original model"
+                    .into(),
+            ),
+            ModelSourceError::PartsMissing { .. } => Some(
+                "put all parts into one folder, under the names they were published with; \
+                 `llama-gguf-split --merge` makes one file of them"
+                    .into(),
+            ),
             ModelSourceError::Unknown { .. } | ModelSourceError::NotGguf { .. } => Some(
                 "name a .gguf file, a folder with config.json, tokenizer.json and weights, a model of the \
                  catalogue, or `owner/name` on the hub"
@@ -132,8 +161,22 @@ fn looks_like_a_path(asked: &str) -> bool {
         || path.extension().is_some_and(|extension| extension == "gguf" || extension == "safetensors")
 }
 
-/// Checks that a file begins as GGUF does. Whether all of it is there only its reader can tell.
+/// What files of llama.cpp's older formats begin with: `ggml`, `ggmf`, `ggjt` and `ggla`, the bytes in reverse.
+const OLD_FORMATS: [&str; 4] = ["lmgg", "fmgg", "tjgg", "algg"];
+
+fn and_more(more: usize) -> String {
+    if more == 0 { String::new() } else { format!(" and {more} more") }
+}
+
+/// Finds all parts of the model that a file is or belongs to, and checks that they begin as GGUF does. Whether all of a
+/// part is there only its reader can tell.
 pub fn gguf_file(path: &Path) -> Result<ModelKind, ModelSourceError> {
+    let parts = parts(path)?;
+    parts.iter().try_for_each(|part| check_magic(part))?;
+    Ok(ModelKind::Gguf(parts))
+}
+
+fn check_magic(path: &Path) -> Result<(), ModelSourceError> {
     let file = std::fs::File::open(path).map_err(|source| FileError::io("open", path, source))?;
     let mut begins = Vec::new();
     file.take(4).read_to_end(&mut begins).map_err(|source| FileError::io("read", path, source))?;
@@ -141,7 +184,7 @@ pub fn gguf_file(path: &Path) -> Result<ModelKind, ModelSourceError> {
         let begins = String::from_utf8_lossy(&begins).into_owned();
         return Err(ModelSourceError::NotGguf { path: path.to_owned(), begins });
     }
-    Ok(ModelKind::Gguf(path.to_owned()))
+    Ok(())
 }
 
 /// Name of the model's configuration in a folder or repository.
@@ -344,6 +387,8 @@ mod tests {
             assert!(error.contains(&format!("begins with {begins}")), "{error}");
         }
         std::fs::write(&path, "GGUF\x03").unwrap();
-        assert_eq!(gguf_file(&path).unwrap(), ModelKind::Gguf(path));
+        assert_eq!(gguf_file(&path).unwrap(), ModelKind::Gguf(vec![path.clone()]));
+        std::fs::write(&path, "tjgg").unwrap();
+        assert!(gguf_file(&path).unwrap_err().hint().unwrap().contains("before GGUF"));
     }
 }

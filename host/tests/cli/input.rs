@@ -47,6 +47,9 @@ fn models_that_are_none() {
     );
     let other = ["`other.gguf` holds a model of architecture `mamba`; this host runs llama, "];
     check("other.gguf", &gguf("mamba"), &other);
+    let part =
+        ["is part 2 of 3 of a split model; missing: `m-00001-of-00003.gguf`, `m-00003-of-00003.gguf`", "hint: put all"];
+    check("m-00002-of-00003.gguf", &whole, &part);
     check("bare.gguf", &whole, &["`bare.gguf` cannot be read as GGUF: its metadata lacks `llama."]);
 }
 

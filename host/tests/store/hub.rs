@@ -187,6 +187,32 @@ fn what_is_missing_is_named() {
     check("owner/none", "there is no repository `owner/none`", "owner/name", &environment);
 }
 
+/// Which of them is meant the repository's name does not tell.
+#[test]
+fn a_repository_of_gguf_files_says_which_it_has() {
+    let (hub, _folder, environment) = hub_with_tiny();
+    for (repository, has, lacks) in [
+        ("owner/no-config", &[][..], "no `config.json`"),
+        ("owner/no-tokenizer", &["config.json"][..], "no `tokenizer.json`"),
+        ("owner/no-weights", &["config.json", "tokenizer.json"][..], "no weights of other kinds"),
+    ] {
+        for file in has.iter().chain(&["b-Q8_0.gguf", "a-F16.gguf"]) {
+            hub.add(repository, MAIN_COMMIT, file, b"{}");
+        }
+        let error = fetch(repository, &environment).unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains(lacks), "{message}");
+        assert!(message.ends_with("but GGUF files: `a-F16.gguf`, `b-Q8_0.gguf`"), "{message}");
+        assert!(
+            error.hint().unwrap().contains(&format!("`hf download {repository} a-F16.gguf`")),
+            "{:?}",
+            error.hint()
+        );
+    }
+    let error = fetch_tokenizer("owner/no-config", &environment, &Told::default()).unwrap_err();
+    assert!(error.to_string().contains("but GGUF files"), "{error}");
+}
+
 #[test]
 fn a_gated_repository_says_how_to_give_a_token() {
     let (hub, _folder, mut environment) = hub_with_tiny();

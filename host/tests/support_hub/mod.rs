@@ -202,6 +202,9 @@ fn route(request: &Request, state: &mut State, address: &str) -> Response {
             true => Response::new("200 OK", vec![], b"{}".to_vec()),
             false => Response::error("404 Not Found", "RepoNotFound"),
         },
+        ["api", "models", owner, name, "tree", revision @ ..] => {
+            tree(request, &format!("{owner}/{name}"), &revision.join("/"), state)
+        }
         ["api", "models", owner, name, "revision", revision @ ..] => {
             let files = state.repositories.get(&format!("{owner}/{name}"));
             let commit = commit_of(&revision.join("/"));

@@ -81,8 +81,8 @@ pub fn from_config_json(file: &str, json: &[u8], _unknown: UnknownSettings) -> R
 /// Reads a GGUF file's metadata.
 ///
 /// # Errors
-/// An unknown architecture, a missing setting or one that the decoder does not cover.
-pub fn from_gguf(file: &str, gguf: &Gguf, _unknown: UnknownSettings) -> Result<Family, ModelError> {
+/// An unknown architecture, a missing setting, one that the decoder does not cover, or a tensor type that is not read.
+pub fn from_gguf(file: &str, gguf: &Gguf, unknown: UnknownSettings) -> Result<Family, ModelError> {
     let architecture = gguf.architecture()?;
     let Some(kin) = gguf::KIN.iter().find(|kin| kin.name == architecture) else {
         return Err(ModelError::UnknownArchitecture {
@@ -91,7 +91,7 @@ pub fn from_gguf(file: &str, gguf: &Gguf, _unknown: UnknownSettings) -> Result<F
             supported: gguf::KIN.iter().map(|kin| kin.name).collect(),
         });
     };
-    checked(gguf::read(kin, gguf)?)
+    checked(gguf::read(file, kin, gguf, unknown)?)
 }
 
 /// A size, unless it is larger than `most`.

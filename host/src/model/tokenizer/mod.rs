@@ -13,6 +13,7 @@ use super::weights::Gguf;
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     bos: Option<u32>,
+    eos: Option<u32>,
     notes: Vec<String>,
 }
 
@@ -48,7 +49,7 @@ impl Tokenizer {
             inner.with_truncation(None).map_err(failed)?;
             let around_nothing = inner.encode_fast("", true).map_err(failed)?;
             let bos = around_nothing.get_ids().first().copied();
-            Ok(Self { inner, bos, notes: Vec::new() })
+            Ok(Self { inner, bos, eos: None, notes: Vec::new() })
         })
     }
 
@@ -58,7 +59,7 @@ impl Tokenizer {
     /// Files that cannot be read as such, or the configuration of another kind of tokenizer.
     pub fn from_bpe(vocabulary: &[u8], merges: &str, config: Option<&[u8]>) -> Result<Self, ModelError> {
         let (inner, bos) = guarded(|| bpe::read(vocabulary, merges, config))?;
-        Ok(Self { inner, bos, notes: Vec::new() })
+        Ok(Self { inner, bos, eos: None, notes: Vec::new() })
     }
 
     /// From the vocabulary in a GGUF file.
@@ -66,8 +67,8 @@ impl Tokenizer {
     /// # Errors
     /// Metadata that is missing or malformed, or a kind of tokenizer that is not covered.
     pub fn from_gguf(gguf: &Gguf) -> Result<Self, ModelError> {
-        let (inner, bos) = guarded(|| gguf::read(gguf))?;
-        Ok(Self { inner, bos, notes: Vec::new() })
+        let gguf::Read { inner, bos, eos, notes } = guarded(|| gguf::read(gguf))?;
+        Ok(Self { inner, bos, eos, notes })
     }
 
     /// What a reader of results has to know about how the tokenizer was read.
@@ -105,6 +106,7 @@ impl Tokenizer {
         }
         let mut ids: Vec<u32> = self.bos.into_iter().collect();
         ids.extend(self.encode(text)?);
+        ids.extend(self.eos);
         Ok(ids)
     }
 

@@ -12,7 +12,7 @@ use std::ops::Range;
 use candle_core::{DType, Device, Tensor};
 
 pub use arrays::Arrays;
-pub use gguf::Gguf;
+pub use gguf::{Gguf, Value as GgufValue};
 pub use prefixed::Prefixed;
 
 use super::ModelError;
