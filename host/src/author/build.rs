@@ -56,7 +56,7 @@ fn in_python(folder: &Path, paths: &CachePaths, say: &dyn Fn(&str)) -> Result<Ve
 }
 
 fn rust(folder: &Path, paths: &CachePaths, say: &dyn Fn(&str)) -> Result<Vec<PathBuf>, AuthorError> {
-    let compiler = Compiler::choose(&paths.tools().join("wasm"), say)?;
+    let compiler = Compiler::choose(folder, &paths.tools().join("wasm"), say)?;
     let modules = Cargo::in_folder(folder).build(&compiler, false)?;
     if modules.is_empty() {
         return Err(AuthorError::NoPlugin { folder: folder.to_owned() });

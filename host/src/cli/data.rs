@@ -117,7 +117,9 @@ impl What {
     fn sources(&self, task: &std::path::Path, environment: &Environment, quiet: bool) -> anyhow::Result<Vec<Source>> {
         let observer: Arc<dyn Observer> = Arc::new(Terminal::new(quiet));
         let task = &run::find_plugin(&PluginPath::new(environment), task)?;
-        let mut sources = run::task_sources(task, &Limits::default(), environment, &observer)?;
+        // An interrupt ends the program at once here, whatever a plugin does.
+        let engine = Interrupt::default().engine();
+        let mut sources = run::task_sources(task, &Limits::default(), environment, &observer, &engine)?;
         if let Some(asked) = &self.split {
             let names: Vec<String> =
                 sources.iter().map(|source| format!("{} ({})", source.split, source.name)).collect();

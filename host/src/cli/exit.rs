@@ -70,6 +70,7 @@ impl ExitStatus {
             RunErrorKind::Input => Self::Input,
             RunErrorKind::Plugin => Self::Plugin,
             RunErrorKind::Host => Self::Host,
+            RunErrorKind::Interrupted => Self::Interrupted,
         }
     }
 }

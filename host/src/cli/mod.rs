@@ -19,9 +19,11 @@ mod threads;
 mod values;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use crate::plugin::compiler;
 use crate::store::environment::Environment;
 use exit::ExitStatus;
 
@@ -50,6 +52,16 @@ enum Command {
     /// Fetch, list or describe models.
     #[command(subcommand)]
     Model(model::ModelCommand),
+    /// Compile a component from standard input to standard output, for this program itself.
+    #[command(hide = true, name = interrupt::COMPILE)]
+    CompilePlugin {
+        /// Bytes of address space.
+        #[arg(long)]
+        memory: u64,
+        /// Seconds.
+        #[arg(long)]
+        seconds: u64,
+    },
     /// Write, build, check, inspect or list plugins.
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
@@ -58,6 +70,10 @@ enum Command {
 /// Runs the program; failures are printed on stderr.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Command::CompilePlugin { memory, seconds } = cli.command {
+        let status = compiler::serve(memory, Duration::from_secs(seconds));
+        return ExitCode::from(u8::try_from(status).unwrap_or(ExitStatus::Host.code()));
+    }
     let environment = Environment::from_process();
     let style = terminal::stderr_style(&environment);
     let done = match cli.command {
@@ -68,6 +84,8 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => compare::run(&args, &environment),
         Command::Model(command) => model::run(command, environment),
         Command::Plugin(command) => plugin::run(command, environment),
+        // Answered above, before anything else is looked at.
+        Command::CompilePlugin { .. } => Ok(ExitStatus::Done),
     };
     let status = done.unwrap_or_else(|error| {
         exit::print_error(&error, style);

@@ -171,10 +171,14 @@ struct Desk {
 
 impl Desk {
     fn open(environment: &Environment) -> anyhow::Result<Self> {
-        Interrupt::install()?;
+        let interrupt = Interrupt::install()?;
         let observer: Arc<dyn Observer> = Arc::new(Terminal::new(false));
         Ok(Self {
-            plugins: Plugins::new(&CachePaths::new(environment).map_err(RunError::from)?, &observer)?,
+            plugins: Plugins::new(
+                &CachePaths::new(environment).map_err(RunError::from)?,
+                &observer,
+                &interrupt.engine(),
+            )?,
             path: PluginPath::new(environment),
             limits: Limits::default(),
             style: stdout_style(environment),

@@ -68,7 +68,7 @@ pub struct PromptArgs {
 
 /// Prints a prompt.
 pub fn run(args: PromptArgs, mut environment: Environment) -> anyhow::Result<ExitStatus> {
-    Interrupt::install()?;
+    let interrupt = Interrupt::install()?;
     environment.offline |= args.offline;
     let config = TaskConfig {
         plugin: run::find_plugin(&PluginPath::new(&environment), &args.task)?,
@@ -81,7 +81,8 @@ pub fn run(args: PromptArgs, mut environment: Environment) -> anyhow::Result<Exi
     };
     let observer: Arc<dyn Observer> = Arc::new(Terminal::new(args.json));
     let asked = (args.model.as_str(), args.seed, args.index);
-    let preview: Preview = run::preview(&config, asked, &environment, &observer, &Downloads::new(args.json))?;
+    let preview: Preview =
+        run::preview(&config, asked, &environment, &observer, &Downloads::new(args.json), &interrupt.engine())?;
     if args.json {
         print(&format!("{}\n", serde_json::to_string_pretty(&preview)?))?;
     } else {

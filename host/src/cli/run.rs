@@ -91,7 +91,7 @@ pub fn run(args: RunArgs, mut environment: Environment) -> anyhow::Result<ExitSt
         settings.into_config(threads, Insistence { restart: args.restart, force: args.force }, &plugin_path)?;
     let terminal = Arc::new(Terminal::new(quiet));
     let observer: Arc<dyn Observer> = terminal.clone();
-    let plan = run::prepare(config, &environment, &observer, &Downloads::new(quiet))?;
+    let plan = run::prepare(config, &environment, &observer, &Downloads::new(quiet), &interrupt.engine())?;
     if dry_run {
         print_plan(&plan, json)?;
         if args.show_usage {

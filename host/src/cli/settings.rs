@@ -61,7 +61,7 @@ pub struct Settings {
     skip_bad_rows: bool,
 
     /// Deep-Thinking steps; step 1 is plain in-context learning [default: 15].
-    #[arg(long, value_name = "N", value_parser = values::at_least_one)]
+    #[arg(long, value_name = "N", value_parser = values::steps)]
     steps: Option<usize>,
 
     /// How demonstrations are chosen: `stratified` by class where the task has classes, `random`, `written` by the task's
@@ -71,7 +71,7 @@ pub struct Settings {
 
     /// Demonstrations; with `--sampling stratified` and a task with classes, demonstrations of each class [default: 1, or all
     /// that are written].
-    #[arg(long, value_name = "N", value_parser = values::at_least_one)]
+    #[arg(long, value_name = "N", value_parser = values::shots)]
     shots: Option<usize>,
 
     /// Seeds the choice of demonstrations and evaluation rows [default: 0].
@@ -129,11 +129,11 @@ pub struct Settings {
     weights: Option<WeightsAs>,
 
     /// Threads for computing [default: one for each core].
-    #[arg(long, value_name = "N", value_parser = values::at_least_one)]
+    #[arg(long, value_name = "N", value_parser = values::threads)]
     threads: Option<usize>,
 
     /// Query tokens that run together; results do not depend on it [default: 1024].
-    #[arg(long, value_name = "N", value_parser = values::at_least_one)]
+    #[arg(long, value_name = "N", value_parser = values::batch_tokens)]
     batch_tokens: Option<usize>,
 
     /// Folder for results [default: runs/<task>].
@@ -157,6 +157,14 @@ pub struct Settings {
     /// Seconds for each call [default: 60]
     #[arg(long, value_name = "SECONDS", value_parser = values::seconds, help_heading = PLUGIN_LIMITS)]
     plugin_time: Option<f64>,
+
+    /// Seconds for compiling one plugin, once for each version of it [default: 20]
+    #[arg(long, value_name = "SECONDS", value_parser = values::seconds, help_heading = PLUGIN_LIMITS)]
+    plugin_compile_time: Option<f64>,
+
+    /// Bytes of address space for compiling one plugin, with k, M or G [default: 1G]
+    #[arg(long, value_name = "BYTES", help_heading = PLUGIN_LIMITS)]
+    plugin_compile_memory: Option<Text<Bytes>>,
 
     /// Bytes of linear memory, with k, M or G [default: 256M]
     #[arg(long, value_name = "BYTES", help_heading = PLUGIN_LIMITS)]
@@ -321,13 +329,14 @@ impl Settings {
             let Some(text) = value.map(|value| value.to_string()) else { return Ok(()) };
             flag(&text).map(|_| ()).map_err(|expected| format!("`{name} = {text}`: {expected}"))
         }
-        held("steps", self.steps, values::at_least_one)?;
-        held("shots", self.shots, values::at_least_one)?;
+        held("steps", self.steps, values::steps)?;
+        held("shots", self.shots, values::shots)?;
         held("limit", self.limit, values::at_least_one)?;
-        held("threads", self.threads, values::at_least_one)?;
-        held("batch-tokens", self.batch_tokens, values::at_least_one)?;
+        held("threads", self.threads, values::threads)?;
+        held("batch-tokens", self.batch_tokens, values::batch_tokens)?;
         held("until-norm", self.until_norm, values::positive)?;
         held("plugin-time", self.plugin_time, values::seconds)?;
+        held("plugin-compile-time", self.plugin_compile_time, values::seconds)?;
         for digest in &mut self.require_digest {
             *digest = values::sha256(digest)?;
         }
@@ -377,6 +386,8 @@ impl Settings {
             cache_dir: self.cache_dir.or(other.cache_dir),
             plugin_fuel: self.plugin_fuel.or(other.plugin_fuel),
             plugin_time: self.plugin_time.or(other.plugin_time),
+            plugin_compile_time: self.plugin_compile_time.or(other.plugin_compile_time),
+            plugin_compile_memory: self.plugin_compile_memory.or(other.plugin_compile_memory),
             plugin_memory: self.plugin_memory.or(other.plugin_memory),
             plugin_tables: self.plugin_tables.or(other.plugin_tables),
             plugin_call_bytes: self.plugin_call_bytes.or(other.plugin_call_bytes),
@@ -403,6 +414,8 @@ impl Settings {
             batch_tokens: Some(BATCH_TOKENS),
             plugin_fuel: Some(limits.fuel),
             plugin_time: Some(limits.time.as_secs_f64()),
+            plugin_compile_time: Some(limits.compile_time.as_secs_f64()),
+            plugin_compile_memory: Some(Text(Bytes(limits.compile_memory))),
             plugin_memory: Some(Text(Bytes(limits.memory))),
             plugin_tables: Some(limits.table_elements),
             plugin_call_bytes: Some(Text(Bytes(limits.call_bytes))),
@@ -432,6 +445,8 @@ impl Settings {
         LimitSettings {
             fuel: self.plugin_fuel,
             time: self.plugin_time,
+            compile_time: self.plugin_compile_time,
+            compile_memory: self.plugin_compile_memory,
             memory: self.plugin_memory,
             tables: self.plugin_tables,
             call_bytes: self.plugin_call_bytes,
@@ -652,7 +667,7 @@ mod tests {
         let refused = |text: &str| Settings::parse(text, Path::new("x")).err().map(|error| error.to_string());
         for name in ["steps", "shots", "limit", "threads", "batch-tokens"] {
             let message = refused(&format!("{name} = 0")).unwrap();
-            assert!(message.contains(&format!("`{name} = 0`: a whole number from 1 was expected")), "{message}");
+            assert!(message.contains(&format!("`{name} = 0`: a whole number from 1")), "{message}");
         }
         for text in ["plugin-time = -1.0", "plugin-time = nan", "plugin-time = 1e300", "until-norm = inf"] {
             let message = refused(text).unwrap();

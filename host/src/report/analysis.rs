@@ -105,6 +105,9 @@ pub struct OracleMean {
     pub mean: f64,
 }
 
+/// Classes of a confusion matrix at most: its square is what a report has to hold, and a person to read.
+pub const MOST_CLASSES_SHOWN: usize = 100;
+
 /// Which class was taken for which.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ConfusionRecord {
@@ -205,9 +208,9 @@ impl Analysis {
         Ok(Self {
             oracle: seeds.iter().filter_map(|seed| oracle(&steps, seed.seed)).collect(),
             oracle_of_means: oracle_of_means(&over_seeds, seeds.len()),
-            confusion: confusion(shown, classes).map(|confusion| ConfusionRecord {
-                labels: known.labels.to_vec(),
-                counts: confusion.counts().to_vec(),
+            confusion: confusion(shown, classes).and_then(|confusion| {
+                let counts = confusion.matrix(MOST_CLASSES_SHOWN)?;
+                Some(ConfusionRecord { labels: known.labels.to_vec(), counts })
             }),
             result: if several { SpreadRecord::of(&at_results) } else { None },
             steps,

@@ -113,6 +113,9 @@ pub enum HeldOut {
     Either,
 }
 
+/// Rows that may be held out: each is scored at every step.
+const MOST_HELD_OUT: usize = 10_000_000;
+
 /// Rows that are held out where a single demonstration leaves nothing to leave out.
 pub const HELD_OUT_ROWS: usize = 32;
 
@@ -122,7 +125,7 @@ impl FromStr for HeldOut {
     fn from_str(text: &str) -> Result<Self, String> {
         match (text, text.parse()) {
             ("leave-one-out", _) => Ok(Self::LeaveOneOut),
-            (_, Ok(rows)) if rows > 0 => Ok(Self::Rows(rows)),
+            (_, Ok(rows)) if (1..=MOST_HELD_OUT).contains(&rows) => Ok(Self::Rows(rows)),
             _ => Err(format!("`{text}` is neither leave-one-out nor a number of rows")),
         }
     }
@@ -152,6 +155,9 @@ impl std::fmt::Display for Seeds {
 /// More seeds than anybody waits for.
 const MOST_SEEDS: u64 = 10_000;
 
+/// More steps than anybody waits for.
+pub const MOST_STEPS: usize = 100_000;
+
 impl FromStr for Seeds {
     type Err = String;
 
@@ -172,6 +178,9 @@ impl FromStr for Seeds {
                     }
                     seeds.extend(from..end);
                 }
+            }
+            if seeds.len() as u64 > MOST_SEEDS {
+                return Err(format!("expected at most {MOST_SEEDS} seeds, got more"));
             }
         }
         if seeds.is_empty() {
@@ -206,7 +215,7 @@ impl FromStr for ScoreSteps {
             _ => {}
         }
         let step = |text: &str| match text.trim().parse::<usize>() {
-            Ok(step) if step > 0 => Ok(step),
+            Ok(step) if (1..=MOST_STEPS).contains(&step) => Ok(step),
             _ => Err(format!("`{}` is no step; all, last or a list like 1,5,10 was expected", text.trim())),
         };
         text.split(',').map(step).collect::<Result<_, _>>().map(Self::List)
@@ -252,7 +261,9 @@ mod tests {
         assert_eq!(seeds("7"), Ok(vec![7]));
         assert_eq!(seeds("0..5"), Ok(vec![0, 1, 2, 3, 4]));
         assert_eq!(seeds("3, 0..=1,9"), Ok(vec![3, 0, 1, 9]));
-        for text in ["", "a", "-1", "0..", "..3", "5..5", "1,1", "0..3,2", "0..99999999", "0...3", "1,"] {
+        for text in
+            ["", "a", "-1", "0..", "..3", "5..5", "1,1", "0..3,2", "0..99999999", "0...3", "1,", "0..9000,9000..18000"]
+        {
             assert!(seeds(text).is_err(), "{text:?}");
         }
         assert_eq!(seeds("18446744073709551615"), Ok(vec![u64::MAX]));

@@ -30,6 +30,8 @@ pub enum RunErrorKind {
     Plugin,
     /// The host failed.
     Host,
+    /// Nobody's: the user wanted to stop.
+    Interrupted,
 }
 
 impl RunErrorKind {
@@ -366,6 +368,8 @@ fn plugin_kind(error: &PluginError) -> RunErrorKind {
         Failure::Rows(_) => RunErrorKind::Input,
         // The orderly way to say that what it was given is wrong.
         Failure::Returned { kind: ErrorKind::InvalidOption | ErrorKind::InvalidData, .. } => RunErrorKind::Input,
+        Failure::NoCompiler { .. } => RunErrorKind::Host,
+        Failure::Interrupted => RunErrorKind::Interrupted,
         _ => RunErrorKind::Plugin,
     }
 }

@@ -14,7 +14,7 @@ use super::plan::{Plan, optimizer_usage};
 use super::scoring::{Over, Scoring};
 use super::tuner::{Tuner, Tuning};
 use super::usage::PluginUsage;
-use super::{RunError, record, selection};
+use super::{RunError, RunErrorKind, record, selection};
 use crate::model::decoder::Placement;
 use crate::plugin::OptimizerPlugin;
 use crate::plugin::options::OptionSetting;
@@ -95,7 +95,11 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
     if !run.folder.samples.replays() {
         run.folder.write(&run.results)?;
     }
-    let done = run.all_seeds(&draws)?;
+    let done = match run.all_seeds(&draws) {
+        // The optimizer's call was ended by the user's wish to stop.
+        Err(error) if error.kind() == RunErrorKind::Interrupted => false,
+        done => done?,
+    };
     run.results.complete = done;
     run.folder.write(&run.results)?;
     let Run { results, records, optimizer, .. } = run;

@@ -25,7 +25,7 @@ mod selection;
 mod tuner;
 mod usage;
 
-pub use config::{HeldOut, RunConfig, ScoreSteps, Seeds, Select, TaskConfig};
+pub use config::{HeldOut, MOST_STEPS, RunConfig, ScoreSteps, Seeds, Select, TaskConfig};
 pub use data::{SplitExamples, read_split};
 pub use error::{RunError, RunErrorKind};
 pub use execute::{Outcome, execute};

@@ -17,8 +17,8 @@ use super::usage::PluginUsage;
 use super::{RunError, fit, folder, memory, notes, record};
 use crate::model::device::DeviceChoice;
 use crate::model::families::UnknownSettings;
-use crate::plugin::OptimizerPlugin;
 use crate::plugin::options::OptionSetting;
+use crate::plugin::{EngineOptions, OptimizerPlugin};
 use crate::report::schema::{FORMAT_VERSION, OptionsRecord, PlanRecord};
 use crate::store::data::Access;
 use crate::store::environment::Environment;
@@ -66,6 +66,7 @@ pub fn prepare(
     environment: &Environment,
     observer: &Arc<dyn Observer>,
     progress: &dyn Progress,
+    engine: &EngineOptions,
 ) -> Result<Plan, RunError> {
     // First of all: a folder that cannot be written to must not be found out about at the end.
     probe_folder(&config.out)?;
@@ -75,7 +76,7 @@ pub fn prepare(
     let device = config.device.open()?;
     let dtype = config.dtype.resolve(&device);
 
-    let plugins = Plugins::new(&paths, observer)?.requiring(&config.required_digests);
+    let plugins = Plugins::new(&paths, observer, engine)?.requiring(&config.required_digests);
     let (mut task, task_options) = plugins.task(&config.task)?;
     let mut optimizer = plugins.optimizer(&config.optimizer, &config.optimizer_limits, &device)?;
     let optimizer_options = plugins::resolve(optimizer.description(), &config.optimizer_options)?;

@@ -10,7 +10,8 @@ use super::config::TaskConfig;
 use super::observer::{Event, Observer};
 use crate::plugin::options::{self, OptionSetting};
 use crate::plugin::{
-    Description, Inspection, Limits, LogSink, OptimizerPlugin, PluginBinary, PluginEngine, TaskPlugin, inspect,
+    Description, EngineOptions, Inspection, Limits, LogSink, OptimizerPlugin, PluginBinary, PluginEngine, TaskPlugin,
+    inspect,
 };
 use crate::store::file::{PLUGIN_LIMIT, read_file};
 use crate::store::paths::CachePaths;
@@ -29,8 +30,8 @@ impl Plugins {
     ///
     /// # Errors
     /// An engine that cannot be made, a cache that cannot be written to.
-    pub fn new(paths: &CachePaths, observer: &Arc<dyn Observer>) -> Result<Self, RunError> {
-        let engine = PluginEngine::new(Some(&paths.components()?))?;
+    pub fn new(paths: &CachePaths, observer: &Arc<dyn Observer>, options: &EngineOptions) -> Result<Self, RunError> {
+        let engine = PluginEngine::new(EngineOptions { cache: Some(paths.components()?), ..options.clone() })?;
         let observer = observer.clone();
         let log: LogSink = Arc::new(move |message| observer.event(Event::Log(&message)));
         Ok(Self { engine, log, required: Vec::new() })

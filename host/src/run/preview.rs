@@ -14,7 +14,7 @@ use super::plugins::Plugins;
 use super::rows::Rows;
 use crate::model::Tokenizer;
 use crate::model::tokenizer::Piece;
-use crate::plugin::{Limits, TaskPlugin};
+use crate::plugin::{EngineOptions, Limits, TaskPlugin};
 use crate::store::data::{Access, DataLocation};
 use crate::store::environment::Environment;
 use crate::store::fetch::fetch_tokenizer;
@@ -64,8 +64,9 @@ pub fn preview(
     environment: &Environment,
     observer: &Arc<dyn Observer>,
     progress: &dyn Progress,
+    engine: &EngineOptions,
 ) -> Result<Preview, RunError> {
-    let (mut task, _) = Plugins::new(&CachePaths::new(environment)?, observer)?.task(config)?;
+    let (mut task, _) = Plugins::new(&CachePaths::new(environment)?, observer, engine)?.task(config)?;
     let rows = Rows::read(&mut task, config, Access { environment, progress })?;
     let example = rows
         .evaluation
@@ -95,6 +96,7 @@ pub fn task_sources(
     limits: &Limits,
     environment: &Environment,
     observer: &Arc<dyn Observer>,
+    engine: &EngineOptions,
 ) -> Result<Vec<Source>, RunError> {
     let config = TaskConfig {
         plugin: plugin.to_owned(),
@@ -105,7 +107,7 @@ pub fn task_sources(
         shots: None,
         limits: limits.clone(),
     };
-    let (mut task, _) = Plugins::new(&CachePaths::new(environment)?, observer)?.task(&config)?;
+    let (mut task, _) = Plugins::new(&CachePaths::new(environment)?, observer, engine)?.task(&config)?;
     Ok(task.sources()?)
 }
 

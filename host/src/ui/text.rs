@@ -2,7 +2,7 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-pub use crate::report::escape::harmless;
+pub use crate::text::harmless;
 
 /// Where a text was cut.
 const CUT: &str = "...";

@@ -28,11 +28,6 @@ fn long_run(place: &Place) -> Child {
     child
 }
 
-fn signal(child: &Child, name: &str) {
-    let status = std::process::Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
-    assert!(status.unwrap().success());
-}
-
 /// Checks what an interrupted run left; gives how many lines are whole.
 fn left_behind(place: &Place) -> usize {
     let results = place.json("out/results.json");

@@ -1,7 +1,7 @@
 //! What the tests of the executable share: an empty folder, a tiny model, and what came of a command.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -127,6 +127,11 @@ impl Place {
 
     /// `ft-host run` of SST-2 on the bundled sample with the tiny model into `out`, unless `more` says otherwise.
     pub fn sst2(&self, more: &[&str]) -> Done {
+        Done::of(self.sst2_command(more).output().unwrap())
+    }
+
+    /// The same, not started.
+    pub fn sst2_command(&self, more: &[&str]) -> Command {
         let task = guest("sst2");
         let defaults = [
             ("--task", task.as_str()),
@@ -139,7 +144,7 @@ impl Place {
         let mut arguments = vec!["run"];
         arguments.extend(left_out.flat_map(|(flag, value)| [*flag, *value]));
         arguments.extend_from_slice(more);
-        self.host(&arguments)
+        self.command(&arguments)
     }
 }
 
@@ -181,6 +186,12 @@ impl Done {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}:\n{}", self.stdout))
     }
+}
+
+/// Sends a signal by its name to a running executable.
+pub fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
+    assert!(status.unwrap().success(), "no SIG{name} could be sent");
 }
 
 /// The log-likelihoods of sample records at one step, in the order of the examples.
