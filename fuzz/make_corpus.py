@@ -261,6 +261,7 @@ lines = (DATA / "tables/rows.jsonl").read_bytes().splitlines(keepends=True)
 write("rows", "lines", b"\0" + b"".join(lines[:4]))
 write("rows", "lines_odd", b"\0" + b'\xef\xbb\xbf{"a": 1e400, "a": [{"b": null}]}\r\n\n{"\\ud83d\\ude00": "\\u0000"}\n[1]\n{"a":')
 write("rows", "commas", b"\1" + 'id,text,n\r\n1,"a ""quoted"",\nline",2\r\n2,na\u00efve,\r\n3,x\r\n'.encode())
+write("rows", "array", b"\4" + b'\xef\xbb\xbf[\n {"a": [1, "],"]},\r\n {}, 5, {"a": "\\\\\""}\n]\n')
 write("rows", "tabs", b"\2" + b"id\ttext\n1\ta \"b\"\n\n2\t\n")
 for name in ["plain", "gzip", "latin1", "long"]:
     write("rows", f"parquet_{name}", b"\3" + (DATA / f"tables/{name}.parquet").read_bytes())
@@ -277,7 +278,9 @@ steps = 7
 sampling = "random"
 shots = 2
 seeds = "0..=4"
+sample = 500
 limit = 100
+allow-overlap = true
 score-steps = "1,5,7"
 select = "held-out"
 held-out = "leave-one-out"

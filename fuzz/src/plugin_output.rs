@@ -2,7 +2,8 @@
 //! which, the rest become the answer's values.
 
 use ft_host::plugin::fuzzing::{data, dataset, info, log, types};
-use ft_host::plugin::{Limits, OptionSpec, fuzzing, harmless, options};
+use ft_host::plugin::{Limits, OptionSpec, fuzzing, options};
+use ft_host::text::harmless_within;
 
 use super::input::{Input, assert_fit_to_be_shown};
 use super::tensors;
@@ -168,8 +169,8 @@ fn messages(input: &mut Input<'_>) {
 fn text(input: &mut Input<'_>) {
     let limit = usize::from(input.byte());
     let text = format!("{}{}", input.text(), String::from_utf8_lossy(input.0));
-    let shown = harmless(&text, limit);
+    let shown = harmless_within(&text, limit);
     assert_fit_to_be_shown(&shown, 2 * limit + 10);
     // What is fit to be shown stays as it is.
-    assert_eq!(harmless(&shown, usize::MAX), shown);
+    assert_eq!(harmless_within(&shown, usize::MAX), shown);
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::process::words;
+use crate::process::{program, words};
 use crate::{BuildError, Compiler};
 
 /// Set for the host's build by those who call this: its compiler with flags and wrappers, its target. Guests build with
@@ -56,7 +56,7 @@ impl Cargo {
 
     /// A call of cargo's `subcommand`, free of what is set for the host.
     pub fn call(&self, subcommand: &str) -> Command {
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        let mut cargo = program(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         let profiles = std::env::vars_os().map(|(name, _)| name);
         let profiles = profiles.filter(|name| name.to_string_lossy().starts_with("CARGO_PROFILE_"));
         for name in HOST_ONLY.map(Into::into).into_iter().chain(profiles) {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::BuildError;
-use crate::process::{is_there, output, run, words};
+use crate::process::{is_there, output, program, run, words};
 
 /// The target of all Rust guests: nothing but core WebAssembly, so that a component imports the WIT package alone.
 pub const TARGET: &str = "wasm32-unknown-unknown";
@@ -31,12 +31,13 @@ pub enum Compiler {
 }
 
 impl Compiler {
-    /// Finds one, or gets one, and says which. `folder` is where Debian's would be unpacked.
+    /// Finds one, or gets one, and says which, for the guests in `guests`: rustup chooses the toolchain by the folder that
+    /// it is called in. `folder` is where Debian's would be unpacked.
     ///
     /// # Errors
     /// If there is none and none can be had.
-    pub fn choose(folder: &Path, say: &dyn Fn(&str)) -> Result<Self, BuildError> {
-        if toolchain_has_target()? {
+    pub fn choose(guests: &Path, folder: &Path, say: &dyn Fn(&str)) -> Result<Self, BuildError> {
+        if toolchain_has_target(guests)? {
             say("guests: built by the active toolchain");
             return Ok(Self::Toolchain);
         }
@@ -44,21 +45,21 @@ impl Compiler {
         let mut tried = None;
         if may_download && is_there("rustup") {
             say(&format!("guests: the active toolchain lacks {TARGET}; `rustup target add {TARGET}` gets it"));
-            match run(Command::new("rustup").args(["target", "add", TARGET])) {
-                Ok(()) if toolchain_has_target()? => return Ok(Self::Toolchain),
+            match run(program("rustup").args(["target", "add", TARGET]).current_dir(guests)) {
+                Ok(()) if toolchain_has_target(guests)? => return Ok(Self::Toolchain),
                 Ok(()) => tried = Some("rustup has the target now, but `rustc` is not rustup's".to_owned()),
                 Err(error) => tried = Some(error.to_string()),
             }
         }
         if is_there("apt-get") && is_there("dpkg") {
-            return Self::debian(folder, say);
+            return Self::debian(guests, folder, say);
         }
         Err(BuildError::NoCompiler { tried })
     }
 
-    fn debian(folder: &Path, say: &dyn Fn(&str)) -> Result<Self, BuildError> {
+    fn debian(guests: &Path, folder: &Path, say: &dyn Fn(&str)) -> Result<Self, BuildError> {
         let rustc = unpack(folder).map_err(|error| BuildError::NoCompiler { tried: Some(error.to_string()) })?;
-        let linker = rust_lld()?;
+        let linker = rust_lld(guests)?;
         say(&format!("guests: built by Debian's compiler in {}", folder.display()));
         Ok(Self::Debian { folder: folder.to_owned(), rustc: rustc.into(), linker })
     }
@@ -84,8 +85,12 @@ impl Compiler {
 
 /// Runs the script, which is not a file of its own where this program is installed.
 fn unpack(folder: &Path) -> Result<String, BuildError> {
-    let mut bash = Command::new("bash");
-    bash.args(["-s", "--"]).arg(folder).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    let mut bash = program("bash");
+    bash.args(["--noprofile", "--norc", "-s", "--"])
+        .arg(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit());
     let start = |source| BuildError::Start { words: "`bash`".into(), source };
     let mut child = bash.spawn().map_err(start)?;
     if let Some(mut stdin) = child.stdin.take() {
@@ -100,19 +105,19 @@ fn unpack(folder: &Path) -> Result<String, BuildError> {
     Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
 }
 
-fn toolchain_has_target() -> Result<bool, BuildError> {
-    let folder = rustc(&["--print", "target-libdir", "--target", TARGET])?;
+fn toolchain_has_target(guests: &Path) -> Result<bool, BuildError> {
+    let folder = rustc(guests, &["--print", "target-libdir", "--target", TARGET])?;
     Ok(Path::new(&folder).exists())
 }
 
 /// The linker that comes with the active toolchain.
-fn rust_lld() -> Result<PathBuf, BuildError> {
-    let sysroot = rustc(&["--print", "sysroot"])?;
+fn rust_lld(guests: &Path) -> Result<PathBuf, BuildError> {
+    let sysroot = rustc(guests, &["--print", "sysroot"])?;
     let version = ["-vV"];
-    let answer = rustc(&version)?;
+    let answer = rustc(guests, &version)?;
     let host = answer.lines().find_map(|line| line.strip_prefix("host: "));
     let host = host.ok_or_else(|| BuildError::Answer {
-        words: words(Command::new("rustc").args(version)),
+        words: words(program("rustc").args(version)),
         expected: "the name of this machine's target",
     })?;
     let linker = Path::new(&sysroot).join("lib/rustlib").join(host).join("bin/rust-lld");
@@ -122,6 +127,6 @@ fn rust_lld() -> Result<PathBuf, BuildError> {
     Ok(linker)
 }
 
-fn rustc(arguments: &[&str]) -> Result<String, BuildError> {
-    output(Command::new("rustc").args(arguments))
+fn rustc(guests: &Path, arguments: &[&str]) -> Result<String, BuildError> {
+    output(program("rustc").current_dir(guests).args(arguments))
 }

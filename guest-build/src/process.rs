@@ -1,10 +1,43 @@
 //! Other programs.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use crate::BuildError;
+
+/// Variables that make interpreters run other code than they are told to, or look for it in other folders.
+const CODE_FROM_ELSEWHERE: [&str; 5] = ["PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "BASH_ENV", "ENV"];
+
+/// A call of a program by its name or path, for which only the absolute folders of `PATH` are looked through, by the
+/// program itself too: nothing that lies in the folder where the user happens to stand is run.
+pub fn program(name: impl AsRef<OsStr>) -> Command {
+    // A path stays the one that it is here, in whichever folder the program is to run.
+    let path = Path::new(name.as_ref());
+    let path = (path.components().count() > 1).then(|| std::path::absolute(path).ok()).flatten();
+    let mut command = Command::new(path.as_deref().unwrap_or(Path::new(name.as_ref())));
+    command.env("PATH", absolute_path());
+    for variable in CODE_FROM_ELSEWHERE {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// A call of a Python interpreter in isolated mode: neither the current folder, nor the user's packages, nor `PYTHON...`
+/// variables have a say in which modules it loads.
+pub fn python(interpreter: impl AsRef<OsStr>) -> Command {
+    let mut command = program(interpreter);
+    command.arg("-I");
+    command
+}
+
+/// The folders of `PATH`, but for relative ones.
+fn absolute_path() -> OsString {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let absolute = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
+    // What was split at the separator has none in it.
+    std::env::join_paths(absolute).unwrap_or_default()
+}
 
 /// What a program prints on its standard output, without the line's end; its messages go where ours go.
 pub fn output(command: &mut Command) -> Result<String, BuildError> {
@@ -31,7 +64,7 @@ pub fn run(command: &mut Command) -> Result<(), BuildError> {
 
 /// Whether a program is there and answers to `--version`.
 pub fn is_there(program: impl AsRef<OsStr>) -> bool {
-    let mut command = Command::new(program);
+    let mut command = self::program(program);
     let status = command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     status.is_ok_and(|status| status.success())
 }
@@ -41,4 +74,18 @@ pub fn words(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
     let words: Vec<_> = std::iter::once(program).chain(command.get_args()).map(OsStr::to_string_lossy).collect();
     format!("`{}`", words.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn relative_folders_of_the_path_are_not_looked_through() {
+        let command = program("python3");
+        let path = command.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, value)| value).unwrap();
+        assert!(std::env::split_paths(path).all(|folder| folder.is_absolute()));
+        assert!(command.get_envs().any(|(name, value)| name == "PYTHONPATH" && value.is_none()));
+    }
 }

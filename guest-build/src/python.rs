@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::BuildError;
-use crate::process::{is_there, words};
+use crate::process::{is_there, program, python, words};
 
 /// The version of componentize-py that the SDK is written for. Others look for a plugin's classes in other places.
 pub const VERSION: &str = "0.25.1";
@@ -19,7 +19,7 @@ pub const APP: &str = "app.py";
 
 /// Runs the tool from a folder that pip filled, whatever lies in the current one.
 const LAUNCH: &str =
-    "import sys; sys.path[0] = sys.argv.pop(1); from componentize_py import script; sys.exit(script())";
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); from componentize_py import script; sys.exit(script())";
 
 const INTERPRETERS: [&str; 2] = ["python3", "python"];
 
@@ -52,7 +52,7 @@ impl Tool {
         let interpreter = INTERPRETERS.into_iter().find(|name| is_there(name));
         let ours = interpreter.map(|interpreter| Self {
             program: interpreter.into(),
-            arguments: vec!["-c".into(), LAUNCH.into(), tools.into()],
+            arguments: vec!["-I".into(), "-c".into(), LAUNCH.into(), tools.into()],
         });
         for tool in [Some(&local), ours.as_ref(), Some(&anywhere)].into_iter().flatten() {
             if tool.version().is_some_and(|version| version == VERSION) {
@@ -111,7 +111,7 @@ impl Tool {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = program(&self.program);
         command.args(&self.arguments);
         command
     }
@@ -151,7 +151,7 @@ fn world(folder: &Path) -> Result<&'static str, BuildError> {
 
 /// Gets componentize-py from PyPI into `tools`, in one go.
 fn get(interpreter: &str, tools: &Path, say: &dyn Fn(&str)) -> Result<(), BuildError> {
-    let pip = Command::new(interpreter).args(["-m", "pip", "--version"]).output();
+    let pip = python(interpreter).args(["-m", "pip", "--version"]).output();
     if !pip.is_ok_and(|done| done.status.success()) {
         let why = format!("`{interpreter}` has no pip to get it with");
         return Err(BuildError::NoComponentizer { why });
@@ -160,7 +160,7 @@ fn get(interpreter: &str, tools: &Path, say: &dyn Fn(&str)) -> Result<(), BuildE
     let parent = tools.parent().unwrap_or(Path::new(""));
     fs::create_dir_all(parent).map_err(refused("make", parent))?;
     let partial = tools.with_file_name(format!("componentize-py.{}.partial", std::process::id()));
-    let mut pip = Command::new(interpreter);
+    let mut pip = python(interpreter);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--target"]);
     pip.arg(&partial).arg(format!("componentize-py=={VERSION}"));
     let done = pip.output().map_err(|source| BuildError::Start { words: words(&pip), source })?;

@@ -14,6 +14,7 @@
 //! - [`model`]: one decoder for all families, weights, tokenizer.
 //! - [`metrics`]: accuracies and intervals: pure numbers.
 //! - [`task`]: examples, sampling, prompts: pure values.
+//! - [`text`]: text of strangers, made fit to be shown.
 
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
@@ -28,5 +29,6 @@ pub mod run;
 pub mod score;
 pub mod store;
 pub mod task;
+pub mod text;
 pub mod tune;
 pub mod ui;

@@ -1,7 +1,8 @@
-//! The metrics against scipy, scikit-learn and statsmodels; `data/metrics/make.py` wrote the values.
+//! The metrics against scipy, scikit-learn, statsmodels and exact fractions; the scripts in `data/metrics` wrote the values.
 
 use ft_host::metrics::accuracy::{Count, Z_95};
 use ft_host::metrics::confusion::Confusion;
+use ft_host::metrics::drawn::two_sided;
 use ft_host::metrics::paired::Paired;
 use ft_host::metrics::spread::Spread;
 use serde_json::Value;
@@ -64,7 +65,7 @@ fn macro_f1_and_confusion_are_those_of_scikit_learn() {
             right.add(answer == prediction);
         }
         let rows: Vec<Vec<usize>> = case["confusion"].as_array().unwrap().iter().map(counts).collect();
-        assert_eq!(confusion.counts(), rows);
+        assert_eq!(confusion.matrix(rows.len()).unwrap(), rows);
         close(confusion.macro_f1().unwrap(), &case["macro_f1"], 1e-14, &case);
         close(right.accuracy().unwrap(), &case["accuracy"], 1e-15, &case);
     }
@@ -86,5 +87,15 @@ fn mean_and_spread_are_those_of_numpy() {
         let spread = Spread::of(&values).unwrap();
         close(spread.mean, &case["mean"], 1e-14, &case);
         close(spread.sd.unwrap(), &case["sd"], 1e-13, &case);
+    }
+}
+
+#[test]
+fn random_draws_have_the_probabilities_of_exact_fractions() {
+    let cases: Vec<Value> = serde_json::from_str(include_str!("data/metrics/drawn.json")).unwrap();
+    assert!(cases.len() > 20);
+    for case in cases {
+        let [all, marked, drawn, found] = ["all", "marked", "drawn", "found"].map(|name| count(&case[name]));
+        close(two_sided(all, marked, drawn, found), &case["p_value"], 1e-8, &case);
     }
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device};
 use ft_host::model::decoder::Placement;
+use ft_host::model::decoder::config::{Positions, RotaryScaling};
+use ft_host::model::decoder::layout::QkvNames;
 use ft_host::model::families::{Family, UnknownSettings, from_config_json};
 use ft_host::model::weights::{Arrays, WeightBytes, WeightFormat};
 use ft_host::model::{Decoder, ModelError};
@@ -120,7 +122,7 @@ fn changed(name: &str, changes: Value) -> Value {
 #[test]
 fn what_the_decoder_does_not_cover_is_named() {
     let cases = [
-        ("llama", json!({"model_type": "mamba"}), "a model of architecture `mamba`; this host runs opt, gpt2"),
+        ("llama", json!({"model_type": "other"}), "a model of architecture `other`; this host runs opt, gpt2"),
         ("llama", json!({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}), "`rope_scaling` = {"),
         ("llama", json!({"num_key_value_heads": 3}), "`num_key_value_heads` = 3; a divisor of the 4 query heads"),
         ("llama", json!({"intermediate_size": null}), "lacks `intermediate_size`, which `llama` needs"),
@@ -168,5 +170,228 @@ fn a_missing_or_misshapen_tensor_has_its_full_name() {
         let placement = Placement { device: Device::Cpu, dtype: DType::F32, weights: WeightFormat::Dense };
         let error = Decoder::load(config, &layout, &source, &placement).err().unwrap().to_string();
         assert!(error.contains(message), "{name}: {error}");
+    }
+}
+
+/// Configurations as they stand on the hub, and as two versions of transformers write a family's defaults.
+#[test]
+fn whole_configurations_have_no_unknown_setting() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/configs");
+    for (file, count) in [("published.json", 24), ("transformers-4.json", 22), ("transformers-5.json", 22)] {
+        let configs: Vec<Value> = serde_json::from_slice(&std::fs::read(folder.join(file)).unwrap()).unwrap();
+        assert_eq!(configs.len(), count, "{file}");
+        for config in configs {
+            match family(&config) {
+                Ok(family) => assert_eq!(family.notes, [""; 0], "{file}: {config}"),
+                Err(error) => panic!("{file}: {config}: {error}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn settings_that_nobody_knows_are_named() {
+    let cases = [
+        ("llama", json!({"attention_multiplier": 0.5}), "`attention_multiplier` = 0.5"),
+        ("llama", json!({"final_logit_softcapping": 30.0}), "`final_logit_softcapping` = 30.0"),
+        ("llama", json!({"sliding_window": 16}), "`sliding_window` = 16"),
+        ("llama", json!({"use_sliding_window": true}), "`use_sliding_window` = true"),
+        ("llama", json!({"use_qk_norm": true}), "`use_qk_norm` = true"),
+        ("llama", json!({"some_new_switch": false}), "`some_new_switch` = false"),
+        ("llama", json!({"rope_interleaved": true}), "`rope_interleaved` = true"),
+        ("llama", json!({"layer_norm_epsilon": 0.1}), "`layer_norm_epsilon` = 0.1"),
+        ("llama", json!({"architectures": ["LlamaForSequenceClassification"]}), "(expected `LlamaForCausalLM`)"),
+        ("llama", json!({"architectures": ["MixtralForCausalLM"]}), "`architectures` = [\"MixtralForCausalLM\"]"),
+        ("llama", json!({"auto_map": {"AutoModelForCausalLM": "modeling.Own"}}), "`auto_map` = {"),
+        ("gpt2", json!({"add_cross_attention": true}), "`add_cross_attention` = true"),
+        ("gpt2", json!({"rope_scaling": {"type": "linear", "factor": 2.0}}), "`rope_scaling` = {"),
+        ("gptj", json!({"scale_attn_weights": false}), "`scale_attn_weights` = false"),
+        ("gptj", json!({"rope_theta": 5000}), "`rope_theta` = 5000"),
+        ("opt", json!({"scale_embeddings": true}), "`scale_embeddings` = true"),
+        ("bloom", json!({"pruned_heads": {"0": [1]}}), "`pruned_heads` = {\"0\":[1]}"),
+        (
+            "llama",
+            json!({"rope_scaling": {"rope_type": "linear", "factor": 2, "beta_fast": 32}}),
+            "`rope_scaling.beta_fast` = 32",
+        ),
+        ("llama", json!({"rope_scaling": {"rope_type": "default", "factor": 4}}), "`rope_scaling.factor` = 4"),
+    ];
+    for (name, changes, named) in cases {
+        let config = changed(name, changes);
+        let error = family(&config).unwrap_err();
+        assert!(
+            error.to_string().starts_with("`config.json`: expected settings whose effect this host knows, got `"),
+            "{error}"
+        );
+        assert!(error.to_string().contains(named), "{error}");
+        assert!(error.hint().unwrap().contains("`--force`"));
+        let noted = from_config_json("config.json", config.to_string().as_bytes(), UnknownSettings::Note).unwrap();
+        assert!(noted.notes[0].contains("passed over") && noted.notes[0].contains(named), "{:?}", noted.notes);
+    }
+}
+
+#[test]
+fn values_that_say_that_nothing_is_there_are_taken() {
+    let cases = [
+        json!({"attention_multiplier": 1, "embedding_multiplier": 1.0, "residual_multiplier": 1.0}),
+        json!({"final_logit_softcapping": null, "attn_logit_softcapping": null, "some_new_switch": null}),
+        json!({"use_sliding_window": false, "sliding_window": null, "max_window_layers": 28}),
+        json!({"layer_types": ["full_attention", "full_attention"]}),
+        json!({"partial_rotary_factor": 1.0, "num_local_experts": 1, "num_experts": 0}),
+        json!({"architectures": null, "auto_map": {"AutoConfig": "configuration.Own"}}),
+        json!({"architectures": ["LlamaModel"]}),
+    ];
+    let plain = family(&changed("llama", json!({}))).unwrap().config;
+    for changes in cases {
+        let family = family(&changed("llama", changes.clone())).unwrap_or_else(|error| panic!("{changes}: {error}"));
+        assert_eq!(family.config, plain, "{changes}");
+        assert_eq!(family.notes, [""; 0]);
+    }
+}
+
+#[test]
+fn rotary_settings_say_one_thing() {
+    let refused = [
+        (
+            json!({"rope_scaling": {"factor": 4.0}}),
+            "`rope_scaling` = {\"factor\":4.0}; `rope_type` as one of default, linear",
+        ),
+        (json!({"rope_scaling": "linear"}), "`rope_scaling` = \"linear\"; an object with a `rope_type`"),
+        (json!({"rope_scaling": [4.0]}), "`rope_scaling` = [4.0]; an object"),
+        (json!({"rope_scaling": 4.0}), "`rope_scaling` = 4.0; an object"),
+        (json!({"rope_scaling": {"type": "linear"}}), "`factor` is missing"),
+        (json!({"rope_scaling": {"type": "linear", "factor": "4"}}), "`factor`: a number above 0 was expected"),
+        (json!({"rope_scaling": {"type": "linear", "factor": 0}}), "`factor`: a number above 0 was expected"),
+        (json!({"rope_scaling": {"type": 1, "factor": 2}}), "`rope_type` as one of"),
+        (json!({"rope_scaling": {"type": "longrope", "short_factor": [1.0]}}), "`rope_type` as one of"),
+        (json!({"rope_scaling": {"type": "mrope", "rope_type": "default", "mrope_section": [1]}}), "to be the same"),
+        (json!({"rope_parameters": {"rope_type": "yarn", "factor": 4.0, "rope_theta": 1e4}}), "`rope_parameters` = {"),
+        (
+            json!({"rope_parameters": {"rope_type": "default", "rope_theta": "10000"}}),
+            "`rope_parameters.rope_theta`: a number",
+        ),
+        (json!({"rope_theta": 1e4, "rope_parameters": {"rope_theta": 5e4}}), "`rope_theta` was expected to be 50000"),
+        (
+            json!({"rope_scaling": {"type": "linear", "factor": 2.0}, "rope_parameters": {"rope_type": "default"}}),
+            "the same scaling as in `rope_parameters` was expected",
+        ),
+        (
+            json!({"rope_parameters": {"full_attention": {"rope_type": "default", "rope_theta": 1e6},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 1e4}}}),
+            "the same settings for all kinds of layers",
+        ),
+        (json!({"partial_rotary_factor": 0.5}), "`partial_rotary_factor` = 0.5; 1 was expected"),
+        (
+            json!({"rope_scaling": {"rope_type": "dynamic", "factor": 2.0, "original_max_position_embeddings": 8}}),
+            "equal to",
+        ),
+    ];
+    for (mut changes, message) in refused {
+        // The tiny configuration has both of its own.
+        for key in ["rope_theta", "rope_scaling", "rope_parameters"] {
+            changes.as_object_mut().unwrap().entry(key).or_insert(Value::Null);
+        }
+        let error = family(&changed("llama", changes.clone())).unwrap_err().to_string();
+        assert!(error.contains(message), "{changes}: {error}");
+    }
+    let rotary = |mut changes: Value| {
+        for key in ["rope_theta", "rope_scaling", "rope_parameters"] {
+            changes.as_object_mut().unwrap().entry(key).or_insert(Value::Null);
+        }
+        match family(&changed("llama", changes)).unwrap().config.positions {
+            Positions::Rotary(rotary) => (rotary.base, rotary.scaling),
+            positions => panic!("{positions:?}"),
+        }
+    };
+    let linear = (5e4, RotaryScaling::Linear(2.0));
+    let old = json!({"rope_theta": 5e4, "rope_scaling": {"type": "linear", "factor": 2}});
+    let new = json!({"rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 5e4}});
+    let nested = json!({"rope_parameters": {"full_attention": new["rope_parameters"].clone()}});
+    let mut both = old.clone();
+    both["rope_parameters"] = new["rope_parameters"].clone();
+    for same in [old, new, nested, both] {
+        assert_eq!(rotary(same.clone()), linear, "{same}");
+    }
+    for none in [json!({"rope_scaling": {}}), json!({"rope_parameters": {"rope_theta": 1e4}}), json!({})] {
+        assert_eq!(rotary(none.clone()), (1e4, RotaryScaling::None), "{none}");
+    }
+}
+
+#[test]
+fn models_of_other_kinds_are_named_as_what_they_are() {
+    let cases = [
+        (json!({"model_type": "mixtral"}), "architecture `mixtral`, which is a mixture of experts"),
+        (json!({"model_type": "qwen2_moe"}), "a mixture of experts"),
+        (json!({"num_local_experts": 8}), "architecture `llama`, which is a mixture of experts"),
+        (json!({"num_experts": 4, "num_experts_per_tok": 2}), "a mixture of experts"),
+        (json!({"model_type": "t5"}), "which is an encoder-decoder"),
+        (json!({"is_encoder_decoder": true}), "which is an encoder-decoder"),
+        (json!({"model_type": "mamba"}), "which is a state-space or recurrent model"),
+        (json!({"model_type": "llava"}), "which is a multimodal model"),
+        (json!({"model_type": "some_vl", "text_config": {"model_type": "llama"}}), "which is a multimodal model"),
+        (json!({"model_type": "bert"}), "which is an encoder;"),
+    ];
+    for (changes, message) in cases {
+        let error = family(&changed("llama", changes)).unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
+    }
+}
+
+/// Of the kin only LLaMA, Qwen3 and SmolLM3 have biases by this setting; transformers builds the others without a look at it.
+#[test]
+fn biases_of_attention_are_the_familys() {
+    let names = |kin: &str, key: &str| {
+        let config = changed("llama", json!({"model_type": kin, "architectures": null, key: true}));
+        family(&config).map(|family| {
+            let layer = &family.layout.layers[0];
+            let QkvNames::Separate { query, .. } = &layer.qkv else { panic!() };
+            (query.bias.is_some(), layer.attention_output.bias.is_some(), layer.down.bias.is_some())
+        })
+    };
+    for (kin, expected) in [
+        ("llama", (true, true, false)),
+        ("qwen3", (true, true, false)),
+        ("smollm3", (true, true, false)),
+        ("qwen2", (true, false, false)),
+        ("mistral", (false, false, false)),
+    ] {
+        assert_eq!(names(kin, "attention_bias").unwrap(), expected, "{kin}");
+    }
+    assert_eq!(names("llama", "mlp_bias").unwrap(), (false, false, true));
+    assert!(names("qwen2", "mlp_bias").unwrap_err().to_string().contains("`mlp_bias` = true"));
+}
+
+#[test]
+fn names_of_one_setting_agree() {
+    let error = family(&changed("gpt2", json!({"num_hidden_layers": 3}))).unwrap_err().to_string();
+    assert!(error.contains("`n_layer` = 2; the value of `num_hidden_layers`, 3, was expected"), "{error}");
+    assert!(family(&changed("gpt2", json!({"num_hidden_layers": 2}))).is_ok());
+}
+
+#[test]
+fn kinds_of_layers_fit_the_window() {
+    let config = |kin: &str, changes: Value| {
+        let mut changes = changes;
+        changes["model_type"] = kin.into();
+        changes["architectures"] = Value::Null;
+        family(&changed("llama", changes)).map(|family| family.config.windows)
+    };
+    let mixed = json!(["full_attention", "sliding_attention"]);
+    let on = json!({"layer_types": mixed, "use_sliding_window": true, "sliding_window": 5});
+    for kin in ["qwen2", "qwen3", "smollm3"] {
+        assert_eq!(config(kin, on.clone()).unwrap(), [None, Some(5)]);
+    }
+    let refused = [
+        ("qwen2", json!({"layer_types": mixed, "sliding_window": 5})),
+        ("llama", json!({"layer_types": mixed})),
+        ("mistral", json!({"layer_types": mixed, "sliding_window": 5})),
+        ("mistral", json!({"layer_types": ["full_attention", "full_attention"], "sliding_window": 5})),
+        ("mistral", json!({"use_sliding_window": false, "sliding_window": 5})),
+        ("qwen3", json!({"layer_types": ["full_attention"]})),
+        ("qwen3", json!({"layer_types": ["full_attention", "linear_attention"]})),
+    ];
+    for (kin, changes) in refused {
+        let error = config(kin, changes.clone()).unwrap_err().to_string();
+        assert!(error.contains("was expected"), "{kin} {changes}: {error}");
     }
 }

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use candle_core::{DType, Device, Tensor};
-use ft_host::plugin::{Limits, OptimizerPlugin, PluginBinary, PluginEngine, PluginError, options};
+use ft_host::plugin::{EngineOptions, Limits, OptimizerPlugin, PluginBinary, PluginEngine, PluginError, options};
 use ft_host::tune::{Slot, SlotKind};
 
-static ENGINE: LazyLock<PluginEngine> = LazyLock::new(|| PluginEngine::new(None).expect("wasmtime runs here"));
+static ENGINE: LazyLock<PluginEngine> =
+    LazyLock::new(|| PluginEngine::new(EngineOptions::default()).expect("wasmtime runs here"));
 
 const LAYERS: usize = 3;
 /// Heads, positions, and numbers of a head at a position.

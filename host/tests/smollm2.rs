@@ -26,7 +26,7 @@ fn model() -> Option<PathBuf> {
     let environment = Environment { offline: true, ..Environment::from_process() };
     match fetch_model(DEFAULT_MODEL, &environment, &Silent) {
         Ok(files) => match files.kind {
-            ModelKind::Gguf(path) => Some(path),
+            ModelKind::Gguf(mut parts) => parts.pop(),
             other => panic!("the default model is {other:?}"),
         },
         Err(error) => {

@@ -1,9 +1,10 @@
 //! Files of rows: the same rows from every form, and what is wrong with a file told by its name.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use ft_host::store::digest::Digest;
-use ft_host::store::table::Table;
+use ft_host::store::table::{Quoting, Table};
 use serde_json::Value;
 
 fn fixture(name: &str) -> PathBuf {
@@ -11,7 +12,11 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn open(path: &Path) -> Result<Table, String> {
-    Table::open(&[path.to_owned()]).expect("its name says what it is").map_err(|error| error.to_string())
+    open_with(path, Quoting::Auto)
+}
+
+fn open_with(path: &Path, quoting: Quoting) -> Result<Table, String> {
+    Table::open(&[path.to_owned()], quoting).expect("its name says what it is").map_err(|error| error.to_string())
 }
 
 fn rows(path: &Path) -> Result<Vec<Value>, String> {
@@ -23,7 +28,7 @@ fn rows(path: &Path) -> Result<Vec<Value>, String> {
     Ok(rows)
 }
 
-const PARQUET: [&str; 4] = ["snappy.parquet", "plain.parquet", "zstd.parquet", "gzip.parquet"];
+const PARQUET: [&str; 5] = ["snappy.parquet", "plain.parquet", "zstd.parquet", "gzip.parquet", "brotli.parquet"];
 
 #[test]
 fn parquet_gives_the_rows_of_its_jsonl_twin() {
@@ -47,6 +52,134 @@ fn parquet_of_all_shapes_gives_the_rows_of_its_jsonl_twin() {
     for (index, (got, expected)) in got.iter().zip(&expected).enumerate() {
         assert_eq!(got, expected, "row {}", index + 1);
     }
+}
+
+/// Every logical type, at its ends and on both sides of 1970, as Arrow's own reader has it.
+#[test]
+fn parquet_of_all_types_gives_what_another_reader_gives() {
+    for name in ["values", "values_old", "values_int96"] {
+        let (expected, got) =
+            (rows(&fixture(&format!("{name}.jsonl"))).unwrap(), rows(&fixture(&format!("{name}.parquet"))).unwrap());
+        assert_eq!(got.len(), 8, "{name}");
+        for (index, (got, expected)) in got.iter().zip(&expected).enumerate() {
+            let columns = expected.as_object().unwrap().keys();
+            for column in columns {
+                assert_eq!(got[column], expected[column], "{name}, row {}, {column}", index + 1);
+            }
+            assert_eq!(got, expected, "{name}, row {}", index + 1);
+        }
+    }
+}
+
+fn packed(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// What else files of rows are called and hold, with the digest of the file as it is stored.
+#[test]
+fn forms_that_are_close_to_the_known_ones_give_the_same_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let expected = rows(&fixture("rows.jsonl")).unwrap();
+    let lines = std::fs::read(fixture("rows.jsonl")).unwrap();
+    let objects: Vec<&str> = std::str::from_utf8(&lines).unwrap().lines().collect();
+    let array = format!("[\n  {}\n]\n", objects.join(",\n  ")).into_bytes();
+    let parquet = std::fs::read(fixture("gzip.parquet")).unwrap();
+    for (name, bytes, form) in [
+        ("a.jsonl.gz", packed(&lines), "JSON lines, gzip"),
+        ("b.ndjson", lines.clone(), "JSON lines"),
+        ("c.json", lines.clone(), "JSON lines"),
+        ("d.json", array.clone(), "a JSON array"),
+        ("e.json.gz", packed(&array), "a JSON array, gzip"),
+        ("f.jsonl", packed(&lines), "JSON lines, gzip"),
+        ("g.parquet.gzip", parquet.clone(), "Parquet"),
+        ("h.pq", parquet, "Parquet"),
+    ] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, &bytes).unwrap();
+        assert_eq!(rows(&path).unwrap(), expected, "{name}");
+        let table = open(&path).unwrap();
+        assert_eq!((table.form().as_str(), table.remarks()), (form, Vec::new()), "{name}");
+        assert_eq!(table.columns()[..3], ["id", "question", "label"], "{name}");
+        let summary = &table.finish().unwrap()[0].summary;
+        assert_eq!((summary.rows, summary.bytes), (25, bytes.len() as u64), "{name}");
+        assert_eq!(summary.sha256, Digest::of(&bytes), "{name}");
+    }
+    let cells = folder.path().join("i.csv.gz");
+    std::fs::write(&cells, packed(b"a,b\n\"1\",2\n")).unwrap();
+    assert_eq!(rows(&cells).unwrap(), [serde_json::json!({"a": "1", "b": "2"})]);
+}
+
+#[test]
+fn a_compression_that_is_not_read_is_named() {
+    let error = Table::open(&[fixture("lzo.parquet")], Quoting::Auto).unwrap().map(drop).unwrap_err();
+    let message = error.to_string();
+    assert!(message.ends_with("column `text`: its compression is LZO, which is not read"), "{message}");
+    assert!(error.hint().unwrap().contains("brotli"));
+}
+
+#[test]
+fn files_of_another_kind_are_told_as_what_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 777\n", "a".repeat(64));
+    for (name, bytes, expected) in [
+        ("a.parquet", pointer.clone().into_bytes(), "expected a file of 777 bytes, got a Git LFS pointer to it"),
+        ("a.jsonl", pointer.clone().into_bytes(), "expected a file of 777 bytes, got a Git LFS pointer to it"),
+        ("a.csv", pointer.into_bytes(), "expected a file of 777 bytes, got a Git LFS pointer to it"),
+        ("b.parquet", b"<!DOCTYPE html><title>404</title>".to_vec(), "expected Parquet, got a web page"),
+        ("b.parquet.gz", packed(b"PAR1"), "expected Parquet, got a file compressed with gzip"),
+        ("b.tsv", b"\xff\xfea\0\t\0b\0".to_vec(), "expected TSV, got UTF-16 text"),
+        ("b.csv", b"PK\x03\x04\x14\0[Content_Types].xml".to_vec(), "expected CSV, got a spreadsheet"),
+        ("b.json", b"ARROW1\0\0".to_vec(), "expected JSON, got an Arrow (Feather) file"),
+        ("b.jsonl", std::fs::read(fixture("plain.parquet")).unwrap(), "expected JSON lines, got a Parquet file"),
+    ] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let error = Table::open(&[path], Quoting::Auto).unwrap().map(drop).unwrap_err();
+        assert!(error.to_string().ends_with(expected) && error.to_string().contains(name), "{error}");
+        assert!(error.hint().is_some() && !error.can_be_skipped(), "{error}");
+    }
+}
+
+/// One row of a TSV file is one line, however many quotes are in it, unless quoting is asked for.
+#[test]
+fn tsv_quotes_are_characters_unless_the_user_says_otherwise() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("eval.tsv");
+    let glue =
+        "sentence\tlabel\n\"a dull film\t0\nit works\t1\nthe \"best\" of them\t1\n\"great\" , he says\t1\nend\t0\n";
+    std::fs::write(&path, glue).unwrap();
+    let labels: Vec<String> =
+        rows(&path).unwrap().iter().map(|row| row["label"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(labels, ["0", "1", "1", "1", "0"]);
+    assert_eq!(rows(&path).unwrap()[3]["sentence"], "\"great\" , he says");
+
+    // What pandas writes with `sep="\t"`.
+    std::fs::write(&path, "sentence\tlabel\n\"a\ttab\"\t0\n\"two\nlines\"\t1\n\"\"\"so\"\" he says\"\t1\n").unwrap();
+    let mut table = open_with(&path, Quoting::Csv).unwrap();
+    assert_eq!(table.form(), "TSV, cells may be quoted");
+    let mut sentences = Vec::new();
+    while let Some(row) = table.next_row().unwrap() {
+        sentences.push(serde_json::from_str::<Value>(&row).unwrap()["sentence"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(sentences, ["a\ttab", "two\nlines", "\"so\" he says"]);
+    let file = &table.finish().unwrap()[0];
+    assert_eq!(file.quoting, Some(Quoting::Csv));
+    assert_eq!(file.remarks, [format!("`{}` was read with `--quoting csv`", path.display())]);
+    let mut table = open(&path).unwrap();
+    let error = table.next_row().unwrap_err();
+    assert!(error.to_string().ends_with("line 2: expected 2 cells, one for each column, got 3"), "{error}");
+    assert!(error.hint().unwrap().contains("`--quoting csv`"));
+}
+
+#[test]
+fn a_shard_that_is_named_by_itself_is_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("validation-00001-of-00002.parquet");
+    std::fs::copy(fixture("plain.parquet"), &path).unwrap();
+    let file = &open(&path).unwrap().finish().unwrap()[0];
+    assert_eq!(file.remarks, [format!("`{}` is shard 2 of 2 alone", path.display())]);
 }
 
 /// What is wrong with one row of a file, told by row and column; the rows around it are read.
@@ -90,7 +223,7 @@ fn a_schema_without_a_bottom_is_refused() {
 #[test]
 fn several_files_are_one_table() {
     let paths = [fixture("snappy.parquet"), fixture("rows.jsonl"), fixture("zstd.parquet")];
-    let mut table = Table::open(&paths).unwrap().unwrap();
+    let mut table = Table::open(&paths, Quoting::Auto).unwrap().unwrap();
     let mut seen = Vec::new();
     while let Some(row) = table.next_row().unwrap() {
         seen.push((row, table.place()));
@@ -100,7 +233,8 @@ fn several_files_are_one_table() {
     assert_eq!(seen[26].1.to_string(), format!("`{}`, line 2", paths[1].display()));
     let files = table.finish().unwrap();
     assert_eq!(files.iter().map(|file| file.summary.rows).collect::<Vec<_>>(), [25, 25, 25]);
-    assert!(Table::open(&[PathBuf::from("x.txt")]).is_none() && Table::open(&[]).is_none());
+    let is_none = |paths: &[PathBuf]| Table::open(paths, Quoting::Auto).is_none();
+    assert!(is_none(&[PathBuf::from("x.txt")]) && is_none(&[]));
 }
 
 /// Numbers that look random and are the same in every run of the tests.

@@ -21,7 +21,10 @@ struct Guest {
 
 /// Builds all guests and fixtures. Files that are up to date are left alone.
 pub fn build(workspace: &Workspace) -> Result<()> {
-    let compiler = Compiler::choose(&workspace.target("wasm-toolchain"), &|message| eprintln!("{message}"))?;
+    let compiler = {
+        let guests = workspace.path("plugins");
+        Compiler::choose(&guests, &workspace.target("wasm-toolchain"), &|message| eprintln!("{message}"))?
+    };
     let modules = Cargo::new(&workspace.path("plugins"), &workspace.target("wasm")).build(&compiler, true)?;
     for Guest { package, component } in find(workspace)? {
         let module = modules.iter().find(|module| module.package == package);

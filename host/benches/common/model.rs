@@ -130,8 +130,16 @@ impl TensorSource for RandomWeights {
         "random weights"
     }
 
-    fn contains(&self, _name: &str) -> bool {
-        true
+    fn names(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    fn shape(&self, _name: &str) -> Option<&[usize]> {
+        None
+    }
+
+    fn check(&self, _name: &str, _shape: &[usize]) -> Result<(), ModelError> {
+        Ok(())
     }
 
     fn tensor(&self, name: &str, shape: &[usize], dtype: DType, device: &Device) -> Result<Tensor, ModelError> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device, Tensor};
-use ft_host::plugin::{Limits, OptimizerPlugin, PluginBinary, PluginEngine, TaskPlugin, Usage, options};
+use ft_host::plugin::{EngineOptions, Limits, OptimizerPlugin, PluginBinary, PluginEngine, TaskPlugin, Usage, options};
 use ft_host::task::example::Split;
 use ft_host::tune::{MetaOptimizer, Momentum, Slot, SlotKind};
 
@@ -22,7 +22,7 @@ const ROWS: usize = 100;
 
 /// An engine, with a folder for compiled plugins or without.
 pub fn engine(cache: Option<&Path>) -> Outcome<PluginEngine> {
-    Ok(PluginEngine::new(cache)?)
+    Ok(PluginEngine::new(EngineOptions { cache: cache.map(Path::to_owned), ..EngineOptions::default() })?)
 }
 
 /// A rule as a component, with its default options.

@@ -48,7 +48,7 @@ fn in_python(folder: &Path, paths: &CachePaths, say: &dyn Fn(&str)) -> Result<Ve
             return Err(AuthorError::NoSdk { folder: needed.clone() });
         }
     }
-    let tools = paths.tools().join(format!("componentize-py-{}", python::VERSION));
+    let tools = paths.tools()?.join(format!("componentize-py-{}", python::VERSION));
     let tool = python::Tool::find_or_get(folder, &tools, say)?;
     let file = folder.join(name).with_extension("wasm");
     tool.build(&python::Sources { folder, sdk: &sdk, wit: &wit }, &file)?;
@@ -56,7 +56,7 @@ fn in_python(folder: &Path, paths: &CachePaths, say: &dyn Fn(&str)) -> Result<Ve
 }
 
 fn rust(folder: &Path, paths: &CachePaths, say: &dyn Fn(&str)) -> Result<Vec<PathBuf>, AuthorError> {
-    let compiler = Compiler::choose(&paths.tools().join("wasm"), say)?;
+    let compiler = Compiler::choose(folder, &paths.tools()?.join("wasm"), say)?;
     let modules = Cargo::in_folder(folder).build(&compiler, false)?;
     if modules.is_empty() {
         return Err(AuthorError::NoPlugin { folder: folder.to_owned() });

@@ -45,6 +45,7 @@ pub fn validate(
                 skip_bad_rows: false,
                 sampling: Sampling::Stratified,
                 shots: None,
+                sample: None,
                 limits: limits.clone(),
             };
             let (mut task, options) = plugins.task(&config)?;

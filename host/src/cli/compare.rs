@@ -8,10 +8,9 @@ use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
 use super::report::open;
 use super::run::print;
-use super::terminal::stdout_style;
+use super::terminal::stdout_screen;
 use crate::report::compare::compare;
 use crate::report::escape;
-use crate::store::environment::Environment;
 use crate::ui;
 
 #[derive(Args)]
@@ -36,14 +35,14 @@ pub struct CompareArgs {
 }
 
 /// Compares two runs.
-pub fn run(args: &CompareArgs, environment: &Environment) -> anyhow::Result<ExitStatus> {
+pub fn run(args: &CompareArgs) -> anyhow::Result<ExitStatus> {
     Interrupt::install()?;
     let (a, b) = (open(&args.a)?, open(&args.b)?);
     let comparison = compare(&a, &b, args.step_a, args.step_b)?;
     if args.json {
         print(&format!("{}\n", escape::json(&serde_json::to_string_pretty(&comparison)?)))?;
     } else {
-        print(&ui::report::comparison(&comparison, stdout_style(environment)))?;
+        print(&ui::report::comparison(&comparison, stdout_screen()))?;
     }
     Ok(ExitStatus::Done)
 }

@@ -1,6 +1,6 @@
 //! `ft-host data`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
 use super::run::print;
-use super::terminal::{Downloads, Terminal, say};
+use super::terminal::{Downloads, Terminal, say, stdout_screen};
 use super::values;
 use crate::plugin::Limits;
 use crate::run::{self, Observer, RunError};
@@ -18,7 +18,7 @@ use crate::store::environment::Environment;
 use crate::store::hub::HubId;
 use crate::store::plugin_path::PluginPath;
 use crate::store::progress::Progress;
-use crate::store::table::Table;
+use crate::store::table::{Format, Quoting, Table};
 use crate::task::example::{Source, Split};
 use crate::ui::text::harmless;
 
@@ -39,6 +39,10 @@ pub enum DataCommand {
         /// Where the task's rows come from: as for `ft-host run`.
         #[arg(long, value_name = "sample|DIR|SPLIT=FILE", requires = "task")]
         data: Vec<String>,
+        /// Whether cells of CSV and TSV files may stand in double quotes: `csv`, `none`, or `auto` for `csv` in CSV and
+        /// `none` in TSV.
+        #[arg(long, value_name = "auto|csv|none", default_value_t = Quoting::Auto)]
+        quoting: Quoting,
         /// How many rows.
         #[arg(short = 'n', long = "rows", value_name = "N", default_value_t = 5, value_parser = values::at_least_one)]
         rows: usize,
@@ -88,10 +92,10 @@ pub fn run(command: DataCommand, mut environment: Environment) -> anyhow::Result
                 }
             }
         }
-        DataCommand::Head { what, data, rows, offline } => {
+        DataCommand::Head { what, data, quoting, rows, offline } => {
             environment.offline |= offline;
             environment.use_hub_cache(what.cache_dir.clone());
-            let table = what.table(&data, &environment, &Downloads::new(false))?;
+            let table = what.table(&data, quoting, &environment, &Downloads::new(false))?;
             head(table, rows)?;
         }
     }
@@ -101,23 +105,28 @@ pub fn run(command: DataCommand, mut environment: Environment) -> anyhow::Result
 /// The rows on stdout, what they are on stderr.
 fn head(mut table: Table, rows: usize) -> anyhow::Result<()> {
     let columns: Vec<String> = table.columns().iter().map(|column| harmless(column)).collect();
-    say(&format!("{}: {}", harmless(table.name()), columns.join(", ")));
+    say(&format!("{} ({}): {}", harmless(table.name()), table.form(), columns.join(", ")));
     for _ in 0..rows {
         match table.next_row().map_err(RunError::from)? {
             // JSON escapes what acts on a terminal, but for what is beyond ASCII.
-            Some(row) => print(&format!("{}\n", harmless(&row)))?,
+            Some(row) => print(&stdout_screen().line(&harmless(&row), 2))?,
             None => break,
         }
+    }
+    for remark in table.remarks() {
+        say(&format!("note: {}", harmless(&remark)));
     }
     Ok(())
 }
 
 impl What {
     /// What the task loads: all of it, or the split asked for.
-    fn sources(&self, task: &std::path::Path, environment: &Environment, quiet: bool) -> anyhow::Result<Vec<Source>> {
+    fn sources(&self, task: &Path, environment: &Environment, quiet: bool) -> anyhow::Result<Vec<Source>> {
         let observer: Arc<dyn Observer> = Arc::new(Terminal::new(quiet));
         let task = &run::find_plugin(&PluginPath::new(environment), task)?;
-        let mut sources = run::task_sources(task, &Limits::default(), environment, &observer)?;
+        // An interrupt ends the program at once here, whatever a plugin does.
+        let engine = Interrupt::default().engine();
+        let mut sources = run::task_sources(task, &Limits::default(), environment, &observer, &engine)?;
         if let Some(asked) = &self.split {
             let names: Vec<String> =
                 sources.iter().map(|source| format!("{} ({})", source.split, source.name)).collect();
@@ -152,7 +161,13 @@ impl What {
         }
     }
 
-    fn table(&self, data: &[String], environment: &Environment, progress: &dyn Progress) -> anyhow::Result<Table> {
+    fn table(
+        &self,
+        data: &[String],
+        quoting: Quoting,
+        environment: &Environment,
+        progress: &dyn Progress,
+    ) -> anyhow::Result<Table> {
         let opened = match (&self.task, &self.name) {
             (Some(task), _) => {
                 let sources = self.sources(task, environment, false)?;
@@ -160,10 +175,13 @@ impl What {
                 let Some(source) = sources.iter().find(|source| evaluation(source)) else {
                     return Err(RunError::Settings("the task has no evaluation split".into()).into());
                 };
-                let location = DataLocation::parse(data).map_err(RunError::Settings)?;
+                let location = DataLocation::parse(data).map_err(RunError::Settings)?.with_quoting(quoting);
                 location.open(source, Access { environment, progress })
             }
-            (None, Some(name)) if std::path::Path::new(name).is_file() => open_files(&[PathBuf::from(name)]),
+            // A name that says a form is a file's, though there may be none.
+            (None, Some(name)) if Path::new(name).is_file() || Format::of(Path::new(name)).is_some() => {
+                open_files(&[PathBuf::from(name)], quoting)
+            }
             (None, _) => {
                 let mut files = Vec::new();
                 for split in self.hub_splits(environment, false)? {
@@ -171,7 +189,7 @@ impl What {
                         fetch_split(&split, environment, progress).map_err(DataError::from).map_err(RunError::from)?,
                     );
                 }
-                open_files(&files)
+                open_files(&files, quoting)
             }
         };
         Ok(opened.map_err(RunError::from)?)

@@ -8,10 +8,10 @@ use crate::report::run_report::ReportError;
 use crate::run::{RunError, RunErrorKind};
 use crate::store::fetch;
 use crate::store::file::FileError;
-use crate::ui::style::Style;
+use crate::ui::screen::Screen;
 use crate::ui::text::harmless;
 
-use super::terminal::say;
+use super::terminal::say_as_it_is;
 
 /// How the program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,24 +70,30 @@ impl ExitStatus {
             RunErrorKind::Input => Self::Input,
             RunErrorKind::Plugin => Self::Plugin,
             RunErrorKind::Host => Self::Host,
+            RunErrorKind::Interrupted => Self::Interrupted,
         }
     }
 }
 
 /// Prints a failure, its causes and what to do next.
-pub fn print_error(error: &anyhow::Error, style: Style) {
+pub fn print_error(error: &anyhow::Error, screen: Screen) {
+    let style = screen.style;
+    let say = |word: &str, styled: String, text: &str| {
+        let lines = screen.prose(&format!("{word}{text}"));
+        say_as_it_is(&lines.strip_prefix(word).map_or(lines.clone(), |rest| styled + rest));
+    };
     let mut said = error.to_string();
-    say(&format!("{} {}", style.error("error:"), shown(&said)));
+    say("error:", style.error("error:"), &format!(" {}", shown(&said)));
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();
         // Some errors repeat their cause in their own message.
         if !said.contains(&cause) {
-            say(&format!("  {} {}", style.faint("because:"), shown(&cause)));
+            say("  because:", format!("  {}", style.faint("because:")), &format!(" {}", shown(&cause)));
         }
         said = cause;
     }
     if let Some(hint) = hint(error) {
-        say(&format!("{} {}", style.strong("hint:"), shown(&hint)));
+        say("hint:", style.strong("hint:"), &format!(" {}", shown(&hint)));
     }
 }
 

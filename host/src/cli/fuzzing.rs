@@ -20,7 +20,7 @@ pub struct RunFile {
 /// # Errors
 /// What is wrong with it.
 pub fn run_file(text: &str, folder: &Path) -> Result<RunFile, String> {
-    let settings = Settings::parse(text, folder).map_err(|error| error.to_string())?;
+    let settings = Settings::parse(text, folder, Path::to_owned).map_err(|error| error.to_string())?;
     let printed = settings.clone().with_defaults().to_toml();
     let plugins = PluginPath::new(&Environment::from_variables(&|_| None, None, None));
     Ok(RunFile { printed, config: settings.into_config(1, Insistence::default(), &plugins) })

@@ -5,11 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::exit::ExitStatus;
 use super::terminal::say;
+use crate::plugin::{Compiler, CompilerProgram, EngineOptions, Stop};
+
+/// The command that compiles a plugin; the program calls itself by it.
+pub const COMPILE: &str = "compile-plugin";
 
 /// What the handler and the run share.
 #[derive(Clone, Default)]
 pub struct Interrupt {
-    stop: Arc<AtomicBool>,
+    stop: Stop,
     gentle: Arc<AtomicBool>,
 }
 
@@ -19,7 +23,7 @@ impl Interrupt {
         let interrupt = Self::default();
         let shared = interrupt.clone();
         ctrlc::set_handler(move || {
-            if !shared.gentle.load(Ordering::Relaxed) || shared.stop.swap(true, Ordering::Relaxed) {
+            if !shared.gentle.load(Ordering::Relaxed) || shared.stop.ask() {
                 std::process::exit(ExitStatus::Interrupted.code().into());
             }
             say("\nstopping after this batch; once more to stop at once");
@@ -30,6 +34,15 @@ impl Interrupt {
     /// From here on an interrupt asks the run to stop.
     pub fn gently(&self) -> &AtomicBool {
         self.gentle.store(true, Ordering::Relaxed);
-        &self.stop
+        self.stop.flag()
+    }
+
+    /// How plugins are run: an interrupt ends their calls too, and they are compiled by another process of this program.
+    pub fn engine(&self) -> EngineOptions {
+        let compiler = match std::env::current_exe() {
+            Ok(program) => Compiler::Child(CompilerProgram { program, arguments: vec![COMPILE.into()] }),
+            Err(_) => Compiler::ThisProcess,
+        };
+        EngineOptions { cache: None, compiler, stop: self.stop.clone() }
     }
 }

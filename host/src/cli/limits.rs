@@ -17,6 +17,12 @@ pub struct LimitSettings {
     /// Seconds for each call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<f64>,
+    /// Seconds for compiling.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compile_time: Option<f64>,
+    /// Bytes of address space for compiling.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compile_memory: Option<Text<Bytes>>,
     /// Bytes of linear memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<Text<Bytes>>,
@@ -42,6 +48,8 @@ impl LimitSettings {
         Self {
             fuel: self.fuel.or(other.fuel),
             time: self.time.or(other.time),
+            compile_time: self.compile_time.or(other.compile_time),
+            compile_memory: self.compile_memory.or(other.compile_memory),
             memory: self.memory.or(other.memory),
             tables: self.tables.or(other.tables),
             call_bytes: self.call_bytes.or(other.call_bytes),
@@ -54,6 +62,8 @@ impl LimitSettings {
         Self {
             fuel: lower(self.fuel, most.fuel),
             time: lower(self.time, most.time),
+            compile_time: lower(self.compile_time, most.compile_time),
+            compile_memory: lower(self.compile_memory, most.compile_memory),
             memory: lower(self.memory, most.memory),
             tables: lower(self.tables, most.tables),
             call_bytes: lower(self.call_bytes, most.call_bytes),
@@ -66,6 +76,8 @@ impl LimitSettings {
         Limits {
             fuel: self.fuel.unwrap_or(others.fuel),
             time: self.time.map_or(others.time, Duration::from_secs_f64),
+            compile_time: self.compile_time.map_or(others.compile_time, Duration::from_secs_f64),
+            compile_memory: self.compile_memory.map_or(others.compile_memory, |Text(Bytes(bytes))| bytes),
             memory: self.memory.map_or(others.memory, |Text(Bytes(bytes))| bytes),
             table_elements: self.tables.unwrap_or(others.table_elements),
             call_bytes: self.call_bytes.map_or(others.call_bytes, |Text(Bytes(bytes))| bytes),
@@ -76,8 +88,10 @@ impl LimitSettings {
 
     /// What cannot be a budget, in words.
     pub fn fault(&self) -> Option<String> {
-        let time = self.time.filter(|time| !(*time > 0.0 && *time < 1e9))?;
-        Some(format!("`time = {time}`: a positive number of seconds was expected"))
+        [("time", self.time), ("compile-time", self.compile_time)].into_iter().find_map(|(name, time)| {
+            let time = time.filter(|time| !(*time > 0.0 && *time < 1e9))?;
+            Some(format!("`{name} = {time}`: a positive number of seconds was expected"))
+        })
     }
 }
 

@@ -19,16 +19,25 @@ mod threads;
 mod values;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use crate::plugin::compiler;
 use crate::store::environment::Environment;
 use exit::ExitStatus;
+
+/// What a user may want to set; `docs/environment.md` has all of them.
+const VARIABLES: &str = "\
+Variables:
+  FT_HOST_CACHE   the folder of compiled plugins, digests and models of the catalogue [default: ~/.cache/ft-host]
+  FT_PLUGIN_PATH  folders with plugins
+  HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE  as for the Hugging Face tools";
 
 /// Forward tuning ("Deep-Thinking", arXiv 2305.13016): demonstrations run through a language model again and again
 /// while a meta-optimizer moves their key/value cache; then queries are scored against that cache.
 #[derive(Parser)]
-#[command(name = "ft-host", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "ft-host", version, propagate_version = true, max_term_width = 100, after_help = VARIABLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -50,6 +59,16 @@ enum Command {
     /// Fetch, list or describe models.
     #[command(subcommand)]
     Model(model::ModelCommand),
+    /// Compile a component from standard input to standard output, for this program itself.
+    #[command(hide = true, name = interrupt::COMPILE)]
+    CompilePlugin {
+        /// Bytes of address space.
+        #[arg(long)]
+        memory: u64,
+        /// Seconds.
+        #[arg(long)]
+        seconds: u64,
+    },
     /// Write, build, check, inspect or list plugins.
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
@@ -58,19 +77,25 @@ enum Command {
 /// Runs the program; failures are printed on stderr.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Command::CompilePlugin { memory, seconds } = cli.command {
+        let status = compiler::serve(memory, Duration::from_secs(seconds));
+        return ExitCode::from(u8::try_from(status).unwrap_or(ExitStatus::Host.code()));
+    }
     let environment = Environment::from_process();
-    let style = terminal::stderr_style(&environment);
+    terminal::settle(&environment);
     let done = match cli.command {
         Command::Run(args) => run::run(*args, environment),
         Command::Prompt(args) => prompt::run(args, environment),
         Command::Data(command) => data::run(command, environment),
-        Command::Report(args) => report::run(&args, &environment),
-        Command::Compare(args) => compare::run(&args, &environment),
+        Command::Report(args) => report::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Model(command) => model::run(command, environment),
         Command::Plugin(command) => plugin::run(command, environment),
+        // Answered above, before anything else is looked at.
+        Command::CompilePlugin { .. } => Ok(ExitStatus::Done),
     };
     let status = done.unwrap_or_else(|error| {
-        exit::print_error(&error, style);
+        exit::print_error(&error, terminal::stderr_screen());
         ExitStatus::of(&error)
     });
     status.into()

@@ -1,18 +1,19 @@
 //! `ft-host model`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
 use super::run::print;
-use super::terminal::Downloads;
+use super::terminal::{Downloads, stdout_screen};
 use crate::run::describe_model;
 use crate::store::catalogue::DEFAULT_MODEL;
 use crate::store::environment::Environment;
 use crate::store::fetch::{fetch_model, list_models};
 use crate::store::model_files::ModelKind;
+use crate::ui::models;
 
 #[derive(Subcommand)]
 pub enum ModelCommand {
@@ -60,25 +61,19 @@ pub fn run(command: ModelCommand, mut environment: Environment) -> anyhow::Resul
             environment.offline |= offline;
             let files = fetch_model(&model, &environment, &Downloads::new(quiet))?;
             let path = match &files.kind {
-                ModelKind::Gguf(path) => path.as_path(),
+                ModelKind::Gguf(parts) => parts.first().map_or(Path::new(""), PathBuf::as_path),
                 ModelKind::Folder { config, .. } => config.parent().unwrap_or(config),
             };
             print(&format!("{}\n", path.display()))?;
         }
         ModelCommand::List { cache_dir } => {
             environment.use_hub_cache(cache_dir);
-            for model in list_models(&environment)? {
-                let place = model.path.map_or_else(|| "not fetched".into(), |path| path.display().to_string());
-                print(&format!("{}  {:.1} MB  {place}\n", model.name, model.bytes as f64 / 1e6))?;
-                if !model.summary.is_empty() {
-                    print(&format!("    {}\n", model.summary))?;
-                }
-            }
+            print(&models::list(&list_models(&environment)?, stdout_screen()))?;
         }
         ModelCommand::Inspect { model, cache_dir } => {
             environment.use_hub_cache(cache_dir);
             let files = fetch_model(&model, &environment, &Downloads::new(false))?;
-            print(&describe_model(&files)?)?;
+            print(&stdout_screen().prose(&describe_model(&files)?))?;
         }
     }
     Ok(ExitStatus::Done)

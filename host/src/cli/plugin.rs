@@ -8,18 +8,19 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
 use super::run::print;
-use super::terminal::{Downloads, Terminal, say, stderr_style, stdout_style};
+use super::terminal::{Downloads, Terminal, say, say_as_it_is, stderr_screen, stdout_screen};
 use super::values;
 use crate::author::check::{Subject, check};
 use crate::author::scaffold::{self, Language};
-use crate::author::{AuthorError, PluginCard, build, inventory, validate};
+use crate::author::{PluginCard, build, inventory, validate};
 use crate::plugin::{Limits, PluginKind};
 use crate::run::{Observer, Plugins, RunError, find_plugin};
 use crate::store::data::{Access, DataLocation};
-use crate::store::environment::Environment;
+use crate::store::environment::{Environment, expand_path};
 use crate::store::paths::CachePaths;
 use crate::store::plugin_path::PluginPath;
-use crate::ui::style::Style;
+use crate::store::table::Quoting;
+use crate::ui::screen::Screen;
 use crate::ui::{plugin as shown, usage};
 
 #[derive(Subcommand)]
@@ -87,6 +88,10 @@ pub struct TestArgs {
     #[arg(long, value_name = "sample|DIR|SPLIT=FILE")]
     data: Vec<String>,
 
+    /// Whether cells of CSV and TSV files may stand in double quotes, as for `ft-host run`.
+    #[arg(long, value_name = "auto|csv|none", default_value_t = Quoting::Auto)]
+    quoting: Quoting,
+
     /// Use no network.
     #[arg(long)]
     offline: bool,
@@ -131,26 +136,28 @@ pub enum Lang {
 /// Carries out a command.
 pub fn run(command: PluginCommand, environment: Environment) -> anyhow::Result<ExitStatus> {
     match command {
-        PluginCommand::New { kind, name, lang, dir } => new(kind, &name, lang, &dir.unwrap_or_default()),
+        PluginCommand::New { kind, name, lang, dir } => {
+            new(kind, &name, lang, &dir.map(|dir| expand_path(&dir)).unwrap_or_default())
+        }
         PluginCommand::Build { dir } => build_folder(&dir, &environment),
         PluginCommand::Test(args) => test(args, environment),
         PluginCommand::Inspect { plugin, json } => {
-            let Desk { plugins, path, limits, style } = Desk::open(&environment)?;
+            let Desk { plugins, path, limits, screen } = Desk::open(&environment)?;
             let file = find_plugin(&path, &plugin)?;
             let card = PluginCard::new(file.display().to_string(), plugins.inspect(&file, &limits)?);
-            if json { print_json(&card) } else { print(&shown::card(&card, style)) }?;
+            if json { print_json(&card) } else { print(&shown::card(&card, screen)) }?;
             Ok(ExitStatus::Done)
         }
         PluginCommand::Validate { which, json } => {
-            let Desk { plugins, path, limits, style } = Desk::open(&environment)?;
+            let Desk { plugins, path, limits, screen } = Desk::open(&environment)?;
             let validated = validate(&plugins, &find_plugin(&path, &which.plugin)?, &which.options, &limits)?;
-            if json { print_json(&validated.card) } else { print(&shown::validated(&validated, style)) }?;
+            if json { print_json(&validated.card) } else { print(&shown::validated(&validated, screen)) }?;
             Ok(ExitStatus::Done)
         }
         PluginCommand::List { json } => {
-            let Desk { plugins, path, limits, style } = Desk::open(&environment)?;
+            let Desk { plugins, path, limits, screen } = Desk::open(&environment)?;
             let listed = inventory(&plugins, &path, &limits)?;
-            if json { print_json(&listed) } else { print(&shown::list(&listed, style)) }?;
+            if json { print_json(&listed) } else { print(&shown::list(&listed, screen)) }?;
             if listed.is_empty() {
                 let folders: Vec<String> =
                     path.folders().iter().map(|folder| format!("`{}`", folder.display())).collect();
@@ -166,28 +173,28 @@ struct Desk {
     plugins: Plugins,
     path: PluginPath,
     limits: Limits,
-    style: Style,
+    screen: Screen,
 }
 
 impl Desk {
     fn open(environment: &Environment) -> anyhow::Result<Self> {
-        Interrupt::install()?;
+        let interrupt = Interrupt::install()?;
         let observer: Arc<dyn Observer> = Arc::new(Terminal::new(false));
         Ok(Self {
-            plugins: Plugins::new(&CachePaths::new(environment).map_err(RunError::from)?, &observer)?,
+            plugins: Plugins::new(&CachePaths::new(environment), &observer, &interrupt.engine())?,
             path: PluginPath::new(environment),
             limits: Limits::default(),
-            style: stdout_style(environment),
+            screen: stdout_screen(),
         })
     }
 }
 
 fn test(args: TestArgs, mut environment: Environment) -> anyhow::Result<ExitStatus> {
-    let Desk { plugins, path, limits, style } = Desk::open(&environment)?;
+    let Desk { plugins, path, limits, screen } = Desk::open(&environment)?;
     environment.offline |= args.offline;
     let data = match args.data.as_slice() {
         [] => None,
-        data => Some(DataLocation::parse(data).map_err(RunError::Settings)?),
+        data => Some(DataLocation::parse(data).map_err(RunError::Settings)?.with_quoting(args.quoting)),
     };
     let subject = Subject {
         plugins: &plugins,
@@ -199,9 +206,9 @@ fn test(args: TestArgs, mut environment: Environment) -> anyhow::Result<ExitStat
         access: Access { environment: &environment, progress: &Downloads::new(args.json) },
     };
     let report = check(subject)?;
-    if args.json { print_json(&report) } else { print(&shown::checks(&report, style)) }?;
+    if args.json { print_json(&report) } else { print(&shown::checks(&report, screen)) }?;
     if args.show_usage {
-        usage::render(report.usage.as_slice(), stderr_style(&environment)).lines().for_each(say);
+        say_as_it_is(&usage::render(report.usage.as_slice(), stderr_screen()));
     }
     Ok(if report.passed() { ExitStatus::Done } else { ExitStatus::Failed })
 }
@@ -223,7 +230,7 @@ fn new(kind: Kind, name: &str, lang: Lang, dir: &Path) -> anyhow::Result<ExitSta
 }
 
 fn build_folder(dir: &Path, environment: &Environment) -> anyhow::Result<ExitStatus> {
-    let paths = CachePaths::new(environment).map_err(AuthorError::from)?;
+    let paths = CachePaths::new(environment);
     for file in build::build(dir, &paths, &|message| say(message))? {
         print(&format!("{}\n", file.display()))?;
     }

@@ -8,7 +8,7 @@ use clap::Args;
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
 use super::run::print;
-use super::terminal::{Downloads, Terminal, stdout_style};
+use super::terminal::{Downloads, Terminal, stdout_screen};
 use super::values;
 use crate::plugin::Limits;
 use crate::run::{self, Observer, Preview, RunError, TaskConfig};
@@ -16,6 +16,7 @@ use crate::store::catalogue::DEFAULT_MODEL;
 use crate::store::data::DataLocation;
 use crate::store::environment::Environment;
 use crate::store::plugin_path::PluginPath;
+use crate::store::table::Quoting;
 use crate::task::sampling::Sampling;
 use crate::ui::prompt;
 
@@ -37,11 +38,16 @@ pub struct PromptArgs {
     #[arg(long, value_name = "MODEL", default_value = DEFAULT_MODEL)]
     model: String,
 
-    /// Where rows come from: `sample` for the bundled sample, a folder with DIR/<data set>/<split>.jsonl (.parquet, .csv,
-    /// .tsv), or evaluation=FILE and demonstrations=FILE for single splits; may be given several times
+    /// Where rows come from: `sample` for the bundled sample, a folder with DIR/<data set>/<split>.jsonl (.json, .parquet,
+    /// .csv, .tsv), or evaluation=FILE and demonstrations=FILE for single splits; may be given several times
     /// [default: the data set's repository on the hub].
     #[arg(long, value_name = "sample|DIR|SPLIT=FILE")]
     data: Vec<String>,
+
+    /// Whether cells of CSV and TSV files may stand in double quotes: `csv`, `none`, or `auto` for `csv` in CSV and `none` in
+    /// TSV.
+    #[arg(long, value_name = "auto|csv|none", default_value_t = Quoting::Auto)]
+    quoting: Quoting,
 
     /// How demonstrations are chosen: `stratified` by class where the task has classes, `random`, `written` by the task's
     /// author, or the `first` rows.
@@ -52,6 +58,14 @@ pub struct PromptArgs {
     /// that are written].
     #[arg(long, value_name = "N", value_parser = values::at_least_one)]
     shots: Option<usize>,
+
+    /// As many evaluation rows as the run draws with `--sample`: they are drawn before the demonstrations.
+    #[arg(long, value_name = "N", value_parser = values::at_least_one)]
+    sample: Option<usize>,
+
+    /// Leave out rows that cannot be read or that the task does not take, as the run does.
+    #[arg(long)]
+    skip_bad_rows: bool,
 
     /// Seeds the choice of demonstrations.
     #[arg(long, value_name = "SEED", default_value_t = 0)]
@@ -68,24 +82,26 @@ pub struct PromptArgs {
 
 /// Prints a prompt.
 pub fn run(args: PromptArgs, mut environment: Environment) -> anyhow::Result<ExitStatus> {
-    Interrupt::install()?;
+    let interrupt = Interrupt::install()?;
     environment.offline |= args.offline;
     let config = TaskConfig {
         plugin: run::find_plugin(&PluginPath::new(&environment), &args.task)?,
         options: args.task_options,
-        data: DataLocation::parse(&args.data).map_err(RunError::Settings)?,
-        skip_bad_rows: false,
+        data: DataLocation::parse(&args.data).map_err(RunError::Settings)?.with_quoting(args.quoting),
+        skip_bad_rows: args.skip_bad_rows,
         sampling: args.sampling,
         shots: args.shots,
+        sample: args.sample,
         limits: Limits::default(),
     };
     let observer: Arc<dyn Observer> = Arc::new(Terminal::new(args.json));
     let asked = (args.model.as_str(), args.seed, args.index);
-    let preview: Preview = run::preview(&config, asked, &environment, &observer, &Downloads::new(args.json))?;
+    let preview: Preview =
+        run::preview(&config, asked, &environment, &observer, &Downloads::new(args.json), &interrupt.engine())?;
     if args.json {
         print(&format!("{}\n", serde_json::to_string_pretty(&preview)?))?;
     } else {
-        print(&prompt::render(&preview, stdout_style(&environment)))?;
+        print(&prompt::render(&preview, stdout_screen().style))?;
     }
     Ok(ExitStatus::Done)
 }

@@ -7,10 +7,9 @@ use clap::Args;
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
 use super::run::print;
-use super::terminal::stdout_style;
+use super::terminal::stdout_screen;
 use crate::report::export::{self, Format};
 use crate::report::run_report::{Files, RunReport};
-use crate::store::environment::Environment;
 use crate::store::file::read_file;
 use crate::ui;
 
@@ -64,12 +63,12 @@ impl FormArgs {
 }
 
 /// Prints the runs in the folders.
-pub fn run(args: &ReportArgs, environment: &Environment) -> anyhow::Result<ExitStatus> {
+pub fn run(args: &ReportArgs) -> anyhow::Result<ExitStatus> {
     Interrupt::install()?;
     let runs = args.folders.iter().map(|folder| open(folder)).collect::<anyhow::Result<Vec<RunReport>>>()?;
     let text = match args.form.format() {
         Some(format) => export::render(format, &runs)?,
-        None => ui::report::render(&runs, stdout_style(environment)),
+        None => ui::report::render(&runs, stdout_screen()),
     };
     print(&text)?;
     Ok(ExitStatus::Done)

@@ -9,16 +9,16 @@ use clap::Args;
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
 use super::settings::{Insistence, Settings};
-use super::terminal::{Downloads, Terminal, say, stderr_style, stdout_style};
+use super::terminal::{Downloads, Terminal, say, say_as_it_is, stderr_screen, stdout_screen};
 use super::threads;
 use crate::report::analysis::{Analysis, Known};
 use crate::report::sheet;
 use crate::run::memory::size;
 use crate::run::{self, Observer, Outcome, Plan, PluginUsage, RunError};
-use crate::store::environment::Environment;
+use crate::store::environment::{Environment, expand_path};
 use crate::store::file::read_file;
 use crate::store::plugin_path::PluginPath;
-use crate::ui::style::Style;
+use crate::ui::screen::Screen;
 use crate::ui::{table, text, usage};
 
 /// A run file has some lines; what is larger is something else.
@@ -29,7 +29,7 @@ pub struct RunArgs {
     #[command(flatten)]
     settings: Settings,
 
-    /// A run file: the flags by their names, in TOML; flags win over it.
+    /// A run file: the flags by their names, in TOML, with paths relative to the file; flags win over it.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -41,7 +41,7 @@ pub struct RunArgs {
     #[arg(long)]
     restart: bool,
 
-    /// Run even where memory will not be enough.
+    /// Run even where memory will not be enough, or where the model has settings or tensors that this host does not know.
     #[arg(long)]
     force: bool,
 
@@ -67,15 +67,16 @@ fn run_file(path: &Path) -> Result<Settings, RunError> {
     let wrong = |message: String| RunError::RunFile { path: path.to_owned(), message };
     let text = String::from_utf8(read_file(path, RUN_FILE_LIMIT)?).map_err(|error| wrong(error.to_string()))?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    Settings::parse(&text, folder).map_err(|error| wrong(error.to_string().trim_end().to_owned()))
+    Settings::parse(&text, folder, expand_path).map_err(|error| wrong(error.to_string().trim_end().to_owned()))
 }
 
 /// Prepares and carries out a run.
 pub fn run(args: RunArgs, mut environment: Environment) -> anyhow::Result<ExitStatus> {
-    let settings = match &args.config {
-        Some(path) => args.settings.or(run_file(path)?),
-        None => args.settings,
-    };
+    let mut settings = args.settings;
+    settings.expand(Path::new(""), expand_path);
+    if let Some(path) = &args.config {
+        settings = settings.or(run_file(&expand_path(path))?);
+    }
     let plugin_path = PluginPath::new(&environment);
     if args.print_config {
         print(&settings.with_plugins(&plugin_path)?.with_defaults().to_toml()?)?;
@@ -91,23 +92,23 @@ pub fn run(args: RunArgs, mut environment: Environment) -> anyhow::Result<ExitSt
         settings.into_config(threads, Insistence { restart: args.restart, force: args.force }, &plugin_path)?;
     let terminal = Arc::new(Terminal::new(quiet));
     let observer: Arc<dyn Observer> = terminal.clone();
-    let plan = run::prepare(config, &environment, &observer, &Downloads::new(quiet))?;
+    let plan = run::prepare(config, &environment, &observer, &Downloads::new(quiet), &interrupt.engine())?;
     if dry_run {
         print_plan(&plan, json)?;
         if args.show_usage {
-            say_usage(&plan.usage(), &environment);
+            say_usage(&plan.usage());
         }
         return Ok(ExitStatus::Done);
     }
     if !quiet {
-        say(&text::head(&plan.record().draw.demonstrations, 6, 100));
+        say_as_it_is(&format!("{}\n", demonstrations(&plan, 6, stderr_screen())));
     }
     let outcome = run::execute(plan, &observer, interrupt.gently());
     terminal.finish();
     let outcome = outcome?;
-    print_outcome(&outcome, json, stdout_style(&environment))?;
+    print_outcome(&outcome, json, stdout_screen())?;
     if args.show_usage {
-        say_usage(&outcome.usage, &environment);
+        say_usage(&outcome.usage);
     }
     if outcome.interrupted {
         say(&format!("interrupted: what was scored is in `{}`", outcome.folder.display()));
@@ -119,8 +120,13 @@ pub fn run(args: RunArgs, mut environment: Environment) -> anyhow::Result<ExitSt
     Ok(ExitStatus::Done)
 }
 
-fn say_usage(usage: &[PluginUsage], environment: &Environment) {
-    usage::render(usage, stderr_style(environment)).lines().for_each(say);
+fn say_usage(usage: &[PluginUsage]) {
+    say_as_it_is(&usage::render(usage, stderr_screen()));
+}
+
+/// The first lines of the demonstrations.
+fn demonstrations(plan: &Plan, lines: usize, screen: Screen) -> String {
+    text::head(&plan.record().draw.demonstrations, lines, screen.width.map_or(100, |width| width.min(100)))
 }
 
 fn print_plan(plan: &Plan, json: bool) -> anyhow::Result<()> {
@@ -128,42 +134,43 @@ fn print_plan(plan: &Plan, json: bool) -> anyhow::Result<()> {
     if json {
         return print(&format!("{}\n", serde_json::to_string_pretty(record)?));
     }
-    let mut lines = text::head(&record.draw.demonstrations, 20, 100);
-    lines += &format!(
-        "\n{} demonstration tokens, {} of {} evaluation rows, longest query {} tokens, scored steps {:?}\n",
+    let screen = stdout_screen();
+    let mut lines = demonstrations(plan, 20, screen) + "\n";
+    lines += &screen.prose(&format!(
+        "{} demonstration tokens, {} of {} evaluation rows, longest query {} tokens, scored steps {:?}",
         record.draw.demonstration_ids.len(),
         record.evaluation_rows,
         record.evaluation_split_rows,
         record.longest_query,
         record.score_steps
-    );
+    ));
     let memory = &record.memory;
     let free =
         memory.available.map_or_else(|| "what there is is not known".into(), |free| format!("{} are free", size(free)));
-    lines += &format!(
-        "about {} of memory: weights {}, keys and values {}, states {}; {free}\n",
+    lines += &screen.prose(&format!(
+        "about {} of memory: weights {}, keys and values {}, states {}; {free}",
         size(memory.total),
         size(memory.weights),
         size(memory.cache),
         size(memory.activations),
-    );
+    ));
     for note in &record.notes {
-        lines += &format!("note: {note}\n");
+        lines += &screen.prose(&format!("note: {}", text::harmless(note)));
     }
     print(&lines)
 }
 
-fn print_outcome(outcome: &Outcome, json: bool, style: Style) -> anyhow::Result<()> {
+fn print_outcome(outcome: &Outcome, json: bool, screen: Screen) -> anyhow::Result<()> {
     if json {
         return print(&format!("{}\n", serde_json::to_string_pretty(&outcome.results)?));
     }
     let results = &outcome.results;
-    let known =
-        Known { labels: &results.plan.labels, selected: &results.selected, rows: Some(results.plan.evaluation_rows) };
+    let rows = results.plan.scored_rows();
+    let known = Known { labels: &results.plan.labels, selected: &results.selected, rows: &rows };
     let analysis = Analysis::new(&outcome.records, &known)?;
-    let mut lines = table::render_all(&sheet::of_run(&analysis, &sheet::seconds(&results.steps)), None, style);
+    let mut lines = table::render_all(&sheet::of_run(&analysis, &sheet::seconds(&results.steps)), screen);
     for note in &results.plan.notes {
-        lines += &format!("note: {note}\n");
+        lines += &screen.prose(&format!("note: {}", text::harmless(note)));
     }
     print(&lines)
 }

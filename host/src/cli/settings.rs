@@ -15,7 +15,9 @@ use crate::plugin::Limits;
 use crate::run::{self, HeldOut, RunConfig, RunError, ScoreSteps, Seeds, Select, TaskConfig};
 use crate::store::catalogue::DEFAULT_MODEL;
 use crate::store::data::DataLocation;
+use crate::store::model_source::looks_like_a_path;
 use crate::store::plugin_path::{PluginPath, is_bare};
+use crate::store::table::Quoting;
 use crate::task::sampling::Sampling;
 use crate::tune::Positions;
 
@@ -48,20 +50,26 @@ pub struct Settings {
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
 
-    /// Where rows come from: `sample` for the bundled sample, a folder with DIR/<data set>/<split>.jsonl (.parquet, .csv,
-    /// .tsv), or evaluation=FILE and demonstrations=FILE for single splits; may be given several times
+    /// Where rows come from: `sample` for the bundled sample, a folder with DIR/<data set>/<split>.jsonl (.json, .parquet,
+    /// .csv, .tsv), or evaluation=FILE and demonstrations=FILE for single splits; may be given several times
     /// [default: the data set's repository on the hub].
     #[arg(long, value_name = "sample|DIR|SPLIT=FILE")]
     #[serde(with = "one_or_more", skip_serializing_if = "Vec::is_empty")]
     data: Vec<String>,
 
-    /// Leave out rows that cannot be read or that the task does not take, and count them.
+    /// Whether cells of CSV and TSV files may stand in double quotes: `csv` as RFC 4180 has it, `none` for quotes that are
+    /// characters like others, `auto` for `csv` in CSV and `none` in TSV [default: auto].
+    #[arg(long, value_name = "auto|csv|none")]
+    quoting: Option<Text<Quoting>>,
+
+    /// Leave out rows that cannot be read, that the task does not take, or that cannot be scored (too long for the model,
+    /// nothing to score), and count them.
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     skip_bad_rows: bool,
 
     /// Deep-Thinking steps; step 1 is plain in-context learning [default: 15].
-    #[arg(long, value_name = "N", value_parser = values::at_least_one)]
+    #[arg(long, value_name = "N", value_parser = values::steps)]
     steps: Option<usize>,
 
     /// How demonstrations are chosen: `stratified` by class where the task has classes, `random`, `written` by the task's
@@ -71,7 +79,7 @@ pub struct Settings {
 
     /// Demonstrations; with `--sampling stratified` and a task with classes, demonstrations of each class [default: 1, or all
     /// that are written].
-    #[arg(long, value_name = "N", value_parser = values::at_least_one)]
+    #[arg(long, value_name = "N", value_parser = values::shots)]
     shots: Option<usize>,
 
     /// Seeds the choice of demonstrations and evaluation rows [default: 0].
@@ -82,9 +90,20 @@ pub struct Settings {
     #[arg(long, value_name = "SEEDS")]
     seeds: Option<Text<Seeds>>,
 
-    /// Score only the first N evaluation rows.
+    /// Score only N evaluation rows, drawn at random by the seed, the same ones for every optimizer and step [default: all,
+    /// or as many as the task draws].
+    #[arg(long, value_name = "N", value_parser = values::at_least_one)]
+    sample: Option<usize>,
+
+    /// Score only the first N evaluation rows that are not left out; many splits are sorted, and `--sample` draws from all of
+    /// one.
     #[arg(long, value_name = "N", value_parser = values::at_least_one)]
     limit: Option<usize>,
+
+    /// Score evaluation rows too that are demonstrations, which are left out otherwise.
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    allow_overlap: bool,
 
     /// Which steps to score, besides zero-shot and step 1: `all`, `last`, or a list like 5,10,15 [default: all].
     #[arg(long, value_name = "STEPS")]
@@ -129,14 +148,15 @@ pub struct Settings {
     weights: Option<WeightsAs>,
 
     /// Threads for computing [default: one for each core].
-    #[arg(long, value_name = "N", value_parser = values::at_least_one)]
+    #[arg(long, value_name = "N", value_parser = values::threads)]
     threads: Option<usize>,
 
     /// Query tokens that run together; results do not depend on it [default: 1024].
-    #[arg(long, value_name = "N", value_parser = values::at_least_one)]
+    #[arg(long, value_name = "N", value_parser = values::batch_tokens)]
     batch_tokens: Option<usize>,
 
-    /// Folder for results [default: runs/<task>].
+    /// Folder for results; in a run file relative to that file, as all its paths are [default: runs/<task> in the current
+    /// folder].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
@@ -157,6 +177,14 @@ pub struct Settings {
     /// Seconds for each call [default: 60]
     #[arg(long, value_name = "SECONDS", value_parser = values::seconds, help_heading = PLUGIN_LIMITS)]
     plugin_time: Option<f64>,
+
+    /// Seconds for compiling one plugin, once for each version of it [default: 60]
+    #[arg(long, value_name = "SECONDS", value_parser = values::seconds, help_heading = PLUGIN_LIMITS)]
+    plugin_compile_time: Option<f64>,
+
+    /// Bytes of address space for compiling one plugin, with k, M or G [default: 1G]
+    #[arg(long, value_name = "BYTES", help_heading = PLUGIN_LIMITS)]
+    plugin_compile_memory: Option<Text<Bytes>>,
 
     /// Bytes of linear memory, with k, M or G [default: 256M]
     #[arg(long, value_name = "BYTES", help_heading = PLUGIN_LIMITS)]
@@ -200,7 +228,7 @@ pub struct Settings {
 pub struct Insistence {
     /// To set an earlier run aside.
     pub restart: bool,
-    /// To run even where memory will not be enough.
+    /// To run even where memory will not be enough, or where the model has settings or tensors that nobody here knows.
     pub force: bool,
 }
 
@@ -229,15 +257,22 @@ enum WeightsAs {
     Quantized,
 }
 
-/// Changes the path in `DIR`, `FILE` or `SPLIT=FILE`, where there is one: `sample` and names on the hub are none.
-fn with_path(text: &str, change: impl Fn(&Path) -> Option<PathBuf>) -> String {
+/// Changes the path in what `--data` takes: `DIR` or `SPLIT=FILE`; `sample` is none.
+fn change_data(text: &mut String, change: impl Fn(&Path) -> PathBuf) {
     let (before, path) = match text.split_once('=') {
         Some((split, path)) => (format!("{split}="), path),
-        None => (String::new(), text),
+        None if text == "sample" => return,
+        None => (String::new(), text.as_str()),
     };
-    match change(Path::new(path)) {
-        Some(changed) if text != "sample" => format!("{before}{}", changed.display()),
-        _ => text.to_owned(),
+    *text = format!("{before}{}", change(Path::new(path)).display());
+}
+
+/// Changes what `--model` takes where it is a path: where there is something under the changed one, or where the text has
+/// the form of no name.
+fn change_model(text: &mut String, change: impl Fn(&Path) -> PathBuf) {
+    let changed = change(Path::new(text.as_str()));
+    if changed.exists() || looks_like_a_path(text) {
+        *text = changed.display().to_string();
     }
 }
 
@@ -287,13 +322,14 @@ mod plugin_options {
 }
 
 impl Settings {
-    /// Reads a run file whose paths are relative to `folder`.
+    /// Reads a run file whose paths are relative to `folder`. `expand` replaces `~` and variables in them.
     ///
     /// # Errors
     /// What is wrong with it, with the line.
-    pub fn parse(text: &str, folder: &Path) -> Result<Self, toml::de::Error> {
+    pub fn parse(text: &str, folder: &Path, expand: fn(&Path) -> PathBuf) -> Result<Self, toml::de::Error> {
         let mut settings: Self = toml::from_str(text)?;
         settings.check().map_err(serde::de::Error::custom)?;
+        settings.expand(folder, expand);
         let join = |path: &mut PathBuf| *path = folder.join(&*path);
         // A bare name is looked for beside the file, and later on the plugin path.
         let join_plugin = |path: &mut PathBuf| {
@@ -303,12 +339,25 @@ impl Settings {
         };
         settings.task.iter_mut().for_each(join_plugin);
         settings.optimizer.iter_mut().for_each(join_plugin);
+        settings.out.iter_mut().for_each(join);
         settings.cache_dir.iter_mut().for_each(join);
-        // `sample` and names on the hub are no paths; a path is one by what is there.
-        for name in settings.data.iter_mut().chain(&mut settings.model) {
-            *name = with_path(name, |path| Some(folder.join(path)).filter(|path| path.exists()));
-        }
+        settings.data.iter_mut().for_each(|data| change_data(data, |path| folder.join(path)));
+        settings.model.iter_mut().for_each(|model| change_model(model, |path| folder.join(path)));
         Ok(settings)
+    }
+
+    /// Replaces `~` and variables in all paths: no shell has seen those of a run file, and none expands `~` behind the `=`
+    /// of a flag. A name with `$` in it that is there, below `folder`, is taken as it is written.
+    pub fn expand(&mut self, folder: &Path, expand: fn(&Path) -> PathBuf) {
+        let is_there =
+            |path: &Path| !path.as_os_str().as_encoded_bytes().starts_with(b"~") && folder.join(path).exists();
+        let expand = |path: &Path| if is_there(path) { path.to_owned() } else { expand(path) };
+        let Self { task, optimizer, out, cache_dir, .. } = self;
+        for path in [task, optimizer, out, cache_dir].into_iter().flatten() {
+            *path = expand(path);
+        }
+        self.data.iter_mut().for_each(|data| change_data(data, expand));
+        self.model.iter_mut().for_each(|model| change_model(model, expand));
     }
 
     /// Holds what a file says to what the flags take.
@@ -321,13 +370,15 @@ impl Settings {
             let Some(text) = value.map(|value| value.to_string()) else { return Ok(()) };
             flag(&text).map(|_| ()).map_err(|expected| format!("`{name} = {text}`: {expected}"))
         }
-        held("steps", self.steps, values::at_least_one)?;
-        held("shots", self.shots, values::at_least_one)?;
+        held("steps", self.steps, values::steps)?;
+        held("shots", self.shots, values::shots)?;
+        held("sample", self.sample, values::at_least_one)?;
         held("limit", self.limit, values::at_least_one)?;
-        held("threads", self.threads, values::at_least_one)?;
-        held("batch-tokens", self.batch_tokens, values::at_least_one)?;
+        held("threads", self.threads, values::threads)?;
+        held("batch-tokens", self.batch_tokens, values::batch_tokens)?;
         held("until-norm", self.until_norm, values::positive)?;
         held("plugin-time", self.plugin_time, values::seconds)?;
+        held("plugin-compile-time", self.plugin_compile_time, values::seconds)?;
         for digest in &mut self.require_digest {
             *digest = values::sha256(digest)?;
         }
@@ -355,13 +406,16 @@ impl Settings {
             optimizer_limits: self.optimizer_limits.or(other.optimizer_limits.at_most(&flags)),
             model: self.model.or(other.model),
             data: if self.data.is_empty() { other.data } else { self.data },
+            quoting: self.quoting.or(other.quoting),
             skip_bad_rows: self.skip_bad_rows || other.skip_bad_rows,
             steps: self.steps.or(other.steps),
             sampling: self.sampling.or(other.sampling),
             shots: self.shots.or(other.shots),
             seed,
             seeds,
+            sample: self.sample.or(other.sample),
             limit: self.limit.or(other.limit),
+            allow_overlap: self.allow_overlap || other.allow_overlap,
             score_steps: self.score_steps.or(other.score_steps),
             select,
             held_out,
@@ -377,6 +431,8 @@ impl Settings {
             cache_dir: self.cache_dir.or(other.cache_dir),
             plugin_fuel: self.plugin_fuel.or(other.plugin_fuel),
             plugin_time: self.plugin_time.or(other.plugin_time),
+            plugin_compile_time: self.plugin_compile_time.or(other.plugin_compile_time),
+            plugin_compile_memory: self.plugin_compile_memory.or(other.plugin_compile_memory),
             plugin_memory: self.plugin_memory.or(other.plugin_memory),
             plugin_tables: self.plugin_tables.or(other.plugin_tables),
             plugin_call_bytes: self.plugin_call_bytes.or(other.plugin_call_bytes),
@@ -391,6 +447,7 @@ impl Settings {
         let limits = Limits::default();
         self.or(Self {
             model: Some(DEFAULT_MODEL.into()),
+            quoting: Some(Text(Quoting::Auto)),
             steps: Some(STEPS),
             sampling: Some(Text(Sampling::Stratified)),
             seed: Some(0),
@@ -403,6 +460,8 @@ impl Settings {
             batch_tokens: Some(BATCH_TOKENS),
             plugin_fuel: Some(limits.fuel),
             plugin_time: Some(limits.time.as_secs_f64()),
+            plugin_compile_time: Some(limits.compile_time.as_secs_f64()),
+            plugin_compile_memory: Some(Text(Bytes(limits.compile_memory))),
             plugin_memory: Some(Text(Bytes(limits.memory))),
             plugin_tables: Some(limits.table_elements),
             plugin_call_bytes: Some(Text(Bytes(limits.call_bytes))),
@@ -421,9 +480,9 @@ impl Settings {
         for path in paths.into_iter().flatten() {
             *path = std::path::absolute(&*path)?;
         }
-        for name in settings.data.iter_mut().chain(&mut settings.model) {
-            *name = with_path(name, |path| std::path::absolute(path).ok().filter(|path| path.exists()));
-        }
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        settings.data.iter_mut().for_each(|data| change_data(data, absolute));
+        settings.model.iter_mut().for_each(|model| change_model(model, absolute));
         Ok(toml::to_string(&settings)?)
     }
 
@@ -432,6 +491,8 @@ impl Settings {
         LimitSettings {
             fuel: self.plugin_fuel,
             time: self.plugin_time,
+            compile_time: self.plugin_compile_time,
+            compile_memory: self.plugin_compile_memory,
             memory: self.plugin_memory,
             tables: self.plugin_tables,
             call_bytes: self.plugin_call_bytes,
@@ -496,10 +557,13 @@ impl Settings {
             task: TaskConfig {
                 plugin: task,
                 options: settings.task_options,
-                data: DataLocation::parse(&settings.data).map_err(RunError::Settings)?,
+                data: DataLocation::parse(&settings.data)
+                    .map_err(RunError::Settings)?
+                    .with_quoting(settings.quoting.map_or(Quoting::Auto, |Text(quoting)| quoting)),
                 skip_bad_rows: settings.skip_bad_rows,
                 sampling: settings.sampling.map_or(Sampling::Stratified, |Text(sampling)| sampling),
                 shots: settings.shots,
+                sample: settings.sample,
                 limits: settings.task_limits.over(&limits),
             },
             optimizer,
@@ -511,6 +575,7 @@ impl Settings {
             seeds,
             steps: settings.steps.unwrap_or(STEPS),
             limit: settings.limit,
+            allow_overlap: settings.allow_overlap,
             score_steps: settings.score_steps.map_or(ScoreSteps::All, |Text(steps)| steps),
             select,
             positions: match settings.positions {
@@ -574,12 +639,12 @@ mod tests {
     }
 
     fn file(text: &str) -> Settings {
-        Settings::parse(text, Path::new("tasks/x")).unwrap()
+        Settings::parse(text, Path::new("tasks/x"), Path::to_owned).unwrap()
     }
 
     #[test]
     fn a_run_file_has_the_flags_by_their_names() {
-        let text = "task = \"../a.wasm\"\nsteps = 3\nseeds = \"0..3\"\nlimit = 7\nscore-steps = \"last\"\nheld-out = 5\n\
+        let text = "task = \"../a.wasm\"\nsteps = 3\nseeds = \"0..3\"\nsample = 9\nlimit = 7\nallow-overlap = true\nscore-steps = \"last\"\nheld-out = 5\n\
             select = \"held-out\"\nplugin-memory = 1024\n[optimizer-options]\nstep_size = 0.5\nnesterov = true\n";
         let expected = [
             "--task",
@@ -588,8 +653,11 @@ mod tests {
             "3",
             "--seeds",
             "0,1,2",
+            "--sample",
+            "9",
             "--limit",
             "7",
+            "--allow-overlap",
             "--score-steps",
             "last",
             "--held-out",
@@ -631,7 +699,36 @@ mod tests {
         ]);
         let settings = settings.with_defaults();
         let text = settings.to_toml().unwrap();
-        assert_eq!(Settings::parse(&text, Path::new("/elsewhere")).unwrap(), settings, "{text}");
+        assert_eq!(Settings::parse(&text, Path::new("/elsewhere"), Path::to_owned).unwrap(), settings, "{text}");
+    }
+
+    /// Whether or not something is there: what a file says does not depend on where the user stands.
+    #[test]
+    fn paths_of_a_run_file_are_relative_to_it() {
+        let text = "task = \"../a.wasm\"\nout = \"res\"\nmodel = \"./m\"\ncache-dir = \"/c\"\n\
+            data = [\"evaluation=e.jsonl\", \"d\", \"sample\"]\n";
+        let settings = file(text);
+        let paths = [&settings.task, &settings.out, &settings.cache_dir].map(|path| path.as_deref().unwrap());
+        assert_eq!(paths, ["tasks/x/../a.wasm", "tasks/x/res", "/c"].map(Path::new));
+        assert_eq!(settings.data, ["evaluation=tasks/x/e.jsonl", "tasks/x/d", "sample"]);
+        assert_eq!(settings.model.as_deref(), Some("tasks/x/./m"));
+        for name in ["owner/name", "owner/name@refs/pr/1", "smollm2-135m-instruct"] {
+            assert_eq!(file(&format!("model = \"{name}\"")).model.as_deref(), Some(name));
+        }
+        assert_eq!((file("task = \"a\"").task, file("task = \"a\"").out), (Some("a".into()), None));
+    }
+
+    #[test]
+    fn paths_of_a_run_file_are_expanded() {
+        fn expand(path: &Path) -> PathBuf {
+            path.to_str().unwrap().replace('~', "/home/u").replace("$D", "sub").into()
+        }
+        let text = "task = \"~/a.wasm\"\nout = \"$D/res\"\nmodel = \"~/m\"\ndata = \"evaluation=~/$D/e.jsonl\"\n";
+        let settings = Settings::parse(text, Path::new("tasks/x"), expand).unwrap();
+        assert_eq!(settings.task, Some("/home/u/a.wasm".into()));
+        assert_eq!(settings.out, Some("tasks/x/sub/res".into()));
+        assert_eq!(settings.model.as_deref(), Some("/home/u/m"));
+        assert_eq!(settings.data, ["evaluation=/home/u/sub/e.jsonl"]);
     }
 
     #[test]
@@ -642,17 +739,18 @@ mod tests {
             ("steps = 3\nselect = \"best\"\n", "unknown variant `best`"),
             ("steps = 3\nshots = \"many\"\n", "invalid type"),
         ] {
-            let error = Settings::parse(text, Path::new("")).unwrap_err().to_string();
+            let error = Settings::parse(text, Path::new(""), Path::to_owned).unwrap_err().to_string();
             assert!(error.contains(part) && error.contains("line 2"), "{error}");
         }
     }
 
     #[test]
     fn a_run_file_is_held_to_what_the_flags_take() {
-        let refused = |text: &str| Settings::parse(text, Path::new("x")).err().map(|error| error.to_string());
-        for name in ["steps", "shots", "limit", "threads", "batch-tokens"] {
+        let refused =
+            |text: &str| Settings::parse(text, Path::new("x"), Path::to_owned).err().map(|error| error.to_string());
+        for name in ["steps", "shots", "sample", "limit", "threads", "batch-tokens"] {
             let message = refused(&format!("{name} = 0")).unwrap();
-            assert!(message.contains(&format!("`{name} = 0`: a whole number from 1 was expected")), "{message}");
+            assert!(message.contains(&format!("`{name} = 0`: a whole number from 1")), "{message}");
         }
         for text in ["plugin-time = -1.0", "plugin-time = nan", "plugin-time = 1e300", "until-norm = inf"] {
             let message = refused(text).unwrap();

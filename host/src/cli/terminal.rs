@@ -1,32 +1,92 @@
-//! Events of a run and of downloads, on stderr.
+//! The two streams that a user reads, and events of a run and of downloads on stderr.
 
 use std::io::{IsTerminal, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::plugin::LogLevel;
 use crate::run::{Event, Observer};
 use crate::store;
-use crate::store::environment::Environment;
+use crate::store::environment::{ColorChoice, Environment};
 use crate::ui::progress::{DownloadBar, Progress, RunBar};
+use crate::ui::screen::Screen;
 use crate::ui::style::Style;
 
-/// How stderr is styled.
-pub fn stderr_style(environment: &Environment) -> Style {
-    style(std::io::stderr().is_terminal(), environment)
+/// What the user wishes of all output, settled once when the program starts.
+static WISHES: OnceLock<Wishes> = OnceLock::new();
+
+struct Wishes {
+    color: ColorChoice,
+    dumb: bool,
+    columns: Option<usize>,
 }
 
-/// How stdout is styled.
-pub fn stdout_style(environment: &Environment) -> Style {
-    style(std::io::stdout().is_terminal(), environment)
+/// The size of a stream that is a terminal.
+#[derive(Clone, Copy)]
+struct Size {
+    columns: usize,
+    rows: usize,
 }
 
-fn style(terminal: bool, environment: &Environment) -> Style {
-    Style::new(terminal && !environment.no_color, None)
+/// Settles how output looks. What is printed before is plain.
+pub fn settle(environment: &Environment) {
+    let Environment { color, dumb_terminal: dumb, columns, .. } = *environment;
+    WISHES.get_or_init(|| Wishes { color, dumb, columns });
 }
 
-/// Writes a line to stderr. When nobody reads it any more, there is nobody to tell, and the run goes on.
-pub fn say(line: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+/// How text is laid out on stdout.
+pub fn stdout_screen() -> Screen {
+    let stdout = std::io::stdout();
+    screen(stdout.is_terminal(), size(&stdout))
+}
+
+/// How text is laid out on stderr.
+pub fn stderr_screen() -> Screen {
+    let stderr = std::io::stderr();
+    screen(stderr.is_terminal(), size(&stderr))
+}
+
+fn screen(terminal: bool, size: Option<Size>) -> Screen {
+    let Some(wishes) = WISHES.get() else { return Screen::PLAIN };
+    let style = match wishes.color {
+        ColorChoice::Always => Style::CODES,
+        ColorChoice::Auto if terminal && !wishes.dumb => Style::CODES,
+        ColorChoice::Auto | ColorChoice::Never => Style::PLAIN,
+    };
+    // A file or a pipe has no width, whatever the variable says: what reads it would take a broken line for two.
+    let width = if terminal { wishes.columns.or(size.map(|size| size.columns)) } else { None };
+    Screen { style, width }
+}
+
+/// The size of the terminal that a stream is, where it knows one. Some know their columns alone.
+#[cfg(unix)]
+fn size(stream: impl std::os::fd::AsFd) -> Option<Size> {
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
+    (size.ws_col > 0).then_some(Size { columns: size.ws_col.into(), rows: size.ws_row.into() })
+}
+
+#[cfg(not(unix))]
+fn size<T>(_stream: T) -> Option<Size> {
+    None
+}
+
+/// How progress is shown on stderr.
+fn progress(quiet: bool) -> Progress {
+    let stderr = std::io::stderr();
+    let (dumb, size) = (WISHES.get().is_none_or(|wishes| wishes.dumb), size(&stderr));
+    // Without rows the bar does not know the columns either, and would go over the edge.
+    let drawable = stderr.is_terminal() && !dumb && size.is_none_or(|size| size.rows > 0);
+    Progress::new(drawable, size.map(|size| size.columns), quiet)
+}
+
+/// Writes prose to stderr, broken at blanks on a terminal. When nobody reads it any more, there is nobody to tell, and the
+/// run goes on.
+pub fn say(text: &str) {
+    let _ = write!(std::io::stderr().lock(), "{}", stderr_screen().prose(text));
+}
+
+/// Writes a text that is laid out already to stderr.
+pub fn say_as_it_is(text: &str) {
+    let _ = write!(std::io::stderr().lock(), "{text}");
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -44,7 +104,7 @@ pub struct Terminal {
 impl Terminal {
     /// When `quiet`, nothing is printed but plugins' warnings.
     pub fn new(quiet: bool) -> Self {
-        Self { progress: Progress::new(std::io::stderr().is_terminal(), quiet), quiet, bar: Mutex::new(None) }
+        Self { progress: progress(quiet), quiet, bar: Mutex::new(None) }
     }
 
     /// Takes the bar away.
@@ -108,7 +168,7 @@ pub struct Downloads {
 impl Downloads {
     /// When `quiet`, nothing is printed.
     pub fn new(quiet: bool) -> Self {
-        Self { progress: Progress::new(std::io::stderr().is_terminal(), quiet), quiet, bar: Mutex::new(None) }
+        Self { progress: progress(quiet), quiet, bar: Mutex::new(None) }
     }
 }
 

@@ -4,13 +4,16 @@ use std::process::Command;
 
 use crate::store::environment::{Environment, RAYON_NUM_THREADS};
 
+/// What `--threads` takes at most holds for the environment too.
+const MOST_THREADS: usize = 1024;
+
 /// The number of threads to compute with: asked for, from the environment, or one for each core.
 ///
 /// The tensor library reads it from the environment alone, when it first computes. Where the environment says otherwise,
 /// the program starts itself anew with the right one, since a process cannot safely change its own.
 pub fn settle(asked: Option<usize>, environment: &Environment) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = asked.or(environment.threads).unwrap_or(cores);
+    let threads = asked.or(environment.threads).unwrap_or(cores).min(MOST_THREADS);
     if environment.threads != Some(threads)
         && let Ok(program) = std::env::current_exe()
     {

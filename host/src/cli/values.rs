@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::run::MOST_STEPS;
+
 /// A value that is read from its text and written as it.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Text<T>(pub T);
@@ -98,6 +100,34 @@ pub fn at_least_one(text: &str) -> Result<usize, String> {
         Ok(number) if number > 0 => Ok(number),
         _ => Err("a whole number from 1 was expected".into()),
     }
+}
+
+/// A whole number from 1 to `MOST`, beyond which nobody means it and memory or time would not suffice.
+pub fn count<const MOST: usize>(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if (1..=MOST).contains(&number) => Ok(number),
+        _ => Err(format!("a whole number from 1 to {MOST} was expected")),
+    }
+}
+
+/// Deep-Thinking steps: each is kept in journals and tables.
+pub fn steps(text: &str) -> Result<usize, String> {
+    count::<MOST_STEPS>(text)
+}
+
+/// Demonstrations, of each class or in all: more than any model has positions.
+pub fn shots(text: &str) -> Result<usize, String> {
+    count::<100_000>(text)
+}
+
+/// Threads for computing: each takes a stack, and starting them takes time.
+pub fn threads(text: &str) -> Result<usize, String> {
+    count::<1024>(text)
+}
+
+/// Query tokens that run together: their states are in memory at once.
+pub fn batch_tokens(text: &str) -> Result<usize, String> {
+    count::<1_048_576>(text)
 }
 
 /// A positive number of seconds.

@@ -1,41 +1,60 @@
 //! Which class was taken for which.
 
-/// Counts by class and predicted class.
+use std::collections::BTreeMap;
+
+/// Counts by class and predicted class. Takes memory for the classes and for the pairs that occur, not for their product:
+/// how many classes there are is up to a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confusion {
-    /// A row for each class, with a column for each class that was predicted.
-    counts: Vec<Vec<usize>>,
+    classes: usize,
+    /// How often a class was taken for another, or for itself, where that happened at all.
+    counts: BTreeMap<(usize, usize), usize>,
 }
 
 impl Confusion {
     /// Nothing counted for `classes` classes.
     pub fn new(classes: usize) -> Self {
-        Self { counts: vec![vec![0; classes]; classes] }
+        Self { classes, counts: BTreeMap::new() }
     }
 
     /// Counts one more example; one of no class that there is, is not counted.
     pub fn add(&mut self, answer: usize, prediction: usize) {
-        if let Some(count) = self.counts.get_mut(answer).and_then(|row| row.get_mut(prediction)) {
-            *count += 1;
+        if answer < self.classes && prediction < self.classes {
+            *self.counts.entry((answer, prediction)).or_default() += 1;
         }
     }
 
-    /// Row by row: the class, then what was predicted.
-    pub fn counts(&self) -> &[Vec<usize>] {
-        &self.counts
+    /// A row for each class, with a column for each class that was predicted; none where there are more than `most`
+    /// classes, whose square nobody could read.
+    pub fn matrix(&self, most: usize) -> Option<Vec<Vec<usize>>> {
+        if self.classes > most {
+            return None;
+        }
+        let mut matrix = vec![vec![0; self.classes]; self.classes];
+        for ((answer, prediction), count) in &self.counts {
+            matrix[*answer][*prediction] = *count;
+        }
+        Some(matrix)
     }
 
     /// The mean of the classes' F1, all of equal weight. A class that neither occurs nor is predicted has 0, as in
     /// scikit-learn's `f1_score(average="macro", labels=all, zero_division=0)`. None without classes.
     pub fn macro_f1(&self) -> Option<f64> {
-        let classes = self.counts.len();
-        let f1 = |class: usize| {
-            let hits = self.counts[class][class];
-            let of_class: usize = self.counts[class].iter().sum();
-            let predicted: usize = self.counts.iter().map(|row| row[class]).sum();
-            if of_class + predicted == 0 { 0.0 } else { 2.0 * hits as f64 / (of_class + predicted) as f64 }
+        let mut hits = vec![0_usize; self.classes];
+        // As the class, and as what was predicted: a hit is there twice.
+        let mut occurs = vec![0_usize; self.classes];
+        for ((answer, prediction), count) in &self.counts {
+            occurs[*answer] += count;
+            occurs[*prediction] += count;
+            if answer == prediction {
+                hits[*answer] += count;
+            }
+        }
+        let f1 = |(hits, occurs): (&usize, &usize)| match occurs {
+            0 => 0.0,
+            occurs => 2.0 * *hits as f64 / *occurs as f64,
         };
-        (classes > 0).then(|| (0..classes).map(f1).sum::<f64>() / classes as f64)
+        (self.classes > 0).then(|| hits.iter().zip(&occurs).map(f1).sum::<f64>() / self.classes as f64)
     }
 }
 
@@ -48,9 +67,18 @@ mod tests {
     fn a_class_that_never_occurs_counts_as_nothing() {
         let mut confusion = Confusion::new(3);
         [(0, 0), (0, 1), (1, 1)].into_iter().for_each(|(answer, prediction)| confusion.add(answer, prediction));
-        assert_eq!(confusion.counts(), [vec![1, 1, 0], vec![0, 1, 0], vec![0, 0, 0]]);
+        assert_eq!(confusion.matrix(3).unwrap(), [vec![1, 1, 0], vec![0, 1, 0], vec![0, 0, 0]]);
+        assert_eq!(confusion.matrix(2), None);
         assert!((confusion.macro_f1().unwrap() - (2.0 / 3.0 + 2.0 / 3.0) / 3.0).abs() < 1e-15);
         assert_eq!(Confusion::new(0).macro_f1(), None);
+    }
+
+    #[test]
+    fn many_classes_take_no_square() {
+        let mut confusion = Confusion::new(1 << 20);
+        confusion.add(1 << 19, 3);
+        confusion.add(7, 7);
+        assert_eq!(confusion.macro_f1(), Some(1.0 / f64::from(1 << 20)));
     }
 
     proptest! {

@@ -4,5 +4,6 @@ pub mod accuracy;
 pub mod binomial;
 pub mod choice;
 pub mod confusion;
+pub mod drawn;
 pub mod paired;
 pub mod spread;

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use candle_core::{DType, Device};
 
 use super::ModelError;
+use super::error::without_backtrace;
 
 /// Where the model runs, as asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +63,8 @@ fn open_cuda(ordinal: usize) -> Result<Device, ModelError> {
     if !cfg!(feature = "cuda") {
         return Err(ModelError::Device { device, reason: "this build has no CUDA support (feature `cuda`)".into() });
     }
-    Device::new_cuda(ordinal).map_err(|error| ModelError::Device { device, reason: error.to_string() })
+    Device::new_cuda(ordinal)
+        .map_err(|error| ModelError::Device { device, reason: without_backtrace(error).to_string() })
 }
 
 /// Bytes that a CUDA device has to give; `None` for others, or where the driver does not say.

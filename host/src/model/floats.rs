@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::ops::{Deref, Range};
 
-use candle_core::{Result, Storage, Tensor, WithDType};
+use candle_core::{DType, Result, Storage, Tensor, WithDType};
 
 /// The numbers of a tensor, borrowed from it.
 struct Numbers<G, T> {
@@ -45,6 +45,19 @@ pub fn floats_if_there(tensor: &Tensor) -> Option<impl Deref<Target = [f32]> + '
 /// Another number format, device or order.
 pub fn floats(tensor: &Tensor) -> Result<impl Deref<Target = [f32]> + '_> {
     numbers::<f32>(tensor)
+}
+
+/// Whether no number of a tensor in the CPU's memory is NaN or infinite.
+///
+/// # Errors
+/// Numbers that are not contiguous, or no real numbers.
+pub fn all_finite(tensor: &Tensor) -> Result<bool> {
+    Ok(match tensor.dtype() {
+        DType::F32 => numbers::<f32>(tensor)?.iter().all(|number| number.is_finite()),
+        DType::F16 => numbers::<half::f16>(tensor)?.iter().all(|number| number.is_finite()),
+        DType::BF16 => numbers::<half::bf16>(tensor)?.iter().all(|number| number.is_finite()),
+        _ => numbers::<f64>(tensor)?.iter().all(|number| number.is_finite()),
+    })
 }
 
 impl<G: Deref<Target = Storage>, T: WithDType> Deref for Numbers<G, T> {

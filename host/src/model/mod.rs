@@ -3,11 +3,13 @@
 //! Nothing here opens a file: weights, configurations and vocabularies come in as bytes.
 
 pub mod arithmetic;
+pub mod checkpoint;
 pub mod decoder;
 pub mod device;
 pub mod error;
 pub mod families;
 pub(crate) mod floats;
+pub(crate) mod json;
 pub(crate) mod kernels;
 pub mod memory;
 pub(crate) mod quiet;

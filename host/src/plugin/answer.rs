@@ -1,7 +1,7 @@
 //! What a plugin may answer wrongly.
 
-use super::text::bytes;
 use crate::task::example::Split;
+use crate::text::bytes;
 
 /// An answer that is not what the package asks for. Texts in it are fit to be shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

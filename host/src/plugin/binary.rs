@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use wasmparser::{Parser, Payload};
 
-use super::text::harmless;
+use crate::text::harmless_within;
 
 /// The bytes of a plugin and where they are from.
 #[derive(Clone)]
@@ -124,7 +124,7 @@ impl PluginBinary {
         if error.message().starts_with("unexpected end") {
             NotAComponent::Truncated { size: self.bytes.len() }
         } else {
-            NotAComponent::Damaged { offset: error.offset(), reason: harmless(error.message(), 200) }
+            NotAComponent::Damaged { offset: error.offset(), reason: harmless_within(error.message(), 200) }
         }
     }
 }
@@ -159,7 +159,7 @@ fn recognise(bytes: &[u8]) -> Result<(), NotAComponent> {
         Some(text) if text.trim_start().starts_with("(component") || text.trim_start().starts_with("(module") => {
             Err(NotAComponent::WebAssemblyText)
         }
-        Some(text) => Err(NotAComponent::Text { start: harmless(text, 24) }),
+        Some(text) => Err(NotAComponent::Text { start: harmless_within(text, 24) }),
         None => {
             let start: Vec<String> = head.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
             Err(NotAComponent::Unknown { start: start.join(" ") })

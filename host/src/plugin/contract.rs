@@ -109,7 +109,7 @@ impl Contract {
             return Err(WrongWorld::Foreign { exports: shown(surface.exports.iter().map(String::as_str)) });
         };
         if let Some((_, found)) = names().filter_map(|name| own(name)).find(|(_, version)| !is_compatible(version)) {
-            return Err(WrongWorld::Version { found: super::text::harmless(found, 40) });
+            return Err(WrongWorld::Version { found: crate::text::harmless_within(found, 40) });
         }
         let exported: Vec<&str> = surface.exports.iter().filter_map(|name| Some(own(name)?.0)).collect();
         let kind = kind_of(&exported, expected)?;
@@ -156,7 +156,7 @@ fn is_compatible(version: &str) -> bool {
 
 /// A few names, fit to be shown.
 fn shown<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    names.into_iter().take(12).map(|name| super::text::harmless(name, 100)).collect()
+    names.into_iter().take(12).map(|name| crate::text::harmless_within(name, 100)).collect()
 }
 
 fn list<S: AsRef<str>>(names: &[S]) -> String {

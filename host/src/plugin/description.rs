@@ -3,7 +3,7 @@
 use super::bindings::info;
 use super::bindings::types;
 use super::options::{OptionKind, OptionSetting, OptionSpec, OptionValue};
-use super::text::{harmless, is_harmless};
+use crate::text::{harmless_within, is_harmless};
 
 const LONGEST_NAME: usize = 64;
 const LONGEST_SENTENCE: usize = 400;
@@ -88,7 +88,7 @@ impl Description {
                 .split('.')
                 .all(|part| (1..=9).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit()));
         if !is_version {
-            return Err(BadDescription::Version { version: harmless(&raw.version, LONGEST_NAME) });
+            return Err(BadDescription::Version { version: harmless_within(&raw.version, LONGEST_NAME) });
         }
         if raw.options.len() > MOST_OPTIONS {
             return Err(BadDescription::TooMany { what: "options", found: raw.options.len(), most: MOST_OPTIONS });
@@ -101,7 +101,7 @@ impl Description {
             }
             options.push(option);
         }
-        Ok(Self { name, version: raw.version, summary: harmless(&raw.summary, LONGEST_SENTENCE), options })
+        Ok(Self { name, version: raw.version, summary: harmless_within(&raw.summary, LONGEST_SENTENCE), options })
     }
 }
 
@@ -117,7 +117,7 @@ fn check_option(raw: info::OptionSpec) -> Result<OptionSpec, BadDescription> {
         }
         info::OptionKind::Choice(choices) => OptionKind::Choice(choices),
     };
-    let shown = || harmless(&kind.to_string(), LONGEST_SENTENCE);
+    let shown = || harmless_within(&kind.to_string(), LONGEST_SENTENCE);
     let is_possible = match &kind {
         OptionKind::Boolean | OptionKind::Text => true,
         OptionKind::Integer { minimum, maximum } => minimum.zip(*maximum).is_none_or(|(low, high)| low <= high),
@@ -132,10 +132,10 @@ fn check_option(raw: info::OptionSpec) -> Result<OptionSpec, BadDescription> {
     }
     let default = OptionValue::from(raw.default);
     if !kind.allows(&default) || !is_harmless(&default.to_string()) {
-        let default = harmless(&default.to_string(), LONGEST_NAME);
+        let default = harmless_within(&default.to_string(), LONGEST_NAME);
         return Err(BadDescription::Default { option: name, kind: shown(), default });
     }
-    Ok(OptionSpec { name, help: harmless(&raw.help, LONGEST_SENTENCE), kind, default })
+    Ok(OptionSpec { name, help: harmless_within(&raw.help, LONGEST_SENTENCE), kind, default })
 }
 
 fn name(
@@ -148,7 +148,7 @@ fn name(
     if (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(is_allowed) {
         Ok(name.to_owned())
     } else {
-        Err(BadDescription::Name { what, name: harmless(name, LONGEST_NAME), allowed })
+        Err(BadDescription::Name { what, name: harmless_within(name, LONGEST_NAME), allowed })
     }
 }
 

@@ -1,16 +1,26 @@
 //! The WebAssembly engine: one for the whole process.
 
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use wasmtime::{Cache, CacheConfig, Config, Engine, WasmBacktraceDetails};
+use wasmtime::component::Component;
+use wasmtime::{Config, Engine, WasmBacktraceDetails};
+
+use super::artifacts::{self, Artifacts};
+use super::binary::PluginBinary;
+use super::bulk;
+use super::clock::Stop;
+use super::compiler::Compiler;
+use super::error::Failure;
+use super::fault;
+use super::limits::Limits;
 
 /// How often running plugins are asked whether their time is up.
-pub(super) const TICK: Duration = Duration::from_millis(10);
+const TICK: Duration = Duration::from_millis(10);
 
 /// Frames of a trap's backtrace that are kept: a Rust panic alone takes about ten.
 const FRAMES: NonZeroUsize = NonZeroUsize::new(24).unwrap();
@@ -21,66 +31,87 @@ pub enum EngineError {
     /// wasmtime does not take this machine or this configuration.
     #[error("wasmtime cannot be set up on this machine")]
     Setup(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The folder for compiled plugins cannot be used.
-    #[error("compiled plugins cannot be cached in `{}`", folder.display())]
-    Cache {
-        /// The folder that the caller gave.
-        folder: PathBuf,
-        /// What wasmtime or the system said.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
     /// The thread that ends overlong calls did not start.
     #[error("the thread that keeps plugins to their time did not start")]
     Ticker(#[source] std::io::Error),
 }
 
-/// Compiles and runs plugins. Clones share one engine, which ends with the last of them.
+/// What an engine is made with.
+#[derive(Clone, Debug, Default)]
+pub struct EngineOptions {
+    /// The folder in which compiled plugins are kept; with none, or one that is not this user's own and closed to others,
+    /// each is compiled anew.
+    pub cache: Option<PathBuf>,
+    /// Where plugins are compiled.
+    pub compiler: Compiler,
+    /// Ends the calls into all plugins of this engine.
+    pub stop: Stop,
+}
+
+/// Compiles and runs plugins. Clones share one engine, which ends with the last of them; so does what was made of it, each
+/// with a clone of its own, since without the engine's thread no call would end in time.
 #[derive(Clone)]
 pub struct PluginEngine(Arc<Inner>);
 
 struct Inner {
     engine: Engine,
+    artifacts: Option<Artifacts>,
+    compiler: Compiler,
+    stop: Stop,
     _ticker: Ticker,
 }
 
 impl PluginEngine {
-    /// An engine, and its thread that ends calls whose time is up. With `cache`, compiled plugins are kept in that
-    /// folder by wasmtime. It is to be the user's own: whoever writes there runs code in this process.
+    /// An engine, and its thread that ends calls whose time is up.
     ///
     /// # Errors
-    /// When wasmtime does not run here, or the folder cannot be used.
-    pub fn new(cache: Option<&Path>) -> Result<Self, EngineError> {
-        let mut config = Config::new();
-        config
-            .consume_fuel(true)
-            .epoch_interruption(true)
-            .wasm_component_model(true)
-            // Two runs of one plugin are equal bit by bit, on every machine.
-            .cranelift_nan_canonicalization(true)
-            .relaxed_simd_deterministic(true)
-            // Function names come from the file itself; source lines would depend on an environment variable.
-            .wasm_backtrace_details(WasmBacktraceDetails::Disable)
-            .wasm_backtrace_max_frames(Some(FRAMES));
-        if let Some(folder) = cache {
-            config.cache(Some(open_cache(folder)?));
-        }
-        let engine = Engine::new(&config).map_err(|error| EngineError::Setup(error.into_boxed_dyn_error()))?;
+    /// When wasmtime does not run here, or there is no thread to be had.
+    pub fn new(options: EngineOptions) -> Result<Self, EngineError> {
+        let EngineOptions { cache, compiler, stop } = options;
+        let engine = Engine::new(&config()).map_err(|error| EngineError::Setup(error.into_boxed_dyn_error()))?;
         let ticker = Ticker::start(&engine).map_err(EngineError::Ticker)?;
-        Ok(Self(Arc::new(Inner { engine, _ticker: ticker })))
+        let artifacts = cache.as_deref().and_then(Artifacts::open);
+        Ok(Self(Arc::new(Inner { engine, artifacts, compiler, stop, _ticker: ticker })))
+    }
+
+    /// A component of a plugin's bytes, compiled within the limits unless that was done before.
+    pub(super) fn compile(&self, binary: &PluginBinary, limits: &Limits) -> Result<Component, Failure> {
+        let Inner { engine, artifacts, compiler, stop, .. } = &*self.0;
+        let kept = artifacts.as_ref().and_then(|artifacts| artifacts.get(engine, binary));
+        if let Some(component) = kept.and_then(|code| artifacts::load(engine, &code).ok()) {
+            return Ok(component);
+        }
+        bulk::check(binary.bytes()).map_err(|error| Failure::Compile { reason: error.to_string() })?;
+        let code = compiler.compile(binary.bytes(), limits, stop)?;
+        if let Some(artifacts) = artifacts {
+            artifacts.put(engine, binary, &code);
+        }
+        artifacts::load(engine, &code).map_err(|error| Failure::Compile { reason: fault::reason(&error) })
     }
 
     pub(super) fn wasmtime(&self) -> &Engine {
         &self.0.engine
     }
+
+    pub(super) fn stop(&self) -> &Stop {
+        &self.0.stop
+    }
 }
 
-fn open_cache(folder: &Path) -> Result<Cache, EngineError> {
-    let failed = |source| EngineError::Cache { folder: folder.to_owned(), source };
-    let absolute = std::path::absolute(folder).map_err(|error| failed(error.into()))?;
-    let mut config = CacheConfig::new();
-    config.with_directory(absolute);
-    Cache::new(config).map_err(|error| failed(error.into_boxed_dyn_error()))
+/// How components are compiled and run: the same in this process and in one that compiles for it.
+pub(super) fn config() -> Config {
+    let mut config = Config::new();
+    config
+        .consume_fuel(true)
+        .epoch_interruption(true)
+        .wasm_component_model(true)
+        // Two runs of one plugin are equal bit by bit, on every machine.
+        .cranelift_nan_canonicalization(true)
+        .relaxed_simd_deterministic(true)
+        // Function names come from the file itself; source lines would depend on an environment variable.
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
+        .wasm_backtrace_max_frames(Some(FRAMES));
+    config
 }
 
 /// A thread that advances the engine's epoch until it is dropped.

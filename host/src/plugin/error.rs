@@ -8,7 +8,7 @@ use super::binary::NotAComponent;
 use super::contract::WrongWorld;
 use super::description::BadDescription;
 use super::table::RowSourceError;
-use super::text::bytes;
+use crate::text::bytes;
 
 /// A failure of a plugin: which plugin, in which call, and what. All text in it is fit to be shown.
 #[derive(Debug)]
@@ -57,6 +57,15 @@ pub enum Failure {
         /// What wasmtime said.
         reason: String,
     },
+    /// The process that compiles plugins could not be had; the plugin is not to blame.
+    #[error("the compiler of plugins could not be started")]
+    NoCompiler {
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The user wanted to stop; the plugin is not to blame.
+    #[error("interrupted")]
+    Interrupted,
     /// Imports or exports have other types than the WIT package says.
     #[error("its interface is not that of the package: {reason}")]
     Interface {
@@ -182,6 +191,18 @@ pub enum Budget {
         /// Time for each call.
         limit: Duration,
     },
+    /// Wall clock of the compiler.
+    #[error("takes too long to compile: more than {limit:?}")]
+    CompileTime {
+        /// Time for the whole component.
+        limit: Duration,
+    },
+    /// Memory of the compiler.
+    #[error("takes too much memory to compile: more than {}", bytes(*.limit))]
+    CompileMemory {
+        /// Bytes of address space for the compiler.
+        limit: u64,
+    },
     /// Linear memory.
     #[error("used up its memory: asked for {}, and {} are allowed", bytes(*.asked), bytes(*.limit))]
     Memory {
@@ -234,6 +255,8 @@ impl Budget {
         match self {
             Self::Fuel { .. } => "--plugin-fuel",
             Self::Time { .. } => "--plugin-time",
+            Self::CompileTime { .. } => "--plugin-compile-time",
+            Self::CompileMemory { .. } => "--plugin-compile-memory",
             Self::Memory { .. } => "--plugin-memory",
             Self::TableElements { .. } | Self::Handles { .. } | Self::Instances { .. } => "--plugin-tables",
             Self::CallBytes { .. } => "--plugin-call-bytes",
@@ -295,7 +318,12 @@ impl PluginError {
             Failure::Returned { kind: ErrorKind::InvalidData, .. } => {
                 "check that the data are those that the plugin is made for".to_owned()
             }
-            Failure::Returned { .. } | Failure::Rows(_) | Failure::Device { .. } | Failure::NotOpen => return None,
+            Failure::Returned { .. }
+            | Failure::Rows(_)
+            | Failure::Device { .. }
+            | Failure::NoCompiler { .. }
+            | Failure::Interrupted
+            | Failure::NotOpen => return None,
             Failure::Dead { .. } => "load the plugin again".to_owned(),
             Failure::Compile { .. }
             | Failure::Description(_)

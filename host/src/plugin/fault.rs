@@ -6,7 +6,7 @@ use wasmtime::{Trap, WasmBacktrace};
 use super::answer::BadAnswer;
 use super::error::{Budget, Failure};
 use super::limits::Limits;
-use super::text::harmless;
+use crate::text::harmless_within;
 
 const LONGEST_REASON: usize = 400;
 const LONGEST_FUNCTION: usize = 80;
@@ -50,6 +50,9 @@ pub enum Fault {
         /// Its exit status.
         status: u8,
     },
+    /// The user wants to stop.
+    #[error("interrupted")]
+    Interrupted,
     /// The row source failed; its error is kept in the host's state.
     #[error("the rows could not be read")]
     Rows,
@@ -70,16 +73,15 @@ pub fn failure(error: wasmtime::Error, limits: &Limits, said: Option<String>) ->
         Ok(Fault::Device { operation, source }) => return Failure::Device { operation, source },
         Ok(Fault::System { function }) => return Failure::System { function },
         Ok(Fault::Exit { status }) => return Failure::Exit { status, message: said },
+        Ok(Fault::Interrupted) => return Failure::Interrupted,
         Ok(fault @ Fault::Rows) => return Failure::Rows(fault.into()),
         Err(error) => error,
     };
     if let Some(ResourceTableError::Full) = error.downcast_ref() {
         return Failure::Spent(Budget::Handles { limit: limits.table_elements });
     }
-    match error.downcast_ref::<Trap>() {
-        Some(Trap::OutOfFuel) => return Failure::Spent(Budget::Fuel { limit: limits.fuel }),
-        Some(Trap::Interrupt) => return Failure::Spent(Budget::Time { limit: limits.time }),
-        _ => {}
+    if let Some(Trap::OutOfFuel) = error.downcast_ref() {
+        return Failure::Spent(Budget::Fuel { limit: limits.fuel });
     }
     // wasmtime has no types for these, only words; the tests of hostile plugins hold them to it.
     let reason = error.root_cause().to_string();
@@ -92,7 +94,7 @@ pub fn failure(error: wasmtime::Error, limits: &Limits, said: Option<String>) ->
     if reason.starts_with("resource limit exceeded") {
         return Failure::Spent(Budget::Instances { limit: limits.instances });
     }
-    let reason = harmless(reason.strip_prefix("wasm trap: ").unwrap_or(&reason), LONGEST_REASON);
+    let reason = harmless_within(reason.strip_prefix("wasm trap: ").unwrap_or(&reason), LONGEST_REASON);
     if reason.contains("handle index") {
         return Failure::Answer(BadAnswer::Handle { reason });
     }
@@ -106,11 +108,11 @@ fn frames(error: &wasmtime::Error) -> Vec<String> {
     // The alternate form leaves the hashes out.
     let names = names.map(|name| format!("{:#}", rustc_demangle::demangle(name)));
     let own = names.filter(|name| !RUNTIME.iter().any(|prefix| name.trim_start_matches('<').starts_with(prefix)));
-    own.take(SHOWN_FRAMES).map(|name| harmless(&name, LONGEST_FUNCTION)).collect()
+    own.take(SHOWN_FRAMES).map(|name| harmless_within(&name, LONGEST_FUNCTION)).collect()
 }
 
 /// All that wasmtime says about an error, on one line.
 pub fn reason(error: &wasmtime::Error) -> String {
     let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
-    harmless(&chain.join(": "), LONGEST_REASON)
+    harmless_within(&chain.join(": "), LONGEST_REASON)
 }

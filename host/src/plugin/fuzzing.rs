@@ -49,7 +49,7 @@ pub fn messages(raw: Vec<(log::Level, String)>, limits: &Limits) -> Vec<LogRecor
     let sink = Arc::clone(&shown);
     let keep = move |record| sink.lock().unwrap_or_else(PoisonError::into_inner).push(record);
     let book = LogBook::new("fuzz".into(), limits, Arc::new(keep));
-    let mut state = HostState::new(limits.clone(), book, Device::Cpu);
+    let mut state = HostState::new(limits.clone(), book, Device::Cpu, super::clock::Stop::default());
     for (level, message) in raw {
         // A message is never refused.
         let _ = log::Host::write(&mut state, level, message);
@@ -60,5 +60,5 @@ pub fn messages(raw: Vec<(log::Level, String)>, limits: &Limits) -> Vec<LogRecor
 /// The `tensor` resource as a plugin reaches it, with nothing in it.
 pub fn tensors(limits: Limits) -> impl tensor::HostTensor {
     let book = LogBook::new("fuzz".into(), &limits, Arc::new(|_| ()));
-    HostState::new(limits, book, Device::Cpu)
+    HostState::new(limits, book, Device::Cpu, super::clock::Stop::default())
 }

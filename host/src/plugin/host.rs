@@ -4,12 +4,12 @@ use candle_core::Device;
 use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
 
+use super::clock::{Clock, Stop};
 use super::error::Budget;
 use super::fault::Fault;
 use super::ledger::Ledger;
 use super::limits::Limits;
 use super::log::LogBook;
-use super::parts::Clock;
 use super::table::RowSourceError;
 use super::wasi::System;
 
@@ -30,11 +30,11 @@ pub(super) struct HostState {
 }
 
 impl HostState {
-    pub fn new(limits: Limits, log: LogBook, device: Device) -> Self {
+    pub fn new(limits: Limits, log: LogBook, device: Device, stop: Stop) -> Self {
         let mut resources = ResourceTable::new();
         resources.set_max_capacity(limits.table_elements);
         Self {
-            clock: Clock { deadline: None, limit: limits.time },
+            clock: Clock { deadline: None, limit: limits.time, stop },
             resources,
             log,
             system: System::new(limits.log_characters),

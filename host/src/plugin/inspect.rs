@@ -9,7 +9,7 @@ use super::engine::PluginEngine;
 use super::error::{Failure, PluginError};
 use super::limits::Limits;
 use super::sandbox::{Sandbox, Started, contract};
-use super::text::harmless;
+use crate::text::harmless_within;
 
 /// What is known of a plugin without running more than its description. Texts in it are fit to be shown.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +48,7 @@ pub fn inspect(engine: &PluginEngine, binary: PluginBinary, limits: Limits) -> R
     let Started { sandbox, contract, description, .. } = started;
     let binary = sandbox.binary();
     let surface = binary.surface().map_err(|error| sandbox.error(None, Failure::NotAComponent(error)))?;
-    let shown = |names: Vec<String>| names.iter().map(|name| harmless(name, 200)).collect();
+    let shown = |names: Vec<String>| names.iter().map(|name| harmless_within(name, 200)).collect();
     Ok(Inspection {
         kind: contract.kind,
         description,

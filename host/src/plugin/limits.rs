@@ -14,6 +14,11 @@ pub struct Limits {
     /// Wall clock for each call, host functions included. One minute: fuel is to end a loop first; this bounds what fuel
     /// does not see, above all tensor operations.
     pub time: Duration,
+    /// Wall clock for compiling the component, once for each version of it. One minute: CPython's 18 MB take some ten seconds
+    /// on two slow cores, and others may use them too; a component made from Rust takes less than one.
+    pub compile_time: Duration,
+    /// Bytes of address space for compiling the component. 1 GiB: CPython takes about half of it.
+    pub compile_memory: u64,
     /// Bytes of linear memory, all memories of the plugin together. 256 MiB: a Python component with its interpreter needs about 60.
     pub memory: u64,
     /// Elements of tables, all tables together, and as many handles to host resources. 100 000: the largest known guest
@@ -42,6 +47,8 @@ impl Default for Limits {
         Self {
             fuel: 10_000_000_000,
             time: Duration::from_secs(60),
+            compile_time: Duration::from_secs(60),
+            compile_memory: 1 << 30,
             memory: 256 << 20,
             table_elements: 100_000,
             instances: 200,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::bindings::log;
 use super::host::HostState;
 use super::limits::Limits;
-use super::text::harmless;
+use crate::text::harmless_within;
 
 /// How much a message matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,7 +75,7 @@ impl LogBook {
         if level < LogLevel::Error && self.left == 0 {
             return;
         }
-        let message = harmless(message, self.characters);
+        let message = harmless_within(message, self.characters);
         if level == LogLevel::Error {
             // Kept even in a flood: a guest's panic message comes this way.
             self.last_error = Some(message.clone());
@@ -95,6 +95,7 @@ impl LogBook {
 
 impl log::Host for HostState {
     fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
+        self.clock.check()?;
         let level = match level {
             log::Level::Debug => LogLevel::Debug,
             log::Level::Info => LogLevel::Info,

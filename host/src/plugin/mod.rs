@@ -1,6 +1,6 @@
 //! Tasks and meta-optimizers as sandboxed WebAssembly components.
 //!
-//! The only module that knows wasmtime. It reads no files: bytes and rows are handed in. What a plugin says is checked
+//! The only module that knows wasmtime. It reads no files but those of code that it compiled: bytes and rows are handed in. What a plugin says is checked
 //! here, and made harmless where a person will see it, so that no other module has to doubt it.
 //!
 //! - [`PluginEngine`], [`Limits`], [`PluginBinary`]: what a caller brings.
@@ -10,9 +10,12 @@
 //! - `sandbox` runs calls under budgets; `host`, `table`, `tensors`, `log`, `wasi` are what a guest can reach.
 
 mod answer;
+mod artifacts;
 mod binary;
 mod bindings;
 mod bulk;
+mod clock;
+pub mod compiler;
 mod contract;
 mod description;
 mod engine;
@@ -34,14 +37,15 @@ mod table;
 mod task_answers;
 mod task_plugin;
 mod tensors;
-mod text;
 mod wasi;
 
 pub use answer::BadAnswer;
 pub use binary::{NotAComponent, PluginBinary};
+pub use clock::Stop;
+pub use compiler::{Compiler, CompilerProgram};
 pub use contract::{PluginKind, WrongWorld};
 pub use description::{BadDescription, Description};
-pub use engine::{EngineError, PluginEngine};
+pub use engine::{EngineError, EngineOptions, PluginEngine};
 pub use error::{Budget, ErrorKind, Failure, Identity, PluginError};
 pub use inspect::{Inspection, inspect, kind_of};
 pub use limits::Limits;
@@ -51,4 +55,3 @@ pub use options::{OptionError, OptionKind, OptionSetting, OptionSpec, OptionValu
 pub use sandbox::Usage;
 pub use table::{RowSource, RowSourceError};
 pub use task_plugin::{ReadOutcome, Rejection, TaskPlugin};
-pub use text::harmless;

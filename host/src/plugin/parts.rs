@@ -4,39 +4,19 @@
 //! Tensors in the CPU's memory only. Other devices are asked for the whole at once: they take it in far less time, and
 //! without waiting for it.
 
-use std::time::{Duration, Instant};
-
 use candle_core::{DType, Tensor, WithDType};
 use half::{bf16, f16};
 
-use super::error::Budget;
+use super::clock::Clock;
 use super::fault::Fault;
+use crate::model::error::without_backtrace;
 use crate::model::floats::numbers;
 
 /// Elements of a part: some milliseconds, whatever is done with them.
 const PART: usize = 1 << 20;
 
-/// When a call has to be over.
-#[derive(Clone, Copy, Debug)]
-pub struct Clock {
-    /// None if that lies beyond what the system's clock can say.
-    pub deadline: Option<Instant>,
-    /// The time that the call was given.
-    pub limit: Duration,
-}
-
-impl Clock {
-    /// Ends the call if its time is up. Epochs interrupt guest code only, so host functions that can be long ask here.
-    pub fn check(&self) -> Result<(), Fault> {
-        match self.deadline {
-            Some(deadline) if Instant::now() >= deadline => Err(Budget::Time { limit: self.limit }.into()),
-            _ => Ok(()),
-        }
-    }
-}
-
 /// One operation that is done in parts.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Parts {
     operation: &'static str,
     clock: Clock,
@@ -56,7 +36,7 @@ impl Parts {
     }
 
     fn device(&self, source: candle_core::Error) -> Fault {
-        Fault::Device { operation: self.operation, source }
+        Fault::Device { operation: self.operation, source: without_backtrace(source) }
     }
 
     /// What `compute` makes of tensors of one shape, element by element; it is called with parts of all of them.
@@ -238,12 +218,16 @@ impl<'a, T: WithDType> Copied<'a, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use candle_core::Device;
 
+    use super::super::clock::Stop;
+    use super::super::error::Budget;
     use super::*;
 
     fn parts(size: usize) -> Parts {
-        let clock = Clock { deadline: None, limit: Duration::MAX };
+        let clock = Clock { deadline: None, limit: Duration::MAX, stop: Stop::default() };
         Parts { size, ..Parts::new("test", clock) }
     }
 
@@ -298,7 +282,7 @@ mod tests {
     #[test]
     fn the_clock_is_looked_at_between_parts() {
         let soon = Duration::from_millis(20);
-        let clock = Clock { deadline: Instant::now().checked_add(soon), limit: soon };
+        let clock = Clock { deadline: Instant::now().checked_add(soon), limit: soon, stop: Stop::default() };
         let parts = Parts { size: 1, ..Parts::new("test", clock) };
         let long = tensor(&[1000], DType::F32);
         let slow = |[part]: [&Tensor; 1]| {

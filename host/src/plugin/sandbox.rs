@@ -4,21 +4,20 @@ use std::time::{Duration, Instant};
 
 use candle_core::Device;
 use wasmtime::component::{Component, HasSelf, Instance, Linker, ResourceTable};
-use wasmtime::{Engine, Store};
+use wasmtime::{Engine, Store, UpdateDeadline};
 
 use super::binary::PluginBinary;
 use super::bindings::{self, info, types};
-use super::bulk;
 use super::contract::{Contract, PluginKind};
 use super::description::Description;
-use super::engine::{PluginEngine, TICK};
-use super::error::{ErrorKind, Failure, Identity, PluginError};
+use super::engine::PluginEngine;
+use super::error::{Budget, ErrorKind, Failure, Identity, PluginError};
 use super::fault;
 use super::host::HostState;
 use super::limits::Limits;
 use super::log::{LogBook, LogSink};
-use super::text::harmless;
 use super::wasi;
+use crate::text::harmless_within;
 
 /// What a plugin used so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,6 +60,8 @@ impl Usage {
 /// A plugin that has been compiled, linked and instantiated.
 pub(super) struct Sandbox {
     store: Store<HostState>,
+    /// Kept for as long as calls are made: its thread ends those whose time is up.
+    _engine: PluginEngine,
     binary: PluginBinary,
     identity: Identity,
     usage: Usage,
@@ -87,24 +88,27 @@ impl Sandbox {
         log: LogSink,
         device: &Device,
     ) -> Result<Started, PluginError> {
-        let file = harmless(binary.file(), 200);
+        let file = harmless_within(binary.file(), 200);
         let identity = Identity { file, name_and_version: None };
         let fail = |failure| PluginError::new(identity.clone(), None, failure);
         let contract = contract(&binary, expected)?;
-        bulk::check(binary.bytes()).map_err(|error| fail(Failure::Compile { reason: error.to_string() }))?;
-        let engine = engine.wasmtime();
-        let component = Component::new(engine, binary.bytes())
-            .map_err(|error| fail(Failure::Compile { reason: fault::reason(&error) }))?;
+        let component = engine.compile(&binary, &limits).map_err(fail)?;
         let interface = |error| fail(Failure::Interface { reason: fault::reason(&error) });
-        let instance = linker(engine, &component, contract.kind)
+        let instance = linker(engine.wasmtime(), &component, contract.kind)
             .and_then(|linker| linker.instantiate_pre(&component))
             .map_err(interface)?;
         let info = info::GuestIndices::new(&instance).map_err(interface)?;
 
         let log = LogBook::new(identity.file.clone(), &limits, log);
-        let mut store = Store::new(engine, HostState::new(limits, log, device.clone()));
+        let state = HostState::new(limits, log, device.clone(), engine.stop().clone());
+        let mut store = Store::new(engine.wasmtime(), state);
         store.limiter(|state| &mut state.meter);
-        let mut sandbox = Self { store, binary, identity, usage: Usage::default(), dead_since: None };
+        store.epoch_deadline_callback(|context| {
+            context.data().clock.check()?;
+            Ok(UpdateDeadline::Continue(1))
+        });
+        let mut sandbox =
+            Self { store, _engine: engine.clone(), binary, identity, usage: Usage::default(), dead_since: None };
         let instance = sandbox.call("instantiate", |store| instance.instantiate(store))?;
         let info = sandbox.bind(|store| info.load(store, &instance))?;
         // Before anything of the plugin is relied on, all of its exports are held to the package.
@@ -147,13 +151,17 @@ impl Sandbox {
         }
         let started = Instant::now();
         let outcome = self.arm(started).and_then(|()| run(&mut self.store));
-        self.account(started);
+        let took = self.account(started);
         let state = self.store.data_mut();
         state.system.flush(&mut state.log);
         let said = state.log.take_last_error();
         let row_failure = state.row_failure.take();
         let settled = state.ledger.settle();
         let outcome = match (outcome, settled) {
+            // It may have come back between its deadline and the next epoch.
+            (Ok(_), Ok(())) if took > state.limits.time => {
+                Err(Failure::Spent(Budget::Time { limit: state.limits.time }))
+            }
             (Ok(value), Ok(())) => Ok(value),
             (Ok(_), Err(budget)) => Err(Failure::Spent(budget)),
             (Err(error), _) => Err(fault::failure(error, &state.limits, said)),
@@ -181,7 +189,7 @@ impl Sandbox {
                 types::ErrorKind::Unsupported => ErrorKind::Unsupported,
                 types::ErrorKind::Failed => ErrorKind::Failed,
             };
-            let message = harmless(&error.message, self.limits().log_characters);
+            let message = harmless_within(&error.message, self.limits().log_characters);
             self.error(Some(call), Failure::Returned { kind, message })
         })
     }
@@ -213,14 +221,16 @@ impl Sandbox {
         let call_bytes = usize::try_from(limits.call_bytes).unwrap_or(usize::MAX);
         let handles = limits.table_elements;
         self.store.set_fuel(fuel)?;
-        self.store.set_epoch_deadline(ticks(time));
+        // The present epoch may end at once; the clock says whether the time is up.
+        self.store.set_epoch_deadline(1);
         self.store.set_hostcall_fuel(call_bytes);
         self.store.set_max_component_handles(handles);
         self.store.data_mut().clock.deadline = now.checked_add(time);
         Ok(())
     }
 
-    fn account(&mut self, started: Instant) {
+    /// Notes what a call used; gives its time.
+    fn account(&mut self, started: Instant) -> Duration {
         // Fuel is on in every engine made here, so there is always a remainder to ask for.
         let left = self.store.get_fuel().unwrap_or_default();
         let (fuel, time) = (self.limits().fuel.saturating_sub(left), started.elapsed());
@@ -233,20 +243,14 @@ impl Sandbox {
         self.usage.peak_table_elements = self.store.data().meter.peak_table_elements();
         self.usage.most_moved = self.store.data().most_moved;
         self.usage.peak_tensor_bytes = self.store.data().ledger.peak();
+        time
     }
-}
-
-/// Epoch ticks that are over when `time` is: the present tick has begun already, so one more.
-fn ticks(time: Duration) -> u64 {
-    let ticks = time.as_nanos().div_ceil(TICK.as_nanos()) + 1;
-    // wasmtime adds this to the engine's count of ticks so far.
-    u64::try_from(ticks).unwrap_or(u64::MAX).min(u64::MAX / 2)
 }
 
 /// Which world a file was made for, by its names alone: nothing of it is compiled.
 pub(super) fn contract(binary: &PluginBinary, expected: Option<PluginKind>) -> Result<Contract, PluginError> {
     let fail = |failure| {
-        let identity = Identity { file: harmless(binary.file(), 200), name_and_version: None };
+        let identity = Identity { file: harmless_within(binary.file(), 200), name_and_version: None };
         PluginError::new(identity, None, failure)
     };
     let surface = binary.surface().map_err(|error| fail(Failure::NotAComponent(error)))?;
@@ -266,18 +270,4 @@ fn linker(engine: &Engine, component: &Component, kind: PluginKind) -> wasmtime:
     }
     wasi::link(&mut linker, engine, component)?;
     Ok(linker)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_deadline_is_never_early_and_never_overflows() {
-        assert_eq!(ticks(Duration::ZERO), 1);
-        assert_eq!(ticks(Duration::from_millis(1)), 2);
-        assert_eq!(ticks(Duration::from_millis(10)), 2);
-        assert_eq!(ticks(Duration::from_secs(60)), 6001);
-        assert_eq!(ticks(Duration::MAX), u64::MAX / 2);
-    }
 }

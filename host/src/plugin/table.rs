@@ -103,6 +103,7 @@ impl table::Host for HostState {}
 
 impl table::HostTable for HostState {
     fn columns(&mut self, table: Resource<RowTable>) -> wasmtime::Result<Vec<String>> {
+        self.clock.check()?;
         match self.resources.get_mut(&table)?.source.columns() {
             Ok(columns) => Ok(columns),
             Err(error) => {
@@ -143,6 +144,7 @@ impl table::HostTable for HostState {
 mod tests {
     use candle_core::Device;
 
+    use super::super::clock::Stop;
     use super::super::limits::Limits;
     use super::super::log::LogBook;
     use super::table::HostTable;
@@ -170,7 +172,7 @@ mod tests {
     /// Both a state with a table in it, and how to name the table.
     fn state(limits: Limits, fails: bool) -> (HostState, impl Fn() -> Resource<RowTable>) {
         let log = LogBook::new("test".into(), &limits, std::sync::Arc::new(|_| ()));
-        let mut state = HostState::new(limits, log, Device::Cpu);
+        let mut state = HostState::new(limits, log, Device::Cpu, Stop::default());
         let table = state.resources.push(RowTable::new(Box::new(Endless { fails }))).unwrap();
         (state, move || Resource::new_borrow(table.rep()))
     }

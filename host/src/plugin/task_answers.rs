@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use super::answer::BadAnswer;
 use super::bindings::{data, dataset};
 use super::limits::Limits;
-use super::text::{harmless, is_harmless};
 use crate::task::example::{Example, Source, Split};
+use crate::text::{harmless_within, is_harmless};
 
 const LONGEST_ID: usize = 200;
 /// Characters of a text, and texts of a list, that a message shows.
@@ -33,7 +33,7 @@ fn check_source(split: Split, source: &dataset::Source) -> Result<Source, BadAns
         if is_file_name(name) {
             Ok(())
         } else {
-            Err(BadAnswer::SourceName { split, part, name: harmless(name, SHOWN) })
+            Err(BadAnswer::SourceName { split, part, name: harmless_within(name, SHOWN) })
         }
     };
     check("folder", &source.folder)?;
@@ -43,7 +43,11 @@ fn check_source(split: Split, source: &dataset::Source) -> Result<Source, BadAns
     }
     // `owner/name`, or a bare name as the hub's oldest data sets have it.
     if source.repository.splitn(2, '/').any(|part| !is_file_name(part)) {
-        return Err(BadAnswer::SourceName { split, part: "repository", name: harmless(&source.repository, SHOWN) });
+        return Err(BadAnswer::SourceName {
+            split,
+            part: "repository",
+            name: harmless_within(&source.repository, SHOWN),
+        });
     }
     if source.sample == Some(0) {
         return Err(BadAnswer::EmptySample { split });
@@ -109,7 +113,7 @@ impl<'a> ExampleCheck<'a> {
         let texts = [&raw.id, &raw.query].into_iter().chain(&raw.choices).chain(fields);
         self.keep(index, texts.map(|text| kept(text)).sum())?;
         if !(1..=LONGEST_ID).contains(&raw.id.chars().count()) || !is_harmless(&raw.id) {
-            return Err(BadAnswer::Id { index, id: harmless(&raw.id, LONGEST_ID) });
+            return Err(BadAnswer::Id { index, id: harmless_within(&raw.id, LONGEST_ID) });
         }
         if raw.choices.len() < 2 {
             return Err(BadAnswer::Choices { id: raw.id, found: raw.choices.len() });
@@ -136,7 +140,7 @@ fn kept(text: &str) -> u64 {
 
 /// The first few texts, each cut and fit to be shown.
 fn shown(texts: &[String]) -> Vec<String> {
-    texts.iter().take(SHOWN_TEXTS).map(|text| harmless(text, SHOWN)).collect()
+    texts.iter().take(SHOWN_TEXTS).map(|text| harmless_within(text, SHOWN)).collect()
 }
 
 /// The split as the host names it.

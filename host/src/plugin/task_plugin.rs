@@ -16,8 +16,8 @@ use super::options::OptionSetting;
 use super::sandbox::{Sandbox, Started, Usage};
 use super::table::{RowSource, RowTable};
 use super::task_answers::{self as answers, ExampleCheck};
-use super::text::harmless;
 use crate::task::example::{Example, RenderedChoice, Source, Split};
+use crate::text::harmless_within;
 
 /// Rows that one call to `dataset.read` is asked for: enough to make the call's cost vanish, few enough to stay far
 /// within the budgets of one call.
@@ -157,9 +157,9 @@ impl TaskPlugin {
                 outcome.examples.push(check.check(raw).map_err(|bad| self.bad(call, bad))?);
             }
             for raw in batch.rejected {
-                let message = harmless(&raw.message, limits.log_characters);
+                let message = harmless_within(&raw.message, limits.log_characters);
                 check.reject(outcome.rejected.len(), &message).map_err(|bad| self.bad(call, bad))?;
-                let column = raw.column.map(|column| harmless(&column, 100));
+                let column = raw.column.map(|column| harmless_within(&column, 100));
                 outcome.rejected.push(Rejection { row: raw.row, column, message });
             }
         }

@@ -13,6 +13,7 @@ use super::host::HostState;
 use super::ledger::DeviceTensor;
 use super::parts::Parts;
 use crate::model::arithmetic;
+use crate::model::error::without_backtrace;
 
 impl HostState {
     /// Another reference to a handle's tensor; no numbers are copied.
@@ -47,7 +48,7 @@ impl HostState {
         let bytes = size(operation, dims, dtype)?;
         self.clock.check()?;
         let charge = self.ledger.charge(bytes, scratch).map_err(Fault::Spent)?;
-        let tensor = compute(&Parts::new(operation, self.clock))?;
+        let tensor = compute(&Parts::new(operation, self.clock.clone()))?;
         self.push(DeviceTensor::new(tensor, charge))
     }
 
@@ -75,7 +76,7 @@ impl HostState {
         let (left, right) = (self.tensor(left)?, self.tensor(right)?);
         same_form(operation, &left, &right)?;
         let dtype = left.dtype();
-        let part = Parts::new(operation, self.clock).at_once(&left) * dtype.size_in_bytes() as u64;
+        let part = Parts::new(operation, self.clock.clone()).at_once(&left) * dtype.size_in_bytes() as u64;
         let scratch = part.saturating_mul(scratches);
         self.make(operation, left.dims(), dtype, scratch, |parts| {
             parts.map([&left, &right], dtype, |[left, right]| compute(left, right))
@@ -91,7 +92,7 @@ impl HostState {
         copies: u64,
     ) -> wasmtime::Result<f64> {
         self.clock.check()?;
-        let parts = Parts::new(operation, self.clock);
+        let parts = Parts::new(operation, self.clock.clone());
         self.ledger.check(parts.at_once(left).saturating_mul(8 * copies)).map_err(Fault::Spent)?;
         Ok(parts.sum([left, right], |[left, right]| arithmetic::dot(left, right))?)
     }
@@ -119,7 +120,7 @@ impl tensor::HostTensor for HostState {
         let device = self.device.clone();
         self.make(operation, &dims, dtype, scratch, |parts| {
             let made = Tensor::from_vec(values, dims.as_slice(), &device);
-            let made = made.map_err(|source| Fault::Device { operation, source })?;
+            let made = made.map_err(|source| Fault::Device { operation, source: without_backtrace(source) })?;
             if dtype == DType::F32 { Ok(made) } else { parts.map([&made], dtype, |[part]| part.to_dtype(dtype)) }
         })
     }
@@ -229,7 +230,7 @@ impl tensor::HostTensor for HostState {
         let operation = "tensor.read-with-copy";
         let tensor = self.tensor(&tensor)?;
         self.moves((tensor.elem_count() as u64).saturating_mul(4))?;
-        Ok(Parts::new(operation, self.clock).values(&tensor)?)
+        Ok(Parts::new(operation, self.clock.clone()).values(&tensor)?)
     }
 
     fn drop(&mut self, tensor: Resource<DeviceTensor>) -> wasmtime::Result<()> {
@@ -242,6 +243,7 @@ impl tensor::HostTensor for HostState {
 mod tests {
     use candle_core::Device;
 
+    use super::super::clock::Stop;
     use super::super::limits::Limits;
     use super::super::log::LogBook;
     use super::tensor::{Dtype, HostTensor};
@@ -251,7 +253,7 @@ mod tests {
 
     fn state(limits: Limits) -> HostState {
         let log = LogBook::new("test".into(), &limits, std::sync::Arc::new(|_| ()));
-        HostState::new(limits, log, Device::Cpu)
+        HostState::new(limits, log, Device::Cpu, Stop::default())
     }
 
     fn again(handle: &Handle) -> Handle {

@@ -16,8 +16,8 @@ pub struct Known<'a> {
     pub labels: &'a [String],
     /// The step that is each seed's result, as far as seeds came to their end.
     pub selected: &'a [SelectedRecord],
-    /// How many examples a whole step has; where that is unknown, as many as the seed's fullest step.
-    pub rows: Option<usize>,
+    /// How many examples a whole step of each seed has; as many as the seed's fullest step where that is unknown.
+    pub rows: &'a [(u64, usize)],
 }
 
 /// The numbers of a run.
@@ -104,6 +104,9 @@ pub struct OracleMean {
     /// The mean of its accuracies.
     pub mean: f64,
 }
+
+/// Classes of a confusion matrix at most: its square is what a report has to hold, and a person to read.
+pub const MOST_CLASSES_SHOWN: usize = 100;
 
 /// Which class was taken for which.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -205,9 +208,9 @@ impl Analysis {
         Ok(Self {
             oracle: seeds.iter().filter_map(|seed| oracle(&steps, seed.seed)).collect(),
             oracle_of_means: oracle_of_means(&over_seeds, seeds.len()),
-            confusion: confusion(shown, classes).map(|confusion| ConfusionRecord {
-                labels: known.labels.to_vec(),
-                counts: confusion.counts().to_vec(),
+            confusion: confusion(shown, classes).and_then(|confusion| {
+                let counts = confusion.matrix(MOST_CLASSES_SHOWN)?;
+                Some(ConfusionRecord { labels: known.labels.to_vec(), counts })
             }),
             result: if several { SpreadRecord::of(&at_results) } else { None },
             steps,
@@ -286,8 +289,9 @@ pub(super) fn same_example(first: &SampleRecord, second: &SampleRecord) -> Resul
     Ok(())
 }
 
-fn set_apart_unfinished(seed: &mut Seed<'_>, rows: Option<usize>) -> Vec<UnfinishedStep> {
-    let of = rows.or_else(|| seed.steps.values().map(BTreeMap::len).max()).unwrap_or_default();
+fn set_apart_unfinished(seed: &mut Seed<'_>, rows: &[(u64, usize)]) -> Vec<UnfinishedStep> {
+    let known = rows.iter().find(|(of, _)| *of == seed.seed).map(|(_, rows)| *rows);
+    let of = known.or_else(|| seed.steps.values().map(BTreeMap::len).max()).unwrap_or_default();
     let unfinished = seed.steps.iter().filter(|(_, step)| step.len() < of);
     let unfinished: Vec<UnfinishedStep> =
         unfinished.map(|(&step, records)| UnfinishedStep { seed: seed.seed, step, n: records.len(), of }).collect();
@@ -459,7 +463,7 @@ mod tests {
     fn a_result_stands_at_the_selected_step_or_at_the_last() {
         let labels = ["no".to_owned(), "yes".to_owned()];
         let selected = [SelectedRecord { seed: 7, step: 1 }];
-        let known = Known { labels: &labels, selected: &selected, rows: None };
+        let known = Known { labels: &labels, selected: &selected, rows: &[] };
         let analysis = Analysis::new(&two_seeds(), &known).unwrap();
         let expected =
             [ResultStep { seed: 7, step: 1, selected: true }, ResultStep { seed: 3, step: 2, selected: false }];
@@ -514,7 +518,7 @@ mod tests {
         assert_eq!(analysis.unfinished, [UnfinishedStep { seed: 3, step: 2, n: 3, of: 4 }]);
         assert_eq!(analysis.step(3, 2), None);
         assert_eq!(analysis.results[1], ResultStep { seed: 3, step: 1, selected: false });
-        let all = Analysis::new(&records, &Known { rows: Some(5), ..Known::default() }).unwrap();
+        let all = Analysis::new(&records, &Known { rows: &[(7, 5), (3, 5)], ..Known::default() }).unwrap();
         assert_eq!((all.steps.len(), all.unfinished.len()), (0, 6));
         // Without a whole step 1 there is nothing to compare with.
         let icl: Vec<SampleRecord> = records.into_iter().filter(|r| (r.seed, r.step, r.index) != (7, 1, 0)).collect();

@@ -1,6 +1,6 @@
 //! Two runs on the same examples, compared example by example.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -102,6 +102,14 @@ pub enum CompareError {
         /// The second run's.
         b: String,
     },
+    /// Each run left out what the other scored.
+    #[error("expected examples that both runs score; those of `{a}` are left out in `{b}`, and the other way around")]
+    NothingInCommon {
+        /// The first run.
+        a: String,
+        /// The second run.
+        b: String,
+    },
     /// The evaluation split was read from different data.
     #[error("expected the same evaluation examples in both runs, got those of `{a}` and `{b}`, which differ")]
     OtherData {
@@ -124,8 +132,9 @@ impl CompareError {
             }
             Self::NothingScored { .. } => Some("run it again: it goes on where it ended".into()),
             Self::Seeds { .. } => Some("run both with the same `--seeds`".into()),
+            Self::NothingInCommon { .. } => Some("run both without `--limit`, or with a `--sample`".into()),
             Self::Alone { .. } | Self::OtherExample { .. } | Self::OtherData { .. } => Some(
-                "accuracies on different examples say nothing about the runs; use the same data and `--limit`".into(),
+                "accuracies on different examples say nothing about the runs; use the same data, `--sample` and `--limit`".into(),
             ),
             Self::Plans(_) => None,
         }
@@ -151,10 +160,13 @@ pub fn compare(
         let (a_seeds, b_seeds) = (of(&steps_a), of(&steps_b));
         return Err(CompareError::Seeds { a_name: a.name.clone(), a: a_seeds, b_name: b.name.clone(), b: b_seeds });
     }
-    let mut pairs = Vec::new();
+    let (mut pairs, mut alone) = (Vec::new(), [0, 0]);
     for &seed in &seeds {
-        let of_a = examples(a, seed, steps_a[&seed]);
-        let of_b = examples(b, seed, steps_b[&seed]);
+        let mut of_a = examples(a, seed, steps_a[&seed]);
+        let mut of_b = examples(b, seed, steps_b[&seed]);
+        let (scored_a, scored_b) = (of_a.clone(), of_b.clone());
+        alone[0] += without_alone(seed, (a, &mut of_a), (b, &scored_b));
+        alone[1] += without_alone(seed, (b, &mut of_b), (a, &scored_a));
         pairs.extend(paired(seed, (&a.name, &of_a), (&b.name, &of_b))?);
     }
     same_data(a, b)?;
@@ -170,14 +182,14 @@ pub fn compare(
             interval: [interval.low, interval.high],
         })
     };
-    let nothing = || CompareError::NothingScored { name: a.name.clone() };
+    let nothing = || CompareError::NothingInCommon { a: a.name.clone(), b: b.name.clone() };
     Ok(Comparison {
         a: side(a, &steps_a, pairs.iter().map(|pair| pair.0).collect()).ok_or_else(nothing)?,
         b: side(b, &steps_b, pairs.iter().map(|pair| pair.1).collect()).ok_or_else(nothing)?,
         n: pairs.len(),
         versus: PairedScores::of(pairs.iter().copied()).ok_or_else(nothing)?,
         differences: differences(&a.results.plan, &b.results.plan).map_err(CompareError::Plans)?,
-        notes: notes(a, b, seeds.len()),
+        notes: notes([a, b], alone, seeds.len()),
         seeds,
     })
 }
@@ -198,6 +210,30 @@ fn steps(run: &RunReport, asked: Option<u32>) -> Result<BTreeMap<u64, u32>, Comp
 fn examples(run: &RunReport, seed: u64, step: u32) -> Examples<'_> {
     let of_step = run.records.iter().filter(|record| (record.seed, record.step) == (seed, step));
     of_step.map(|record| (record.index, record)).collect()
+}
+
+/// Takes out the examples that `run` has alone for a reason: the other run left them out, as demonstrations or since they
+/// cannot be used, or `run` took them under the same limit for those that it left out itself. Gives their number.
+fn without_alone(
+    seed: u64,
+    (run, examples): (&RunReport, &mut Examples<'_>),
+    (other, scored): (&RunReport, &Examples<'_>),
+) -> usize {
+    let before = examples.len();
+    let left_out = left_out(other, seed);
+    examples.retain(|index, _| !left_out.contains(index) || scored.contains_key(index));
+    let limit = |run: &RunReport| run.results.plan.config.limit;
+    let further = examples.keys().filter(|index| !scored.contains_key(index)).count();
+    if limit(run).is_some() && limit(run) == limit(other) && further <= self::left_out(run, seed).len() {
+        examples.retain(|index, _| scored.contains_key(index));
+    }
+    before - examples.len()
+}
+
+/// The rows that a run drew for a seed and did not score.
+fn left_out(run: &RunReport, seed: u64) -> BTreeSet<usize> {
+    let draws = run.results.plan.draws().filter(|draw| draw.seed == seed);
+    draws.flat_map(|draw| draw.overlapping_rows.iter().chain(&draw.unusable_rows)).copied().collect()
 }
 
 /// Pairs by example; the first example that is not in both, or not the same, is named.
@@ -232,9 +268,15 @@ fn same_data(a: &RunReport, b: &RunReport) -> Result<(), CompareError> {
     if a_digest == b_digest { Ok(()) } else { Err(CompareError::OtherData { a, b }) }
 }
 
-fn notes(a: &RunReport, b: &RunReport, seeds: usize) -> Vec<String> {
+fn notes(runs: [&RunReport; 2], alone: [usize; 2], seeds: usize) -> Vec<String> {
     let of = |run: &RunReport| run.notes.iter().map(|note| format!("{}: {note}", run.name)).collect::<Vec<_>>();
-    let mut notes = [of(a), of(b)].concat();
+    let mut notes = runs.map(of).concat();
+    for (run, alone) in runs.into_iter().zip(alone).filter(|(_, alone)| *alone > 0) {
+        notes.push(format!(
+            "{}: {alone} scored examples are not compared, since the other run left out rows that are demonstrations or unusable there",
+            run.name
+        ));
+    }
     if seeds > 1 {
         notes.push(format!(
             "pairs of {seeds} seeds are taken together as if they were independent; those on the same example are not quite"

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::schema::PlanRecord;
 
 /// Parts that a comparison of results does not tell: where things lie, and what follows from the rest.
-const NOT_TOLD: [&str; 17] = [
+const NOT_TOLD: [&str; 20] = [
     "config.limits",
     "config.optimizer_limits",
     "config.threads",
@@ -16,6 +16,9 @@ const NOT_TOLD: [&str; 17] = [
     "demonstrations",
     "further_draws",
     "held_out_rows",
+    "overlapping_rows",
+    "unusable_rows",
+    "scored_rows",
     "data.further_files",
     "longest_query",
     "memory",

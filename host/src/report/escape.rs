@@ -1,28 +1,6 @@
 //! Text from data sets, plugins and models, made fit for where it is shown: it is text there, and nothing else.
 
-/// The text on one line: control characters (and with them terminal codes and line ends), characters that turn the
-/// direction of writing and invisible tags appear escaped, like `\n` and `\u{1b}`; all else is left as it is.
-pub fn harmless(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        if is_harmful(character) {
-            out.extend(character.escape_default());
-        } else {
-            out.push(character);
-        }
-    }
-    out
-}
-
-/// Whether a character moves the cursor or misleads the eye.
-pub fn is_harmful(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            // Marks, embeddings, overrides and isolates of the bidirectional algorithm (UAX 9).
-            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-            // Line and paragraph separators, the byte order mark, language tags.
-            | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
-}
+pub use crate::text::{harmless, is_harmful};
 
 /// For HTML and SVG, as text and inside quoted attributes, on one line.
 pub fn html(text: &str) -> String {
@@ -91,17 +69,6 @@ pub fn json(text: &str) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn what_moves_or_misleads_is_escaped() {
-        let check = |text: &str, expected: &str| assert_eq!(harmless(text), expected);
-        check("a film , café 電影 🎬", "a film , café 電影 🎬");
-        check("a\nb\tc\r", r"a\nb\tc\r");
-        check("\x1b[2J\x1b]0;title\x07", r"\u{1b}[2J\u{1b}]0;title\u{7}");
-        check("\u{9b}31m\u{7f}\0", r"\u{9b}31m\u{7f}\u{0}");
-        check("safe\u{202e}gpj.exe\u{2066}", r"safe\u{202e}gpj.exe\u{2066}");
-        check("\u{feff}a\u{2028}b\u{e0041}", r"\u{feff}a\u{2028}b\u{e0041}");
-    }
 
     #[test]
     fn a_text_is_a_text_wherever_it_is_shown() {

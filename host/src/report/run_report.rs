@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::analysis::{Analysis, AnalysisError, Known};
+use super::analysis::{Analysis, AnalysisError, Known, MOST_CLASSES_SHOWN};
 use super::lines::{self, LineError};
 use super::samples::{self, SampleRecord};
 use super::schema::{FORMAT_VERSION, ResultsRecord};
@@ -109,7 +109,8 @@ impl RunReport {
         let trace = lines::read(files.trace.unwrap_or_default(), TraceRecord::parse);
         let trace = trace.map_err(|source| refuse("trace.jsonl", source))?;
         let plan = &results.plan;
-        let known = Known { labels: &plan.labels, selected: &results.selected, rows: Some(plan.evaluation_rows) };
+        let rows = plan.scored_rows();
+        let known = Known { labels: &plan.labels, selected: &results.selected, rows: &rows };
         let analysis = Analysis::new(&samples.records, &known)
             .map_err(|source| ReportError::Records { name: name.clone(), source })?;
         let mut notes = plan.notes.clone();
@@ -125,6 +126,12 @@ impl RunReport {
         notes.extend(analysis.unfinished.iter().map(|step| {
             format!("seed {}, step {}: {} of {} examples are scored; left out", step.seed, step.step, step.n, step.of)
         }));
+        if plan.labels.len() > MOST_CLASSES_SHOWN {
+            let classes = plan.labels.len();
+            notes.push(format!(
+                "no confusion matrix is shown: {classes} classes, and {MOST_CLASSES_SHOWN} at most have one"
+            ));
+        }
         let seconds = sheet::seconds(&results.steps);
         Ok(Self { name, records: samples.records, trace: trace.records, analysis, seconds, notes, results })
     }

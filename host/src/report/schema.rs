@@ -37,7 +37,7 @@ pub struct PlanRecord {
     /// What the further seeds drew.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub further_draws: Vec<DrawRecord>,
-    /// How many evaluation rows are scored.
+    /// How many evaluation rows are scored, with the first seed where seeds differ.
     pub evaluation_rows: usize,
     /// How many rows the evaluation split has.
     pub evaluation_split_rows: usize,
@@ -49,6 +49,18 @@ pub struct PlanRecord {
     pub memory: MemoryRecord,
     /// What restricts the results: sampled or limited data, tokens that could not be scored.
     pub notes: Vec<String>,
+}
+
+impl PlanRecord {
+    /// What each seed draws.
+    pub fn draws(&self) -> impl Iterator<Item = &DrawRecord> {
+        std::iter::once(&self.draw).chain(&self.further_draws)
+    }
+
+    /// How many evaluation rows each seed scores.
+    pub fn scored_rows(&self) -> Vec<(u64, usize)> {
+        self.draws().map(|draw| (draw.seed, draw.scored_rows.unwrap_or(self.evaluation_rows))).collect()
+    }
 }
 
 /// The memory that a run is expected to take, in bytes.
@@ -82,6 +94,15 @@ pub struct DrawRecord {
     /// Rows of the same split by which the step is chosen; for leave-one-out, the demonstrations' own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held_out_rows: Vec<usize>,
+    /// Rows of the evaluation split that are demonstrations too: left out, unless `config.allow_overlap` says otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overlapping_rows: Vec<usize>,
+    /// Rows of the evaluation split that are left out since they cannot be used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unusable_rows: Vec<usize>,
+    /// How many evaluation rows are scored, where these are not as many as with the first seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scored_rows: Option<usize>,
 }
 
 /// The step that is a seed's result, chosen without a look at the evaluation split's answers.
@@ -110,8 +131,14 @@ pub struct ConfigRecord {
     pub seeds: Vec<u64>,
     /// `--steps`.
     pub steps: usize,
+    /// `--sample`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<usize>,
     /// `--limit`.
     pub limit: Option<usize>,
+    /// `--allow-overlap`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_overlap: bool,
     /// `--score-steps`.
     pub score_steps: String,
     /// `--select`.
@@ -228,6 +255,9 @@ pub struct DataRecord {
     pub rows: u64,
     /// How many of them were left out because they could not be used.
     pub skipped: usize,
+    /// `--quoting`, where it is not what the files' form has by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quoting: Option<String>,
     /// The first file's digest.
     pub sha256: String,
     /// The files behind the first.

@@ -22,12 +22,15 @@ const WITHOUT_EFFECT: [&str; 13] = [
 ];
 
 /// Parts that follow from others: named only where no cause of theirs is.
-const CONSEQUENCES: [&str; 9] = [
+const CONSEQUENCES: [&str; 12] = [
     "seed",
     "demonstrations",
     "demonstration_ids",
     "demonstration_rows",
     "held_out_rows",
+    "overlapping_rows",
+    "unusable_rows",
+    "scored_rows",
     "further_draws",
     "evaluation_rows",
     "longest_query",

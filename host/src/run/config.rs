@@ -32,8 +32,10 @@ pub struct RunConfig {
     pub seeds: Vec<u64>,
     /// Deep-Thinking steps; step 1 is plain in-context learning.
     pub steps: usize,
-    /// To score only the first so many evaluation rows.
+    /// To score only the first so many of the evaluation rows that are drawn and not left out.
     pub limit: Option<usize>,
+    /// To score evaluation rows too that are demonstrations.
+    pub allow_overlap: bool,
     /// Which steps are scored, besides zero-shot and step 1.
     pub score_steps: ScoreSteps,
     /// Which step is the result.
@@ -52,7 +54,7 @@ pub struct RunConfig {
     pub batch_tokens: usize,
     /// The folder for results.
     pub out: PathBuf,
-    /// To run even where memory will not be enough.
+    /// To run even where memory will not be enough, or where the model has settings or tensors that nobody here knows.
     pub force: bool,
     /// To set an earlier run in that folder aside, whatever it is.
     pub restart: bool,
@@ -67,13 +69,15 @@ pub struct TaskConfig {
     pub options: Vec<(String, String)>,
     /// Where rows come from.
     pub data: DataLocation,
-    /// To leave out rows that cannot be used, and count them.
+    /// To leave out rows that cannot be read, that the task rejects or that cannot be scored, and count them.
     pub skip_bad_rows: bool,
     /// How demonstrations are chosen.
     pub sampling: Sampling,
     /// Demonstrations: for each class where they are drawn class by class, in all otherwise. Where it is left open, all that
     /// are written, or else one.
     pub shots: Option<usize>,
+    /// To use only so many evaluation rows, drawn at random by the seed; where it is left open, as many as the task asks for.
+    pub sample: Option<usize>,
     /// What the task may use.
     pub limits: Limits,
 }
@@ -113,6 +117,9 @@ pub enum HeldOut {
     Either,
 }
 
+/// Rows that may be held out: each is scored at every step.
+const MOST_HELD_OUT: usize = 10_000_000;
+
 /// Rows that are held out where a single demonstration leaves nothing to leave out.
 pub const HELD_OUT_ROWS: usize = 32;
 
@@ -122,7 +129,7 @@ impl FromStr for HeldOut {
     fn from_str(text: &str) -> Result<Self, String> {
         match (text, text.parse()) {
             ("leave-one-out", _) => Ok(Self::LeaveOneOut),
-            (_, Ok(rows)) if rows > 0 => Ok(Self::Rows(rows)),
+            (_, Ok(rows)) if (1..=MOST_HELD_OUT).contains(&rows) => Ok(Self::Rows(rows)),
             _ => Err(format!("`{text}` is neither leave-one-out nor a number of rows")),
         }
     }
@@ -152,6 +159,9 @@ impl std::fmt::Display for Seeds {
 /// More seeds than anybody waits for.
 const MOST_SEEDS: u64 = 10_000;
 
+/// More steps than anybody waits for.
+pub const MOST_STEPS: usize = 100_000;
+
 impl FromStr for Seeds {
     type Err = String;
 
@@ -172,6 +182,9 @@ impl FromStr for Seeds {
                     }
                     seeds.extend(from..end);
                 }
+            }
+            if seeds.len() as u64 > MOST_SEEDS {
+                return Err(format!("expected at most {MOST_SEEDS} seeds, got more"));
             }
         }
         if seeds.is_empty() {
@@ -206,7 +219,7 @@ impl FromStr for ScoreSteps {
             _ => {}
         }
         let step = |text: &str| match text.trim().parse::<usize>() {
-            Ok(step) if step > 0 => Ok(step),
+            Ok(step) if (1..=MOST_STEPS).contains(&step) => Ok(step),
             _ => Err(format!("`{}` is no step; all, last or a list like 1,5,10 was expected", text.trim())),
         };
         text.split(',').map(step).collect::<Result<_, _>>().map(Self::List)
@@ -252,7 +265,9 @@ mod tests {
         assert_eq!(seeds("7"), Ok(vec![7]));
         assert_eq!(seeds("0..5"), Ok(vec![0, 1, 2, 3, 4]));
         assert_eq!(seeds("3, 0..=1,9"), Ok(vec![3, 0, 1, 9]));
-        for text in ["", "a", "-1", "0..", "..3", "5..5", "1,1", "0..3,2", "0..99999999", "0...3", "1,"] {
+        for text in
+            ["", "a", "-1", "0..", "..3", "5..5", "1,1", "0..3,2", "0..99999999", "0...3", "1,", "0..9000,9000..18000"]
+        {
             assert!(seeds(text).is_err(), "{text:?}");
         }
         assert_eq!(seeds("18446744073709551615"), Ok(vec![u64::MAX]));

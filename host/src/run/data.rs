@@ -25,6 +25,8 @@ pub struct SplitExamples {
     pub record: DataRecord,
     /// What is wrong with rows that were skipped, the first few of them.
     pub skipped: Vec<String>,
+    /// What a reader of the results should know of how the files were read.
+    pub remarks: Vec<String>,
 }
 
 /// A table that the plugin reads while the host keeps it, to know afterwards which row was which.
@@ -126,6 +128,7 @@ pub fn read_split(
         return Err(RunError::NoRows { file, split: source.split });
     }
     let files = table.finish()?;
+    let remarks = files.iter().flat_map(|file| file.remarks.iter().cloned()).collect();
     let record = DataRecord {
         split: source.split.to_string(),
         repository: source.repository.clone(),
@@ -135,6 +138,7 @@ pub fn read_split(
         file: file.trim_matches('`').to_owned(),
         rows: files.iter().map(|file| file.summary.rows).sum(),
         skipped,
+        quoting: files.iter().find_map(|file| file.quoting).map(|quoting| quoting.to_string()),
         sha256: files.first().map(|file| file.summary.sha256.as_str().to_owned()).unwrap_or_default(),
         further_files: files
             .iter()
@@ -147,7 +151,7 @@ pub fn read_split(
             .collect(),
         examples_sha256: digest(&outcome.examples),
     };
-    Ok(SplitExamples { examples: outcome.examples, record, skipped: reasons })
+    Ok(SplitExamples { examples: outcome.examples, record, skipped: reasons, remarks })
 }
 
 /// The digest of all texts and answers, each text with its length before it.

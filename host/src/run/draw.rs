@@ -1,182 +1,139 @@
 //! What a seed draws, as text and tokens: demonstrations, queries, and what the step is chosen by.
 
-use std::collections::HashMap;
-
 use super::RunError;
-use super::config::{HELD_OUT_ROWS, HeldOut, RunConfig, Select};
+use super::evaluation::{EvaluationRows, Scored};
+use super::held_out::{Candidates, Chosen};
+use super::render::{Query, Renderer, render_all};
 use super::rows::Rows;
-use crate::model::Tokenizer;
-use crate::plugin::TaskPlugin;
+use super::usable::UnusableRows;
 use crate::report::schema::DrawRecord;
-use crate::score::QueryTokens;
-use crate::task::example::{Example, RenderedChoice, Split};
-use crate::task::prompt::demonstration_text;
+use crate::task::example::Example;
+use crate::task::overlap::KnownExamples;
 use crate::task::sampling::Selection;
-
-/// One example, ready to be scored.
-#[derive(Clone)]
-pub struct Query {
-    /// Its row in its split.
-    pub index: usize,
-    /// Its name.
-    pub id: String,
-    /// The right choice.
-    pub answer: usize,
-    /// Its choices' tokens.
-    pub tokens: QueryTokens,
-    /// How many characters each choice's scored text has.
-    pub characters: Vec<usize>,
-}
 
 /// What one seed draws.
 pub struct Draw {
-    /// Its demonstrations, as they are written down.
+    /// Its demonstrations, as they are written down, and the evaluation rows that are left out.
     pub record: DrawRecord,
-    /// What is scored: places in [`Drawer::queries`], in the order in which they are scored.
+    /// What is scored: places in [`Drawn::queries`], in the order in which they are scored.
     pub queries: Vec<usize>,
-    /// How many evaluation rows there are to score, before a limit.
+    /// How many evaluation rows were drawn, before any was left out.
     pub evaluation_rows: usize,
-    /// What the step is chosen by; none where it is not chosen by examples.
-    pub held_out: Vec<Fold>,
+    /// Whether `--limit` ended the rows before the last of them.
+    pub limited: bool,
+    /// Scored rows that ask what a demonstration asks, and have another answer.
+    pub other_answers: usize,
+    /// What the step is chosen by.
+    pub held_out: Chosen,
 }
 
-/// Examples that are scored over a cache of demonstrations to choose the step.
-pub struct Fold {
-    /// The demonstrations' token ids.
-    pub ids: Vec<u32>,
-    /// The examples; none of them is among the demonstrations.
+/// What all seeds draw.
+pub struct Drawn {
+    /// Of each seed, one at least.
+    pub draws: Vec<Draw>,
+    /// All that is scored, once each.
     pub queries: Vec<Query>,
+    /// Evaluation rows that no seed scores since they cannot be used.
+    pub unusable: UnusableRows,
 }
 
-/// Renders and tokenizes what seeds draw. A query that several seeds score is there once.
-pub struct Drawer<'a> {
-    config: &'a RunConfig,
-    rows: &'a Rows,
-    task: &'a mut TaskPlugin,
-    tokenizer: &'a Tokenizer,
-    separator: String,
-    queries: Vec<Query>,
-    /// The place in `queries` of a row of the evaluation split.
-    places: HashMap<usize, usize>,
+/// Which row an example is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A demonstration of a seed, by its place among them.
+    Demonstration {
+        /// The seed's place in the run.
+        seed: usize,
+        /// The demonstration's place.
+        place: usize,
+    },
+    /// A held-out row of a seed, by its place among them.
+    HeldOut {
+        /// The seed's place in the run.
+        seed: usize,
+        /// The row's place.
+        place: usize,
+    },
 }
 
-/// Demonstrations, each as text.
+/// A seed's rows and its demonstrations.
+pub struct Shown<'a> {
+    /// The rows.
+    pub selection: Selection,
+    /// The demonstrations, each with its row.
+    pub demonstrations: Vec<(usize, &'a Example)>,
+    /// Their texts.
+    pub rendered: Vec<String>,
+    /// All of it as one text.
+    pub text: String,
+    /// Its tokens.
+    pub ids: Vec<u32>,
+}
+
+/// Lets every seed draw, renders and tokenizes what it draws, and leaves out of scoring what may not or cannot be scored. A
+/// query that several seeds score is there once.
+///
+/// A row that does not fit behind the demonstrations of one seed is left out for all seeds that draw it, so that their
+/// results are about the same rows; rows that are demonstrations are left out for the seed whose demonstrations they are.
 ///
 /// # Errors
-/// An example that the prompt does not take, or a failure of the plugin.
-pub fn render_all(task: &mut TaskPlugin, shown: &[(usize, &Example)]) -> Result<Vec<String>, RunError> {
-    Ok(shown.iter().map(|(_, example)| task.render_demonstration(example)).collect::<Result<_, _>>()?)
-}
-
-fn rows_of(shown: &[(usize, &Example)]) -> Vec<usize> {
-    shown.iter().map(|(row, _)| *row).collect()
-}
-
-impl<'a> Drawer<'a> {
-    /// Over a task's rows.
-    ///
-    /// # Errors
-    /// A failure of the plugin.
-    pub fn new(
-        config: &'a RunConfig,
-        rows: &'a Rows,
-        task: &'a mut TaskPlugin,
-        tokenizer: &'a Tokenizer,
-    ) -> Result<Self, RunError> {
-        let separator = task.separator()?;
-        Ok(Self { config, rows, task, tokenizer, separator, queries: Vec::new(), places: HashMap::new() })
+/// Too few rows, an example that the prompt does not take, what does not fit, a failure of the plugin.
+pub fn draw(mut renderer: Renderer<'_>, rows: &Rows) -> Result<Drawn, RunError> {
+    let config = renderer.config;
+    let mut shown = Vec::with_capacity(config.seeds.len());
+    for seed in &config.seeds {
+        shown.push(show(&mut renderer, rows, *seed)?);
     }
-
-    /// What `seed` draws.
-    ///
-    /// # Errors
-    /// Too few rows, an example that the prompt does not take, a failure of the plugin.
-    pub fn draw(&mut self, seed: u64) -> Result<Draw, RunError> {
-        let rows = self.rows;
-        let selection = rows.select(&self.config.task, seed)?;
-        let shown = rows.demonstrations(&selection);
-        let rendered = render_all(self.task, &shown)?;
-        let text = demonstration_text(&rendered, &self.separator);
-        let ids = self.tokenizer.encode_with_special(&text)?;
-        if ids.is_empty() {
-            return Err(RunError::EmptyDemonstrations { text });
+    let mut known = KnownExamples::default();
+    for (seed, of_seed) in shown.iter().enumerate() {
+        for (place, ((_, example), text)) in of_seed.demonstrations.iter().zip(&of_seed.rendered).enumerate() {
+            known.add(example, text, Role::Demonstration { seed, place });
         }
-        let limit = self.config.limit.unwrap_or(usize::MAX);
-        let queries = selection.evaluation.iter().take(limit).map(|row| self.query(*row)).collect::<Result<_, _>>()?;
-        let (held_out_rows, held_out) = match self.held_out(shown.len()) {
-            None => (Vec::new(), Vec::new()),
-            Some(HeldOut::Rows(count)) => self.apart(&selection, count, &ids)?,
-            Some(HeldOut::LeaveOneOut | HeldOut::Either) => (rows_of(&shown), self.folds(&shown, &rendered)?),
-        };
+    }
+    let mut held_out = Vec::with_capacity(shown.len());
+    for (seed, of_seed) in shown.iter().enumerate() {
+        held_out.push(Candidates::draw(&mut renderer, rows, of_seed, seed, &mut known)?);
+    }
+    let mut evaluation = EvaluationRows::new(renderer, rows, known, &shown);
+    let mut scored = Vec::with_capacity(shown.len());
+    for (seed, (of_seed, candidates)) in shown.iter().zip(&mut held_out).enumerate() {
+        scored.push(evaluation.score(seed, &of_seed.selection.evaluation, candidates)?);
+    }
+    let EvaluationRows { renderer, queries, unusable, .. } = evaluation;
+    let unusable = unusable.allowed(config.task.skip_bad_rows)?;
+    let of_first = scored.first().map(|scored| scored.places.len());
+    let mut draws = Vec::with_capacity(shown.len());
+    for (seed, ((of_seed, candidates), scored)) in config.seeds.iter().zip(shown.into_iter().zip(held_out).zip(scored))
+    {
+        let evaluation_rows = of_seed.selection.evaluation.len();
+        let count = scored.places.len();
+        if count == 0 {
+            let (overlapping, first) = (scored.overlapping.len(), unusable.first());
+            let unusable = scored.unusable.len();
+            return Err(RunError::NothingToScore { seed: *seed, rows: evaluation_rows, overlapping, unusable, first });
+        }
+        let held_out = candidates.choose(&renderer)?;
         let record = DrawRecord {
-            seed,
-            demonstrations: text,
-            demonstration_ids: ids,
-            demonstration_rows: rows_of(&shown),
-            held_out_rows,
+            seed: *seed,
+            demonstrations: of_seed.text,
+            demonstration_ids: of_seed.ids,
+            demonstration_rows: of_seed.demonstrations.iter().map(|(row, _)| *row).collect(),
+            held_out_rows: held_out.rows.clone(),
+            overlapping_rows: scored.overlapping,
+            unusable_rows: scored.unusable,
+            scored_rows: Some(count).filter(|count| Some(*count) != of_first),
         };
-        Ok(Draw { record, queries, evaluation_rows: selection.evaluation.len(), held_out })
+        let Scored { places, limited, other_answers, .. } = scored;
+        draws.push(Draw { record, queries: places, evaluation_rows, limited, other_answers, held_out });
     }
+    Ok(Drawn { draws, queries, unusable })
+}
 
-    /// All queries that were drawn, once each.
-    pub fn into_queries(self) -> Vec<Query> {
-        self.queries
-    }
-
-    fn held_out(&self, demonstrations: usize) -> Option<HeldOut> {
-        match self.config.select {
-            Select::HeldOut(HeldOut::Either) if demonstrations < 2 => Some(HeldOut::Rows(HELD_OUT_ROWS)),
-            Select::HeldOut(held_out) => Some(held_out),
-            Select::Last | Select::Converged { .. } => None,
-        }
-    }
-
-    /// The place of an evaluation row among the queries.
-    fn query(&mut self, row: usize) -> Result<usize, RunError> {
-        if let Some(place) = self.places.get(&row) {
-            return Ok(*place);
-        }
-        let query = self.render(Split::Evaluation, row, &self.rows.evaluation.examples[row])?;
-        self.queries.push(query);
-        self.places.insert(row, self.queries.len() - 1);
-        Ok(self.queries.len() - 1)
-    }
-
-    fn render(&mut self, split: Split, index: usize, example: &Example) -> Result<Query, RunError> {
-        let choices = self.task.render_query(example)?;
-        let id = example.id.clone();
-        let tokens = QueryTokens::encode(self.tokenizer, &choices)?.map_err(|source| RunError::EmptyContinuation {
-            split,
-            id: id.clone(),
-            source,
-        })?;
-        let characters = choices.iter().map(RenderedChoice::scored_characters).collect();
-        Ok(Query { index, id, answer: example.answer, tokens, characters })
-    }
-
-    /// Rows of the demonstrations' split that are no demonstrations, over all demonstrations.
-    fn apart(&mut self, selection: &Selection, count: usize, ids: &[u32]) -> Result<(Vec<usize>, Vec<Fold>), RunError> {
-        let all = &self.rows.demonstrations;
-        let rows = self.rows.hold_out(selection, count)?;
-        let queries = rows
-            .iter()
-            .map(|row| self.render(Split::Demonstrations, *row, &all.examples[*row]))
-            .collect::<Result<_, _>>()?;
-        Ok((rows, vec![Fold { ids: ids.to_vec(), queries }]))
-    }
-
-    /// Every demonstration over a cache of the others.
-    fn folds(&mut self, shown: &[(usize, &Example)], rendered: &[String]) -> Result<Vec<Fold>, RunError> {
-        if rendered.len() < 2 {
-            return Err(RunError::NothingToLeaveOut);
-        }
-        let mut folds = Vec::with_capacity(rendered.len());
-        for (left_out, (row, example)) in shown.iter().enumerate() {
-            let others = rendered.iter().enumerate().filter(|(index, _)| *index != left_out);
-            let others: Vec<&str> = others.map(|(_, text)| text.as_str()).collect();
-            let ids = self.tokenizer.encode_with_special(&demonstration_text(&others, &self.separator))?;
-            folds.push(Fold { ids, queries: vec![self.render(Split::Demonstrations, *row, example)?] });
-        }
-        Ok(folds)
-    }
+fn show<'a>(renderer: &mut Renderer<'_>, rows: &'a Rows, seed: u64) -> Result<Shown<'a>, RunError> {
+    let selection = rows.select(&renderer.config.task, seed)?;
+    let demonstrations = rows.demonstrations(&selection);
+    let rendered = render_all(renderer.task, &demonstrations)?;
+    let pairs = demonstrations.iter().zip(&rendered).map(|((_, example), text)| (*example, text.as_str()));
+    let (text, ids) = renderer.demonstrations(&pairs.collect::<Vec<_>>())?;
+    Ok(Shown { selection, demonstrations, rendered, text, ids })
 }

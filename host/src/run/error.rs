@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use super::memory::size;
+use super::usable::Unusable;
 use crate::model::ModelError;
 use crate::plugin::options::OptionError;
 use crate::plugin::{EngineError, ErrorKind, Failure, PluginError};
 use crate::report::samples::SampleError;
 use crate::report::schema::MemoryRecord;
-use crate::score::EmptyContinuation;
 use crate::store::data::DataError;
 use crate::store::fetch;
 use crate::store::file::FileError;
@@ -30,6 +30,8 @@ pub enum RunErrorKind {
     Plugin,
     /// The host failed.
     Host,
+    /// Nobody's: the user wanted to stop.
+    Interrupted,
 }
 
 impl RunErrorKind {
@@ -44,6 +46,7 @@ impl RunErrorKind {
                 | HubError::NoRepository { .. }
                 | HubError::NoRevision { .. }
                 | HubError::NoFile { .. }
+                | HubError::OnlyGguf { .. }
                 | HubError::NoWeights { .. } => Self::Input,
                 _ => Self::Host,
             },
@@ -123,7 +126,7 @@ pub enum RunError {
         /// The optimizer's name, version and file.
         plugin: String,
         /// What does not fit.
-        source: TuneError,
+        source: Box<TuneError>,
     },
     /// A row that the task does not take.
     #[error("{place}{}: {message}", .column.as_ref().map(|column| format!(", column `{column}`")).unwrap_or_default())]
@@ -152,22 +155,50 @@ pub enum RunError {
         rows: usize,
     },
     /// Too few rows for the demonstrations.
-    #[error("`{file}`: {source}")]
+    #[error("`{file}`: {source}{}", .class.as_ref().map(|class| format!(" (the class is `{class}`)")).unwrap_or_default())]
     Sampling {
         /// What messages call the data file.
         file: String,
+        /// The name of the class that has too few rows, where it is one.
+        class: Option<String>,
         /// What is missing.
         source: SamplingError,
     },
-    /// A query with nothing to score.
-    #[error("{split} example `{id}`: {source}")]
-    EmptyContinuation {
+    /// A row that cannot be scored.
+    #[error("{}{}", .reason.of_example(*.split, .id), more_unusable(*.split, *.more))]
+    Unusable {
         /// The split that it is from.
         split: Split,
         /// The example.
         id: String,
-        /// Which choice it is.
-        source: EmptyContinuation,
+        /// Why it cannot be scored.
+        reason: Box<Unusable>,
+        /// How many more there are.
+        more: usize,
+    },
+    /// All evaluation rows are left out.
+    #[error("nothing is left to score with seed {seed}: {}{}", left_out(*.rows, "evaluation row", *.overlapping, "demonstrations too", *.unusable), .first.as_ref().map(|first| format!(", first {first}")).unwrap_or_default())]
+    NothingToScore {
+        /// The seed.
+        seed: u64,
+        /// The rows that it drew.
+        rows: usize,
+        /// Those that are demonstrations too.
+        overlapping: usize,
+        /// Those that cannot be used.
+        unusable: usize,
+        /// The first of these, and why.
+        first: Option<String>,
+    },
+    /// All rows to choose the step by are left out.
+    #[error("nothing is left to choose the step by: {}", left_out(*.rows, "held-out row", *.overlapping, "demonstrations or evaluation rows too", *.unusable))]
+    NothingHeldOut {
+        /// The rows that were drawn.
+        rows: usize,
+        /// Those that are demonstrations or evaluation rows too.
+        overlapping: usize,
+        /// Those that cannot be used.
+        unusable: usize,
     },
     /// Demonstrations without a token.
     #[error("the demonstrations have no token: {text:?}")]
@@ -176,12 +207,12 @@ pub enum RunError {
         text: String,
     },
     /// More positions are needed than the model has.
-    #[error("{what} needs {needed} positions, and the model has {limit}{}", .example.as_ref().map(|id| format!(" (evaluation example `{id}`)")).unwrap_or_default())]
+    #[error("{what} needs {needed} positions, and the model has {limit}{}", .longest.as_ref().map(|(id, tokens)| format!(" (the longest demonstration is `{id}`, with {tokens} tokens)")).unwrap_or_default())]
     ContextTooLong {
         /// What needs them.
         what: String,
-        /// The longest query's example, where it is a query.
-        example: Option<String>,
+        /// The longest of several demonstrations, with its tokens.
+        longest: Option<(String, usize)>,
         /// Positions needed.
         needed: usize,
         /// Positions of the model.
@@ -286,6 +317,10 @@ impl RunError {
                 source.downcast_ref().map_or(RunErrorKind::Plugin, plugin_kind)
             }
             Self::Tune(_) | Self::BadUpdate { .. } => RunErrorKind::Plugin,
+            Self::Unusable { reason, .. } => match &**reason {
+                Unusable::Prompt(error) => plugin_kind(error),
+                _ => RunErrorKind::Input,
+            },
             Self::Engine(_) | Self::Sample { .. } => RunErrorKind::Host,
             Self::Fetch(error) => RunErrorKind::of_fetch(error),
             _ => RunErrorKind::Input,
@@ -295,11 +330,13 @@ impl RunError {
     /// What to do next, where something is known to help.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Plugin(error) if matches!(error.failure(), Failure::Rows(_)) => Some(SKIP.into()),
-            Self::Plugin(error) => error.hint(),
-            Self::Rows(error) if error.can_be_skipped() => Some(SKIP.into()),
+            Self::Plugin(error) => match error.failure() {
+                Failure::Rows(source) => source.downcast_ref().map_or(Some(SKIP.into()), rows_hint),
+                _ => error.hint(),
+            },
+            Self::Rows(error) | Self::Data(DataError::Row(error)) => rows_hint(error),
             Self::Tune(TuneError::Optimizer { source, .. }) => source.downcast_ref::<PluginError>()?.hint(),
-            Self::BadUpdate { source: TuneError::NotFinite { .. }, .. } => {
+            Self::BadUpdate { source, .. } if matches!(**source, TuneError::NotFinite { .. }) => {
                 Some(
                     "a step size that is too large makes a cache blow up, and so does a rule that divides by what does not \
                      change (the values of layer 0 never do); the earlier steps are kept"
@@ -308,6 +345,7 @@ impl RunError {
             }
             Self::BadUpdate { .. } => Some("this is a fault of the plugin, for its author to mend".into()),
             Self::Option { source, .. } => Some(source.hint()),
+            Self::Tune(TuneError::Model(error)) | Self::Model(error) => error.hint().map(str::to_owned),
             Self::Fetch(error) => error.hint(),
             Self::Data(error) => error.hint(),
             Self::File(error) => error.hint(),
@@ -316,6 +354,14 @@ impl RunError {
             }
             Self::Sampling { .. } => Some("ask for fewer `--shots`".into()),
             Self::ContextTooLong { hint, .. } => Some((*hint).into()),
+            Self::Unusable { reason, .. } => Some(match &**reason {
+                Unusable::TooLong { .. } => format!("{SKIP}; fewer `--shots` or a model with a longer context take more of them"),
+                _ => SKIP.into(),
+            }),
+            Self::NothingToScore { overlapping: 1.., .. } => Some(
+                "name other rows with `--data evaluation=FILE`, or score demonstrations too with `--allow-overlap`".into(),
+            ),
+            Self::NothingHeldOut { .. } => Some("hold out more rows with `--held-out N`, or take `--select last`".into()),
             Self::Memory { .. } => Some(
                 "`--weights quantized` takes about a quarter of f32, `--dtype bf16` half, a smaller `--batch-tokens` less for \
                  states; `--force` runs anyway"
@@ -357,6 +403,32 @@ impl RunError {
     }
 }
 
+/// What helps against a row that cannot be read.
+fn rows_hint(error: &RowError) -> Option<String> {
+    match (error.hint(), error.can_be_skipped()) {
+        (Some(hint), true) => Some(format!("{hint}; {SKIP}")),
+        (None, true) => Some(SKIP.into()),
+        (hint, false) => hint,
+    }
+}
+
+/// How many rows cannot be used besides the first.
+fn more_unusable(split: Split, more: usize) -> String {
+    match more {
+        0 => String::new(),
+        1 => format!(" (1 more {split} example cannot be used either)"),
+        more => format!(" ({more} more {split} examples cannot be used either)"),
+    }
+}
+
+/// Why none of `rows` rows is left.
+fn left_out(rows: usize, what: &str, overlapping: usize, role: &str, unusable: usize) -> String {
+    let plural = if rows == 1 { "" } else { "s" };
+    let reasons = [(overlapping, role), (unusable, "unusable")].into_iter().filter(|(count, _)| *count > 0);
+    let reasons: Vec<String> = reasons.map(|(count, reason)| format!("{count} {reason}")).collect();
+    format!("expected rows to keep, got {rows} {what}{plural} to leave out ({})", reasons.join(", "))
+}
+
 /// A file that is no plugin of the right kind is the user's choice; what happens once it runs is the plugin's.
 fn plugin_kind(error: &PluginError) -> RunErrorKind {
     match error.failure() {
@@ -366,6 +438,8 @@ fn plugin_kind(error: &PluginError) -> RunErrorKind {
         Failure::Rows(_) => RunErrorKind::Input,
         // The orderly way to say that what it was given is wrong.
         Failure::Returned { kind: ErrorKind::InvalidOption | ErrorKind::InvalidData, .. } => RunErrorKind::Input,
+        Failure::NoCompiler { .. } => RunErrorKind::Host,
+        Failure::Interrupted => RunErrorKind::Interrupted,
         _ => RunErrorKind::Plugin,
     }
 }

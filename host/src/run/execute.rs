@@ -7,14 +7,15 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use super::config::{RunConfig, Select};
-use super::draw::{Draw, Query};
+use super::draw::Draw;
 use super::folder::{self, Beginning, OutFolder};
 use super::observer::{Event, Observer};
 use super::plan::{Plan, optimizer_usage};
+use super::render::Query;
 use super::scoring::{Over, Scoring};
 use super::tuner::{Tuner, Tuning};
 use super::usage::PluginUsage;
-use super::{RunError, record, selection};
+use super::{RunError, RunErrorKind, record, selection};
 use crate::model::decoder::Placement;
 use crate::plugin::OptimizerPlugin;
 use crate::plugin::options::OptionSetting;
@@ -95,7 +96,11 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
     if !run.folder.samples.replays() {
         run.folder.write(&run.results)?;
     }
-    let done = run.all_seeds(&draws)?;
+    let done = match run.all_seeds(&draws) {
+        // The optimizer's call was ended by the user's wish to stop.
+        Err(error) if error.kind() == RunErrorKind::Interrupted => false,
+        done => done?,
+    };
     run.results.complete = done;
     run.folder.write(&run.results)?;
     let Run { results, records, optimizer, .. } = run;
@@ -138,7 +143,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn announce(&self, draws: &[Draw]) {
-        let held_out = |draw: &Draw| draw.held_out.iter().map(|fold| fold.queries.len()).sum::<usize>();
+        let held_out = |draw: &Draw| draw.held_out.folds.iter().map(|fold| fold.queries.len()).sum::<usize>();
         let of_draw =
             |draw: &Draw| draw.queries.len() * (1 + self.score_steps.len()) + held_out(draw) * self.config.steps;
         self.scoring

@@ -2,51 +2,42 @@
 
 use super::RunError;
 use super::config::RunConfig;
-use super::draw::{Draw, Query};
+use super::usable::Unusable;
 use crate::tune::Positions;
 
-/// Passes after the first need twice the demonstrations' positions, scoring the demonstrations' and the longest query's.
+/// Passes after the first need twice the demonstrations' positions. `longest` gives the name and the tokens of the longest of
+/// several demonstrations.
 ///
 /// # Errors
 /// What does not fit, with the numbers.
-pub fn check(config: &RunConfig, limit: Option<usize>, draws: &[Draw], queries: &[Query]) -> Result<(), RunError> {
-    let Some(limit) = limit else { return Ok(()) };
-    for draw in draws {
-        let scored = draw.queries.iter().map(|place| &queries[*place]);
-        check_one(config, limit, draw.record.demonstration_ids.len(), scored)?;
-        for fold in &draw.held_out {
-            check_one(config, limit, fold.ids.len(), fold.queries.iter())?;
-        }
-    }
-    Ok(())
-}
-
-fn check_one<'a>(
+pub fn demonstrations(
     config: &RunConfig,
-    limit: usize,
+    limit: Option<usize>,
     length: usize,
-    queries: impl Iterator<Item = &'a Query>,
+    longest: impl FnOnce() -> Option<(String, usize)>,
 ) -> Result<(), RunError> {
+    let Some(limit) = limit else { return Ok(()) };
     let (needed, what, hint) = match config.positions {
         Positions::Continue if config.steps > 1 => (
             2 * length,
             format!("a second pass over the demonstrations' {length} tokens"),
-            "ask for fewer `--shots`, or set `--positions restart`, which runs every pass at the first positions",
+            "ask for fewer `--shots` or another `--seed`, or set `--positions restart`, which runs every pass at the first \
+             positions",
         ),
-        _ => (length, format!("a pass over the demonstrations' {length} tokens"), "ask for fewer `--shots`"),
+        _ => (
+            length,
+            format!("a pass over the demonstrations' {length} tokens"),
+            "ask for fewer `--shots` or another `--seed`",
+        ),
     };
-    if needed > limit {
-        return Err(RunError::ContextTooLong { what, example: None, needed, limit, hint });
+    if needed <= limit {
+        return Ok(());
     }
-    let longest = queries.max_by_key(|query| query.tokens.longest());
-    match longest {
-        Some(query) if length + query.tokens.longest() > limit => Err(RunError::ContextTooLong {
-            what: format!("a query of {} tokens after the demonstrations' {length}", query.tokens.longest()),
-            example: Some(query.id.clone()),
-            needed: length + query.tokens.longest(),
-            limit,
-            hint: "ask for fewer `--shots`, or take a model with a longer context",
-        }),
-        _ => Ok(()),
-    }
+    Err(RunError::ContextTooLong { what, longest: longest(), needed, limit, hint })
+}
+
+/// Scoring needs the demonstrations' positions and the query's.
+pub fn query(limit: Option<usize>, demonstrations: usize, tokens: usize) -> Option<Unusable> {
+    let limit = limit.filter(|limit| demonstrations + tokens > *limit)?;
+    Some(Unusable::TooLong { tokens, demonstrations, limit })
 }

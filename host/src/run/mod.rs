@@ -2,13 +2,16 @@
 //! weights are read), and a plan an [`Outcome`] (`samples.jsonl` and `results.json`, written as results come).
 
 mod changes;
+mod classes;
 mod config;
 mod data;
 mod draw;
 mod error;
+mod evaluation;
 mod execute;
 mod fit;
 mod folder;
+mod held_out;
 mod journal;
 pub mod memory;
 mod model;
@@ -19,13 +22,15 @@ mod plugins;
 mod preview;
 mod record;
 mod rehearsal;
+mod render;
 mod rows;
 mod scoring;
 mod selection;
 mod tuner;
+mod usable;
 mod usage;
 
-pub use config::{HeldOut, RunConfig, ScoreSteps, Seeds, Select, TaskConfig};
+pub use config::{HeldOut, MOST_STEPS, RunConfig, ScoreSteps, Seeds, Select, TaskConfig};
 pub use data::{SplitExamples, read_split};
 pub use error::{RunError, RunErrorKind};
 pub use execute::{Outcome, execute};
@@ -34,4 +39,5 @@ pub use observer::{Event, Observer};
 pub use plan::{Plan, prepare};
 pub use plugins::{Plugins, find_plugin, resolve as resolve_options};
 pub use preview::{ChoicePreview, Preview, preview, task_sources};
+pub use usable::Unusable;
 pub use usage::PluginUsage;

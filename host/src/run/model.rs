@@ -4,13 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::RunError;
+use crate::model::checkpoint::{self, Unused};
 use crate::model::decoder::Placement;
 use crate::model::families::{self, Family, UnknownSettings};
-use crate::model::weights::{Arrays, Gguf, TensorSource, WeightBytes};
-use crate::model::{Decoder, Tokenizer};
+use crate::model::weights::{Arrays, Gguf, Scaled, TensorSource, WeightBytes};
+use crate::model::{Decoder, ModelError, Tokenizer};
 use crate::store::file::read_file;
+use crate::store::lfs::refuse_lfs_pointer;
 use crate::store::mmap::MappedFile;
 use crate::store::model_files::{ModelFiles, ModelKind, TokenizerFiles};
+use crate::store::model_source::other_weights;
 
 /// Configurations and tokenizers are a few megabytes; what is larger is something else.
 const SMALL_FILE: u64 = 256 << 20;
@@ -22,33 +25,79 @@ pub struct OpenModel {
     /// Its tokenizer.
     pub tokenizer: Tokenizer,
     source: Box<dyn TensorSource>,
+    /// The tensors of the files that the model does not use.
+    unused: Vec<Unused>,
+    notes: Vec<String>,
 }
 
 impl OpenModel {
-    /// Reads the configuration, the tokenizer and the weight files' headers.
+    /// Reads the configuration, the tokenizer and the weight files' headers, and holds them to each other: what can be found
+    /// wrong without the weights is found here.
     ///
     /// # Errors
-    /// Missing, malformed or truncated files, a model that no family covers, or settings that are not known and are to be
-    /// refused.
+    /// Missing, malformed or truncated files, a model that no family covers, tensors that are missing or have other shapes;
+    /// settings that are not known and tensors that nothing uses, where those are to be refused.
     pub fn open(files: &ModelFiles, unknown: UnknownSettings) -> Result<Self, RunError> {
+        files.paths().into_iter().try_for_each(refuse_lfs_pointer)?;
         match &files.kind {
-            ModelKind::Gguf(path) => {
-                let gguf = Gguf::new(&name(path), map(path)?)?;
-                let family = families::from_gguf(&name(path), &gguf, unknown)?;
-                let tokenizer = Tokenizer::from_gguf(&gguf)?;
-                Ok(Self { family, tokenizer, source: Box::new(gguf) })
+            ModelKind::Gguf(parts) => {
+                let gguf = open_gguf(parts)?;
+                let family = families::from_gguf(gguf.file(), &gguf, unknown)?;
+                let tokenizer = Tokenizer::from_gguf(&gguf).map_err(|error| of_file(gguf.file().to_owned(), error))?;
+                Self::checked(family, tokenizer, Box::new(gguf), unknown)
             }
             ModelKind::Folder { config, weights, tokenizer } => {
                 let family = families::from_config_json(&name(config), &read_file(config, SMALL_FILE)?, unknown)?;
                 let tokenizer = open_tokenizer(tokenizer)?;
-                Ok(Self { family, tokenizer, source: Box::new(open_weights(weights)?) })
+                let arrays = open_weights(weights)?;
+                let source: Box<dyn TensorSource> = match &family.fp8 {
+                    Some(fp8) => Box::new(Scaled::new(arrays, fp8.clone())),
+                    None => Box::new(arrays),
+                };
+                let mut model = Self::checked(family, tokenizer, source, unknown)?;
+                model.notes.extend(other_weights(weights).map(|other| {
+                    let (read, other) = (weights.first().map(|path| name(path)).unwrap_or_default(), name(&other));
+                    format!("`{other}` belongs to other weights in the same folder; `{read}` was read")
+                }));
+                Ok(model)
             }
         }
     }
 
-    /// What a reader of results has to know about how the model was read: of its description and of its tokenizer.
-    pub fn notes(&self) -> Vec<String> {
-        self.family.notes.iter().chain(self.tokenizer.notes()).cloned().collect()
+    fn checked(
+        family: Family,
+        tokenizer: Tokenizer,
+        source: Box<dyn TensorSource>,
+        unknown: UnknownSettings,
+    ) -> Result<Self, RunError> {
+        let unused = checkpoint::check(&family, source.as_ref())?;
+        let mut notes: Vec<String> = family.notes.iter().chain(tokenizer.notes()).cloned().collect();
+        let unexplained = checkpoint::named(&unused, false);
+        match unknown {
+            _ if unexplained.is_empty() => {}
+            UnknownSettings::Refuse => return Err(checkpoint::refusal(&unused, source.file()).into()),
+            UnknownSettings::Note => {
+                notes.push(format!("tensors were passed over, which may change what the model computes: {unexplained}"))
+            }
+        }
+        Ok(Self { family, tokenizer, source, unused, notes })
+    }
+
+    /// What a reader of results has to know about how the model was read.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Refuses token ids that the model has no embedding for.
+    ///
+    /// # Errors
+    /// [`ModelError::TokenOutOfRange`], for the largest.
+    pub fn check_ids<'a>(&self, ids: impl IntoIterator<Item = &'a u32>) -> Result<(), ModelError> {
+        let vocabulary = self.family.config.vocabulary;
+        match ids.into_iter().max() {
+            Some(id) if *id as usize >= vocabulary => Err(ModelError::TokenOutOfRange { id: *id, vocabulary }),
+            _ => Ok(()),
+        }
     }
 
     /// Reads the weights.
@@ -64,18 +113,37 @@ impl OpenModel {
 /// Reads a tokenizer.
 ///
 /// # Errors
-/// Missing or malformed files, or a kind of tokenizer that is not covered.
+/// Missing or malformed files, or a kind of tokenizer that is not covered; with the file's name.
 pub fn open_tokenizer(files: &TokenizerFiles) -> Result<Tokenizer, RunError> {
-    let read = |path: &Path| read_file(path, SMALL_FILE);
-    Ok(match files {
-        TokenizerFiles::Gguf(path) => Tokenizer::from_gguf(&Gguf::new(&name(path), map(path)?)?)?,
-        TokenizerFiles::Json(path) => Tokenizer::from_json(&read(path)?)?,
+    let read = |path: &Path| {
+        refuse_lfs_pointer(path)?;
+        read_file(path, SMALL_FILE)
+    };
+    let tokenizer = match files {
+        TokenizerFiles::Gguf(parts) => Tokenizer::from_gguf(&open_gguf(parts)?),
+        TokenizerFiles::Json(path) => Tokenizer::from_json(&read(path)?),
         TokenizerFiles::Bpe { vocabulary, merges, config } => {
             let merges = String::from_utf8_lossy(&read(merges)?).into_owned();
             let config = config.as_deref().map(read).transpose()?;
-            Tokenizer::from_bpe(&read(vocabulary)?, &merges, config.as_deref())?
+            Tokenizer::from_bpe(&read(vocabulary)?, &merges, config.as_deref())
         }
-    })
+    };
+    let paths: Vec<String> = files.paths().into_iter().map(|path| name(path)).collect();
+    Ok(tokenizer.map_err(|error| of_file(paths.join("`, `"), error))?)
+}
+
+/// The error with the file that it is about, which the tokenizer does not know.
+fn of_file(file: String, error: ModelError) -> ModelError {
+    match error {
+        ModelError::Tokenizer(reason) => ModelError::Malformed { file, format: "a tokenizer", reason },
+        other => other,
+    }
+}
+
+/// Maps a GGUF model's parts and reads their headers.
+fn open_gguf(parts: &[PathBuf]) -> Result<Gguf, RunError> {
+    let parts = parts.iter().map(|path| Ok((name(path), map(path)?)));
+    Ok(Gguf::from_parts(parts.collect::<Result<_, RunError>>()?)?)
 }
 
 /// Maps weight files and reads their headers.
@@ -122,6 +190,16 @@ pub fn describe_model(files: &ModelFiles) -> Result<String, RunError> {
         Some(id) => format!("texts begin with token {id}"),
         None => "no token at the beginning of texts".into(),
     });
+    let harmless = checkpoint::named(&model.unused, true);
+    if !harmless.is_empty() {
+        lines.push(format!("tensors that the model does not need: {harmless}"));
+    }
+    if let Some(id) = model.tokenizer.largest_id().filter(|id| *id as usize >= config.vocabulary) {
+        lines.push(format!(
+            "note: the tokenizer has ids up to {id}, and the embedding ends at {}; a run whose texts need such a token is refused",
+            config.vocabulary - 1
+        ));
+    }
     lines.extend(model.notes().iter().map(|note| format!("note: {note}")));
     Ok(lines.join("\n") + "\n")
 }

@@ -6,19 +6,20 @@ use std::sync::Arc;
 use candle_core::{DType, Device};
 
 use super::config::RunConfig;
-use super::draw::{Draw, Drawer, Query};
+use super::draw::{self, Draw, Drawn};
 use super::folder::Beginning;
 use super::model::OpenModel;
 use super::observer::Observer;
 use super::plugins::{self, Plugins};
 use super::rehearsal::{Form, rehearse};
+use super::render::{Query, Renderer};
 use super::rows::Rows;
 use super::usage::PluginUsage;
-use super::{RunError, fit, folder, memory, notes, record};
+use super::{RunError, folder, memory, notes, record};
 use crate::model::device::DeviceChoice;
 use crate::model::families::UnknownSettings;
-use crate::plugin::OptimizerPlugin;
 use crate::plugin::options::OptionSetting;
+use crate::plugin::{EngineOptions, OptimizerPlugin};
 use crate::report::schema::{FORMAT_VERSION, OptionsRecord, PlanRecord};
 use crate::store::data::Access;
 use crate::store::environment::Environment;
@@ -66,16 +67,17 @@ pub fn prepare(
     environment: &Environment,
     observer: &Arc<dyn Observer>,
     progress: &dyn Progress,
+    engine: &EngineOptions,
 ) -> Result<Plan, RunError> {
     // First of all: a folder that cannot be written to must not be found out about at the end.
     probe_folder(&config.out)?;
     let score_steps =
         config.score_steps.resolve(config.steps).map_err(|step| RunError::NoSuchStep { step, steps: config.steps })?;
-    let paths = CachePaths::new(environment)?;
+    let paths = CachePaths::new(environment);
     let device = config.device.open()?;
     let dtype = config.dtype.resolve(&device);
 
-    let plugins = Plugins::new(&paths, observer)?.requiring(&config.required_digests);
+    let plugins = Plugins::new(&paths, observer, engine)?.requiring(&config.required_digests);
     let (mut task, task_options) = plugins.task(&config.task)?;
     let mut optimizer = plugins.optimizer(&config.optimizer, &config.optimizer_limits, &device)?;
     let optimizer_options = plugins::resolve(optimizer.description(), &config.optimizer_options)?;
@@ -85,28 +87,38 @@ pub fn prepare(
     let files = fetch_model(&config.model, environment, progress)?;
     let unknown = if config.force { UnknownSettings::Note } else { UnknownSettings::Refuse };
     let model = OpenModel::open(&files, unknown)?;
-    let mut drawer = Drawer::new(&config, &rows, &mut task, &model.tokenizer)?;
-    let draws = config.seeds.iter().map(|seed| drawer.draw(*seed)).collect::<Result<Vec<Draw>, _>>()?;
-    let queries = drawer.into_queries();
-    fit::check(&config, model.family.config.max_positions, &draws, &queries)?;
-    let (draw, further_draws) = match draws.split_first() {
+    let renderer = Renderer {
+        separator: task.separator()?,
+        config: &config,
+        task: &mut task,
+        tokenizer: &model.tokenizer,
+        positions: model.family.config.max_positions,
+    };
+    let drawn = draw::draw(renderer, &rows)?;
+    let folds = drawn.draws.iter().flat_map(|draw| &draw.held_out.folds);
+    model.check_ids(drawn.draws.iter().flat_map(|draw| &draw.record.demonstration_ids))?;
+    model.check_ids(folds.clone().flat_map(|fold| &fold.ids))?;
+    let scored = drawn.queries.iter().chain(folds.flat_map(|fold| &fold.queries));
+    model.check_ids(scored.flat_map(|query| &query.tokens.choices).flat_map(|choice| &choice.ids))?;
+    model.check_ids(&model.tokenizer.bos())?;
+    let (draw, further_draws) = match drawn.draws.split_first() {
         Some((first, further)) => (first, further.iter().map(|draw| draw.record.clone()).collect()),
         None => return Err(RunError::NoSeed),
     };
 
-    let lengths = draws.iter().map(|draw| draw.record.demonstration_ids.len());
+    let lengths = drawn.draws.iter().map(|draw| draw.record.demonstration_ids.len());
     if let Some(positions) = lengths.min().filter(|positions| *positions > 0 && config.steps > 1) {
         let form = Form { layers: model.family.config.layers, positions };
         rehearse(&plugins, &config.optimizer, &config.optimizer_limits, &optimizer_options, form)?;
     }
 
-    let longest = draws.iter().map(|draw| draw.record.demonstration_ids.len()).max().unwrap_or(0);
-    let tokens = queries.iter().map(|query| &query.tokens);
+    let longest = drawn.draws.iter().map(|draw| draw.record.demonstration_ids.len()).max().unwrap_or(0);
+    let tokens = drawn.queries.iter().map(|query| &query.tokens);
     let memory = memory::of_run(&config, &device, dtype, &model, longest, tokens);
     if !config.force {
         memory::check(&memory, &config.model, &device)?;
     }
-    let mut notes = notes::before(&config, &rows, draw, &model, &queries);
+    let mut notes = notes::before(&config, &rows, &drawn, &model);
     notes.extend(memory::saved(&memory, config.weights, dtype));
     let digests = files.digests(&RememberedDigests::new(&paths), progress)?;
     let record = PlanRecord {
@@ -123,12 +135,13 @@ pub fn prepare(
         further_draws,
         evaluation_rows: draw.queries.len(),
         evaluation_split_rows: rows.evaluation.examples.len(),
-        longest_query: queries.iter().map(|query| query.tokens.longest()).max().unwrap_or(0),
+        longest_query: drawn.queries.iter().map(|query| query.tokens.longest()).max().unwrap_or(0),
         score_steps: std::iter::once(0).chain(score_steps.iter().copied()).collect(),
         memory,
         notes,
     };
     let task_usage = PluginUsage::new(task.description(), task.usage(), &config.task.limits);
+    let Drawn { draws, queries, .. } = drawn;
     let beginning = folder::beginning(&config.out, &record, config.restart)?;
     Ok(Plan {
         config,

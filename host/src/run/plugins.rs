@@ -10,8 +10,10 @@ use super::config::TaskConfig;
 use super::observer::{Event, Observer};
 use crate::plugin::options::{self, OptionSetting};
 use crate::plugin::{
-    Description, Inspection, Limits, LogSink, OptimizerPlugin, PluginBinary, PluginEngine, TaskPlugin, inspect,
+    Description, EngineOptions, Inspection, Limits, LogSink, OptimizerPlugin, PluginBinary, PluginEngine, TaskPlugin,
+    inspect,
 };
+use crate::store::environment::FT_HOST_CACHE;
 use crate::store::file::{PLUGIN_LIMIT, read_file};
 use crate::store::paths::CachePaths;
 use crate::store::plugin_path::PluginPath;
@@ -25,12 +27,13 @@ pub struct Plugins {
 }
 
 impl Plugins {
-    /// With compiled components in the cache, and their messages to the observer.
+    /// With compiled components in the cache, and their messages to the observer. Where nothing can be kept in the cache,
+    /// the observer is told, and plugins are compiled for this process alone.
     ///
     /// # Errors
-    /// An engine that cannot be made, a cache that cannot be written to.
-    pub fn new(paths: &CachePaths, observer: &Arc<dyn Observer>) -> Result<Self, RunError> {
-        let engine = PluginEngine::new(Some(&paths.components()?))?;
+    /// An engine that cannot be made.
+    pub fn new(paths: &CachePaths, observer: &Arc<dyn Observer>, options: &EngineOptions) -> Result<Self, RunError> {
+        let engine = engine(paths, observer.as_ref(), options)?;
         let observer = observer.clone();
         let log: LogSink = Arc::new(move |message| observer.event(Event::Log(&message)));
         Ok(Self { engine, log, required: Vec::new() })
@@ -83,6 +86,19 @@ impl Plugins {
         }
         Ok(binary)
     }
+}
+
+fn engine(paths: &CachePaths, observer: &dyn Observer, options: &EngineOptions) -> Result<PluginEngine, RunError> {
+    let folder = paths.components();
+    // What is in a cache that cannot be written to any more can be used all the same.
+    let cache = folder.as_ref().ok().cloned();
+    if let Err(error) = paths.check_writable().and(folder.map(|_| ())) {
+        observer.event(Event::Note(&format!(
+            "{error}: plugins and files that the cache does not know yet are compiled and hashed again in each run; \
+             `{FT_HOST_CACHE}` names another folder for the cache"
+        )));
+    }
+    Ok(PluginEngine::new(EngineOptions { cache, ..options.clone() })?)
 }
 
 /// The file of a plugin that the user names by its path, or by its name on the plugin path.

@@ -7,20 +7,21 @@ use serde::Serialize;
 
 use super::RunError;
 use super::config::TaskConfig;
-use super::draw::render_all;
 use super::model::open_tokenizer;
 use super::observer::Observer;
 use super::plugins::Plugins;
+use super::render::render_all;
 use super::rows::Rows;
 use crate::model::Tokenizer;
 use crate::model::tokenizer::Piece;
-use crate::plugin::{Limits, TaskPlugin};
+use crate::plugin::{EngineOptions, Limits};
 use crate::store::data::{Access, DataLocation};
 use crate::store::environment::Environment;
 use crate::store::fetch::fetch_tokenizer;
 use crate::store::paths::CachePaths;
 use crate::store::progress::Progress;
-use crate::task::example::{Example, RenderedChoice, Source};
+use crate::task::example::{RenderedChoice, Source};
+use crate::task::overlap::KnownExamples;
 use crate::task::prompt::demonstration_text;
 use crate::task::sampling::Sampling;
 
@@ -39,6 +40,9 @@ pub struct Preview {
     pub answer: usize,
     /// The query with each of its choices.
     pub choices: Vec<ChoicePreview>,
+    /// What a reader should know of how the data were read and demonstrations chosen, and why a run does not score this row.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// One choice of a query.
@@ -64,8 +68,9 @@ pub fn preview(
     environment: &Environment,
     observer: &Arc<dyn Observer>,
     progress: &dyn Progress,
+    engine: &EngineOptions,
 ) -> Result<Preview, RunError> {
-    let (mut task, _) = Plugins::new(&CachePaths::new(environment)?, observer)?.task(config)?;
+    let (mut task, _) = Plugins::new(&CachePaths::new(environment), observer, engine)?.task(config)?;
     let rows = Rows::read(&mut task, config, Access { environment, progress })?;
     let example = rows
         .evaluation
@@ -73,16 +78,38 @@ pub fn preview(
         .get(index)
         .ok_or_else(|| RunError::NoSuchRow { index, rows: rows.evaluation.examples.len() })?;
     let selection = rows.select(config, seed)?;
-    let rendered = render_all(&mut task, &rows.demonstrations(&selection))?;
+    let shown = rows.demonstrations(&selection);
+    let rendered = render_all(&mut task, &shown)?;
     let demonstrations = demonstration_text(&rendered, &task.separator()?);
     let tokenizer = open_tokenizer(&fetch_tokenizer(model, environment, progress)?)?;
+    let query = task.render_query(example)?;
+    let mut notes = rows.notes(config);
+    if !selection.evaluation.contains(&index) {
+        let drawn = selection.evaluation.len();
+        notes.push(format!("this row is not among the {drawn} evaluation rows that seed {seed} draws"));
+    }
+    let mut known = KnownExamples::default();
+    shown.iter().zip(&rendered).for_each(|((row, example), text)| known.add(example, text, *row));
+    let found = known.find(example, &query);
+    if !found.same.is_empty() {
+        notes
+            .push("this row is a demonstration too: a run leaves it out, unless `--allow-overlap` is given".to_owned());
+    } else if !found.other_answer.is_empty() {
+        notes.push("a demonstration asks what this row asks, and has another answer".to_owned());
+    }
+    let choices = choices(query, &tokenizer)?;
+    let empty = |choice: &ChoicePreview| choice.span_start >= choice.tokens.len();
+    if let Some(choice) = choices.iter().position(empty) {
+        notes.push(format!("choice {choice} leaves nothing to score: a run does not take this row"));
+    }
     Ok(Preview {
         demonstration_ids: tokenizer.encode_with_special(&demonstrations)?,
         demonstrations,
         index,
         id: example.id.clone(),
         answer: example.answer,
-        choices: choices(&mut task, example, &tokenizer)?,
+        choices,
+        notes,
     })
 }
 
@@ -95,6 +122,7 @@ pub fn task_sources(
     limits: &Limits,
     environment: &Environment,
     observer: &Arc<dyn Observer>,
+    engine: &EngineOptions,
 ) -> Result<Vec<Source>, RunError> {
     let config = TaskConfig {
         plugin: plugin.to_owned(),
@@ -103,14 +131,14 @@ pub fn task_sources(
         skip_bad_rows: false,
         sampling: Sampling::Stratified,
         shots: None,
+        sample: None,
         limits: limits.clone(),
     };
-    let (mut task, _) = Plugins::new(&CachePaths::new(environment)?, observer)?.task(&config)?;
+    let (mut task, _) = Plugins::new(&CachePaths::new(environment), observer, engine)?.task(&config)?;
     Ok(task.sources()?)
 }
 
-fn choices(task: &mut TaskPlugin, example: &Example, tokenizer: &Tokenizer) -> Result<Vec<ChoicePreview>, RunError> {
-    let rendered = task.render_query(example)?;
+fn choices(rendered: Vec<RenderedChoice>, tokenizer: &Tokenizer) -> Result<Vec<ChoicePreview>, RunError> {
     let preview = |choice: RenderedChoice| {
         let tokens = tokenizer.pieces(&choice.full)?;
         let span_start = tokenizer.encode(&choice.context)?.len();

@@ -24,7 +24,9 @@ pub fn config(config: &RunConfig, shots: usize, device: String, dtype: &str) -> 
         shots,
         seeds: config.seeds.clone(),
         steps: config.steps,
+        sample: config.task.sample,
         limit: config.limit,
+        allow_overlap: config.allow_overlap,
         score_steps: config.score_steps.to_string(),
         select: config.select.to_string(),
         held_out: match config.select {

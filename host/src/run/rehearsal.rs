@@ -1,12 +1,21 @@
 //! A step of the rule before any weights are read: a value of an option that does not fit the model, like a range of
 //! layers beyond its last, is found out about now.
 
+use std::time::Duration;
+
 use candle_core::{DType, Device, Tensor};
 
 use super::{Plugins, RunError};
 use crate::plugin::options::OptionSetting;
-use crate::plugin::{ErrorKind, Failure, Limits};
+use crate::plugin::{Budget, ErrorKind, Failure, Limits, PluginError};
 use crate::tune::{Slot, SlotKind};
+
+/// The time of each call of a rehearsal.
+const MOST_TIME: Duration = Duration::from_secs(2);
+
+fn is_over(error: &PluginError) -> bool {
+    matches!(error.failure(), Failure::Spent(Budget::Time { .. }))
+}
 
 /// The cache that a rule will meet, as far as it is known without weights.
 #[derive(Clone, Copy, Debug)]
@@ -28,8 +37,17 @@ pub fn rehearse(
     options: &[OptionSetting],
     form: Form,
 ) -> Result<(), RunError> {
-    let mut rule = plugins.silent().optimizer(file, limits, &Device::Cpu)?;
-    rule.open(options)?;
+    // A rule that does not come to an end is the run's to report, and is not waited for twice.
+    let limits = Limits { time: limits.time.min(MOST_TIME), ..limits.clone() };
+    let mut rule = match plugins.silent().optimizer(file, &limits, &Device::Cpu) {
+        Ok(rule) => rule,
+        Err(RunError::Plugin(error)) if is_over(&error) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    match rule.open(options) {
+        Err(error) if is_over(&error) => return Ok(()),
+        opened => opened?,
+    }
     let Ok(zeros) = Tensor::zeros((1, form.positions, 1), DType::F32, &Device::Cpu) else { return Ok(()) };
     let slot = |layer, kind| Slot { layer, kind, previous: zeros.clone(), proposed: zeros.clone() };
     let slots = (0..form.layers).flat_map(|layer| [slot(layer, SlotKind::Key), slot(layer, SlotKind::Value)]);

@@ -56,9 +56,37 @@ impl Rows {
             classes: self.labels.len(),
             written: self.written.len(),
             evaluation_rows: self.evaluation.examples.len(),
-            evaluation_sample: self.evaluation_sample,
+            evaluation_sample: config.sample.or(self.evaluation_sample),
         };
         sampling::select(&request).map_err(|source| self.sampling_error(source))
+    }
+
+    /// What a reader should know of how the files were read and of classes without demonstrations, in words.
+    pub fn notes(&self, config: &TaskConfig) -> Vec<String> {
+        let remarks =
+            [&self.demonstrations, &self.evaluation].into_iter().flat_map(|split| split.remarks.iter().cloned());
+        remarks.chain(self.absent_classes(config)).collect()
+    }
+
+    /// Which classes get no demonstrations though each is to have some: their split has no row of them, and other classes
+    /// take their places, as in the authors' code.
+    fn absent_classes(&self, config: &TaskConfig) -> Option<String> {
+        if config.sampling != Sampling::Stratified || self.shots(config) == 0 {
+            return None;
+        }
+        let examples = &self.demonstrations.examples;
+        let absent: Vec<String> = (0..self.labels.len())
+            .filter(|class| examples.iter().all(|example| example.answer != *class))
+            .map(|class| format!("`{}`", self.labels[class]))
+            .collect();
+        let (classes, of) = match absent.as_slice() {
+            [] => return None,
+            [one] => (format!("class {one}"), "its"),
+            more => (format!("the classes {}", more.join(", ")), "their"),
+        };
+        Some(format!(
+            "the demonstrations' split has no row of {classes}: {of} demonstrations are rows of other classes"
+        ))
     }
 
     /// How many demonstrations there are to be; see [`TaskConfig::shots`].
@@ -87,6 +115,10 @@ impl Rows {
     }
 
     fn sampling_error(&self, source: SamplingError) -> RunError {
-        RunError::Sampling { file: self.demonstrations.record.file.clone(), source }
+        let class = match &source {
+            SamplingError::TooFewOfClass { label, .. } => self.labels.get(*label).cloned(),
+            _ => None,
+        };
+        RunError::Sampling { file: self.demonstrations.record.file.clone(), class, source }
     }
 }

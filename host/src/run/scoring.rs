@@ -3,13 +3,14 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::RunError;
-use super::draw::Query;
 use super::journal::Journal;
 use super::observer::{Event, Observer};
-use crate::model::Decoder;
-use crate::report::samples::{Choice, Place, SampleRecord};
+use super::render::Query;
+use crate::model::decoder::{Batch, TokenTree};
+use crate::model::{Decoder, ModelError};
+use crate::report::samples::{Choice, Place, SampleError, SampleRecord};
 use crate::score::{self, ChoiceScore, Extended, Prefix, QueryTokens};
-use crate::tune::State;
+use crate::tune::{State, first_not_finite};
 
 /// What scoring needs besides the queries.
 #[derive(Clone, Copy)]
@@ -107,7 +108,12 @@ impl Scoring<'_> {
                 let prefix = extended.as_ref().map_or(over.prefix(), Extended::prefix);
                 let scores = score::score(self.decoder, prefix, &tokens[batch.clone()])?;
                 for (query, scores) in queries[batch.clone()].iter().zip(scores).skip(records.len() - first) {
-                    let record = sample(place(query), query, &scores)?;
+                    let record = match sample(place(query), query, &scores) {
+                        Err(RunError::Sample { source: SampleError::NotFinite { .. }, .. }) if step <= 1 => {
+                            return Err(self.own_failure(query)?.into());
+                        }
+                        record => record?,
+                    };
                     journal.add(&record)?;
                     records.push(record);
                 }
@@ -115,6 +121,15 @@ impl Scoring<'_> {
             self.observer.event(Event::Scored(batch.len()));
         }
         Ok(Some(records))
+    }
+
+    /// What is wrong with a model that gives no number before an optimizer has had a part in anything. The demonstrations'
+    /// own cache is finite, or there would be no step 1.
+    fn own_failure(&self, query: &Query) -> Result<ModelError, RunError> {
+        let ids = query.tokens.choices.first().map(|choice| choice.ids.as_slice()).unwrap_or_default();
+        let trees = [TokenTree::chain(ids)];
+        let pass = self.decoder.forward(Batch { trees: &trees, first_position: 0, past: None, wanted: &[0] })?;
+        Ok(ModelError::NotFinitePass { layer: first_not_finite(&pass.cache)? })
     }
 
     /// Whether the user wants the run to end.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::RunError;
-use super::draw::{Draw, Query};
+use super::draw::Draw;
 use super::journal::Journal;
+use super::render::Query;
 use super::scoring::{Over, Scoring};
 use super::tuner::{Tuner, Tuning};
 use crate::report::samples::SampleRecord;
@@ -23,7 +24,7 @@ pub fn choose(
     journal: &mut Journal<SampleRecord>,
 ) -> Result<Option<usize>, RunError> {
     let mut likelihoods: BTreeMap<usize, f64> = (1..=steps).map(|step| (step, 0.0)).collect();
-    for fold in &draw.held_out {
+    for fold in &draw.held_out.folds {
         let queries: Vec<&Query> = fold.queries.iter().collect();
         let mut tuner = Tuner::new(&fold.ids);
         for step in 1..=steps {

@@ -60,7 +60,7 @@ impl<'a> Tuner<'a> {
 fn blame(error: TuneError, PluginRecord { name, version, file, .. }: &PluginRecord) -> RunError {
     match error {
         TuneError::UpdateCount { .. } | TuneError::UpdateForm { .. } | TuneError::NotFinite { .. } => {
-            RunError::BadUpdate { plugin: format!("{name} {version} ({file})"), source: error }
+            RunError::BadUpdate { plugin: format!("{name} {version} ({file})"), source: error.into() }
         }
         error => error.into(),
     }

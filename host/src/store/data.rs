@@ -11,7 +11,8 @@ use super::hub::HubId;
 use super::model_source::is_plain_name;
 use super::progress::Progress;
 use super::sample;
-use super::table::{Format, RowError, Table};
+use super::shards::{self, ShardError};
+use super::table::{Format, Kind, Quoting, RowError, Table, kind_of_file};
 
 /// What `--data` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct DataLocation {
     pub base: DataBase,
     /// Splits with a file of their own.
     pub files: Vec<(Split, PathBuf)>,
+    /// Whether cells of CSV and TSV files may stand in quotes.
+    pub quoting: Quoting,
 }
 
 /// Where splits come from.
@@ -37,18 +40,38 @@ pub enum DataBase {
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// The folder has no such data set or split.
-    #[error("no rows for the {split} split: there is none of {}", looked_for.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(", "))]
+    #[error(
+        "no rows for the {split} split: there is none of {}{}",
+        listed(looked_for),
+        if others.is_empty() { String::new() } else { format!(", only {}", listed(others)) }
+    )]
     Missing {
         /// The split, as the task uses it.
         split: String,
         /// The files that would have done.
         looked_for: Vec<PathBuf>,
+        /// Files that are there, and are called almost so.
+        others: Vec<PathBuf>,
+    },
+    /// Files of the split are missing, or do not belong together.
+    #[error("`{}`: {source}", folder.display())]
+    Shards {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong.
+        source: ShardError,
     },
     /// The name of a file does not say in which form its rows are.
-    #[error("`{}` is not named after a form of data: .jsonl, .parquet, .csv or .tsv", path.display())]
+    #[error(
+        "`{}`: expected a name that ends in .jsonl, .json, .parquet, .csv or .tsv{}",
+        path.display(),
+        kind.map(|kind| format!(", got {kind}")).unwrap_or_default()
+    )]
     Format {
         /// The file.
         path: PathBuf,
+        /// What it is, where that is known.
+        kind: Option<Kind>,
     },
     /// The task has no bundled sample.
     #[error("there is no bundled sample of `{folder}/{split}`, only of {available}")]
@@ -79,6 +102,10 @@ pub enum DataError {
     File(#[from] FileError),
 }
 
+fn listed(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(", ")
+}
+
 impl DataError {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
@@ -87,11 +114,19 @@ impl DataError {
                 "`--data DIR` names the folder above the data set's own; `--data sample` uses the bundled sample"
                     .into(),
             ),
-            DataError::Format { .. } => Some("rename it, or convert it to one of them".into()),
+            DataError::Shards { source: ShardError::Several { .. }, .. } => {
+                Some("move away those that are not meant, or name one with `--data evaluation=FILE`".into())
+            }
+            DataError::Shards { .. } => {
+                Some("put the whole split there; `--data evaluation=FILE` takes one file as it is".into())
+            }
+            DataError::Format { kind: Some(kind), .. } => Some(kind.hint().into()),
+            DataError::Format { kind: None, .. } => Some("rename it, or convert it to one of them".into()),
             DataError::NoSample { .. } => {
                 Some("use `--data DIR`, with the rows in `DIR/<data set>/<split>.jsonl`".into())
             }
-            DataError::BadName { .. } | DataError::Row(_) => None,
+            DataError::BadName { .. } => None,
+            DataError::Row(error) => error.hint(),
             DataError::Dataset(error) => error.hint(),
             DataError::File(error) => error.hint(),
         }
@@ -109,7 +144,17 @@ pub struct Access<'a> {
 
 impl DataLocation {
     /// The hub, for all splits.
-    pub const HUB: DataLocation = DataLocation { base: DataBase::Hub, files: Vec::new() };
+    pub const HUB: DataLocation = DataLocation::all_from(DataBase::Hub);
+
+    /// One place for all splits.
+    pub const fn all_from(base: DataBase) -> DataLocation {
+        DataLocation { base, files: Vec::new(), quoting: Quoting::Auto }
+    }
+
+    /// The same, with CSV and TSV files read as `quoting` says.
+    pub fn with_quoting(self, quoting: Quoting) -> DataLocation {
+        DataLocation { quoting, ..self }
+    }
 
     /// What `--data` says, given any number of times: `sample`, a folder, `evaluation=FILE` or `demonstrations=FILE`.
     ///
@@ -139,7 +184,7 @@ impl DataLocation {
             }
         }
         files.sort_by_key(|(split, _)| *split as u8);
-        Ok(DataLocation { base: base.unwrap_or(DataBase::Hub), files })
+        Ok(DataLocation { base: base.unwrap_or(DataBase::Hub), files, quoting: Quoting::Auto })
     }
 
     /// The user's file for a split, where there is one.
@@ -158,7 +203,7 @@ impl DataLocation {
     /// Missing files, a form that is not read, a hub that does not give them, a first row that is none.
     pub fn open(&self, source: &Source, access: Access<'_>) -> Result<Table, DataError> {
         if let Some(path) = self.file(source.split) {
-            return open_files(&[path.to_owned()]);
+            return open_files(&[path.to_owned()], self.quoting);
         }
         // The names come from a plugin, which must not choose among the user's files.
         let config = source.config.iter().map(|config| ("configuration", config));
@@ -169,12 +214,12 @@ impl DataLocation {
         }
         match &self.base {
             DataBase::Sample => open_sample(source),
-            DataBase::Folder(folder) => open_files(&in_folder(folder, source)?),
+            DataBase::Folder(folder) => open_files(&in_folder(folder, source)?, self.quoting),
             DataBase::Hub => {
                 let id = HubId::parse(&source.repository)
                     .ok_or_else(|| DataError::BadName { what: "repository", name: source.repository.clone() })?;
                 let split = HubSplit { id, config: source.config.clone(), split: source.name.clone() };
-                open_files(&fetch_split(&split, access.environment, access.progress)?)
+                open_files(&fetch_split(&split, access.environment, access.progress)?, self.quoting)
             }
         }
     }
@@ -205,10 +250,13 @@ fn open_sample(source: &Source) -> Result<Table, DataError> {
 ///
 /// # Errors
 /// [`DataError::Format`] for one that does not; what is wrong with a file.
-pub fn open_files(paths: &[PathBuf]) -> Result<Table, DataError> {
-    match Table::open(paths) {
+pub fn open_files(paths: &[PathBuf], quoting: Quoting) -> Result<Table, DataError> {
+    if let Some(path) = paths.iter().find(|path| Format::of(path).is_none()) {
+        return Err(DataError::Format { path: path.clone(), kind: kind_of_file(path) });
+    }
+    match Table::open(paths, quoting) {
         Some(table) => Ok(table?),
-        None => Err(DataError::Format { path: paths.first().cloned().unwrap_or_default() }),
+        None => Err(DataError::Format { path: PathBuf::new(), kind: None }),
     }
 }
 
@@ -216,27 +264,30 @@ pub fn open_files(paths: &[PathBuf]) -> Result<Table, DataError> {
 /// `<split>/0000.parquet`.
 fn in_folder(folder: &Path, source: &Source) -> Result<Vec<PathBuf>, DataError> {
     let folder = folder.join(&source.folder);
-    let whole = Format::ALL.map(|format| folder.join(format!("{}.{}", source.name, format.extension())));
-    if let Some(path) = whole.iter().find(|path| path.is_file()) {
-        return Ok(vec![path.clone()]);
+    let mut files = file_names(&folder);
+    let inner = file_names(&folder.join(&source.name));
+    files.extend(inner.into_iter().map(|file| format!("{}/{file}", source.name)));
+    let found = shards::of_split(&files, &source.name);
+    let found = found.map_err(|source| DataError::Shards { folder: folder.clone(), source })?;
+    if found.is_empty() {
+        let whole = Format::ALL.map(|format| folder.join(format!("{}.{}", source.name, format.extension())));
+        let others = files.iter().filter(|file| file.starts_with(&source.name)).take(OTHERS);
+        let others = others.map(|file| folder.join(file)).collect();
+        return Err(DataError::Missing { split: source.split.to_string(), looked_for: whole.into(), others });
     }
-    let prefix = format!("{}-", source.name);
-    let of_split =
-        |path: &PathBuf| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(&prefix));
-    let mut shards: Vec<PathBuf> = parquet_files(&folder).into_iter().filter(of_split).collect();
-    if shards.is_empty() {
-        shards = parquet_files(&folder.join(&source.name));
-    }
-    shards.sort();
-    match shards.is_empty() {
-        true => Err(DataError::Missing { split: source.split.to_string(), looked_for: whole.into() }),
-        false => Ok(shards),
-    }
+    Ok(found.into_iter().map(|file| folder.join(file)).collect())
 }
 
-fn parquet_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    entries.filter(|path| path.is_file() && Format::of(path) == Some(Format::Parquet)).collect()
+/// Files that are called almost as a split, of which so many are named.
+const OTHERS: usize = 5;
+
+/// The names of the files in a folder, in order; none where there is no such folder.
+fn file_names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let files = entries.filter(|entry| entry.path().is_file());
+    let mut names: Vec<String> = files.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    names
 }
 
 #[cfg(test)]
@@ -283,10 +334,30 @@ mod tests {
         write("validation.csv", "sentence,label\nfine,1\n");
         let mut table = open(&location, &source("sst2", "validation")).unwrap();
         assert_eq!(table.next_rows(5).unwrap(), [r#"{"sentence":"fine","label":"1"}"#]);
+        // Two copies in one format may differ; of several formats the first is taken.
         write("validation.jsonl", ROW);
+        write("validation.ndjson", ROW);
+        let error = open(&location, &source("sst2", "validation")).map(drop).unwrap_err();
+        assert!(error.to_string().ends_with("got `validation.jsonl` and `validation.ndjson`"), "{error}");
+        std::fs::remove_file(folder.path().join("sst2/validation.ndjson")).unwrap();
         let mut table = open(&location, &source("sst2", "validation")).unwrap();
         assert_eq!(table.columns(), ["sentence", "label"]);
         assert_eq!(table.next_rows(5).unwrap(), [ROW]);
+
+        write("test-00001-of-00002.jsonl", ROW);
+        let error = open(&location, &source("sst2", "test")).map(drop).unwrap_err();
+        assert!(error.to_string().contains("sst2`: shard 1 of 2 is missing"), "{error}");
+        write("test-00000-of-00002.jsonl", r#"{"sentence":"first","label":1}"#);
+        let mut table = open(&location, &source("sst2", "test")).unwrap();
+        assert_eq!(table.next_rows(5).unwrap(), [r#"{"sentence":"first","label":1}"#, ROW]);
+        write("train.arrow", "ARROW1\0\0");
+        let error = open(&location, &source("sst2", "train")).map(drop).unwrap_err();
+        assert!(
+            error.to_string().ends_with(
+                "only `{}`".replace("{}", folder.path().join("sst2/train.arrow").to_str().unwrap()).as_str()
+            ),
+            "{error}"
+        );
     }
 
     #[test]

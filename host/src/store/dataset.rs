@@ -4,7 +4,7 @@
 //! files are looked at by the names that data sets usually have. What was found is remembered beside this host's cache, so
 //! that a split that is there costs no request.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,9 +13,9 @@ use super::digest::Digest;
 use super::environment::Environment;
 use super::file::{FileError, create_folder, read_file};
 use super::hub::{Hub, HubError, HubId, commit_of};
-use super::lock::FileLock;
 use super::paths::CachePaths;
 use super::progress::Progress;
+use super::shards::{self, ShardError};
 
 /// The branch on which the hub keeps its conversions to Parquet.
 const CONVERTED: &str = "refs/convert/parquet";
@@ -61,6 +61,14 @@ pub enum DatasetError {
         /// How many files there are.
         files: usize,
     },
+    /// Files of the split are missing, or do not belong together.
+    #[error("{split}: {source}")]
+    Shards {
+        /// What was looked for.
+        split: HubSplit,
+        /// What is wrong.
+        source: Box<ShardError>,
+    },
     /// The split is not on this machine, and the user wants no network.
     #[error("{split} is not in the cache, and this run is offline")]
     Offline {
@@ -78,6 +86,12 @@ impl DatasetError {
             DatasetError::NoFiles { .. } => Some(
                 "download the file that holds it, and name it with `--data evaluation=FILE` or `--data DIR`".into(),
             ),
+            DatasetError::Shards { source, .. } if matches!(**source, ShardError::Several { .. }) => {
+                Some("download the file to use, and name it with `--data evaluation=FILE`".into())
+            }
+            DatasetError::Shards { .. } => {
+                Some("the repository is not whole: ask its owner, or name another revision with `@REVISION`".into())
+            }
             DatasetError::Offline { split } => {
                 let config = split.config.as_ref().map(|config| format!(" --config {config}")).unwrap_or_default();
                 let (repository, name) = (&split.id.repository, &split.split);
@@ -106,22 +120,22 @@ pub fn fetch_split(
     progress: &dyn Progress,
 ) -> Result<Vec<PathBuf>, DatasetError> {
     let hub = Hub::for_datasets(environment, progress)?;
-    let paths = CachePaths::new(environment)?;
+    let paths = CachePaths::new(environment);
     let key = format!(
         "{} {}@{} {:?} {}",
         environment.endpoint, split.id.repository, split.id.revision, split.config, split.split
     );
-    let memo = paths.datasets().join(format!("{}.json", Digest::of(key.as_bytes())));
-    if let Some(files) = remembered(&hub, split, &memo) {
+    let memo = paths.datasets().map(|folder| folder.join(format!("{}.json", Digest::of(key.as_bytes()))));
+    let known = || memo.as_deref().map_or(Ok(None), |memo| remembered(&hub, split, memo));
+    if let Some(files) = known()? {
         return Ok(files);
     }
-    if environment.offline {
+    if environment.offline || environment.datasets_offline {
         return Err(DatasetError::Offline { split: split.clone() });
     }
-    let _lock = FileLock::acquire(&paths.lock(&key)?, || {
-        progress.note(&format!("another process downloads {split}; waiting"));
-    })?;
-    if let Some(files) = remembered(&hub, split, &memo) {
+    let waiting = || progress.note(&format!("another process downloads {split}; waiting"));
+    let _lock = paths.lock(&key, progress, waiting);
+    if let Some(files) = known()? {
         return Ok(files);
     }
     let (revision, files) = find(&hub, split, progress)?;
@@ -139,22 +153,41 @@ pub fn fetch_split(
         downloaded.push(path);
     }
     let found = Found { commit: id.revision, files };
-    let text = serde_json::to_vec(&found).map_err(|error| FileError::io("write", &memo, error.into()))?;
-    create_folder(&paths.datasets())?;
-    write_atomic(&memo, &text)?;
+    if let Some(memo) = &memo
+        && let Err(error) = remember(memo, &found)
+    {
+        progress.note(&format!("{error}; without a network, the files of {split} will not be found"));
+    }
     Ok(downloaded)
 }
 
+fn remember(memo: &Path, found: &Found) -> Result<(), FileError> {
+    let text = serde_json::to_vec(found).map_err(|error| FileError::io("write", memo, error.into()))?;
+    memo.parent().map_or(Ok(()), create_folder)?;
+    write_atomic(memo, &text)
+}
+
 /// The files, if all of them are in the cache. A note that cannot be read is none.
-fn remembered(hub: &Hub, split: &HubSplit, memo: &std::path::Path) -> Option<Vec<PathBuf>> {
-    let found: Found = serde_json::from_slice(&read_file(memo, 1 << 20).ok()?).ok()?;
+///
+/// # Errors
+/// A note of an earlier version of this host, which took what was there for all of it.
+fn remembered(hub: &Hub, split: &HubSplit, memo: &Path) -> Result<Option<Vec<PathBuf>>, DatasetError> {
+    let found = read_file(memo, 1 << 20).ok().and_then(|text| serde_json::from_slice::<Found>(&text).ok());
+    let Some(found) = found else { return Ok(None) };
+    if let Some((folder, _)) = found.files.first().and_then(|file| file.rsplit_once(&split.split)) {
+        let names: Vec<String> =
+            found.files.iter().filter_map(|file| Some(file.strip_prefix(folder)?.to_owned())).collect();
+        shards::of_split(&names, &split.split)
+            .map_err(|source| DatasetError::Shards { split: split.clone(), source: source.into() })?;
+    }
     let id = split.id.at(&found.commit);
-    found.files.iter().map(|file| hub.cached(&id, file)).collect()
+    Ok(found.files.iter().map(|file| hub.cached(&id, file)).collect())
 }
 
 /// The revision and the names of the split's files.
 fn find(hub: &Hub, split: &HubSplit, progress: &dyn Progress) -> Result<(String, Vec<String>), DatasetError> {
     let config = split.config.as_deref().unwrap_or(DEFAULT_CONFIG);
+    let refused = |source: ShardError| DatasetError::Shards { split: split.clone(), source: source.into() };
     let at = |revision: &str| HubId { repository: split.id.repository.clone(), revision: revision.to_owned() };
     // A revision that the user names is not the conversion, which is of the main branch.
     if split.id.revision == HubId::MAIN {
@@ -169,36 +202,35 @@ fn find(hub: &Hub, split: &HubSplit, progress: &dyn Progress) -> Result<(String,
             ) => Vec::new(),
             listed => listed?,
         };
-        let whole = in_folder(&converted, &format!("{config}/{}/", split.split));
+        let whole = in_folder(&converted, &format!("{config}/"), &split.split).map_err(refused)?;
         if !whole.is_empty() {
             return Ok((CONVERTED.to_owned(), whole));
         }
-        if !in_folder(&converted, &format!("{config}/partial-{}/", split.split)).is_empty() {
+        let partial = format!("{config}/partial-{}/", split.split);
+        if converted.iter().any(|file| file.starts_with(&partial)) {
             progress.note(&format!("the hub has converted only a part of {split}; its own files are taken"));
         }
     }
     let own = hub.list(&split.id)?;
-    match own_files(&own, split.config.as_deref(), &split.split) {
+    match own_files(&own, split.config.as_deref(), &split.split).map_err(refused)? {
         files if files.is_empty() => Err(DatasetError::NoFiles { split: split.clone(), files: own.len() }),
         files => Ok((split.id.revision.clone(), files)),
     }
 }
 
-fn in_folder(files: &[String], folder: &str) -> Vec<String> {
-    let inside = files
-        .iter()
-        .filter(|file| file.strip_prefix(folder).is_some_and(|name| !name.contains('/') && name.ends_with(".parquet")));
-    let mut inside: Vec<String> = inside.cloned().collect();
-    inside.sort();
-    inside
+/// The files of a folder that hold a split.
+fn in_folder(files: &[String], folder: &str, split: &str) -> Result<Vec<String>, ShardError> {
+    let inside: Vec<String> = files.iter().filter_map(|file| Some(file.strip_prefix(folder)?.to_owned())).collect();
+    let found = shards::of_split(&inside, split)?;
+    Ok(found.into_iter().map(|file| format!("{folder}{file}")).collect())
 }
 
 /// Names that splits have in repositories, as the `datasets` library reads them.
 const SYNONYMS: [&[&str]; 3] =
     [&["train", "training"], &["validation", "valid", "val", "dev"], &["test", "testing", "eval", "evaluation"]];
 
-/// Those of a repository's files that hold a split: all of one form, in the folder that speaks of it most clearly.
-fn own_files(files: &[String], config: Option<&str>, split: &str) -> Vec<String> {
+/// Those of a repository's files that hold a split, in the folder that speaks of it most clearly.
+fn own_files(files: &[String], config: Option<&str>, split: &str) -> Result<Vec<String>, ShardError> {
     let names = SYNONYMS.iter().find(|names| names.contains(&split)).copied().unwrap_or(&[]);
     let names = std::iter::once(split).chain(names.iter().copied().filter(|name| *name != split));
     let folders: Vec<String> = match config {
@@ -207,28 +239,13 @@ fn own_files(files: &[String], config: Option<&str>, split: &str) -> Vec<String>
     };
     for folder in &folders {
         for name in names.clone() {
-            for extension in ["parquet", "jsonl", "json", "csv", "tsv"] {
-                let is_of_split = |file: &&String| {
-                    let Some(rest) = file.strip_prefix(folder.as_str()) else { return false };
-                    // `train.csv`, `train-00000-of-00002.parquet`, `train/0000.parquet`.
-                    let Some(rest) = rest.strip_prefix(name) else { return false };
-                    rest.strip_suffix(extension).and_then(|rest| rest.strip_suffix('.')).is_some_and(|middle| {
-                        let is_shard = |middle: &str| {
-                            !middle.is_empty()
-                                && middle.bytes().all(|byte| byte.is_ascii_digit() || b"-of".contains(&byte))
-                        };
-                        middle.is_empty() || middle.strip_prefix(['-', '/']).is_some_and(is_shard)
-                    })
-                };
-                let mut found: Vec<String> = files.iter().filter(is_of_split).cloned().collect();
-                if !found.is_empty() {
-                    found.sort();
-                    return found;
-                }
+            let found = in_folder(files, folder, name)?;
+            if !found.is_empty() {
+                return Ok(found);
             }
         }
     }
-    Vec::new()
+    Ok(Vec::new())
 }
 
 #[cfg(test)]
@@ -239,7 +256,7 @@ mod tests {
     fn a_repositorys_own_files_are_found_by_their_names() {
         let check = |files: &[&str], config: Option<&str>, split: &str, expected: &[&str]| {
             let files: Vec<String> = files.iter().map(|file| (*file).to_owned()).collect();
-            assert_eq!(own_files(&files, config, split), expected, "{config:?} {split}");
+            assert_eq!(own_files(&files, config, split).unwrap(), expected, "{config:?} {split}");
         };
         let sst5 = ["README.md", "dev.jsonl", "test.jsonl", "train.jsonl"];
         check(&sst5, None, "validation", &["dev.jsonl"]);
@@ -260,8 +277,24 @@ mod tests {
             "train",
             &["x/train/0000.parquet", "x/train/0001.parquet"],
         );
-        check(&["train.json", "train.csv"], None, "train", &["train.json"]);
+        check(&["train.json", "old/train.csv"], None, "train", &["train.json"]);
         check(&["trainer.csv", "train-info.csv"], None, "train", &[]);
         check(&["custom.csv"], None, "custom", &["custom.csv"]);
+    }
+
+    #[test]
+    fn half_a_split_and_two_copies_of_one_are_refused() {
+        let refused = |files: &[&str]| {
+            let files: Vec<String> = files.iter().map(|file| (*file).to_owned()).collect();
+            own_files(&files, None, "train").unwrap_err().to_string()
+        };
+        assert_eq!(
+            refused(&["data/train-00000-of-00002.parquet", "train.jsonl"]),
+            "shard 2 of 2 is missing: there is `train-00000-of-00002.parquet`"
+        );
+        assert_eq!(
+            refused(&["train.csv", "train.csv.gz"]),
+            "expected one file or one set of shards, got `train.csv` and `train.csv.gz`"
+        );
     }
 }

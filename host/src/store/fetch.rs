@@ -14,7 +14,6 @@ use super::digest::digest_file;
 use super::environment::{Environment, HF_HUB_OFFLINE};
 use super::file::{FileError, create_folder};
 use super::hub::{Hub, HubError, HubId};
-use super::lock::FileLock;
 use super::model_files::{ListedModel, ModelFiles, ModelKind, ModelOrigin, OriginKind, TokenizerFiles};
 use super::model_source::{ModelSource, ModelSourceError, folder_files, folder_tokenizer, gguf_file};
 use super::paths::CachePaths;
@@ -123,7 +122,7 @@ pub fn fetch_model(asked: &str, environment: &Environment, progress: &dyn Progre
         }
         ModelSource::Catalogue(model) => {
             let (path, source) = fetch_catalogue_model(model, environment, progress)?;
-            (ModelKind::Gguf(path), OriginKind::Catalogue { name: model.name, source })
+            (ModelKind::Gguf(vec![path]), OriginKind::Catalogue { name: model.name, source })
         }
     };
     Ok(ModelFiles { kind, origin: ModelOrigin { asked: asked.to_owned(), found } })
@@ -140,11 +139,11 @@ pub fn fetch_tokenizer(
         ModelSource::Folder(path) => Ok(folder_tokenizer(&path)?),
         ModelSource::Hub(id) => Ok(Hub::new(environment, progress)?.tokenizer(&id)?),
         ModelSource::File(path) => match gguf_file(&path)? {
-            ModelKind::Gguf(path) => Ok(TokenizerFiles::Gguf(path)),
+            ModelKind::Gguf(parts) => Ok(TokenizerFiles::Gguf(parts)),
             ModelKind::Folder { tokenizer, .. } => Ok(tokenizer),
         },
         ModelSource::Catalogue(model) => {
-            Ok(TokenizerFiles::Gguf(fetch_catalogue_model(model, environment, progress)?.0))
+            Ok(TokenizerFiles::Gguf(vec![fetch_catalogue_model(model, environment, progress)?.0]))
         }
     }
 }
@@ -155,22 +154,25 @@ pub fn fetch_catalogue_model(
     environment: &Environment,
     progress: &dyn Progress,
 ) -> Result<(PathBuf, String), ModelError> {
-    let fetch = Fetch { model, environment, progress, paths: CachePaths::new(environment)? };
+    let fetch = Fetch { model, environment, progress, paths: CachePaths::new(environment) };
     if let Some(path) = fetch.cached()? {
         return Ok((path, "the local cache".into()));
     }
-    let folder = fetch.paths.models();
+    let folder = fetch.paths.models()?;
     if environment.offline {
         return Err(ModelError::Offline { name: model.name, folder });
     }
-    create_folder(&folder)?;
+    fetch.paths.check_writable().and_then(|()| create_folder(&folder)).map_err(FileError::in_cache)?;
     let waiting = || progress.note(&format!("another process fetches `{}`; waiting", model.name));
-    let _lock = FileLock::acquire(&fetch.paths.lock(model.file)?, waiting)?;
+    let lock = fetch.paths.lock(model.file, progress, waiting);
     // The process that had the lock may have fetched it.
     if let Some(path) = fetch.cached()? {
         return Ok((path, "the local cache".into()));
     }
-    fetch.remove_leftovers(&folder);
+    // Without the lock they may be another process's at work.
+    if lock.is_some() {
+        fetch.remove_leftovers(&folder);
+    }
     fetch.try_sources(&folder)
 }
 
@@ -182,13 +184,13 @@ struct Fetch<'a> {
 }
 
 impl Fetch<'_> {
-    fn final_path(&self) -> PathBuf {
-        self.paths.models().join(self.model.file)
+    fn final_path(&self) -> Result<PathBuf, FileError> {
+        Ok(self.paths.models()?.join(self.model.file))
     }
 
     /// The model's file in this host's cache or in the hub's, if it is whole.
     fn cached(&self) -> Result<Option<PathBuf>, ModelError> {
-        let own = || Some(self.final_path()).filter(|path| path.exists());
+        let own = || self.final_path().ok().filter(|path| path.exists());
         let hubs = || {
             self.environment.hub_cache.as_ref()?;
             Hub::new(self.environment, self.progress).ok()?.cached(&self.model.hub_id(), self.model.file)
@@ -278,13 +280,13 @@ impl Fetch<'_> {
         get: &dyn Fn(&Path) -> Result<PathBuf, ModelError>,
     ) -> Result<PathBuf, ModelError> {
         let temporary = tempfile::Builder::new().prefix(&self.temporary_prefix()).tempdir_in(folder);
-        let temporary = temporary.map_err(|source| FileError::io("write into", folder, source))?;
+        let temporary = temporary.map_err(|source| FileError::io("write into", folder, source).in_cache())?;
         let path = get(temporary.path())?;
         self.check_size(&path)?;
         self.progress.start(&format!("checking {}", self.model.file), Some(self.model.bytes));
         let digest = digest_file(&path, |bytes| self.progress.advance(bytes))?;
         self.check_digest(&path, digest.as_str())?;
-        let last = self.final_path();
+        let last = self.final_path()?;
         let refused = |source| FileError::io("write", &last, source);
         File::options().append(true).open(&path).and_then(|file| file.sync_all()).map_err(refused)?;
         std::fs::rename(&path, &last).map_err(refused)?;
@@ -296,13 +298,13 @@ impl Fetch<'_> {
 
 /// The catalogue, and the models of the hub that are on this machine. No network is used.
 pub fn list_models(environment: &Environment) -> Result<Vec<ListedModel>, ModelError> {
-    let paths = CachePaths::new(environment)?;
+    let paths = CachePaths::new(environment);
     let hub = environment.hub_cache.as_ref().map(|_| Hub::new(environment, &super::progress::Silent)).transpose()?;
     let mut listed: Vec<_> = MODELS
         .iter()
         .map(|model| {
-            let own = paths.models().join(model.file);
-            let found = [Some(own), hub.as_ref().and_then(|hub| hub.cached(&model.hub_id(), model.file))];
+            let own = paths.models().ok().map(|folder| folder.join(model.file));
+            let found = [own, hub.as_ref().and_then(|hub| hub.cached(&model.hub_id(), model.file))];
             let whole = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|metadata| metadata.len() == model.bytes);
             ListedModel {
                 name: model.name.to_owned(),

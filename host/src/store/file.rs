@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::atomic::TEMPORARY_PREFIX;
+use super::environment::FT_HOST_CACHE;
 
 /// What went wrong with a file or a folder.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,14 @@ pub enum FileError {
         /// The file.
         path: PathBuf,
     },
+    /// The file was not fetched: a Git LFS pointer stands in its place.
+    #[error("`{}`: expected a file of {bytes} bytes, got a Git LFS pointer to it", path.display())]
+    LfsPointer {
+        /// The file.
+        path: PathBuf,
+        /// The size of the file itself.
+        bytes: u64,
+    },
     /// Another process writes to the file.
     #[error("another process is writing to `{}`", path.display())]
     InUse {
@@ -54,6 +63,9 @@ pub enum FileError {
         /// The journal.
         path: PathBuf,
     },
+    /// The cache folder refused what has to be kept there.
+    #[error(transparent)]
+    Cache(Box<FileError>),
     /// Neither the variable nor the user's home folder says where to keep a cache.
     #[error("no folder is known for the cache: `{variable}` is not set and the user has no home folder")]
     NoCacheFolder {
@@ -68,13 +80,26 @@ impl FileError {
         FileError::Io { action, path: path.into(), source }
     }
 
+    /// The same error, of something that has to be kept in this host's cache folder.
+    pub fn in_cache(self) -> FileError {
+        match self {
+            named @ (FileError::Cache(_) | FileError::NoCacheFolder { .. }) => named,
+            other => FileError::Cache(Box::new(other)),
+        }
+    }
+
     /// What the user can do about it, where something is known to help.
     pub fn hint(&self) -> Option<String> {
         match self {
+            FileError::Cache(error) => {
+                let full = matches!(&**error, FileError::Io { source, .. } if is_full(source));
+                let space = if full { " and has space" } else { "" };
+                Some(format!("set `{FT_HOST_CACHE}` to a folder that can be written to{space}"))
+            }
             FileError::Io { source, path, .. } => match source.kind() {
                 io::ErrorKind::NotFound => Some("check the path".into()),
                 io::ErrorKind::PermissionDenied => Some(format!("check who may use `{}`", path.display())),
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                _ if is_full(source) => {
                     Some("the disk is full: free some space, then run again; files written before are whole".into())
                 }
                 io::ErrorKind::ReadOnlyFilesystem => Some("name a folder on a disk that can be written".into()),
@@ -82,10 +107,18 @@ impl FileError {
             },
             FileError::NoCacheFolder { variable } => Some(format!("set `{variable}` to a folder")),
             FileError::InUse { .. } => Some("wait until it has ended, or name another folder".into()),
+            FileError::LfsPointer { .. } => {
+                Some("run `git lfs pull` in its repository, or download the file itself".into())
+            }
             FileError::Changed { .. } => Some("run again when nothing writes to it".into()),
             _ => None,
         }
     }
+}
+
+/// Whether a disk or a user's share of it is full.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// The most that [`read_file`] reads of a plugin: 128 MiB.

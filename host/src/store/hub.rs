@@ -13,9 +13,9 @@ use hf_hub::repository::{RepoTreeEntry, RepoType};
 use hf_hub::{HFClient, HFClientSync, HFRepositorySync};
 
 use super::digest::Digest;
-use super::environment::Environment;
+use super::environment::{Environment, Token};
 pub use super::hub_error::{HubError, Wanted};
-use super::lock::FileLock;
+use super::hub_redirect::{keep_the_token, may_be_redirected};
 use super::model_files::{ListedModel, ModelKind, TokenizerFiles};
 use super::model_source::{BPE_TOKENIZER, CONFIG, TOKENIZER, WEIGHTS, is_plain_name, shard_names};
 use super::paths::CachePaths;
@@ -73,17 +73,34 @@ pub struct HubModel {
 
 /// What a repository holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Models,
     Datasets,
 }
 
+/// A client that sends a token, or none.
+fn client(environment: &Environment, cache: &Path, token: Option<&Token>) -> Result<HFClientSync, HubError> {
+    let failed = |source| HubError::Client { endpoint: environment.endpoint.clone(), source: Box::new(source) };
+    let mut builder = HFClient::builder()
+        .endpoint(&environment.endpoint)
+        .token(token.map_or(NO_TOKEN, |token| token.reveal()))
+        .cache_dir(cache)
+        .user_agent(USER_AGENT)
+        .retry_max_attempts(REQUEST_RETRIES)
+        .retry_base_delay(REQUEST_RETRY_DELAY);
+    if token.is_some() {
+        let http = reqwest::Client::builder().user_agent(USER_AGENT).redirect(keep_the_token()).build();
+        builder = builder.client(http.map_err(|error| failed(error.into()))?);
+    }
+    builder.build_sync().map_err(failed)
+}
+
 /// A connection to the hub, for repositories of one kind. Making one sends nothing.
 pub struct Hub<'a> {
-    kind: Kind,
-    client: HFClientSync,
+    pub(super) kind: Kind,
+    pub(super) client: HFClientSync,
     environment: &'a Environment,
-    cache: &'a Path,
+    pub(super) cache: &'a Path,
     progress: &'a dyn Progress,
 }
 
@@ -96,6 +113,7 @@ const REQUEST_RETRY_DELAY: Duration = Duration::from_millis(200);
 /// Without a token `hf_hub` would look into the process's environment, which is [`Environment`]'s to do. It drops a
 /// token that cannot stand in a header, such as this one.
 const NO_TOKEN: &str = "\n";
+const USER_AGENT: &str = concat!("ft-host/", env!("CARGO_PKG_VERSION"));
 
 impl<'a> Hub<'a> {
     /// A connection for models to the hub that the environment names, with its token and its cache.
@@ -110,21 +128,14 @@ impl<'a> Hub<'a> {
 
     fn of_kind(kind: Kind, environment: &'a Environment, progress: &'a dyn Progress) -> Result<Hub<'a>, HubError> {
         let cache = environment.hub_cache.as_deref().ok_or(HubError::NoCache)?;
-        let client = HFClient::builder()
-            .endpoint(&environment.endpoint)
-            .token(environment.token.as_ref().map_or(NO_TOKEN, |token| token.reveal()))
-            .cache_dir(cache)
-            .user_agent(concat!("ft-host/", env!("CARGO_PKG_VERSION")))
-            .retry_max_attempts(REQUEST_RETRIES)
-            .retry_base_delay(REQUEST_RETRY_DELAY)
-            .build_sync()
-            .map_err(|source| HubError::Client { endpoint: environment.endpoint.clone(), source: Box::new(source) })?;
+        let client = client(environment, cache, environment.token.as_ref())?;
         Ok(Hub { kind, client, environment, cache, progress })
     }
 
     /// The files of a model, from the cache or else from the hub.
     pub fn model(&self, id: &HubId) -> Result<HubModel, HubError> {
-        self.cached_or(id, || self.cached_model(id), || self.download_model(id))
+        let download = || self.download_model(id).map_err(|error| self.or_only_gguf(id, error));
+        self.cached_or(id, || self.cached_model(id), download)
     }
 
     /// A model's tokenizer, from the cache or else from the hub.
@@ -132,7 +143,7 @@ impl<'a> Hub<'a> {
         self.cached_or(
             id,
             || Ok(self.cached_tokenizer(id)),
-            || self.download_tokenizer(id).map_err(|error| self.explain(error)),
+            || self.download_tokenizer(id).map_err(|error| self.or_only_gguf(id, self.explain(error))),
         )
     }
 
@@ -149,9 +160,9 @@ impl<'a> Hub<'a> {
         if self.environment.offline {
             return Err(HubError::Offline { wanted: self.wanted(id, CONFIG), cache: self.cache.to_owned() });
         }
-        let lock = CachePaths::new(self.environment)?.lock(&format!("{}/{id}", self.cache.display()))?;
-        let _lock =
-            FileLock::acquire(&lock, || self.progress.note(&format!("another process downloads {id}; waiting")))?;
+        let waiting = || self.progress.note(&format!("another process downloads {id}; waiting"));
+        let paths = CachePaths::new(self.environment);
+        let _lock = paths.lock(&format!("{}/{id}", self.cache.display()), self.progress, waiting);
         match cached()? {
             Some(found) => Ok(found),
             None => download(),
@@ -173,6 +184,17 @@ impl<'a> Hub<'a> {
 
     /// The files of a repository, by their paths in it, in no particular order.
     pub fn list(&self, id: &HubId) -> Result<Vec<String>, HubError> {
+        // The names are joined to folders: nothing that leads elsewhere may pass.
+        let plain = |path: &String| path.split('/').all(is_plain_name);
+        let files = self.entries(id)?.into_iter().filter_map(|entry| match entry {
+            RepoTreeEntry::File { path, .. } => Some(path),
+            RepoTreeEntry::Directory { .. } => None,
+        });
+        Ok(files.filter(plain).collect())
+    }
+
+    /// What a repository holds, by the hub's API.
+    pub(super) fn entries(&self, id: &HubId) -> Result<Vec<RepoTreeEntry>, HubError> {
         fn request<T: RepoType>(
             repository: HFRepositorySync<T>,
             revision: String,
@@ -185,18 +207,11 @@ impl<'a> Hub<'a> {
             Kind::Models => request(self.client.model(owner, name), id.revision.clone()),
             Kind::Datasets => request(self.client.dataset(owner, name), id.revision.clone()),
         };
-        let entries = match listed {
-            Ok(Ok(entries)) => entries,
-            Ok(Err(error)) => return Err(self.explain(self.error(error, &wanted, 0, None))),
-            Err(silence) => return Err(HubError::Silent { wanted, seconds: silence.as_secs() }),
-        };
-        // The names are joined to folders: nothing that leads elsewhere may pass.
-        let plain = |path: &String| path.split('/').all(is_plain_name);
-        let files = entries.into_iter().filter_map(|entry| match entry {
-            RepoTreeEntry::File { path, .. } => Some(path),
-            RepoTreeEntry::Directory { .. } => None,
-        });
-        Ok(files.filter(plain).collect())
+        match listed {
+            Ok(Ok(entries)) => Ok(entries),
+            Ok(Err(error)) => Err(self.explain(self.error(error, &wanted, 0, None))),
+            Err(silence) => Err(HubError::Silent { wanted, seconds: silence.as_secs() }),
+        }
     }
 
     /// Downloads one file into a folder of the caller's; the caller checks what came.
@@ -212,6 +227,10 @@ impl<'a> Hub<'a> {
 
     /// The models of the hub's cache that are there in full, each repository once, sorted by name.
     pub fn cached_models(&self) -> Result<Vec<ListedModel>, HubError> {
+        // Where no folder is, or none that this user may look into, there are none for this user.
+        if std::fs::read_dir(self.cache).is_err() {
+            return Ok(Vec::new());
+        }
         let scan = self.client.scan_cache().send().map_err(|source| HubError::Client {
             endpoint: self.environment.endpoint.clone(),
             source: Box::new(source),
@@ -275,6 +294,19 @@ impl<'a> Hub<'a> {
         Ok(HubModel { kind: ModelKind::Folder { config, weights, tokenizer }, commit })
     }
 
+    /// What is missing in a repository, or that it has GGUF files instead.
+    fn or_only_gguf(&self, id: &HubId, error: HubError) -> HubError {
+        let missing = match &error {
+            HubError::NoFile { wanted } => format!("`{}`", wanted.file),
+            HubError::NoWeights { .. } => "weights of other kinds".into(),
+            _ => return error,
+        };
+        let mut files = self.list(id).unwrap_or_default();
+        files.retain(|file| file.ends_with(".gguf"));
+        files.sort();
+        if files.is_empty() { error } else { HubError::OnlyGguf { id: id.clone(), missing, files } }
+    }
+
     /// The tokenizer in the first form that the repository has. The configuration comes before the merges, so that what is
     /// left in the cache of an interrupted download is not taken for a tokenizer without one.
     fn download_tokenizer(&self, id: &HubId) -> Result<TokenizerFiles, HubError> {
@@ -316,7 +348,12 @@ impl<'a> Hub<'a> {
     pub fn download(&self, id: &HubId, file: &str) -> Result<PathBuf, HubError> {
         let wanted = self.wanted(id, file);
         self.try_again(|| {
-            let (path, announced) = self.transfer(&wanted, None)?;
+            let (path, announced) = match self.transfer(&wanted, None) {
+                Err(error) if may_be_redirected(&error) => {
+                    return self.download_redirected(&wanted).unwrap_or(Err(error));
+                }
+                transferred => transferred?,
+            };
             let checked = self.check_size(&wanted, &path, announced).and_then(|()| self.check_digest(&wanted, &path));
             if let Err(HubError::Damaged { .. }) = checked {
                 // Nothing may take it for whole later: neither under its name nor as the blob behind it.
@@ -342,11 +379,18 @@ impl<'a> Hub<'a> {
 
     /// One try, on a thread of its own that is left behind if it falls silent. Gives the path and the size that the hub
     /// announced, 0 where it announced none.
-    fn transfer(&self, wanted: &Wanted, folder: Option<&Path>) -> Result<(PathBuf, u64), HubError> {
+    pub(super) fn transfer(&self, wanted: &Wanted, folder: Option<&Path>) -> Result<(PathBuf, u64), HubError> {
         let (owner, name) = wanted.id.repository.split_once('/').unwrap_or_default();
-        match self.kind {
-            Kind::Models => self.transfer_from(self.client.model(owner, name), wanted, folder),
-            Kind::Datasets => self.transfer_from(self.client.dataset(owner, name), wanted, folder),
+        let with = |client: &HFClientSync| match self.kind {
+            Kind::Models => self.transfer_from(client.model(owner, name), wanted, folder),
+            Kind::Datasets => self.transfer_from(client.dataset(owner, name), wanted, folder),
+        };
+        match with(&self.client) {
+            // Where a token is in the way, the file may be had without.
+            Err(HubError::Redirect { .. }) if self.environment.token.is_some() => {
+                with(&client(self.environment, self.cache, None)?)
+            }
+            transferred => transferred,
         }
     }
 
@@ -411,7 +455,7 @@ impl<'a> Hub<'a> {
         explained.unwrap_or(error)
     }
 
-    fn check_size(&self, wanted: &Wanted, path: &Path, announced: u64) -> Result<(), HubError> {
+    pub(super) fn check_size(&self, wanted: &Wanted, path: &Path, announced: u64) -> Result<(), HubError> {
         let refused =
             |source| HubError::Disk { wanted: Box::new(wanted.clone()), folder: self.cache.to_owned(), source };
         let bytes = std::fs::metadata(path).map_err(refused)?.len();
@@ -428,7 +472,7 @@ impl<'a> Hub<'a> {
         let blob = std::fs::read_link(path).ok();
         let name = blob.as_deref().and_then(Path::file_name).and_then(|name| name.to_str());
         let Some(expected) = name.and_then(Digest::from_hex) else { return Ok(()) };
-        let remembered = RememberedDigests::new(&CachePaths::new(self.environment)?);
+        let remembered = RememberedDigests::new(&CachePaths::new(self.environment));
         let got = remembered.digest(path, self.progress)?;
         if got == expected {
             return Ok(());

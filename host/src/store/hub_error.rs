@@ -6,10 +6,13 @@ use std::path::PathBuf;
 
 use hf_hub::HFError;
 
-use super::environment::{HF_ENDPOINT, HF_HUB_OFFLINE, HF_TOKEN};
+use super::environment::{HF_ENDPOINT, HF_HOME, HF_HUB_CACHE, HF_HUB_OFFLINE, HF_TOKEN};
 use super::file::FileError;
 use super::hub::HubId;
 use super::model_source::{ModelSourceError, WEIGHTS};
+
+/// How many files a message lists.
+const LISTED: usize = 10;
 
 /// A file of a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +57,14 @@ pub enum HubError {
         wanted: Box<Wanted>,
         /// How long the host waited.
         seconds: u64,
+    },
+    /// A redirect that is not followed.
+    #[error("a redirect of the hub `{}` for {wanted} is not followed: {reason}", wanted.endpoint)]
+    Redirect {
+        /// The file.
+        wanted: Box<Wanted>,
+        /// Why not.
+        reason: String,
     },
     /// The connection ended before the file did.
     #[error("the download of {wanted} was cut off after {received} bytes: {reason}")]
@@ -114,6 +125,20 @@ pub enum HubError {
     NoFile {
         /// The file.
         wanted: Box<Wanted>,
+    },
+    /// A repository that has its models as GGUF files, which the repository's name does not tell apart.
+    #[error(
+        "{id} has no {missing}, but GGUF files: {}{}",
+        files.iter().take(LISTED).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+        match files.len().saturating_sub(LISTED) { 0 => String::new(), more => format!(" and {more} more") }
+    )]
+    OnlyGguf {
+        /// The repository.
+        id: HubId,
+        /// What a model folder needs and it lacks.
+        missing: String,
+        /// The GGUF files.
+        files: Vec<String>,
     },
     /// A repository with a configuration but no weights that this host reads.
     #[error("{id} has no weights: none of {}", WEIGHTS.map(|names| [names.whole, names.index].join(", ")).join(", "))]
@@ -199,17 +224,26 @@ impl HubError {
             HubError::NoRevision { wanted } => {
                 Some(format!("see {}/{}/tree/main for its branches and tags", wanted.endpoint, wanted.id.repository))
             }
+            HubError::OnlyGguf { id, files, .. } => files.first().map(|file| {
+                format!(
+                    "`hf download {} {file}` fetches one and prints its path; name that with `--model`",
+                    id.repository
+                )
+            }),
             HubError::NoFile { .. } | HubError::NoWeights { .. } => {
                 Some("this version reads repositories with config.json, tokenizer.json and weights as safetensors or PyTorch checkpoints".into())
             }
             HubError::Cut { .. } | HubError::Damaged { .. } => Some("run again; what came in part is discarded".into()),
-            HubError::NoCache => Some("set `HF_HOME` to a folder".into()),
-            HubError::Disk { source, folder, .. } => {
-                FileError::Io { action: "write", path: folder.clone(), source: io::Error::from(source.kind()) }.hint()
+            HubError::NoCache => Some(format!("set `{HF_HOME}` to a folder")),
+            HubError::Disk { source, folder, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                FileError::io("write", folder, io::Error::from(source.kind())).hint()
+            }
+            HubError::Disk { .. } => {
+                Some(format!("set `{HF_HUB_CACHE}` (or `--cache-dir`) to a folder that can be written to"))
             }
             HubError::Index(error) => error.hint(),
             HubError::File(error) => error.hint(),
-            HubError::Status { .. } | HubError::Other { .. } => None,
+            HubError::Redirect { .. } | HubError::Status { .. } | HubError::Other { .. } => None,
         }
     }
 
@@ -248,6 +282,9 @@ impl HubError {
             }
             HFError::Request { source, .. } if source.is_connect() => {
                 HubError::Unreachable { wanted, reason: root_cause(&source) }
+            }
+            HFError::Request { source, .. } if source.is_redirect() => {
+                HubError::Redirect { wanted, reason: root_cause(&source) }
             }
             HFError::Request { source, .. } => HubError::Cut { wanted, received, reason: root_cause(&source) },
             HFError::Io(source) => HubError::Disk { wanted, folder, source },

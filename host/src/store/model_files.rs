@@ -19,8 +19,8 @@ pub struct ModelFiles {
 /// In which form a model is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelKind {
-    /// One GGUF file with weights, configuration and tokenizer.
-    Gguf(PathBuf),
+    /// GGUF with weights, configuration and tokenizer: one file, or all parts of a split model in their order.
+    Gguf(Vec<PathBuf>),
     /// The files of a Hugging Face repository.
     Folder {
         /// `config.json`.
@@ -35,8 +35,8 @@ pub enum ModelKind {
 /// In which form a tokenizer is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenizerFiles {
-    /// Within the model's GGUF file.
-    Gguf(PathBuf),
+    /// Within the model's GGUF file, or in the first of its parts.
+    Gguf(Vec<PathBuf>),
     /// `tokenizer.json`, which says all.
     Json(PathBuf),
     /// The files that preceded it.
@@ -54,7 +54,8 @@ impl TokenizerFiles {
     /// All files.
     pub fn paths(&self) -> Vec<&PathBuf> {
         match self {
-            Self::Gguf(path) | Self::Json(path) => vec![path],
+            Self::Gguf(parts) => parts.iter().collect(),
+            Self::Json(path) => vec![path],
             Self::Bpe { vocabulary, merges, config } => [vocabulary, merges].into_iter().chain(config).collect(),
         }
     }
@@ -107,7 +108,7 @@ impl ModelFiles {
     /// All files, the weights first.
     pub fn paths(&self) -> Vec<&Path> {
         match &self.kind {
-            ModelKind::Gguf(path) => vec![path],
+            ModelKind::Gguf(parts) => parts.iter().map(PathBuf::as_path).collect(),
             ModelKind::Folder { config, weights, tokenizer } => {
                 weights.iter().chain([config]).chain(tokenizer.paths()).map(PathBuf::as_path).collect()
             }

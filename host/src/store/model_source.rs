@@ -9,8 +9,11 @@ use std::path::{Path, PathBuf};
 
 use super::catalogue::{self, CatalogueModel};
 use super::file::{FileError, read_file};
+use super::gguf_parts::parts;
 use super::hub::HubId;
+use super::lfs::refuse_lfs_pointer;
 use super::model_files::{ModelKind, TokenizerFiles};
+use crate::model::json;
 
 /// Where to look for a model.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,6 +56,25 @@ pub enum ModelSourceError {
         /// Its first bytes, at most four, as text.
         begins: String,
     },
+    /// A part of a split GGUF model without others of its parts.
+    #[error(
+        "`{}` is part {number} of {count} of a split model; missing: {}{}",
+        path.display(),
+        missing.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+        and_more(*more)
+    )]
+    PartsMissing {
+        /// The part that was named.
+        path: PathBuf,
+        /// Which it is, counted from 1.
+        number: usize,
+        /// How many there are.
+        count: usize,
+        /// The names of the first that are missing.
+        missing: Vec<String>,
+        /// How many others are missing.
+        more: usize,
+    },
     /// A folder without a file that a model needs.
     #[error("the model folder `{}` has no {missing}", folder.display())]
     Incomplete {
@@ -62,6 +84,12 @@ pub enum ModelSourceError {
         missing: String,
         /// A GGUF file that it has instead.
         gguf: Option<PathBuf>,
+    },
+    /// A folder with an adapter in it.
+    #[error("`{}` holds an adapter (`adapter_config.json`); expected a whole model", folder.display())]
+    Adapter {
+        /// The folder.
+        folder: PathBuf,
     },
     /// An index of weight files that cannot be used.
     #[error("`{}` is not an index of weight files: {reason}", path.display())]
@@ -83,6 +111,15 @@ impl ModelSourceError {
             ModelSourceError::Missing { .. } => {
                 Some("`ft-host model list` shows the models that are known by name".into())
             }
+            ModelSourceError::NotGguf { begins, .. } if OLD_FORMATS.contains(&begins.as_str()) => Some(
+                "it is in a format that llama.cpp had before GGUF, which it left in August 2023; convert the original model"
+                    .into(),
+            ),
+            ModelSourceError::PartsMissing { .. } => Some(
+                "put all parts into one folder, under the names they were published with; \
+                 `llama-gguf-split --merge` makes one file of them"
+                    .into(),
+            ),
             ModelSourceError::Unknown { .. } | ModelSourceError::NotGguf { .. } => Some(
                 "name a .gguf file, a folder with config.json, tokenizer.json and weights, a model of the \
                  catalogue, or `owner/name` on the hub"
@@ -91,6 +128,11 @@ impl ModelSourceError {
             ModelSourceError::Incomplete { gguf: Some(gguf), .. } => {
                 Some(format!("for the GGUF file in it: `--model {}`", gguf.display()))
             }
+            ModelSourceError::Adapter { .. } => Some(
+                "merge it into its base model and save that (`merge_and_unload` and `save_pretrained` in PEFT), or name the \
+                 base model"
+                    .into(),
+            ),
             ModelSourceError::Incomplete { .. } | ModelSourceError::BadIndex { .. } => None,
             ModelSourceError::File(error) => error.hint(),
         }
@@ -121,7 +163,7 @@ impl ModelSource {
 }
 
 /// Whether a text can only have been meant as a path, so that no download is tried for a mistyped one.
-fn looks_like_a_path(asked: &str) -> bool {
+pub fn looks_like_a_path(asked: &str) -> bool {
     // A revision may have slashes of its own: `owner/name@refs/pr/1`.
     let (name, _revision) = asked.split_once('@').unwrap_or((asked, ""));
     let path = Path::new(name);
@@ -132,8 +174,24 @@ fn looks_like_a_path(asked: &str) -> bool {
         || path.extension().is_some_and(|extension| extension == "gguf" || extension == "safetensors")
 }
 
-/// Checks that a file begins as GGUF does. Whether all of it is there only its reader can tell.
+/// What files of llama.cpp's older formats begin with: `ggml`, `ggmf`, `ggjt` and `ggla`, the bytes in reverse.
+const OLD_FORMATS: [&str; 4] = ["lmgg", "fmgg", "tjgg", "algg"];
+
+fn and_more(more: usize) -> String {
+    if more == 0 { String::new() } else { format!(" and {more} more") }
+}
+
+/// Finds all parts of the model that a file is or belongs to, and checks that they begin as GGUF does. Whether all of a
+/// part is there only its reader can tell.
 pub fn gguf_file(path: &Path) -> Result<ModelKind, ModelSourceError> {
+    refuse_lfs_pointer(path)?;
+    let parts = parts(path)?;
+    parts.iter().try_for_each(|part| check_magic(part))?;
+    Ok(ModelKind::Gguf(parts))
+}
+
+fn check_magic(path: &Path) -> Result<(), ModelSourceError> {
+    refuse_lfs_pointer(path)?;
     let file = std::fs::File::open(path).map_err(|source| FileError::io("open", path, source))?;
     let mut begins = Vec::new();
     file.take(4).read_to_end(&mut begins).map_err(|source| FileError::io("read", path, source))?;
@@ -141,7 +199,7 @@ pub fn gguf_file(path: &Path) -> Result<ModelKind, ModelSourceError> {
         let begins = String::from_utf8_lossy(&begins).into_owned();
         return Err(ModelSourceError::NotGguf { path: path.to_owned(), begins });
     }
-    Ok(ModelKind::Gguf(path.to_owned()))
+    Ok(())
 }
 
 /// Name of the model's configuration in a folder or repository.
@@ -150,6 +208,11 @@ pub const CONFIG: &str = "config.json";
 pub const TOKENIZER: &str = "tokenizer.json";
 /// Names of the files that a tokenizer had before: vocabulary, merges and, not always, configuration.
 pub const BPE_TOKENIZER: [&str; 3] = ["vocab.json", "merges.txt", "tokenizer_config.json"];
+
+/// Name of an adapter's configuration, as PEFT saves it.
+const ADAPTER: &str = "adapter_config.json";
+/// Names of its weights.
+const ADAPTER_WEIGHTS: [&str; 2] = ["adapter_model.safetensors", "adapter_model.bin"];
 
 /// The names under which a form of weights is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,6 +231,10 @@ pub const WEIGHTS: [WeightNames; 2] = [
 
 /// Finds a model's files in a folder.
 pub fn folder_files(folder: &Path) -> Result<ModelKind, ModelSourceError> {
+    let adapter = ADAPTER_WEIGHTS.iter().any(|name| folder.join(name).is_file());
+    if folder.join(ADAPTER).is_file() && (adapter || weight_files(folder).is_err()) {
+        return Err(ModelSourceError::Adapter { folder: folder.to_owned() });
+    }
     let config = member(folder, CONFIG)?;
     let weights = weight_files(folder)?;
     let tokenizer = folder_tokenizer(folder)?;
@@ -201,7 +268,40 @@ pub fn weight_files(folder: &Path) -> Result<Vec<PathBuf>, ModelSourceError> {
         }
     }
     let names: Vec<_> = WEIGHTS.iter().flat_map(|names| [names.whole, names.index]).collect();
-    Err(incomplete(folder, format!("weights: none of {}", names.join(", "))))
+    let shards = shards_in(folder);
+    let shards = shards.first().map(|shard| format!("; `{shard}` is there, and nothing lists it")).unwrap_or_default();
+    Err(incomplete(folder, format!("weights: none of {}{shards}", names.join(", "))))
+}
+
+/// A file of other weights in the folder of those that are read: an index that lists others, or a shard that no index
+/// lists. Which of the two somebody meant, the folder does not say.
+pub fn other_weights(weights: &[PathBuf]) -> Option<PathBuf> {
+    let first = weights.first()?;
+    let folder = first.parent()?;
+    let names: Vec<_> = weights.iter().filter_map(|path| path.file_name()?.to_str()).collect();
+    let form = WEIGHTS.iter().find(|form| first.extension() == Path::new(form.whole).extension())?;
+    let index = folder.join(form.index);
+    if index.is_file() && shard_names(&index).is_ok_and(|listed| listed != names) {
+        return Some(index);
+    }
+    let same = |shard: &String| Path::new(shard).extension() == first.extension() && !names.contains(&shard.as_str());
+    shards_in(folder).into_iter().find(same).map(|shard| folder.join(shard))
+}
+
+/// The names of shards in a folder, like `model-00001-of-00002.safetensors`, in order.
+fn shards_in(folder: &Path) -> Vec<String> {
+    let is_shard = |name: &String| {
+        let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+        let parts: Vec<&str> = stem.rsplitn(4, '-').collect();
+        let number = |part: &str| part.len() == 5 && part.bytes().all(|byte| byte.is_ascii_digit());
+        let numbered = matches!(parts.as_slice(), [all, "of", part, _] if number(all) && number(part));
+        numbered && ["safetensors", "bin"].contains(&extension)
+    };
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut shards: Vec<String> = names.filter(is_shard).collect();
+    shards.sort();
+    shards
 }
 
 fn member(folder: &Path, name: &str) -> Result<PathBuf, ModelSourceError> {
@@ -220,8 +320,9 @@ pub fn shard_names(index: &Path) -> Result<Vec<String>, ModelSourceError> {
         weight_map: std::collections::BTreeMap<String, String>,
     }
     let bad = |reason: String| ModelSourceError::BadIndex { path: index.to_owned(), reason };
-    let parsed: Index =
-        serde_json::from_slice(&read_file(index, INDEX_LIMIT)?).map_err(|error| bad(error.to_string()))?;
+    refuse_lfs_pointer(index)?;
+    let json = json::parse(&read_file(index, INDEX_LIMIT)?).map_err(bad)?;
+    let parsed: Index = serde_json::from_value(json).map_err(|error| bad(error.to_string()))?;
     let names: BTreeSet<String> = parsed.weight_map.into_values().collect();
     if names.is_empty() {
         return Err(bad("its `weight_map` is empty".into()));
@@ -344,6 +445,8 @@ mod tests {
             assert!(error.contains(&format!("begins with {begins}")), "{error}");
         }
         std::fs::write(&path, "GGUF\x03").unwrap();
-        assert_eq!(gguf_file(&path).unwrap(), ModelKind::Gguf(path));
+        assert_eq!(gguf_file(&path).unwrap(), ModelKind::Gguf(vec![path.clone()]));
+        std::fs::write(&path, "tjgg").unwrap();
+        assert!(gguf_file(&path).unwrap_err().hint().unwrap().contains("before GGUF"));
     }
 }

@@ -1,86 +1,154 @@
 //! This host's own cache folder. All that is in it can be deleted at any time and is made again when needed.
 //!
 //! Each sub-folder's name carries the version of its form, so that a newer host never misreads what an older one left.
+//! No folder, or one that cannot be written to (a read-only system, a user without a home, a full disk), costs time and
+//! nothing else, but where a file is to be kept for good: then the error names the variable that names another folder.
 
 use std::path::{Path, PathBuf};
 
+use super::atomic::TEMPORARY_PREFIX;
 use super::digest::Digest;
 use super::environment::{Environment, FT_HOST_CACHE};
 use super::file::{FileError, create_folder};
+use super::lock::FileLock;
+use super::progress::Progress;
 
 /// The folders below this host's cache folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CachePaths {
-    root: PathBuf,
+    root: Option<PathBuf>,
 }
 
 impl CachePaths {
-    /// The cache folder that the environment names. Nothing is created yet.
-    pub fn new(environment: &Environment) -> Result<CachePaths, FileError> {
-        let root = environment.cache_folder.clone().ok_or(FileError::NoCacheFolder { variable: FT_HOST_CACHE })?;
-        Ok(CachePaths { root })
+    /// The cache folder that the environment names, if any. Nothing is created yet.
+    pub fn new(environment: &Environment) -> CachePaths {
+        CachePaths { root: environment.cache_folder.clone() }
     }
 
     /// The cache folder itself.
-    pub fn root(&self) -> &Path {
-        &self.root
+    ///
+    /// # Errors
+    /// [`FileError::NoCacheFolder`].
+    pub fn root(&self) -> Result<&Path, FileError> {
+        self.root.as_deref().ok_or(FileError::NoCacheFolder { variable: FT_HOST_CACHE })
     }
 
     /// Models of the catalogue, each under its own file name. A file under its final name has been checked.
-    pub fn models(&self) -> PathBuf {
-        self.root.join("models-v1")
+    ///
+    /// # Errors
+    /// [`FileError::NoCacheFolder`].
+    pub fn models(&self) -> Result<PathBuf, FileError> {
+        Ok(self.root()?.join("models-v1"))
     }
 
     /// Digests of files, remembered by path, size and time of change.
-    pub fn digests(&self) -> PathBuf {
-        self.root.join("digests-v1")
+    pub fn digests(&self) -> Option<PathBuf> {
+        self.root.as_ref().map(|root| root.join("digests-v1"))
     }
 
     /// Which files of the hub hold a split of a data set, one note each.
-    pub fn datasets(&self) -> PathBuf {
-        self.root.join("datasets-v1")
+    pub fn datasets(&self) -> Option<PathBuf> {
+        self.root.as_ref().map(|root| root.join("datasets-v1"))
     }
 
     /// Compilers and tools for plugins, unpacked and never installed.
-    pub fn tools(&self) -> PathBuf {
-        self.root.join("tools-v1")
+    ///
+    /// # Errors
+    /// [`FileError::NoCacheFolder`].
+    pub fn tools(&self) -> Result<PathBuf, FileError> {
+        Ok(self.root()?.join("tools-v1"))
     }
 
-    /// The file whose lock stands for the work called `name`; its folder is created.
-    pub fn lock(&self, name: &str) -> Result<PathBuf, FileError> {
-        let folder = self.root.join("locks-v1");
-        create_folder(&folder)?;
-        Ok(folder.join(format!("{}.lock", Digest::of(name.as_bytes()))))
+    /// The lock that stands for the work called `name`, waited for where another process holds it. Where none can be had,
+    /// the work goes on without, and `progress` is told.
+    pub fn lock(&self, name: &str, progress: &dyn Progress, waiting: impl FnOnce()) -> Option<FileLock> {
+        let lock = || {
+            let folder = self.root()?.join("locks-v1");
+            create_folder(&folder)?;
+            FileLock::acquire(&folder.join(format!("{}.lock", Digest::of(name.as_bytes()))), waiting)
+        };
+        lock()
+            .map_err(|error| progress.note(&format!("{error}; other processes that fetch the same are not waited for")))
+            .ok()
     }
 
     /// The folder of compiled components, created, and closed to other users: whoever can write into it can run code
     /// as this user.
+    ///
+    /// # Errors
+    /// No folder, or one that is not this user's alone.
     pub fn components(&self) -> Result<PathBuf, FileError> {
-        let folder = self.root.join("components-v1");
+        let folder = self.root()?.join("components-v1");
         create_folder(&folder)?;
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700))
-                .map_err(|source| FileError::io("make private", &folder, source))?;
+            let mode = std::fs::metadata(&folder).map(|metadata| metadata.permissions().mode() & 0o777);
+            // Setting what is set already is refused on a disk that cannot be written to.
+            if !matches!(mode, Ok(0o700)) {
+                std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700))
+                    .map_err(|source| FileError::io("make private", &folder, source))?;
+            }
         }
         Ok(folder)
+    }
+
+    /// Why nothing can be kept in the cache, if nothing can.
+    ///
+    /// # Errors
+    /// No folder, or one in which no file can be written.
+    pub fn check_writable(&self) -> Result<(), FileError> {
+        let root = self.root()?;
+        create_folder(root)?;
+        let probe = root.join(format!("{TEMPORARY_PREFIX}{}", std::process::id()));
+        // A full disk takes an empty file.
+        let written = std::fs::write(&probe, [0; 4096]);
+        let _ = std::fs::remove_file(&probe);
+        written.map_err(|source| FileError::io("write into", root, source))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::progress::Silent;
+
+    fn at(root: &Path) -> CachePaths {
+        let mut environment = Environment::from_variables(&|_| None, None, None);
+        environment.cache_folder = Some(root.to_owned());
+        CachePaths::new(&environment)
+    }
 
     #[test]
     #[cfg(unix)]
     fn compiled_components_are_closed_to_other_users() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
-        let mut environment = Environment::from_variables(&|_| None, None, None);
-        assert!(CachePaths::new(&environment).unwrap_err().to_string().contains("no folder is known"));
-        environment.cache_folder = Some(folder.path().join("cache"));
-        let components = CachePaths::new(&environment).unwrap().components().unwrap();
+        let components = at(&folder.path().join("cache")).components().unwrap();
         assert_eq!(std::fs::metadata(components).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_cache_that_is_not_there_is_an_error_only_for_what_is_kept_for_good() {
+        let none = CachePaths::new(&Environment::from_variables(&|_| None, None, None));
+        assert_eq!((none.digests(), none.datasets()), (None, None));
+        for error in [none.models().unwrap_err(), none.tools().unwrap_err(), none.check_writable().unwrap_err()] {
+            assert!(error.to_string().contains("no folder is known"), "{error}");
+            assert!(error.hint().unwrap().contains("`FT_HOST_CACHE`"));
+        }
+        assert!(none.lock("x", &Silent, || ()).is_none());
+
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), b"").unwrap();
+        let below_a_file = at(&folder.path().join("file/cache"));
+        assert!(below_a_file.check_writable().is_err() && below_a_file.components().is_err());
+        assert!(below_a_file.lock("x", &Silent, || ()).is_none());
+    }
+
+    #[test]
+    fn a_probe_leaves_the_folder_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        at(folder.path()).check_writable().unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

@@ -15,20 +15,22 @@ const HERE: &str = "plugins";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginPath {
     folders: Vec<PathBuf>,
+    /// The one in this host's data folder, which nobody named.
+    own: Option<PathBuf>,
 }
 
 impl PluginPath {
     /// The folders of `FT_PLUGIN_PATH`, then `plugins` in the current folder, then `plugins` in this host's data folder.
     pub fn new(environment: &Environment) -> PluginPath {
-        let own = environment.data_folder.iter().map(|folder| folder.join(HERE));
-        let all = environment.plugin_path.iter().cloned().chain([PathBuf::from(HERE)]).chain(own);
+        let own = environment.data_folder.as_ref().map(|folder| folder.join(HERE));
+        let all = environment.plugin_path.iter().cloned().chain([PathBuf::from(HERE)]).chain(own.clone());
         let mut folders: Vec<PathBuf> = Vec::new();
         for folder in all {
             if !folders.contains(&folder) {
                 folders.push(folder);
             }
         }
-        PluginPath { folders }
+        PluginPath { folders, own }
     }
 
     /// The folders, whether they are there or not.
@@ -57,8 +59,12 @@ impl PluginPath {
             let refused = |source| (folder.clone(), source);
             let entries = match std::fs::read_dir(folder) {
                 Ok(entries) => entries,
-                // Where nothing can be, nothing is; a file in a folder's place is passed over like one that is not there.
+                // Where nothing can be, nothing is; a file in a folder's place is passed over like one that is not there,
+                // and so is a folder below the home of another user.
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => continue,
+                Err(error) if error.kind() == ErrorKind::PermissionDenied && Some(folder) == self.own.as_ref() => {
+                    continue;
+                }
                 Err(error) => return Err(refused(error)),
             };
             let mut paths = Vec::new();
@@ -109,7 +115,7 @@ mod tests {
             std::fs::create_dir_all(folder(file).parent().unwrap()).unwrap();
             std::fs::write(folder(file), b"").unwrap();
         }
-        let path = PluginPath { folders: vec![folder("missing"), folder("a"), folder("b")] };
+        let path = PluginPath { folders: vec![folder("missing"), folder("a"), folder("b")], own: None };
         assert_eq!(path.find(Path::new("qasc")), Some(folder("a/qasc.wasm")));
         assert_eq!(path.find(Path::new("trec.wasm")), Some(folder("b/trec.wasm")));
         assert_eq!(path.find(Path::new("notes")), None);

@@ -14,7 +14,8 @@ use super::progress::Progress;
 /// Digests by file. A remembered one counts as long as the file has the size and the time of change that it had.
 #[derive(Clone, Debug)]
 pub struct RememberedDigests {
-    folder: PathBuf,
+    /// None where there is no cache: then every digest is computed.
+    folder: Option<PathBuf>,
 }
 
 /// What is remembered of a file, as it stands on disk.
@@ -58,12 +59,13 @@ impl RememberedDigests {
         Ok(())
     }
 
-    fn record_of(&self, path: &Path) -> PathBuf {
-        self.folder.join(format!("{}.json", Digest::of(path.as_os_str().as_encoded_bytes())))
+    fn record_of(&self, path: &Path) -> Option<PathBuf> {
+        let name = format!("{}.json", Digest::of(path.as_os_str().as_encoded_bytes()));
+        self.folder.as_ref().map(|folder| folder.join(name))
     }
 
     fn recall(&self, path: &Path, size: u64, modified: u64) -> Option<Digest> {
-        let record: Record = serde_json::from_slice(&std::fs::read(self.record_of(path)).ok()?).ok()?;
+        let record: Record = serde_json::from_slice(&std::fs::read(self.record_of(path)?).ok()?).ok()?;
         ((record.size, record.modified) == (size, modified)).then(|| Digest::from_hex(&record.sha256))?
     }
 
@@ -71,8 +73,10 @@ impl RememberedDigests {
     fn remember(&self, path: &Path, size: u64, modified: u64, digest: &Digest) {
         let record =
             Record { path: path.to_string_lossy().into_owned(), size, modified, sha256: digest.as_str().to_owned() };
-        if let Ok(bytes) = serde_json::to_vec_pretty(&record) {
-            let _ = create_folder(&self.folder).and_then(|()| write_atomic(&self.record_of(path), &bytes));
+        if let (Some(folder), Some(file), Ok(bytes)) =
+            (&self.folder, self.record_of(path), serde_json::to_vec_pretty(&record))
+        {
+            let _ = create_folder(folder).and_then(|()| write_atomic(&file, &bytes));
         }
     }
 }
@@ -110,7 +114,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.gguf");
         std::fs::write(&path, b"one").unwrap();
-        let digests = RememberedDigests { folder: folder.path().join("digests") };
+        let digests = RememberedDigests { folder: Some(folder.path().join("digests")) };
         let starts = Starts::default();
         for _ in 0..3 {
             assert_eq!(digests.digest(&path, &starts).unwrap(), Digest::of(b"one"));
@@ -124,7 +128,7 @@ mod tests {
         assert_eq!(starts.0.get(), 2);
 
         // A record that is not one is as good as none.
-        std::fs::write(digests.record_of(&path.canonicalize().unwrap()), b"{").unwrap();
+        std::fs::write(digests.record_of(&path.canonicalize().unwrap()).unwrap(), b"{").unwrap();
         assert_eq!(digests.digest(&path, &starts).unwrap(), Digest::of(b"two"));
         assert_eq!(starts.0.get(), 3);
     }
@@ -134,7 +138,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.gguf");
         std::fs::write(&path, b"one").unwrap();
-        let digests = RememberedDigests { folder: path.join("below a file") };
-        assert_eq!(digests.digest(&path, &Starts::default()).unwrap(), Digest::of(b"one"));
+        for folder in [Some(path.join("below a file")), None] {
+            let digests = RememberedDigests { folder };
+            assert_eq!(digests.digest(&path, &Starts::default()).unwrap(), Digest::of(b"one"));
+        }
     }
 }

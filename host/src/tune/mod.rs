@@ -121,6 +121,10 @@ impl State {
     /// The model's.
     pub fn first(decoder: &Decoder, ids: &[u32]) -> Result<Self, TuneError> {
         let (cache, last) = pass(decoder, ids, None, 0)?;
+        // Told here, where nobody but the model can have caused it.
+        if let Some(layer) = first_not_finite(&cache)? {
+            return Err(ModelError::NotFinitePass { layer: Some(layer) }.into());
+        }
         Ok(Self { step: 1, cache, last, verdict: Verdict::Continue, norms: Vec::new() })
     }
 
@@ -215,6 +219,18 @@ fn check_form(step: usize, slots: &[Slot], update: &[Tensor]) -> Result<(), Tune
         }
     }
     Ok(())
+}
+
+/// The first layer with a NaN or an infinity in its keys or values.
+///
+/// # Errors
+/// A failed transfer from the device.
+pub fn first_not_finite(cache: &KvCache) -> Result<Option<usize>, ModelError> {
+    let matrices: Vec<Tensor> =
+        cache.layers().iter().flat_map(|layer| [layer.keys.clone(), layer.values.clone()]).collect();
+    let near: Option<Vec<bool>> = matrices.iter().map(are_finite_if_near).collect();
+    let are_finite = near.map_or_else(|| are_finite(&matrices), Ok)?;
+    Ok(are_finite.iter().position(|is_finite| !is_finite).map(|matrix| matrix / 2))
 }
 
 /// All numbers of an update are finite.

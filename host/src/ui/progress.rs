@@ -6,18 +6,34 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::text::{harmless, shorten};
 
-const RUN: &str = "{msg} [{bar:24}] {pos}/{len} scored, {eta} left";
-const DOWNLOAD: &str = "{msg} [{bar:24}] {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left";
-const DOWNLOAD_OF_UNKNOWN_LENGTH: &str = "{msg} {bytes}, {bytes_per_sec}";
+const RUN: Template =
+    Template { wide: "{msg} [{wide_bar}] {pos}/{len} scored, {eta} left", narrow: "{wide_msg} {pos}/{len}, {eta}" };
+const DOWNLOAD: Template = Template {
+    wide: "{msg} [{wide_bar}] {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left",
+    narrow: "{wide_msg} {bytes}/{total_bytes}",
+};
+const DOWNLOAD_OF_UNKNOWN_LENGTH: Template =
+    Template { wide: "{msg} {bytes}, {bytes_per_sec}", narrow: "{wide_msg} {bytes}" };
 const BAR: &str = "=> ";
 
-/// Columns for a download's name: the rest of the line then fits into 80.
-const NAME_COLUMNS: usize = 24;
+/// Columns for a download's name: the rest of the line, with a short bar, then fits into 80.
+const NAME_COLUMNS: usize = 20;
+
+/// From this width on a line has room for a bar.
+const WIDE: usize = 80;
+
+/// What a line of progress says. A line that is longer than the terminal is wide would be drawn again and again below
+/// itself, so that each has a part that gives way.
+struct Template {
+    wide: &'static str,
+    narrow: &'static str,
+}
 
 /// Whether progress is drawn, decided once for the whole program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     visible: bool,
+    narrow: bool,
 }
 
 /// How far a run is.
@@ -31,23 +47,25 @@ pub struct RunBar {
 pub struct DownloadBar(ProgressBar);
 
 impl Progress {
-    /// Progress is drawn only where stderr is a terminal and the user did not ask for quiet.
-    pub fn new(stderr_is_terminal: bool, quiet: bool) -> Self {
-        Self { visible: stderr_is_terminal && !quiet }
+    /// Progress is drawn only where stderr is a terminal that can take a line back, of `columns` columns where that is known,
+    /// and the user did not ask for quiet.
+    pub fn new(terminal: bool, columns: Option<usize>, quiet: bool) -> Self {
+        Self { visible: terminal && !quiet, narrow: columns.is_some_and(|columns| columns < WIDE) }
     }
 
     /// Starts the bar of a run that scores `total` queries, counted over all of its scored steps.
     pub fn run(self, total: u64) -> RunBar {
-        RunBar { bar: self.bar(Some(total), RUN), seed: Mutex::default() }
+        RunBar { bar: self.bar(Some(total), &RUN), seed: Mutex::default() }
     }
 
     /// Starts the bar of a download of `total` bytes, where the sender says how many.
     pub fn download(self, name: &str, total: Option<u64>) -> DownloadBar {
-        let template = if total.is_some() { DOWNLOAD } else { DOWNLOAD_OF_UNKNOWN_LENGTH };
+        let template = if total.is_some() { &DOWNLOAD } else { &DOWNLOAD_OF_UNKNOWN_LENGTH };
         DownloadBar(self.bar(total, template).with_message(shorten(&harmless(name), NAME_COLUMNS)))
     }
 
-    fn bar(self, total: Option<u64>, template: &str) -> ProgressBar {
+    fn bar(self, total: Option<u64>, template: &Template) -> ProgressBar {
+        let template = if self.narrow { template.narrow } else { template.wide };
         let target = if self.visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let style = ProgressStyle::with_template(template).expect("the templates above are well-formed");
         ProgressBar::with_draw_target(total, target).with_style(style.progress_chars(BAR))
@@ -105,19 +123,85 @@ impl DownloadBar {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::Arc;
+
+    use indicatif::TermLike;
+    use unicode_width::UnicodeWidthStr;
+
     use super::*;
 
     #[test]
     fn a_bar_needs_a_terminal_and_no_quiet() {
-        assert_eq!(Progress::new(true, false), Progress { visible: true });
+        assert!(Progress::new(true, None, false).visible);
         for (terminal, quiet) in [(true, true), (false, false), (false, true)] {
-            assert_eq!(Progress::new(terminal, quiet), Progress { visible: false });
+            assert!(!Progress::new(terminal, None, quiet).visible);
+        }
+    }
+
+    /// A terminal of some columns that keeps what is written to it.
+    #[derive(Clone, Debug)]
+    struct Paper(u16, Arc<Mutex<String>>);
+
+    impl TermLike for Paper {
+        fn width(&self) -> u16 {
+            self.0
+        }
+        fn move_cursor_up(&self, _lines: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_down(&self, _lines: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_right(&self, _columns: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_left(&self, _columns: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn write_line(&self, text: &str) -> io::Result<()> {
+            self.write_str(&format!("{text}\n"))
+        }
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.1.lock().unwrap().push_str(text);
+            Ok(())
+        }
+        fn clear_line(&self) -> io::Result<()> {
+            Ok(())
+        }
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// As a terminal of that width gets it.
+    fn drawn(template: &Template, columns: u16, message: &str) -> String {
+        let progress = Progress { visible: false, ..Progress::new(true, Some(columns.into()), false) };
+        let paper = Paper(columns, Arc::default());
+        let bar = progress.bar(Some(98_362_432), template);
+        bar.set_message(message.to_owned());
+        bar.set_position(98_000_000);
+        bar.set_draw_target(ProgressDrawTarget::term_like(Box::new(paper.clone())));
+        bar.force_draw();
+        paper.1.lock().unwrap().clone()
+    }
+
+    #[test]
+    fn a_bar_is_one_line_in_any_width() {
+        for columns in [40, 60, 79, 80, 120] {
+            for template in [&RUN, &DOWNLOAD, &DOWNLOAD_OF_UNKNOWN_LENGTH] {
+                let drawn = drawn(template, columns, "smollm2-135m-inst...");
+                assert!(
+                    drawn.contains("smollm2") && drawn.trim_end().width() <= columns.into(),
+                    "{columns}: {drawn:?}"
+                );
+            }
         }
     }
 
     #[test]
     fn a_run_counts_queries() {
-        let bar = Progress::new(false, false).run(200);
+        let bar = Progress::new(false, None, false).run(200);
         bar.step(0, 15);
         assert_eq!(bar.bar.message(), "zero-shot");
         bar.seed(4);
@@ -138,12 +222,12 @@ mod tests {
 
     #[test]
     fn a_download_counts_bytes_and_shows_a_harmless_name() {
-        let bar = Progress::new(false, true).download("a\x1b[2J-model-with-a-long-name.gguf", None);
+        let bar = Progress::new(false, Some(80), true).download("a\x1b[2J-model-with-a-long-name.gguf", None);
         bar.advance(1 << 20);
-        assert_eq!(bar.0.message(), "a\\u{1b}[2J-model-with...");
+        assert_eq!(bar.0.message(), "a\\u{1b}[2J-model-...");
         assert_eq!((bar.0.position(), bar.0.length()), (1 << 20, None));
         bar.finish();
-        let bar = Progress::new(false, true).download("model.gguf", Some(98_362_432));
+        let bar = Progress::new(false, Some(80), true).download("model.gguf", Some(98_362_432));
         assert_eq!(bar.0.length(), Some(98_362_432));
     }
 }

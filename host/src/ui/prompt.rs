@@ -24,6 +24,7 @@ pub fn render(preview: &Preview, style: Style) -> String {
         lines.push(style.faint(&head));
         lines.push(format!("    {}", tokens(choice, style)));
     }
+    lines.extend(preview.notes.iter().map(|note| format!("note: {}", harmless(note))));
     lines.join("\n") + "\n"
 }
 
@@ -55,9 +56,10 @@ mod tests {
             id: "row\x1b4".into(),
             answer: 1,
             choices: vec![choice(" no"), choice(" yes")],
+            notes: vec!["left out".into()],
         };
         let expected = "3 demonstration tokens\nb: no\n\nquery 4 (`row\\u{1b}4`), 2 choices\n  0: 4 tokens, 1 scored\n    \
-            a|\\n|:|| no\n* 1: 4 tokens, 1 scored\n    a|\\n|:|| yes\n";
+            a|\\n|:|| no\n* 1: 4 tokens, 1 scored\n    a|\\n|:|| yes\nnote: left out\n";
         assert_eq!(render(&preview, Style::PLAIN), expected);
     }
 }

@@ -1,65 +1,68 @@
 //! Reports of runs and comparisons on a terminal.
 
-use super::style::Style;
+use super::screen::Screen;
 use super::table;
 use super::text::harmless;
 use crate::report::compare::{Comparison, Side};
+use crate::report::differences::Difference;
 use crate::report::figures;
 use crate::report::overview;
 use crate::report::run_report::RunReport;
 use crate::report::sheet;
 
 /// Each run with its tables and notes; where there are several, a table of all of them comes last.
-pub fn render(runs: &[RunReport], style: Style) -> String {
-    let mut parts: Vec<String> = runs.iter().map(|run| of_run(run, style)).collect();
+pub fn render(runs: &[RunReport], screen: Screen) -> String {
+    let mut parts: Vec<String> = runs.iter().map(|run| of_run(run, screen)).collect();
     if runs.len() > 1 {
         let overview = overview::of_runs(runs);
-        parts.push(format!("{}\n{}", style.strong(&overview.title), table::render(&overview, None, style)));
+        parts.push(screen.headed(&overview.title, "", 0) + &table::render(&overview, screen));
     }
     parts.join("\n")
 }
 
-fn of_run(run: &RunReport, style: Style) -> String {
-    let mut out = format!("{}\n", style.strong(&harmless(&run.name)));
+fn of_run(run: &RunReport, screen: Screen) -> String {
+    let mut out = screen.headed(&harmless(&run.name), "", 0);
     for (name, value) in run.facts() {
-        out += &format!("  {name:10} {}\n", harmless(&value));
+        out += &screen.line(&format!("  {name:10} {}", harmless(&value)), 13);
     }
     out.push('\n');
     let mut sheets = sheet::of_run(&run.analysis, &run.seconds);
     sheets.extend(sheet::confusion(&run.analysis));
-    out += &table::render_all(&sheets, None, style);
-    out + &notes(&run.notes)
+    out += &table::render_all(&sheets, screen);
+    out + &notes(&run.notes, screen)
 }
 
 /// Both accuracies, their difference and how sure it is, and in what the runs differ.
-pub fn comparison(comparison: &Comparison, style: Style) -> String {
+pub fn comparison(comparison: &Comparison, screen: Screen) -> String {
     let Comparison { a, b, n, seeds, versus, differences, .. } = comparison;
     let side = |letter: &str, side: &Side| {
         let mut steps = side.steps.clone();
         steps.dedup();
         let steps: Vec<String> = steps.into_iter().map(figures::step).collect();
         let (name, accuracy) = (harmless(&side.name), figures::percent(side.accuracy));
-        let head = style.strong(&format!("{letter}: {name}"));
-        format!("{head}, step {}: {accuracy} ({})\n", steps.join(", "), figures::range(side.interval))
+        let rest = format!(", step {}: {accuracy} ({})", steps.join(", "), figures::range(side.interval));
+        screen.headed(&format!("{letter}: {name}"), &rest, 2)
     };
     let mut out = side("a", a) + &side("b", b);
     let over = if seeds.len() > 1 { format!("{n} pairs over {} seeds", seeds.len()) } else { format!("{n} pairs") };
-    out += &format!(
-        "a - b: {} points (95 % bootstrap {}; McNemar p{}) in {over}\n",
+    let difference = format!(
+        "a - b: {} points (95 % bootstrap {}; McNemar p{}) in {over}",
         figures::points(versus.difference),
         figures::points_range(versus.interval),
         figures::p_value(versus.p_value)
     );
-    out += &format!("only a is right: {}; only b is right: {}\n", versus.wins, versus.losses);
+    out += &screen.line(&difference, 2);
+    out += &screen.line(&format!("only a is right: {}; only b is right: {}", versus.wins, versus.losses), 2);
     if differences.is_empty() {
-        out += "the plans do not differ\n";
+        out += &screen.line("the plans do not differ", 2);
     } else {
-        out += "the plans differ (a / b):\n";
-        differences.iter().for_each(|difference| out += &format!("  {}\n", harmless(&difference.sentence(" / "))));
+        out += &screen.line("the plans differ (a / b):", 2);
+        let line = |difference: &Difference| screen.line(&format!("  {}", harmless(&difference.sentence(" / "))), 4);
+        out += &differences.iter().map(line).collect::<String>();
     }
-    out + &notes(&comparison.notes)
+    out + &notes(&comparison.notes, screen)
 }
 
-fn notes(notes: &[String]) -> String {
-    notes.iter().map(|note| format!("note: {}\n", harmless(note))).collect()
+fn notes(notes: &[String], screen: Screen) -> String {
+    notes.iter().map(|note| screen.line(&format!("note: {}", harmless(note)), 2)).collect()
 }

@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use unicode_width::UnicodeWidthStr;
 
-use super::style::Style;
+use super::screen::Screen;
 use super::text::{harmless, shorten};
 use crate::report::sheet::{Row, Sheet};
 
@@ -14,44 +14,98 @@ const GAP: u16 = 1;
 const WIDEST: usize = 48;
 
 /// The table with its headings, every line ended by a line feed, and what explains its marks below it.
-/// Where it is wider than `width` columns, every row takes several short lines instead.
-pub fn render(sheet: &Sheet, width: Option<usize>, style: Style) -> String {
-    let table = wide(sheet);
-    let fits = width.is_none_or(|width| table.iter().all(|line| line.width() <= width));
-    let mut out = String::new();
-    let mut print = |line: &str| {
-        out.push_str(line);
-        out.push('\n');
+/// Where it is wider than the screen, its columns stand in several tables below each other, each with the first column; or
+/// every row takes several short lines, where that is shorter or a column is too wide. No number is cut or left out.
+pub fn render(sheet: &Sheet, screen: Screen) -> String {
+    render_keyed(sheet, 1, screen)
+}
+
+/// The same where it takes the first `keys` columns to say what a row is about.
+pub fn render_keyed(sheet: &Sheet, keys: usize, screen: Screen) -> String {
+    let mut out = match screen.width {
+        None => plain(&lines(sheet, 0..sheet.headings.len(), &[]), screen),
+        Some(width) => within(sheet, keys, width, screen),
     };
-    if fits {
-        let (headings, below) = table.split_at(1);
-        headings.iter().for_each(|line| print(&style.strong(line)));
-        below.iter().for_each(|line| print(line));
-    } else {
-        sheet.rows.iter().for_each(|row| narrow(sheet, row, style).iter().for_each(|line| print(line)));
-    }
-    sheet.legend.iter().for_each(|line| print(&style.faint(&harmless(line))));
+    sheet.legend.iter().for_each(|line| {
+        let laid_out = screen.line(&harmless(line), 2);
+        laid_out.lines().for_each(|line| out += &format!("{}\n", screen.style.faint(line)));
+    });
     out
 }
 
 /// Several tables, with their titles and an empty line between them; a single one needs no title.
-pub fn render_all(sheets: &[Sheet], width: Option<usize>, style: Style) -> String {
+pub fn render_all(sheets: &[Sheet], screen: Screen) -> String {
     match sheets {
-        [sheet] => render(sheet, width, style),
+        [sheet] => render(sheet, screen),
         sheets => {
-            let titled =
-                |sheet: &Sheet| format!("{}\n{}", style.strong(&harmless(&sheet.title)), render(sheet, width, style));
+            let titled = |sheet: &Sheet| {
+                let title = screen.line(&harmless(&sheet.title), 2);
+                let title = title.lines().map(|line| format!("{}\n", screen.style.strong(line))).collect::<String>();
+                title + &render(sheet, screen)
+            };
             sheets.iter().map(titled).collect::<Vec<_>>().join("\n")
         }
     }
 }
 
-/// Lines of the table, headings first. Without colour or box-drawing characters, so that it is the same anywhere.
-fn wide(sheet: &Sheet) -> Vec<String> {
+/// The rows in lines of at most `width` columns.
+fn within(sheet: &Sheet, keys: usize, width: usize, screen: Screen) -> String {
+    let narrow: String = sheet.rows.iter().map(|row| narrow(sheet, row, screen)).collect();
+    match blocks(sheet, keys, width) {
+        Some(blocks) if blocks.len() == 1 || height(&blocks) <= narrow.lines().count() => {
+            blocks.iter().map(|block| plain(block, screen)).collect::<Vec<_>>().join("\n")
+        }
+        _ => narrow,
+    }
+}
+
+/// Lines that the tables take together, with an empty one between two.
+fn height(blocks: &[Vec<String>]) -> usize {
+    blocks.iter().map(|block| block.len() + 1).sum::<usize>().saturating_sub(1)
+}
+
+/// The columns as few tables that are narrow enough, in their order and each behind the first `keys`; None where a column
+/// is too wide for that.
+fn blocks(sheet: &Sheet, keys: usize, width: usize) -> Option<Vec<Vec<String>>> {
+    let fits = |lines: &Vec<String>| lines.iter().all(|line| line.width() <= width);
+    let mut blocks = Vec::new();
+    let mut rest = keys..sheet.headings.len();
+    if rest.is_empty() {
+        return Some(vec![lines(sheet, 0..keys, &[])]).filter(|blocks| blocks.iter().all(fits));
+    }
+    while !rest.is_empty() {
+        let columns: Vec<usize> = rest.clone().collect();
+        let taken = (1..=columns.len()).rev().find_map(|count| {
+            let lines = lines(sheet, 0..keys, &columns[..count]);
+            fits(&lines).then_some((lines, count))
+        });
+        let (lines, count) = taken?;
+        blocks.push(lines);
+        rest.start += count;
+    }
+    Some(blocks)
+}
+
+/// Lines with the headings, which come first, emphasised.
+fn plain(lines: &[String], screen: Screen) -> String {
+    let line = |(index, line): (usize, &String)| {
+        format!("{}\n", if index == 0 { screen.style.strong(line) } else { line.clone() })
+    };
+    lines.iter().enumerate().map(line).collect()
+}
+
+/// Lines of the table with some columns, headings first. Without colour or box-drawing characters, so that it is the same
+/// anywhere.
+fn lines(sheet: &Sheet, first: std::ops::Range<usize>, further: &[usize]) -> Vec<String> {
+    let columns: Vec<usize> = first.chain(further.iter().copied()).collect();
+    let chosen = |cells: &[String]| {
+        let cells = columns.iter().map(|&column| cells.get(column).map_or_else(String::new, |text| cell(text)));
+        cells.collect::<Vec<String>>()
+    };
     let mut table = Table::new();
     table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('-').junction('-')));
-    table.set_header(sheet.headings.iter().map(|text| cell(text)));
-    table.add_rows(sheet.rows.iter().map(|row| row.cells.iter().map(|text| cell(text))));
+    table.set_header(chosen(&sheet.headings));
+    table.add_rows(sheet.rows.iter().map(|row| chosen(&row.cells)));
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, GAP));
         if index > 0 {
@@ -67,14 +121,24 @@ fn cell(text: &str) -> String {
 }
 
 /// One row as its first cell and, indented, a line for each other cell that says something.
-fn narrow(sheet: &Sheet, row: &Row, style: Style) -> Vec<String> {
+fn narrow(sheet: &Sheet, row: &Row, screen: Screen) -> String {
     let mut pairs = sheet.headings.iter().map(|text| cell(text)).zip(row.cells.iter().map(|text| cell(text)));
-    let Some((heading, first)) = pairs.next() else { return Vec::new() };
+    let Some((heading, first)) = pairs.next() else { return String::new() };
     // Without the heading a bare number would not say what it is.
     let bare = first.starts_with(|first: char| first.is_ascii_digit());
     let label = if bare { format!("{heading} {first}") } else { first };
-    let lines = pairs.filter(|(_, cell)| !cell.is_empty()).map(|(heading, cell)| format!("  {heading:13} {cell}"));
-    std::iter::once(style.strong(&label)).chain(lines).collect()
+    let line = |(heading, cell): (String, String)| {
+        let whole = format!("  {heading:13} {cell}");
+        match screen.width {
+            // A number and its unit are not torn apart for the blank between them.
+            Some(width) if whole.width() > width => {
+                screen.line(&format!("  {heading}"), 4) + &screen.line(&format!("    {cell}"), 4)
+            }
+            _ => screen.line(&whole, 4),
+        }
+    };
+    let lines = pairs.filter(|(_, cell)| !cell.is_empty()).map(line);
+    std::iter::once(screen.headed(&label, "", 2)).chain(lines).collect()
 }
 
 #[cfg(test)]
@@ -83,9 +147,13 @@ mod tests {
     use crate::report::analysis::{Analysis, Known};
     use crate::report::samples::{Choice, Place, SampleRecord};
     use crate::report::schema::SelectedRecord;
-    use crate::report::sheet::{ORACLE, Seconds, of_run};
-    use std::ffi::OsStr;
+    use crate::report::sheet::{Seconds, of_run};
+    use crate::ui::style::Style;
     use std::path::Path;
+
+    fn columns(width: usize) -> Screen {
+        Screen { width: Some(width), ..Screen::PLAIN }
+    }
 
     /// A step of 1000 examples, the first `correct` of them right; per token those from `unsure` on are wrong as well.
     fn step(seed: u64, step: u32, correct: usize, unsure: usize) -> Vec<SampleRecord> {
@@ -123,14 +191,14 @@ mod tests {
 
     #[test]
     fn several_steps_have_an_oracle_and_a_result() {
-        check("table_several", &render(&several(), None, Style::PLAIN));
-        check("table_several", &render(&several(), Some(100), Style::PLAIN));
+        check("table_several", &render(&several(), Screen::PLAIN));
+        check("table_several", &render(&several(), columns(100)));
     }
 
     #[test]
     fn one_step_has_no_oracle() {
         let one = sheets(&[step(0, 0, 500, 500), step(0, 1, 800, 800)], &[], &[((0, 0), 1.0), ((0, 1), 2.5)]);
-        check("table_one", &render_all(&one, None, Style::PLAIN));
+        check("table_one", &render_all(&one, Screen::PLAIN));
     }
 
     #[test]
@@ -141,23 +209,42 @@ mod tests {
         ];
         let seconds = [((13, 15), 61.0), ((42, 15), 60.0)];
         let sheets = sheets(steps.as_flattened(), &[(13, 15), (42, 15)], &seconds);
-        check("table_seeds", &render_all(&sheets, None, Style::PLAIN));
+        check("table_seeds", &render_all(&sheets, Screen::PLAIN));
+    }
+
+    /// Numbers stay whole and with what they are about in any width that has room for one.
+    #[test]
+    fn a_narrow_terminal_gets_several_tables_or_short_lines() {
+        for width in [20, 40, 60, 80] {
+            let rendered = render(&several(), columns(width));
+            check(&format!("table_{width}"), &rendered);
+            assert!(rendered.lines().all(|line| line.width() <= width), "{width}:\n{rendered}");
+            // A cell may be broken at its blanks.
+            let flat = rendered.split_whitespace().collect::<Vec<_>>().join(" ");
+            for row in several().rows {
+                assert!(
+                    row.cells.iter().all(|cell| flat.contains(cell.as_str())),
+                    "{width}: {:?}\n{rendered}",
+                    row.cells
+                );
+            }
+        }
     }
 
     #[test]
-    fn a_narrow_terminal_gets_short_lines() {
-        let rendered = render(&several(), Some(40), Style::PLAIN);
-        check("table_narrow", &rendered);
-        let numbers = rendered.strip_suffix(&format!("{ORACLE}\n")).expect("the note comes last");
-        assert!(numbers.lines().all(|line| line.len() <= 40));
+    fn a_row_is_named_by_all_its_keys() {
+        let mut sheet = several();
+        sheet.rows.truncate(2);
+        let rendered = render_keyed(&sheet, 2, columns(60));
+        let of_zero_shot: Vec<&str> = rendered.lines().filter(|line| line.starts_with("zero-shot")).collect();
+        assert!(of_zero_shot.len() > 1 && of_zero_shot.iter().all(|line| line.contains("57.1 %")), "{rendered}");
     }
 
     #[test]
     fn emphasis_changes_nothing_but_emphasis() {
-        let style = Style::new(true, None::<&OsStr>);
-        for width in [None, Some(40)] {
-            let plain = render(&several(), width, Style::PLAIN);
-            let styled = render(&several(), width, style);
+        for width in [None, Some(20), Some(40), Some(60)] {
+            let plain = render(&several(), Screen { width, style: Style::PLAIN });
+            let styled = render(&several(), Screen { width, style: Style::CODES });
             assert_ne!(styled, plain);
             let stripped = ["\x1b[1m", "\x1b[2m", "\x1b[0m"].iter().fold(styled, |text, code| text.replace(code, ""));
             assert_eq!(stripped, plain);
@@ -166,7 +253,7 @@ mod tests {
 
     #[test]
     fn nothing_scored_is_headings_only() {
-        assert_eq!(render_all(&sheets(&[], &[], &[]), None, Style::PLAIN).lines().count(), 2);
+        assert_eq!(render_all(&sheets(&[], &[], &[]), Screen::PLAIN).lines().count(), 2);
     }
 
     #[test]
@@ -174,7 +261,7 @@ mod tests {
         let mut sheet = several();
         sheet.rows[0].cells[0] = "\x1b[2J\nrun".into();
         for width in [None, Some(40)] {
-            let rendered = render(&sheet, width, Style::PLAIN);
+            let rendered = render(&sheet, Screen { width, ..Screen::PLAIN });
             assert!(rendered.contains(r"\u{1b}[2J\nrun") && !rendered.contains('\x1b'), "{rendered}");
         }
     }

@@ -2,7 +2,7 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-pub use crate::report::escape::harmless;
+pub use crate::text::harmless;
 
 /// Where a text was cut.
 const CUT: &str = "...";
@@ -24,6 +24,48 @@ pub fn shorten(text: &str, width: usize) -> String {
     let mut out: String = text.chars().take_while(fits).collect();
     out.push_str(dots);
     out
+}
+
+/// What becomes of a word that is longer than a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LongWords {
+    /// It goes on in the next line.
+    Cut,
+    /// It stays whole, and its line is too long.
+    Keep,
+}
+
+/// The text in lines of at most `width` columns, broken at blanks; all but the first are indented by `indent` columns, or
+/// by as many as leave most of the line. Expects one line, see [`harmless`].
+pub fn wrap(text: &str, width: usize, indent: usize, long: LongWords) -> Vec<String> {
+    let width = width.max(1);
+    let indent = " ".repeat(indent.min(width / 3));
+    let mut lines: Vec<String> = Vec::new();
+    let mut line = String::new();
+    let mut is_empty = true;
+    for piece in text.split_inclusive(' ') {
+        let word = piece.trim_end_matches(' ');
+        // A word that is cut anyhow begins where the line is.
+        let is_cut = long == LongWords::Cut && indent.len() + word.width() > width;
+        if !is_empty && !is_cut && line.width() + word.width() > width {
+            lines.push(std::mem::replace(&mut line, indent.clone()));
+            is_empty = true;
+        }
+        if word.is_empty() && is_empty && !lines.is_empty() {
+            continue;
+        }
+        for character in piece.chars() {
+            line.push(character);
+            // Measured as a whole: some characters change the width of the one before.
+            if long == LongWords::Cut && !is_empty && character != ' ' && line.width() > width {
+                line.pop();
+                lines.push(std::mem::replace(&mut line, format!("{indent}{character}")));
+            }
+            is_empty &= character == ' ';
+        }
+    }
+    lines.push(line);
+    lines.iter().map(|line| line.trim_end_matches(' ').to_owned()).collect()
 }
 
 /// The first `lines` lines, each made [`harmless`] and [`shorten`]ed to `width`, and if there are more a line that counts them.
@@ -62,6 +104,21 @@ mod tests {
     }
 
     #[test]
+    fn a_text_is_broken_at_blanks() {
+        let check = |text: &str, width, indent, long, expected: &[&str]| {
+            assert_eq!(wrap(text, width, indent, long), expected, "{text:?} {width}");
+        };
+        check("", 9, 2, LongWords::Cut, &[""]);
+        check("one two three", 13, 2, LongWords::Cut, &["one two three"]);
+        check("one two three", 12, 2, LongWords::Cut, &["one two", "  three"]);
+        check("  one  two three", 10, 2, LongWords::Cut, &["  one  two", "  three"]);
+        check("  one  two three", 9, 0, LongWords::Cut, &["  one", "two three"]);
+        check("a 0123456789abcdef b", 8, 2, LongWords::Cut, &["a 012345", "  6789ab", "  cdef b"]);
+        check("a 0123456789abcdef b", 8, 2, LongWords::Keep, &["a", "  0123456789abcdef", "  b"]);
+        check("電影院影院", 5, 0, LongWords::Cut, &["電影", "院影", "院"]);
+    }
+
+    #[test]
     fn a_head_counts_what_it_leaves_out() {
         let text = "Review: a\nSentiment: positive\n\nReview: b\n";
         assert_eq!(head(text, 2, 12), "Review: a\nSentiment...\n(2 more lines)\n");
@@ -76,6 +133,15 @@ mod tests {
             let line = shorten(&harmless(&text), width);
             prop_assert!(line.width() <= width);
             prop_assert!(!line.chars().any(is_harmful));
+        }
+
+        #[test]
+        fn wrapping_loses_nothing_but_blanks(text in any::<String>(), width in 2usize..40, indent in 0usize..50) {
+            let text = harmless(&text);
+            let lines = wrap(&text, width, indent, LongWords::Cut);
+            prop_assert!(lines.iter().all(|line| line.width() <= width), "{lines:?}");
+            let blackened = |text: &str| text.replace(' ', "");
+            prop_assert_eq!(blackened(&lines.concat()), blackened(&text));
         }
     }
 }

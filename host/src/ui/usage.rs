@@ -1,6 +1,6 @@
 //! What plugins used of what they may use.
 
-use super::style::Style;
+use super::screen::Screen;
 use super::table;
 use crate::plugin::{Limits, Usage};
 use crate::report::sheet::{Row, RowKind, Sheet};
@@ -8,7 +8,7 @@ use crate::run::PluginUsage;
 use crate::run::memory::size;
 
 /// A table with a row for each budget of each plugin: the most of one call or at once, the limit, and the sum of all calls.
-pub fn render(plugins: &[PluginUsage], style: Style) -> String {
+pub fn render(plugins: &[PluginUsage], screen: Screen) -> String {
     let rows = plugins.iter().flat_map(|plugin| rows(&plugin.plugin, &plugin.usage, &plugin.limits));
     let sheet = Sheet {
         title: "usage".into(),
@@ -16,7 +16,7 @@ pub fn render(plugins: &[PluginUsage], style: Style) -> String {
         rows: rows.collect(),
         legend: Vec::new(),
     };
-    table::render(&sheet, None, style)
+    table::render_keyed(&sheet, 2, screen)
 }
 
 fn rows(plugin: &str, usage: &Usage, limits: &Limits) -> Vec<Row> {

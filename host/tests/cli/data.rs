@@ -36,12 +36,19 @@ fn every_form_of_file_gives_the_same_results() {
         let separator = if form == "tsv" { '\t' } else { ',' };
         place.write(&format!("{form}/sst2/train.{form}"), write(&train, separator));
         place.write(&format!("{form}/sst2/validation.{form}"), write(&validation, separator));
-        place.sst2(&["--data", form, "--steps", "2", "--out", &format!("out-{form}")]).good();
+        // Cells in quotes are what CSV has by itself.
+        let quoting = if form == "tsv" { "csv" } else { "auto" };
+        place.sst2(&["--data", form, "--steps", "2", "--quoting", quoting, "--out", &format!("out-{form}")]).good();
     }
     let expected = place.read("out-jsonl/samples.jsonl");
     for form in ["csv", "tsv"] {
         assert_eq!(place.read(&format!("out-{form}/samples.jsonl")), expected, "{form}");
     }
+    // What a form does not have by itself is said.
+    let results = place.json("out-tsv/results.json");
+    assert_eq!(results["data"][1]["quoting"], "csv");
+    assert_eq!(results["notes"][1], "`tsv/sst2/validation.tsv` was read with `--quoting csv`");
+    assert!(place.json("out-csv/results.json")["data"][1]["quoting"].is_null());
     // The examples are the same, so the runs can be compared; the files are not.
     place.host(&["compare", "out-jsonl", "out-csv"]).good();
     let data = |out: &str| place.json(&format!("{out}/results.json"))["data"][1].clone();
@@ -110,7 +117,7 @@ fn bad_rows_are_named_or_counted() {
             "line 7, column `sentence`: expected a text that is more than blanks",
         ),
         (b"{\"sentence\": \"\xff\", \"label\": 1}\n".to_vec(), "line 7: not UTF-8 at byte 15 of the line"),
-        (b"[1, 2]\n".to_vec(), "line 7: expected a JSON object, came an array"),
+        (b"[1, 2]\n".to_vec(), "line 7: expected a JSON object, got an array"),
         (b"{\"sentence\": \"a film tha".to_vec(), "line 7: the last line is half written"),
     ];
     let train = lines(&sample("sst2", "train", 20));
@@ -150,6 +157,30 @@ fn rows_can_be_looked_at() {
     let shown: Value = serde_json::from_str(place.host(&train).good().stdout.trim()).unwrap();
     assert_eq!(shown, sample("copa", "train", 1)[0]);
 
+    place.write("eval.tsv", "sentence\tlabel\n\"fine\"\t1\nhe said \"no\"\t0\n");
+    let head = place.host(&["data", "head", "eval.tsv"]).good();
+    let shown: Vec<Value> = head.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(shown[0]["sentence"], "\"fine\"");
+    assert!(head.stderr.contains("`eval.tsv` (TSV, no quoting): sentence, label"), "{}", head.stderr);
+    assert!(
+        head.stderr.contains("note: `eval.tsv`: in 1 of 2 rows a cell begins and ends with `\"`"),
+        "{}",
+        head.stderr
+    );
+    let head = place.host(&["data", "head", "eval.tsv", "--quoting", "csv"]).good();
+    assert_eq!(serde_json::from_str::<Value>(head.stdout.lines().next().unwrap()).unwrap()["sentence"], "fine");
+    assert!(head.stderr.contains("(TSV, cells may be quoted)"), "{}", head.stderr);
+    place.write("open.csv", "sentence,label\n\"fine,1\nbad,0\n");
+    place.host(&["data", "head", "open.csv"]).failed(
+        2,
+        &["`open.csv`, line 2: column `sentence`: the quote opened on line 2 is never closed", "`--quoting none`"],
+    );
+    place.host(&["data", "head", "data/none.csv"]).failed(2, &["cannot open `data/none.csv`", "hint: check the path"]);
+    place.write("book.xlsx", "PK\u{3}\u{4}\0[Content_Types].xml");
+    place
+        .host(&["data", "head", "book.xlsx"])
+        .failed(2, &["expected a name that ends in .jsonl", "got a spreadsheet", "hint: save it as CSV in UTF-8"]);
+
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tables/snappy.parquet");
     let head = place.host(&["data", "head", fixture.to_str().unwrap(), "-n", "30"]).good();
     assert_eq!(head.stdout.lines().count(), 25);
@@ -160,4 +191,39 @@ fn rows_can_be_looked_at() {
         .host(&["data", "head", "owner/name"])
         .failed(2, &["owner/name (train split) is not in the cache", "ft-host data pull"]);
     place.host(&["data", "pull", "not a name"]).failed(2, &["`not a name` is no data set of the hub"]);
+}
+
+#[test]
+fn half_a_split_is_refused() {
+    let place = Place::with_model();
+    place.write("half/sst2/train.jsonl", lines(&sample("sst2", "train", 20)));
+    place.write("half/sst2/validation-00001-of-00002.jsonl", lines(&sample("sst2", "validation", 6)));
+    place.sst2(&["--data", "half", "--steps", "1"]).failed(
+        2,
+        &[
+            "`half/sst2`: shard 1 of 2 is missing: there is `validation-00001-of-00002.jsonl`",
+            "`--data evaluation=FILE`",
+        ],
+    );
+    place.write("half/sst2/validation.jsonl", "{}");
+    let two = ["got `validation-00001-of-00002.jsonl` and `validation.jsonl`"];
+    place.sst2(&["--data", "half", "--steps", "1"]).failed(2, &two);
+    // Named by itself it is taken, and said to be a part.
+    let alone = "evaluation=half/sst2/validation-00001-of-00002.jsonl";
+    place.sst2(&["--data", alone, "--data", "half", "--steps", "1"]).good();
+    let note = place.json("out/results.json")["notes"][0].clone();
+    assert_eq!(note, "`half/sst2/validation-00001-of-00002.jsonl` is shard 2 of 2 alone");
+}
+
+#[test]
+fn a_class_that_no_demonstration_can_have_is_noted() {
+    let place = Place::with_model();
+    let positive: Vec<Value> = sample("sst2", "train", 20).into_iter().filter(|row| row["label"] == 1).collect();
+    place.data("one", lines(&positive), lines(&sample("sst2", "validation", 6)));
+    place.sst2(&["--data", "one", "--steps", "1"]).good();
+    let note = "the demonstrations' split has no row of class `negative`: its demonstrations are rows of other classes";
+    assert_eq!(place.json("out/results.json")["notes"][0], note);
+    assert!(place.host(&["report", "out"]).good().stdout.contains(&format!("note: {note}")));
+    place.sst2(&["--data", "one", "--steps", "1", "--sampling", "random", "--out", "random"]).good();
+    assert_eq!(place.json("random/results.json")["notes"], json!([]));
 }

@@ -163,6 +163,47 @@ fn time_ends_what_fuel_does_not() {
     assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
 }
 
+/// Fuel without end and half a second: what ends these calls is the clock, in every export, in a run as in a test.
+#[test]
+fn time_ends_every_endless_call_of_a_run() {
+    let place = Place::with_model();
+    let endless = |attack: &Attack| ["loop", "log-flood"].iter().any(|start| attack.name.starts_with(start));
+    let is_built = |attack: &Attack| matches!(attack.guest, Guest::Task | Guest::Optimizer);
+    let endless: Vec<Attack> = attacks().into_iter().filter(|attack| endless(attack) && is_built(attack)).collect();
+    assert!(endless.len() >= 12, "only {} endless attacks are listed", endless.len());
+    for listed in endless {
+        let (flags, name) = (flags(&place, &listed), listed.name);
+        let limits = ["--plugin-time", "0.5", "--plugin-fuel", "18446744073709551615", "--show-usage"];
+        let limits = [&limits[..], &["--plugin-call-bytes", "64M", "--plugin-tensor-bytes", "2G"]].concat();
+        let out = format!("endless/{:?}-{name}", listed.guest);
+        let arguments: Vec<&str> = flags.iter().map(String::as_str).chain(limits).chain(["--out", &out]).collect();
+        let started = Instant::now();
+        attack(&place, &arguments).failed(3, &["used up its time: more than 500ms in one call", "`--plugin-time`"]);
+        assert!(started.elapsed() < Duration::from_secs(15), "`{name}` took {:?}", started.elapsed());
+    }
+}
+
+#[test]
+fn an_interrupt_ends_a_guest_s_call() {
+    let place = Place::with_model();
+    let (optimizer, out) = (guest("hostile/optimizer"), "stopped");
+    let more = ["--optimizer", &optimizer, "-O", "attack=loop", "--plugin-fuel", "18446744073709551615", "--out", out];
+    let mut child = place.sst2_command(&[&["--steps", "2", "--limit", "2"], &more[..]].concat()).spawn().unwrap();
+    // Step 1 is scored, and the rule goes round and round in step 2.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while place.names(out).iter().all(|name| name != "samples.jsonl") || place.samples(out).len() < 2 * 2 {
+        assert!(Instant::now() < deadline, "step 1 is never scored");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    let asked = Instant::now();
+    signal(&child, "TERM");
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(130));
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    assert_eq!(place.json(&format!("{out}/results.json"))["complete"], false);
+}
+
 #[test]
 fn hostile_optimizers_lose_nothing_that_was_done() {
     let place = Place::with_model();

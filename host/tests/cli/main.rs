@@ -1,15 +1,25 @@
 //! The real executable, in folders of its own: stdout, stderr, status and files together.
 
+#[path = "../support_hub/mod.rs"]
+// Its faults and counts are for the tests of the store.
+#[allow(dead_code)]
+mod support_hub;
+
 mod author;
+mod backtrace;
+mod cache;
 mod data;
 mod good;
 mod hostile;
 mod input;
 mod limits;
 mod memory;
+mod models;
 mod plugin;
 mod process;
 mod report;
 mod resume;
+mod rows;
 mod settings;
 mod support;
+mod terminal;

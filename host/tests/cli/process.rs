@@ -1,7 +1,7 @@
 //! The executable among other processes: signals, pipes that close, terminals, help.
 
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -26,11 +26,6 @@ fn long_run(place: &Place) -> Child {
         std::thread::sleep(Duration::from_millis(5));
     }
     child
-}
-
-fn signal(child: &Child, name: &str) {
-    let status = std::process::Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
-    assert!(status.unwrap().success());
 }
 
 /// Checks what an interrupted run left; gives how many lines are whole.
@@ -126,36 +121,6 @@ fn a_table_that_cannot_be_written_is_an_error() {
     let output = place.command(&arguments).stdout(full).output().unwrap();
     Done::of(output).failed(4, &["No space left on device"]);
     assert_eq!(place.json("runs/sst2/results.json")["complete"], true);
-}
-
-#[test]
-#[cfg(unix)]
-fn colour_needs_a_terminal_and_no_objection() {
-    let place = Place::with_model();
-    let in_a_terminal = |no_color: Option<&str>| {
-        let script = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
-        let host = place.command(&["run", "--task", "none.wasm"]);
-        let mut command = std::process::Command::new("python3");
-        command.args(["-c", script]).arg(host.get_program()).args(host.get_args()).current_dir(place.path(""));
-        for (name, value) in host.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        if let Some(value) = no_color {
-            command.env("NO_COLOR", value);
-        }
-        let output = command.env("TERM", "xterm").stdin(Stdio::null()).output().unwrap();
-        assert_eq!(output.status.code(), Some(2));
-        String::from_utf8(output.stdout).unwrap()
-    };
-    let message = "error: there is no file `none.wasm`";
-    assert!(in_a_terminal(None).contains("\u{1b}[1;31merror:\u{1b}[0m there is no file `none.wasm`"));
-    assert!(in_a_terminal(Some("")).contains('\u{1b}'), "set to nothing counts as not set");
-    let plain = in_a_terminal(Some("1"));
-    assert!(plain.contains(message) && !plain.contains('\u{1b}'), "{plain:?}");
-    place.host(&["run", "--task", "none.wasm"]).failed(2, &[message]);
 }
 
 /// `tests/data/cli/run_help.txt` is what `ft-host run --help` prints; with `FT_BLESS` set it is written instead.

@@ -19,10 +19,52 @@ fn a_run_file_is_the_same_as_its_flags() {
     run_file(&place, "out = \"file\"\n[optimizer-options]\nstep_size = 0.5\n");
     place.host(&["run", "--config", "runs-of-mine/run.toml"]).good();
     place.sst2(&["--steps", "2", "--limit", "3", "-O", "step_size=0.5", "--out", "flags"]).good();
-    assert_eq!(place.read("file/samples.jsonl"), place.read("flags/samples.jsonl"));
+    // Like all paths of a run file, `out` is relative to it.
+    assert_eq!(place.read("runs-of-mine/file/samples.jsonl"), place.read("flags/samples.jsonl"));
+    assert!(!place.path("file").exists());
     // A flag wins.
     place.host(&["run", "--config", "runs-of-mine/run.toml", "--limit", "1", "--out", "less"]).good();
     assert_eq!(place.samples("less").len(), 3);
+}
+
+/// Whatever a run file names is looked for beside it alone, and `~` and variables are what they are to a shell.
+#[test]
+fn paths_of_a_run_file_do_not_depend_on_where_the_user_stands() {
+    let place = Place::empty();
+    place.model("home/models/tiny", |_| ());
+    let rows = ["train", "validation"].map(|split| {
+        std::fs::read(format!("{}/../tasks/sst2/sample/{split}.jsonl", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    });
+    place.data("home/data", &rows[0], &rows[1]);
+    let task = guest("sst2");
+    let text = format!(
+        "task = {task:?}\nmodel = \"~/models/tiny\"\ndata = \"${{DATA}}/data\"\nout = \"$WHERE/here\"\n\
+         device = \"cpu\"\nsteps = 1\nlimit = 2\n"
+    );
+    place.write("configs/run.toml", text);
+    let run = |arguments: &[&str], folder: &str| {
+        std::fs::create_dir_all(place.path(folder)).unwrap();
+        let mut command = place.command(&[&["run"], arguments].concat());
+        command.current_dir(place.path(folder)).env("DATA", place.path("home")).env("WHERE", "results");
+        Done::of(command.output().unwrap())
+    };
+    run(&["--config", "../configs/run.toml"], "a").good();
+    assert!(place.path("configs/results/here/results.json").exists());
+    assert!(place.names("a").is_empty(), "nothing is written where the user stands");
+    // What is printed says the same from any folder.
+    let printed = run(&["--config", "../configs/run.toml", "--print-config"], "a").good().stdout;
+    let from_above = run(&["--config", "configs/run.toml", "--print-config"], "").good().stdout;
+    assert_eq!(from_above, printed.replace("/a/../", "/"));
+    place.write("b/printed.toml", &printed);
+    assert_eq!(run(&["--config", "printed.toml", "--print-config"], "b").good().stdout, printed);
+
+    // A file beside the user is not the one that is meant.
+    place.write("configs/other.toml", format!("task = {task:?}\nmodel = \"./model\"\ndata = \"rows\"\n"));
+    place.data("a/rows", &rows[0], &rows[1]);
+    run(&["--config", "../configs/other.toml"], "a").failed(2, &["../configs/rows/sst2/train.jsonl"]);
+    // No shell expands `~` behind `=`.
+    run(&["--config", "../configs/run.toml", "--out=~/out", "--model=~/models/tiny"], "a").good();
+    assert!(place.path("home/out/results.json").exists());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What the tests of the executable share: an empty folder, a tiny model, and what came of a command.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -86,6 +86,15 @@ impl Place {
         self.write(&format!("{name}/tokenizer.json"), read("tiny-tokenizer/tokenizer.json"));
     }
 
+    /// Makes NaN of all numbers in a model's weights, which their header does not show.
+    pub fn without_numbers(&self, name: &str) {
+        let file = format!("{name}/model.safetensors");
+        let mut bytes = std::fs::read(self.path(&file)).unwrap();
+        let header = 8 + u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
+        bytes[header..].fill(0xff);
+        self.write(&file, bytes);
+    }
+
     /// SST-2 rows as `DIR/sst2/{train,validation}.jsonl`.
     pub fn data(&self, folder: &str, train: impl AsRef<[u8]>, validation: impl AsRef<[u8]>) {
         self.write(&format!("{folder}/sst2/train.jsonl"), train);
@@ -96,13 +105,19 @@ impl Place {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ft-host"));
         for name in [
+            "CLICOLOR",
+            "CLICOLOR_FORCE",
             "COLUMNS",
+            "HF_DATASETS_OFFLINE",
             "HF_ENDPOINT",
             "HF_HUB_CACHE",
-            "HUGGINGFACE_HUB_CACHE",
             "HF_TOKEN",
+            "HUGGINGFACE_HUB_CACHE",
+            "HUGGING_FACE_HUB_TOKEN",
             "NO_COLOR",
             "RUST_BACKTRACE",
+            "RUST_LIB_BACKTRACE",
+            "TRANSFORMERS_OFFLINE",
         ] {
             command.env_remove(name);
         }
@@ -121,12 +136,59 @@ impl Place {
         command
     }
 
+    /// What the executable writes to a terminal of that many columns and rows, and its status; `change` has been at its
+    /// environment. All terminals are xterm's unless it says otherwise.
+    pub fn in_terminal(
+        &self,
+        (columns, rows): (u16, u16),
+        arguments: &[&str],
+        change: impl FnOnce(&mut Command),
+    ) -> (Option<i32>, String) {
+        const SCRIPT: &str = "
+import fcntl, os, pty, struct, sys, termios
+pid, terminal = pty.fork()
+if pid == 0:
+    size = struct.pack('HHHH', int(sys.argv[2]), int(sys.argv[1]), 0, 0)
+    fcntl.ioctl(0, termios.TIOCSWINSZ, size)
+    os.execv(sys.argv[3], sys.argv[3:])
+while True:
+    try:
+        data = os.read(terminal, 1 << 16)
+    except OSError:
+        break
+    if not data:
+        break
+    sys.stdout.buffer.write(data)
+sys.stdout.flush()
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))";
+        let host = self.command(arguments);
+        let mut command = Command::new("python3");
+        command.args(["-c", SCRIPT, &columns.to_string(), &rows.to_string()]);
+        command.arg(host.get_program()).args(host.get_args()).current_dir(self.path(""));
+        for (name, value) in host.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.env("TERM", "xterm").stdin(Stdio::null());
+        change(&mut command);
+        let output = command.output().expect("python3 makes the terminal");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    }
+
     pub fn host(&self, arguments: &[&str]) -> Done {
         Done::of(self.command(arguments).output().unwrap())
     }
 
     /// `ft-host run` of SST-2 on the bundled sample with the tiny model into `out`, unless `more` says otherwise.
     pub fn sst2(&self, more: &[&str]) -> Done {
+        Done::of(self.sst2_command(more).output().unwrap())
+    }
+
+    /// The same, not started.
+    pub fn sst2_command(&self, more: &[&str]) -> Command {
         let task = guest("sst2");
         let defaults = [
             ("--task", task.as_str()),
@@ -139,7 +201,7 @@ impl Place {
         let mut arguments = vec!["run"];
         arguments.extend(left_out.flat_map(|(flag, value)| [*flag, *value]));
         arguments.extend_from_slice(more);
-        self.host(&arguments)
+        self.command(&arguments)
     }
 }
 
@@ -181,6 +243,12 @@ impl Done {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}:\n{}", self.stdout))
     }
+}
+
+/// Sends a signal by its name to a running executable.
+pub fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
+    assert!(status.unwrap().success(), "no SIG{name} could be sent");
 }
 
 /// The log-likelihoods of sample records at one step, in the order of the examples.

@@ -4,7 +4,9 @@
 //! `demo_ids`, `query_ids`, `plain_logits`, `step{t}_k`, `step{t}_v`, `step{t}_query_logits` (step size 0.01,
 //! momentum 0.9; f32 on the CPU).
 
+mod checkpoints;
 mod formats;
+mod fp8;
 mod precision;
 mod pytorch;
 mod support;

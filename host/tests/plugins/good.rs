@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use candle_core::{DType, Tensor};
-use ft_host::plugin::{Failure, Limits, OptionError, PluginEngine, PluginKind, TaskPlugin, inspect, options};
+use ft_host::plugin::{
+    EngineOptions, Failure, Limits, OptionError, PluginEngine, PluginKind, TaskPlugin, inspect, options,
+};
 use ft_host::task::example::{Example, Split};
 use ft_host::tune::{MetaOptimizer, Slot, Verdict};
 
@@ -197,7 +199,9 @@ fn two_runs_spend_the_same_fuel() {
 fn compiled_plugins_are_kept_in_the_folder_given() {
     let folder = tempfile::tempdir().unwrap();
     for _ in 0..2 {
-        let engine = PluginEngine::new(Some(folder.path())).unwrap();
+        let engine =
+            PluginEngine::new(EngineOptions { cache: Some(folder.path().to_owned()), ..EngineOptions::default() })
+                .unwrap();
         let plugin = TaskPlugin::load(&engine, binary("sst2"), Limits::default(), Arc::new(|_| ())).unwrap();
         assert_eq!(plugin.description().name, "sst2");
     }

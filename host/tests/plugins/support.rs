@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use candle_core::{DType, Device, Tensor};
 use ft_host::plugin::{
-    Limits, LogRecord, LogSink, OptimizerPlugin, PluginBinary, PluginEngine, PluginError, RowSource, RowSourceError,
-    TaskPlugin, options,
+    EngineOptions, Limits, LogRecord, LogSink, OptimizerPlugin, PluginBinary, PluginEngine, PluginError, RowSource,
+    RowSourceError, TaskPlugin, options,
 };
 use ft_host::tune::{Slot, SlotKind};
 
 /// One engine for all tests, as in a process of its own.
-pub static ENGINE: LazyLock<PluginEngine> = LazyLock::new(|| PluginEngine::new(None).expect("wasmtime runs here"));
+pub static ENGINE: LazyLock<PluginEngine> =
+    LazyLock::new(|| PluginEngine::new(EngineOptions::default()).expect("wasmtime runs here"));
 
 /// The bytes of a built guest, by its path below `plugins/` without the extension.
 pub fn guest(name: &str) -> Vec<u8> {

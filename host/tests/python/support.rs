@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::{LazyLock, Mutex};
 
 use candle_core::Device;
-use ft_host::plugin::{Limits, LogSink, OptimizerPlugin, PluginBinary, PluginEngine, PluginError, TaskPlugin, options};
+use ft_host::plugin::{
+    EngineOptions, Limits, LogSink, OptimizerPlugin, PluginBinary, PluginEngine, PluginError, TaskPlugin, options,
+};
 
 use crate::shared::given;
 
@@ -13,8 +15,10 @@ use crate::shared::given;
 const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/cli-cache/components-v1");
 
 /// The engine that all tests share.
-pub static ENGINE: LazyLock<PluginEngine> =
-    LazyLock::new(|| PluginEngine::new(Some(Path::new(CACHE))).expect("wasmtime runs here"));
+pub static ENGINE: LazyLock<PluginEngine> = LazyLock::new(|| {
+    PluginEngine::new(EngineOptions { cache: Some(CACHE.into()), ..EngineOptions::default() })
+        .expect("wasmtime runs here")
+});
 
 /// Held while a component is loaded: the first one to ask for it compiles it, and nobody does at the same time.
 static LOADING: Mutex<()> = Mutex::new(());

@@ -64,11 +64,13 @@ fn a_split_comes_from_the_hubs_conversion_and_stays_in_the_cache() {
     assert_eq!(fetch(&validation, &environment).unwrap(), files);
     assert_eq!(hub.requests().len(), before);
     let offline = Environment { offline: true, ..environment.clone() };
-    assert_eq!(fetch(&validation, &offline).unwrap(), files);
-    let train = split("allenai/qasc", None, "train");
-    let error = fetch(&train, &offline).unwrap_err();
-    assert_eq!(error.to_string(), "allenai/qasc (train split) is not in the cache, and this run is offline");
-    assert!(error.hint().unwrap().contains("ft-host data pull allenai/qasc --split train"));
+    for offline in [&offline, &Environment { datasets_offline: true, ..environment.clone() }] {
+        assert_eq!(fetch(&validation, offline).unwrap(), files);
+        let train = split("allenai/qasc", None, "train");
+        let error = fetch(&train, offline).unwrap_err();
+        assert_eq!(error.to_string(), "allenai/qasc (train split) is not in the cache, and this run is offline");
+        assert!(error.hint().unwrap().contains("ft-host data pull allenai/qasc --split train"));
+    }
     // A file that is gone is fetched again.
     std::fs::remove_file(&files[1]).unwrap();
     assert!(fetch(&validation, &offline).is_err());
@@ -96,6 +98,32 @@ fn without_a_conversion_the_repositorys_own_files_are_taken() {
     let files = fetch_split(&split("big/one", None, "train"), &environment, &told).unwrap();
     assert_eq!(std::fs::read(&files[0]).unwrap(), b"the whole");
     assert!(told.notes().contains("only a part"), "{}", told.notes());
+}
+
+/// In the hub's conversion and among a repository's own files alike, and before anything is downloaded.
+#[test]
+fn half_a_split_and_two_forms_of_one_are_refused() {
+    let hub = TestHub::start();
+    for file in ["0000", "0002"] {
+        hub.add("datasets/half/one", CONVERTED_COMMIT, &format!("default/train/{file}.parquet"), b"rows");
+    }
+    hub.add("datasets/half/two", MAIN_COMMIT, "data/train-00001-of-00002.parquet", b"rows");
+    hub.add("datasets/half/three", MAIN_COMMIT, "train.parquet", b"{}");
+    hub.add("datasets/half/three", MAIN_COMMIT, "train-00000-of-00001.parquet", b"rows");
+    let (folder, environment) = place(&hub);
+    for (repository, expected) in [
+        ("half/one", "shard 2 is missing: there is `train/0000.parquet`"),
+        ("half/two", "shard 1 of 2 is missing: there is `train-00001-of-00002.parquet`"),
+        (
+            "half/three",
+            "expected one file or one set of shards, got `train-00000-of-00001.parquet` and `train.parquet`",
+        ),
+    ] {
+        let error = fetch(&split(repository, None, "train"), &environment).unwrap_err();
+        assert_eq!(error.to_string(), format!("{repository} (train split): {expected}"));
+        assert!(error.hint().is_some());
+    }
+    assert!(!folder.path().join("hub").exists(), "nothing was downloaded");
 }
 
 #[test]

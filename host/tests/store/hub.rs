@@ -95,7 +95,7 @@ fn a_model_lands_in_the_cache_that_all_tools_share() {
     assert_eq!(std::fs::read(blob).unwrap(), weights());
     assert!(told.bytes() >= 300_000);
 
-    let digests = RememberedDigests::new(&CachePaths::new(&environment).unwrap());
+    let digests = RememberedDigests::new(&CachePaths::new(&environment));
     let digests = model.digests(&digests, &Told::default()).unwrap();
     let names: Vec<_> = digests.iter().map(|file| file.name.as_str()).collect();
     assert_eq!(names, ["model.safetensors", "config.json", "tokenizer.json"]);
@@ -185,6 +185,32 @@ fn what_is_missing_is_named() {
     }
     environment.token = Token::new("hf_any");
     check("owner/none", "there is no repository `owner/none`", "owner/name", &environment);
+}
+
+/// Which of them is meant the repository's name does not tell.
+#[test]
+fn a_repository_of_gguf_files_says_which_it_has() {
+    let (hub, _folder, environment) = hub_with_tiny();
+    for (repository, has, lacks) in [
+        ("owner/no-config", &[][..], "no `config.json`"),
+        ("owner/no-tokenizer", &["config.json"][..], "no `tokenizer.json`"),
+        ("owner/no-weights", &["config.json", "tokenizer.json"][..], "no weights of other kinds"),
+    ] {
+        for file in has.iter().chain(&["b-Q8_0.gguf", "a-F16.gguf"]) {
+            hub.add(repository, MAIN_COMMIT, file, b"{}");
+        }
+        let error = fetch(repository, &environment).unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains(lacks), "{message}");
+        assert!(message.ends_with("but GGUF files: `a-F16.gguf`, `b-Q8_0.gguf`"), "{message}");
+        assert!(
+            error.hint().unwrap().contains(&format!("`hf download {repository} a-F16.gguf`")),
+            "{:?}",
+            error.hint()
+        );
+    }
+    let error = fetch_tokenizer("owner/no-config", &environment, &Told::default()).unwrap_err();
+    assert!(error.to_string().contains("but GGUF files"), "{error}");
 }
 
 #[test]

@@ -5,13 +5,15 @@ mod support_hub;
 
 mod catalogue;
 mod datasets;
+mod environment;
 mod hub;
+mod redirects;
 mod tokens;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use ft_host::store::environment::Environment;
+use ft_host::store::environment::{ColorChoice, Environment};
 use ft_host::store::progress::Progress;
 
 /// An environment whose folders are all inside `folder` and whose hub is at `endpoint`.
@@ -24,7 +26,10 @@ fn environment(folder: &Path, endpoint: String) -> Environment {
         endpoint,
         token: None,
         offline: false,
-        no_color: true,
+        datasets_offline: false,
+        color: ColorChoice::Never,
+        dumb_terminal: true,
+        columns: None,
         threads: None,
         python: folder.join("no-python"),
     }

@@ -35,6 +35,12 @@ struct State {
     repositories: HashMap<String, HashMap<String, (bool, Vec<u8>)>>,
     /// Repositories that want this token.
     gated: HashMap<String, String>,
+    /// Repositories that have another name now, and the address of the hub that they are redirected to, where it is said.
+    renamed: HashMap<String, (String, Option<String>)>,
+    /// Where large files are, if not here.
+    large_files_at: Option<String>,
+    /// What the requests had for a token.
+    authorizations: Vec<Option<String>>,
     /// The next so many requests for large files fail.
     faults: Vec<Fault>,
     /// Method and path of each request.
@@ -87,6 +93,21 @@ impl TestHub {
     /// Lets only requests with this token see a repository.
     pub fn gate(&self, repository: &str, token: &str) {
         self.state.lock().unwrap().gated.insert(repository.to_owned(), token.to_owned());
+    }
+
+    /// Redirects requests for a repository to its new name: to an address without a host, or to one at `endpoint`.
+    pub fn rename(&self, old: &str, new: &str, endpoint: Option<String>) {
+        self.state.lock().unwrap().renamed.insert(old.to_owned(), (new.to_owned(), endpoint));
+    }
+
+    /// Redirects to another hub for the content of large files.
+    pub fn keep_large_files_at(&self, endpoint: String) {
+        self.state.lock().unwrap().large_files_at = Some(endpoint);
+    }
+
+    /// The `Authorization` header of each request so far.
+    pub fn authorizations(&self) -> Vec<Option<String>> {
+        self.state.lock().unwrap().authorizations.clone()
     }
 
     /// Makes the next requests for the content of large files fail, in this order.
@@ -163,6 +184,7 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>, address: &str) -> std::io
     let response = {
         let mut state = state.lock().unwrap();
         state.requests.push(format!("{} {}", request.method, request.path));
+        state.authorizations.push(request.headers.get("authorization").cloned());
         route(&request, &mut state, address)
     };
     let mut head =
@@ -180,6 +202,12 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>, address: &str) -> std::io
 fn route(request: &Request, state: &mut State, address: &str) -> Response {
     let path = request.path.split('?').next().unwrap_or_default();
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    for (old, (new, endpoint)) in &state.renamed {
+        if let Some((before, after)) = request.path.split_once(&format!("{old}/")) {
+            let location = format!("{}{before}{new}/{after}", endpoint.as_deref().unwrap_or_default());
+            return Response::new("307 Temporary Redirect", vec![("Location", location)], b"moved".to_vec());
+        }
+    }
     match parts.as_slice() {
         ["api", "datasets", owner, name, "tree", revision @ ..] => {
             tree(request, &format!("datasets/{owner}/{name}"), &revision.join("/"), state)
@@ -202,11 +230,17 @@ fn route(request: &Request, state: &mut State, address: &str) -> Response {
             true => Response::new("200 OK", vec![], b"{}".to_vec()),
             false => Response::error("404 Not Found", "RepoNotFound"),
         },
+        ["api", "models", owner, name, "tree", revision @ ..] => {
+            tree(request, &format!("{owner}/{name}"), &revision.join("/"), state)
+        }
         ["api", "models", owner, name, "revision", revision @ ..] => {
             let files = state.repositories.get(&format!("{owner}/{name}"));
             let commit = commit_of(&revision.join("/"));
             match files.is_some_and(|files| files.keys().any(|key| key.starts_with(&commit))) {
-                true => Response::new("200 OK", vec![], b"{}".to_vec()),
+                true => {
+                    let info = format!(r#"{{"id":"{owner}/{name}","sha":"{commit}"}}"#);
+                    Response::new("200 OK", vec![], info.into_bytes())
+                }
                 false => Response::error("404 Not Found", "RevisionNotFound"),
             }
         }
@@ -246,9 +280,16 @@ fn tree(request: &Request, repository: &str, revision: &str, state: &State) -> R
         return Response::error("401 Unauthorized", "RepoNotFound");
     };
     let commit = format!("{}/", commit_of(revision));
-    let of_commit = files.iter().filter_map(|(key, (_, bytes))| Some((key.strip_prefix(&commit)?, bytes.len())));
-    let entry = |(path, size): (&str, usize)| {
-        format!(r#"{{"type":"file","oid":"{}","size":{size},"path":"{path}"}}"#, "0".repeat(40))
+    let of_commit = files.iter().filter_map(|(key, file)| Some((key.strip_prefix(&commit)?, file)));
+    let entry = |(path, (large, bytes)): (&str, &(bool, Vec<u8>))| {
+        let (digest, size) = (Digest::of(bytes), bytes.len());
+        let oid = &digest.as_str()[..40];
+        let lfs = if *large {
+            format!(r#","lfs":{{"oid":"{digest}","size":{size},"pointerSize":134}}"#)
+        } else {
+            String::new()
+        };
+        format!(r#"{{"type":"file","oid":"{oid}","size":{size},"path":"{path}"{lfs}}}"#)
     };
     let entries: Vec<String> = of_commit.map(entry).collect();
     match entries.is_empty() {
@@ -283,7 +324,10 @@ fn resolve(request: &Request, repository: &str, revision: &str, file: &str, stat
             ("X-Repo-Commit", commit),
             ("X-Linked-Etag", format!("\"{digest}\"")),
             ("X-Linked-Size", bytes.len().to_string()),
-            ("Location", format!("http://{address}/cdn/{digest}")),
+            (
+                "Location",
+                format!("{}/cdn/{digest}", state.large_files_at.clone().unwrap_or(format!("http://{address}"))),
+            ),
         ];
         return Response::new("302 Found", headers, b"redirected".to_vec());
     }

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use ft_host::plugin::{Limits, PluginBinary, PluginEngine, RowSource, RowSourceError, TaskPlugin, options};
+use ft_host::plugin::{
+    EngineOptions, Limits, PluginBinary, PluginEngine, RowSource, RowSourceError, TaskPlugin, options,
+};
 use ft_host::store::data::{Access, DataLocation};
 use ft_host::store::environment::Environment;
 use ft_host::store::progress::Silent;
@@ -15,7 +17,7 @@ pub const TASKS: [&str; 10] =
 /// One engine for all; compiled components are kept in the target folder.
 static ENGINE: LazyLock<PluginEngine> = LazyLock::new(|| {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("components");
-    PluginEngine::new(Some(&cache)).expect("wasmtime runs here")
+    PluginEngine::new(EngineOptions { cache: Some(cache), ..EngineOptions::default() }).expect("wasmtime runs here")
 });
 
 /// The repository's root.

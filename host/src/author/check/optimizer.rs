@@ -5,6 +5,7 @@ use candle_core::{DType, Device, Tensor};
 use super::fixtures::{Fixtures, StepsFixture, as_given};
 use super::trial::{Trial, same_description};
 use super::{Checks, listed_values};
+use crate::model::ModelError;
 use crate::plugin::{ErrorKind, Failure, OptimizerPlugin, PluginError, Usage};
 use crate::run::{RunError, resolve_options};
 use crate::tune::{Slot, SlotKind, check_update};
@@ -44,7 +45,7 @@ fn description(trial: Trial<'_>) -> Result<String, String> {
 /// Every listed value of every option is taken, or refused in the orderly way, and a step can be taken with it.
 fn options(trial: Trial<'_>) -> Result<String, String> {
     let described = trial.rule(trial.options).map_err(|error| error.to_string())?;
-    let made = |seed: u32| cache(seed, DType::F32).map_err(|error| error.to_string());
+    let made = |seed: u32| cache(seed, DType::F32).map_err(failed);
     let lent = slots(&made(0)?, &made(1)?);
     let mut tried = 0;
     for spec in &described.description().options {
@@ -116,9 +117,14 @@ impl From<Fault> for String {
     }
 }
 
+/// What the tensor library says, without its backtraces.
+fn failed(error: candle_core::Error) -> String {
+    ModelError::from(error).to_string()
+}
+
 /// Takes steps from 2 on, each update held to what the loop takes, and gives the last cache.
 fn run(rule: &mut OptimizerPlugin, steps: usize, dtype: DType) -> Result<Vec<Tensor>, Fault> {
-    let made = |seed: usize| cache(seed as u32, dtype).map_err(|error| Fault::Wrong(error.to_string()));
+    let made = |seed: usize| cache(seed as u32, dtype).map_err(|error| Fault::Wrong(failed(error)));
     let mut current = made(0)?;
     for step in 2..2 + steps {
         let lent = slots(&current, &made(step)?);
@@ -149,7 +155,7 @@ fn steps(trial: Trial<'_>) -> Result<String, String> {
 /// finite then too.
 fn at_rest(trial: Trial<'_>) -> Result<String, String> {
     let mut rule = trial.rule(trial.options).map_err(|error| error.to_string())?;
-    let mut current = cache(0, DType::F32).map_err(|error| error.to_string())?;
+    let mut current = cache(0, DType::F32).map_err(failed)?;
     for step in 2..6 {
         let lent = slots(&current, &current);
         let update = rule.step(step, lent.clone()).map_err(|error| error.to_string())?;
@@ -178,8 +184,7 @@ fn same_twice(trial: Trial<'_>) -> Result<String, String> {
 
 fn bits(cache: &[Tensor]) -> Result<Vec<u32>, String> {
     let values = |slot: &Tensor| slot.flatten_all()?.to_vec1::<f32>();
-    let values =
-        cache.iter().map(values).collect::<candle_core::Result<Vec<_>>>().map_err(|error| error.to_string())?;
+    let values = cache.iter().map(values).collect::<candle_core::Result<Vec<_>>>().map_err(failed)?;
     Ok(values.into_iter().flatten().map(f32::to_bits).collect())
 }
 
@@ -209,7 +214,7 @@ fn fixture(trial: Trial<'_>, fixture: &StepsFixture) -> Result<String, String> {
     let mut rule = trial.rule(options).map_err(|error| error.to_string())?;
     let tensors = |cache: &[Vec<f32>]| {
         let slot = |values: &Vec<f32>| Tensor::from_slice(values, (1, values.len(), 1), &Device::Cpu);
-        cache.iter().map(slot).collect::<candle_core::Result<Vec<Tensor>>>().map_err(|error| error.to_string())
+        cache.iter().map(slot).collect::<candle_core::Result<Vec<Tensor>>>().map_err(failed)
     };
     let mut current = tensors(&fixture.cache)?;
     for (step, (proposed, expected)) in (2..).zip(fixture.proposed.iter().zip(&fixture.expected)) {
@@ -217,8 +222,7 @@ fn fixture(trial: Trial<'_>, fixture: &StepsFixture) -> Result<String, String> {
         let update = rule.step(step, lent.clone()).map_err(|error| error.to_string())?;
         check_update(step, &lent, &update.cache, false).map_err(|error| error.to_string())?;
         for (index, (slot, expected)) in update.cache.iter().zip(expected).enumerate() {
-            let found: Vec<f32> =
-                slot.flatten_all().and_then(|slot| slot.to_vec1()).map_err(|error| error.to_string())?;
+            let found: Vec<f32> = slot.flatten_all().and_then(|slot| slot.to_vec1()).map_err(failed)?;
             let apart = |(a, b): (&f32, &f32)| (a - b).abs() > fixture.tolerance * b.abs().max(1.0);
             if found.iter().zip(expected).any(apart) {
                 return Err(format!("step {step}, slot {index}: expected {expected:?}, got {found:?}"));

@@ -88,10 +88,10 @@ fn location(trial: Trial<'_>, sources: &[Source]) -> Option<DataLocation> {
     }
     let beside = trial.folder().join("data");
     if sources.iter().any(|source| beside.join(&source.folder).is_dir()) {
-        return Some(DataLocation { base: DataBase::Folder(beside), files: Vec::new() });
+        return Some(DataLocation::all_from(DataBase::Folder(beside)));
     }
     let bundled = |source: &Source| sample::find(&source.folder, &source.name).is_some();
-    sources.iter().all(bundled).then(|| DataLocation { base: DataBase::Sample, files: Vec::new() })
+    sources.iter().all(bundled).then(|| DataLocation::all_from(DataBase::Sample))
 }
 
 /// A split as a run would read and render it.

@@ -33,6 +33,7 @@ impl<'a> Trial<'a> {
             skip_bad_rows: false,
             sampling: Sampling::Stratified,
             shots: None,
+            sample: None,
             limits: self.limits.clone(),
         };
         Ok(Counted { plugin: self.plugins.task(&config)?.0, usage: self.usage })

@@ -94,6 +94,8 @@ pub struct Layout {
     pub final_norm: Option<NormName>,
     /// Output head; names the embedding where it is tied to it.
     pub head: LinearName,
+    /// The name that a tied head has of its own: some checkpoints store the matrix under it, alone or once more.
+    pub tied_head: Option<String>,
     /// Rotary frequencies' divisors, one per pair, where the file carries them (Llama 3 as GGUF).
     pub rotary_factors: Option<String>,
     /// One entry per block.

@@ -10,6 +10,7 @@ pub mod layout;
 mod linear;
 mod norm;
 mod rotary;
+pub mod tensors;
 mod tree;
 
 use std::ops::Range;

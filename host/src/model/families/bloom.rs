@@ -21,6 +21,7 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
         max_positions: None,
         positions: Positions::Alibi,
         residual: if from_norm { Residual::SequentialFromNorm } else { Residual::Sequential },
+        norm_eps: settings.number_or_none("layer_norm_epsilon")?.unwrap_or(base.norm_eps),
         ..base
     };
     let layer = |index: usize| {
@@ -45,10 +46,11 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
         embedding_projections: None,
         final_norm: Some(NormName::new("transformer.ln_f")),
         head: LinearName::head("lm_head", settings.tied(true)?.then_some(&embedding), false),
+        tied_head: Some("lm_head.weight".into()),
         rotary_factors: None,
         layers: (0..config.layers).map(layer).collect(),
         transposed: false,
         embedding,
     };
-    Ok(Family { config, layout, notes: Vec::new() })
+    Ok(Family { config, layout, fp8: None, notes: Vec::new() })
 }

@@ -19,6 +19,7 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
         max_positions: Some(settings.size("max_position_embeddings")?),
         activation: settings.activation("activation_function", Activation::GeluTanh)?,
         attention_scales: (0..base.layers).map(scale).collect(),
+        norm_eps: settings.number_or_none("layer_norm_epsilon")?.unwrap_or(base.norm_eps),
         ..base
     };
     let layer = |index: usize| {
@@ -43,10 +44,11 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
         embedding_projections: None,
         final_norm: Some(NormName::new("transformer.ln_f")),
         head: LinearName::head("lm_head", settings.tied(true)?.then_some(&embedding), false),
+        tied_head: Some("lm_head.weight".into()),
         rotary_factors: None,
         layers: (0..config.layers).map(layer).collect(),
         transposed: true,
         embedding,
     };
-    Ok(Family { config, layout, notes: Vec::new() })
+    Ok(Family { config, layout, fp8: None, notes: Vec::new() })
 }

@@ -49,10 +49,11 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
         embedding_projections: None,
         final_norm: Some(NormName::new("gpt_neox.final_layer_norm")),
         head: LinearName::head("embed_out", settings.tied(false)?.then_some(&embedding), false),
+        tied_head: Some("embed_out.weight".into()),
         rotary_factors: None,
         layers: (0..config.layers).map(layer).collect(),
         transposed: false,
         embedding,
     };
-    Ok(Family { config, layout, notes: Vec::new() })
+    Ok(Family { config, layout, fp8: None, notes: Vec::new() })
 }

@@ -20,6 +20,7 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
         }),
         residual: Residual::Parallel,
         activation: settings.activation("activation_function", Activation::GeluTanh)?,
+        norm_eps: settings.number_or_none("layer_norm_epsilon")?.unwrap_or(base.norm_eps),
         ..base
     };
     let layer = |index: usize| {
@@ -49,10 +50,11 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
         embedding_projections: None,
         final_norm: Some(NormName::new("transformer.ln_f")),
         head: LinearName::head("lm_head", settings.tied(false)?.then_some(&embedding), true),
+        tied_head: Some("lm_head.weight".into()),
         rotary_factors: None,
         layers: (0..config.layers).map(layer).collect(),
         transposed: false,
         embedding,
     };
-    Ok(Family { config, layout, notes: Vec::new() })
+    Ok(Family { config, layout, fp8: None, notes: Vec::new() })
 }

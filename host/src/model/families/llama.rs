@@ -60,9 +60,14 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
         activation: settings.activation("hidden_act", Activation::Silu)?,
         ..base
     };
-    let attention_bias = settings.switch("attention_bias", false)?;
+    if rope::share(settings, &[], 1.0)? != 1.0 {
+        return Err(settings.unsupported("partial_rotary_factor", "1 was expected: whole heads are rotated"));
+    }
+    // Qwen2 has biases of queries, keys and values and no others, Mistral none at all, whatever the setting says.
+    let has_own = matches!(settings.family(), "llama" | "qwen3" | "smollm3");
+    let attention_bias = has_own && settings.switch("attention_bias", false)?;
     let qkv_bias = attention_bias || settings.family() == "qwen2";
-    let mlp_bias = settings.switch("mlp_bias", false)?;
+    let mlp_bias = matches!(settings.family(), "llama" | "smollm3") && settings.switch("mlp_bias", false)?;
     let normed_heads = settings.family() == "qwen3";
     let layer = |index: usize| {
         let prefix = format!("model.layers.{index}");
@@ -93,36 +98,74 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
         embedding_projections: None,
         final_norm: Some(NormName::new("model.norm")),
         head: LinearName::head("lm_head", tied.then_some(&embedding), false),
+        tied_head: Some("lm_head.weight".into()),
         rotary_factors: None,
         layers: (0..config.layers).map(layer).collect(),
         transposed: false,
         embedding,
     };
-    Ok(Family { config, layout, notes: Vec::new() })
+    Ok(Family { config, layout, fp8: None, notes: Vec::new() })
 }
 
-/// Mistral's layers all have its window. Others have theirs behind a switch, in the layers that `layer_types` lists;
-/// in files without that list, Qwen's have it from layer `max_window_layers` on, SmolLM3's where nothing is rotated.
+/// Mistral's layers all have its window, LLaMA's none. Others have theirs behind a switch, in the layers that `layer_types`
+/// lists; in files without that list, Qwen's have it from layer `max_window_layers` on, SmolLM3's where nothing is rotated.
 fn windows(
     settings: &Settings,
     layers: usize,
     unrotated: &[usize],
     default: Option<usize>,
 ) -> Result<Vec<Option<usize>>, ModelError> {
-    let everywhere = settings.family() == "mistral";
-    if !everywhere && !settings.switch("use_sliding_window", false)? {
+    let kinds = sliding(settings, layers)?;
+    let all = |sliding: bool| match kinds.as_ref().is_none_or(|kinds| kinds.iter().all(|kind| *kind == sliding)) {
+        true => Ok(()),
+        false => {
+            let kind = if sliding { "sliding_attention" } else { "full_attention" };
+            Err(settings.unsupported("layer_types", &format!("`{kind}` for every layer was expected")))
+        }
+    };
+    let window = match settings.family() {
+        // It has no such settings: what a file says of them is not known.
+        "llama" => None,
+        "mistral" => {
+            let window = settings.size_or_default("sliding_window", default)?;
+            if window.is_some() && !settings.switch("use_sliding_window", true)? {
+                return Err(settings.unsupported("use_sliding_window", "true was expected beside a `sliding_window`"));
+            }
+            all(window.is_some())?;
+            return Ok(vec![window; layers]);
+        }
+        _ if settings.switch("use_sliding_window", false)? => settings.size_or_default("sliding_window", default)?,
+        _ => None,
+    };
+    if window.is_none() {
+        all(false)?;
         return Ok(vec![None; layers]);
     }
-    let window = settings.size_or_default("sliding_window", default)?;
-    let first = settings.get("max_window_layers").and_then(Value::as_u64).unwrap_or(28);
-    let kinds = settings.get("layer_types").and_then(Value::as_array);
-    let slides = |index: usize| match kinds.and_then(|kinds| kinds.get(index)) {
-        _ if everywhere => true,
-        Some(kind) => kind.as_str() == Some("sliding_attention"),
+    let first = settings.size_or_zero("max_window_layers")?.unwrap_or(28);
+    let slides = |index: usize| match &kinds {
+        Some(kinds) => kinds[index],
         None if settings.family() == "smollm3" => unrotated.contains(&index),
-        None => index as u64 >= first,
+        None => index >= first,
     };
     Ok((0..layers).map(|index| window.filter(|_| slides(index))).collect())
+}
+
+/// Whether each layer slides, by `layer_types`.
+fn sliding(settings: &Settings, layers: usize) -> Result<Option<Vec<bool>>, ModelError> {
+    let Some(kinds) = settings.get("layer_types") else { return Ok(None) };
+    let slides = |kind: &Value| match kind.as_str() {
+        Some("full_attention") => Some(false),
+        Some("sliding_attention") => Some(true),
+        _ => None,
+    };
+    let kinds = kinds.as_array().and_then(|kinds| kinds.iter().map(slides).collect::<Option<Vec<bool>>>());
+    match kinds.filter(|kinds| kinds.len() == layers) {
+        Some(kinds) => Ok(Some(kinds)),
+        None => {
+            let expected = format!("full_attention or sliding_attention for each of the {layers} layers was expected");
+            Err(settings.unsupported("layer_types", &expected))
+        }
+    }
 }
 
 /// The layers that `no_rope_layers` marks with 0; SmolLM3's every fourth where it does not say.

@@ -6,18 +6,21 @@ mod gpt2;
 mod gpt_neo;
 mod gpt_neox;
 mod gptj;
+mod known;
 mod llama;
 mod opt;
+mod quantization;
 mod rope;
 mod settings;
 
+use serde_json::Value;
 use settings::Settings;
 
 use super::ModelError;
 use super::decoder::DecoderConfig;
 use super::decoder::config::Positions;
 use super::decoder::layout::Layout;
-use super::weights::Gguf;
+use super::weights::{Fp8, Gguf};
 
 /// Layers that no model has. A damaged file's number of them must not fill the memory with their names.
 const MOST_LAYERS: usize = 4096;
@@ -31,6 +34,8 @@ pub struct Family {
     pub config: DecoderConfig,
     /// Tensor names.
     pub layout: Layout,
+    /// How weights in FP8 are scaled, where the description says that they are.
+    pub fp8: Option<Fp8>,
     /// What a reader of results has to know about how the description was read, such as settings that were passed over.
     pub notes: Vec<String>,
 }
@@ -44,45 +49,105 @@ pub enum UnknownSettings {
     Note,
 }
 
-/// How a family reads its settings.
-type FromConfig = fn(&Settings) -> Result<Family, ModelError>;
+/// An architecture that `config.json` may name.
+struct Architecture {
+    /// Its `model_type`.
+    name: &'static str,
+    /// What transformers calls the model, without the ending that says what it is for.
+    class: &'static str,
+    /// What follows it in the class of the language model.
+    ending: &'static str,
+    /// How it reads its settings.
+    read: fn(&Settings) -> Result<Family, ModelError>,
+}
 
-/// The architectures that `config.json` may name as `model_type`.
-const FROM_CONFIG: &[(&str, FromConfig)] = &[
-    ("opt", opt::from_config),
-    ("gpt2", gpt2::from_config),
-    ("gpt_neo", gpt_neo::from_config),
-    ("gptj", gptj::from_config),
-    ("gpt_neox", gpt_neox::from_config),
-    ("bloom", bloom::from_config),
-    ("llama", llama::from_config),
-    ("mistral", llama::from_config),
-    ("qwen2", llama::from_config),
-    ("qwen3", llama::from_config),
-    ("smollm3", llama::from_config),
+const CAUSAL: &str = "ForCausalLM";
+
+const FROM_CONFIG: &[Architecture] = &[
+    Architecture { name: "opt", class: "OPT", ending: CAUSAL, read: opt::from_config },
+    Architecture { name: "gpt2", class: "GPT2", ending: "LMHeadModel", read: gpt2::from_config },
+    Architecture { name: "gpt_neo", class: "GPTNeo", ending: CAUSAL, read: gpt_neo::from_config },
+    Architecture { name: "gptj", class: "GPTJ", ending: CAUSAL, read: gptj::from_config },
+    Architecture { name: "gpt_neox", class: "GPTNeoX", ending: CAUSAL, read: gpt_neox::from_config },
+    Architecture { name: "bloom", class: "Bloom", ending: CAUSAL, read: bloom::from_config },
+    Architecture { name: "llama", class: "Llama", ending: CAUSAL, read: llama::from_config },
+    Architecture { name: "mistral", class: "Mistral", ending: CAUSAL, read: llama::from_config },
+    Architecture { name: "qwen2", class: "Qwen2", ending: CAUSAL, read: llama::from_config },
+    Architecture { name: "qwen3", class: "Qwen3", ending: CAUSAL, read: llama::from_config },
+    Architecture { name: "smollm3", class: "SmolLM3", ending: CAUSAL, read: llama::from_config },
 ];
 
 /// Reads a Hugging Face `config.json`; `file` is its name for messages.
 ///
 /// # Errors
-/// Malformed JSON, an unknown `model_type`, a missing setting or one that the decoder does not cover.
-pub fn from_config_json(file: &str, json: &[u8], _unknown: UnknownSettings) -> Result<Family, ModelError> {
+/// Malformed JSON, an unknown `model_type`, a missing setting or one that the decoder does not cover, quantized weights that
+/// are not read; settings that may change what is computed and are not known, unless they are to be noted.
+pub fn from_config_json(file: &str, json: &[u8], unknown: UnknownSettings) -> Result<Family, ModelError> {
     let settings = Settings::parse(file, json)?;
-    let Some((_, read)) = FROM_CONFIG.iter().find(|(name, _)| *name == settings.family()) else {
+    // Said first: nothing else that is wrong with such a model matters.
+    if let Some(kind) = other_kind(&settings) {
+        return Err(ModelError::OtherKind { file: file.into(), architecture: settings.family().into(), kind });
+    }
+    let Some(architecture) = FROM_CONFIG.iter().find(|architecture| architecture.name == settings.family()) else {
         return Err(ModelError::UnknownArchitecture {
             file: file.into(),
             architecture: settings.family().into(),
-            supported: FROM_CONFIG.iter().map(|(name, _)| *name).collect(),
+            supported: FROM_CONFIG.iter().map(|architecture| architecture.name).collect(),
         });
     };
-    checked(read(&settings)?)
+    let fp8 = quantization::read(&settings)?;
+    let mut family = checked((architecture.read)(&settings)?)?;
+    if fp8.is_some() {
+        family.notes.push(quantization::NOTE.into());
+    }
+    family.fp8 = fp8;
+    let mut unknowns = settings.unknown();
+    unknowns.extend(foreign_class(architecture, &settings));
+    match unknown {
+        _ if unknowns.is_empty() => {}
+        UnknownSettings::Refuse => return Err(ModelError::UnknownSettings { file: file.into(), settings: unknowns }),
+        UnknownSettings::Note => family.notes.push(format!(
+            "settings of the model's configuration were passed over, which may change what it computes: {}",
+            unknowns.join(", ")
+        )),
+    }
+    Ok(family)
+}
+
+/// What a model is that is no dense decoder of text.
+fn other_kind(settings: &Settings) -> Option<&'static str> {
+    if let Some(kind) = known::kind_of(settings.family()) {
+        return Some(kind);
+    }
+    if ["text_config", "vision_config", "audio_config"].iter().any(|key| settings.peek(key).is_some()) {
+        return Some("a multimodal model");
+    }
+    if settings.peek("is_encoder_decoder").and_then(Value::as_bool) == Some(true) {
+        return Some("an encoder-decoder");
+    }
+    let experts = |key: &str| settings.peek(key).and_then(Value::as_f64).is_some_and(|experts| experts > 1.0);
+    known::EXPERTS.iter().any(|key| experts(key)).then_some("a mixture of experts")
+}
+
+/// The setting `architectures`, where it names another class than this one's language model or its bare decoder.
+fn foreign_class(architecture: &Architecture, settings: &Settings) -> Option<String> {
+    let classes = settings.peek("architectures")?;
+    let Architecture { class, ending, .. } = architecture;
+    let (own, bare) = (format!("{class}{ending}"), format!("{class}Model"));
+    let known = |name: &Value| {
+        name.as_str().is_some_and(|name| [&own, &bare].into_iter().any(|known| known.eq_ignore_ascii_case(name)))
+    };
+    if classes.as_array().is_some_and(|classes| classes.iter().all(known)) {
+        return None;
+    }
+    Some(format!("`architectures` = {classes} (expected `{own}`)"))
 }
 
 /// Reads a GGUF file's metadata.
 ///
 /// # Errors
-/// An unknown architecture, a missing setting or one that the decoder does not cover.
-pub fn from_gguf(file: &str, gguf: &Gguf, _unknown: UnknownSettings) -> Result<Family, ModelError> {
+/// An unknown architecture, a missing setting, one that the decoder does not cover, or a tensor type that is not read.
+pub fn from_gguf(file: &str, gguf: &Gguf, unknown: UnknownSettings) -> Result<Family, ModelError> {
     let architecture = gguf.architecture()?;
     let Some(kin) = gguf::KIN.iter().find(|kin| kin.name == architecture) else {
         return Err(ModelError::UnknownArchitecture {
@@ -91,7 +156,7 @@ pub fn from_gguf(file: &str, gguf: &Gguf, _unknown: UnknownSettings) -> Result<F
             supported: gguf::KIN.iter().map(|kin| kin.name).collect(),
         });
     };
-    checked(gguf::read(kin, gguf)?)
+    checked(gguf::read(file, kin, gguf, unknown)?)
 }
 
 /// A size, unless it is larger than `most`.

@@ -52,10 +52,11 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
             .then(|| (projection("project_in"), projection("project_out"))),
         final_norm: final_norm.then(|| norm("model.decoder.final_layer_norm".into())),
         head: LinearName::head("lm_head", settings.tied(true)?.then_some(&embedding), false),
+        tied_head: Some("lm_head.weight".into()),
         rotary_factors: None,
         layers: (0..config.layers).map(layer).collect(),
         transposed: false,
         embedding,
     };
-    Ok(Family { config, layout, notes: Vec::new() })
+    Ok(Family { config, layout, fp8: None, notes: Vec::new() })
 }

@@ -1,10 +1,14 @@
 //! A `config.json`, read setting by setting.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
-use super::super::ModelError;
 use super::super::decoder::DecoderConfig;
 use super::super::decoder::config::{Activation, NormKind, Positions, Residual};
+use super::super::{ModelError, json};
+use super::known;
 
 /// Other names of a setting: the first is what the families ask for. transformers takes either.
 const ALIASES: [(&str, &[&str]); 5] = [
@@ -15,24 +19,50 @@ const ALIASES: [(&str, &[&str]); 5] = [
     ("intermediate_size", &["n_inner", "ffn_dim"]),
 ];
 
+/// The most characters of a value that a message shows.
+const SHOWN: usize = 80;
+
 /// The settings of a Hugging Face `config.json`.
 pub struct Settings {
+    file: String,
     family: String,
     values: Map<String, Value>,
+    /// The keys that a family has asked for.
+    asked: RefCell<BTreeSet<String>>,
+    /// Settings below the top that nobody knows, as they are shown.
+    objections: RefCell<BTreeSet<String>>,
 }
 
 impl Settings {
     /// Parses the file.
     ///
     /// # Errors
-    /// Malformed JSON, or no `model_type`.
+    /// Malformed JSON, a key that is there twice, no `model_type`, or two names of one setting with different values.
     pub fn parse(file: &str, json: &[u8]) -> Result<Self, ModelError> {
         let malformed = |reason: String| ModelError::Malformed { file: file.into(), format: "config.json", reason };
-        let values: Map<String, Value> = serde_json::from_slice(json).map_err(|error| malformed(error.to_string()))?;
-        match values.get("model_type").and_then(Value::as_str) {
-            Some(family) => Ok(Self { family: family.into(), values }),
-            None => Err(malformed("it does not name its `model_type`".into())),
+        let values = match json::parse(json).map_err(malformed)? {
+            Value::Object(values) => values,
+            _ => return Err(malformed("expected an object of settings".into())),
+        };
+        let Some(family) = values.get("model_type").and_then(Value::as_str).map(str::to_owned) else {
+            return Err(malformed("it does not name its `model_type`".into()));
+        };
+        let nothing = RefCell::new(BTreeSet::new());
+        let settings = Self { file: file.into(), family, values, asked: nothing.clone(), objections: nothing };
+        for (name, others) in ALIASES {
+            let mut given = std::iter::once(&name).chain(others).filter_map(|name| Some((*name, settings.peek(name)?)));
+            if let Some((first, value)) = given.next()
+                && let Some((other, _)) = given.find(|(_, other)| *other != value)
+            {
+                return Err(settings.unsupported(other, &format!("the value of `{first}`, {value}, was expected")));
+            }
         }
+        Ok(settings)
+    }
+
+    /// The file's name for messages.
+    pub fn file(&self) -> &str {
+        &self.file
     }
 
     /// The `model_type`.
@@ -43,8 +73,29 @@ impl Settings {
     /// A setting that is there and not null, under its own name or another one.
     pub fn get(&self, key: &str) -> Option<&Value> {
         let others = ALIASES.iter().find(|(name, _)| *name == key).map_or(&[][..], |(_, others)| others);
-        let mut names = std::iter::once(&key).chain(others);
-        names.find_map(|name| self.values.get(*name).filter(|value| !value.is_null()))
+        let names: Vec<&str> = std::iter::once(&key).chain(others).copied().collect();
+        self.asked.borrow_mut().extend(names.iter().map(|name| (*name).to_owned()));
+        names.into_iter().find_map(|name| self.peek(name))
+    }
+
+    /// A setting that is there and not null, without a claim to know what it does.
+    pub fn peek(&self, name: &str) -> Option<&Value> {
+        self.values.get(name).filter(|value| !value.is_null())
+    }
+
+    /// Says that a setting below the top, like `rope_scaling.beta_fast`, is not known.
+    pub fn object_to(&self, path: &str, value: &Value) {
+        self.objections.borrow_mut().insert(shown(path, value));
+    }
+
+    /// The settings that may change what the model computes and that its family does not know, each with its value: what
+    /// no family file asked for, is not known to be harmless, and does not say what holds anyway.
+    pub fn unknown(&self) -> Vec<String> {
+        let asked = self.asked.borrow();
+        let unknown = self.values.iter().filter(|(key, value)| {
+            !asked.contains(*key) && !value.is_null() && !known::is_harmless(&self.family, key, value)
+        });
+        unknown.map(|(key, value)| shown(key, value)).chain(self.objections.borrow().iter().cloned()).collect()
     }
 
     /// The sizes that every family has, in a decoder of GPT-2's kind; families state how they depart from it.
@@ -75,7 +126,7 @@ impl Settings {
             max_positions: self.size_or_none("max_position_embeddings")?,
             positions: Positions::Learned { offset: 0 },
             norm: NormKind::Layer,
-            norm_eps: self.number_or_none("layer_norm_epsilon")?.unwrap_or(1e-5),
+            norm_eps: 1e-5,
             residual: Residual::Sequential,
             activation: Activation::GeluTanh,
             attention_scales: DecoderConfig::usual_scales(layers, head_dim),
@@ -103,15 +154,21 @@ impl Settings {
         }
     }
 
+    /// A whole number, which may be 0, if it is there.
+    ///
+    /// # Errors
+    /// Of another type.
+    pub fn size_or_zero(&self, key: &str) -> Result<Option<usize>, ModelError> {
+        if self.get(key).and_then(Value::as_u64) == Some(0) { Ok(Some(0)) } else { self.size_or_none(key) }
+    }
+
     /// A positive whole number; `default` where the file does not have the setting, and none where it says null.
     ///
     /// # Errors
     /// Zero, or of another type.
     pub fn size_or_default(&self, key: &str, default: Option<usize>) -> Result<Option<usize>, ModelError> {
-        match self.values.get(key) {
-            None => Ok(default),
-            Some(_) => self.size_or_none(key),
-        }
+        let given = self.size_or_none(key)?;
+        Ok(if self.values.contains_key(key) { given } else { default })
     }
 
     /// A real number, if it is there.
@@ -164,7 +221,19 @@ impl Settings {
 
     /// The error for a setting with a value that the decoder does not cover.
     pub fn unsupported(&self, key: &str, expected: &str) -> ModelError {
-        let value = self.get(key).map_or_else(|| "nothing".into(), Value::to_string);
+        let value = self.get(key).map_or_else(|| "nothing".into(), |value| cut(&value.to_string()));
         ModelError::Unsupported { key: key.into(), value, expected: expected.into() }
+    }
+}
+
+/// A setting with its value, as messages show it.
+fn shown(key: &str, value: &Value) -> String {
+    format!("`{key}` = {}", cut(&value.to_string()))
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.into(),
     }
 }

@@ -1,9 +1,12 @@
 //! Text to token ids, with a tokenizer file or with a GGUF file's own vocabulary.
 
+mod bounds;
 mod bpe;
 mod gguf;
 
+use bounds::Growth;
 use serde::Serialize;
+use tokenizers::ModelWrapper;
 
 use super::ModelError;
 use super::quiet::without_panic;
@@ -12,7 +15,9 @@ use super::weights::Gguf;
 /// A model's tokenizer.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
-    bos: Option<u32>,
+    /// What stands before every text.
+    before: Vec<u32>,
+    growth: Growth,
     notes: Vec<String>,
 }
 
@@ -35,20 +40,70 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, ModelError>) -> Result<T, ModelEr
     without_panic(work).unwrap_or_else(|message| Err(failed(format!("it gave up: {message}"))))
 }
 
+/// Switches off what makes one text different tokens each time, which belongs to training too; gives a note where it was
+/// on.
+fn without_chance(tokenizer: &mut tokenizers::Tokenizer) -> Vec<String> {
+    let mut model = match tokenizer.get_model() {
+        ModelWrapper::BPE(model) if model.dropout.is_some_and(|share| share > 0.0) => ModelWrapper::BPE(model.clone()),
+        ModelWrapper::Unigram(model) if model.alpha.is_some() || model.nbest_size.is_some() => {
+            ModelWrapper::Unigram(model.clone())
+        }
+        _ => return Vec::new(),
+    };
+    let what = match &mut model {
+        ModelWrapper::BPE(model) => format!("BPE dropout of {}", model.dropout.take().unwrap_or_default()),
+        ModelWrapper::Unigram(model) => {
+            (model.alpha, model.nbest_size) = (None, None);
+            "sampling of segmentations".to_owned()
+        }
+        _ => return Vec::new(),
+    };
+    tokenizer.with_model(model);
+    vec![format!("the tokenizer's {what} is switched off, so that a text always has the same tokens")]
+}
+
+/// What a tokenizer puts before a text, and the last token of what it puts behind one.
+fn around(tokenizer: &tokenizers::Tokenizer) -> Result<(Vec<u32>, Option<u32>), ModelError> {
+    let encode = |text: &str, with_special: bool| tokenizer.encode(text, with_special).map_err(failed);
+    // A text that the vocabulary has tokens for shows which of all tokens are the text's own.
+    for text in ["a", "the", "0", " ", "\n"] {
+        let alone = encode(text, false)?;
+        if alone.is_empty() {
+            continue;
+        }
+        let whole = encode(text, true)?;
+        let (ids, own) = (whole.get_ids(), alone.get_ids());
+        if let Some(start) = ids.windows(own.len()).position(|part| part == own) {
+            return Ok((ids[..start].to_vec(), ids[start + own.len()..].last().copied()));
+        }
+    }
+    Ok((encode("", true)?.get_ids().to_vec(), None))
+}
+
+/// The note on a token that a tokenizer wants behind every text.
+fn left_out(token: u32) -> String {
+    format!(
+        "the tokenizer puts token {token} behind a text; it is left out, since queries go on from the demonstrations"
+    )
+}
+
 impl Tokenizer {
-    /// From a `tokenizer.json`. What it puts around a text, if anything, is put around demonstrations.
+    /// From a `tokenizer.json`. What it puts before a text, if anything, is put before demonstrations; what it puts behind
+    /// one is left out, since queries go on from the demonstrations.
     ///
     /// # Errors
     /// [`ModelError::Tokenizer`] if the file cannot be read.
     pub fn from_json(json: &[u8]) -> Result<Self, ModelError> {
+        let growth = bounds::growth(json)?;
         guarded(|| {
             let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(failed)?;
+            let mut notes = without_chance(&mut inner);
             // A file may ask for padding or truncation, which belong to training.
             inner.with_padding(None);
             inner.with_truncation(None).map_err(failed)?;
-            let around_nothing = inner.encode_fast("", true).map_err(failed)?;
-            let bos = around_nothing.get_ids().first().copied();
-            Ok(Self { inner, bos, notes: Vec::new() })
+            let (before, behind) = around(&inner)?;
+            notes.extend(behind.map(left_out));
+            Ok(Self { inner, before, growth, notes })
         })
     }
 
@@ -58,7 +113,7 @@ impl Tokenizer {
     /// Files that cannot be read as such, or the configuration of another kind of tokenizer.
     pub fn from_bpe(vocabulary: &[u8], merges: &str, config: Option<&[u8]>) -> Result<Self, ModelError> {
         let (inner, bos) = guarded(|| bpe::read(vocabulary, merges, config))?;
-        Ok(Self { inner, bos, notes: Vec::new() })
+        Ok(Self { inner, before: bos.into_iter().collect(), growth: Growth::USUAL, notes: Vec::new() })
     }
 
     /// From the vocabulary in a GGUF file.
@@ -66,8 +121,9 @@ impl Tokenizer {
     /// # Errors
     /// Metadata that is missing or malformed, or a kind of tokenizer that is not covered.
     pub fn from_gguf(gguf: &Gguf) -> Result<Self, ModelError> {
-        let (inner, bos) = guarded(|| gguf::read(gguf))?;
-        Ok(Self { inner, bos, notes: Vec::new() })
+        let gguf::Read { inner, bos, eos, mut notes } = guarded(|| gguf::read(gguf))?;
+        notes.extend(eos.map(left_out));
+        Ok(Self { inner, before: bos.into_iter().collect(), growth: Growth::USUAL, notes })
     }
 
     /// What a reader of results has to know about how the tokenizer was read.
@@ -80,6 +136,7 @@ impl Tokenizer {
     /// # Errors
     /// [`ModelError::Tokenizer`].
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, ModelError> {
+        self.growth.check(text)?;
         guarded(|| Ok(self.inner.encode_fast(text, false).map_err(failed)?.get_ids().to_vec()))
     }
 
@@ -88,6 +145,7 @@ impl Tokenizer {
     /// # Errors
     /// [`ModelError::Tokenizer`].
     pub fn pieces(&self, text: &str) -> Result<Vec<Piece>, ModelError> {
+        self.growth.check(text)?;
         let encoding = guarded(|| self.inner.encode(text, false).map_err(failed))?;
         let pieces = encoding.get_ids().iter().zip(encoding.get_offsets());
         // Several tokens may share a character that takes several bytes; each of them is shown with the whole of it.
@@ -95,21 +153,23 @@ impl Tokenizer {
         Ok(pieces.map(|(id, offsets)| Piece { id: *id, text: text(offsets) }).collect())
     }
 
-    /// A text's tokens with those that the model expects around a text, such as a token for its beginning.
+    /// A text's tokens behind those that the model expects before a text, such as a token for its beginning.
     ///
     /// # Errors
     /// [`ModelError::Tokenizer`].
     pub fn encode_with_special(&self, text: &str) -> Result<Vec<u32>, ModelError> {
-        if self.inner.get_post_processor().is_some() {
-            return guarded(|| Ok(self.inner.encode_fast(text, true).map_err(failed)?.get_ids().to_vec()));
-        }
-        let mut ids: Vec<u32> = self.bos.into_iter().collect();
+        let mut ids = self.before.clone();
         ids.extend(self.encode(text)?);
         Ok(ids)
     }
 
+    /// The largest id that a text may become.
+    pub fn largest_id(&self) -> Option<u32> {
+        self.inner.get_vocab(true).into_values().max()
+    }
+
     /// The token that stands before every text, if the model expects one.
     pub fn bos(&self) -> Option<u32> {
-        self.bos
+        self.before.last().copied()
     }
 }

@@ -6,12 +6,13 @@ use std::ops::Range;
 use candle_core::{DType, Device, Tensor};
 
 use super::super::error::check_shape;
-use super::{ModelError, TensorSource, WeightBytes, pickle, safetensors};
+use super::number::Number;
+use super::{ModelError, TensorSource, WeightBytes, pickle, placed, safetensors, same_numbers};
 
 /// Where a tensor's numbers lie within its file.
 pub struct Array {
     /// The number format, or its name where no weight has it: a file may hold masks that nobody asks for.
-    pub dtype: Result<DType, String>,
+    pub number: Result<Number, String>,
     /// The shape.
     pub shape: Vec<usize>,
     /// Steps between neighbours, in numbers, where they do not lie in the order of the shape.
@@ -70,40 +71,89 @@ impl Arrays {
     }
 }
 
-impl TensorSource for Arrays {
-    fn file(&self) -> &str {
-        &self.name
+impl Arrays {
+    /// The number format of a tensor, where weights can have it.
+    pub fn number(&self, name: &str) -> Option<Number> {
+        self.arrays.get(name).and_then(|(_, array)| array.number.as_ref().ok().copied())
     }
 
-    fn contains(&self, name: &str) -> bool {
-        self.arrays.contains_key(name)
-    }
-
-    fn tensor(&self, name: &str, shape: &[usize], dtype: DType, device: &Device) -> Result<Tensor, ModelError> {
-        let missing = || ModelError::MissingTensor { name: name.into(), file: self.name.clone() };
-        let (shard, array) = self.arrays.get(name).ok_or_else(missing)?;
-        let (file, mapped) = &self.shards[*shard];
-        check_shape(name, file, shape, &array.shape.clone().into())?;
-        let malformed = |reason: String| ModelError::Malformed { file: file.clone(), format: self.format, reason };
-        let stored = array.dtype.clone().map_err(|kind| malformed(format!("tensor `{name}` has dtype {kind}")))?;
-        let short = || malformed(format!("tensor `{name}` ends outside of the file"));
+    /// A tensor as the file has it, on the CPU; formats of 8 bits become f32.
+    ///
+    /// # Errors
+    /// Those of [`TensorSource::check`], or a tensor that ends outside of its file.
+    pub fn stored(&self, name: &str, shape: &[usize]) -> Result<Tensor, ModelError> {
+        let (shard, array, number) = self.found(name, shape)?;
+        let (file, mapped) = &self.shards[shard];
+        let short = || self.malformed(file, format!("tensor `{name}` ends outside of the file"));
         let bytes = mapped.bytes().get(array.range.clone()).ok_or_else(short)?;
-        let size = stored.size_in_bytes();
-        let tensor = match &array.strides {
+        let size = number.size();
+        Ok(match &array.strides {
             None => {
                 let wanted = size * shape.iter().product::<usize>();
-                let tensor =
-                    Tensor::from_raw_buffer(bytes.get(..wanted).ok_or_else(short)?, stored, shape, &Device::Cpu)?;
+                let tensor = number.tensor(bytes.get(..wanted).ok_or_else(short)?, shape)?;
                 mapped.release(array.range.start..array.range.start + wanted);
                 tensor
             }
             Some(strides) => {
                 let ordered = in_order(bytes, size, shape, strides).ok_or_else(short)?;
                 mapped.release(array.range.clone());
-                Tensor::from_raw_buffer(&ordered, stored, shape, &Device::Cpu)?
+                number.tensor(&ordered, shape)?
             }
+        })
+    }
+
+    /// Where a tensor is, with its number format.
+    fn found(&self, name: &str, shape: &[usize]) -> Result<(usize, &Array, Number), ModelError> {
+        let missing = || ModelError::MissingTensor { name: name.into(), file: self.name.clone() };
+        let (shard, array) = self.arrays.get(name).ok_or_else(missing)?;
+        let (file, _) = &self.shards[*shard];
+        check_shape(name, file, shape, &array.shape)?;
+        let unread = |format: &String| self.malformed(file, format!("tensor `{name}` has dtype {format}"));
+        let number = array.number.as_ref().map_err(unread)?;
+        Ok((*shard, array, *number))
+    }
+
+    fn malformed(&self, file: &str, reason: String) -> ModelError {
+        ModelError::Malformed { file: file.into(), format: self.format, reason }
+    }
+}
+
+impl TensorSource for Arrays {
+    fn file(&self) -> &str {
+        &self.name
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.arrays.keys().map(String::as_str).collect()
+    }
+
+    fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.arrays.get(name).map(|(_, array)| array.shape.as_slice())
+    }
+
+    fn equal(&self, one: &str, other: &str, shape: &[usize]) -> Result<bool, ModelError> {
+        let bytes = |name: &str| {
+            let (shard, array, number) = self.found(name, shape)?;
+            let length = shape.iter().product::<usize>().saturating_mul(number.size());
+            let bytes = self.shards[shard].1.bytes().get(array.range.clone()).and_then(|bytes| bytes.get(..length));
+            Ok::<_, ModelError>((number, bytes.filter(|_| array.strides.is_none())))
         };
-        Ok(tensor.to_dtype(dtype)?.to_device(device)?)
+        // Two whole matrices as floats would be much for a question that the bytes answer nearly always.
+        match (bytes(one)?, bytes(other)?) {
+            ((number, Some(one)), (other_number, Some(other))) if number == other_number && one == other => Ok(true),
+            _ => {
+                let read = |name: &str| self.tensor(name, shape, DType::F32, &Device::Cpu);
+                same_numbers(&read(one)?, &read(other)?)
+            }
+        }
+    }
+
+    fn check(&self, name: &str, shape: &[usize]) -> Result<(), ModelError> {
+        self.found(name, shape).map(drop)
+    }
+
+    fn tensor(&self, name: &str, shape: &[usize], dtype: DType, device: &Device) -> Result<Tensor, ModelError> {
+        placed(name, &self.name, &self.stored(name, shape)?, dtype, device)
     }
 }
 

@@ -2,20 +2,23 @@
 
 mod arrays;
 mod gguf;
-mod nesting;
+mod number;
 mod pickle;
 mod prefixed;
 mod safetensors;
+mod scaled;
 
 use std::ops::Range;
 
 use candle_core::{DType, Device, Tensor};
 
 pub use arrays::Arrays;
-pub use gguf::Gguf;
+pub use gguf::{Gguf, Value as GgufValue};
 pub use prefixed::Prefixed;
+pub use scaled::{Fp8, ScaleForm, Scaled};
 
 use super::ModelError;
+use super::floats::{all_finite, floats};
 
 /// The bytes of a weight file.
 pub trait FileBytes: Send + Sync {
@@ -52,12 +55,57 @@ pub trait TensorSource {
     /// The name of the file, or what the files have in common, for messages.
     fn file(&self) -> &str;
 
+    /// The names of all tensors in the files, in no order.
+    fn names(&self) -> Vec<&str>;
+
+    /// The shape of a tensor; `None` where there is none of that name.
+    fn shape(&self, name: &str) -> Option<&[usize]>;
+
     /// Whether there is a tensor of that name.
-    fn contains(&self, name: &str) -> bool;
+    fn contains(&self, name: &str) -> bool {
+        self.shape(name).is_some()
+    }
+
+    /// The tensors of the files that a tensor is made of: itself, and its scales where it has some.
+    fn made_of(&self, name: &str) -> Vec<String> {
+        vec![name.to_owned()]
+    }
+
+    /// Whether two tensors of one shape hold the same numbers.
+    ///
+    /// # Errors
+    /// Those of [`tensor`](Self::tensor).
+    fn equal(&self, one: &str, other: &str, shape: &[usize]) -> Result<bool, ModelError> {
+        let read = |name: &str| self.tensor(name, shape, DType::F32, &Device::Cpu);
+        same_numbers(&read(one)?, &read(other)?)
+    }
+
+    /// Looks for all that the header shows to be wrong with a tensor. [`tensor`](Self::tensor) begins with it.
+    ///
+    /// # Errors
+    /// [`ModelError::MissingTensor`], [`ModelError::Misshapen`], or a number format that is not read.
+    fn check(&self, name: &str, shape: &[usize]) -> Result<(), ModelError>;
 
     /// Reads a tensor onto a device in a number format.
     ///
     /// # Errors
-    /// [`ModelError::MissingTensor`], [`ModelError::Misshapen`], or a malformed file.
+    /// Those of [`check`](Self::check), or a malformed file.
     fn tensor(&self, name: &str, shape: &[usize], dtype: DType, device: &Device) -> Result<Tensor, ModelError>;
+}
+
+/// A tensor that was read into the CPU's memory, in the number format and on the device where it is wanted.
+///
+/// # Errors
+/// [`ModelError::NotFinite`]: NaN or infinity, in the file or because the number format has no such number.
+fn placed(name: &str, file: &str, read: &Tensor, dtype: DType, device: &Device) -> Result<Tensor, ModelError> {
+    let converted = read.to_dtype(dtype)?;
+    if !all_finite(&converted)? {
+        let stored = if all_finite(read)? { Some(dtype.as_str()) } else { None };
+        return Err(ModelError::NotFinite { name: name.into(), file: file.into(), too_large_for: stored });
+    }
+    Ok(converted.to_device(device)?)
+}
+
+fn same_numbers(one: &Tensor, other: &Tensor) -> Result<bool, ModelError> {
+    Ok(floats(one)?[..] == floats(other)?[..])
 }

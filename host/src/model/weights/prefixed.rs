@@ -20,7 +20,7 @@ impl<'a> Prefixed<'a> {
     }
 
     /// The name in the file; the name asked for where the file has neither form.
-    fn stored<'n>(&self, name: &'n str) -> Cow<'n, str> {
+    pub fn stored<'n>(&self, name: &'n str) -> Cow<'n, str> {
         if self.source.contains(name) {
             return name.into();
         }
@@ -34,8 +34,24 @@ impl TensorSource for Prefixed<'_> {
         self.source.file()
     }
 
-    fn contains(&self, name: &str) -> bool {
-        self.source.contains(&self.stored(name))
+    fn names(&self) -> Vec<&str> {
+        self.source.names()
+    }
+
+    fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.source.shape(&self.stored(name))
+    }
+
+    fn made_of(&self, name: &str) -> Vec<String> {
+        self.source.made_of(&self.stored(name))
+    }
+
+    fn equal(&self, one: &str, other: &str, shape: &[usize]) -> Result<bool, ModelError> {
+        self.source.equal(&self.stored(one), &self.stored(other), shape)
+    }
+
+    fn check(&self, name: &str, shape: &[usize]) -> Result<(), ModelError> {
+        self.source.check(&self.stored(name), shape)
     }
 
     fn tensor(&self, name: &str, shape: &[usize], dtype: DType, device: &Device) -> Result<Tensor, ModelError> {
@@ -55,12 +71,21 @@ mod tests {
             "names"
         }
 
-        fn contains(&self, name: &str) -> bool {
-            self.0.contains(&name)
+        fn names(&self) -> Vec<&str> {
+            self.0.to_vec()
         }
 
-        fn tensor(&self, name: &str, _: &[usize], _: DType, _: &Device) -> Result<Tensor, ModelError> {
+        fn shape(&self, name: &str) -> Option<&[usize]> {
+            self.0.contains(&name).then_some(&[])
+        }
+
+        fn check(&self, name: &str, _: &[usize]) -> Result<(), ModelError> {
             Err(ModelError::MissingTensor { name: name.into(), file: "names".into() })
+        }
+
+        fn tensor(&self, name: &str, shape: &[usize], _: DType, _: &Device) -> Result<Tensor, ModelError> {
+            self.check(name, shape)?;
+            Ok(Tensor::zeros(shape, DType::F32, &Device::Cpu)?)
         }
     }
 

@@ -93,6 +93,7 @@ fn write(mut cx: Context<'_>, (stream, bytes): (Resource<OutputStream>, Vec<u8>)
         return Err(Fault::Misuse { operation: "output-stream.write", problem }.into());
     }
     let state = cx.data_mut();
+    state.clock.check()?;
     state.moved(bytes.len() as u64);
     state.system.write(OutputStream::of(&stream), &bytes, &mut state.log);
     Ok((Ok(()),))

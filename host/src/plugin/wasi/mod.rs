@@ -16,7 +16,7 @@ use self::streams::{InputStream, OutputStream};
 use super::fault::Fault;
 use super::host::HostState;
 use super::log::{LogBook, LogLevel};
-use super::text::harmless;
+use crate::text::harmless_within;
 
 /// The versions whose functions are known here: what was in 0.2.0 is the same in all of them.
 const KNOWN: &str = "0.2.";
@@ -78,7 +78,7 @@ fn provide(
             if is_given {
                 return Ok(());
             }
-            let function = harmless(&format!("{interface}.{name}"), 120);
+            let function = harmless_within(&format!("{interface}.{name}"), 120);
             linker.func_new(name, move |_, _, _, _| Err(Fault::System { function: function.clone() }.into()))
         }
         ComponentItem::ComponentInstance(instance) => {

@@ -1,64 +1,86 @@
 //! JSON lines: one JSON object per line, read as they are needed.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
+use std::collections::HashSet;
 use std::path::Path;
 
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::error::{RowError, RowProblem, Unit};
+use super::error::{OneObject, RowError, RowProblem, Unit};
+use super::text::{BYTE_ORDER_MARK, TextFile};
 use super::{Rows, TableSummary};
-use crate::store::digest::Hasher;
-use crate::store::file::FileError;
 
 /// The most that is read of one line: 16 MiB. The longest row of the paper's data sets has 5 KiB.
 pub const LINE_LIMIT: usize = 16 << 20;
 
+/// Rows among which the first good one is looked for, for its columns.
+const LOOKED_AT: usize = 100;
+
 /// A file of rows, positioned before the next one. Reads forward only, a row at a time.
 pub struct JsonlTable {
-    name: String,
-    reader: BufReader<Box<dyn ReadSeek>>,
+    file: TextFile,
     columns: Vec<String>,
     /// The number of the line read last.
     line: u64,
     rows: u64,
-    bytes: u64,
-    hasher: Hasher,
     limit: usize,
 }
-
-trait ReadSeek: Read + Seek + Send {}
-impl<T: Read + Seek + Send> ReadSeek for T {}
 
 impl JsonlTable {
     /// Opens a file; reads its first row for the columns.
     pub fn open(path: &Path) -> Result<JsonlTable, RowError> {
-        let file = File::open(path).map_err(|source| FileError::io("open", path, source))?;
-        JsonlTable::new(format!("`{}`", path.display()), Box::new(file), LINE_LIMIT)
+        JsonlTable::new(TextFile::open(path, "JSON lines")?, LINE_LIMIT)
     }
 
     /// The same over bytes in memory; `name` stands for them in messages.
     pub fn from_bytes(name: &str, bytes: &'static [u8]) -> Result<JsonlTable, RowError> {
-        JsonlTable::new(name.to_owned(), Box::new(Cursor::new(bytes)), LINE_LIMIT)
+        JsonlTable::new(TextFile::from_bytes(name, bytes, "JSON lines")?, LINE_LIMIT)
     }
 
-    fn new(name: String, reader: Box<dyn ReadSeek>, limit: usize) -> Result<JsonlTable, RowError> {
-        let mut table = JsonlTable {
-            name,
-            reader: BufReader::with_capacity(1 << 16, reader),
-            columns: Vec::new(),
-            line: 0,
-            rows: 0,
-            bytes: 0,
-            hasher: Hasher::default(),
-            limit,
+    /// A file whose name leaves open whether it has JSON lines: one object that is all of it is refused.
+    pub fn of_json(file: TextFile) -> Result<JsonlTable, RowError> {
+        let mut whole = JsonlTable::over(file.again()?, LINE_LIMIT);
+        let first = whole.next_row();
+        let first = match first {
+            // It goes on behind the first line.
+            Err(RowError::Malformed { problem: RowProblem::NotJson { ended: true, .. }, .. }) => {
+                return Err(whole.malformed(RowProblem::OneObject(OneObject::OverLines)));
+            }
+            Err(_) => None,
+            Ok(first) => first,
         };
-        if let Some(first) = table.next_row()? {
-            table.columns = keys(&first).map_err(|error| table.malformed(not_json(&error)))?;
+        if let Some(object) = first.as_deref().and_then(wrapped)
+            && matches!(whole.next_row(), Ok(None))
+        {
+            return Err(whole.malformed(RowProblem::OneObject(object)));
         }
-        table.reader.rewind().map_err(|source| refused(&table.name, source))?;
-        (table.line, table.rows, table.bytes, table.hasher) = (0, 0, 0, Hasher::default());
-        Ok(table)
+        JsonlTable::new(file, LINE_LIMIT)
+    }
+
+    fn over(file: TextFile, limit: usize) -> JsonlTable {
+        JsonlTable { file, columns: Vec::new(), line: 0, rows: 0, limit }
+    }
+
+    fn new(file: TextFile, limit: usize) -> Result<JsonlTable, RowError> {
+        let mut ahead = JsonlTable::over(file.again()?, limit);
+        let mut bad = None;
+        let mut columns = None;
+        for _ in 0..LOOKED_AT {
+            match ahead.next_row() {
+                Ok(Some(first)) => columns = keys(&first).ok(),
+                Ok(None) => {}
+                // Whether it may be left out is for whoever comes to it.
+                Err(error) if error.can_be_skipped() => {
+                    bad.get_or_insert(error);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
+            break;
+        }
+        match (columns, bad) {
+            (None, Some(error)) => Err(error),
+            (columns, _) => Ok(JsonlTable { columns: columns.unwrap_or_default(), ..JsonlTable::over(file, limit) }),
+        }
     }
 
     /// Reads one line into `line`, without its break; `None` at the end of the file. Of a line that is too long the
@@ -67,7 +89,7 @@ impl JsonlTable {
         line.clear();
         let mut length = 0;
         let end = loop {
-            let buffer = self.reader.fill_buf().map_err(|source| refused(&self.name, source))?;
+            let buffer = self.file.fill()?;
             if buffer.is_empty() {
                 break LineEnd::File;
             }
@@ -77,9 +99,7 @@ impl JsonlTable {
             if length <= self.limit {
                 line.extend_from_slice(piece);
             }
-            self.hasher.update(&buffer[..used]);
-            self.bytes += used as u64;
-            self.reader.consume(used);
+            self.file.consume(used);
             if at.is_some() {
                 break LineEnd::Break;
             }
@@ -92,7 +112,7 @@ impl JsonlTable {
     }
 
     fn malformed(&self, problem: RowProblem) -> RowError {
-        RowError::Malformed { name: self.name.clone(), unit: Unit::Line, number: self.line, problem }
+        RowError::Malformed { name: self.file.name(), unit: Unit::Line, number: self.line, problem }
     }
 }
 
@@ -130,12 +150,11 @@ impl Rows for JsonlTable {
     }
 
     fn read(&mut self, max: usize) -> Result<Vec<u8>, RowError> {
-        let mut bytes = Vec::new();
-        let read = self.reader.by_ref().take(max as u64).read_to_end(&mut bytes);
-        read.map_err(|source| refused(&self.name, source))?;
-        self.hasher.update(&bytes);
-        self.bytes += bytes.len() as u64;
-        Ok(bytes)
+        self.file.read(max)
+    }
+
+    fn form(&self) -> String {
+        format!("JSON lines{}", if self.file.is_packed() { ", gzip" } else { "" })
     }
 
     fn finish(mut self: Box<Self>) -> Result<TableSummary, RowError> {
@@ -143,7 +162,8 @@ impl Rows for JsonlTable {
         while self.next_line(&mut line)?.is_some() {
             self.rows += u64::from(!is_blank(&line));
         }
-        Ok(TableSummary { rows: self.rows, bytes: self.bytes, sha256: self.hasher.finish() })
+        let (bytes, sha256) = self.file.finish()?;
+        Ok(TableSummary { rows: self.rows, bytes, sha256 })
     }
 }
 
@@ -157,51 +177,57 @@ enum LineEnd {
     TooLong,
 }
 
-/// Some editors put it at the start of a file; JSON does not know it.
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
-
 fn is_blank(line: &[u8]) -> bool {
     line.iter().all(u8::is_ascii_whitespace)
 }
 
-fn refused(name: &str, source: io::Error) -> RowError {
-    FileError::io("read", name.trim_matches('`'), source).into()
-}
-
 fn not_json(error: &serde_json::Error) -> RowProblem {
     // The parser counts lines within the text it is given, which is always one.
-    RowProblem::NotJson { reason: error.to_string().replace("at line 1 column", "at column") }
+    RowProblem::NotJson { reason: error.to_string().replace("at line 1 column", "at column"), ended: error.is_eof() }
 }
 
 /// Checks that a line is one JSON object. `complete` says that the line has a break at its end.
-fn check_row(line: Vec<u8>, complete: bool) -> Result<String, RowProblem> {
+pub(super) fn check_row(line: Vec<u8>, complete: bool) -> Result<String, RowProblem> {
     let row = match String::from_utf8(line) {
         Ok(row) => row,
         // A file that was cut may end inside a character.
         Err(error) if !complete && error.utf8_error().error_len().is_none() => return Err(RowProblem::HalfWritten),
         Err(error) => return Err(RowProblem::NotUtf8 { byte: error.utf8_error().valid_up_to() + 1 }),
     };
-    let read = serde_json::from_str::<IgnoredAny>(&row).and_then(|_| match row.contains("\\u") {
+    let kind = match row.trim_ascii_start().as_bytes().first() {
+        Some(b'{') => None,
+        Some(b'[') => Some("an array"),
+        Some(b'"') => Some("a string"),
+        Some(b't' | b'f') => Some("a boolean"),
+        Some(b'n') => Some("null"),
+        _ => Some("a number"),
+    };
+    let read = match kind {
+        Some(_) => serde_json::from_str::<IgnoredAny>(&row).map(|_| Vec::new()),
+        None => keys(&row),
+    };
+    let read = read.and_then(|keys| match row.contains("\\u") {
         // Half of a surrogate pair is noticed only where texts are made of the escapes.
-        true => serde_json::from_str::<serde_json::Value>(&row).map(drop),
-        false => Ok(()),
+        true => serde_json::from_str::<serde_json::Value>(&row).map(|_| keys),
+        false => Ok(keys),
     });
-    match read {
-        Err(error) if error.is_eof() && !complete => Err(RowProblem::HalfWritten),
-        Err(error) => Err(not_json(&error)),
-        Ok(()) => match row.trim_ascii_start().as_bytes()[0] {
-            b'{' => Ok(row.trim_ascii().to_owned()),
-            b'[' => Err(RowProblem::NotObject { kind: "an array" }),
-            b'"' => Err(RowProblem::NotObject { kind: "a string" }),
-            b't' | b'f' => Err(RowProblem::NotObject { kind: "a boolean" }),
-            b'n' => Err(RowProblem::NotObject { kind: "null" }),
-            _ => Err(RowProblem::NotObject { kind: "a number" }),
-        },
+    match (read, kind) {
+        (Err(error), _) if error.is_eof() && !complete => Err(RowProblem::HalfWritten),
+        (Err(error), _) => Err(not_json(&error)),
+        (Ok(_), Some(kind)) => Err(RowProblem::NotObject { kind }),
+        (Ok(keys), None) => {
+            let mut seen = HashSet::new();
+            // Readers differ on which one counts.
+            match keys.into_iter().find(|key| !seen.insert(key.clone())) {
+                Some(key) => Err(RowProblem::DuplicateKey { key }),
+                None => Ok(row.trim_ascii().to_owned()),
+            }
+        }
     }
 }
 
-/// The keys of a JSON object in their order, which `serde_json`'s own map does not keep.
-fn keys(row: &str) -> serde_json::Result<Vec<String>> {
+/// The keys of a text that is one JSON object, in their order, which `serde_json`'s own map does not keep.
+pub(super) fn keys(row: &str) -> serde_json::Result<Vec<String>> {
     struct Keys;
     impl<'de> Visitor<'de> for Keys {
         type Value = Vec<String>;
@@ -218,7 +244,41 @@ fn keys(row: &str) -> serde_json::Result<Vec<String>> {
             Ok(keys)
         }
     }
-    serde_json::Deserializer::from_str(row).deserialize_map(Keys)
+    let mut parser = serde_json::Deserializer::from_str(row);
+    let keys = parser.deserialize_map(Keys)?;
+    parser.end().map(|()| keys)
+}
+
+/// What an object that is a whole file holds instead of being a row: its rows under a name that people use for them, or its
+/// columns, as pandas writes them unless it is told otherwise.
+fn wrapped(row: &str) -> Option<OneObject> {
+    const NAMES: [&str; 11] = [
+        "data",
+        "rows",
+        "examples",
+        "instances",
+        "items",
+        "records",
+        "train",
+        "validation",
+        "dev",
+        "test",
+        "questions",
+    ];
+    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(row).ok()?;
+    let is_rows = |value: &serde_json::Value| {
+        value.as_array().is_some_and(|rows| !rows.is_empty() && rows.iter().all(serde_json::Value::is_object))
+    };
+    if let Some((key, _)) = object.iter().find(|(key, value)| NAMES.contains(&key.as_str()) && is_rows(value)) {
+        return Some(OneObject::WithRows { key: key.clone() });
+    }
+    // A row has a value that is no container: a label at least.
+    let lengths: Vec<Option<usize>> = object
+        .values()
+        .map(|value| value.as_object().map(serde_json::Map::len).or_else(|| value.as_array().map(Vec::len)))
+        .collect();
+    let are_columns = lengths.len() > 1 && lengths[0].is_some() && lengths.iter().all(|length| *length == lengths[0]);
+    are_columns.then_some(OneObject::OfColumns)
 }
 
 #[cfg(test)]
@@ -227,7 +287,7 @@ mod tests {
     use crate::store::digest::Digest;
 
     fn table(bytes: &'static [u8]) -> Result<JsonlTable, RowError> {
-        JsonlTable::new("t.jsonl".into(), Box::new(Cursor::new(bytes)), 40)
+        JsonlTable::new(TextFile::from_bytes("t.jsonl", bytes, "JSON lines")?, 40)
     }
 
     /// The next rows, `max` at most.
@@ -256,11 +316,11 @@ mod tests {
     #[test]
     fn malformed_rows_are_named_by_line_and_fault() {
         let cases: &[(&[u8], &str)] = &[
-            (b"{}\n[1]\n", "t.jsonl, line 2: expected a JSON object, came an array"),
-            (b"{}\n\n\"x\"\n", "t.jsonl, line 3: expected a JSON object, came a string"),
-            (b"{}\nnull\n", "t.jsonl, line 2: expected a JSON object, came null"),
-            (b"{}\n true\n", "t.jsonl, line 2: expected a JSON object, came a boolean"),
-            (b"{}\n-1\n", "t.jsonl, line 2: expected a JSON object, came a number"),
+            (b"{}\n[1]\n", "t.jsonl, line 2: expected a JSON object, got an array"),
+            (b"{}\n\n\"x\"\n", "t.jsonl, line 3: expected a JSON object, got a string"),
+            (b"{}\nnull\n", "t.jsonl, line 2: expected a JSON object, got null"),
+            (b"{}\n true\n", "t.jsonl, line 2: expected a JSON object, got a boolean"),
+            (b"{}\n-1\n", "t.jsonl, line 2: expected a JSON object, got a number"),
             (b"{}\n{\"a\": }\n", "t.jsonl, line 2: not JSON: expected value at column 7"),
             (b"{}\n{\"a\": 1\n{}\n", "t.jsonl, line 2: not JSON: EOF while parsing an object at column 7"),
             (b"{}\n{\"\\ude00\": 1}\n", "t.jsonl, line 2: not JSON: lone leading surrogate in hex escape at column 8"),
@@ -326,12 +386,46 @@ mod tests {
 
     #[test]
     fn an_endless_line_takes_no_memory_beyond_the_limit() {
-        let mut table = JsonlTable::new("long".into(), Box::new(Cursor::new(b"{}\n".to_vec())), 40)
-            .map_err(|e| e.to_string())
-            .unwrap();
-        table.reader = BufReader::new(Box::new(Cursor::new(vec![b'x'; 1 << 20])));
+        let bytes: &[u8] = Box::leak([&b"{}\n"[..], &vec![b'x'; 1 << 20]].concat().into_boxed_slice());
+        let mut table = table(bytes).map_err(|error| error.to_string()).unwrap();
         let mut line = Vec::new();
+        assert!(matches!(table.next_line(&mut line), Ok(Some(LineEnd::Break))));
         assert!(matches!(table.next_line(&mut line), Ok(Some(LineEnd::TooLong))));
         assert!(line.capacity() <= 1 << 14, "{}", line.capacity());
+    }
+
+    #[test]
+    fn a_key_that_is_there_twice_is_a_fault_of_its_row() {
+        let message = rows(b"{\"b\":{\"x\":1,\"x\":2}}\n{\"a\":1,\"\\u0061\":2}\n").unwrap_err();
+        assert_eq!(message, "t.jsonl, line 2: expected each key once, got `a` twice");
+    }
+
+    #[test]
+    fn the_columns_are_those_of_the_first_good_row() {
+        let mut table = table(b"[1]\n{\"a\":1}\n").unwrap();
+        assert_eq!(table.columns(), ["a"]);
+        assert!(table.next_row().unwrap_err().can_be_skipped());
+        assert_eq!(table.next_row().unwrap().unwrap(), "{\"a\":1}");
+    }
+
+    #[test]
+    fn one_object_that_is_a_whole_file_is_told_as_that() {
+        let open = |bytes: &'static [u8]| JsonlTable::of_json(TextFile::from_bytes("t.json", bytes, "JSON").unwrap());
+        let message = |bytes| open(bytes).map(drop).unwrap_err().to_string();
+        assert_eq!(
+            message(b"{\"version\": 1, \"data\": [{\"a\": 1}]}\n"),
+            "t.json, line 1: expected JSON lines or an array of objects, got one object with the rows in `data`"
+        );
+        assert_eq!(
+            message(b"{\n  \"data\": []\n}\n"),
+            "t.json, line 1: expected JSON lines or an array of objects, got an object over several lines"
+        );
+        for columns in [&b"{\"a\": {\"0\": 1}, \"b\": {\"0\": 2}}"[..], b"{\"a\": [1, 2], \"b\": [3, 4]}\n"] {
+            assert!(message(columns).ends_with("got one object of columns"));
+        }
+        for lines in [&b"{\"a\": 1}\n{\"a\": 2}\n"[..], b"{\"a\": [{\"x\": 1}]}", b"{\"data\": [1]}"] {
+            assert!(open(lines).unwrap().next_row().unwrap().is_some());
+        }
+        assert!(open(b"{\"data\": [{}]}\n{\"data\": [{}]}\n").is_ok());
     }
 }

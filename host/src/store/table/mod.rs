@@ -1,27 +1,37 @@
 //! Rows of data sets, whatever their file's form, one JSON object each.
 
+mod array;
 mod csv;
 mod error;
 mod json;
 mod jsonl;
+mod kind;
 mod parquet;
+mod quoting;
+mod scanner;
+mod text;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use error::{RowError, RowProblem, Unit};
+pub use error::{OneObject, RowError, RowProblem, Unit};
+pub use kind::Kind;
+pub use quoting::Quoting;
 
 use self::csv::CsvTable;
 use self::jsonl::JsonlTable;
 use self::parquet::ParquetTable;
 use super::digest::Digest;
+use super::shards;
 
 /// Forms of a data file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// One JSON object per line.
     Jsonl,
+    /// An array of JSON objects, or one object per line.
+    Json,
     /// Parquet.
     Parquet,
     /// Cells between commas, with headings.
@@ -30,29 +40,58 @@ pub enum Format {
     Tsv,
 }
 
-impl Format {
-    /// All forms, in the order in which they are looked for.
-    pub const ALL: [Format; 4] = [Format::Jsonl, Format::Parquet, Format::Csv, Format::Tsv];
+/// The extensions of every form, its usual one first.
+const EXTENSIONS: [(Format, &[&str]); 5] = [
+    (Format::Jsonl, &["jsonl", "ndjson"]),
+    (Format::Json, &["json"]),
+    (Format::Parquet, &["parquet", "pq"]),
+    (Format::Csv, &["csv"]),
+    (Format::Tsv, &["tsv"]),
+];
 
-    /// The extension of such files.
+/// What some writers put behind `.parquet` for the compression within the file.
+const PARQUET_SUFFIXES: [&str; 7] = [".gzip", ".gz", ".snappy", ".zstd", ".brotli", ".br", ".lz4"];
+
+impl Format {
+    /// All forms, in the order in which they are named.
+    pub const ALL: [Format; 5] = [Format::Jsonl, Format::Json, Format::Parquet, Format::Csv, Format::Tsv];
+
+    /// The usual extension of such files.
     pub fn extension(self) -> &'static str {
-        match self {
-            Format::Jsonl => "jsonl",
-            Format::Parquet => "parquet",
-            Format::Csv => "csv",
-            Format::Tsv => "tsv",
-        }
+        EXTENSIONS.iter().find(|(format, _)| *format == self).map_or("", |(_, extensions)| extensions[0])
     }
 
     /// The form that a file's name speaks of.
     pub fn of(path: &Path) -> Option<Format> {
-        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
-        // Files of the hub are called so, and are JSON lines mostly.
-        if extension == "json" {
-            return Some(Format::Jsonl);
-        }
-        Format::ALL.into_iter().find(|format| format.extension() == extension)
+        Format::split(path.file_name()?.to_str()?).map(|(_, format)| format)
     }
+
+    /// A file's name without what says its form, and the form. Text files may be packed with gzip, which ends their
+    /// names with `.gz`.
+    pub fn split(name: &str) -> Option<(&str, Format)> {
+        let lower = name.to_ascii_lowercase();
+        let ends = |extension: &str, behind: &str| {
+            let rest = lower.strip_suffix(behind)?.strip_suffix(extension)?.strip_suffix('.')?;
+            // Lower case in ASCII has the same length.
+            name.get(..rest.len()).filter(|rest| !rest.is_empty())
+        };
+        EXTENSIONS.into_iter().find_map(|(format, extensions)| {
+            let behind: &[&str] = if format == Format::Parquet { &PARQUET_SUFFIXES } else { &[".gz"] };
+            let stem = extensions.iter().find_map(|extension| {
+                ends(extension, "").or_else(|| behind.iter().find_map(|behind| ends(extension, behind)))
+            });
+            stem.map(|stem| (stem, format))
+        })
+    }
+}
+
+/// What a file that is no form of data is, by its first bytes, where that is known. A file that cannot be read is
+/// nothing that is known.
+pub fn kind_of_file(path: &Path) -> Option<Kind> {
+    use std::io::Read;
+    let mut head = Vec::new();
+    std::fs::File::open(path).ok()?.take(kind::HEAD).read_to_end(&mut head).ok()?;
+    Kind::of(&head)
 }
 
 /// What a whole file holds.
@@ -81,8 +120,21 @@ trait Rows: Send {
     /// What the file is counted in.
     fn unit(&self) -> Unit;
 
-    /// The next bytes as they stand in the file, at most `max`, and fewer only at the end.
+    /// The next bytes as they stand in the file, unpacked where it is packed, at most `max`, and fewer only at the end.
     fn read(&mut self, max: usize) -> Result<Vec<u8>, RowError>;
+
+    /// Its form, with what is decided by more than the form: for people.
+    fn form(&self) -> String;
+
+    /// Whether cells may stand in quotes, where that is not as the form by itself has it.
+    fn quoting(&self) -> Option<Quoting> {
+        None
+    }
+
+    /// What a reader of results should know of how the rows so far were read, in words.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Reads the rest of the file and says what all of it holds. Rows that were not asked for are counted, not checked:
     /// a run of the first hundred is not refused for the last one.
@@ -96,6 +148,10 @@ pub struct TableFile {
     pub name: String,
     /// What it holds.
     pub summary: TableSummary,
+    /// Whether cells might stand in quotes, where that is not as its form by itself has it.
+    pub quoting: Option<Quoting>,
+    /// What a reader of results should know of how it was read, in words.
+    pub remarks: Vec<String>,
 }
 
 /// A split's rows: one file, or several one after the other.
@@ -105,7 +161,10 @@ pub struct Table {
     current: Box<dyn Rows>,
     /// The files behind the current one.
     further: VecDeque<PathBuf>,
+    quoting: Quoting,
     done: Vec<TableFile>,
+    /// What is known of the files before they are read.
+    known: Vec<String>,
 }
 
 /// Where a row stands.
@@ -128,18 +187,20 @@ impl std::fmt::Display for RowPlace {
 impl Table {
     /// Opens files that are read one after the other; their names say what form they have. Gives `None` for a name that
     /// does not, or for no file at all.
-    pub fn open(paths: &[PathBuf]) -> Option<Result<Table, RowError>> {
+    pub fn open(paths: &[PathBuf], quoting: Quoting) -> Option<Result<Table, RowError>> {
         if paths.iter().any(|path| Format::of(path).is_none()) {
             return None;
         }
         let mut further: VecDeque<PathBuf> = paths.iter().cloned().collect();
         let first = further.pop_front()?;
-        let current = match open_file(&first)? {
+        let current = match open_file(&first, quoting)? {
             Ok(current) => current,
             Err(error) => return Some(Err(error)),
         };
         let (name, columns) = (quoted(&first), current.columns().to_vec());
-        Some(Ok(Table { name, columns, current, further, done: Vec::new() }))
+        let known = further.is_empty().then(|| shards::part_alone(&first)).flatten();
+        let known = known.map(|part| format!("{name} is {part} alone")).into_iter().collect();
+        Some(Ok(Table { name, columns, current, further, quoting, done: Vec::new(), known }))
     }
 
     /// JSON lines in memory; `name` stands for them in messages.
@@ -147,7 +208,19 @@ impl Table {
         let current = JsonlTable::from_bytes(name, bytes)?;
         let columns = current.columns().to_vec();
         let (name, current) = (name.into(), Box::new(current));
-        Ok(Table { name, columns, current, further: VecDeque::new(), done: Vec::new() })
+        let (further, quoting) = (VecDeque::new(), Quoting::Auto);
+        Ok(Table { name, columns, current, further, quoting, done: Vec::new(), known: Vec::new() })
+    }
+
+    /// The form of the file at hand, with what is decided by more than the form: for people.
+    pub fn form(&self) -> String {
+        self.current.form()
+    }
+
+    /// What a reader should know of how the rows so far were read, in words.
+    pub fn remarks(&self) -> Vec<String> {
+        let done = self.done.iter().flat_map(|file| file.remarks.iter().cloned());
+        done.chain(self.current.remarks()).chain(self.known.iter().cloned()).collect()
     }
 
     /// What the file at hand is called in messages: its path, or that it is a bundled sample.
@@ -201,8 +274,10 @@ impl Table {
     /// Reads the rest and says what each file holds.
     pub fn finish(mut self) -> Result<Vec<TableFile>, RowError> {
         while self.next_file()? {}
-        let name = self.name.trim_matches('`').to_owned();
-        self.done.push(TableFile { name, summary: self.current.finish()? });
+        self.done.push(finished(&self.name, self.current)?);
+        if let Some(last) = self.done.last_mut() {
+            last.remarks.extend(self.known);
+        }
         Ok(self.done)
     }
 
@@ -210,26 +285,59 @@ impl Table {
     fn next_file(&mut self) -> Result<bool, RowError> {
         let Some(path) = self.further.pop_front() else { return Ok(false) };
         // The form was looked at when the table was opened.
-        let Some(next) = open_file(&path) else { return Ok(false) };
+        let Some(next) = open_file(&path, self.quoting) else { return Ok(false) };
         let last = std::mem::replace(&mut self.current, next?);
         let name = std::mem::replace(&mut self.name, quoted(&path));
-        self.done.push(TableFile { name: name.trim_matches('`').to_owned(), summary: last.finish()? });
+        self.done.push(finished(&name, last)?);
         Ok(true)
     }
+}
+
+fn finished(name: &str, rows: Box<dyn Rows>) -> Result<TableFile, RowError> {
+    let (quoting, remarks) = (rows.quoting(), rows.remarks());
+    Ok(TableFile { name: name.trim_matches('`').to_owned(), summary: rows.finish()?, quoting, remarks })
 }
 
 fn quoted(path: &Path) -> Arc<str> {
     format!("`{}`", path.display()).into()
 }
 
-fn open_file(path: &Path) -> Option<Result<Box<dyn Rows>, RowError>> {
+fn open_file(path: &Path, quoting: Quoting) -> Option<Result<Box<dyn Rows>, RowError>> {
     fn boxed<T: Rows + 'static>(table: Result<T, RowError>) -> Result<Box<dyn Rows>, RowError> {
         table.map(|table| Box::new(table) as Box<dyn Rows>)
     }
     Some(match Format::of(path)? {
         Format::Jsonl => boxed(JsonlTable::open(path)),
-        Format::Csv => boxed(CsvTable::open(path, b',')),
-        Format::Tsv => boxed(CsvTable::open(path, b'\t')),
+        Format::Json => array::open_json(path),
+        format @ (Format::Csv | Format::Tsv) => boxed(CsvTable::open(path, format, quoting)),
         Format::Parquet => boxed(ParquetTable::open(path)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_say_the_form() {
+        for (name, expected) in [
+            ("a.jsonl", Some(("a", Format::Jsonl))),
+            ("A.JSONL.GZ", Some(("A", Format::Jsonl))),
+            ("a.ndjson", Some(("a", Format::Jsonl))),
+            ("a.b.json.gz", Some(("a.b", Format::Json))),
+            ("a.parquet.gzip", Some(("a", Format::Parquet))),
+            ("part-0.snappy.parquet", Some(("part-0.snappy", Format::Parquet))),
+            ("a.csv.gz", Some(("a", Format::Csv))),
+            ("a.tsv", Some(("a", Format::Tsv))),
+            ("a.csv.bz2", None),
+            ("a.arrow", None),
+            (".csv", None),
+            ("csv", None),
+            ("a.gz", None),
+            ("ä.csv", Some(("ä", Format::Csv))),
+        ] {
+            assert_eq!(Format::split(name), expected, "{name}");
+        }
+        assert_eq!(Format::ALL.map(Format::extension), ["jsonl", "json", "parquet", "csv", "tsv"]);
+    }
 }

@@ -3,7 +3,11 @@
     python make.py
 """
 
+import datetime
+import decimal
 import json
+import math
+import uuid
 from pathlib import Path
 
 import pyarrow as pa
@@ -44,7 +48,16 @@ pq.write_table(table, HERE / "snappy.parquet", compression="snappy", row_group_s
 pq.write_table(table, HERE / "plain.parquet", compression="none", use_dictionary=False, data_page_version="2.0")
 pq.write_table(table, HERE / "zstd.parquet", compression="zstd", row_group_size=7, write_page_checksum=True)
 pq.write_table(table, HERE / "gzip.parquet", compression="gzip")
+pq.write_table(table, HERE / "brotli.parquet", compression="brotli")
 (HERE / "rows.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS))
+
+# A compression that this writer does not have, by the number that the format gives it: 0 is none, 3 LZO (twice that in
+# Thrift's compact form, behind the header of the field).
+pq.write_table(pa.table({"text": ["a"]}), HERE / "lzo.parquet", compression="none", use_dictionary=False)
+codec, lzo = b"\x04text\x15\x00", b"\x04text\x15\x06"
+whole = (HERE / "lzo.parquet").read_bytes()
+assert whole.count(codec) == 1
+(HERE / "lzo.parquet").write_bytes(whole.replace(codec, lzo))
 
 # The sample of QASC as the hub would convert it.
 sample = HERE / "../../../../tasks/qasc/sample/validation.jsonl"
@@ -91,3 +104,101 @@ pq.write_table(pa.table({"id": [1, 2, 3], "choices": choices}), HERE / "latin1.p
 # Row 2 is longer than what is read of a row.
 long = pa.table({"id": [1, 2, 3], "text": ["a", "x" * (17 << 20), "c"]})
 pq.write_table(long, HERE / "long.parquet", compression="zstd", use_dictionary=False, write_statistics=False)
+
+# A value of every type that a writer may have, at its ends and on both sides of 1970, and what the reader beside this one
+# makes of it as a text.
+DAY = datetime.date(1970, 1, 1)
+NANOS = [0, 1, -1, 1577934245678901234, -1577934245678901234, 2**62, -(2**62), None]
+MILLIS = [0, 1, -1, 1577934245678, -1577934245678, 253402300799999, -62135596800000, None]
+OF_DAY = [0, 1, 86399, 45296, 3600, 60, 59, None]
+
+
+def decimals(precision, scale, width=128):
+    digits = [0, 1, -1, 10**precision - 1, 1 - 10**precision, 120, -120 % 10**precision, None]
+    kind = pa.decimal256 if width == 256 else pa.decimal128
+    with decimal.localcontext(decimal.Context(prec=80)):
+        values = [None if digit is None else decimal.Decimal(digit).scaleb(-scale) for digit in digits]
+    return pa.array(values, kind(precision, scale))
+
+
+def times(values, unit, zone=None):
+    return pa.array(values, pa.int64()).cast(pa.timestamp(unit, zone))
+
+
+VALUES = {
+    "i8": pa.array([0, 1, -1, 127, -128, 5, 6, None], pa.int8()),
+    "i16": pa.array([0, 1, -1, 2**15 - 1, -(2**15), 5, 6, None], pa.int16()),
+    "i32": pa.array([0, 1, -1, 2**31 - 1, -(2**31), 5, 6, None], pa.int32()),
+    "i64": pa.array([0, 1, -1, 2**63 - 1, -(2**63), 5, 6, None], pa.int64()),
+    "u8": pa.array([0, 1, 2, 2**8 - 1, 128, 5, 6, None], pa.uint8()),
+    "u16": pa.array([0, 1, 2, 2**16 - 1, 2**15, 5, 6, None], pa.uint16()),
+    "u32": pa.array([0, 1, 2, 2**32 - 1, 2**31, 5, 6, None], pa.uint32()),
+    "u64": pa.array([0, 1, 2, 2**64 - 1, 2**63, 5, 6, None], pa.uint64()),
+    "f16": pa.array([0.0, 1.0, -1.5, 65504.0, 6e-8, math.nan, -math.inf, None], pa.float32()).cast(pa.float16()),
+    "f32": pa.array([0.0, 1.0, -1.5, 3.4e38, 1e-45, math.nan, math.inf, None], pa.float32()),
+    "f64": pa.array([0.0, 0.1, -1.5, 1.7e308, 5e-324, math.nan, math.inf, None], pa.float64()),
+    "whole": decimals(19, 0),
+    "d9": decimals(9, 2),
+    "d18": decimals(18, 6),
+    "d38": decimals(38, 38),
+    "d76": decimals(76, 10, 256),
+    "small": decimals(5, 5),
+    "date": pa.array([0, 1, -1, 11016, -25508, 2932896, -719162, None], pa.int32()).cast(pa.date32()),
+    "time_ms": pa.array([None if n is None else n * 1000 + 7 for n in OF_DAY], pa.int32()).cast(pa.time32("ms")),
+    "time_us": pa.array([None if n is None else n * 10**6 + 7 for n in OF_DAY], pa.int64()).cast(pa.time64("us")),
+    "time_ns": pa.array([None if n is None else n * 10**9 + 7 for n in OF_DAY], pa.int64()).cast(pa.time64("ns")),
+    "s": times([None if n is None else n // 1000 for n in MILLIS], "s"),
+    "ms": times(MILLIS, "ms"),
+    "us": times([None if n is None else n * 1000 for n in MILLIS], "us"),
+    "ns": times(NANOS, "ns"),
+    "ms_utc": times(MILLIS, "ms", "UTC"),
+    "us_utc": times([None if n is None else n * 1000 for n in MILLIS], "us", "UTC"),
+    "ns_utc": times(NANOS, "ns", "UTC"),
+    "ns_there": times(NANOS, "ns", "Asia/Tokyo"),
+    "uuid": pa.array([uuid.UUID(int=n * 0x1234567890abcdef1234567890abcdef % 2**128).bytes for n in range(7)] + [None],
+                     pa.uuid()),
+    "json": pa.array(['{"a": 1}', "[]", '"x"', "0", "null", "1.50", "{}", None], pa.json_()),
+    "blob": pa.array([b"\xff\x00", b"text", b"", b"\x80", b"e\xcc\x81", b"\xc3", b"a", None], pa.binary()),
+    "nothing": pa.nulls(8),
+}
+
+
+def expected(column):
+    kind = column.type
+    if pa.types.is_decimal(kind):
+        return [None if value is None else format(value, "f") for value in column.to_pylist()]
+    if pa.types.is_timestamp(kind) and kind.tz:
+        naive = column.cast(pa.timestamp(kind.unit, "UTC")).cast(pa.timestamp(kind.unit))
+        return [None if text is None else text + " +00:00" for text in naive.cast(pa.string()).to_pylist()]
+    if pa.types.is_temporal(kind):
+        return column.cast(pa.string()).to_pylist()
+    if pa.types.is_floating(kind):
+        return [None if value is None or not math.isfinite(value) else float(value) for value in column.to_pylist()]
+    if kind == pa.uuid():
+        return [None if value is None else str(value) for value in column.to_pylist()]
+    if pa.types.is_binary(kind):
+        return [text_or_none(value) for value in column.to_pylist()]
+    return column.to_pylist()
+
+
+def text_or_none(value):
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+for name, columns, options in [
+    ("values", VALUES, {"store_decimal_as_integer": True}),
+    ("values_old", {name: VALUES[name] for name in ["u32", "whole", "d9", "date", "time_ms", "ms", "us", "ms_utc"]},
+     {"version": "1.0"}),
+    ("values_int96", {name: VALUES[name] for name in ["us", "ns"]}, {"use_deprecated_int96_timestamps": True}),
+]:
+    if name == "values_int96":
+        # Its days are counted in nanoseconds by other readers.
+        columns = {"us": times([None if n is None else n // 1000 for n in NANOS], "us"), "ns": columns["ns"]}
+    pq.write_table(pa.table(columns), HERE / f"{name}.parquet", **options)
+    read = pq.read_table(HERE / f"{name}.parquet")
+    rows = zip(*(expected(read.column(name)) for name in read.column_names))
+    lines = (json.dumps(dict(zip(read.column_names, row)), ensure_ascii=False) + "\n" for row in rows)
+    (HERE / f"{name}.jsonl").write_text("".join(lines))

@@ -1,11 +1,11 @@
 //! One leaf of a file: its values and their levels, some rows at a time.
 
-use parquet::basic::{ConvertedType, LogicalType};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
-use parquet::data_type::{ByteArray, DataType};
-use parquet::record::Field;
+use parquet::data_type::DataType;
 use parquet::schema::types::ColumnDescPtr;
-use serde_json::{Number, Value};
+use serde_json::Value;
+
+use super::value::{self, Meaning};
 
 /// A leaf of one row group.
 pub struct Column {
@@ -33,35 +33,27 @@ impl Column {
     /// A leaf, positioned before the first row of its group.
     pub fn new(descriptor: ColumnDescPtr, reader: ColumnReader) -> Column {
         let (name, most) = (descriptor.path().parts().join("."), descriptor.max_def_level());
-        let is_text = is_text(&descriptor);
-        let bytes = move |descriptor: &ColumnDescPtr, bytes: &ByteArray| match std::str::from_utf8(bytes.data()) {
-            Ok(text) if is_text => Cell::Json(text.into()),
-            Err(_) if is_text => Cell::NotUtf8,
-            _ => Cell::Json(
-                Field::convert_byte_array(descriptor, bytes.clone()).map_or(Value::Null, |field| json(&field)),
-            ),
+        let meaning = Meaning::of(&descriptor);
+        let bytes = move |bytes: &[u8]| match (meaning, std::str::from_utf8(bytes)) {
+            (Meaning::Text, Ok(text)) => Cell::Json(text.into()),
+            (Meaning::Text, Err(_)) => Cell::NotUtf8,
+            _ => Cell::Json(value::bytes(meaning, bytes)),
         };
         let values: Box<dyn Values> = match reader {
-            ColumnReader::BoolColumnReader(reader) => typed(descriptor, reader, |_, value| Cell::Json((*value).into())),
-            ColumnReader::Int32ColumnReader(reader) => typed(descriptor, reader, |descriptor, value| {
-                Cell::Json(json(&Field::convert_int32(descriptor, *value)))
-            }),
-            ColumnReader::Int64ColumnReader(reader) => typed(descriptor, reader, |descriptor, value| {
-                Cell::Json(json(&Field::convert_int64(descriptor, *value)))
-            }),
-            ColumnReader::Int96ColumnReader(reader) => typed(descriptor, reader, |descriptor, value| {
-                Cell::Json(json(&Field::convert_int96(descriptor, *value)))
-            }),
+            ColumnReader::BoolColumnReader(reader) => typed(reader, |value| Cell::Json((*value).into())),
+            ColumnReader::Int32ColumnReader(reader) => {
+                typed(reader, move |value| Cell::Json(value::whole(meaning, (*value).into())))
+            }
+            ColumnReader::Int64ColumnReader(reader) => {
+                typed(reader, move |value| Cell::Json(value::whole(meaning, *value)))
+            }
+            ColumnReader::Int96ColumnReader(reader) => typed(reader, |value| Cell::Json(value::int96(value))),
             ColumnReader::FloatColumnReader(reader) => {
-                typed(descriptor, reader, |_, value| Cell::Json(number(f64::from(*value))))
+                typed(reader, |value| Cell::Json(value::number(f64::from(*value))))
             }
-            ColumnReader::DoubleColumnReader(reader) => {
-                typed(descriptor, reader, |_, value| Cell::Json(number(*value)))
-            }
-            ColumnReader::ByteArrayColumnReader(reader) => typed(descriptor, reader, bytes),
-            ColumnReader::FixedLenByteArrayColumnReader(reader) => {
-                typed(descriptor, reader, move |descriptor, value| bytes(descriptor, &value.clone().into()))
-            }
+            ColumnReader::DoubleColumnReader(reader) => typed(reader, |value| Cell::Json(value::number(*value))),
+            ColumnReader::ByteArrayColumnReader(reader) => typed(reader, move |value| bytes(value.data())),
+            ColumnReader::FixedLenByteArrayColumnReader(reader) => typed(reader, move |value| bytes(value.data())),
         };
         let (definitions, repetitions) = (Vec::new(), Vec::new());
         Column { name, values, most, definitions, repetitions, levels: 0, level: 0, value: 0 }
@@ -130,20 +122,19 @@ trait Values: Send {
 }
 
 struct Typed<T: DataType, F> {
-    descriptor: ColumnDescPtr,
     reader: ColumnReaderImpl<T>,
     values: Vec<T::T>,
     cell: F,
 }
 
-fn typed<T: DataType, F>(descriptor: ColumnDescPtr, reader: ColumnReaderImpl<T>, cell: F) -> Box<dyn Values>
+fn typed<T: DataType, F>(reader: ColumnReaderImpl<T>, cell: F) -> Box<dyn Values>
 where
-    F: Fn(&ColumnDescPtr, &T::T) -> Cell + Send + 'static,
+    F: Fn(&T::T) -> Cell + Send + 'static,
 {
-    Box::new(Typed { descriptor, reader, values: Vec::new(), cell })
+    Box::new(Typed { reader, values: Vec::new(), cell })
 }
 
-impl<T: DataType, F: Fn(&ColumnDescPtr, &T::T) -> Cell + Send> Values for Typed<T, F> {
+impl<T: DataType, F: Fn(&T::T) -> Cell + Send> Values for Typed<T, F> {
     fn clear(&mut self) {
         self.values.clear();
     }
@@ -159,39 +150,6 @@ impl<T: DataType, F: Fn(&ColumnDescPtr, &T::T) -> Cell + Send> Values for Typed<
     }
 
     fn get(&self, index: usize) -> Option<Cell> {
-        self.values.get(index).map(|value| (self.cell)(&self.descriptor, value))
+        self.values.get(index).map(|value| (self.cell)(value))
     }
-}
-
-fn is_text(descriptor: &ColumnDescPtr) -> bool {
-    matches!(descriptor.converted_type(), ConvertedType::UTF8 | ConvertedType::ENUM | ConvertedType::JSON)
-        || matches!(descriptor.logical_type_ref(), Some(LogicalType::String | LogicalType::Enum | LogicalType::Json))
-}
-
-/// A value as JSON: what has no form there (bytes that are no text, NaN) is null, times and decimals are texts.
-fn json(field: &Field) -> Value {
-    match field {
-        Field::Byte(value) => (*value).into(),
-        Field::Short(value) => (*value).into(),
-        Field::Int(value) => (*value).into(),
-        Field::Long(value) => (*value).into(),
-        Field::UByte(value) => (*value).into(),
-        Field::UShort(value) => (*value).into(),
-        Field::UInt(value) => (*value).into(),
-        Field::ULong(value) => (*value).into(),
-        Field::Float16(value) => number(f64::from(*value)),
-        // Older writers do not say that their bytes are texts.
-        Field::Bytes(bytes) => std::str::from_utf8(bytes.data()).map_or(Value::Null, Value::from),
-        Field::Decimal(_)
-        | Field::Date(_)
-        | Field::TimeMillis(_)
-        | Field::TimeMicros(_)
-        | Field::TimestampMillis(_)
-        | Field::TimestampMicros(_) => field.to_string().into(),
-        _ => Value::Null,
-    }
-}
-
-fn number(value: f64) -> Value {
-    Number::from_f64(value).map_or(Value::Null, Value::Number)
 }

@@ -1,24 +1,31 @@
 //! Parquet files, a row at a time, as JSON objects.
 
+mod calendar;
 mod column;
+mod decimal;
 mod footer;
 mod row;
 mod shape;
+mod value;
 
 use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use parquet::basic::Compression;
+use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::FileReader;
 use parquet::file::serialized_reader::SerializedFileReader;
 
 use self::column::Column;
 use self::shape::Shape;
-use super::csv::read_raw;
-use super::error::{RowError, RowProblem, Unit};
+use super::error::{RowError, RowProblem, UNREAD_CODEC, Unit};
+use super::kind::{HEAD, Kind};
 use super::{Rows, TableSummary};
 use crate::model::quiet::without_panic;
 use crate::store::digest::digest_file;
 use crate::store::file::FileError;
+use crate::store::lfs::refuse_lfs_pointer;
 
 /// Rows that are decoded together.
 const BATCH: usize = 64;
@@ -91,6 +98,16 @@ impl ParquetTable {
     /// Opens a file and reads its footer.
     pub fn open(path: &Path) -> Result<ParquetTable, RowError> {
         let mut file = File::open(path).map_err(|source| FileError::io("open", path, source))?;
+        if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+            return Err(FileError::WrongKind { path: path.to_owned(), expected: "file" }.into());
+        }
+        let mut head = Vec::new();
+        let read = file.by_ref().take(HEAD).read_to_end(&mut head);
+        read.map_err(|source| FileError::io("read", path, source))?;
+        refuse_lfs_pointer(path)?;
+        if let Some(got) = Kind::of(&head).filter(|kind| *kind != Kind::Parquet) {
+            return Err(RowError::Kind { name: format!("`{}`", path.display()), expected: "Parquet", got });
+        }
         let mut table =
             ParquetTable { path: path.to_owned(), decoder: None, columns: Vec::new(), total: 0, number: 0, raw: None };
         let opened = guarded(|| {
@@ -102,6 +119,7 @@ impl ParquetTable {
             if file.metadata().row_groups().iter().any(|group| group.num_columns() != leaves) {
                 return Err("a row group has other columns than the schema".to_owned());
             }
+            unread_codec(file.metadata())?;
             let total = u64::try_from(metadata.num_rows()).map_err(|_| "a negative number of rows")?;
             Ok((total, Decoder { file, shapes, columns: Vec::new(), next_group: 0, undecoded: 0, decoded: 0 }))
         });
@@ -158,13 +176,39 @@ impl Rows for ParquetTable {
     }
 
     fn read(&mut self, max: usize) -> Result<Vec<u8>, RowError> {
-        read_raw(&mut self.raw, &self.path, max)
+        let file = match &mut self.raw {
+            Some(file) => file,
+            None => {
+                let file = File::open(&self.path).map_err(|source| FileError::io("open", &self.path, source))?;
+                self.raw.insert(file)
+            }
+        };
+        let mut bytes = Vec::new();
+        let read = file.take(max as u64).read_to_end(&mut bytes);
+        read.map_err(|source| FileError::io("read", &self.path, source))?;
+        Ok(bytes)
+    }
+
+    fn form(&self) -> String {
+        "Parquet".into()
     }
 
     fn finish(self: Box<Self>) -> Result<TableSummary, RowError> {
         let mut bytes = 0;
         let sha256 = digest_file(&self.path, |count| bytes += count)?;
         Ok(TableSummary { rows: self.total, bytes, sha256 })
+    }
+}
+
+/// Refuses a file with a column in a compression that is not read, by its name.
+fn unread_codec(metadata: &ParquetMetaData) -> Result<(), String> {
+    let columns = metadata.row_groups().iter().flat_map(|group| group.columns());
+    match columns.map(|column| (column.compression(), column)).find(|(codec, _)| matches!(codec, Compression::LZO)) {
+        Some((codec, column)) => {
+            let column = column.column_path().parts().join(".");
+            Err(format!("column `{column}`: {UNREAD_CODEC}{codec}, which is not read"))
+        }
+        None => Ok(()),
     }
 }
 

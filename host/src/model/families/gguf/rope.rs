@@ -1,0 +1,43 @@
+//! How rotary frequencies are stretched, by the metadata of a GGUF file.
+
+use super::super::super::ModelError;
+use super::super::super::decoder::config::RotaryScaling;
+use super::super::super::weights::{Gguf, GgufValue as Value};
+use super::unsupported;
+
+/// Where the file gives a factor and no type, it is linear, as in llama.cpp.
+///
+/// # Errors
+/// A type that the decoder does not have, or a factor that is none.
+pub fn scaling(architecture: &str, gguf: &Gguf) -> Result<RotaryScaling, ModelError> {
+    let key = |name: &str| format!("{architecture}.rope.{name}");
+    let kind_key = key("scaling.type");
+    let kind = if gguf.get(&kind_key).is_some() { gguf.text(&kind_key)? } else { "linear" };
+    let factor = factor(gguf, &key("scaling.factor"), &key("scale_linear"))?;
+    match (kind, factor) {
+        // llama.cpp never scales where the type is none, whatever the factor, and takes a factor of 0 for 1.
+        ("none", _) | ("linear", Some(0.0 | 1.0)) => Ok(RotaryScaling::None),
+        ("linear", Some(factor)) => Ok(RotaryScaling::Linear(factor)),
+        ("linear", None) if gguf.get(&kind_key).is_none() => Ok(RotaryScaling::None),
+        ("linear", None) => Ok(RotaryScaling::Linear(gguf.number(&key("scaling.factor"))?)),
+        (other, _) => Err(unsupported(&kind_key, other, "expected none or linear".into())),
+    }
+}
+
+/// The factor under its newer or its older name.
+fn factor(gguf: &Gguf, newer: &str, older: &str) -> Result<Option<f64>, ModelError> {
+    let read = |key: &str| match gguf.get(key) {
+        Some(value) => match gguf.number(key)? {
+            factor if factor >= 0.0 && factor.is_finite() => Ok(Some(factor)),
+            _ => Err(unsupported(key, value, "expected a positive number".into())),
+        },
+        None => Ok(None),
+    };
+    match (read(newer)?, read(older)?) {
+        (Some(newer_factor), Some(older_factor)) if newer_factor != older_factor => {
+            let expected = format!("expected {}, as in `{newer}`", Value::Real(newer_factor));
+            Err(unsupported(older, Value::Real(older_factor), expected))
+        }
+        (newer, older) => Ok(newer.or(older)),
+    }
+}

@@ -1,0 +1,120 @@
+//! PyTorch's own checkpoints (`pytorch_model.bin`): a pickled dictionary of tensors, and the numbers they are views of.
+
+mod archive;
+mod machine;
+mod view;
+
+use std::collections::HashSet;
+
+use self::archive::{Form, Storages};
+use self::machine::{Id, Object, Pickle};
+use self::view::View;
+use super::arrays::Named;
+
+/// The keys under which training programs put a model's tensors beside their own state.
+const WRAPPERS: [&str; 4] = ["state_dict", "model_state_dict", "model", "module"];
+
+/// How many names a message lists.
+const LISTED: usize = 10;
+
+/// A checkpoint's tensors; fails where the file is not one or is cut short. What else the dictionary has is left out,
+/// unless there are tensors in it.
+pub fn arrays(bytes: &[u8]) -> Result<Named, String> {
+    match Form::of(bytes)? {
+        Form::Zip => {
+            let (pickled, storages) = archive::zipped(bytes)?;
+            tensors(&Pickle::read(&pickled)?.0, &storages)
+        }
+        Form::Row => {
+            let (pickle, storages) = archive::row(bytes)?;
+            tensors(&pickle, &storages)
+        }
+    }
+}
+
+fn tensors(pickle: &Pickle<'_>, storages: &Storages) -> Result<Named, String> {
+    let mut arrays = Named::new();
+    let mut names = HashSet::new();
+    for (key, value) in state(pickle)? {
+        let name = pickle.text(*key);
+        let entry = || name.map_or("an entry without a name".to_owned(), |name| format!("tensor `{name}`"));
+        match View::of(pickle, *value).map_err(|reason| format!("{} {reason}", entry()))? {
+            Some(view) => {
+                let name = name.ok_or("it has a tensor without a name")?;
+                let array = view.within(storages).map_err(|reason| format!("tensor `{name}` {reason}"))?;
+                if !names.insert(name) {
+                    return Err(format!("it has tensor `{name}` twice"));
+                }
+                arrays.push((name.to_owned(), array));
+            }
+            None if holds_tensors(pickle, *value) => {
+                let name = name.unwrap_or("without a name");
+                return Err(format!(
+                    "its entry `{name}` stands among tensors and holds others; expected tensors alone"
+                ));
+            }
+            None => {}
+        }
+    }
+    Ok(arrays)
+}
+
+/// The model's tensors by their names: the dictionary itself, or the one within it that training programs put them into.
+fn state<'a>(pickle: &'a Pickle<'_>) -> Result<&'a [(Id, Id)], String> {
+    let items = match pickle.get(pickle.root) {
+        Object::Dict(items) => items,
+        Object::Call { callable, .. } if View::of(pickle, pickle.root) == Ok(None) => {
+            let (module, name) = pickle.global(*callable).unwrap_or(("", "of no name"));
+            return Err(format!(
+                "it holds an object of class `{module}.{name}`; expected a dictionary of tensors, as \
+                 `torch.save(model.state_dict(), FILE)` makes"
+            ));
+        }
+        _ => return Err("it is not a dictionary of tensors".into()),
+    };
+    let is_tensor = |value: Id| View::of(pickle, value) != Ok(None);
+    if items.is_empty() || items.iter().any(|(_, value)| is_tensor(*value)) {
+        return Ok(items);
+    }
+    let inner = |value: Id| match pickle.get(value) {
+        Object::Dict(inner) if inner.iter().any(|(_, value)| is_tensor(*value)) => Some(inner.as_slice()),
+        _ => None,
+    };
+    let named: Vec<(&str, &[(Id, Id)])> =
+        items.iter().filter_map(|(key, value)| Some((pickle.text(*key)?, inner(*value)?))).collect();
+    let known: Vec<_> = named.iter().filter(|(name, _)| WRAPPERS.contains(name)).collect();
+    if let [(_, items)] = known.as_slice() {
+        return Ok(items);
+    }
+    let listed = |names: &[&str]| {
+        let more = names.len().saturating_sub(LISTED);
+        let names: Vec<String> = names.iter().take(LISTED).map(|name| format!("`{name}`")).collect();
+        names.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
+    };
+    if named.is_empty() {
+        let names: Vec<&str> = items.iter().filter_map(|(key, _)| pickle.text(*key)).collect();
+        return Err(format!("its dictionary has no tensors; its entries are {}", listed(&names)));
+    }
+    let names: Vec<&str> = named.iter().map(|(name, _)| *name).collect();
+    Err(format!(
+        "its tensors are within {}; expected them in the dictionary itself, or in one of its entries {}",
+        listed(&names),
+        listed(&WRAPPERS)
+    ))
+}
+
+/// Whether there is a tensor in an object, however deep.
+fn holds_tensors(pickle: &Pickle<'_>, value: Id) -> bool {
+    let mut seen = HashSet::new();
+    let mut waiting = vec![value];
+    while let Some(id) = waiting.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        if View::of(pickle, id) != Ok(None) {
+            return true;
+        }
+        waiting.extend(pickle.parts(id));
+    }
+    false
+}

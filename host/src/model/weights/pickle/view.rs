@@ -1,0 +1,196 @@
+//! Tensors of a pickle: views of storages that lie outside of it.
+
+use super::super::arrays::Array;
+use super::super::number::Number;
+use super::archive::Storages;
+use super::machine::{Id, Object, Pickle};
+
+/// Calls within calls that make one tensor: a parameter's data of a tensor's kind.
+const WRAPPED: usize = 4;
+
+/// A storage, as an object outside of the pickle.
+#[derive(PartialEq)]
+pub struct Storage<'a> {
+    /// The class, like `FloatStorage`.
+    kind: &'a str,
+    /// The key.
+    pub key: &'a str,
+    /// Where it begins within the storage of that key, in numbers: the oldest form has storages that are views.
+    first: usize,
+}
+
+impl<'a> Storage<'a> {
+    /// Reads `('storage', class, key, location, count[, view])`.
+    pub fn of(pickle: &'a Pickle<'_>, object: &Object<'_>) -> Option<Self> {
+        let Object::Persistent(id) = object else { return None };
+        let [word, kind, key, _, _, rest @ ..] = pickle.tuple(*id)? else { return None };
+        if pickle.text(*word) != Some("storage") {
+            return None;
+        }
+        let first = match rest.first().map(|view| pickle.get(*view)) {
+            None | Some(Object::None) => 0,
+            Some(Object::Tuple(view)) => pickle.size(*view.get(1)?)?,
+            Some(_) => return None,
+        };
+        Some(Self { kind: pickle.global(*kind)?.1, key: pickle.text(*key)?, first })
+    }
+
+    /// The width of its numbers in bytes, weights or not.
+    pub fn width(&self) -> Option<usize> {
+        width(self.kind)
+    }
+}
+
+/// A tensor as a view of a storage.
+#[derive(PartialEq)]
+pub struct View<'a> {
+    storage: Storage<'a>,
+    /// The numbers' format: the storage's class, or the name of a format where the storage has bytes.
+    kind: &'a str,
+    /// The first number, from the storage's first.
+    offset: usize,
+    shape: Vec<usize>,
+    strides: Vec<usize>,
+}
+
+impl<'a> View<'a> {
+    /// Reads what PyTorch would call to make a tensor; `None` where it is none.
+    ///
+    /// # Errors
+    /// A tensor that is more than a view of numbers.
+    pub fn of(pickle: &'a Pickle<'_>, value: Id) -> Result<Option<Self>, String> {
+        let Object::Call { callable, args, .. } = pickle.get(value) else { return Ok(None) };
+        let (mut callable, mut args) = (*callable, *args);
+        for _ in 0..WRAPPED {
+            let (Some((module, name)), Some(items)) = (pickle.global(callable), pickle.tuple(args)) else {
+                return Ok(None);
+            };
+            let other = || Err(format!("is made by `{module}.{name}`; expected a dense tensor"));
+            match (module, name, items) {
+                ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state", [data, ..]) => {
+                    let Object::Call { callable: inner, args: of, .. } = pickle.get(*data) else { return other() };
+                    (callable, args) = (*inner, *of);
+                }
+                ("torch._tensor" | "torch.tensor", "_rebuild_from_type_v2", [inner, kind, of, ..]) => {
+                    match pickle.global(*kind) {
+                        Some(("torch", "Tensor") | ("torch.nn.parameter", "Parameter" | "Buffer")) => {}
+                        Some((module, name)) => {
+                            return Err(format!("is of type `{module}.{name}`; expected a dense tensor"));
+                        }
+                        None => return other(),
+                    }
+                    (callable, args) = (*inner, *of);
+                }
+                ("torch._utils", "_rebuild_tensor", [storage, offset, shape, strides]) => {
+                    return Self::plain(pickle, [*storage, *offset, *shape, *strides], None).map(Some);
+                }
+                ("torch._utils", "_rebuild_tensor_v2", [storage, offset, shape, strides, _, _, rest @ ..]) => {
+                    unmarked(pickle, rest)?;
+                    return Self::plain(pickle, [*storage, *offset, *shape, *strides], None).map(Some);
+                }
+                ("torch._utils", "_rebuild_tensor_v3", [storage, offset, shape, strides, _, _, kind, rest @ ..]) => {
+                    unmarked(pickle, rest)?;
+                    return Self::plain(pickle, [*storage, *offset, *shape, *strides], Some(*kind)).map(Some);
+                }
+                (module, name, _) if module.starts_with("torch") && name.starts_with("_rebuild") => return other(),
+                (module, "_reconstruct", _) if module.starts_with("numpy") => {
+                    return Err("is an array of NumPy; expected a tensor".into());
+                }
+                _ => return Ok(None),
+            }
+        }
+        Err("is wrapped more often than tensors are".into())
+    }
+
+    fn plain(
+        pickle: &'a Pickle<'_>,
+        [storage, offset, shape, strides]: [Id; 4],
+        kind: Option<Id>,
+    ) -> Result<Self, String> {
+        let sizes = |id: Id| pickle.tuple(id)?.iter().map(|size| pickle.size(*size)).collect::<Option<Vec<_>>>();
+        let view = || {
+            let storage = Storage::of(pickle, pickle.get(storage))?;
+            let kind = match kind {
+                Some(kind) => pickle.global(kind).filter(|(module, _)| *module == "torch")?.1,
+                None => storage.kind,
+            };
+            Some(Self { kind, storage, offset: pickle.size(offset)?, shape: sizes(shape)?, strides: sizes(strides)? })
+        };
+        view().ok_or_else(|| "is no view of a storage".into())
+    }
+
+    /// Where its numbers lie in the file.
+    ///
+    /// # Errors
+    /// A storage that is not there, a view that begins outside of it, or a shape that cannot be.
+    pub fn within(self, storages: &Storages) -> Result<Array, String> {
+        let Self { storage, kind, offset, shape, strides } = self;
+        let whole = storages.get(storage.key).ok_or_else(|| format!("has no storage `{}`", storage.key))?;
+        let first = storage.width().unwrap_or(1).checked_mul(storage.first);
+        let start = width(kind).unwrap_or(1).checked_mul(offset).and_then(|offset| offset.checked_add(whole.start));
+        let start = start.zip(first).and_then(|(start, first)| start.checked_add(first));
+        let start = start.filter(|start| *start <= whole.end).ok_or("begins outside of its storage")?;
+        let count = shape.iter().try_fold(1usize, |count, length| count.checked_mul(*length));
+        if shape.len() != strides.len() || count.and_then(|count| count.checked_mul(8)).is_none() {
+            return Err(format!("has no such shape: {shape:?}, {strides:?}"));
+        }
+        let ordered = is_in_order(&shape, &strides);
+        Ok(Array {
+            number: number(kind).ok_or_else(|| kind.to_owned()),
+            shape,
+            strides: (!ordered).then_some(strides),
+            range: start..whole.end,
+        })
+    }
+}
+
+/// Refuses marks beside a tensor that change its numbers: whether they are negated or conjugated.
+fn unmarked(pickle: &Pickle<'_>, rest: &[Id]) -> Result<(), String> {
+    match rest.first().map(|marks| pickle.get(*marks)) {
+        None | Some(Object::None) => Ok(()),
+        Some(Object::Dict(marks)) if marks.iter().all(|(_, on)| matches!(pickle.get(*on), Object::Bool(false))) => {
+            Ok(())
+        }
+        Some(_) => Err("is negated or conjugated; expected plain numbers".into()),
+    }
+}
+
+/// Whether numbers with these strides lie in the order of the shape. The stride of a single step has no meaning.
+fn is_in_order(shape: &[usize], strides: &[usize]) -> bool {
+    let mut expected = 1usize;
+    for (length, stride) in shape.iter().zip(strides).rev() {
+        if *length != 1 && *stride != expected {
+            return false;
+        }
+        expected = expected.wrapping_mul(*length);
+    }
+    true
+}
+
+/// The number format of a storage's class or of PyTorch's name for it, where weights can have it.
+fn number(kind: &str) -> Option<Number> {
+    use candle_core::DType;
+    match kind {
+        "FloatStorage" | "float32" => Some(Number::Float(DType::F32)),
+        "HalfStorage" | "float16" => Some(Number::Float(DType::F16)),
+        "BFloat16Storage" | "bfloat16" => Some(Number::Float(DType::BF16)),
+        "DoubleStorage" | "float64" => Some(Number::Float(DType::F64)),
+        "float8_e4m3fn" => Some(Number::E4m3),
+        "float8_e5m2" => Some(Number::E5m2),
+        "float8_e8m0fnu" => Some(Number::E8m0),
+        _ => None,
+    }
+}
+
+/// The width of numbers in bytes, weights or not.
+fn width(kind: &str) -> Option<usize> {
+    let other = match kind {
+        "BoolStorage" | "ByteStorage" | "CharStorage" | "UntypedStorage" | "bool" | "uint8" | "int8" => 1,
+        "ShortStorage" | "int16" | "uint16" => 2,
+        "IntStorage" | "int32" | "uint32" => 4,
+        "LongStorage" | "int64" | "uint64" | "ComplexFloatStorage" | "complex64" => 8,
+        "ComplexDoubleStorage" | "complex128" => 16,
+        _ => return number(kind).map(Number::size),
+    };
+    Some(other)
+}

@@ -1,0 +1,110 @@
+//! Whether the rows that a seed scores have the classes of the split that they are from.
+
+use crate::metrics::drawn::{LEVEL, Unlike, unlike};
+use crate::report::escape::harmless;
+use crate::report::figures::p_value;
+use crate::task::example::Example;
+
+/// Classes that are named; the rest is counted.
+const NAMED: usize = 4;
+
+/// The names of the classes: the task's labels, or else the choices where all rows have the same. Rows with choices of their
+/// own have no classes: which of them is right says where it stands, not what it is.
+fn classes<'a>(labels: &'a [String], split: &'a [Example]) -> &'a [String] {
+    match split.split_first() {
+        _ if !labels.is_empty() => labels,
+        Some((first, others)) if others.iter().all(|example| example.choices == first.choices) => &first.choices,
+        _ => &[],
+    }
+}
+
+/// What a reader has to know of the classes of the scored rows, if anything; `drawn` says whether they were drawn at random.
+pub fn note(labels: &[String], split: &[Example], scored: impl Iterator<Item = usize>, drawn: bool) -> Option<String> {
+    let names = classes(labels, split);
+    let counts = |answers: &mut dyn Iterator<Item = usize>| {
+        let mut counts = vec![0; names.len()];
+        for answer in answers {
+            if let Some(count) = counts.get_mut(answer) {
+                *count += 1;
+            }
+        }
+        counts
+    };
+    let all = counts(&mut split.iter().map(|example| example.answer));
+    let rows = counts(&mut { scored });
+    let found = unlike(&rows, &all);
+    let likeliest = found.iter().map(|class| class.p_value).reduce(f64::min)?;
+    let (n, split): (usize, usize) = (rows.iter().sum(), all.iter().sum());
+    let told = found.iter().take(NAMED).map(|class| of_class(class, &names[class.class], (n, split)));
+    let mut told = told.collect::<Vec<String>>().join(", ");
+    if found.len() > NAMED {
+        told += &format!(", and {} more classes", found.len() - NAMED);
+    }
+    let what = match likeliest < LEVEL {
+        true => "the scored rows do not have the classes of their split",
+        false => "the scored rows lack classes of their split",
+    };
+    let likely =
+        if likeliest < LEVEL { format!(" (p{} for rows drawn at random)", p_value(likeliest)) } else { String::new() };
+    let advice = if drawn { "a larger `--sample` has more of each" } else { "`--sample N` draws rows at random" };
+    Some(format!("{what}: {told}{likely}; {advice}"))
+}
+
+fn of_class(class: &Unlike, name: &str, (n, all): (usize, usize)) -> String {
+    format!("`{}` {} of {n} scored and {} of all {all}", harmless(name), class.rows, class.split)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(answers: &[usize], choices: &[&str]) -> Vec<Example> {
+        let example = |(index, &answer): (usize, &usize)| Example {
+            id: index.to_string(),
+            query: index.to_string(),
+            choices: choices.iter().map(ToString::to_string).collect(),
+            answer,
+            fields: Vec::new(),
+        };
+        answers.iter().enumerate().map(example).collect()
+    }
+
+    fn of_first(labels: &[&str], split: &[Example], rows: usize, drawn: bool) -> Option<String> {
+        let labels: Vec<String> = labels.iter().map(ToString::to_string).collect();
+        note(&labels, split, split.iter().take(rows).map(|example| example.answer), drawn)
+    }
+
+    #[test]
+    fn a_sorted_split_names_the_remedy() {
+        let sorted = split(&[[1; 50], [0; 50]].concat(), &["bad", "good"]);
+        let expected = "the scored rows do not have the classes of their split: `bad` 0 of 20 scored and 50 of all 100, `good` \
+            20 of 20 scored and 50 of all 100 (p<0.001 for rows drawn at random)";
+        let with = |advice: &str| Some(format!("{expected}; {advice}"));
+        let (random, larger) = ("`--sample N` draws rows at random", "a larger `--sample` has more of each");
+        assert_eq!(of_first(&["bad", "good"], &sorted, 20, false), with(random));
+        assert_eq!(of_first(&["bad", "good"], &sorted, 20, true), with(larger));
+        let missing = "the scored rows lack classes of their split: `bad` 0 of 2 scored and 50 of all 100";
+        assert_eq!(of_first(&["bad", "good"], &sorted, 2, false), Some(format!("{missing}; {random}")));
+        assert_eq!(of_first(&["bad", "good"], &sorted, 100, false), None);
+        // A task that does not name its classes has them all the same.
+        assert!(of_first(&[], &sorted, 20, false).is_some());
+    }
+
+    #[test]
+    fn mixed_rows_and_rows_with_choices_of_their_own_are_not_told() {
+        let mixed: Vec<usize> = (0..100).map(|row| row % 2).collect();
+        assert_eq!(of_first(&[], &split(&mixed, &["bad", "good"]), 20, false), None);
+        let mut own = split(&[[1; 50], [0; 50]].concat(), &["a", "b"]);
+        own.iter_mut().for_each(|example| example.choices[1] = example.id.clone());
+        assert_eq!(of_first(&[], &own, 20, false), None);
+    }
+
+    #[test]
+    fn many_classes_are_counted() {
+        let names: Vec<String> = (0..9).map(|class| format!("c{class}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let sorted: Vec<usize> = (0..90).map(|row| row / 10).collect();
+        let note = of_first(&names, &split(&sorted, &names), 10, false).unwrap();
+        assert!(note.contains("`c0` 10 of 10") && note.contains("and 5 more classes"), "{note}");
+    }
+}

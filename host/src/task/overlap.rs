@@ -1,0 +1,170 @@
+//! Which examples are the same one, whatever row and file they come from.
+//!
+//! An example is shown to a model by its demonstration. Another row is the same example if its right choice, as the prompt
+//! writes it, is that very text, or if question, choices, right choice and fields are the same in whatever order the choices
+//! come. Names of examples, columns that the prompt does not use, and white space make no difference. A row with the same
+//! question and another right answer is another example.
+
+use std::collections::HashMap;
+
+use super::example::{Example, RenderedChoice};
+
+/// Examples that are known, by what they say; `T` is what is remembered of each.
+#[derive(Debug)]
+pub struct KnownExamples<T> {
+    texts: HashMap<String, Vec<T>>,
+    questions: HashMap<Question, Vec<T>>,
+}
+
+/// What was found of an example.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Found<T> {
+    /// The known examples that are the same one.
+    pub same: Vec<T>,
+    /// Those that say of the same question that another choice is right.
+    pub other_answer: Vec<T>,
+}
+
+/// A question with its right answer, in an order that does not depend on that of the choices.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Question {
+    query: String,
+    right: String,
+    choices: Vec<String>,
+    fields: Vec<(String, String)>,
+}
+
+impl Question {
+    fn of(example: &Example) -> Option<Self> {
+        let mut choices: Vec<String> = example.choices.iter().map(|choice| plain(choice)).collect();
+        let right = choices.get(example.answer)?.clone();
+        choices.sort_unstable();
+        let fields = example.fields.iter().map(|(name, value)| (name.clone(), plain(value))).collect();
+        Some(Self { query: plain(&example.query), right, choices, fields })
+    }
+}
+
+/// The text with one blank for every run of white space, and none at its ends.
+fn plain(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<&str>>().join(" ")
+}
+
+impl<T> Default for KnownExamples<T> {
+    fn default() -> Self {
+        Self { texts: HashMap::new(), questions: HashMap::new() }
+    }
+}
+
+impl<T: Copy + PartialEq> KnownExamples<T> {
+    /// Adds an example that is shown as `text`: its demonstration, or its right choice in full.
+    pub fn add(&mut self, example: &Example, text: &str, what: T) {
+        self.texts.entry(plain(text)).or_default().push(what);
+        if let Some(question) = Question::of(example) {
+            self.questions.entry(question).or_default().push(what);
+        }
+    }
+
+    /// Looks for an example whose choices the prompt writes as `choices`.
+    pub fn find(&self, example: &Example, choices: &[RenderedChoice]) -> Found<T> {
+        let mut found = Found { same: Vec::new(), other_answer: Vec::new() };
+        if self.texts.is_empty() {
+            return found;
+        }
+        let by_text = |choice: &RenderedChoice| self.texts.get(&plain(&choice.full)).into_iter().flatten().copied();
+        let by_question = Question::of(example).and_then(|question| self.questions.get(&question));
+        let right = choices.get(example.answer).into_iter().flat_map(by_text);
+        for what in right.chain(by_question.into_iter().flatten().copied()) {
+            if !found.same.contains(&what) {
+                found.same.push(what);
+            }
+        }
+        let others = choices.iter().enumerate().filter(|(index, _)| *index != example.answer);
+        for what in others.flat_map(|(_, choice)| by_text(choice)) {
+            if !found.same.contains(&what) && !found.other_answer.contains(&what) {
+                found.other_answer.push(what);
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example(id: &str, query: &str, choices: &[&str], answer: usize, fields: &[(&str, &str)]) -> Example {
+        Example {
+            id: id.into(),
+            query: query.into(),
+            choices: choices.iter().map(ToString::to_string).collect(),
+            answer,
+            fields: fields.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+        }
+    }
+
+    /// `query choice`, as the simplest of prompts writes it.
+    fn rendered(example: &Example) -> Vec<RenderedChoice> {
+        let full = |choice: &String| format!("{} {choice}", example.query);
+        example
+            .choices
+            .iter()
+            .map(|choice| RenderedChoice { context: example.query.clone(), full: full(choice) })
+            .collect()
+    }
+
+    /// `query (choices) letter`, as a prompt writes it that lists the choices.
+    fn lettered(example: &Example) -> Vec<RenderedChoice> {
+        let context = format!("{} ({}):", example.query, example.choices.join(", "));
+        let letters = ["A", "B", "C"].iter().take(example.choices.len());
+        letters.map(|letter| RenderedChoice { full: format!("{context} {letter}"), context: context.clone() }).collect()
+    }
+
+    fn find(shown: &Example, row: &Example, render: fn(&Example) -> Vec<RenderedChoice>) -> (usize, usize) {
+        let mut known = KnownExamples::default();
+        known.add(shown, &render(shown)[shown.answer].full, 7);
+        let found = known.find(row, &render(row));
+        assert!(found.same.iter().chain(&found.other_answer).all(|what| *what == 7));
+        (found.same.len(), found.other_answer.len())
+    }
+
+    #[test]
+    fn a_copy_is_known_whatever_it_is_called() {
+        let shown = example("train-3", "a fine film", &["bad", "good"], 1, &[("row", "3")]);
+        let copy = example("17", " a  fine film\n", &["bad", "good"], 1, &[("row", "17")]);
+        assert_eq!(find(&shown, &copy, rendered), (1, 0));
+        assert_eq!(find(&shown, &example("3", "a fine film!", &["bad", "good"], 1, &[]), rendered), (0, 0));
+    }
+
+    #[test]
+    fn the_same_question_with_another_answer_is_another_example() {
+        let shown = example("a", "a fine film", &["bad", "good"], 1, &[]);
+        assert_eq!(find(&shown, &example("b", "a fine film", &["bad", "good"], 0, &[]), rendered), (0, 1));
+        let other_choices = example("b", "a fine film", &["long", "short"], 0, &[]);
+        assert_eq!(find(&shown, &other_choices, rendered), (0, 0));
+    }
+
+    #[test]
+    fn other_wrong_choices_and_another_order_do_not_hide_a_copy() {
+        let shown = example("a", "The sky is", &["red", "blue", "green"], 1, &[]);
+        assert_eq!(find(&shown, &example("b", "The sky is", &["blue", "grey"], 0, &[]), rendered), (1, 0));
+        let turned = example("b", "The sky is", &["blue", "green", "red"], 0, &[]);
+        assert_eq!(find(&shown, &turned, lettered), (1, 0));
+        assert_eq!(find(&shown, &example("b", "The sky is", &["blue", "green", "red"], 1, &[]), lettered), (0, 0));
+    }
+
+    #[test]
+    fn fields_that_the_prompt_shows_tell_questions_apart() {
+        let with = |question: &str| example("a", "It rained", &["wet", "dry"], 0, &[("question", question)]);
+        let render = |example: &Example| -> Vec<RenderedChoice> {
+            let context = format!("{} {}", example.query, example.fields[0].1);
+            let full = |choice: &String| format!("{context} {choice}");
+            example
+                .choices
+                .iter()
+                .map(|choice| RenderedChoice { full: full(choice), context: context.clone() })
+                .collect()
+        };
+        assert_eq!(find(&with("cause"), &with("cause"), render), (1, 0));
+        assert_eq!(find(&with("cause"), &with("effect"), render), (0, 0));
+    }
+}

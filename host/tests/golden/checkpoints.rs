@@ -1,0 +1,60 @@
+//! PyTorch's checkpoints of every pickle protocol and form; `data/pickles/make.py` made them and what PyTorch reads of them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device};
+use ft_host::model::weights::TensorSource;
+use ft_host::run::open_weights;
+
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/pickles").join(name)
+}
+
+type Expected = BTreeMap<String, BTreeMap<String, (Vec<usize>, Vec<f64>)>>;
+
+#[test]
+fn tensors_are_those_that_pytorch_reads() {
+    let expected: Expected = serde_json::from_slice(&std::fs::read(path("expected.json")).unwrap()).unwrap();
+    assert_eq!(expected.len(), 11);
+    for (file, tensors) in expected {
+        let source = open_weights(&[path(&file)]).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let mut names = source.names();
+        names.sort_unstable();
+        assert_eq!(names, tensors.keys().map(String::as_str).collect::<Vec<_>>(), "{file}");
+        for (name, (shape, numbers)) in tensors {
+            let read = source.tensor(&name, &shape, DType::F64, &Device::Cpu).unwrap();
+            assert_eq!(read.flatten_all().unwrap().to_vec1::<f64>().unwrap(), numbers, "{file}: {name}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_dictionary_of_dense_tensors_is_told_as_what_it_is() {
+    for (file, expected) in [
+        ("two.bin", "its tensors are within `model`, `state_dict`; expected them in the dictionary itself"),
+        (
+            "other.bin",
+            "its tensors are within `generator`, `critic`; expected them in the dictionary itself, or in one of \
+                       its entries `state_dict`, `model_state_dict`, `model`, `module`",
+        ),
+        ("none.bin", "its dictionary has no tensors; its entries are `epoch`, `loss`"),
+        ("mixed.bin", "its entry `optimizer` stands among tensors and holds others"),
+        (
+            "module.bin",
+            "it holds an object of class `torch.nn.modules.linear.Linear`; expected a dictionary of tensors",
+        ),
+        ("list.bin", "it is not a dictionary of tensors"),
+        ("sparse.bin", "tensor `s` is made by `torch._utils._rebuild_sparse_tensor`; expected a dense tensor"),
+        ("quantized.bin", "tensor `q` is made by `torch._utils._rebuild_qtensor`; expected a dense tensor"),
+        ("negated.bin", "tensor `n` is negated or conjugated"),
+        ("numpy.bin", "tensor `a` is an array of NumPy; expected a tensor"),
+        ("script.bin", "it is a TorchScript archive (`torch.jit.save`)"),
+        ("big.bin", "its numbers are big-endian"),
+        ("tar.bin", "it is a tar archive, as PyTorch before 0.1.10 saved them"),
+    ] {
+        let error = open_weights(&[path(file)]).err().expect(file).to_string();
+        let begins = format!("`{}` cannot be read as a PyTorch checkpoint: ", path(file).display());
+        assert!(error.strip_prefix(&begins).is_some_and(|reason| reason.starts_with(expected)), "{file}: {error}");
+    }
+}
