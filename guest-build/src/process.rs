@@ -33,10 +33,15 @@ pub fn python(interpreter: impl AsRef<OsStr>) -> Command {
 
 /// The folders of `PATH`, but for relative ones.
 fn absolute_path() -> OsString {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let absolute = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
+    absolute_folders(&std::env::var_os("PATH").unwrap_or_default())
+}
+
+fn absolute_folders(path: &OsStr) -> OsString {
+    let absolute = std::env::split_paths(path).filter(|folder| folder.is_absolute());
     // What was split at the separator has none in it.
-    std::env::join_paths(absolute).unwrap_or_default()
+    let absolute = std::env::join_paths(absolute).unwrap_or_default();
+    // With an empty path, the system looks through the current folder.
+    if absolute.is_empty() && cfg!(unix) { "/usr/bin:/bin".into() } else { absolute }
 }
 
 /// What a program prints on its standard output, without the line's end; its messages go where ours go.
@@ -87,5 +92,26 @@ mod tests {
         let path = command.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, value)| value).unwrap();
         assert!(std::env::split_paths(path).all(|folder| folder.is_absolute()));
         assert!(command.get_envs().any(|(name, value)| name == "PYTHONPATH" && value.is_none()));
+        let cases = [("/a:.:b::/c", "/a:/c"), (".:bin", "/usr/bin:/bin"), ("", "/usr/bin:/bin")];
+        for (path, expected) in cases {
+            assert_eq!(absolute_folders(OsStr::new(path)), expected, "{path:?}");
+        }
+    }
+
+    /// `python3 -m pip` runs a file `pip.py` of the current folder where it is not isolated.
+    #[test]
+    #[cfg(unix)]
+    fn no_module_of_the_current_folder_is_run() {
+        let folder = std::env::temp_dir().join(format!("guest-build-pip-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        for name in ["pip.py", "sitecustomize.py"] {
+            std::fs::write(folder.join(name), "open('ran', 'w').write(__name__)\n").unwrap();
+        }
+        let mut pip = python("python3");
+        pip.args(["-m", "pip", "--version"]).current_dir(&folder).stdin(Stdio::null());
+        // How it ends says only whether this Python has a pip of its own.
+        pip.stdout(Stdio::null()).stderr(Stdio::null()).status().expect("python3 is there");
+        assert!(!folder.join("ran").exists(), "a module of the current folder was run");
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

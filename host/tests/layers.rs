@@ -35,7 +35,8 @@ const PURE: [&str; 6] = ["task", "metrics", "model", "tune", "score", "text"];
 const IMPURE_MODULES: [&str; 5] = ["fs", "env", "time", "net", "process"];
 const IMPURE_MACROS: [&str; 5] = ["print", "println", "eprint", "eprintln", "dbg"];
 
-/// Where `unsafe` may stand: memory mapping, the CPU's instructions, and compiled plugins. Each says in its own words why it is sound.
+/// Where `unsafe` may stand: memory mapping, the CPU's instructions, and compiled plugins. Each says in its own words why
+/// it is sound.
 const UNSAFE: [&str; 3] = ["store/mmap.rs", "model/kernels/", "plugin/artifacts.rs"];
 
 fn height(layer: &str) -> Option<u8> {

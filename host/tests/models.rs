@@ -124,16 +124,16 @@ fn what_the_decoder_does_not_cover_is_named() {
     let cases = [
         ("llama", json!({"model_type": "other"}), "a model of architecture `other`; this host runs opt, gpt2"),
         ("llama", json!({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}), "`rope_scaling` = {"),
-        ("llama", json!({"num_key_value_heads": 3}), "`num_key_value_heads` = 3; a divisor of the 4 query heads"),
+        ("llama", json!({"num_key_value_heads": 3}), "`num_key_value_heads` = 3; expected a divisor of the 4 query"),
         ("llama", json!({"intermediate_size": null}), "lacks `intermediate_size`, which `llama` needs"),
-        ("bloom", json!({"slow_but_exact": true, "pretraining_tp": 2}), "`slow_but_exact` = true; false was expected"),
+        ("bloom", json!({"slow_but_exact": true, "pretraining_tp": 2}), "`slow_but_exact` = true; expected false"),
         ("llama", json!({"hidden_act": "mish"}), "`hidden_act` = \"mish\""),
         ("gpt2", json!({"n_embd": null}), "lacks `hidden_size`, which `gpt2` needs"),
-        ("gpt2", json!({"n_head": 5}), "`num_attention_heads` = 5; a divisor of the width, 32,"),
+        ("gpt2", json!({"n_head": 5}), "`num_attention_heads` = 5; expected a divisor of the width, 32"),
         ("gpt_neo", json!({"attention_layers": ["global", "far"]}), "`attention_layers` = [\"global\",\"far\"]"),
         ("gpt_neo", json!({"attention_layers": ["global"]}), "for each of the 2 layers"),
-        ("gptj", json!({"rotary_dim": 9}), "`rotary dimensions` = 9; an even number of a head's 16"),
-        ("opt", json!({"enable_bias": 1}), "`enable_bias` = 1; true or false was expected"),
+        ("gptj", json!({"rotary_dim": 9}), "`rotary dimensions` = 9; expected an even number of a head's 16"),
+        ("opt", json!({"enable_bias": 1}), "`enable_bias` = 1; expected true or false"),
     ];
     for (name, changes, message) in cases {
         let error = family(&changed(name, changes)).unwrap_err().to_string();
@@ -254,33 +254,34 @@ fn rotary_settings_say_one_thing() {
     let refused = [
         (
             json!({"rope_scaling": {"factor": 4.0}}),
-            "`rope_scaling` = {\"factor\":4.0}; `rope_type` as one of default, linear",
+            "`rope_scaling` = {\"factor\":4.0}; expected a `rope_type` of default, linear",
         ),
-        (json!({"rope_scaling": "linear"}), "`rope_scaling` = \"linear\"; an object with a `rope_type`"),
-        (json!({"rope_scaling": [4.0]}), "`rope_scaling` = [4.0]; an object"),
-        (json!({"rope_scaling": 4.0}), "`rope_scaling` = 4.0; an object"),
-        (json!({"rope_scaling": {"type": "linear"}}), "`factor` is missing"),
-        (json!({"rope_scaling": {"type": "linear", "factor": "4"}}), "`factor`: a number above 0 was expected"),
-        (json!({"rope_scaling": {"type": "linear", "factor": 0}}), "`factor`: a number above 0 was expected"),
-        (json!({"rope_scaling": {"type": 1, "factor": 2}}), "`rope_type` as one of"),
-        (json!({"rope_scaling": {"type": "longrope", "short_factor": [1.0]}}), "`rope_type` as one of"),
+        (json!({"rope_scaling": "linear"}), "`rope_scaling` = \"linear\"; expected an object with a `rope_type`"),
+        (json!({"rope_scaling": [4.0]}), "`rope_scaling` = [4.0]; expected an object"),
+        (json!({"rope_scaling": 4.0}), "`rope_scaling` = 4.0; expected an object"),
+        (json!({"rope_scaling": {"type": "linear"}}), "expected a `factor`, got none"),
+        (json!({"rope_scaling": {"type": "linear", "factor": "4"}}), "`factor`: expected a number above 0"),
+        (json!({"rope_scaling": {"type": "linear", "factor": 0}}), "`factor`: expected a number above 0"),
+        (json!({"rope_scaling": {"type": 1, "factor": 2}}), "expected a `rope_type` of"),
+        (json!({"rope_scaling": {"type": "longrope", "short_factor": [1.0]}}), "expected a `rope_type` of"),
         (json!({"rope_scaling": {"type": "mrope", "rope_type": "default", "mrope_section": [1]}}), "to be the same"),
         (json!({"rope_parameters": {"rope_type": "yarn", "factor": 4.0, "rope_theta": 1e4}}), "`rope_parameters` = {"),
         (
             json!({"rope_parameters": {"rope_type": "default", "rope_theta": "10000"}}),
-            "`rope_parameters.rope_theta`: a number",
+            "`rope_parameters.rope_theta`: expected a number",
         ),
-        (json!({"rope_theta": 1e4, "rope_parameters": {"rope_theta": 5e4}}), "`rope_theta` was expected to be 50000"),
+        (json!({"rope_theta": 1e4, "rope_parameters": {"rope_theta": 5e4}}), "expected `rope_theta` to be 50000"),
         (
             json!({"rope_scaling": {"type": "linear", "factor": 2.0}, "rope_parameters": {"rope_type": "default"}}),
-            "the same scaling as in `rope_parameters` was expected",
+            "expected the same scaling as in `rope_parameters`",
         ),
         (
             json!({"rope_parameters": {"full_attention": {"rope_type": "default", "rope_theta": 1e6},
                 "sliding_attention": {"rope_type": "default", "rope_theta": 1e4}}}),
             "the same settings for all kinds of layers",
         ),
-        (json!({"partial_rotary_factor": 0.5}), "`partial_rotary_factor` = 0.5; 1 was expected"),
+        (json!({"partial_rotary_factor": 0.5}), "`partial_rotary_factor` = 0.5; expected 1"),
+        (json!({"rope_parameters": {"partial_rotary_factor": 0.5}}), "`partial_rotary_factor` = 0.5; expected 1"),
         (
             json!({"rope_scaling": {"rope_type": "dynamic", "factor": 2.0, "original_max_position_embeddings": 8}}),
             "equal to",
@@ -327,6 +328,7 @@ fn models_of_other_kinds_are_named_as_what_they_are() {
         (json!({"model_type": "t5"}), "which is an encoder-decoder"),
         (json!({"is_encoder_decoder": true}), "which is an encoder-decoder"),
         (json!({"model_type": "mamba"}), "which is a state-space or recurrent model"),
+        (json!({"model_type": "nemotron_h"}), "which is a state-space or recurrent model"),
         (json!({"model_type": "llava"}), "which is a multimodal model"),
         (json!({"model_type": "some_vl", "text_config": {"model_type": "llama"}}), "which is a multimodal model"),
         (json!({"model_type": "bert"}), "which is an encoder;"),
@@ -364,7 +366,7 @@ fn biases_of_attention_are_the_familys() {
 #[test]
 fn names_of_one_setting_agree() {
     let error = family(&changed("gpt2", json!({"num_hidden_layers": 3}))).unwrap_err().to_string();
-    assert!(error.contains("`n_layer` = 2; the value of `num_hidden_layers`, 3, was expected"), "{error}");
+    assert!(error.contains("`n_layer` = 2; expected 3, the value of `num_hidden_layers`"), "{error}");
     assert!(family(&changed("gpt2", json!({"num_hidden_layers": 2}))).is_ok());
 }
 
@@ -392,6 +394,6 @@ fn kinds_of_layers_fit_the_window() {
     ];
     for (kin, changes) in refused {
         let error = config(kin, changes.clone()).unwrap_err().to_string();
-        assert!(error.contains("was expected"), "{kin} {changes}: {error}");
+        assert!(error.contains("; expected "), "{kin} {changes}: {error}");
     }
 }

@@ -16,6 +16,10 @@ use ft_host::store::fetch::fetch_model;
 use ft_host::store::model_files::ModelKind;
 use ft_host::store::progress::Silent;
 use serde_json::Value;
+use support_data::{data_sets, demonstrations};
+
+#[path = "support_data/mod.rs"]
+mod support_data;
 
 const HERE: &str = env!("CARGO_MANIFEST_DIR");
 /// What the default model's f32 arithmetic may differ by from PyTorch's.
@@ -120,13 +124,10 @@ fn the_bundled_sample_scores_as_in_pytorch() {
 /// `the_bundled_sample_scores_as_in_pytorch` is the twin on data that is always there.
 #[test]
 fn the_reference_data_score_as_in_pytorch() {
-    let data = Path::new(HERE).join("../../shared/data");
-    if !data.join("sst2/validation.jsonl").is_file() {
-        skipped(&format!("the reference's data are not at {}", data.display()));
-        return;
-    }
+    let what = "the reference's scores on the whole of SST-2 (`the_bundled_sample_scores_as_in_pytorch` is the twin)";
+    let (Some(data), Some(golden)) = (data_sets(what), demonstrations(what)) else { return };
     let Some(path) = model() else { return };
-    let golden = std::fs::read(data.join("../golden/demonstrations.json")).unwrap();
+    let golden = std::fs::read(golden).unwrap();
     let golden: Value = serde_json::from_slice(&golden).unwrap();
     let (results, found) = run(&path, data.to_str().unwrap(), 2, 3);
     assert_eq!(results["demonstrations"], golden["sst2"]["seed0_k1"]["demonstrations"]);
@@ -167,11 +168,8 @@ fn eight_bit_weights_predict_the_same() {
 /// The same on 200 rows of the reference's data; `eight_bit_weights_predict_the_same` is the twin that is always there.
 #[test]
 fn eight_bit_weights_predict_the_same_on_the_reference_data() {
-    let data = Path::new(HERE).join("../../shared/data");
-    if !data.join("sst2/validation.jsonl").is_file() {
-        skipped(&format!("the reference's data are not at {}", data.display()));
-        return;
-    }
+    let what = "8-bit weights on 200 rows of SST-2 (`eight_bit_weights_predict_the_same` is the twin)";
+    let Some(data) = data_sets(what) else { return };
     let Some(path) = model() else { return };
     let (equal, rows) = equal_predictions(&path, data.to_str().unwrap(), 200);
     assert!(equal * 100 >= rows * 97, "{equal} of {rows}");

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use ft_host::store::digest::Digest;
-use ft_host::store::table::{Quoting, Table};
+use ft_host::store::table::{Kind, Quoting, Table, kind_of_file};
 use serde_json::Value;
 
 fn fixture(name: &str) -> PathBuf {
@@ -139,6 +139,23 @@ fn files_of_another_kind_are_told_as_what_they_are() {
         let error = Table::open(&[path], Quoting::Auto).unwrap().map(drop).unwrap_err();
         assert!(error.to_string().ends_with(expected) && error.to_string().contains(name), "{error}");
         assert!(error.hint().is_some() && !error.can_be_skipped(), "{error}");
+    }
+}
+
+/// To open a pipe that nobody writes to is to wait for ever.
+#[test]
+#[cfg(unix)]
+fn a_pipe_is_refused_and_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a.jsonl", "a.json", "a.csv", "a.tsv", "a.parquet"] {
+        let path = folder.path().join(name);
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let error = Table::open(&[path], Quoting::Auto).unwrap().map(drop).unwrap_err();
+        assert!(error.to_string().ends_with("expected a regular file, got a pipe or a device"), "{error}");
+        assert!(error.hint().unwrap().starts_with("write it to a file first"), "{error}");
+    }
+    for stream in ["/dev/null", "-"] {
+        assert_eq!(kind_of_file(Path::new(stream)), Some(Kind::Stream), "{stream}");
     }
 }
 

@@ -151,3 +151,22 @@ fn pieces_give_llama_cpps_ids() {
     let bare = file.with("tokenizer.ggml.add_space_prefix", Value::Bool(false));
     vocabulary.check("no prefix", &bare, &vocabulary.ids["no prefix"]);
 }
+
+/// Training leaves merges out by chance; a run that did would have other results each time.
+#[test]
+fn bpe_dropout_is_switched_off() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tiny-tokenizer/tokenizer.json");
+    let mut json: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let plain = Tokenizer::from_json(json.to_string().as_bytes()).unwrap();
+    assert!(plain.notes().is_empty(), "{:?}", plain.notes());
+    json["model"]["dropout"] = 0.5.into();
+    let dropping = Tokenizer::from_json(json.to_string().as_bytes()).unwrap();
+    let note =
+        "the tokenizer's BPE dropout of 0.5 is switched off, so that a text always has the same tokens".to_owned();
+    assert_eq!(dropping.notes(), [note]);
+    let text = "the neg ".repeat(50);
+    let ids = plain.encode(&text).unwrap();
+    assert!(ids.len() < text.len(), "nothing is merged in the text");
+    assert_eq!(dropping.encode(&text).unwrap(), ids);
+    assert_eq!(dropping.encode(&text).unwrap(), ids);
+}

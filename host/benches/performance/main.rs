@@ -4,6 +4,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../../tests/support_data/mod.rs"]
+mod support_data;
 #[path = "../../tests/support_plain/mod.rs"]
 mod support_plain;
 #[path = "../../tests/tasks/support.rs"]

@@ -1,10 +1,12 @@
 //! What it takes to load and to render the evaluation splits of all ten tasks through their plugins.
 //!
-//! The data come from `../shared/data` where it lies beside the repository and there is time, else the bundled samples
+//! The data come from the folder that `FT_DATA_DIR` names, where it is set and there is time, else the bundled samples
 //! are used. All rows are rendered, also where a run would draw some of them. The aim: under 5 s and 200 MB in all, on
 //! two cores.
 
 use std::cell::Cell;
+use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use ft_host::plugin::TaskPlugin;
 use ft_host::store::data::DataLocation;
@@ -14,11 +16,16 @@ use crate::Bench;
 use crate::common::Outcome;
 use crate::common::figures::{Figure, Part};
 use crate::common::rounds::{Case, Samples, in_turns};
+use crate::support_data::data_sets;
 use crate::tasks_support::{self, TASKS};
 
+/// The folder of the whole data sets; asked for once, since what is missing is said each time.
+static WHOLE: LazyLock<Option<PathBuf>> =
+    LazyLock::new(|| data_sets("the whole data sets (the bundled samples are rendered)"));
+
 fn data(bench: &Bench) -> DataLocation {
-    let shared = tasks_support::repository().join("../shared/data");
-    if shared.is_dir() && !bench.quick { tasks_support::folder(&shared) } else { tasks_support::sample() }
+    let folder = if bench.quick { None } else { WHOLE.as_deref() };
+    folder.map_or_else(tasks_support::sample, tasks_support::folder)
 }
 
 /// The rows of a task's evaluation split, rendered.

@@ -7,9 +7,7 @@ use candle_core::Device;
 use super::PluginCard;
 use crate::plugin::options::OptionSetting;
 use crate::plugin::{Limits, PluginKind};
-use crate::run::{PluginUsage, Plugins, RunError, resolve_options};
-use crate::store::data::DataLocation;
-use crate::task::sampling::Sampling;
+use crate::run::{PluginUsage, Plugins, RunError, TaskConfig, resolve_options};
 
 /// A plugin that a run takes.
 #[derive(Debug)]
@@ -38,16 +36,7 @@ pub fn validate(
     let card = PluginCard::new(file.display().to_string(), inspection);
     let (options, usage) = match kind {
         PluginKind::Task => {
-            let config = crate::run::TaskConfig {
-                plugin: file.to_owned(),
-                options: options.to_vec(),
-                data: DataLocation::HUB,
-                skip_bad_rows: false,
-                sampling: Sampling::Stratified,
-                shots: None,
-                sample: None,
-                limits: limits.clone(),
-            };
+            let config = TaskConfig { options: options.to_vec(), ..TaskConfig::bare(file, limits) };
             let (mut task, options) = plugins.task(&config)?;
             task.sources()?;
             task.labels()?;

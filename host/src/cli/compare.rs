@@ -7,10 +7,9 @@ use clap::Args;
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
 use super::report::open;
-use super::run::print;
+use super::run::{print, print_json};
 use super::terminal::stdout_screen;
 use crate::report::compare::compare;
-use crate::report::escape;
 use crate::ui;
 
 #[derive(Args)]
@@ -40,7 +39,7 @@ pub fn run(args: &CompareArgs) -> anyhow::Result<ExitStatus> {
     let (a, b) = (open(&args.a)?, open(&args.b)?);
     let comparison = compare(&a, &b, args.step_a, args.step_b)?;
     if args.json {
-        print(&format!("{}\n", escape::json(&serde_json::to_string_pretty(&comparison)?)))?;
+        print_json(&comparison)?;
     } else {
         print(&ui::report::comparison(&comparison, stdout_screen()))?;
     }

@@ -119,6 +119,11 @@ fn head(mut table: Table, rows: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whether something is there that is no folder.
+fn is_file_or_stream(path: &Path) -> bool {
+    path.exists() && !path.is_dir()
+}
+
 impl What {
     /// What the task loads: all of it, or the split asked for.
     fn sources(&self, task: &Path, environment: &Environment, quiet: bool) -> anyhow::Result<Vec<Source>> {
@@ -142,7 +147,7 @@ impl What {
     fn hub_splits(&self, environment: &Environment, quiet: bool) -> anyhow::Result<Vec<HubSplit>> {
         let parse = |repository: &str| {
             let wrong =
-                || RunError::Settings(format!("`{repository}` is no data set of the hub; owner/name was expected"));
+                || RunError::Settings(format!("expected a data set of the hub, `owner/name`, got `{repository}`"));
             HubId::parse(repository).ok_or_else(wrong)
         };
         match (&self.task, &self.name) {
@@ -179,7 +184,7 @@ impl What {
                 location.open(source, Access { environment, progress })
             }
             // A name that says a form is a file's, though there may be none.
-            (None, Some(name)) if Path::new(name).is_file() || Format::of(Path::new(name)).is_some() => {
+            (None, Some(name)) if is_file_or_stream(Path::new(name)) || Format::of(Path::new(name)).is_some() => {
                 open_files(&[PathBuf::from(name)], quoting)
             }
             (None, _) => {

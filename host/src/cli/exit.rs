@@ -8,7 +8,7 @@ use crate::report::run_report::ReportError;
 use crate::run::{RunError, RunErrorKind};
 use crate::store::fetch;
 use crate::store::file::FileError;
-use crate::ui::screen::Screen;
+use crate::ui::screen::{Screen, emphasised};
 use crate::ui::text::harmless;
 
 use super::terminal::say_as_it_is;
@@ -79,8 +79,7 @@ impl ExitStatus {
 pub fn print_error(error: &anyhow::Error, screen: Screen) {
     let style = screen.style;
     let say = |word: &str, styled: String, text: &str| {
-        let lines = screen.prose(&format!("{word}{text}"));
-        say_as_it_is(&lines.strip_prefix(word).map_or(lines.clone(), |rest| styled + rest));
+        say_as_it_is(&emphasised(screen.prose(&format!("{word}{text}")), word, &styled));
     };
     let mut said = error.to_string();
     say("error:", style.error("error:"), &format!(" {}", shown(&said)));

@@ -1,5 +1,6 @@
 //! Ctrl-C: a run ends at the next batch and keeps what it has; anything else, and a second Ctrl-C, ends at once.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -39,10 +40,16 @@ impl Interrupt {
 
     /// How plugins are run: an interrupt ends their calls too, and they are compiled by another process of this program.
     pub fn engine(&self) -> EngineOptions {
-        let compiler = match std::env::current_exe() {
+        let compiler = match this_program() {
             Ok(program) => Compiler::Child(CompilerProgram { program, arguments: vec![COMPILE.into()] }),
             Err(_) => Compiler::ThisProcess,
         };
         EngineOptions { cache: None, compiler, stop: self.stop.clone() }
     }
+}
+
+/// The file of the program that runs, even where another one has its name by now, as after an update.
+fn this_program() -> std::io::Result<PathBuf> {
+    let running = Path::new("/proc/self/exe");
+    if cfg!(target_os = "linux") && running.exists() { Ok(running.to_owned()) } else { std::env::current_exe() }
 }

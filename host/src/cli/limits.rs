@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::values::{Bytes, Text};
+use super::values::{self, Bytes, Text};
 use crate::plugin::Limits;
 
-/// The six budgets; what is not set is left to others.
+/// The budgets; what is not set is left to others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct LimitSettings {
@@ -89,8 +89,9 @@ impl LimitSettings {
     /// What cannot be a budget, in words.
     pub fn fault(&self) -> Option<String> {
         [("time", self.time), ("compile-time", self.compile_time)].into_iter().find_map(|(name, time)| {
-            let time = time.filter(|time| !(*time > 0.0 && *time < 1e9))?;
-            Some(format!("`{name} = {time}`: a positive number of seconds was expected"))
+            let time = time?;
+            let expected = values::seconds(&time.to_string()).err()?;
+            Some(format!("`{name} = {time}`: {expected}"))
         })
     }
 }

@@ -77,10 +77,6 @@ enum Command {
 /// Runs the program; failures are printed on stderr.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Command::CompilePlugin { memory, seconds } = cli.command {
-        let status = compiler::serve(memory, Duration::from_secs(seconds));
-        return ExitCode::from(u8::try_from(status).unwrap_or(ExitStatus::Host.code()));
-    }
     let environment = Environment::from_process();
     terminal::settle(&environment);
     let done = match cli.command {
@@ -91,8 +87,11 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => compare::run(&args),
         Command::Model(command) => model::run(command, environment),
         Command::Plugin(command) => plugin::run(command, environment),
-        // Answered above, before anything else is looked at.
-        Command::CompilePlugin { .. } => Ok(ExitStatus::Done),
+        // Another process of this program reads the status, see `plugin::compiler`.
+        Command::CompilePlugin { memory, seconds } => {
+            let status = compiler::serve(memory, Duration::from_secs(seconds));
+            return ExitCode::from(u8::try_from(status).unwrap_or(ExitStatus::Host.code()));
+        }
     };
     let status = done.unwrap_or_else(|error| {
         exit::print_error(&error, terminal::stderr_screen());

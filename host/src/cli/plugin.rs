@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
-use super::run::print;
+use super::run::{print, print_json};
 use super::terminal::{Downloads, Terminal, say, say_as_it_is, stderr_screen, stdout_screen};
 use super::values;
 use crate::author::check::{Subject, check};
@@ -235,8 +235,4 @@ fn build_folder(dir: &Path, environment: &Environment) -> anyhow::Result<ExitSta
         print(&format!("{}\n", file.display()))?;
     }
     Ok(ExitStatus::Done)
-}
-
-fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    print(&format!("{}\n", serde_json::to_string_pretty(value)?))
 }

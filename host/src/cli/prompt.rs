@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
-use super::run::print;
+use super::run::{print, print_json};
 use super::terminal::{Downloads, Terminal, stdout_screen};
 use super::values;
 use crate::plugin::Limits;
@@ -56,7 +56,7 @@ pub struct PromptArgs {
 
     /// Demonstrations; with `--sampling stratified` and a task with classes, demonstrations of each class [default: 1, or all
     /// that are written].
-    #[arg(long, value_name = "N", value_parser = values::at_least_one)]
+    #[arg(long, value_name = "N", value_parser = values::shots)]
     shots: Option<usize>,
 
     /// As many evaluation rows as the run draws with `--sample`: they are drawn before the demonstrations.
@@ -67,7 +67,7 @@ pub struct PromptArgs {
     #[arg(long)]
     skip_bad_rows: bool,
 
-    /// Seeds the choice of demonstrations.
+    /// Seeds the choice of demonstrations and evaluation rows.
     #[arg(long, value_name = "SEED", default_value_t = 0)]
     seed: u64,
 
@@ -99,9 +99,9 @@ pub fn run(args: PromptArgs, mut environment: Environment) -> anyhow::Result<Exi
     let preview: Preview =
         run::preview(&config, asked, &environment, &observer, &Downloads::new(args.json), &interrupt.engine())?;
     if args.json {
-        print(&format!("{}\n", serde_json::to_string_pretty(&preview)?))?;
+        print_json(&preview)?;
     } else {
-        print(&prompt::render(&preview, stdout_screen().style))?;
+        print(&prompt::render(&preview, stdout_screen()))?;
     }
     Ok(ExitStatus::Done)
 }

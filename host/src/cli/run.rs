@@ -12,7 +12,7 @@ use super::settings::{Insistence, Settings};
 use super::terminal::{Downloads, Terminal, say, say_as_it_is, stderr_screen, stdout_screen};
 use super::threads;
 use crate::report::analysis::{Analysis, Known};
-use crate::report::sheet;
+use crate::report::{escape, sheet};
 use crate::run::memory::size;
 use crate::run::{self, Observer, Outcome, Plan, PluginUsage, RunError};
 use crate::store::environment::{Environment, expand_path};
@@ -132,7 +132,7 @@ fn demonstrations(plan: &Plan, lines: usize, screen: Screen) -> String {
 fn print_plan(plan: &Plan, json: bool) -> anyhow::Result<()> {
     let record = plan.record();
     if json {
-        return print(&format!("{}\n", serde_json::to_string_pretty(record)?));
+        return print_json(record);
     }
     let screen = stdout_screen();
     let mut lines = demonstrations(plan, 20, screen) + "\n";
@@ -155,14 +155,14 @@ fn print_plan(plan: &Plan, json: bool) -> anyhow::Result<()> {
         size(memory.activations),
     ));
     for note in &record.notes {
-        lines += &screen.prose(&format!("note: {}", text::harmless(note)));
+        lines += &screen.note(note);
     }
     print(&lines)
 }
 
 fn print_outcome(outcome: &Outcome, json: bool, screen: Screen) -> anyhow::Result<()> {
     if json {
-        return print(&format!("{}\n", serde_json::to_string_pretty(&outcome.results)?));
+        return print_json(&outcome.results);
     }
     let results = &outcome.results;
     let rows = results.plan.scored_rows();
@@ -170,9 +170,14 @@ fn print_outcome(outcome: &Outcome, json: bool, screen: Screen) -> anyhow::Resul
     let analysis = Analysis::new(&outcome.records, &known)?;
     let mut lines = table::render_all(&sheet::of_run(&analysis, &sheet::seconds(&results.steps)), screen);
     for note in &results.plan.notes {
-        lines += &screen.prose(&format!("note: {}", text::harmless(note)));
+        lines += &screen.note(note);
     }
     print(&lines)
+}
+
+/// Writes a value to stdout as JSON, in which nothing acts on a terminal.
+pub fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    print(&format!("{}\n", escape::json(&serde_json::to_string_pretty(value)?)))
 }
 
 /// Writes to stdout; a reader that has gone away is no error.

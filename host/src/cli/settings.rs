@@ -379,6 +379,11 @@ impl Settings {
         held("until-norm", self.until_norm, values::positive)?;
         held("plugin-time", self.plugin_time, values::seconds)?;
         held("plugin-compile-time", self.plugin_compile_time, values::seconds)?;
+        for (table, limits) in [("task-limits", self.task_limits), ("optimizer-limits", self.optimizer_limits)] {
+            if let Some(fault) = limits.fault() {
+                return Err(format!("[{table}] {fault}"));
+            }
+        }
         for digest in &mut self.require_digest {
             *digest = values::sha256(digest)?;
         }
@@ -532,12 +537,6 @@ impl Settings {
     /// No task, no optimizer, settings that contradict each other.
     pub fn into_config(self, threads: usize, insist: Insistence, path: &PluginPath) -> Result<RunConfig, RunError> {
         let settings = self.with_defaults();
-        for (table, limits) in [("task-limits", settings.task_limits), ("optimizer-limits", settings.optimizer_limits)]
-        {
-            if let Some(fault) = limits.fault() {
-                return Err(RunError::Settings(format!("[{table}] {fault}")));
-            }
-        }
         let select = settings.select()?;
         let limits = settings.limits().over(&Limits::default());
         let seeds = match (settings.seed, settings.seeds) {
@@ -750,7 +749,7 @@ mod tests {
             |text: &str| Settings::parse(text, Path::new("x"), Path::to_owned).err().map(|error| error.to_string());
         for name in ["steps", "shots", "sample", "limit", "threads", "batch-tokens"] {
             let message = refused(&format!("{name} = 0")).unwrap();
-            assert!(message.contains(&format!("`{name} = 0`: a whole number from 1")), "{message}");
+            assert!(message.contains(&format!("`{name} = 0`: expected a whole number from 1 to ")), "{message}");
         }
         for text in ["plugin-time = -1.0", "plugin-time = nan", "plugin-time = 1e300", "until-norm = inf"] {
             let message = refused(text).unwrap();

@@ -10,6 +10,7 @@ use crate::store::environment::{ColorChoice, Environment};
 use crate::ui::progress::{DownloadBar, Progress, RunBar};
 use crate::ui::screen::Screen;
 use crate::ui::style::Style;
+use crate::ui::text::harmless;
 
 /// What the user wishes of all output, settled once when the program starts.
 static WISHES: OnceLock<Wishes> = OnceLock::new();
@@ -125,7 +126,7 @@ impl Terminal {
 impl Observer for Terminal {
     fn event(&self, event: Event<'_>) {
         match event {
-            Event::Note(note) if !self.quiet => self.say(&format!("note: {note}")),
+            Event::Note(note) if !self.quiet => self.say(&format!("note: {}", harmless(note))),
             Event::Log(record) if !self.quiet || record.level >= LogLevel::Warn => {
                 self.say(&format!("{} ({}): {}", record.plugin, record.level, record.message));
             }
@@ -188,7 +189,7 @@ impl store::progress::Progress for Downloads {
             bar.finish();
         }
         if !self.quiet {
-            say(&format!("note: {message}"));
+            say(&format!("note: {}", harmless(message)));
         }
     }
 }

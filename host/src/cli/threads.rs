@@ -4,8 +4,8 @@ use std::process::Command;
 
 use crate::store::environment::{Environment, RAYON_NUM_THREADS};
 
-/// What `--threads` takes at most holds for the environment too.
-const MOST_THREADS: usize = 1024;
+/// The most threads that `--threads` takes; the environment has no more.
+pub const MOST_THREADS: usize = 1024;
 
 /// The number of threads to compute with: asked for, from the environment, or one for each core.
 ///

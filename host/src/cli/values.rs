@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::threads::MOST_THREADS;
 use crate::run::MOST_STEPS;
 
 /// A value that is read from its text and written as it.
@@ -61,7 +62,7 @@ impl FromStr for Bytes {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no size; a number of bytes or one with k, M or G was expected");
+        let wrong = || format!("expected a number of bytes, or one with k, M or G, got `{text}`");
         let unit = UNITS.iter().find(|(unit, _)| text.ends_with(*unit));
         let (digits, shift) = unit.map_or((text, 0), |(_, shift)| (&text[..text.len() - 1], *shift));
         let number: u64 = digits.parse().map_err(|_| wrong())?;
@@ -83,30 +84,27 @@ pub fn sha256(text: &str) -> Result<String, String> {
     let is_digest = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_digest
         .then(|| text.to_ascii_lowercase())
-        .ok_or_else(|| format!("`{text}` is no SHA-256: 64 hexadecimal digits were expected"))
+        .ok_or_else(|| format!("expected a SHA-256 of 64 hexadecimal digits, got `{text}`"))
 }
 
 /// `NAME=VALUE`.
 pub fn name_and_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
-        _ => Err(format!("`{text}` is not of the form NAME=VALUE")),
+        _ => Err(format!("expected NAME=VALUE, got `{text}`")),
     }
 }
 
-/// A whole number from 1.
+/// Rows: more than any split has, and no more than a run file, whose numbers have 63 bits, can say.
 pub fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number) if number > 0 => Ok(number),
-        _ => Err("a whole number from 1 was expected".into()),
-    }
+    count::<4_000_000_000>(text)
 }
 
 /// A whole number from 1 to `MOST`, beyond which nobody means it and memory or time would not suffice.
 pub fn count<const MOST: usize>(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(number) if (1..=MOST).contains(&number) => Ok(number),
-        _ => Err(format!("a whole number from 1 to {MOST} was expected")),
+        _ => Err(format!("expected a whole number from 1 to {MOST}")),
     }
 }
 
@@ -122,7 +120,7 @@ pub fn shots(text: &str) -> Result<usize, String> {
 
 /// Threads for computing: each takes a stack, and starting them takes time.
 pub fn threads(text: &str) -> Result<usize, String> {
-    count::<1024>(text)
+    count::<MOST_THREADS>(text)
 }
 
 /// Query tokens that run together: their states are in memory at once.
@@ -134,7 +132,7 @@ pub fn batch_tokens(text: &str) -> Result<usize, String> {
 pub fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if seconds > 0.0 && seconds < 1e9 => Ok(seconds),
-        _ => Err("a positive number of seconds was expected".into()),
+        _ => Err("expected a positive number of seconds, below 1e9".into()),
     }
 }
 
@@ -142,7 +140,7 @@ pub fn seconds(text: &str) -> Result<f64, String> {
 pub fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if number > 0.0 && number.is_finite() => Ok(number),
-        _ => Err("a positive number was expected".into()),
+        _ => Err("expected a positive number".into()),
     }
 }
 

@@ -30,7 +30,7 @@ fn numbers_if_there<T: WithDType>(tensor: &Tensor) -> Option<impl Deref<Target =
 pub fn numbers<T: WithDType>(tensor: &Tensor) -> Result<impl Deref<Target = [T]> + '_> {
     match numbers_if_there(tensor) {
         Some(numbers) => Ok(numbers),
-        None => candle_core::bail!("contiguous {:?} in the CPU's memory was expected, and {tensor:?} came", T::DTYPE),
+        None => candle_core::bail!("expected contiguous {:?} in the CPU's memory, got {tensor:?}", T::DTYPE),
     }
 }
 

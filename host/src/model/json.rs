@@ -1,8 +1,9 @@
 //! JSON whose objects have every key once. The format leaves open which of two values of a key counts, and readers differ.
 
+use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 /// Parses a text.
@@ -14,6 +15,41 @@ pub(crate) fn parse(json: &[u8]) -> Result<Value, String> {
     let value = Once.deserialize(&mut deserializer).map_err(|error| error.to_string())?;
     deserializer.end().map_err(|error| error.to_string())?;
     Ok(value)
+}
+
+/// Looks for a key that the object which a text is has twice, without keeping anything of its values.
+///
+/// # Errors
+/// Malformed JSON, anything but an object, or such a key by its name.
+pub(crate) fn check_keys(json: &[u8]) -> Result<(), String> {
+    serde_json::Deserializer::from_slice(json).deserialize_map(Keys).map_err(|error| error.to_string())
+}
+
+fn twice<E: Error>(key: &str) -> E {
+    E::custom(format_args!("expected the key `{key}` once in an object, got it twice"))
+}
+
+/// Fails at the second of two equal keys of one object.
+struct Keys;
+
+impl<'de> Visitor<'de> for Keys {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        let mut keys = HashSet::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            entries.next_value::<IgnoredAny>()?;
+            if keys.contains(&key) {
+                return Err(twice(&key));
+            }
+            keys.insert(key);
+        }
+        Ok(())
+    }
 }
 
 /// Builds a value, and fails at the second of two equal keys.
@@ -75,7 +111,7 @@ impl<'de> Visitor<'de> for Once {
         while let Some(key) = entries.next_key::<String>()? {
             let value = entries.next_value_seed(Self)?;
             if values.contains_key(&key) {
-                return Err(A::Error::custom(format_args!("expected the key `{key}` once in an object, got it twice")));
+                return Err(twice(&key));
             }
             values.insert(key, value);
         }
@@ -99,6 +135,10 @@ mod tests {
             let message = parse(text.as_bytes()).unwrap_err();
             assert!(message.starts_with("expected the key `a` once in an object, got it twice at line 1"), "{message}");
         }
+        let message = check_keys(br#"{"a": [1], "b": {"c": 1, "c": 2}, "a": 3}"#).unwrap_err();
+        assert!(message.starts_with("expected the key `a` once in an object, got it twice at line 1"), "{message}");
+        assert_eq!(check_keys(br#"{"a": [1], "b": {"c": 1, "c": 2}}   "#), Ok(()));
+        assert!(check_keys(b"[]").is_err());
         for text in ["", "{", "{} x", "{\"a\": NaN}"] {
             assert!(parse(text.as_bytes()).is_err(), "{text}");
         }

@@ -237,6 +237,6 @@ mod tests {
         let larger = huge.replace("4096", "4097");
         let refusal =
             from_config_json("config.json", larger.as_bytes(), UnknownSettings::Refuse).unwrap_err().to_string();
-        assert!(refusal.contains("a number up to 4096 was expected"), "{refusal}");
+        assert!(refusal.contains("expected a number up to 4096"), "{refusal}");
     }
 }

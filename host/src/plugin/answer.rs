@@ -7,7 +7,7 @@ use crate::text::bytes;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadAnswer {
     /// A split without a source, or with several.
-    #[error("it names {found} sources for the {split} split; there is to be 1")]
+    #[error("expected 1 source for the {split} split, got {found}")]
     Sources {
         /// The split.
         split: Split,
@@ -16,7 +16,7 @@ pub enum BadAnswer {
     },
     /// A source's name that could be a path out of the data folder.
     #[error(
-        "the {split} split's {part} is `{name}`; expected are letters, digits and `. _ + -`, not starting with `.`"
+        "expected letters, digits and `. _ + -` for the {split} split's {part}, not starting with `.`, got `{name}`"
     )]
     SourceName {
         /// The split.
@@ -33,13 +33,13 @@ pub enum BadAnswer {
         split: Split,
     },
     /// Labels that are no set of classes.
-    #[error("its labels are {labels:?}; expected are none, or two and more different ones on one line each")]
+    #[error("expected no labels, or two and more different ones on one line each, got {labels:?}")]
     Labels {
         /// The labels.
         labels: Vec<String>,
     },
     /// An example without a usable name.
-    #[error("example {index} has the id `{id}`; expected is a text of 1 to 200 characters on one line")]
+    #[error("expected an id of 1 to 200 characters on one line for example {index}, got `{id}`")]
     Id {
         /// The example's place in the split.
         index: usize,
@@ -55,7 +55,7 @@ pub enum BadAnswer {
         index: usize,
     },
     /// Nothing to choose from.
-    #[error("example `{id}` has {found} choices; two at least are needed")]
+    #[error("expected two choices at least for example `{id}`, got {found}")]
     Choices {
         /// The example.
         id: String,

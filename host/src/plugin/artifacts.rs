@@ -9,6 +9,7 @@
 
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -50,13 +51,14 @@ impl Artifacts {
 
     /// The compiled code of a component for an engine, if it is there and whole.
     pub fn get(&self, engine: &Engine, binary: &PluginBinary) -> Option<Vec<u8>> {
-        let path = self.path(engine, binary);
-        let file = File::open(&path).ok()?;
+        let file = File::open(self.path(engine, binary)).ok()?;
         let metadata = file.metadata().ok()?;
-        if !metadata.is_file() || metadata.len() > LARGEST {
+        // Whoever may write to a folder above can put another one in this one's place.
+        if !metadata.is_file() || !is_own(&metadata) || metadata.len() > LARGEST {
             return None;
         }
-        let bytes = fs::read(&path).ok()?;
+        let mut bytes = Vec::new();
+        (&file).take(LARGEST).read_to_end(&mut bytes).ok()?;
         let (digest, code) = bytes.strip_prefix(MAGIC)?.split_at_checked(64)?;
         if Digest::of(code).as_str().as_bytes() != digest {
             return None;
@@ -107,14 +109,23 @@ impl Artifacts {
 #[cfg(unix)]
 fn is_private(folder: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
-    let own = rustix::process::geteuid().as_raw();
     // The folder itself, not what a link leads to.
-    fs::symlink_metadata(folder).is_ok_and(|at| at.is_dir() && at.uid() == own && at.mode() & 0o022 == 0)
+    fs::symlink_metadata(folder).is_ok_and(|at| at.is_dir() && is_own(&at) && at.mode() & 0o022 == 0)
+}
+
+#[cfg(unix)]
+fn is_own(at: &fs::Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::uid(at) == rustix::process::geteuid().as_raw()
 }
 
 #[cfg(not(unix))]
 fn is_private(folder: &Path) -> bool {
     folder.is_dir()
+}
+
+#[cfg(not(unix))]
+fn is_own(_: &fs::Metadata) -> bool {
+    true
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ impl std::fmt::Display for PluginKind {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WrongWorld {
     /// A plugin of the other kind.
-    #[error("this is {} {found} plugin, and {} {expected} plugin was expected", article(*.found), article(*.expected))]
+    #[error("expected {} {expected} plugin, got {} {found} plugin", article(*.expected), article(*.found))]
     OtherKind {
         /// What it is.
         found: PluginKind,
@@ -204,12 +204,12 @@ mod tests {
         let task: &'static [&'static str] = &["info@0.1.0", "dataset@0.1.0", "prompt@0.1.0"];
         type Case = (&'static [&'static str], &'static [&'static str], Option<PluginKind>, &'static str);
         let cases: [Case; 9] = [
-            (&[], task, Some(PluginKind::Optimizer), "this is a task plugin, and an optimizer plugin was expected"),
+            (&[], task, Some(PluginKind::Optimizer), "expected an optimizer plugin, got a task plugin"),
             (
                 &[],
                 &["info@0.1.0", "meta-optimizer@0.1.0"],
                 Some(PluginKind::Task),
-                "this is an optimizer plugin, and a task plugin was expected",
+                "expected a task plugin, got an optimizer plugin",
             ),
             (
                 &[],

@@ -37,7 +37,7 @@ pub enum BadDescription {
         allowed: &'static str,
     },
     /// A version that is none.
-    #[error("its version is `{version}`; expected is MAJOR.MINOR.PATCH in digits")]
+    #[error("expected a version MAJOR.MINOR.PATCH in digits, got `{version}`")]
     Version {
         /// The version.
         version: String,
@@ -209,7 +209,7 @@ mod tests {
         }
         for version in ["", "1", "1.2", "1.2.x", "1.2.3.4", "1..3", "1.2.3\n"] {
             let message = check("x", version, vec![]).unwrap_err();
-            assert!(message.ends_with("expected is MAJOR.MINOR.PATCH in digits"), "{message}");
+            assert!(message.starts_with("expected a version MAJOR.MINOR.PATCH in digits, got `"), "{message}");
         }
     }
 

@@ -57,8 +57,8 @@ pub enum Failure {
         /// What wasmtime said.
         reason: String,
     },
-    /// The process that compiles plugins could not be had; the plugin is not to blame.
-    #[error("the compiler of plugins could not be started")]
+    /// The process that compiles plugins could not be had, or somebody killed it; the plugin is not to blame.
+    #[error("the compiler of plugins failed")]
     NoCompiler {
         /// The system's reason.
         source: std::io::Error,

@@ -61,7 +61,7 @@ pub fn same_form(operation: &'static str, left: &Tensor, right: &Tensor) -> Resu
     if left.dims() == right.dims() && left.dtype() == right.dtype() {
         return Ok(());
     }
-    let problem = format!("shapes and dtypes have to be equal, and are {} and {}", shown(left), shown(right));
+    let problem = format!("expected equal shapes and dtypes, got {} and {}", shown(left), shown(right));
     Err(misuse(operation, problem))
 }
 
@@ -87,7 +87,7 @@ pub fn joint_shape(operation: &'static str, parts: &[Tensor], dim: u32) -> Resul
             && (0..dims.len()).all(|axis| axis == dim || part.dims()[axis] == dims[axis]);
         if !fits {
             let problem =
-                format!("all but dimension {dim} have to be equal, and are {} and {}", shown(first), shown(part));
+                format!("expected equal tensors but for dimension {dim}, got {} and {}", shown(first), shown(part));
             return Err(misuse(operation, problem));
         }
         dims[dim] = dims[dim].saturating_add(part.dims()[dim]);

@@ -17,7 +17,8 @@ pub struct Limits {
     /// Wall clock for compiling the component, once for each version of it. One minute: CPython's 18 MB take some ten seconds
     /// on two slow cores, and others may use them too; a component made from Rust takes less than one.
     pub compile_time: Duration,
-    /// Bytes of address space for compiling the component. 1 GiB: CPython takes about half of it.
+    /// Bytes of address space for compiling the component, beyond what the program and its libraries take. 1 GiB: CPython
+    /// takes about half of it.
     pub compile_memory: u64,
     /// Bytes of linear memory, all memories of the plugin together. 256 MiB: a Python component with its interpreter needs about 60.
     pub memory: u64,

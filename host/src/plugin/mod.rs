@@ -1,7 +1,8 @@
 //! Tasks and meta-optimizers as sandboxed WebAssembly components.
 //!
-//! The only module that knows wasmtime. It reads no files but those of code that it compiled: bytes and rows are handed in. What a plugin says is checked
-//! here, and made harmless where a person will see it, so that no other module has to doubt it.
+//! The only module that knows wasmtime. It reads no files but those of code that it compiled: bytes and rows are handed in.
+//! What a plugin says is checked here, and made harmless where a person will see it, so that no other module has to doubt
+//! it.
 //!
 //! - [`PluginEngine`], [`Limits`], [`PluginBinary`]: what a caller brings.
 //! - [`TaskPlugin`], [`OptimizerPlugin`]: a plugin as the rest of the host sees it. [`inspect`]: one of unknown kind.

@@ -189,11 +189,8 @@ mod tests {
         let test = || source(data::Split::Evaluation, "sst2", "validation", "sst2");
         let checked = sources(vec![test(), train()]).unwrap();
         assert_eq!(checked.iter().map(|source| source.name.as_str()).collect::<Vec<_>>(), ["train", "validation"]);
-        assert_eq!(message(vec![train()]), "it names 0 sources for the evaluation split; there is to be 1");
-        assert_eq!(
-            message(vec![train(), test(), train()]),
-            "it names 2 sources for the demonstrations split; there is to be 1"
-        );
+        assert_eq!(message(vec![train()]), "expected 1 source for the evaluation split, got 0");
+        assert_eq!(message(vec![train(), test(), train()]), "expected 1 source for the demonstrations split, got 2");
         let none = dataset::Source { sample: Some(0), ..test() };
         assert_eq!(message(vec![train(), none]), "the evaluation split is to be sampled down to no rows");
     }
@@ -204,12 +201,12 @@ mod tests {
         for bad in ["", ".", "..", "../up", "a/b", "a\\b", "/etc", "C:", "a\0", "a\n", ".hidden", "\u{202e}a", "é"] {
             for raw in [source(split, bad, "train", "r"), source(split, "sst2", bad, "r")] {
                 let message = message(vec![raw]);
-                assert!(message.contains("expected are letters, digits and `. _ + -`"), "{bad:?}: {message}");
+                assert!(message.contains("expected letters, digits and `. _ + -`"), "{bad:?}: {message}");
             }
         }
         for bad in ["", "/", "a/", "/a", "a/b/c", "../a", "a/..", "https://a"] {
             let message = message(vec![source(split, "sst2", "train", bad)]);
-            assert!(message.starts_with("the demonstrations split's repository is `"), "{bad:?}: {message}");
+            assert!(message.contains("for the demonstrations split's repository, not starting"), "{bad:?}: {message}");
         }
     }
 
@@ -235,7 +232,7 @@ mod tests {
         let mut message = |raw| check.check(raw).err().map(|error| error.to_string()).unwrap_or_default();
         assert_eq!(message(example("x", &["a", "b"], 1)), "");
         let cases = [
-            (example("y", &["a"], 0), "example `y` has 1 choices; two at least are needed"),
+            (example("y", &["a"], 0), "expected two choices at least for example `y`, got 1"),
             (example("y", &["a", "b"], 2), "example `y` has answer 2, and 2 choices, counted from 0"),
         ];
         for (raw, expected) in cases {
@@ -254,7 +251,7 @@ mod tests {
         );
         assert_eq!(
             message(example("\u{1b}", &["a", "b"], 1)),
-            "example 1 has the id `\\u{1b}`; expected is a text of 1 to 200 characters on one line"
+            "expected an id of 1 to 200 characters on one line for example 1, got `\\u{1b}`"
         );
     }
 }

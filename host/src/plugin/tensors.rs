@@ -112,7 +112,7 @@ impl tensor::HostTensor for HostState {
         let dtype = candle_dtype(dtype);
         let expected = size(operation, &dims, DType::F32)? / DType::F32.size_in_bytes() as u64;
         if expected != values.len() as u64 {
-            let problem = format!("shape {dims:?} needs {expected} values, and {} came", values.len());
+            let problem = format!("expected {expected} values for shape {dims:?}, got {}", values.len());
             return Err(misuse(operation, problem).into());
         }
         self.moved(4 * expected);
@@ -340,16 +340,13 @@ mod tests {
             (state.concat(vec![a()], 2), "`tensor.concat`: there is no dimension 2 in [2, 3] fp32, counted from 0"),
             (
                 state.concat(vec![a(), flat()], 0),
-                "`tensor.concat`: all but dimension 0 have to be equal, and are [2, 3] fp32 and [6] fp32",
+                "`tensor.concat`: expected equal tensors but for dimension 0, got [2, 3] fp32 and [6] fp32",
             ),
             (
                 state.concat(vec![a(), half()], 0),
-                "`tensor.concat`: all but dimension 0 have to be equal, and are [2, 3] fp32 and [2, 3] fp16",
+                "`tensor.concat`: expected equal tensors but for dimension 0, got [2, 3] fp32 and [2, 3] fp16",
             ),
-            (
-                state.mul(a(), half()),
-                "`tensor.mul`: shapes and dtypes have to be equal, and are [2, 3] fp32 and [2, 3] fp16",
-            ),
+            (state.mul(a(), half()), "`tensor.mul`: expected equal shapes and dtypes, got [2, 3] fp32 and [2, 3] fp16"),
             (state.narrow(a(), 1, 0, 0), "`tensor.narrow`: 0 .. 0 + 0 is not a part of dimension 1 of [2, 3] fp32"),
             (state.narrow(a(), 1, 1, 3), "`tensor.narrow`: 1 .. 1 + 3 is not a part of dimension 1 of [2, 3] fp32"),
             (state.narrow(a(), 9, 0, 1), "`tensor.narrow`: there is no dimension 9 in [2, 3] fp32, counted from 0"),
@@ -358,7 +355,7 @@ mod tests {
             assert_eq!(outcome.unwrap_err().to_string(), expected);
         }
         let error = state.dot(a(), flat()).unwrap_err().to_string();
-        assert_eq!(error, "`tensor.dot`: shapes and dtypes have to be equal, and are [2, 3] fp32 and [6] fp32");
+        assert_eq!(error, "`tensor.dot`: expected equal shapes and dtypes, got [2, 3] fp32 and [6] fp32");
     }
 
     #[test]

@@ -103,7 +103,7 @@ pub enum CompareError {
         b: String,
     },
     /// Each run left out what the other scored.
-    #[error("expected examples that both runs score; those of `{a}` are left out in `{b}`, and the other way around")]
+    #[error("expected examples that both runs score, got none: `{a}` and `{b}` left out different rows")]
     NothingInCommon {
         /// The first run.
         a: String,
@@ -132,7 +132,7 @@ impl CompareError {
             }
             Self::NothingScored { .. } => Some("run it again: it goes on where it ended".into()),
             Self::Seeds { .. } => Some("run both with the same `--seeds`".into()),
-            Self::NothingInCommon { .. } => Some("run both without `--limit`, or with a `--sample`".into()),
+            Self::NothingInCommon { .. } => Some("run both without `--limit`".into()),
             Self::Alone { .. } | Self::OtherExample { .. } | Self::OtherData { .. } => Some(
                 "accuracies on different examples say nothing about the runs; use the same data, `--sample` and `--limit`".into(),
             ),
@@ -273,7 +273,8 @@ fn notes(runs: [&RunReport; 2], alone: [usize; 2], seeds: usize) -> Vec<String> 
     let mut notes = runs.map(of).concat();
     for (run, alone) in runs.into_iter().zip(alone).filter(|(_, alone)| *alone > 0) {
         notes.push(format!(
-            "{}: {alone} scored examples are not compared, since the other run left out rows that are demonstrations or unusable there",
+            "{}: {alone} scored examples are not compared: the other run does not score them, since one of the two left out \
+             rows that are demonstrations or cannot be used",
             run.name
         ));
     }

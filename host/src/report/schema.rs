@@ -178,6 +178,12 @@ pub struct LimitsRecord {
     pub fuel: u64,
     /// `--plugin-time`, in seconds.
     pub seconds: f64,
+    /// `--plugin-compile-time`, in seconds; runs of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compile_seconds: Option<f64>,
+    /// `--plugin-compile-memory`, in bytes; runs of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compile_memory: Option<u64>,
     /// `--plugin-memory`, in bytes.
     pub memory: u64,
     /// `--plugin-tables`.

@@ -1,7 +1,7 @@
 //! Everything that a run depends on.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::model::device::{DTypeChoice, DeviceChoice};
@@ -82,6 +82,22 @@ pub struct TaskConfig {
     pub limits: Limits,
 }
 
+impl TaskConfig {
+    /// A task that is asked about itself, with no options and no rows of the user's.
+    pub fn bare(plugin: &Path, limits: &Limits) -> Self {
+        Self {
+            plugin: plugin.to_owned(),
+            options: Vec::new(),
+            data: DataLocation::HUB,
+            skip_bad_rows: false,
+            sampling: Sampling::Stratified,
+            shots: None,
+            sample: None,
+            limits: limits.clone(),
+        }
+    }
+}
+
 /// How the step whose scores are the result is chosen, without a look at the evaluation split's answers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Select {
@@ -130,7 +146,7 @@ impl FromStr for HeldOut {
         match (text, text.parse()) {
             ("leave-one-out", _) => Ok(Self::LeaveOneOut),
             (_, Ok(rows)) if (1..=MOST_HELD_OUT).contains(&rows) => Ok(Self::Rows(rows)),
-            _ => Err(format!("`{text}` is neither leave-one-out nor a number of rows")),
+            _ => Err(format!("expected leave-one-out or a number of rows from 1 to {MOST_HELD_OUT}, got `{text}`")),
         }
     }
 }
@@ -220,7 +236,7 @@ impl FromStr for ScoreSteps {
         }
         let step = |text: &str| match text.trim().parse::<usize>() {
             Ok(step) if (1..=MOST_STEPS).contains(&step) => Ok(step),
-            _ => Err(format!("`{}` is no step; all, last or a list like 1,5,10 was expected", text.trim())),
+            _ => Err(format!("expected all, last or a list of steps like 1,5,10, got `{}`", text.trim())),
         };
         text.split(',').map(step).collect::<Result<_, _>>().map(Self::List)
     }

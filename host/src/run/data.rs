@@ -125,7 +125,11 @@ pub fn read_split(
     let reasons = unreadable.into_iter().chain(rejected.map(|rejection| reject(rejection, &places, &file).to_string()));
     let reasons: Vec<String> = reasons.take(TOLD).collect();
     if outcome.examples.is_empty() {
-        return Err(RunError::NoRows { file, split: source.split });
+        let split = source.split;
+        return Err(match reasons.into_iter().next() {
+            Some(first) => RunError::OnlyBadRows { file, split, skipped, first },
+            None => RunError::NoRows { file, split },
+        });
     }
     let files = table.finish()?;
     let remarks = files.iter().flat_map(|file| file.remarks.iter().cloned()).collect();

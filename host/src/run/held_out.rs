@@ -80,8 +80,9 @@ impl Candidates {
         count: usize,
         known: &mut KnownExamples<Role>,
     ) -> Result<Self, RunError> {
-        let mut candidates = Vec::with_capacity(count);
-        for row in rows.hold_out(&shown.selection, count)? {
+        let drawn = rows.hold_out(&shown.selection, count)?;
+        let mut candidates = Vec::with_capacity(drawn.len());
+        for row in drawn {
             let example = &rows.demonstrations.examples[row];
             let (candidate, choices) = candidate(
                 renderer,

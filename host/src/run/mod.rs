@@ -12,6 +12,7 @@ mod execute;
 mod fit;
 mod folder;
 mod held_out;
+mod hint;
 mod journal;
 pub mod memory;
 mod model;

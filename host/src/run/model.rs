@@ -43,7 +43,7 @@ impl OpenModel {
             ModelKind::Gguf(parts) => {
                 let gguf = open_gguf(parts)?;
                 let family = families::from_gguf(gguf.file(), &gguf, unknown)?;
-                let tokenizer = Tokenizer::from_gguf(&gguf).map_err(|error| of_file(gguf.file().to_owned(), error))?;
+                let tokenizer = gguf_tokenizer(&gguf)?;
                 Self::checked(family, tokenizer, Box::new(gguf), unknown)
             }
             ModelKind::Folder { config, weights, tokenizer } => {
@@ -115,12 +115,10 @@ impl OpenModel {
 /// # Errors
 /// Missing or malformed files, or a kind of tokenizer that is not covered; with the file's name.
 pub fn open_tokenizer(files: &TokenizerFiles) -> Result<Tokenizer, RunError> {
-    let read = |path: &Path| {
-        refuse_lfs_pointer(path)?;
-        read_file(path, SMALL_FILE)
-    };
+    files.paths().into_iter().try_for_each(|path| refuse_lfs_pointer(path))?;
+    let read = |path: &Path| read_file(path, SMALL_FILE);
     let tokenizer = match files {
-        TokenizerFiles::Gguf(parts) => Tokenizer::from_gguf(&open_gguf(parts)?),
+        TokenizerFiles::Gguf(parts) => return Ok(gguf_tokenizer(&open_gguf(parts)?)?),
         TokenizerFiles::Json(path) => Tokenizer::from_json(&read(path)?),
         TokenizerFiles::Bpe { vocabulary, merges, config } => {
             let merges = String::from_utf8_lossy(&read(merges)?).into_owned();
@@ -130,6 +128,11 @@ pub fn open_tokenizer(files: &TokenizerFiles) -> Result<Tokenizer, RunError> {
     };
     let paths: Vec<String> = files.paths().into_iter().map(|path| name(path)).collect();
     Ok(tokenizer.map_err(|error| of_file(paths.join("`, `"), error))?)
+}
+
+/// The tokenizer in a GGUF model's metadata.
+fn gguf_tokenizer(gguf: &Gguf) -> Result<Tokenizer, ModelError> {
+    Tokenizer::from_gguf(gguf).map_err(|error| of_file(gguf.file().to_owned(), error))
 }
 
 /// The error with the file that it is about, which the tokenizer does not know.

@@ -1,5 +1,7 @@
 //! What a reader of the results has to know.
 
+use std::collections::BTreeSet;
+
 use super::classes;
 use super::config::RunConfig;
 use super::draw::{Draw, Drawn};
@@ -119,7 +121,7 @@ fn grouped(notes: impl Iterator<Item = (u64, String)>, all: usize) -> Vec<String
             None => groups.push((note, vec![seed])),
         }
     }
-    let further: usize = groups.iter().skip(TOLD).map(|(_, seeds)| seeds.len()).sum();
+    let further = groups.iter().skip(TOLD).flat_map(|(_, seeds)| seeds).collect::<BTreeSet<&u64>>().len();
     let told = groups.into_iter().take(TOLD).map(|(note, seeds)| match seeds.as_slice() {
         seeds if seeds.len() == all => note,
         [seed] => format!("seed {seed}: {note}"),

@@ -15,7 +15,7 @@ use super::rows::Rows;
 use crate::model::Tokenizer;
 use crate::model::tokenizer::Piece;
 use crate::plugin::{EngineOptions, Limits};
-use crate::store::data::{Access, DataLocation};
+use crate::store::data::Access;
 use crate::store::environment::Environment;
 use crate::store::fetch::fetch_tokenizer;
 use crate::store::paths::CachePaths;
@@ -23,7 +23,6 @@ use crate::store::progress::Progress;
 use crate::task::example::{RenderedChoice, Source};
 use crate::task::overlap::KnownExamples;
 use crate::task::prompt::demonstration_text;
-use crate::task::sampling::Sampling;
 
 /// The prompt of one query.
 #[derive(Clone, Debug, Serialize)]
@@ -124,16 +123,7 @@ pub fn task_sources(
     observer: &Arc<dyn Observer>,
     engine: &EngineOptions,
 ) -> Result<Vec<Source>, RunError> {
-    let config = TaskConfig {
-        plugin: plugin.to_owned(),
-        options: Vec::new(),
-        data: DataLocation::HUB,
-        skip_bad_rows: false,
-        sampling: Sampling::Stratified,
-        shots: None,
-        sample: None,
-        limits: limits.clone(),
-    };
+    let config = TaskConfig::bare(plugin, limits);
     let (mut task, _) = Plugins::new(&CachePaths::new(environment), observer, engine)?.task(&config)?;
     Ok(task.sources()?)
 }

@@ -59,6 +59,8 @@ fn limits(limits: &Limits) -> LimitsRecord {
     LimitsRecord {
         fuel: limits.fuel,
         seconds: limits.time.as_secs_f64(),
+        compile_seconds: Some(limits.compile_time.as_secs_f64()),
+        compile_memory: Some(limits.compile_memory),
         memory: limits.memory,
         table_elements: limits.table_elements,
         call_bytes: limits.call_bytes,

@@ -29,7 +29,8 @@ pub struct Form {
 /// Lets another instance of the rule take step 2 on a cache of zeros.
 ///
 /// # Errors
-/// What the rule says of its options. Any other failure is left to the run, with its own numbers.
+/// What the rule says of its options, and a rule that does not load or open. How its step fails otherwise is left to the
+/// run, with its own numbers.
 pub fn rehearse(
     plugins: &Plugins,
     file: &std::path::Path,

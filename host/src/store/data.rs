@@ -214,7 +214,7 @@ impl DataLocation {
         }
         match &self.base {
             DataBase::Sample => open_sample(source),
-            DataBase::Folder(folder) => open_files(&in_folder(folder, source)?, self.quoting),
+            DataBase::Folder(folder) => in_folder(folder, source, self.quoting),
             DataBase::Hub => {
                 let id = HubId::parse(&source.repository)
                     .ok_or_else(|| DataError::BadName { what: "repository", name: source.repository.clone() })?;
@@ -260,22 +260,27 @@ pub fn open_files(paths: &[PathBuf], quoting: Quoting) -> Result<Table, DataErro
     }
 }
 
-/// The files of a split: `DIR/<data set>/<split>.<form>`, or the hub's shards, `<split>-00000-of-00002.parquet` or
+/// Opens the files of a split: `DIR/<data set>/<split>.<form>`, or the hub's shards, `<split>-00000-of-00002.parquet` or
 /// `<split>/0000.parquet`.
-fn in_folder(folder: &Path, source: &Source) -> Result<Vec<PathBuf>, DataError> {
+fn in_folder(folder: &Path, source: &Source, quoting: Quoting) -> Result<Table, DataError> {
     let folder = folder.join(&source.folder);
     let mut files = file_names(&folder);
     let inner = file_names(&folder.join(&source.name));
     files.extend(inner.into_iter().map(|file| format!("{}/{file}", source.name)));
     let found = shards::of_split(&files, &source.name);
     let found = found.map_err(|source| DataError::Shards { folder: folder.clone(), source })?;
-    if found.is_empty() {
+    if found.files.is_empty() {
         let whole = Format::ALL.map(|format| folder.join(format!("{}.{}", source.name, format.extension())));
         let others = files.iter().filter(|file| file.starts_with(&source.name)).take(OTHERS);
         let others = others.map(|file| folder.join(file)).collect();
         return Err(DataError::Missing { split: source.split.to_string(), looked_for: whole.into(), others });
     }
-    Ok(found.into_iter().map(|file| folder.join(file)).collect())
+    let paths: Vec<PathBuf> = found.files.iter().map(|file| folder.join(file)).collect();
+    let table = open_files(&paths, quoting)?;
+    Ok(match found.passed_over {
+        Some(file) => table.remarked(format!("`{}` is there too, and was not read", folder.join(file).display())),
+        None => table,
+    })
 }
 
 /// Files that are called almost as a split, of which so many are named.

@@ -110,7 +110,7 @@ struct Found {
     files: Vec<String>,
 }
 
-/// The files of a split, in the order of their names, from the cache or else from the hub.
+/// The files of a split, in the order of its rows, from the cache or else from the hub.
 ///
 /// # Errors
 /// A repository, a split or a file that is not there or not for this user; a broken connection.
@@ -222,7 +222,7 @@ fn find(hub: &Hub, split: &HubSplit, progress: &dyn Progress) -> Result<(String,
 fn in_folder(files: &[String], folder: &str, split: &str) -> Result<Vec<String>, ShardError> {
     let inside: Vec<String> = files.iter().filter_map(|file| Some(file.strip_prefix(folder)?.to_owned())).collect();
     let found = shards::of_split(&inside, split)?;
-    Ok(found.into_iter().map(|file| format!("{folder}{file}")).collect())
+    Ok(found.files.into_iter().map(|file| format!("{folder}{file}")).collect())
 }
 
 /// Names that splits have in repositories, as the `datasets` library reads them.

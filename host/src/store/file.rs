@@ -1,5 +1,6 @@
 //! Reading whole files within a bound, making folders, and the one error for what the file system refuses.
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -36,6 +37,12 @@ pub enum FileError {
         path: PathBuf,
         /// `file` or `folder`.
         expected: &'static str,
+    },
+    /// A pipe or a device where a file is needed that can be read more than once.
+    #[error("`{}`: expected a regular file, got a pipe or a device", path.display())]
+    Stream {
+        /// What is there.
+        path: PathBuf,
     },
     /// The file was written to while it was read.
     #[error("`{}` changed while it was read", path.display())]
@@ -110,6 +117,7 @@ impl FileError {
             FileError::LfsPointer { .. } => {
                 Some("run `git lfs pull` in its repository, or download the file itself".into())
             }
+            FileError::Stream { .. } => Some("write it to a file first: it is read more than once".into()),
             FileError::Changed { .. } => Some("run again when nothing writes to it".into()),
             _ => None,
         }
@@ -121,12 +129,30 @@ fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
+/// Opens a file that is mapped, or read more than once.
+///
+/// # Errors
+/// The system's refusal, [`FileError::WrongKind`] for a folder, [`FileError::Stream`] for a pipe or a device, which is not
+/// opened.
+pub fn open_regular(path: &Path) -> Result<File, FileError> {
+    let refused = |source| FileError::io("open", path, source);
+    // To open a pipe is to wait for somebody who writes to it.
+    let metadata = std::fs::metadata(path).map_err(refused)?;
+    if metadata.is_dir() {
+        return Err(FileError::WrongKind { path: path.into(), expected: "file" });
+    }
+    if !metadata.is_file() {
+        return Err(FileError::Stream { path: path.into() });
+    }
+    File::open(path).map_err(refused)
+}
+
 /// The most that [`read_file`] reads of a plugin: 128 MiB.
 pub const PLUGIN_LIMIT: u64 = 128 << 20;
 
 /// The bytes of a file of at most `limit` bytes.
 pub fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
-    let file = std::fs::File::open(path).map_err(|source| FileError::io("open", path, source))?;
+    let file = File::open(path).map_err(|source| FileError::io("open", path, source))?;
     let metadata = file.metadata().map_err(|source| FileError::io("read", path, source))?;
     if metadata.is_dir() {
         return Err(FileError::WrongKind { path: path.into(), expected: "file" });
@@ -161,7 +187,8 @@ pub fn writable_folder(out: &Path) -> Result<(), FileError> {
     let refused = |source| FileError::io("write into", out, source);
     // Under the name of unfinished files: what a killed process leaves is removed with them.
     let mut probe = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(out).map_err(refused)?;
-    io::Write::write_all(&mut probe, b"a file can be written here\n").map_err(refused)?;
+    // A full disk takes an empty file, and some take a short one.
+    io::Write::write_all(&mut probe, &[0; 4096]).map_err(refused)?;
     match probe.close() {
         // The process whose folder it is removed it; that it could be written is known.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -12,8 +12,8 @@ const LISTED: usize = 5;
 /// # Errors
 /// [`ModelSourceError::PartsMissing`].
 pub fn parts(path: &Path) -> Result<Vec<PathBuf>, ModelSourceError> {
-    let place = path.file_name().and_then(|name| name.to_str()).and_then(Place::of);
-    let Some(Place { stem, number, count }) = place.filter(|place| place.count > 1) else {
+    let stem = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".gguf"));
+    let Some(Place { stem, number, count }) = stem.and_then(Place::of).filter(|place| place.count > 1) else {
         return Ok(vec![path.to_owned()]);
     };
     let name = |number: usize| format!("{stem}-{number:05}-of-{count:05}.gguf");
@@ -27,9 +27,9 @@ pub fn parts(path: &Path) -> Result<Vec<PathBuf>, ModelSourceError> {
     Err(ModelSourceError::PartsMissing { path: path.to_owned(), number, count, missing, more })
 }
 
-/// What a file's name says about its place among the parts.
+/// What a file's name says about its place among the parts of a model. Those of checkpoints are numbered as GGUF's are.
 #[derive(Debug, PartialEq)]
-struct Place<'a> {
+pub(super) struct Place<'a> {
     stem: &'a str,
     /// Counted from 1.
     number: usize,
@@ -37,8 +37,9 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    fn of(name: &'a str) -> Option<Self> {
-        let (rest, count) = name.strip_suffix(".gguf")?.rsplit_once("-of-")?;
+    /// The place that a name without its extension speaks of.
+    pub(super) fn of(stem: &'a str) -> Option<Self> {
+        let (rest, count) = stem.rsplit_once("-of-")?;
         let (stem, number) = rest.rsplit_once('-')?;
         let digits = |text: &str| {
             let five = text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -56,11 +57,9 @@ mod tests {
     #[test]
     fn a_name_says_which_part_it_is() {
         let place = |stem, number, count| Some(Place { stem, number, count });
-        assert_eq!(Place::of("m-00001-of-00002.gguf"), place("m", 1, 2));
-        assert_eq!(Place::of("a-of-b-00012-of-00012.gguf"), place("a-of-b", 12, 12));
-        for other in
-            ["m.gguf", "m-1-of-2.gguf", "m-00003-of-00002.gguf", "m-00000-of-00002.gguf", "m-00001-of-00002.bin"]
-        {
+        assert_eq!(Place::of("m-00001-of-00002"), place("m", 1, 2));
+        assert_eq!(Place::of("a-of-b-00012-of-00012"), place("a-of-b", 12, 12));
+        for other in ["m", "m-1-of-2", "m-00003-of-00002", "m-00000-of-00002", "m-00001-of-00002.bin"] {
             assert_eq!(Place::of(other), None, "{other}");
         }
     }

@@ -3,8 +3,9 @@
 //! A hub redirects requests for a repository that was renamed. In asking for a file's commit and ETag the client follows a
 //! redirect only where it is relative; mirrors send absolute ones, and then both are missing. Here the hub's API, whose
 //! redirects are followed, gives the commit and the list of files instead, and the file takes its place in the cache
-//! under the name that was asked for, as it does with the `huggingface_hub` library. The token does not follow a redirect
-//! to another host.
+//! under the name that was asked for, as it does with the `huggingface_hub` library. The list has sizes and, of large
+//! files, no digests: what came is held to its size, and a large file is stored under the digest that it has. The token
+//! does not follow a redirect to another host.
 
 use std::path::{Path, PathBuf};
 

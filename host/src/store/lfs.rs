@@ -3,11 +3,10 @@
 //! The form is that of the LFS specification, `docs/spec.md`: lines of a key and a value, `version` first, then `oid` and
 //! `size` among others, less than 1024 bytes in all.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::file::FileError;
+use super::file::{FileError, open_regular};
 
 /// A pointer is shorter than this, by the specification.
 const MOST: u64 = 1024;
@@ -45,13 +44,15 @@ pub fn lfs_pointer(bytes: &[u8]) -> Option<LfsPointer> {
     Some(LfsPointer { oid: oid?.trim_end().to_owned(), size: size? })
 }
 
-/// Refuses a file that is a Git LFS pointer. A file that cannot be read is left to whoever reads it.
+/// Refuses a file that is a Git LFS pointer. A file that cannot be read, and a pipe, which can be read only once, are left
+/// to whoever reads them.
 ///
 /// # Errors
 /// [`FileError::LfsPointer`], and nothing else.
 pub fn refuse_lfs_pointer(path: &Path) -> Result<(), FileError> {
+    let Ok(file) = open_regular(path) else { return Ok(()) };
     let mut head = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MOST).read_to_end(&mut head));
+    let read = file.take(MOST).read_to_end(&mut head);
     match lfs_pointer(&head).filter(|_| read.is_ok()) {
         Some(pointer) => Err(FileError::LfsPointer { path: path.to_owned(), bytes: pointer.size }),
         None => Ok(()),

@@ -1,10 +1,9 @@
-//! Files mapped into memory, for weights: with `model/kernels` the only `unsafe` of the host.
+//! Files mapped into memory, for weights. One of the three places with `unsafe`; see ARCHITECTURE.md, invariant 2.
 
-use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::file::FileError;
+use super::file::{FileError, open_regular};
 use crate::model::weights::FileBytes;
 
 /// A file whose bytes are read from the disk as they are touched, without a copy of the whole in memory.
@@ -28,11 +27,7 @@ impl MappedFile {
         reason = "mapping a file is unsafe in Rust whatever one does; the type's documentation says what holds"
     )]
     pub fn open(path: &Path) -> Result<MappedFile, FileError> {
-        let file = File::open(path).map_err(|source| FileError::io("open", path, source))?;
-        let metadata = file.metadata().map_err(|source| FileError::io("read", path, source))?;
-        if !metadata.is_file() {
-            return Err(FileError::WrongKind { path: path.into(), expected: "file" });
-        }
+        let file = open_regular(path)?;
         // SAFETY: the map is read-only and private to this value. That nobody changes the file's bytes meanwhile is the
         // agreement documented above; the readers of weights check every offset and take any bytes for numbers, so
         // that changed bytes give wrong numbers and nothing worse.

@@ -8,8 +8,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::catalogue::{self, CatalogueModel};
-use super::file::{FileError, read_file};
-use super::gguf_parts::parts;
+use super::file::{FileError, open_regular, read_file};
+use super::gguf_parts::{Place, parts};
 use super::hub::HubId;
 use super::lfs::refuse_lfs_pointer;
 use super::model_files::{ModelKind, TokenizerFiles};
@@ -86,7 +86,7 @@ pub enum ModelSourceError {
         gguf: Option<PathBuf>,
     },
     /// A folder with an adapter in it.
-    #[error("`{}` holds an adapter (`adapter_config.json`); expected a whole model", folder.display())]
+    #[error("`{}`: expected a whole model, got an adapter (`adapter_config.json`)", folder.display())]
     Adapter {
         /// The folder.
         folder: PathBuf,
@@ -192,7 +192,7 @@ pub fn gguf_file(path: &Path) -> Result<ModelKind, ModelSourceError> {
 
 fn check_magic(path: &Path) -> Result<(), ModelSourceError> {
     refuse_lfs_pointer(path)?;
-    let file = std::fs::File::open(path).map_err(|source| FileError::io("open", path, source))?;
+    let file = open_regular(path)?;
     let mut begins = Vec::new();
     file.take(4).read_to_end(&mut begins).map_err(|source| FileError::io("read", path, source))?;
     if begins != b"GGUF" {
@@ -292,10 +292,7 @@ pub fn other_weights(weights: &[PathBuf]) -> Option<PathBuf> {
 fn shards_in(folder: &Path) -> Vec<String> {
     let is_shard = |name: &String| {
         let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
-        let parts: Vec<&str> = stem.rsplitn(4, '-').collect();
-        let number = |part: &str| part.len() == 5 && part.bytes().all(|byte| byte.is_ascii_digit());
-        let numbered = matches!(parts.as_slice(), [all, "of", part, _] if number(all) && number(part));
-        numbered && ["safetensors", "bin"].contains(&extension)
+        ["safetensors", "bin"].contains(&extension) && Place::of(stem).is_some()
     };
     let entries = std::fs::read_dir(folder).into_iter().flatten();
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());

@@ -6,10 +6,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::atomic::TEMPORARY_PREFIX;
 use super::digest::Digest;
 use super::environment::{Environment, FT_HOST_CACHE};
-use super::file::{FileError, create_folder};
+use super::file::{FileError, create_folder, writable_folder};
 use super::lock::FileLock;
 use super::progress::Progress;
 
@@ -41,9 +40,9 @@ impl CachePaths {
         Ok(self.root()?.join("models-v1"))
     }
 
-    /// Digests of files, remembered by path, size and time of change.
+    /// Digests of files, remembered by path and by what tells a file from another one there.
     pub fn digests(&self) -> Option<PathBuf> {
-        self.root.as_ref().map(|root| root.join("digests-v1"))
+        self.root.as_ref().map(|root| root.join("digests-v2"))
     }
 
     /// Which files of the hub hold a split of a data set, one note each.
@@ -78,7 +77,7 @@ impl CachePaths {
     /// # Errors
     /// No folder, or one that is not this user's alone.
     pub fn components(&self) -> Result<PathBuf, FileError> {
-        let folder = self.root()?.join("components-v1");
+        let folder = self.root()?.join("components-v2");
         create_folder(&folder)?;
         #[cfg(unix)]
         {
@@ -98,13 +97,7 @@ impl CachePaths {
     /// # Errors
     /// No folder, or one in which no file can be written.
     pub fn check_writable(&self) -> Result<(), FileError> {
-        let root = self.root()?;
-        create_folder(root)?;
-        let probe = root.join(format!("{TEMPORARY_PREFIX}{}", std::process::id()));
-        // A full disk takes an empty file.
-        let written = std::fs::write(&probe, [0; 4096]);
-        let _ = std::fs::remove_file(&probe);
-        written.map_err(|source| FileError::io("write into", root, source))
+        writable_folder(self.root()?)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Digests of large files, remembered so that a start does not hash the model again.
 
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -11,7 +12,7 @@ use super::file::{FileError, create_folder};
 use super::paths::CachePaths;
 use super::progress::Progress;
 
-/// Digests by file. A remembered one counts as long as the file has the size and the time of change that it had.
+/// Digests by file. A remembered one counts as long as the file has the stamp that it had.
 #[derive(Clone, Debug)]
 pub struct RememberedDigests {
     /// None where there is no cache: then every digest is computed.
@@ -22,10 +23,44 @@ pub struct RememberedDigests {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Record {
     path: String,
+    stamp: Stamp,
+    sha256: String,
+}
+
+/// What tells a file from one with other bytes. Programs that copy or unpack files set the time of modification, so that
+/// another file of the same size may have it; the time of the inode's change is the system's alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Stamp {
     size: u64,
     /// Nanoseconds since 1970.
     modified: u64,
-    sha256: String,
+    /// 0 where the system has none.
+    inode: u64,
+    /// Seconds and nanoseconds since 1970; 0 where the system has no such time.
+    inode_changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(path: &Path) -> Result<Stamp, FileError> {
+        let refused = |source| FileError::io("read", path, source);
+        let metadata = std::fs::metadata(path).map_err(refused)?;
+        let modified = metadata.modified().map_err(refused)?;
+        // Times before 1970 or after 2554 do not occur; all of them together read as "changed at 0".
+        let nanoseconds = modified.duration_since(UNIX_EPOCH).ok().and_then(|time| time.as_nanos().try_into().ok());
+        let (inode, inode_changed) = inode(&metadata);
+        Ok(Stamp { size: metadata.len(), modified: nanoseconds.unwrap_or(0), inode, inode_changed })
+    }
+}
+
+#[cfg(unix)]
+fn inode(metadata: &Metadata) -> (u64, (i64, i64)) {
+    use std::os::unix::fs::MetadataExt;
+    (metadata.ino(), (metadata.ctime(), metadata.ctime_nsec()))
+}
+
+#[cfg(not(unix))]
+fn inode(_metadata: &Metadata) -> (u64, (i64, i64)) {
+    (0, (0, 0))
 }
 
 impl RememberedDigests {
@@ -37,25 +72,24 @@ impl RememberedDigests {
     /// The file's digest, hashed only if it is not remembered; the hashing reports to `progress`.
     pub fn digest(&self, path: &Path, progress: &dyn Progress) -> Result<Digest, FileError> {
         let path = &path.canonicalize().map_err(|source| FileError::io("open", path, source))?;
-        let (size, modified) = stamp(path)?;
-        if let Some(digest) = self.recall(path, size, modified) {
+        let stamp = Stamp::of(path)?;
+        if let Some(digest) = self.recall(path, stamp) {
             return Ok(digest);
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        progress.start(&format!("checking {name}"), Some(size));
+        progress.start(&format!("checking {name}"), Some(stamp.size));
         let digest = digest_file(path, |bytes| progress.advance(bytes))?;
-        if stamp(path)? != (size, modified) {
+        if Stamp::of(path)? != stamp {
             return Err(FileError::Changed { path: path.clone() });
         }
-        self.remember(path, size, modified, &digest);
+        self.remember(path, stamp, &digest);
         Ok(digest)
     }
 
     /// Notes the digest of a file that was hashed while it was written.
     pub fn note(&self, path: &Path, digest: &Digest) -> Result<(), FileError> {
         let path = path.canonicalize().map_err(|source| FileError::io("open", path, source))?;
-        let (size, modified) = stamp(&path)?;
-        self.remember(&path, size, modified, digest);
+        self.remember(&path, Stamp::of(&path)?, digest);
         Ok(())
     }
 
@@ -64,31 +98,20 @@ impl RememberedDigests {
         self.folder.as_ref().map(|folder| folder.join(name))
     }
 
-    fn recall(&self, path: &Path, size: u64, modified: u64) -> Option<Digest> {
+    fn recall(&self, path: &Path, stamp: Stamp) -> Option<Digest> {
         let record: Record = serde_json::from_slice(&std::fs::read(self.record_of(path)?).ok()?).ok()?;
-        ((record.size, record.modified) == (size, modified)).then(|| Digest::from_hex(&record.sha256))?
+        (record.stamp == stamp).then(|| Digest::from_hex(&record.sha256))?
     }
 
     /// Writes the record down. Where that fails (a read-only cache) the next start hashes again: slower, not wrong.
-    fn remember(&self, path: &Path, size: u64, modified: u64, digest: &Digest) {
-        let record =
-            Record { path: path.to_string_lossy().into_owned(), size, modified, sha256: digest.as_str().to_owned() };
+    fn remember(&self, path: &Path, stamp: Stamp, digest: &Digest) {
+        let record = Record { path: path.to_string_lossy().into_owned(), stamp, sha256: digest.as_str().to_owned() };
         if let (Some(folder), Some(file), Ok(bytes)) =
             (&self.folder, self.record_of(path), serde_json::to_vec_pretty(&record))
         {
             let _ = create_folder(folder).and_then(|()| write_atomic(&file, &bytes));
         }
     }
-}
-
-/// A file's size and the time of its last change, in nanoseconds since 1970.
-fn stamp(path: &Path) -> Result<(u64, u64), FileError> {
-    let refused = |source| FileError::io("read", path, source);
-    let metadata = std::fs::metadata(path).map_err(refused)?;
-    let modified = metadata.modified().map_err(refused)?;
-    // Times before 1970 or after 2554 do not occur; all of them together read as "changed at 0".
-    let nanoseconds = modified.duration_since(UNIX_EPOCH).ok().and_then(|time| time.as_nanos().try_into().ok());
-    Ok((metadata.len(), nanoseconds.unwrap_or(0)))
 }
 
 #[cfg(test)]
@@ -131,6 +154,31 @@ mod tests {
         std::fs::write(digests.record_of(&path.canonicalize().unwrap()).unwrap(), b"{").unwrap();
         assert_eq!(digests.digest(&path, &starts).unwrap(), Digest::of(b"two"));
         assert_eq!(starts.0.get(), 3);
+    }
+
+    /// Written over, and replaced by renaming, as `cp -p`, `rsync -t` and `touch -r` leave files.
+    #[test]
+    #[cfg(unix)]
+    fn other_bytes_of_the_same_size_and_time_are_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, other) = (folder.path().join("model.gguf"), folder.path().join("other"));
+        std::fs::write(&path, b"one").unwrap();
+        let modified = std::fs::metadata(&path).unwrap().modified().unwrap();
+        let digests = RememberedDigests { folder: Some(folder.path().join("digests")) };
+        assert_eq!(digests.digest(&path, &Starts::default()).unwrap(), Digest::of(b"one"));
+
+        // The system's clock of files ticks every few milliseconds.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let write = |path: &Path, bytes: &[u8]| {
+            std::fs::write(path, bytes).unwrap();
+            std::fs::File::options().append(true).open(path).unwrap().set_modified(modified).unwrap();
+        };
+        write(&path, b"two");
+        assert_eq!(std::fs::metadata(&path).unwrap().modified().unwrap(), modified);
+        assert_eq!(digests.digest(&path, &Starts::default()).unwrap(), Digest::of(b"two"));
+        write(&other, b"six");
+        std::fs::rename(&other, &path).unwrap();
+        assert_eq!(digests.digest(&path, &Starts::default()).unwrap(), Digest::of(b"six"));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! it, so what the numbers promise is held against what is there.
 
 use std::collections::BTreeMap;
+use std::mem::{Discriminant, discriminant};
 use std::path::Path;
 
 use super::table::Format;
@@ -33,7 +34,7 @@ pub enum ShardError {
         /// Why it is one too many.
         what: String,
     },
-    /// Files of more than one way to hold the split.
+    /// Files of one format that hold the split in more than one way, each of which may be all of it.
     #[error("expected one file or one set of shards, got `{first}` and `{second}`")]
     Several {
         /// A file.
@@ -63,36 +64,45 @@ struct Number {
     of: Option<u64>,
 }
 
-/// Ways to hold a split; files of one way belong together.
+/// Ways to hold a split in one format; files of one way belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Way {
-    format: Format,
-    is_whole: bool,
+    place: Discriminant<Place>,
     in_folder: bool,
     of: Option<u64>,
 }
 
-/// Those of the `files` of a folder (their paths below it, with `/`) that hold the split `name`, in order; none where there is
-/// none. Where a split is there in several formats, which a folder of copies may have, the first format of [`Format::ALL`] is
+/// The files that hold a split.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found<'a> {
+    /// In order; none where the split is not there.
+    pub files: Vec<&'a str>,
+    /// A file that holds it in a format of lower rank, and is passed over.
+    pub passed_over: Option<&'a str>,
+}
+
+/// Those of the `files` of a folder (their paths below it, with `/`) that hold the split `name`. Where a split is there in several formats, which a folder of copies may have, the first format of [`Format::ALL`] is
 /// taken.
 ///
 /// # Errors
 /// Files that do not belong together, and shards that are missing, there twice or too many.
-pub fn of_split<'a>(files: &'a [String], name: &str) -> Result<Vec<&'a str>, ShardError> {
+pub fn of_split<'a>(files: &'a [String], name: &str) -> Result<Found<'a>, ShardError> {
     let mut found: Vec<(&str, Place)> = Vec::new();
     let mut way: Option<(Way, &str)> = None;
+    let mut passed_over = None;
     let rank = |format: Format| Format::ALL.iter().position(|known| *known == format);
     let best = files.iter().filter_map(|file| place(file, name)).map(|(format, ..)| rank(format)).min();
     for file in files {
         let Some((format, place, in_folder)) = place(file, name) else { continue };
         if Some(rank(format)) != best {
+            passed_over.get_or_insert(file.as_str());
             continue;
         }
         let of = if let Place::Shard(number) = place { number.of } else { None };
-        let this = Way { format, is_whole: place == Place::Whole, in_folder, of };
+        let this = Way { place: discriminant(&place), in_folder, of };
         match way {
             // Several whole ones, each by itself the split, or another way to hold it.
-            Some((known, first)) if known != this || this.is_whole => {
+            Some((known, first)) if known != this || place == Place::Whole => {
                 let (first, second) = (first.min(file).to_owned(), first.max(file).to_owned());
                 return Err(ShardError::Several { first, second });
             }
@@ -108,13 +118,10 @@ pub fn of_split<'a>(files: &'a [String], name: &str) -> Result<Vec<&'a str>, Sha
         })
         .collect();
     if !numbers.is_empty() {
-        if let Some((other, _)) = found.iter().find(|(_, place)| *place == Place::InFolder) {
-            return Err(ShardError::Several { first: numbers[0].1.to_owned(), second: (*other).to_owned() });
-        }
-        return whole(&numbers);
+        return Ok(Found { files: whole(&numbers)?, passed_over });
     }
     found.sort_by_key(|(file, _)| *file);
-    Ok(found.into_iter().map(|(file, _)| file).collect())
+    Ok(Found { files: found.into_iter().map(|(file, _)| file).collect(), passed_over })
 }
 
 /// Shards in the order of their numbers, all of them.
@@ -179,13 +186,14 @@ fn missing(first: u64, end: u64, there: &BTreeMap<u64, &str>) -> (Vec<u64>, u64)
 fn place(file: &str, name: &str) -> Option<(Format, Place, bool)> {
     let rest = file.strip_prefix(name)?;
     if let Some(inner) = rest.strip_prefix('/') {
-        if inner.contains('/') {
+        // Names that begin so are hidden files, such as macOS leaves beside others, and notes of the writer.
+        if inner.contains('/') || inner.starts_with(['.', '_']) {
             return None;
         }
         let (stem, format) = Format::split(inner)?;
         return match number(stem) {
             Some(number) => Some((format, Place::Shard(number), true)),
-            // Whatever else is in such a folder; other forms may be descriptions.
+            // Under any name; files of other formats may be descriptions.
             None => (format == Format::Parquet).then_some((format, Place::InFolder, true)),
         };
     }
@@ -235,7 +243,7 @@ mod tests {
 
     fn check(files: &[&str], expected: Result<&[&str], &str>) {
         let owned: Vec<String> = files.iter().map(|file| (*file).to_owned()).collect();
-        let got = of_split(&owned, "train").map_err(|error| error.to_string());
+        let got = of_split(&owned, "train").map(|found| found.files).map_err(|error| error.to_string());
         assert_eq!(got, expected.map(<[&str]>::to_vec).map_err(str::to_owned), "{files:?}");
     }
 
@@ -262,10 +270,11 @@ mod tests {
         );
         check(&["train-0.csv", "train-1.csv"], Ok(&["train-0.csv", "train-1.csv"]));
         let eleven: Vec<String> = (1..=11).map(|number| format!("train-{number}.csv")).collect();
-        assert_eq!(of_split(&eleven, "train").unwrap(), eleven.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(of_split(&eleven, "train").unwrap().files, eleven.iter().map(String::as_str).collect::<Vec<_>>());
         check(&["train/0001.parquet", "train/0000.parquet"], Ok(&["train/0000.parquet", "train/0001.parquet"]));
         check(&["train/b.parquet", "train/a.parquet"], Ok(&["train/a.parquet", "train/b.parquet"]));
         check(&["train/data-00000-of-00001.parquet"], Ok(&["train/data-00000-of-00001.parquet"]));
+        check(&["train/._0000.parquet", "train/0000.parquet", "train/_meta.parquet"], Ok(&["train/0000.parquet"]));
         check(&["trainer.csv", "train-info.csv", "train/x/0000.parquet", "train.txt", "train/notes.json"], Ok(&[]));
         check(&[], Ok(&[]));
     }
@@ -308,6 +317,9 @@ mod tests {
         );
         check(&["train-00000-of-00001.parquet", "train.jsonl"], Ok(&["train.jsonl"]));
         check(&["train.csv", "train.parquet", "train.tsv"], Ok(&["train.parquet"]));
+        let copies = ["train.csv", "train.jsonl"].map(str::to_owned);
+        assert_eq!(of_split(&copies, "train").unwrap().passed_over, Some("train.csv"));
+        assert_eq!(of_split(&copies[..1], "train").unwrap().passed_over, None);
         for pair in [
             ["train-00000-of-00001.parquet", "train.parquet"],
             ["train.jsonl", "train.jsonl.gz"],

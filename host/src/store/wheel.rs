@@ -96,6 +96,8 @@ fn download(
     folder: &Path,
     progress: &dyn Progress,
 ) -> Result<PathBuf, WheelError> {
+    // pip runs in a folder of its own, and is to find this one from there.
+    let folder = &std::path::absolute(folder).map_err(|source| FileError::io("find", folder, source))?;
     let temporary = folder.join("tmp");
     create_folder(&temporary)?;
     let mut command = ft_guest_build::process::python(python);

@@ -62,7 +62,7 @@ pub enum TuneError {
     },
     /// A matrix of the update does not fit its slot.
     #[error(
-        "the meta-optimizer's update in step {step} has a {kind} matrix of {found} for layer {layer}, and {expected} was expected"
+        "the meta-optimizer's update in step {step}: expected a {kind} matrix of {expected} for layer {layer}, got {found}"
     )]
     UpdateForm {
         /// The step.
@@ -228,26 +228,24 @@ fn check_form(step: usize, slots: &[Slot], update: &[Tensor]) -> Result<(), Tune
 pub fn first_not_finite(cache: &KvCache) -> Result<Option<usize>, ModelError> {
     let matrices: Vec<Tensor> =
         cache.layers().iter().flat_map(|layer| [layer.keys.clone(), layer.values.clone()]).collect();
-    let near: Option<Vec<bool>> = matrices.iter().map(are_finite_if_near).collect();
-    let are_finite = near.map_or_else(|| are_finite(&matrices), Ok)?;
-    Ok(are_finite.iter().position(|is_finite| !is_finite).map(|matrix| matrix / 2))
+    Ok(are_finite(&matrices)?.iter().position(|is_finite| !is_finite).map(|matrix| matrix / 2))
 }
 
 /// All numbers of an update are finite.
 fn check_finite(step: usize, slots: &[Slot], update: &[Tensor]) -> Result<(), TuneError> {
-    let near: Option<Vec<bool>> = update.iter().map(are_finite_if_near).collect();
-    let are_finite = match near {
-        Some(are_finite) => are_finite,
-        None => are_finite(update)?,
-    };
-    match are_finite.iter().zip(slots).find(|(is_finite, _)| !**is_finite) {
+    match are_finite(update)?.iter().zip(slots).find(|(is_finite, _)| !**is_finite) {
         Some((_, slot)) => Err(TuneError::NotFinite { step, layer: slot.layer, kind: slot.kind }),
         None => Ok(()),
     }
 }
 
-/// For each matrix whether all its numbers are finite, brought back from the device in one copy.
+/// For each matrix whether all its numbers are finite: by a pass over the CPU's memory, or brought back from the device in
+/// one copy.
 fn are_finite(matrices: &[Tensor]) -> candle_core::Result<Vec<bool>> {
+    let near: Option<Vec<bool>> = matrices.iter().map(are_finite_if_near).collect();
+    if let Some(near) = near {
+        return Ok(near);
+    }
     let mut sums = Vec::with_capacity(matrices.len());
     for matrix in matrices {
         // Zero times a finite number is zero, times any other NaN: one number per slot says whether all are finite.

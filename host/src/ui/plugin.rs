@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::screen::Screen;
+use super::screen::{Screen, emphasised};
 use super::text::harmless;
 use crate::author::check::{Check, CheckReport, Verdict};
 use crate::author::{Listed, PluginCard, Validated};
@@ -76,10 +76,7 @@ pub fn checks(report: &CheckReport, screen: Screen) -> String {
             Verdict::Skipped(text) => ("skipped", screen.style.strong("skipped"), text),
         };
         let lines = screen.line(&format!("{word} {:28} {}", harmless(name), harmless(text)), 8);
-        out += &match lines.strip_prefix(word) {
-            Some(rest) => styled + rest,
-            None => lines,
-        };
+        out += &emphasised(lines, word, &styled);
     }
     let count = |wanted: fn(&Verdict) -> bool| report.checks.iter().filter(|check| wanted(&check.verdict)).count();
     let failed = count(|verdict| matches!(verdict, Verdict::Failed(_)));

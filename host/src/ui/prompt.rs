@@ -1,5 +1,6 @@
 //! A prompt with its token boundaries.
 
+use super::screen::Screen;
 use super::style::Style;
 use super::text::harmless;
 use crate::run::{ChoicePreview, Preview};
@@ -12,7 +13,8 @@ const SPAN: &str = "||";
 
 /// The demonstrations, then each choice of the query, cut into tokens; the right choice has a star, its scored span stands
 /// behind `||`.
-pub fn render(preview: &Preview, style: Style) -> String {
+pub fn render(preview: &Preview, screen: Screen) -> String {
+    let style = screen.style;
     let mut lines = vec![style.strong(&format!("{} demonstration tokens", preview.demonstration_ids.len()))];
     lines.extend(preview.demonstrations.lines().map(harmless));
     let id = harmless(&preview.id);
@@ -24,8 +26,8 @@ pub fn render(preview: &Preview, style: Style) -> String {
         lines.push(style.faint(&head));
         lines.push(format!("    {}", tokens(choice, style)));
     }
-    lines.extend(preview.notes.iter().map(|note| format!("note: {}", harmless(note))));
-    lines.join("\n") + "\n"
+    let notes: String = preview.notes.iter().map(|note| screen.note(note)).collect();
+    lines.join("\n") + "\n" + &notes
 }
 
 /// On one line: line breaks are shown as `\n`.
@@ -60,6 +62,6 @@ mod tests {
         };
         let expected = "3 demonstration tokens\nb: no\n\nquery 4 (`row\\u{1b}4`), 2 choices\n  0: 4 tokens, 1 scored\n    \
             a|\\n|:|| no\n* 1: 4 tokens, 1 scored\n    a|\\n|:|| yes\nnote: left out\n";
-        assert_eq!(render(&preview, Style::PLAIN), expected);
+        assert_eq!(render(&preview, Screen::PLAIN), expected);
     }
 }

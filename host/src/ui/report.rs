@@ -29,7 +29,7 @@ fn of_run(run: &RunReport, screen: Screen) -> String {
     let mut sheets = sheet::of_run(&run.analysis, &run.seconds);
     sheets.extend(sheet::confusion(&run.analysis));
     out += &table::render_all(&sheets, screen);
-    out + &notes(&run.notes, screen)
+    out + &run.notes.iter().map(|note| screen.note(note)).collect::<String>()
 }
 
 /// Both accuracies, their difference and how sure it is, and in what the runs differ.
@@ -60,9 +60,5 @@ pub fn comparison(comparison: &Comparison, screen: Screen) -> String {
         let line = |difference: &Difference| screen.line(&format!("  {}", harmless(&difference.sentence(" / "))), 4);
         out += &differences.iter().map(line).collect::<String>();
     }
-    out + &notes(&comparison.notes, screen)
-}
-
-fn notes(notes: &[String], screen: Screen) -> String {
-    notes.iter().map(|note| screen.line(&format!("note: {}", harmless(note)), 2)).collect()
+    out + &comparison.notes.iter().map(|note| screen.note(note)).collect::<String>()
 }

@@ -1,7 +1,7 @@
 //! Where text goes: with emphasis or without, and into lines of which width.
 
 use super::style::Style;
-use super::text::{LongWords, wrap};
+use super::text::{LongWords, harmless, wrap};
 
 /// A stream as text is laid out for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,11 +23,7 @@ impl Screen {
 
     /// As [`line`](Self::line) with a heading at its beginning, which is emphasised.
     pub fn headed(self, heading: &str, rest: &str, indent: usize) -> String {
-        let lines = self.line(&format!("{heading}{rest}"), indent);
-        match lines.strip_prefix(heading) {
-            Some(behind) => format!("{}{behind}", self.style.strong(heading)),
-            None => lines,
-        }
+        emphasised(self.line(&format!("{heading}{rest}"), indent), heading, &self.style.strong(heading))
     }
 
     /// Prose, line by line. A word that is longer than a line stays whole, since it is a path or an address that somebody
@@ -36,11 +32,24 @@ impl Screen {
         text.lines().map(|line| self.laid_out(line, 2, LongWords::Keep)).collect()
     }
 
+    /// A note as prose; whatever files or plugins had a part in it, it is made [`harmless`].
+    pub fn note(self, note: &str) -> String {
+        self.prose(&format!("note: {}", harmless(note)))
+    }
+
     fn laid_out(self, text: &str, indent: usize, long: LongWords) -> String {
         match self.width {
             None => format!("{text}\n"),
             Some(width) => wrap(text, width, indent, long).iter().map(|line| format!("{line}\n")).collect(),
         }
+    }
+}
+
+/// Laid out lines with the emphasised `styled` in the place of their `beginning`, where that was not broken.
+pub fn emphasised(lines: String, beginning: &str, styled: &str) -> String {
+    match lines.strip_prefix(beginning) {
+        Some(behind) => format!("{styled}{behind}"),
+        None => lines,
     }
 }
 

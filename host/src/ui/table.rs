@@ -23,7 +23,7 @@ pub fn render(sheet: &Sheet, screen: Screen) -> String {
 /// The same where it takes the first `keys` columns to say what a row is about.
 pub fn render_keyed(sheet: &Sheet, keys: usize, screen: Screen) -> String {
     let mut out = match screen.width {
-        None => plain(&lines(sheet, 0..sheet.headings.len(), &[]), screen),
+        None => with_headings(&lines(sheet, 0..sheet.headings.len(), &[]), screen),
         Some(width) => within(sheet, keys, width, screen),
     };
     sheet.legend.iter().for_each(|line| {
@@ -53,7 +53,7 @@ fn within(sheet: &Sheet, keys: usize, width: usize, screen: Screen) -> String {
     let narrow: String = sheet.rows.iter().map(|row| narrow(sheet, row, screen)).collect();
     match blocks(sheet, keys, width) {
         Some(blocks) if blocks.len() == 1 || height(&blocks) <= narrow.lines().count() => {
-            blocks.iter().map(|block| plain(block, screen)).collect::<Vec<_>>().join("\n")
+            blocks.iter().map(|block| with_headings(block, screen)).collect::<Vec<_>>().join("\n")
         }
         _ => narrow,
     }
@@ -86,8 +86,8 @@ fn blocks(sheet: &Sheet, keys: usize, width: usize) -> Option<Vec<Vec<String>>> 
     Some(blocks)
 }
 
-/// Lines with the headings, which come first, emphasised.
-fn plain(lines: &[String], screen: Screen) -> String {
+/// The lines of a table as one text, with the headings, which come first, emphasised.
+fn with_headings(lines: &[String], screen: Screen) -> String {
     let line = |(index, line): (usize, &String)| {
         format!("{}\n", if index == 0 { screen.style.strong(line) } else { line.clone() })
     };

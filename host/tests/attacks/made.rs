@@ -21,6 +21,7 @@ pub fn file(name: &str) -> Vec<u8> {
         "branches-over-locals" => {
             rule_with_code(&format!("(local {}) {}", "i32 ".repeat(5000), "(if (local.get 9) (then)) ".repeat(20_000)))
         }
+        "loops-in-a-row" => rule_with_code(&"(loop) ".repeat(300_000)),
         "huge-function" => rule_with_code(&"nop ".repeat(2 << 20)),
         "many-functions" => rule(&Rule { functions: &"(func)".repeat(150_000), ..Rule::GOOD }),
         "much-code" => {

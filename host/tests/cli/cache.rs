@@ -113,7 +113,7 @@ fn a_cache_that_can_only_be_read_is_read() {
             }
         }
         // The folder of compiled plugins has to stay its owner's alone.
-        let private = if folder.ends_with("components-v1") { 0o700 } else { mode };
+        let private = if folder.ends_with("components-v2") { 0o700 } else { mode };
         std::fs::set_permissions(folder, std::fs::Permissions::from_mode(private)).unwrap();
     }
     protect(&place.path("cache"), 0o555);

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::support::*;
+use crate::support_data::data_sets;
 
 /// The first rows of a bundled sample.
 fn sample(task: &str, split: &str, rows: usize) -> Vec<Value> {
@@ -64,11 +65,10 @@ fn every_form_of_file_gives_the_same_results() {
 #[test]
 fn qasc_from_parquet_and_from_jsonl_is_the_same() {
     let place = Place::with_model();
-    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/qasc");
-    let (parquet, jsonl, train) = match shared.is_dir() {
-        true => (shared.join("validation.parquet"), shared.join("validation.jsonl"), shared.join("train.jsonl")),
-        false => {
-            eprintln!("`../shared/data/qasc` is not there: the smaller twin, a sample as Parquet, alone is compared");
+    let data = data_sets("the whole of QASC (a sample as Parquet is compared)").map(|data| data.join("qasc"));
+    let (parquet, jsonl, train) = match data {
+        Some(qasc) => (qasc.join("validation.parquet"), qasc.join("validation.jsonl"), qasc.join("train.jsonl")),
+        None => {
             let at = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tables").join(name);
             let tasks = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tasks/qasc/sample");
             (at("qasc.parquet"), tasks.join("validation.jsonl"), tasks.join("train.jsonl"))
@@ -143,7 +143,7 @@ fn bad_rows_are_named_or_counted() {
     place.data("none", &train, "{\"label\": 0}\n");
     place
         .sst2(&["--data", "none", "--steps", "1", "--skip-bad-rows"])
-        .failed(2, &["has no row for the evaluation split"]);
+        .failed(2, &["all 1 rows of the evaluation split were left out, the first: ", "line 1, column `sentence`"]);
 }
 
 #[test]
@@ -190,7 +190,9 @@ fn rows_can_be_looked_at() {
     place
         .host(&["data", "head", "owner/name"])
         .failed(2, &["owner/name (train split) is not in the cache", "ft-host data pull"]);
-    place.host(&["data", "pull", "not a name"]).failed(2, &["`not a name` is no data set of the hub"]);
+    place
+        .host(&["data", "pull", "not a name"])
+        .failed(2, &["expected a data set of the hub, `owner/name`, got `not a name`"]);
 }
 
 #[test]

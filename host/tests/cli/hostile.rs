@@ -183,6 +183,31 @@ fn time_ends_every_endless_call_of_a_run() {
     }
 }
 
+/// Small enough to pass by its size: 900 kB of loops, which would take wasmtime many minutes and gigabytes.
+#[test]
+fn a_component_is_compiled_within_its_time() {
+    let place = Place::with_model();
+    let file = place.write("loops.wasm", made::file("loops-in-a-row"));
+    let limits = ["--plugin-compile-time", "1", "--plugin-compile-memory", "8G"];
+    let started = Instant::now();
+    attack(&place, &[&["--optimizer", file.to_str().unwrap()], &limits[..]].concat()).failed(
+        3,
+        &["error: plugin ", "loops.wasm: takes too long to compile: more than 1s", "`--plugin-compile-time`"],
+    );
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+}
+
+/// Systems other than Linux need not hold a process to its address space.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_component_is_compiled_within_its_memory() {
+    let place = Place::with_model();
+    let file = place.write("loops.wasm", made::file("loops-in-a-row"));
+    let limits = ["--plugin-compile-memory", "64M"];
+    attack(&place, &[&["--optimizer", file.to_str().unwrap()], &limits[..]].concat())
+        .failed(3, &["loops.wasm: takes too much memory to compile: more than 64 MiB", "`--plugin-compile-memory`"]);
+}
+
 #[test]
 fn an_interrupt_ends_a_guest_s_call() {
     let place = Place::with_model();
@@ -210,6 +235,7 @@ fn hostile_optimizers_lose_nothing_that_was_done() {
     let optimizer = guest("hostile/optimizer");
     let named = "plugin hostile-optimizer 0.1.0 (";
     let update = "): the meta-optimizer's update in step 2 has ";
+    let unfit = "): the meta-optimizer's update in step 2: expected ";
     let cases: [(&str, &[&str]); 15] = [
         ("error", &[named, "reported (failed): no update at step 2"]),
         ("loop", &[named, "used up its fuel", "`--plugin-fuel`"]),
@@ -218,13 +244,13 @@ fn hostile_optimizers_lose_nothing_that_was_done() {
         ("log-flood", &["further messages dropped", named, "used up its fuel"]),
         ("tensor-hoard", &[named, "used up its tensors", "1 MiB are allowed", "`--plugin-tensor-bytes`"]),
         ("huge-shape", &[named, "is more than can be counted", "for its author to mend"]),
-        ("wrong-count", &[named, "shape [2, 3] needs 6 values, and 1 came"]),
+        ("wrong-count", &[named, "expected 6 values for shape [2, 3], got 1"]),
         ("mismatched-shapes", &[named, "called `tensor.add-scaled` wrongly"]),
         ("bad-range", &[named, "called `tensor.narrow` wrongly"]),
         ("too-few", &[named, update, "3 matrices, and the cache has 4 slots"]),
         ("too-many", &[named, update, "5 matrices, and the cache has 4 slots"]),
-        ("wrong-shape", &[named, update, "a key matrix of [2, ", "] f32 was expected"]),
-        ("wrong-dtype", &[named, update, "a key matrix of [2, ", " f16 for layer 0"]),
+        ("wrong-shape", &[named, unfit, "a key matrix of [2, ", "] f32 for layer 0, got ["]),
+        ("wrong-dtype", &[named, unfit, "a key matrix of [2, ", "] f32 for layer 0, got [2, ", "] f16"]),
         ("not-a-number", &[named, update, "a number that is not finite in the key matrix of layer 0"]),
     ];
     for (name, parts) in cases {

@@ -116,14 +116,11 @@ fn plugins_that_are_none_or_others() {
     task("core.wasm", &["plugin core.wasm: this is a core WebAssembly module", "hint: `ft-host plugin build DIR`"]);
     task("empty.wasm", &["plugin empty.wasm: the file is empty"]);
     task("cut.wasm", &["plugin cut.wasm: the component is cut short", "hint: build or download `cut.wasm` again"]);
-    task(
-        "momentum.wasm",
-        &["this is an optimizer plugin, and a task plugin was expected", "hint: give it as `--optimizer"],
-    );
+    task("momentum.wasm", &["expected a task plugin, got an optimizer plugin", "hint: give it as `--optimizer"]);
     foreign("hostile/wrong-world", &["has nothing to do with forward-tuning:plugin", "hint: "]);
     foreign("hostile/wrong-version", &["made for forward-tuning:plugin@0.2.0; this host takes 0.1.x", "hint: "]);
     let sst2 = guest("sst2");
-    let other = ["this is a task plugin, and an optimizer plugin was expected", "hint: give it as `--task"];
+    let other = ["expected an optimizer plugin, got a task plugin", "hint: give it as `--task"];
     place.sst2(&["--optimizer", &sst2]).failed(2, &other);
 }
 
@@ -158,7 +155,7 @@ fn options_that_a_plugin_does_not_take() {
         ],
     );
     check(&["-O", "skip_first=100000"], &["`skip_first=100000`", "hint: change the option that the message names"]);
-    check(&["-O", "step_size"], &["`step_size` is not of the form NAME=VALUE"]);
+    check(&["-O", "step_size"], &["expected NAME=VALUE, got `step_size`"]);
     let hostile = guest("hostile/optimizer");
     check(
         &["--optimizer", &hostile, "-O", "attack=war"],
@@ -249,14 +246,14 @@ fn settings_that_make_no_sense() {
     let check = |more: &[&str], parts: &[&str]| drop(place.sst2(more).failed(2, parts));
     let step = ["step 9 is to be scored, and there are 3 steps", "hint: raise `--steps`"];
     check(&["--score-steps", "9", "--steps", "3"], &step);
-    check(&["--score-steps", "first"], &["`first` is no step; all, last or a list like 1,5,10 was expected"]);
+    check(&["--score-steps", "first"], &["expected all, last or a list of steps like 1,5,10, got `first`"]);
     for flag in ["--shots", "--steps", "--sample", "--limit", "--batch-tokens", "--threads"] {
-        check(&[flag, "0"], &[&format!("invalid value '0' for '{flag} <N>'"), "a whole number from 1"]);
+        check(&[flag, "0"], &[&format!("invalid value '0' for '{flag} <N>'"), "expected a whole number from 1 to "]);
     }
     check(&["--device", "gpu"], &["`gpu` is none of auto, cpu, cuda, cuda:N"]);
     check(&["--dtype", "f64"], &["`f64` is none of auto, f32, bf16, f16"]);
-    check(&["--plugin-time", "0"], &["a positive number of seconds was expected"]);
-    check(&["--plugin-memory", "much"], &["`much` is no size"]);
+    check(&["--plugin-time", "0"], &["expected a positive number of seconds"]);
+    check(&["--plugin-memory", "much"], &["expected a number of bytes, or one with k, M or G, got `much`"]);
     check(
         &["--shots", "99"],
         &["`bundled sample sst2/train.jsonl`: expected 198 rows", "hint: ask for fewer `--shots`"],

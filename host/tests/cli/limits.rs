@@ -16,7 +16,7 @@ fn only_plugins_with_a_required_digest_run() {
     place.sst2(&[&short[..], &both].concat()).good();
     let named = format!("sst2.wasm` has SHA-256 {task}, and only {optimizer} may run");
     place.sst2(&[&short[..], &both[2..3], &[&optimizer]].concat()).failed(2, &[&named, "hint: look at it with"]);
-    place.sst2(&["--require-digest", "abc"]).failed(2, &["`abc` is no SHA-256"]);
+    place.sst2(&["--require-digest", "abc"]).failed(2, &["expected a SHA-256 of 64 hexadecimal digits, got `abc`"]);
     // In a run file as a list.
     let text = format!("require-digest = [\"{task}\", \"{}\"]\n", "0".repeat(64));
     let file = place.write("run.toml", text);
@@ -45,7 +45,7 @@ fn a_run_file_has_budgets_for_one_plugin_within_the_flags() {
     let printed = place.sst2(&[&capped[..], &["--print-config"]].concat()).good().stdout;
     assert!(printed.contains("[optimizer-limits]\ntensor-bytes = \"1k\"\n"), "{printed}");
     place.write("run.toml", "[optimizer-limits]\ntime = -1.0\n");
-    place.sst2(&short).failed(2, &["[optimizer-limits] `time = -1`: a positive number of seconds was expected"]);
+    place.sst2(&short).failed(2, &["[optimizer-limits] `time = -1`: expected a positive number of seconds"]);
     place.write("run.toml", "[task-limits]\ntensors = 1\n");
     place.sst2(&short).failed(2, &["`run.toml`", "unknown field `tensors`"]);
 }

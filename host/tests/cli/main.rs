@@ -5,6 +5,9 @@
 #[allow(dead_code)]
 mod support_hub;
 
+#[path = "../support_data/mod.rs"]
+mod support_data;
+
 mod author;
 mod backtrace;
 mod cache;

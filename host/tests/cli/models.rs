@@ -137,10 +137,10 @@ fn an_adapter_is_told_as_one() {
     place.write("model/adapter_config.json", "{\"base_model_name_or_path\": \"x\"}");
     place.sst2(&["--dry-run"]).good();
     place.write("model/adapter_model.safetensors", "");
-    let parts = ["`model` holds an adapter (`adapter_config.json`); expected a whole model", "hint: merge it"];
+    let parts = ["`model`: expected a whole model, got an adapter (`adapter_config.json`)", "hint: merge it"];
     refused_everywhere(&place, "model", &parts);
     place.write("adapter/adapter_config.json", "{}");
-    refused_everywhere(&place, "adapter", &["`adapter` holds an adapter"]);
+    refused_everywhere(&place, "adapter", &["`adapter`: expected a whole model, got an adapter"]);
 }
 
 #[test]

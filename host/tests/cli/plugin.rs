@@ -57,7 +57,8 @@ fn validate_refuses_what_a_run_would_refuse() {
     validate(&guest("hostile/wrong-world"), &[]).failed(2, &["has nothing to do with forward-tuning:plugin"]);
     validate(&guest("hostile/loop-describe"), &[]).failed(3, &["in `info.describe`: used up its fuel"]);
     validate(&guest("hostile/task"), &["-T", "attack=error-in-configure"]).failed(2, &["no such luck"]);
-    validate(&guest("hostile/task"), &["-T", "attack=one-choice"]).failed(3, &["its labels are [\"negative\"]"]);
+    validate(&guest("hostile/task"), &["-T", "attack=one-choice"])
+        .failed(3, &["different ones on one line each, got [\"negative\"]"]);
     let text = place.write("notes.wasm", "a text");
     validate(text.to_str().unwrap(), &[]).failed(2, &["this is text, not a component: it starts with `a text`"]);
     validate("none/x.wasm", &[]).failed(2, &["cannot open `none/x.wasm`"]);
@@ -138,7 +139,7 @@ fn a_plugin_that_is_not_sound_fails_its_test() {
     failed(
         "hostile/task",
         "attack=one-choice",
-        &["FAILED  start", "its labels are [\"negative\"]", "0 passed, 1 failed"],
+        &["FAILED  start", "different ones on one line each, got [\"negative\"]", "0 passed, 1 failed"],
     );
     failed("hostile/task", "attack=strange-full-text", &["does not go on where its context ends"]);
     failed("hostile/optimizer", "attack=nothing-over-nothing", &["ok      steps", "FAILED  where nothing moves"]);

@@ -45,8 +45,8 @@ fn a_factor_without_a_type_is_linear() {
         &tiny().with(factor, four.clone()).with(older, Value::F32(2.0)),
         "`llama.rope.scale_linear` = 2; expected 4",
     );
-    refused(&tiny().with(factor, Value::F32(-1.0)), "expected a positive number");
-    refused(&tiny().with(factor, Value::F32(f32::NAN)), "expected a positive number");
+    refused(&tiny().with(factor, Value::F32(-1.0)), "expected a number from 0 on");
+    refused(&tiny().with(factor, Value::F32(f32::NAN)), "expected a number from 0 on");
     refused(&tiny().with(factor, string("4")), "`llama.rope.scaling.factor` as a text");
 }
 
@@ -107,7 +107,10 @@ fn what_says_nothing_new_is_taken() {
 #[test]
 fn known_keys_with_other_values_are_refused() {
     for (key, value, expected) in [
-        ("expert_count", Value::U32(8), "`llama.expert_count` = 8; a mixture of experts is not covered"),
+        ("expert_count", Value::U32(8), "architecture `llama`, which is a mixture of experts"),
+        ("attention.head_count", Value::U32(0), "`llama.attention.head_count` = 0; expected a number above 0"),
+        ("rope.freq_base", Value::F32(0.0), "`llama.rope.freq_base` = 0; expected a number above 0"),
+        ("rope.freq_base", Value::F32(f32::NAN), "`llama.rope.freq_base` = NaN; expected a number above 0"),
         ("attention.causal", Value::Bool(false), "`llama.attention.causal` = false; expected true"),
         ("pooling_type", Value::U32(3), "`llama.pooling_type` = 3; expected 0"),
         ("logit_scale", Value::F32(0.0625), "`llama.logit_scale` = 0.0625; expected 0 or 1"),

@@ -52,10 +52,10 @@ fn what_is_no_component_is_named() {
 #[test]
 fn the_wrong_world_is_answered_with_what_is_missing() {
     let error = as_task("momentum.wasm", guest("momentum"));
-    assert_eq!(error.to_string(), "plugin momentum.wasm: this is an optimizer plugin, and a task plugin was expected");
+    assert_eq!(error.to_string(), "plugin momentum.wasm: expected a task plugin, got an optimizer plugin");
     assert_eq!(error.hint().as_deref(), Some("give it as `--optimizer momentum.wasm`"));
     let error = as_optimizer("sst2.wasm", guest("sst2"));
-    assert_eq!(error.to_string(), "plugin sst2.wasm: this is a task plugin, and an optimizer plugin was expected");
+    assert_eq!(error.to_string(), "plugin sst2.wasm: expected an optimizer plugin, got a task plugin");
     assert_eq!(error.hint().as_deref(), Some("give it as `--task sst2.wasm`"));
     let error = as_task("x.wasm", guest("hostile/wrong-world"));
     assert!(

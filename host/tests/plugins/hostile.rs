@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use candle_core::DType;
-use ft_host::plugin::{Budget, Failure, Limits, PluginError, inspect};
+use ft_host::plugin::{
+    Budget, EngineOptions, Failure, Limits, PluginEngine, PluginError, Stop, TaskPlugin, inspect, options,
+};
 use ft_host::task::example::{Example, Split};
 
 use super::support::*;
@@ -36,11 +38,14 @@ fn a_hostile_task_ends_in_its_own_message() {
         ("log-flood-in-read", "in `dataset.read`: used up its fuel: "),
         (
             "escapes-in-names",
-            "in `dataset.labels`: its labels are [\"one\\\\ntwo\\\\r\\\\u{1b}[2J\\\\u{7}\\\\u{202e}three\", ",
+            "in `dataset.labels`: expected no labels, or two and more different ones on one line each, got [\"one\\\\ntwo\\\\r\\\\u{1b}[2J\\\\u{7}\\\\u{202e}three\", ",
         ),
         ("answer-out-of-range", "in `dataset.read`: example `0` has answer 99, and 2 choices, counted from 0"),
         ("duplicate-ids", "in `dataset.read`: two examples have the id `twin`, the second at index 1"),
-        ("one-choice", "in `dataset.labels`: its labels are [\"negative\"]; expected are none, or two and more"),
+        (
+            "one-choice",
+            "in `dataset.labels`: expected no labels, or two and more different ones on one line each, got [\"negative\"]",
+        ),
         ("loop-in-demonstration", "in `prompt.render-demonstration`: used up its fuel"),
         ("loop-in-query", "in `prompt.render-query`: used up its fuel"),
         (
@@ -73,10 +78,10 @@ fn a_hostile_optimizer_ends_in_its_own_message() {
             "huge-shape",
             "called `tensor.from-values` wrongly: shape [4294967295, 4294967295, 4294967295] is more than can be counted",
         ),
-        ("wrong-count", "called `tensor.from-values` wrongly: shape [2, 3] needs 6 values, and 1 came"),
+        ("wrong-count", "called `tensor.from-values` wrongly: expected 6 values for shape [2, 3], got 1"),
         (
             "mismatched-shapes",
-            "called `tensor.add-scaled` wrongly: shapes and dtypes have to be equal, and are [2, 4, 8] fp32 and [2, 8, 8] fp32",
+            "called `tensor.add-scaled` wrongly: expected equal shapes and dtypes, got [2, 4, 8] fp32 and [2, 8, 8] fp32",
         ),
         (
             "bad-range",
@@ -138,6 +143,26 @@ fn time_ends_what_fuel_does_not() {
     );
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     assert_eq!(error.hint().as_deref(), Some("if you trust the plugin, raise the limit with `--plugin-time`"));
+}
+
+#[test]
+fn a_user_who_wants_to_stop_ends_the_call() {
+    let stop = Stop::default();
+    let engine = PluginEngine::new(EngineOptions { stop: stop.clone(), ..EngineOptions::default() }).unwrap();
+    let limits = Limits { fuel: u64::MAX, ..tight() };
+    let mut task = TaskPlugin::load(&engine, binary("hostile/task"), limits, no_log()).unwrap();
+    let given = given(&[("attack", "loop-in-separator")]);
+    let options = options::resolve(&task.description().options, &given).unwrap();
+    task.configure(&options).unwrap();
+    let user = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(200));
+        stop.ask()
+    });
+    let started = Instant::now();
+    let error = task.separator().unwrap_err();
+    assert!(!user.join().unwrap(), "it was asked for before");
+    assert!(matches!(error.failure(), Failure::Interrupted), "{error}");
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }
 
 #[test]

@@ -12,7 +12,7 @@ use ft_host::plugin::{
 use crate::shared::given;
 
 /// Where the executable keeps what it compiled in these tests, so that both compile a component once.
-const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/cli-cache/components-v1");
+const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/cli-cache/components-v2");
 
 /// The engine that all tests share.
 pub static ENGINE: LazyLock<PluginEngine> = LazyLock::new(|| {

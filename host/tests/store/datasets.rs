@@ -102,7 +102,7 @@ fn without_a_conversion_the_repositorys_own_files_are_taken() {
 
 /// In the hub's conversion and among a repository's own files alike, and before anything is downloaded.
 #[test]
-fn half_a_split_and_two_forms_of_one_are_refused() {
+fn half_a_split_and_two_copies_of_one_are_refused() {
     let hub = TestHub::start();
     for file in ["0000", "0002"] {
         hub.add("datasets/half/one", CONVERTED_COMMIT, &format!("default/train/{file}.parquet"), b"rows");

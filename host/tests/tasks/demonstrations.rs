@@ -1,11 +1,10 @@
 //! A seed gives the rows, and a row the text, that they give in the authors' Python code.
 //!
 //! On the committed samples the expected rows and texts come from `data/sampling/make.py`, which uses CPython's `random`
-//! and a rendering of its own. Where `../shared` lies beside the repository, the texts of the authors' own code on the
-//! real data sets (`golden/demonstrations.json`) are checked as well, byte for byte.
+//! and a rendering of its own. Where `FT_DATA_DIR` and `FT_DEMONSTRATIONS` name the real data sets and the texts of the authors'
+//! own code on them, these are checked as well, byte for byte.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::Path;
 
 use ft_host::plugin::TaskPlugin;
@@ -19,6 +18,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::support::{self, TASKS, examples, load, repository, source};
+use crate::support_data::{data_sets, demonstrations};
 
 /// A task with both of its splits.
 struct Loaded {
@@ -190,20 +190,11 @@ fn all_ten_tasks_give_the_authors_texts() {
         answer_idx: usize,
         prompts: Vec<[String; 2]>,
     }
-    let shared = repository().join("../shared");
-    let golden = shared.join("golden/demonstrations.json");
-    if !golden.is_file() {
-        let skipped = format!(
-            "{} is not there; the samples' rows are checked in `the_samples_give_what_cpython_gives`",
-            golden.display()
-        );
-        // Past the test harness, which keeps what passing tests print.
-        std::io::stderr().write_all(format!("SKIPPED: {skipped}\n").as_bytes()).unwrap();
-        return;
-    }
+    let skipped = "the authors' texts (the samples' rows are checked in `the_samples_give_what_cpython_gives`)";
+    let (Some(data), Some(golden)) = (data_sets(skipped), demonstrations(skipped)) else { return };
     let golden: BTreeMap<String, BTreeMap<String, Golden>> = read(&golden);
     assert_eq!(golden.keys().map(String::as_str).collect::<Vec<_>>(), TASKS);
-    let data = support::folder(&shared.join("data"));
+    let data = support::folder(&data);
     for (name, entries) in golden {
         let mut loaded = Loaded::new(&name, &[], &data);
         assert!(!entries.is_empty());

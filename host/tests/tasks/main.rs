@@ -4,3 +4,5 @@ mod demonstrations;
 mod malformed;
 mod sample;
 mod support;
+#[path = "../support_data/mod.rs"]
+mod support_data;

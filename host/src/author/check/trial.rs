@@ -8,8 +8,6 @@ use candle_core::Device;
 use super::Subject;
 use crate::plugin::{Description, OptimizerPlugin, PluginError, TaskPlugin, Usage};
 use crate::run::{RunError, TaskConfig, resolve_options};
-use crate::store::data::DataLocation;
-use crate::task::sampling::Sampling;
 
 /// What is checked, and what its instances used so far.
 #[derive(Clone, Copy)]
@@ -26,16 +24,7 @@ impl<'a> Trial<'a> {
 
     /// A task with these options.
     pub fn task(&self, options: &[(String, String)]) -> Result<Counted<'a, TaskPlugin>, RunError> {
-        let config = TaskConfig {
-            plugin: self.file.to_owned(),
-            options: options.to_vec(),
-            data: DataLocation::HUB,
-            skip_bad_rows: false,
-            sampling: Sampling::Stratified,
-            shots: None,
-            sample: None,
-            limits: self.limits.clone(),
-        };
+        let config = TaskConfig { options: options.to_vec(), ..TaskConfig::bare(self.file, self.limits) };
         Ok(Counted { plugin: self.plugins.task(&config)?.0, usage: self.usage })
     }
 

@@ -124,7 +124,7 @@ fn packed_from(weight: &Tensor, format: Format, outputs: usize, inputs: usize) -
                 row.iter_mut().zip(numbers).for_each(|(out, number)| *out = number.to_f32());
             }))
         }
-        other => candle_core::bail!("weights in f32, f16 or bf16 were expected, and {} came", other.as_str()),
+        other => candle_core::bail!("expected weights in f32, f16 or bf16, got {}", other.as_str()),
     }
 }
 

@@ -11,7 +11,7 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
     let base = settings.base()?;
     // transformers then adds up slices of the products and leaves their biases out.
     if settings.switch("slow_but_exact", false)? && settings.size_or_none("pretraining_tp")?.unwrap_or(1) > 1 {
-        return Err(settings.unsupported("slow_but_exact", "false was expected where `pretraining_tp` is above 1"));
+        return Err(settings.unsupported("slow_but_exact", "expected false where `pretraining_tp` is above 1"));
     }
     let from_norm = settings.switch("apply_residual_connection_post_layernorm", false)?;
     let config = DecoderConfig {

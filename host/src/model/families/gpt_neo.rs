@@ -63,7 +63,7 @@ fn windows(settings: &Settings, layers: usize) -> Result<Vec<Option<usize>>, Mod
     // The configuration's own default, as in transformers.
     let kinds = kinds.unwrap_or_else(|| (0..layers).map(|index| Some(["global", "local"][index % 2])).collect());
     let malformed = || {
-        let expected = format!("`global` or `local` for each of the {layers} layers was expected");
+        let expected = format!("expected `global` or `local` for each of the {layers} layers");
         settings.unsupported(key, &expected)
     };
     let kinds = kinds.filter(|kinds| kinds.len() == layers).ok_or_else(malformed)?;

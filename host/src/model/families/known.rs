@@ -243,7 +243,6 @@ const KINDS: &[(&str, &[&str])] = &[
             "nllb-moe",
             "bailing_moe",
             "lfm2_moe",
-            "nemotron_h",
         ],
     ),
     (
@@ -311,6 +310,7 @@ const KINDS: &[(&str, &[&str])] = &[
             "zamba2",
             "bamba",
             "falcon_h1",
+            "nemotron_h",
             "xlstm",
             "retnet",
             "lfm2",

@@ -60,8 +60,11 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
         activation: settings.activation("hidden_act", Activation::Silu)?,
         ..base
     };
-    if rope::share(settings, &[], 1.0)? != 1.0 {
-        return Err(settings.unsupported("partial_rotary_factor", "1 was expected: whole heads are rotated"));
+    // It may stand within the rotary settings too.
+    let share = rope::share(settings, &[], 1.0)?;
+    if share != 1.0 {
+        let (key, value) = ("partial_rotary_factor".into(), share.to_string());
+        return Err(ModelError::Unsupported { key, value, expected: "expected 1: whole heads are rotated".into() });
     }
     // Qwen2 has biases of queries, keys and values and no others, Mistral none at all, whatever the setting says.
     let has_own = matches!(settings.family(), "llama" | "qwen3" | "smollm3");
@@ -120,7 +123,7 @@ fn windows(
         true => Ok(()),
         false => {
             let kind = if sliding { "sliding_attention" } else { "full_attention" };
-            Err(settings.unsupported("layer_types", &format!("`{kind}` for every layer was expected")))
+            Err(settings.unsupported("layer_types", &format!("expected `{kind}` for every layer")))
         }
     };
     let window = match settings.family() {
@@ -129,7 +132,7 @@ fn windows(
         "mistral" => {
             let window = settings.size_or_default("sliding_window", default)?;
             if window.is_some() && !settings.switch("use_sliding_window", true)? {
-                return Err(settings.unsupported("use_sliding_window", "true was expected beside a `sliding_window`"));
+                return Err(settings.unsupported("use_sliding_window", "expected true beside a `sliding_window`"));
             }
             all(window.is_some())?;
             return Ok(vec![window; layers]);
@@ -162,7 +165,7 @@ fn sliding(settings: &Settings, layers: usize) -> Result<Option<Vec<bool>>, Mode
     match kinds.filter(|kinds| kinds.len() == layers) {
         Some(kinds) => Ok(Some(kinds)),
         None => {
-            let expected = format!("full_attention or sliding_attention for each of the {layers} layers was expected");
+            let expected = format!("expected full_attention or sliding_attention for each of the {layers} layers");
             Err(settings.unsupported("layer_types", &expected))
         }
     }
@@ -179,7 +182,7 @@ fn unrotated(settings: &Settings, layers: usize) -> Result<Vec<usize>, ModelErro
     };
     let marks = marks.as_array().filter(|marks| marks.len() == layers);
     let Some(marks) = marks else {
-        return Err(settings.unsupported("no_rope_layers", &format!("a mark for each of {layers} layers was expected")));
+        return Err(settings.unsupported("no_rope_layers", &format!("expected a mark for each of {layers} layers")));
     };
     Ok((0..layers).filter(|index| marks[*index].as_u64() == Some(0)).collect())
 }

@@ -49,6 +49,31 @@ pub enum UnknownSettings {
     Note,
 }
 
+/// How many unknown settings a message lists.
+const LISTED: usize = 10;
+
+impl UnknownSettings {
+    /// What comes of the settings that nobody knows, each with its value: a note on those that are passed over, if any.
+    ///
+    /// # Errors
+    /// [`ModelError::UnknownSettings`] where they are to be refused.
+    fn judge(self, file: &str, mut settings: Vec<String>) -> Result<Option<String>, ModelError> {
+        if settings.is_empty() {
+            return Ok(None);
+        }
+        let more = settings.len().saturating_sub(LISTED);
+        settings.truncate(LISTED);
+        settings.extend((more > 0).then(|| format!("and {more} more")));
+        match self {
+            Self::Refuse => Err(ModelError::UnknownSettings { file: file.into(), settings }),
+            Self::Note => Ok(Some(format!(
+                "settings of the model's configuration were passed over, which may change what it computes: {}",
+                settings.join(", ")
+            ))),
+        }
+    }
+}
+
 /// An architecture that `config.json` may name.
 struct Architecture {
     /// Its `model_type`.
@@ -103,14 +128,7 @@ pub fn from_config_json(file: &str, json: &[u8], unknown: UnknownSettings) -> Re
     family.fp8 = fp8;
     let mut unknowns = settings.unknown();
     unknowns.extend(foreign_class(architecture, &settings));
-    match unknown {
-        _ if unknowns.is_empty() => {}
-        UnknownSettings::Refuse => return Err(ModelError::UnknownSettings { file: file.into(), settings: unknowns }),
-        UnknownSettings::Note => family.notes.push(format!(
-            "settings of the model's configuration were passed over, which may change what it computes: {}",
-            unknowns.join(", ")
-        )),
-    }
+    family.notes.extend(unknown.judge(file, unknowns)?);
     Ok(family)
 }
 
@@ -162,7 +180,7 @@ pub fn from_gguf(file: &str, gguf: &Gguf, unknown: UnknownSettings) -> Result<Fa
 /// A size, unless it is larger than `most`.
 fn within(key: &str, size: usize, most: usize) -> Result<usize, ModelError> {
     if size > most {
-        let expected = format!("a number up to {most} was expected; the file is damaged");
+        let expected = format!("expected a number up to {most}; the file is damaged");
         return Err(ModelError::Unsupported { key: key.into(), value: size.to_string(), expected });
     }
     Ok(size)
@@ -175,17 +193,17 @@ fn checked(family: Family) -> Result<Family, ModelError> {
         Err(ModelError::Unsupported { key: key.into(), value: value.to_string(), expected })
     };
     if head_dim == 0 {
-        return unsupported("num_attention_heads", heads, "fewer heads than the model is wide were expected".into());
+        return unsupported("num_attention_heads", heads, "expected fewer heads than the model is wide".into());
     }
     within("num_attention_heads times head_dim", heads.saturating_mul(head_dim), LARGEST)?;
     if kv_heads == 0 || !heads.is_multiple_of(kv_heads) {
-        let expected = format!("a divisor of the {heads} query heads was expected");
+        let expected = format!("expected a divisor of the {heads} query heads");
         return unsupported("num_key_value_heads", kv_heads, expected);
     }
     if let Positions::Rotary(rotary) = &family.config.positions
         && (rotary.dimensions == 0 || rotary.dimensions % 2 == 1 || rotary.dimensions > head_dim)
     {
-        let expected = format!("an even number of a head's {head_dim} dimensions was expected to be rotated");
+        let expected = format!("expected an even number of a head's {head_dim} dimensions");
         return unsupported("rotary dimensions", rotary.dimensions, expected);
     }
     Ok(family)

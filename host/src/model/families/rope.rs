@@ -35,7 +35,7 @@ fn setting(settings: &Settings, name: &str, other_names: &[&str], default: f64) 
         let number = positive(value).ok_or_else(|| settings.unsupported(key, &format!("`{place}`: {NUMBER}")))?;
         match &found {
             Some((other, value)) if *value != number => {
-                Err(settings.unsupported(key, &format!("`{place}` was expected to be {value}, as `{other}` is")))
+                Err(settings.unsupported(key, &format!("expected `{place}` to be {value}, as `{other}` is")))
             }
             Some(_) => Ok(()),
             None => {
@@ -57,7 +57,7 @@ fn setting(settings: &Settings, name: &str, other_names: &[&str], default: f64) 
     Ok(found.map_or(default, |(_, number)| number))
 }
 
-const NUMBER: &str = "a number above 0 was expected";
+const NUMBER: &str = "expected a number above 0";
 
 fn positive(value: &Value) -> Option<f64> {
     value.as_f64().filter(|number| *number > 0.0 && number.is_finite())
@@ -72,13 +72,13 @@ fn objects(settings: &Settings) -> Result<Vec<Named<'_>>, ModelError> {
     for key in OBJECTS {
         let Some(value) = settings.get(key) else { continue };
         let Some(mut object) = value.as_object() else {
-            return Err(settings.unsupported(key, "an object with a `rope_type` was expected"));
+            return Err(settings.unsupported(key, "expected an object with a `rope_type`"));
         };
         // One object for each kind of layer, like `full_attention`.
         let mut nested = object.values().map(Value::as_object);
         if let Some(Some(first)) = nested.next() {
             if nested.any(|other| other != Some(first)) {
-                return Err(settings.unsupported(key, "the same settings for all kinds of layers were expected"));
+                return Err(settings.unsupported(key, "expected the same settings for all kinds of layers"));
             }
             object = first;
         }
@@ -97,7 +97,7 @@ pub fn scaling(settings: &Settings) -> Result<RotaryScaling, ModelError> {
         let scaling = scaling_in(settings, key, object)?;
         match &found {
             Some((other, first)) if *first != scaling => {
-                return Err(settings.unsupported(key, &format!("the same scaling as in `{other}` was expected")));
+                return Err(settings.unsupported(key, &format!("expected the same scaling as in `{other}`")));
             }
             Some(_) => {}
             None => found = Some((key, scaling)),
@@ -108,10 +108,10 @@ pub fn scaling(settings: &Settings) -> Result<RotaryScaling, ModelError> {
 
 fn scaling_in(settings: &Settings, key: &str, object: &Map<String, Value>) -> Result<RotaryScaling, ModelError> {
     let given = |name: &str| object.get(name).filter(|value| !value.is_null());
-    let expected = "`rope_type` as one of default, linear, dynamic or llama3 was expected";
+    let expected = "expected a `rope_type` of default, linear, dynamic or llama3";
     let kind = match (given("rope_type"), given("type")) {
         (Some(kind), Some(other)) if kind != other => {
-            return Err(settings.unsupported(key, "`rope_type` and `type` were expected to be the same"));
+            return Err(settings.unsupported(key, "expected `rope_type` and `type` to be the same"));
         }
         (Some(kind), _) | (None, Some(kind)) => kind.as_str().ok_or_else(|| settings.unsupported(key, expected))?,
         // Nothing is stretched by an object that has a base or a share alone.
@@ -132,7 +132,7 @@ fn scaling_in(settings: &Settings, key: &str, object: &Map<String, Value>) -> Re
         }
     }
     let number = |name: &str| {
-        let value = given(name).ok_or_else(|| settings.unsupported(key, &format!("`{name}` is missing")))?;
+        let value = given(name).ok_or_else(|| settings.unsupported(key, &format!("expected a `{name}`, got none")))?;
         positive(value).ok_or_else(|| settings.unsupported(key, &format!("`{name}`: {NUMBER}")))
     };
     Ok(match kind {
@@ -143,12 +143,12 @@ fn scaling_in(settings: &Settings, key: &str, object: &Map<String, Value>) -> Re
             if let Some(top) = settings.number_or_none("original_max_position_embeddings")?
                 && top != original_positions
             {
-                let expected = format!("the value in `{key}`, {original_positions}, was expected");
+                let expected = format!("expected {original_positions}, the value in `{key}`");
                 return Err(settings.unsupported("original_max_position_embeddings", &expected));
             }
             let (low, high) = (number("low_freq_factor")?, number("high_freq_factor")?);
             if low >= high {
-                return Err(settings.unsupported(key, "`low_freq_factor` below `high_freq_factor` was expected"));
+                return Err(settings.unsupported(key, "expected `low_freq_factor` below `high_freq_factor`"));
             }
             RotaryScaling::Llama3 { factor: number("factor")?, low, high, original_positions }
         }
@@ -156,7 +156,7 @@ fn scaling_in(settings: &Settings, key: &str, object: &Map<String, Value>) -> Re
         "dynamic" => {
             let limit = settings.size_or_none("max_position_embeddings")?.map(|limit| limit as f64);
             if given("original_max_position_embeddings").is_some_and(|original| original.as_f64() != limit) {
-                let expected = "`original_max_position_embeddings` equal to `max_position_embeddings` was expected";
+                let expected = "expected `original_max_position_embeddings` equal to `max_position_embeddings`";
                 return Err(settings.unsupported(key, expected));
             }
             RotaryScaling::None

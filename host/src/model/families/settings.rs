@@ -54,7 +54,7 @@ impl Settings {
             if let Some((first, value)) = given.next()
                 && let Some((other, _)) = given.find(|(_, other)| *other != value)
             {
-                return Err(settings.unsupported(other, &format!("the value of `{first}`, {value}, was expected")));
+                return Err(settings.unsupported(other, &format!("expected {value}, the value of `{first}`")));
             }
         }
         Ok(settings)
@@ -110,7 +110,7 @@ impl Settings {
             Some(head_dim) => head_dim,
             None if hidden.is_multiple_of(heads) => hidden / heads,
             None => {
-                let expected = format!("a divisor of the width, {hidden}, was expected");
+                let expected = format!("expected a divisor of the width, {hidden}");
                 return Err(self.unsupported("num_attention_heads", &expected));
             }
         };
@@ -150,7 +150,7 @@ impl Settings {
         let Some(value) = self.get(key) else { return Ok(None) };
         match value.as_u64().and_then(|size| usize::try_from(size).ok()) {
             Some(size) if size > 0 => super::within(key, size, super::LARGEST).map(Some),
-            _ => Err(self.unsupported(key, "a positive whole number was expected")),
+            _ => Err(self.unsupported(key, "expected a positive whole number")),
         }
     }
 
@@ -177,7 +177,7 @@ impl Settings {
     /// Of another type.
     pub fn number_or_none(&self, key: &str) -> Result<Option<f64>, ModelError> {
         let Some(value) = self.get(key) else { return Ok(None) };
-        value.as_f64().map(Some).ok_or_else(|| self.unsupported(key, "a number was expected"))
+        value.as_f64().map(Some).ok_or_else(|| self.unsupported(key, "expected a number"))
     }
 
     /// A switch.
@@ -186,7 +186,7 @@ impl Settings {
     /// Of another type.
     pub fn switch(&self, key: &str, default: bool) -> Result<bool, ModelError> {
         let Some(value) = self.get(key) else { return Ok(default) };
-        value.as_bool().ok_or_else(|| self.unsupported(key, "true or false was expected"))
+        value.as_bool().ok_or_else(|| self.unsupported(key, "expected true or false"))
     }
 
     /// An activation function by its name in transformers; `default` where the configuration has none.
@@ -202,7 +202,7 @@ impl Settings {
             Some("gelu_new" | "gelu_fast" | "gelu_pytorch_tanh" | "gelu_python_tanh" | "gelu_accurate") => {
                 Ok(Activation::GeluTanh)
             }
-            _ => Err(self.unsupported(key, "one of silu, relu, gelu, gelu_new was expected")),
+            _ => Err(self.unsupported(key, "expected one of silu, relu, gelu, gelu_new")),
         }
     }
 

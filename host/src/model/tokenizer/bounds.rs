@@ -15,15 +15,17 @@ use crate::model::ModelError;
 /// How many times as long a text may become. Chains of Unicode normalizations come to some hundreds on paper.
 const MOST_GROWTH: f64 = 10_000.0;
 
-/// Bytes that a text may come to on its way through the rules.
-const MOST_TEXT: f64 = 256e6;
+/// Bytes that a text may come to on its way through the rules. The library takes more than a hundred bytes of memory for
+/// each of them.
+const MOST_TEXT: f64 = 32e6;
 
-/// Rules of all kinds. The longest chain known has ten.
+/// Rules of all kinds, each with its pattern. The longest chain known has ten.
 const MOST_RULES: usize = 64;
 
-/// Added tokens, and bytes of their texts: the library builds an automaton of them. Llama 3 has 256.
+/// Added tokens, and bytes of their texts: the library builds an automaton of them, with a state for each byte. Llama 3
+/// has 256.
 const MOST_ADDED: usize = 100_000;
-const MOST_ADDED_BYTES: usize = 16 << 20;
+const MOST_ADDED_BYTES: usize = 4 << 20;
 
 /// Tokens that a template may put around a text.
 const MOST_AROUND: usize = 1000;
@@ -54,6 +56,8 @@ impl Growth {
 #[derive(Deserialize)]
 struct Rules {
     #[serde(default)]
+    model: Affixes,
+    #[serde(default)]
     added_tokens: Vec<AddedToken>,
     #[serde(default)]
     normalizer: Value,
@@ -61,6 +65,14 @@ struct Rules {
     pre_tokenizer: Value,
     #[serde(default)]
     post_processor: Value,
+}
+
+/// What the model puts around each letter of a word, and makes tokens of byte by byte where it knows no better.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Affixes {
+    continuing_subword_prefix: Option<String>,
+    end_of_word_suffix: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -83,7 +95,9 @@ pub fn growth(json: &[u8]) -> Result<Growth, ModelError> {
             "expected at most {MOST_ADDED} added tokens of {MOST_ADDED_BYTES} bytes, got {added} of {bytes} bytes"
         )));
     }
-    let mut walk = Walk { rules: 0, growth: 1.0 };
+    let Affixes { continuing_subword_prefix: prefix, end_of_word_suffix: suffix } = &rules.model;
+    let affixes: usize = [prefix, suffix].into_iter().flatten().map(String::len).sum();
+    let mut walk = Walk { rules: 0, growth: 1.0 + affixes as f64 };
     walk.value(&rules.normalizer)?;
     walk.value(&rules.pre_tokenizer)?;
     walk.value(&rules.post_processor)?;
@@ -107,9 +121,7 @@ impl Walk {
         match value {
             Value::Array(values) => values.iter().try_for_each(|value| self.value(value)),
             Value::Object(fields) => {
-                if fields.contains_key("type") {
-                    self.rules += 1;
-                }
+                self.rules += 1;
                 if self.rules > MOST_RULES {
                     return Err(failed(format!("expected at most {MOST_RULES} rules, got more")));
                 }
@@ -124,23 +136,35 @@ impl Walk {
     }
 }
 
-/// How many times as long one rule makes a text.
+/// How many times as long one rule makes a text. A rule that has no type, or one that the library does not know, is to the
+/// library what its fields fit, so all that they may mean counts.
 fn of_rule(fields: &serde_json::Map<String, Value>) -> Result<f64, ModelError> {
     let text = |name: &str| fields.get(name).and_then(Value::as_str);
-    let growth = match text("type") {
-        Some("Replace") => replacement(fields.get("pattern"), text("content").unwrap_or_default()),
-        // A text of one byte is the worst case.
-        Some("Prepend") => 1.0 + text("prepend").map_or(0, str::len) as f64,
-        Some("Precompiled") => charsmap(text("precompiled_charsmap").unwrap_or_default())?,
+    let mut growth = match text("type") {
         // U+FDFA becomes 18 letters of 33 bytes out of 3.
         Some("NFKC" | "NFKD") => 11.0,
-        Some("NFC" | "NFD" | "BertNormalizer") => 4.0,
-        Some("Lowercase") => 2.0,
-        Some("ByteLevel") => 2.0,
+        Some("NFC" | "NFD") => 4.0,
+        Some("Lowercase" | "ByteLevel") => 2.0,
         Some("Metaspace") => 4.0,
-        Some("TemplateProcessing") => template(fields)?,
         _ => 1.0,
     };
+    // BERT's normalizer.
+    if fields.contains_key("handle_chinese_chars") {
+        growth *= 4.0;
+    }
+    if let Some(content) = text("content") {
+        growth *= replacement(fields.get("pattern"), content);
+    }
+    // A text of one byte is the worst case.
+    if let Some(prefix) = text("prepend") {
+        growth *= 1.0 + prefix.len() as f64;
+    }
+    if let Some(map) = text("precompiled_charsmap") {
+        growth *= charsmap(map)?;
+    }
+    if fields.contains_key("single") {
+        check_template(fields)?;
+    }
     Ok(growth)
 }
 
@@ -164,7 +188,7 @@ fn charsmap(text: &str) -> Result<f64, ModelError> {
 }
 
 /// A template has the text once, and some tokens around it.
-fn template(fields: &serde_json::Map<String, Value>) -> Result<f64, ModelError> {
+fn check_template(fields: &serde_json::Map<String, Value>) -> Result<(), ModelError> {
     let pieces = fields.get("single").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let texts = pieces.iter().filter(|piece| piece.get("Sequence").is_some()).count();
     let longest = fields.get("special_tokens").and_then(Value::as_object).into_iter().flatten();
@@ -176,7 +200,7 @@ fn template(fields: &serde_json::Map<String, Value>) -> Result<f64, ModelError> 
              {around} tokens"
         )));
     }
-    Ok(1.0)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -236,6 +260,32 @@ mod tests {
         refused(&json!({"type": "Sequence", "normalizers": strips}), &none, &none, "expected at most 64 rules");
     }
 
+    /// The library takes them by their fields.
+    #[test]
+    fn rules_without_a_known_type_count() {
+        let none = Value::Null;
+        for kind in [Value::Null, json!("Other")] {
+            let replace = json!({"type": kind, "pattern": {"String": "e"}, "content": "e".repeat(200)});
+            refused(&json!({"normalizers": [replace, replace]}), &none, &none, "got rules for 40000 times");
+            let prepend = json!({"type": kind, "prepend": "y".repeat(1 << 20)});
+            refused(&prepend, &none, &none, "for 1048577 times");
+            let text = json!({"Sequence": {"id": "A", "type_id": 0}});
+            let twice = json!({"type": kind, "single": [text, text], "special_tokens": {}});
+            refused(&none, &none, &twice, "got it 2 times");
+        }
+        let strips = vec![json!({"strip_left": true, "strip_right": true}); 65];
+        refused(&json!({"normalizers": strips}), &none, &none, "expected at most 64 rules");
+    }
+
+    #[test]
+    fn what_a_model_puts_around_letters_counts() {
+        let of = |model: Value| growth(json!({"model": model}).to_string().as_bytes()).map(|growth| growth.0);
+        let clip = json!({"type": "BPE", "continuing_subword_prefix": null, "end_of_word_suffix": "</w>"});
+        assert_eq!(of(clip).unwrap(), 5.0);
+        let message = of(json!({"continuing_subword_prefix": "y".repeat(1 << 20)})).unwrap_err().to_string();
+        assert!(message.contains("for 1048577 times"), "{message}");
+    }
+
     #[test]
     fn maps_and_templates_are_looked_into() {
         let none = Value::Null;
@@ -260,7 +310,7 @@ mod tests {
     fn texts_and_added_tokens_are_bounded() {
         assert!(Growth(1.0).check(&"x".repeat(1 << 20)).is_ok());
         let message = Growth(1000.0).check(&"x".repeat(1 << 20)).unwrap_err().to_string();
-        assert!(message.ends_with("expected a text of at most 256000 bytes, got 1048576 bytes"), "{message}");
+        assert!(message.ends_with("expected a text of at most 32000 bytes, got 1048576 bytes"), "{message}");
         let added = vec![json!({"content": "x"}); MOST_ADDED + 1];
         let message = growth(json!({"added_tokens": added}).to_string().as_bytes()).unwrap_err().to_string();
         assert!(message.contains("got 100001 of 100001 bytes"), "{message}");

@@ -77,7 +77,11 @@ fn around(tokenizer: &tokenizers::Tokenizer) -> Result<(Vec<u32>, Option<u32>), 
             return Ok((ids[..start].to_vec(), ids[start + own.len()..].last().copied()));
         }
     }
-    Ok((encode("", true)?.get_ids().to_vec(), None))
+    // Around no text, what is to stand before one cannot be told from what is to stand behind.
+    match encode("", true)?.get_ids() {
+        [] => Ok((Vec::new(), None)),
+        _ => Err(failed("expected tokens for one of `a`, `the`, `0` and a blank, got none")),
+    }
 }
 
 /// The note on a token that a tokenizer wants behind every text.

@@ -153,7 +153,8 @@ impl TensorSource for Arrays {
     }
 
     fn tensor(&self, name: &str, shape: &[usize], dtype: DType, device: &Device) -> Result<Tensor, ModelError> {
-        placed(name, &self.name, &self.stored(name, shape)?, dtype, device)
+        let (shard, ..) = self.found(name, shape)?;
+        placed(name, &self.shards[shard].0, &self.stored(name, shape)?, dtype, device)
     }
 }
 

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::error::{RowError, RowProblem, Unit};
-use super::jsonl::{JsonlTable, LINE_LIMIT, check_row, keys};
+use super::jsonl::{JsonlTable, LINE_LIMIT, check_row};
 use super::text::{BYTE_ORDER_MARK, TextFile};
-use super::{Rows, TableSummary};
+use super::{Rows, TableSummary, first_columns};
 
 /// Opens a `.json` file: an array of objects where it begins as one, JSON lines otherwise.
 pub fn open_json(path: &Path) -> Result<Box<dyn Rows>, RowError> {
@@ -100,15 +100,8 @@ impl Value {
 
 impl ArrayTable {
     fn new(file: TextFile, limit: usize) -> Result<ArrayTable, RowError> {
-        let again = file.again()?;
-        let columns = match ArrayTable::over(file, limit).next_row() {
-            Ok(Some(first)) => keys(&first).unwrap_or_default(),
-            Ok(None) => Vec::new(),
-            // Whether it may be left out is for whoever comes to it.
-            Err(error) if error.can_be_skipped() => Vec::new(),
-            Err(error) => return Err(error),
-        };
-        Ok(ArrayTable { columns, ..ArrayTable::over(again, limit) })
+        let columns = first_columns(ArrayTable::over(file.again()?, limit))?;
+        Ok(ArrayTable { columns, ..ArrayTable::over(file, limit) })
     }
 
     fn over(file: TextFile, limit: usize) -> ArrayTable {
@@ -195,7 +188,7 @@ impl ArrayTable {
 }
 
 impl Rows for ArrayTable {
-    /// The keys of the first row, in its order; none for an empty array.
+    /// The keys of the first good row, in its order; none for an empty array.
     fn columns(&self) -> &[String] {
         &self.columns
     }
@@ -226,7 +219,7 @@ impl Rows for ArrayTable {
     }
 
     fn form(&self) -> String {
-        format!("a JSON array{}", if self.file.is_packed() { ", gzip" } else { "" })
+        format!("a JSON array{}", self.file.packing())
     }
 
     fn finish(mut self: Box<Self>) -> Result<TableSummary, RowError> {
@@ -297,6 +290,7 @@ mod tests {
     #[test]
     fn the_table_goes_on_behind_a_row_that_is_whole_and_bad() {
         let mut table = table(b"[null, {\"a\": 1}, {\"b\" 1}, {\"a\": 2}]").unwrap();
+        assert_eq!(table.columns(), ["a"]);
         assert!(table.next_row().unwrap_err().can_be_skipped());
         assert_eq!(table.next_row().unwrap().unwrap(), "{\"a\": 1}");
         assert!(!table.next_row().unwrap_err().can_be_skipped());

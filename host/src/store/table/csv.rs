@@ -223,9 +223,8 @@ impl Rows for CsvTable {
 
     fn form(&self) -> String {
         let name = if self.format == Format::Tsv { "TSV" } else { "CSV" };
-        let packed = if self.file.is_packed() { ", gzip" } else { "" };
         let quotes = if self.quotes { "cells may be quoted" } else { "no quoting" };
-        format!("{name}{packed}, {quotes}")
+        format!("{name}{}, {quotes}", self.file.packing())
     }
 
     fn quoting(&self) -> Option<Quoting> {

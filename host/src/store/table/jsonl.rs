@@ -7,13 +7,10 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::error::{OneObject, RowError, RowProblem, Unit};
 use super::text::{BYTE_ORDER_MARK, TextFile};
-use super::{Rows, TableSummary};
+use super::{Rows, TableSummary, first_columns};
 
 /// The most that is read of one line: 16 MiB. The longest row of the paper's data sets has 5 KiB.
 pub const LINE_LIMIT: usize = 16 << 20;
-
-/// Rows among which the first good one is looked for, for its columns.
-const LOOKED_AT: usize = 100;
 
 /// A file of rows, positioned before the next one. Reads forward only, a row at a time.
 pub struct JsonlTable {
@@ -26,7 +23,7 @@ pub struct JsonlTable {
 }
 
 impl JsonlTable {
-    /// Opens a file; reads its first row for the columns.
+    /// Opens a file; reads up to its first good row, for the columns.
     pub fn open(path: &Path) -> Result<JsonlTable, RowError> {
         JsonlTable::new(TextFile::open(path, "JSON lines")?, LINE_LIMIT)
     }
@@ -61,26 +58,8 @@ impl JsonlTable {
     }
 
     fn new(file: TextFile, limit: usize) -> Result<JsonlTable, RowError> {
-        let mut ahead = JsonlTable::over(file.again()?, limit);
-        let mut bad = None;
-        let mut columns = None;
-        for _ in 0..LOOKED_AT {
-            match ahead.next_row() {
-                Ok(Some(first)) => columns = keys(&first).ok(),
-                Ok(None) => {}
-                // Whether it may be left out is for whoever comes to it.
-                Err(error) if error.can_be_skipped() => {
-                    bad.get_or_insert(error);
-                    continue;
-                }
-                Err(error) => return Err(error),
-            }
-            break;
-        }
-        match (columns, bad) {
-            (None, Some(error)) => Err(error),
-            (columns, _) => Ok(JsonlTable { columns: columns.unwrap_or_default(), ..JsonlTable::over(file, limit) }),
-        }
+        let columns = first_columns(JsonlTable::over(file.again()?, limit))?;
+        Ok(JsonlTable { columns, ..JsonlTable::over(file, limit) })
     }
 
     /// Reads one line into `line`, without its break; `None` at the end of the file. Of a line that is too long the
@@ -117,7 +96,7 @@ impl JsonlTable {
 }
 
 impl Rows for JsonlTable {
-    /// The keys of the first row, in its order; none for an empty file.
+    /// The keys of the first good row, in its order; none for an empty file.
     fn columns(&self) -> &[String] {
         &self.columns
     }
@@ -154,7 +133,7 @@ impl Rows for JsonlTable {
     }
 
     fn form(&self) -> String {
-        format!("JSON lines{}", if self.file.is_packed() { ", gzip" } else { "" })
+        format!("JSON lines{}", self.file.packing())
     }
 
     fn finish(mut self: Box<Self>) -> Result<TableSummary, RowError> {
@@ -218,8 +197,8 @@ pub(super) fn check_row(line: Vec<u8>, complete: bool) -> Result<String, RowProb
         (Ok(keys), None) => {
             let mut seen = HashSet::new();
             // Readers differ on which one counts.
-            match keys.into_iter().find(|key| !seen.insert(key.clone())) {
-                Some(key) => Err(RowProblem::DuplicateKey { key }),
+            match keys.iter().find(|key| !seen.insert(key.as_str())) {
+                Some(key) => Err(RowProblem::DuplicateKey { key: key.clone() }),
                 None => Ok(row.trim_ascii().to_owned()),
             }
         }

@@ -22,6 +22,8 @@ pub enum Kind {
     Gzip,
     /// Text in UTF-16 or UTF-32.
     WideText,
+    /// A pipe or a device, which can be read only once.
+    Stream,
     /// A page for a browser, as servers answer with one where a file is not there or not for everybody.
     WebPage,
     /// Anything else that is known: databases, pickles, ORC, Avro, HDF5, PDF.
@@ -39,6 +41,7 @@ impl std::fmt::Display for Kind {
             Kind::Compressed => "a compressed file",
             Kind::Gzip => "a file compressed with gzip",
             Kind::WideText => "UTF-16 text",
+            Kind::Stream => "a pipe or a device",
             Kind::WebPage => "a web page",
             Kind::Other(name) => name,
         })
@@ -95,6 +98,7 @@ impl Kind {
             Kind::Compressed => "decompress it; only gzip is undone here",
             Kind::Gzip => "decompress it with `gunzip`",
             Kind::WideText => "save it as UTF-8: `iconv -f utf-16 -t utf-8 FILE > NEW`",
+            Kind::Stream => "write it to a file first: it is read more than once",
             Kind::WebPage => "open it in a browser to see what the server says, then download the file itself",
             Kind::Other(_) => "convert it to JSON lines, Parquet or CSV",
         }

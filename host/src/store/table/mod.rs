@@ -23,6 +23,7 @@ use self::csv::CsvTable;
 use self::jsonl::JsonlTable;
 use self::parquet::ParquetTable;
 use super::digest::Digest;
+use super::file::{FileError, open_regular};
 use super::shards;
 
 /// Forms of a data file.
@@ -89,9 +90,16 @@ impl Format {
 /// nothing that is known.
 pub fn kind_of_file(path: &Path) -> Option<Kind> {
     use std::io::Read;
-    let mut head = Vec::new();
-    std::fs::File::open(path).ok()?.take(kind::HEAD).read_to_end(&mut head).ok()?;
-    Kind::of(&head)
+    match open_regular(path) {
+        Ok(file) => {
+            let mut head = Vec::new();
+            file.take(kind::HEAD).read_to_end(&mut head).ok()?;
+            Kind::of(&head)
+        }
+        Err(FileError::Stream { .. }) => Some(Kind::Stream),
+        // As many programs call their standard input.
+        Err(_) => (path == Path::new("-")).then_some(Kind::Stream),
+    }
 }
 
 /// What a whole file holds.
@@ -139,6 +147,30 @@ trait Rows: Send {
     /// Reads the rest of the file and says what all of it holds. Rows that were not asked for are counted, not checked:
     /// a run of the first hundred is not refused for the last one.
     fn finish(self: Box<Self>) -> Result<TableSummary, RowError>;
+}
+
+/// Rows among which the first good one is looked for, for its columns.
+const LOOKED_AT: usize = 100;
+
+/// The columns of a form whose rows have their own keys: those of the first good row of `ahead`, a table that nobody else
+/// reads. None where there are no rows.
+///
+/// # Errors
+/// The first row's, where none of the first [`LOOKED_AT`] is good; an error behind which nothing can be read.
+fn first_columns(mut ahead: impl Rows) -> Result<Vec<String>, RowError> {
+    let mut bad = None;
+    for _ in 0..LOOKED_AT {
+        match ahead.next_row() {
+            Ok(Some(first)) => return Ok(jsonl::keys(&first).unwrap_or_default()),
+            Ok(None) => break,
+            // Whether it may be left out is for whoever comes to it.
+            Err(error) if error.can_be_skipped() => {
+                bad.get_or_insert(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    bad.map_or_else(|| Ok(Vec::new()), Err)
 }
 
 /// One file of a table, read to its end.
@@ -212,6 +244,12 @@ impl Table {
         Ok(Table { name, columns, current, further, quoting, done: Vec::new(), known: Vec::new() })
     }
 
+    /// The same table, with something more that a reader should know of its files.
+    pub(crate) fn remarked(mut self, remark: String) -> Self {
+        self.known.push(remark);
+        self
+    }
+
     /// The form of the file at hand, with what is decided by more than the form: for people.
     pub fn form(&self) -> String {
         self.current.form()
@@ -228,7 +266,7 @@ impl Table {
         &self.name
     }
 
-    /// The names of the columns, in the first file's order. For JSON lines: the keys of the first row.
+    /// The names of the columns, in the first file's order. For JSON: the keys of the first good row.
     pub fn columns(&self) -> &[String] {
         &self.columns
     }

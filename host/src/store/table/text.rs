@@ -1,6 +1,5 @@
 //! The bytes of a text file: unpacked where it is packed with gzip, and the digest of the file as it is stored.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +9,7 @@ use flate2::bufread::MultiGzDecoder;
 use super::error::RowError;
 use super::kind::{HEAD, Kind};
 use crate::store::digest::{Digest, Hasher};
-use crate::store::file::FileError;
+use crate::store::file::{FileError, open_regular};
 use crate::store::lfs::lfs_pointer;
 
 /// Some editors put it at the start of a file.
@@ -81,15 +80,8 @@ impl TextFile {
 
     fn new(origin: Origin, expected: &'static str) -> Result<TextFile, RowError> {
         let stored: Bytes = match &origin {
-            Origin::File(path) => {
-                let file = File::open(path).map_err(|source| FileError::io("open", path, source))?;
-                let metadata = file.metadata().map_err(|source| FileError::io("read", path, source))?;
-                // It is opened once more when its first row is known, which a pipe does not stand.
-                if !metadata.is_file() {
-                    return Err(FileError::WrongKind { path: path.clone(), expected: "file" }.into());
-                }
-                Box::new(file)
-            }
+            // It is opened once more when its first row is known, which a pipe does not stand.
+            Origin::File(path) => Box::new(open_regular(path)?),
             Origin::Memory { bytes, .. } => Box::new(Cursor::new(*bytes)),
         };
         let tally = Arc::new(Mutex::new(Tally::default()));
@@ -132,9 +124,9 @@ impl TextFile {
         }
     }
 
-    /// Whether it is packed with gzip.
-    pub fn is_packed(&self) -> bool {
-        self.packed
+    /// What its form is called with behind its name: `, gzip` where it is packed.
+    pub fn packing(&self) -> &'static str {
+        if self.packed { ", gzip" } else { "" }
     }
 
     /// The next bytes, as many as there are at hand; none at the end. The first time they are [`HEAD`] or all of a

@@ -108,9 +108,6 @@ const TOKENIZER: &[&str] = &[
     "tokenizer.rwkv.world",
 ];
 
-/// How many unknown keys a message lists.
-const LISTED: usize = 10;
-
 /// A value that says nothing new.
 #[derive(Clone, Copy)]
 enum Neutral {
@@ -138,11 +135,16 @@ impl std::fmt::Display for Neutral {
     }
 }
 
-/// Looks at every key. Gives the notes on those that are passed over.
+/// Looks at every key. Gives a note on those that are passed over, if any.
 ///
 /// # Errors
 /// A key that is not known, if such are to be refused; a known one with a value that the decoder does not cover.
-pub fn check(file: &str, architecture: &str, gguf: &Gguf, unknown: UnknownSettings) -> Result<Vec<String>, ModelError> {
+pub fn check(
+    file: &str,
+    architecture: &str,
+    gguf: &Gguf,
+    unknown: UnknownSettings,
+) -> Result<Option<String>, ModelError> {
     check_kind(gguf)?;
     let mut strange = Vec::new();
     for key in gguf.keys() {
@@ -156,19 +158,7 @@ pub fn check(file: &str, architecture: &str, gguf: &Gguf, unknown: UnknownSettin
             strange.push(format!("`{key}` = {value}"));
         }
     }
-    if strange.is_empty() {
-        return Ok(Vec::new());
-    }
-    let more = strange.len().saturating_sub(LISTED);
-    strange.truncate(LISTED);
-    strange.extend((more > 0).then(|| format!("and {more} more")));
-    match unknown {
-        UnknownSettings::Refuse => Err(ModelError::UnknownSettings { file: file.into(), settings: strange }),
-        UnknownSettings::Note => Ok(vec![format!(
-            "settings of the model's metadata were passed over, which may change what it computes: {}",
-            strange.join(", ")
-        )]),
-    }
+    unknown.judge(file, strange)
 }
 
 /// Whether a key is one of those with a neutral value, and has it.

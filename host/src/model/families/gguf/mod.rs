@@ -42,13 +42,17 @@ pub fn read(file: &str, kin: &Kin, gguf: &Gguf, unknown: UnknownSettings) -> Res
     };
     let experts = optional("expert_count", 0)?;
     if experts > 0 {
-        return Err(unsupported(&key("expert_count"), experts, "a mixture of experts is not covered".into()));
+        let (file, architecture) = (file.into(), kin.name.into());
+        return Err(ModelError::OtherKind { file, architecture, kind: "a mixture of experts" });
     }
-    let notes = metadata::check(file, kin.name, gguf, unknown)?;
+    let notes = metadata::check(file, kin.name, gguf, unknown)?.into_iter().collect();
     let hidden = integer("embedding_length")?;
     let layers = super::within(&key("block_count"), integer("block_count")?, super::MOST_LAYERS)?;
     let same = |name: &str| same_in_all(gguf, &key(name), layers);
-    let heads = same("attention.head_count")?.max(1);
+    let heads = same("attention.head_count")?;
+    if heads == 0 {
+        return Err(unsupported(&key("attention.head_count"), heads, "expected a number above 0".into()));
+    }
     let head_dim = optional("attention.key_length", hidden / heads)?;
     let window = optional("attention.sliding_window", 0)?;
     let config = DecoderConfig {
@@ -69,10 +73,7 @@ pub fn read(file: &str, kin: &Kin, gguf: &Gguf, unknown: UnknownSettings) -> Res
         max_positions: Some(integer("context_length")?),
         positions: Positions::Rotary(Rotary {
             dimensions: optional("rope.dimension_count", head_dim)?,
-            base: match gguf.get(&key("rope.freq_base")) {
-                Some(_) => gguf.number(&key("rope.freq_base"))?,
-                None => 10000.0,
-            },
+            base: rope::base(kin.name, gguf)?,
             interleaved: kin.interleaved,
             scaling: rope::scaling(kin.name, gguf)?,
             unrotated_layers: (1..=layers)

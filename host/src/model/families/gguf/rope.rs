@@ -1,11 +1,24 @@
-//! How rotary frequencies are stretched, by the metadata of a GGUF file.
+//! Rotary frequencies by the metadata of a GGUF file: their base, and how they are stretched.
 
 use super::super::super::ModelError;
 use super::super::super::decoder::config::RotaryScaling;
 use super::super::super::weights::{Gguf, GgufValue as Value};
 use super::unsupported;
 
-/// Where the file gives a factor and no type, it is linear, as in llama.cpp.
+/// The base of the wavelengths.
+///
+/// # Errors
+/// A value that is no number above 0.
+pub fn base(architecture: &str, gguf: &Gguf) -> Result<f64, ModelError> {
+    let key = format!("{architecture}.rope.freq_base");
+    let Some(value) = gguf.get(&key) else { return Ok(1e4) };
+    match gguf.number(&key)? {
+        base if base > 0.0 && base.is_finite() => Ok(base),
+        _ => Err(unsupported(&key, value, "expected a number above 0".into())),
+    }
+}
+
+/// How the frequencies are stretched. Where the file gives a factor and no type, it is linear, as in llama.cpp.
 ///
 /// # Errors
 /// A type that the decoder does not have, or a factor that is none.
@@ -29,7 +42,7 @@ fn factor(gguf: &Gguf, newer: &str, older: &str) -> Result<Option<f64>, ModelErr
     let read = |key: &str| match gguf.get(key) {
         Some(value) => match gguf.number(key)? {
             factor if factor >= 0.0 && factor.is_finite() => Ok(Some(factor)),
-            _ => Err(unsupported(key, value, "expected a positive number".into())),
+            _ => Err(unsupported(key, value, "expected a number from 0 on".into())),
         },
         None => Ok(None),
     };

@@ -156,7 +156,7 @@ impl Gguf {
 
     /// How a metadata value was not what it has to be.
     pub fn mistyped(&self, key: &str, expected: &str, found: &Value) -> ModelError {
-        self.malformed(format!("its metadata has `{key}` as {}, and {expected} was expected", found.kind()))
+        self.malformed(format!("its metadata has `{key}` as {}; expected {expected}", found.kind()))
     }
 
     fn unread(&self, name: &str, part: usize, info: &Info, more: usize) -> ModelError {

@@ -10,6 +10,9 @@ use std::collections::HashMap;
 /// The most objects of a pickle. A checkpoint of 2,000 tensors makes sixty thousand.
 const OBJECTS: usize = 1 << 22;
 
+/// Marks that are open at once. A dictionary of tensors has a handful.
+const MARKS: usize = 1 << 16;
+
 /// An object's place in the list.
 pub type Id = usize;
 
@@ -69,8 +72,14 @@ impl<'a> Pickle<'a> {
     /// # Errors
     /// Where it is cut short, has an operation that no checkpoint needs, or makes too many objects.
     pub fn read(bytes: &'a [u8]) -> Result<(Self, usize), String> {
-        let mut machine =
-            Machine { rest: bytes, objects: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: HashMap::new() };
+        let mut machine = Machine {
+            rest: bytes,
+            objects: Vec::new(),
+            stack: Vec::new(),
+            marks: Vec::new(),
+            memo: HashMap::new(),
+            copied: 0,
+        };
         while machine.step()? {}
         let root = machine.pop()?;
         Ok((Self { objects: machine.objects, root }, bytes.len() - machine.rest.len()))
@@ -126,6 +135,8 @@ struct Machine<'a> {
     /// The stack's heights at its marks.
     marks: Vec<usize>,
     memo: HashMap<usize, Id>,
+    /// Items that calls have copied out of lists and tuples.
+    copied: usize,
 }
 
 impl<'a> Machine<'a> {
@@ -147,7 +158,14 @@ impl<'a> Machine<'a> {
                 }
             }
             // MARK, POP, POP_MARK, DUP
-            b'(' => self.marks.push(self.stack.len()),
+            b'(' => {
+                if self.marks.len() >= MARKS {
+                    return Err(format!(
+                        "its pickle opens more than {MARKS} tuples, lists and dictionaries in each other"
+                    ));
+                }
+                self.marks.push(self.stack.len());
+            }
             b'0' => drop(self.pop()?),
             b'1' => drop(self.pop_to_mark()?),
             b'2' => {
@@ -223,29 +241,13 @@ impl<'a> Machine<'a> {
                 self.push(Object::Persistent(id))?;
             }
             // GET, BINGET, LONG_BINGET
-            b'g' => {
-                let key = self.decimal()?;
-                self.recall(key)?;
-            }
-            b'h' => {
-                let key = self.number(1)?;
-                self.recall(key)?;
-            }
-            b'j' => {
-                let key = self.number(4)?;
+            code @ (b'g' | b'h' | b'j') => {
+                let key = self.key(code)?;
                 self.recall(key)?;
             }
             // PUT, BINPUT, LONG_BINPUT, MEMOIZE
-            b'p' => {
-                let key = self.decimal()?;
-                self.remember(key)?;
-            }
-            b'q' => {
-                let key = self.number(1)?;
-                self.remember(key)?;
-            }
-            b'r' => {
-                let key = self.number(4)?;
+            code @ (b'p' | b'q' | b'r') => {
+                let key = self.key(code)?;
                 self.remember(key)?;
             }
             0x94 => self.remember(self.memo.len())?,
@@ -385,6 +387,11 @@ impl<'a> Machine<'a> {
             Some(Object::List(items) | Object::Tuple(items)) => items.clone(),
             _ => Vec::new(),
         };
+        // Many calls may be given one list.
+        self.copied = self.copied.saturating_add(items.len());
+        if self.copied > OBJECTS {
+            return Err(too_many());
+        }
         let made = match global {
             ("collections", "OrderedDict") => Object::Dict(self.listed(&items)?),
             ("collections", "defaultdict") => Object::Dict(Vec::new()),
@@ -404,11 +411,20 @@ impl<'a> Machine<'a> {
         items.iter().map(pair).collect()
     }
 
-    /// A text that names what would be imported.
+    /// A text that names what would be imported. One that is not in the file as it is would be copied each time.
     fn named(&self, id: Id) -> Result<Cow<'a, str>, String> {
         match self.objects.get(id) {
-            Some(Object::Text(text)) => Ok(text.clone()),
+            Some(Object::Text(Cow::Borrowed(text))) => Ok(Cow::Borrowed(*text)),
             _ => Err("its pickle imports what has no name".into()),
+        }
+    }
+
+    /// The key of an object to recall or to remember: as a line, in one byte or in four.
+    fn key(&mut self, code: u8) -> Result<usize, String> {
+        match code {
+            b'g' | b'p' => self.decimal(),
+            b'h' | b'q' => self.number(1),
+            _ => self.number(4),
         }
     }
 
@@ -431,7 +447,7 @@ impl<'a> Machine<'a> {
     fn put(&mut self, id: Id) -> Result<(), String> {
         self.stack.push(id);
         if self.objects.len().max(self.stack.len()) > OBJECTS {
-            return Err(format!("its pickle makes more than {OBJECTS} objects"));
+            return Err(too_many());
         }
         Ok(())
     }
@@ -491,6 +507,10 @@ fn pairs(items: &[Id]) -> Result<Vec<(Id, Id)>, String> {
 fn whole_number(digits: &str) -> Result<i128, String> {
     let digits = digits.strip_suffix('L').unwrap_or(digits);
     digits.parse().map_err(|_| format!("its pickle has {digits:?} for a whole number"))
+}
+
+fn too_many() -> String {
+    format!("its pickle makes more than {OBJECTS} objects")
 }
 
 fn absent() -> String {
@@ -557,7 +577,11 @@ mod tests {
         let doubled = times(b"Nq\x00", b"h\x00h\x00\x86q\x00", 40);
         assert!(Pickle::read(&doubled).is_ok());
         assert!(error(&times(b"", b"N", OBJECTS + 1)).contains("more than 4194304 objects"));
+        assert!(error(&times(b"", b"(", MARKS + 1)).contains("opens more than 65536 tuples"));
         assert!(error(&times(b"Nq\x00", b"h\x00", OBJECTS + 1)).contains("more than 4194304 objects"));
+        let list = [b"]q\x00(".as_slice(), &b"N".repeat(1 << 16), b"e0c__builtin__\nset\nq\x01"].concat();
+        assert!(Pickle::read(&times(&list, b"h\x01h\x00\x85R", 10)).is_ok());
+        assert!(error(&times(&list, b"h\x01h\x00\x85R", 100)).contains("more than 4194304 objects"));
     }
 
     #[test]
@@ -573,6 +597,7 @@ mod tests {
             (b"h\x00.", "recalls object 0"),
             (b"cos\nsystem\n\x82\x01.", "operation 0x82"),
             (b"\x97.", "operation 0x97"),
+            (b"\x8c\x02\xff\xff\x8c\x01a\x93.", "imports what has no name"),
         ] {
             let error = error(bytes);
             assert!(error.contains(expected), "{bytes:?}: {error}");

@@ -4,7 +4,7 @@ mod archive;
 mod machine;
 mod view;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use self::archive::{Form, Storages};
 use self::machine::{Id, Object, Pickle};
@@ -35,6 +35,7 @@ pub fn arrays(bytes: &[u8]) -> Result<Named, String> {
 fn tensors(pickle: &Pickle<'_>, storages: &Storages) -> Result<Named, String> {
     let mut arrays = Named::new();
     let mut names = HashSet::new();
+    let mut seen = HashSet::new();
     for (key, value) in state(pickle)? {
         let name = pickle.text(*key);
         let entry = || name.map_or("an entry without a name".to_owned(), |name| format!("tensor `{name}`"));
@@ -47,7 +48,7 @@ fn tensors(pickle: &Pickle<'_>, storages: &Storages) -> Result<Named, String> {
                 }
                 arrays.push((name.to_owned(), array));
             }
-            None if holds_tensors(pickle, *value) => {
+            None if holds_tensors(pickle, *value, &mut seen) => {
                 let name = name.unwrap_or("without a name");
                 return Err(format!(
                     "its entry `{name}` stands among tensors and holds others; expected tensors alone"
@@ -76,12 +77,15 @@ fn state<'a>(pickle: &'a Pickle<'_>) -> Result<&'a [(Id, Id)], String> {
     if items.is_empty() || items.iter().any(|(_, value)| is_tensor(*value)) {
         return Ok(items);
     }
-    let inner = |value: Id| match pickle.get(value) {
-        Object::Dict(inner) if inner.iter().any(|(_, value)| is_tensor(*value)) => Some(inner.as_slice()),
-        _ => None,
-    };
-    let named: Vec<(&str, &[(Id, Id)])> =
-        items.iter().filter_map(|(key, value)| Some((pickle.text(*key)?, inner(*value)?))).collect();
+    // One dictionary may stand under many names.
+    let mut looked: HashMap<Id, bool> = HashMap::new();
+    let mut named: Vec<(&str, &[(Id, Id)])> = Vec::new();
+    for (key, value) in items {
+        let (Some(name), Object::Dict(inner)) = (pickle.text(*key), pickle.get(*value)) else { continue };
+        if *looked.entry(*value).or_insert_with(|| inner.iter().any(|(_, value)| is_tensor(*value))) {
+            named.push((name, inner.as_slice()));
+        }
+    }
     let known: Vec<_> = named.iter().filter(|(name, _)| WRAPPERS.contains(name)).collect();
     if let [(_, items)] = known.as_slice() {
         return Ok(items);
@@ -103,9 +107,9 @@ fn state<'a>(pickle: &'a Pickle<'_>) -> Result<&'a [(Id, Id)], String> {
     ))
 }
 
-/// Whether there is a tensor in an object, however deep.
-fn holds_tensors(pickle: &Pickle<'_>, value: Id) -> bool {
-    let mut seen = HashSet::new();
+/// Whether there is a tensor in an object, however deep. What was `seen` before has none, and is not looked at again: all
+/// entries may hold one large object.
+fn holds_tensors(pickle: &Pickle<'_>, value: Id, seen: &mut HashSet<Id>) -> bool {
     let mut waiting = vec![value];
     while let Some(id) = waiting.pop() {
         if !seen.insert(id) {
@@ -117,4 +121,31 @@ fn holds_tensors(pickle: &Pickle<'_>, value: Id) -> bool {
         waiting.extend(pickle.parts(id));
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANY: usize = 100_000;
+
+    #[test]
+    fn what_stands_in_many_places_is_looked_at_once() {
+        // Object 0, a list or a dictionary of nothing but `None`, then a dictionary that has it under one key many times.
+        let shared = |first: &[u8], item: &[u8], last: &[u8], before: &[u8]| {
+            let items = [first, b"q\x00(", &item.repeat(MANY), last, b"0}("].concat();
+            let entries = [before, &b"X\x01\x00\x00\x00ah\x00".repeat(MANY), b"u."].concat();
+            [items, entries].concat()
+        };
+        let tensor =
+            b"X\x01\x00\x00\x00wctorch._utils\n_rebuild_tensor\n((X\x07\x00\x00\x00storagectorch\nFloatStorage\n\
+            X\x01\x00\x00\x00sX\x03\x00\x00\x00cpuK\x01tQK\x00K\x01\x85K\x01\x85tR";
+        let bytes = shared(b"]", b"N", b"e", tensor);
+        let storages = Storages::from([("s".to_owned(), 0..4)]);
+        let read = tensors(&Pickle::read(&bytes).unwrap().0, &storages).unwrap();
+        assert_eq!(read.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["w"]);
+        let bytes = shared(b"}", b"NN", b"u", b"");
+        let error = tensors(&Pickle::read(&bytes).unwrap().0, &storages).err().unwrap();
+        assert!(error.starts_with("its dictionary has no tensors"), "{error}");
+    }
 }

@@ -8,6 +8,9 @@ use super::machine::{Id, Object, Pickle};
 /// Calls within calls that make one tensor: a parameter's data of a tensor's kind.
 const WRAPPED: usize = 4;
 
+/// The most dimensions of a tensor, as in PyTorch's own loops over tensors.
+const DIMENSIONS: usize = 64;
+
 /// A storage, as an object outside of the pickle.
 #[derive(PartialEq)]
 pub struct Storage<'a> {
@@ -107,7 +110,10 @@ impl<'a> View<'a> {
         [storage, offset, shape, strides]: [Id; 4],
         kind: Option<Id>,
     ) -> Result<Self, String> {
-        let sizes = |id: Id| pickle.tuple(id)?.iter().map(|size| pickle.size(*size)).collect::<Option<Vec<_>>>();
+        let sizes = |id: Id| {
+            let sizes = pickle.tuple(id).filter(|sizes| sizes.len() <= DIMENSIONS)?;
+            sizes.iter().map(|size| pickle.size(*size)).collect::<Option<Vec<_>>>()
+        };
         let view = || {
             let storage = Storage::of(pickle, pickle.get(storage))?;
             let kind = match kind {

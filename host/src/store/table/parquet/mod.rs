@@ -24,8 +24,8 @@ use super::kind::{HEAD, Kind};
 use super::{Rows, TableSummary};
 use crate::model::quiet::without_panic;
 use crate::store::digest::digest_file;
-use crate::store::file::FileError;
-use crate::store::lfs::refuse_lfs_pointer;
+use crate::store::file::{FileError, open_regular};
+use crate::store::lfs::lfs_pointer;
 
 /// Rows that are decoded together.
 const BATCH: usize = 64;
@@ -97,14 +97,13 @@ impl Decoder {
 impl ParquetTable {
     /// Opens a file and reads its footer.
     pub fn open(path: &Path) -> Result<ParquetTable, RowError> {
-        let mut file = File::open(path).map_err(|source| FileError::io("open", path, source))?;
-        if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
-            return Err(FileError::WrongKind { path: path.to_owned(), expected: "file" }.into());
-        }
+        let mut file = open_regular(path)?;
         let mut head = Vec::new();
         let read = file.by_ref().take(HEAD).read_to_end(&mut head);
         read.map_err(|source| FileError::io("read", path, source))?;
-        refuse_lfs_pointer(path)?;
+        if let Some(pointer) = lfs_pointer(&head) {
+            return Err(FileError::LfsPointer { path: path.to_owned(), bytes: pointer.size }.into());
+        }
         if let Some(got) = Kind::of(&head).filter(|kind| *kind != Kind::Parquet) {
             return Err(RowError::Kind { name: format!("`{}`", path.display()), expected: "Parquet", got });
         }
