@@ -63,6 +63,12 @@ pub enum Failure {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// The system had no memory, or no addresses, for an instance; the plugin is not to blame.
+    #[error("the system has no memory for it: {reason}")]
+    NoMemory {
+        /// The system's reason.
+        reason: String,
+    },
     /// The user wanted to stop; the plugin is not to blame.
     #[error("interrupted")]
     Interrupted,
@@ -324,6 +330,11 @@ impl PluginError {
             | Failure::NoCompiler { .. }
             | Failure::Interrupted
             | Failure::NotOpen => return None,
+            Failure::NoMemory { .. } => {
+                "an instance reserves addresses for the memory that it may grow to: raise the limit that this process is under (`ulimit \
+                 -v`), or free some memory"
+                    .to_owned()
+            }
             Failure::Dead { .. } => "load the plugin again".to_owned(),
             Failure::Compile { .. }
             | Failure::Description(_)

@@ -15,6 +15,9 @@ const SHOWN_FRAMES: usize = 4;
 /// How the names of Rust's own functions start.
 const RUNTIME: [&str; 5] = ["std::", "core::", "alloc::", "__rustc", "rust_"];
 
+/// How the words end in which the system has no memory for a mapping (`ENOMEM`).
+const NO_MEMORY: &str = "(os error 12)";
+
 /// What a host function raises to end the plugin's call; it travels through the guest's frames as a trap.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
@@ -93,6 +96,9 @@ pub fn failure(error: wasmtime::Error, limits: &Limits, said: Option<String>) ->
     }
     if reason.starts_with("resource limit exceeded") {
         return Failure::Spent(Budget::Instances { limit: limits.instances });
+    }
+    if reason.ends_with(NO_MEMORY) {
+        return Failure::NoMemory { reason };
     }
     let reason = harmless_within(reason.strip_prefix("wasm trap: ").unwrap_or(&reason), LONGEST_REASON);
     if reason.contains("handle index") {

@@ -74,6 +74,10 @@ pub struct MemoryRecord {
     pub cache: u64,
     /// States of a pass and the logits.
     pub activations: u64,
+    /// What is found for each example at each step, as it is kept until the end; results that were written before this was
+    /// estimated do not have it.
+    #[serde(default)]
+    pub records: u64,
     /// The most at once; on the CPU with what the program itself takes.
     pub total: u64,
     /// What the machine or the device had to give when the run was planned, where it says so.

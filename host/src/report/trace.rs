@@ -81,7 +81,15 @@ impl TraceRecord {
     }
 
     fn norm(&self, part: impl Fn(&LayerTrace) -> [f64; 2]) -> f64 {
-        self.layers.iter().flat_map(part).map(|norm| norm * norm).sum::<f64>().sqrt()
+        let norms: Vec<f64> = self.layers.iter().flat_map(part).collect();
+        let root = norms.iter().map(|norm| norm * norm).sum::<f64>().sqrt();
+        if root.is_finite() {
+            return root;
+        }
+        // Squares of norms beyond 1e154 are beyond all numbers; their root need not be.
+        let largest = norms.iter().copied().fold(0.0, f64::max);
+        let scaled = norms.iter().map(|norm| (norm / largest).powi(2)).sum::<f64>().sqrt();
+        (largest * scaled).min(f64::MAX)
     }
 
     fn check(&self) -> Result<(), TraceError> {
@@ -130,6 +138,13 @@ mod tests {
         let record = record([3.0, 4.0, 0.5, 0.0, 10.0, 20.0]);
         assert!((record.pseudo_gradient_norm() - 50f64.sqrt()).abs() < 1e-12);
         assert!((record.update_norm() - 0.5f64.sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_norm_of_large_norms_is_a_number() {
+        let record = record([3e300, 4e300, f64::MAX, f64::MAX, 0.0, 0.0]);
+        assert!((record.pseudo_gradient_norm() / 1e300 - 50f64.sqrt()).abs() < 1e-12);
+        assert_eq!(record.update_norm(), f64::MAX);
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub struct Drawn {
 }
 
 /// Which row an example is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// A demonstration of a seed, by its place among them.
     Demonstration {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::memory::size;
+use super::text_bound::{MOST_TOKENS, TooMuchText};
 use super::usable::Unusable;
 use crate::model::ModelError;
 use crate::plugin::options::OptionError;
@@ -215,6 +216,26 @@ pub enum RunError {
         /// Their text.
         text: String,
     },
+    /// Demonstrations that are too long to be made tokens of.
+    #[error("the demonstrations are too long: {reason}{}", .longest.as_ref().map(|(id, bytes)| format!(" (the longest demonstration is `{id}`, with {bytes} bytes; the separator behind each has {separator})")).unwrap_or_default())]
+    TooMuchText {
+        /// How much too long.
+        reason: TooMuchText,
+        /// Bytes of the separator.
+        separator: usize,
+        /// The longest of several demonstrations, with its bytes.
+        longest: Option<(String, usize)>,
+    },
+    /// Queries that come to too many tokens together.
+    #[error(
+        "expected queries of at most {MOST_TOKENS} tokens together, got more with example `{id}`, of {choices} choices"
+    )]
+    TooManyTokens {
+        /// The example that is too much.
+        id: String,
+        /// Its choices.
+        choices: usize,
+    },
     /// More positions are needed than the model has.
     #[error("{what} needs {needed} positions, and the model has {limit}{}", .longest.as_ref().map(|(id, tokens)| format!(" (the longest demonstration is `{id}`, with {tokens} tokens)")).unwrap_or_default())]
     ContextTooLong {
@@ -231,8 +252,9 @@ pub enum RunError {
     },
     /// The run would take more memory than there is.
     #[error(
-        "`{model}` needs about {} of memory (weights {}, keys and values {}, states {}), and {place} has {}",
-        size(.memory.total), size(.memory.weights), size(.memory.cache), size(.memory.activations), size(*.available)
+        "`{model}` needs about {} of memory (weights {}, keys and values {}, states {}, records {}), and {place} has {}",
+        size(.memory.total), size(.memory.weights), size(.memory.cache), size(.memory.activations), size(.memory.records),
+        size(*.available)
     )]
     Memory {
         /// What the user calls the model.
@@ -299,9 +321,11 @@ pub enum RunError {
     /// Leave-one-out with a single demonstration.
     #[error("leave-one-out was asked for, and there is only one demonstration")]
     NothingToLeaveOut,
-    /// A score that is not a number.
-    #[error("evaluation example `{id}` in step {step}")]
+    /// A score that is not a number, over a cache that an optimizer moved.
+    #[error("plugin {plugin}: example `{id}` over the cache of step {step}")]
     Sample {
+        /// The optimizer's name, version and file.
+        plugin: String,
         /// The example.
         id: String,
         /// The step.
@@ -330,6 +354,8 @@ impl RunError {
                 Unusable::Prompt(error) => plugin_kind(error),
                 _ => RunErrorKind::Input,
             },
+            // Scores of the first steps are finite, or it is told as the model's failure: later ones are of the rule's making.
+            Self::Sample { source: SampleError::NotFinite { .. }, .. } => RunErrorKind::Plugin,
             Self::Engine(_) | Self::Sample { .. } => RunErrorKind::Host,
             Self::Fetch(error) => RunErrorKind::of_fetch(error),
             _ => RunErrorKind::Input,
@@ -363,7 +389,7 @@ fn plugin_kind(error: &PluginError) -> RunErrorKind {
         Failure::Rows(_) => RunErrorKind::Input,
         // The orderly way to say that what it was given is wrong.
         Failure::Returned { kind: ErrorKind::InvalidOption | ErrorKind::InvalidData, .. } => RunErrorKind::Input,
-        Failure::NoCompiler { .. } => RunErrorKind::Host,
+        Failure::NoCompiler { .. } | Failure::NoMemory { .. } => RunErrorKind::Host,
         Failure::Interrupted => RunErrorKind::Interrupted,
         _ => RunErrorKind::Plugin,
     }

@@ -77,8 +77,15 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
     }
     let task_usage = plan.task_usage.clone();
     let Plan { config, optimizer, optimizer_options, model, queries, draws, score_steps, record, beginning, .. } = plan;
+    let of_caches = record.optimizer.clone();
     let results = ResultsRecord { complete: false, plan: record, selected: Vec::new(), steps: Vec::new() };
-    let scoring = Scoring { decoder: &decoder, batch_tokens: config.batch_tokens, observer: observer.as_ref(), stop };
+    let scoring = Scoring {
+        decoder: &decoder,
+        batch_tokens: config.batch_tokens,
+        observer: observer.as_ref(),
+        optimizer: &of_caches,
+        stop,
+    };
     let mut run = Run {
         config: &config,
         bos: model.tokenizer.bos(),

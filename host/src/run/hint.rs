@@ -34,8 +34,10 @@ impl RunError {
             Self::Rejected { .. } => Some(format!("is `--data` the right folder? {SKIP}")),
             Self::Sampling { .. } => Some("ask for fewer `--shots`".into()),
             Self::ContextTooLong { hint, .. } => Some((*hint).into()),
+            Self::TooMuchText { .. } => Some("ask for fewer `--shots` or another `--seed`".into()),
+            Self::TooManyTokens { .. } => Some("score fewer rows with `--sample N`".into()),
             Self::Unusable { reason, .. } => Some(match &**reason {
-                Unusable::TooLong { .. } => format!("{SKIP}; fewer `--shots` or a model with a longer context take more of them"),
+                Unusable::TooLong { .. } | Unusable::TooMuchText(_) => format!("{SKIP}; fewer `--shots` or a model with a longer context take more of them"),
                 _ => SKIP.into(),
             }),
             Self::NothingToScore { overlapping: 1.., .. } => Some(
@@ -44,7 +46,7 @@ impl RunError {
             Self::NothingHeldOut { .. } => Some("hold out more rows with `--held-out N`, or take `--select last`".into()),
             Self::Memory { .. } => Some(
                 "`--weights quantized` takes about a quarter of f32, `--dtype bf16` half, a smaller `--batch-tokens` less for \
-                 states; `--force` runs anyway"
+                 states, `--sample N` less for records; `--force` runs anyway"
                     .into(),
             ),
             Self::NoOptimizer { .. } => {

@@ -3,12 +3,15 @@
 use candle_core::{DType, Device};
 
 use super::config::RunConfig;
+use super::draw::Draw;
 use super::error::RunError;
 use super::model::OpenModel;
+use super::render::Query;
 use crate::model::decoder::Placement;
 use crate::model::device::free_memory;
 use crate::model::memory::{Workload, estimate};
 use crate::model::weights::WeightFormat;
+use crate::report::samples::SampleRecord;
 use crate::report::schema::MemoryRecord;
 use crate::score::{LOGIT_ROWS, QueryTokens};
 use crate::store::memory::available;
@@ -24,6 +27,7 @@ pub fn of_run<'a>(
     model: &OpenModel,
     demonstrations: usize,
     queries: impl Iterator<Item = &'a QueryTokens>,
+    records: u64,
 ) -> MemoryRecord {
     let (mut all, mut longest, mut scored) = (0usize, 0usize, 0usize);
     for query in queries {
@@ -39,15 +43,31 @@ pub fn of_run<'a>(
     };
     let placement = Placement { device: device.clone(), dtype, weights: config.weights };
     let memory = estimate(&model.family.config, &model.family.layout, &placement, &work);
-    let program = if device.is_cpu() { PROGRAM } else { 0 };
+    let program = if device.is_cpu() { PROGRAM.saturating_add(records) } else { 0 };
     MemoryRecord {
         weights: memory.weights,
         dense_weights: memory.dense_weights,
         cache: memory.cache,
         activations: memory.activations,
+        records,
         total: memory.total.saturating_add(program),
         available: if device.is_cpu() { available() } else { free_memory(device) },
     }
+}
+
+/// Bytes of the records of all steps, which a run keeps until its end: with many choices, rows, steps and seeds they outgrow
+/// all else.
+pub fn of_records(draws: &[Draw], queries: &[Query], scored_steps: usize, steps: usize) -> u64 {
+    let record = |query: &Query| {
+        let choice = size_of::<f64>() + 2 * size_of::<usize>();
+        (size_of::<SampleRecord>() + query.id.len() + query.tokens.choices.len() * choice) as u64
+    };
+    let of_draw = |draw: &Draw| {
+        let scored: u64 = draw.queries.iter().map(|place| record(&queries[*place])).sum();
+        let held_out: u64 = draw.held_out.folds.iter().flat_map(|fold| &fold.queries).map(record).sum();
+        scored.saturating_mul(scored_steps as u64).saturating_add(held_out.saturating_mul(steps as u64))
+    };
+    draws.iter().map(of_draw).fold(0, u64::saturating_add)
 }
 
 /// Refuses a run that does not fit.
@@ -104,15 +124,16 @@ mod tests {
             dense_weights: 120_000_000_000,
             cache: 2_000_000_000,
             activations: 400_000_000,
-            total: 32_440_000_000,
+            records: 40_000_000,
+            total: 32_480_000_000,
             available,
         };
         assert!(check(&memory(None), "m", &Device::Cpu).is_ok());
-        assert!(check(&memory(Some(32_440_000_000)), "m", &Device::Cpu).is_ok());
+        assert!(check(&memory(Some(32_480_000_000)), "m", &Device::Cpu).is_ok());
         let error = check(&memory(Some(16_000_000_000)), "m", &Device::Cpu).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "`m` needs about 32.4 GB of memory (weights 30.0 GB, keys and values 2.0 GB, states 400 MB), and this machine has \
+            "`m` needs about 32.5 GB of memory (weights 30.0 GB, keys and values 2.0 GB, states 400 MB, records 40 MB), and this machine has \
              16.0 GB"
         );
         assert!(error.hint().unwrap().contains("--force"));

@@ -27,6 +27,7 @@ mod render;
 mod rows;
 mod scoring;
 mod selection;
+mod text_bound;
 mod tuner;
 mod usable;
 mod usage;

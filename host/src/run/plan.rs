@@ -93,6 +93,7 @@ pub fn prepare(
         task: &mut task,
         tokenizer: &model.tokenizer,
         positions: model.family.config.max_positions,
+        tokens: 0,
     };
     let drawn = draw::draw(renderer, &rows)?;
     let folds = drawn.draws.iter().flat_map(|draw| &draw.held_out.folds);
@@ -114,7 +115,9 @@ pub fn prepare(
 
     let longest = drawn.draws.iter().map(|draw| draw.record.demonstration_ids.len()).max().unwrap_or(0);
     let tokens = drawn.queries.iter().map(|query| &query.tokens);
-    let memory = memory::of_run(&config, &device, dtype, &model, longest, tokens);
+    // Zero-shot is scored besides.
+    let records = memory::of_records(&drawn.draws, &drawn.queries, 1 + score_steps.len(), config.steps);
+    let memory = memory::of_run(&config, &device, dtype, &model, longest, tokens, records);
     if !config.force {
         memory::check(&memory, &config.model, &device)?;
     }

@@ -12,6 +12,7 @@ use super::observer::Observer;
 use super::plugins::Plugins;
 use super::render::render_all;
 use super::rows::Rows;
+use super::text_bound::TextBound;
 use crate::model::Tokenizer;
 use crate::model::tokenizer::Piece;
 use crate::plugin::{EngineOptions, Limits};
@@ -79,8 +80,10 @@ pub fn preview(
     let selection = rows.select(config, seed)?;
     let shown = rows.demonstrations(&selection);
     let rendered = render_all(&mut task, &shown)?;
-    let demonstrations = demonstration_text(&rendered, &task.separator()?);
-    let tokenizer = open_tokenizer(&fetch_tokenizer(model, environment, progress)?)?;
+    let (separator, tokenizer) = (task.separator()?, open_tokenizer(&fetch_tokenizer(model, environment, progress)?)?);
+    let pairs = shown.iter().zip(&rendered).map(|((_, example), text)| (*example, text.as_str()));
+    TextBound::new(None, &tokenizer).demonstrations(&pairs.collect::<Vec<_>>(), &separator)?;
+    let demonstrations = demonstration_text(&rendered, &separator);
     let query = task.render_query(example)?;
     let mut notes = rows.notes(config);
     if !selection.evaluation.contains(&index) {

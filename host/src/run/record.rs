@@ -105,6 +105,11 @@ pub fn model(origin: &ModelOrigin, files: Vec<FileDigest>, model: &OpenModel) ->
     }
 }
 
+/// What messages call a plugin that ran.
+pub fn called(PluginRecord { name, version, file, .. }: &PluginRecord) -> String {
+    format!("{name} {version} ({file})")
+}
+
 /// How far a step moved the cache.
 pub fn trace(seed: u64, state: &State, tokens: usize, seconds: f64) -> TraceRecord {
     let layer = |norms: &LayerNorms| LayerTrace {

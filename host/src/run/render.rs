@@ -1,11 +1,12 @@
 //! Examples as the model gets them: text of the task's prompt, and tokens.
 
 use super::config::RunConfig;
+use super::text_bound::{MOST_TOKENS, TextBound};
 use super::usable::Unusable;
 use super::{RunError, fit};
 use crate::model::Tokenizer;
 use crate::plugin::TaskPlugin;
-use crate::score::QueryTokens;
+use crate::score::{ChoiceTokens, QueryTokens};
 use crate::task::example::{Example, RenderedChoice};
 use crate::task::prompt::demonstration_text;
 
@@ -44,13 +45,19 @@ pub struct Renderer<'a> {
     pub positions: Option<usize>,
     /// What follows every demonstration.
     pub separator: String,
+    /// Tokens of all queries so far.
+    pub tokens: usize,
 }
 
 impl Renderer<'_> {
+    fn text_bound(&self) -> TextBound {
+        TextBound::new(self.positions, self.tokenizer)
+    }
+
     /// An example as a query, with its choices as the prompt writes them; none of those where the prompt does not take it.
     ///
     /// # Errors
-    /// A failure of the plugin or the tokenizer that is not about this one example.
+    /// A failure of the plugin or the tokenizer that is not about this one example; more tokens than a run keeps.
     pub fn query(
         &mut self,
         index: usize,
@@ -60,11 +67,20 @@ impl Renderer<'_> {
             Ok(choices) => choices,
             Err(error) => return Ok((Err(Unusable::of_prompt(error)?), Vec::new())),
         };
+        if let Err(too_much) = self.text_bound().query(&choices) {
+            return Ok((Err(too_much), choices));
+        }
         let tokens = match QueryTokens::encode(self.tokenizer, &choices) {
             Ok(Ok(tokens)) => tokens,
             Ok(Err(empty)) => return Ok((Err(Unusable::NothingToScore(empty)), choices)),
             Err(error) => return Ok((Err(Unusable::of_tokens(error)?), choices)),
         };
+        // A choice is kept with some words of its own.
+        let kept = tokens.choices.iter().map(|choice| choice.ids.len() + size_of::<ChoiceTokens>() / size_of::<u32>());
+        self.tokens = self.tokens.saturating_add(kept.sum());
+        if self.tokens > MOST_TOKENS {
+            return Err(RunError::TooManyTokens { id: example.id.clone(), choices: choices.len() });
+        }
         let characters = choices.iter().map(RenderedChoice::scored_characters).collect();
         Ok((Ok(Query { index, id: example.id.clone(), answer: example.answer, tokens, characters }), choices))
     }
@@ -74,6 +90,7 @@ impl Renderer<'_> {
     /// # Errors
     /// A text without tokens, or one that does not fit.
     pub fn demonstrations(&self, demonstrations: &[(&Example, &str)]) -> Result<(String, Vec<u32>), RunError> {
+        self.text_bound().demonstrations(demonstrations, &self.separator)?;
         let texts: Vec<&str> = demonstrations.iter().map(|(_, text)| *text).collect();
         let text = demonstration_text(&texts, &self.separator);
         let ids = self.tokenizer.encode_with_special(&text)?;

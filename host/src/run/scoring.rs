@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::RunError;
 use super::journal::Journal;
 use super::observer::{Event, Observer};
+use super::record::called;
 use super::render::Query;
 use crate::model::decoder::{Batch, TokenTree};
 use crate::model::{Decoder, ModelError};
 use crate::report::samples::{Choice, Place, SampleError, SampleRecord};
+use crate::report::schema::PluginRecord;
 use crate::score::{self, ChoiceScore, Extended, Prefix, QueryTokens};
 use crate::tune::{State, first_not_finite};
 
@@ -21,6 +23,8 @@ pub struct Scoring<'a> {
     pub batch_tokens: usize,
     /// Told of every batch.
     pub observer: &'a dyn Observer,
+    /// What made the caches from step 2 on.
+    pub optimizer: &'a PluginRecord,
     /// When it becomes true, scoring ends at the next batch.
     pub stop: &'a AtomicBool,
 }
@@ -108,7 +112,7 @@ impl Scoring<'_> {
                 let prefix = extended.as_ref().map_or(over.prefix(), Extended::prefix);
                 let scores = score::score(self.decoder, prefix, &tokens[batch.clone()])?;
                 for (query, scores) in queries[batch.clone()].iter().zip(scores).skip(records.len() - first) {
-                    let record = match sample(place(query), query, &scores) {
+                    let record = match self.sample(place(query), query, &scores) {
                         Err(RunError::Sample { source: SampleError::NotFinite { .. }, .. }) if step <= 1 => {
                             return Err(self.own_failure(query)?.into());
                         }
@@ -132,19 +136,20 @@ impl Scoring<'_> {
         Ok(ModelError::NotFinitePass { layer: first_not_finite(&pass.cache)? })
     }
 
+    fn sample(&self, place: Place, query: &Query, scores: &[ChoiceScore]) -> Result<SampleRecord, RunError> {
+        let choices: Vec<Choice> = (scores.iter().zip(&query.characters))
+            .map(|(score, &characters)| Choice { loglik: score.loglik, tokens: score.tokens, characters })
+            .collect();
+        SampleRecord::new(place, query.id.clone(), query.answer, &choices).map_err(|source| RunError::Sample {
+            plugin: called(self.optimizer),
+            id: query.id.clone(),
+            step: place.step as usize,
+            source,
+        })
+    }
+
     /// Whether the user wants the run to end.
     pub fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
-}
-
-fn sample(place: Place, query: &Query, scores: &[ChoiceScore]) -> Result<SampleRecord, RunError> {
-    let choices: Vec<Choice> = (scores.iter().zip(&query.characters))
-        .map(|(score, &characters)| Choice { loglik: score.loglik, tokens: score.tokens, characters })
-        .collect();
-    SampleRecord::new(place, query.id.clone(), query.answer, &choices).map_err(|source| RunError::Sample {
-        id: query.id.clone(),
-        step: place.step as usize,
-        source,
-    })
 }

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::RunError;
+use super::record::called;
 use crate::model::Decoder;
 use crate::plugin::OptimizerPlugin;
 use crate::plugin::options::OptionSetting;
@@ -57,10 +58,10 @@ impl<'a> Tuner<'a> {
 }
 
 /// Failures of the plugin itself name it already; what the loop found wrong with its update does not.
-fn blame(error: TuneError, PluginRecord { name, version, file, .. }: &PluginRecord) -> RunError {
+fn blame(error: TuneError, optimizer: &PluginRecord) -> RunError {
     match error {
         TuneError::UpdateCount { .. } | TuneError::UpdateForm { .. } | TuneError::NotFinite { .. } => {
-            RunError::BadUpdate { plugin: format!("{name} {version} ({file})"), source: error.into() }
+            RunError::BadUpdate { plugin: called(optimizer), source: error.into() }
         }
         error => error.into(),
     }

@@ -1,6 +1,7 @@
 //! Rows that make an example and still cannot be scored.
 
 use super::RunError;
+use super::text_bound::TooMuchText;
 use crate::model::ModelError;
 use crate::plugin::{ErrorKind, Failure, PluginError};
 use crate::score::EmptyContinuation;
@@ -19,6 +20,9 @@ pub enum Unusable {
         /// Positions of the model.
         limit: usize,
     },
+    /// A text that is too long to be made tokens of.
+    #[error("{0}")]
+    TooMuchText(TooMuchText),
     /// A choice without a token of its own.
     #[error(transparent)]
     NothingToScore(EmptyContinuation),

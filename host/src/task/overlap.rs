@@ -5,7 +5,8 @@
 //! come. Names of examples, columns that the prompt does not use, and white space make no difference. A row with the same
 //! question and another right answer is another example.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 
 use super::example::{Example, RenderedChoice};
 
@@ -55,7 +56,7 @@ impl<T> Default for KnownExamples<T> {
     }
 }
 
-impl<T: Copy + PartialEq> KnownExamples<T> {
+impl<T: Copy + Eq + Hash> KnownExamples<T> {
     /// Adds an example that is shown as `text`: its demonstration, or its right choice in full.
     pub fn add(&mut self, example: &Example, text: &str, what: T) {
         self.texts.entry(plain(text)).or_default().push(what);
@@ -72,18 +73,13 @@ impl<T: Copy + PartialEq> KnownExamples<T> {
         }
         let by_text = |choice: &RenderedChoice| self.texts.get(&plain(&choice.full)).into_iter().flatten().copied();
         let by_question = Question::of(example).and_then(|question| self.questions.get(&question));
+        let mut seen = HashSet::new();
         let right = choices.get(example.answer).into_iter().flat_map(by_text);
-        for what in right.chain(by_question.into_iter().flatten().copied()) {
-            if !found.same.contains(&what) {
-                found.same.push(what);
-            }
-        }
+        let same = right.chain(by_question.into_iter().flatten().copied());
+        found.same.extend(same.filter(|what| seen.insert(*what)));
         let others = choices.iter().enumerate().filter(|(index, _)| *index != example.answer);
-        for what in others.flat_map(|(_, choice)| by_text(choice)) {
-            if !found.same.contains(&what) && !found.other_answer.contains(&what) {
-                found.other_answer.push(what);
-            }
-        }
+        let other_answer = others.flat_map(|(_, choice)| by_text(choice));
+        found.other_answer.extend(other_answer.filter(|what| seen.insert(*what)));
         found
     }
 }

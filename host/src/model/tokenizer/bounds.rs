@@ -39,15 +39,20 @@ impl Growth {
     /// letters of two.
     pub const USUAL: Self = Self(8.0);
 
+    /// The most bytes of a text.
+    pub fn most_text(self) -> usize {
+        (MOST_TEXT / self.0) as usize
+    }
+
     /// Refuses a text that may become too long.
     ///
     /// # Errors
     /// [`ModelError::Tokenizer`] with the numbers.
     pub fn check(self, text: &str) -> Result<(), ModelError> {
-        if text.len() as f64 * self.0 <= MOST_TEXT {
+        let (bytes, most) = (text.len(), self.most_text());
+        if bytes <= most {
             return Ok(());
         }
-        let (bytes, most) = (text.len(), (MOST_TEXT / self.0) as usize);
         Err(failed(format!("expected a text of at most {most} bytes, got {bytes} bytes")))
     }
 }

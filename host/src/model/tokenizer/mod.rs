@@ -135,6 +135,11 @@ impl Tokenizer {
         &self.notes
     }
 
+    /// The most bytes of a text that it takes, after which its rules may make too much of it.
+    pub fn most_text(&self) -> usize {
+        self.growth.most_text()
+    }
+
     /// A text's tokens alone.
     ///
     /// # Errors

@@ -42,6 +42,25 @@ fn rows_that_do_not_fit_are_named_with_their_number_or_left_out() {
     }
 }
 
+/// What a tokenizer would take long for: it is never asked.
+#[test]
+fn texts_that_no_number_of_positions_could_take_are_told_before_they_are_tokens() {
+    let place = Place::with_model();
+    place.model("short", |config| config["max_position_embeddings"] = 160.into());
+    let huge = |name: &str| row(&format!("{name} {}", "x".repeat(50_000)), 1);
+    place.data("query", lines(&mixed("demo", 4)), lines(&[vec![row("a", 0), huge("x")], mixed("text", 2)].concat()));
+    place.data("shown", lines(&[huge("x"), row("b", 0)]), lines(&mixed("text", 4)));
+    let run = |more: &[&str]| place.sst2(&[&["--model", "short", "--steps", "1"], more].concat());
+    let bound = "expected at most 40960 bytes of text for a model of 160 positions, got 50";
+    let first = format!("evaluation example `1`: {bound}");
+    run(&["--data", "query"]).failed(2, &[&first, "hint: `--skip-bad-rows`"]);
+    run(&["--data", "query", "--skip-bad-rows"]).good();
+    assert_eq!(scored(&place, "out", 0), [0, 2, 3]);
+    let all = format!("the demonstrations are too long: {bound}");
+    run(&["--data", "shown", "--out", "shown"])
+        .failed(2, &[&all, "(the longest demonstration is `0`, with 50", "--shots"]);
+}
+
 #[test]
 fn a_row_that_fits_behind_some_seeds_demonstrations_is_left_out_for_all() {
     let place = Place::with_model();
