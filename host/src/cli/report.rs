@@ -10,14 +10,10 @@ use super::run::print;
 use super::terminal::stdout_screen;
 use crate::report::export::{self, Format};
 use crate::report::run_report::{Files, RunReport};
-use crate::store::file::read_file;
+use crate::report::schema::RESULTS_LIMIT;
+use crate::store::file::read_regular;
+use crate::store::journal;
 use crate::ui;
-
-/// A `results.json` with the demonstrations of thousands of seeds has some megabytes; what is larger is something else.
-const RESULTS_LIMIT: u64 = 1 << 30;
-
-/// Journals grow with examples, steps and seeds: a line has some hundred bytes.
-const JOURNAL_LIMIT: u64 = 16 << 30;
 
 #[derive(Args)]
 pub struct ReportArgs {
@@ -74,13 +70,13 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<ExitStatus> {
     Ok(ExitStatus::Done)
 }
 
-/// Reads the folder of a run.
+/// Reads the folder of a run, line by line where a file can be large. Links in it are followed: what a report shows is
+/// what somebody named, and reading changes nothing.
 pub fn open(folder: &Path) -> anyhow::Result<RunReport> {
-    let results = read_file(&folder.join("results.json"), RESULTS_LIMIT)?;
-    let samples = read_file(&folder.join("samples.jsonl"), JOURNAL_LIMIT)?;
+    let results = read_regular(&folder.join("results.json"), RESULTS_LIMIT)?;
+    let samples = journal::read(&folder.join("samples.jsonl"))?;
     let trace = folder.join("trace.jsonl");
     // A run of one step has none.
-    let trace = trace.exists().then(|| read_file(&trace, JOURNAL_LIMIT)).transpose()?;
-    let files = Files { results: &results, samples: &samples, trace: trace.as_deref() };
-    Ok(RunReport::new(&folder.display().to_string(), files)?)
+    let trace = trace.exists().then(|| journal::read(&trace)).transpose()?;
+    Ok(RunReport::new(&folder.display().to_string(), Files { results: &results, samples, trace })?)
 }

@@ -19,6 +19,7 @@ use wasmtime::component::Component;
 use super::binary::PluginBinary;
 use crate::store::atomic::write_atomic;
 use crate::store::digest::Digest;
+use crate::store::owner::is_own;
 
 /// What a file of compiled code begins with.
 const MAGIC: &[u8] = b"ft-host compiled component 1\n";
@@ -113,19 +114,9 @@ fn is_private(folder: &Path) -> bool {
     fs::symlink_metadata(folder).is_ok_and(|at| at.is_dir() && is_own(&at) && at.mode() & 0o022 == 0)
 }
 
-#[cfg(unix)]
-fn is_own(at: &fs::Metadata) -> bool {
-    std::os::unix::fs::MetadataExt::uid(at) == rustix::process::geteuid().as_raw()
-}
-
 #[cfg(not(unix))]
 fn is_private(folder: &Path) -> bool {
     folder.is_dir()
-}
-
-#[cfg(not(unix))]
-fn is_own(_: &fs::Metadata) -> bool {
-    true
 }
 
 #[cfg(test)]
@@ -169,5 +160,9 @@ mod tests {
         std::os::unix::fs::symlink(folder.path(), &link).unwrap();
         assert!(Artifacts::open(&link).is_none());
         assert!(Artifacts::open(&folder.path().join("nothing")).is_none());
+        // Only root can give a folder away; whose a folder is, is tested with `store::owner` for everybody.
+        if std::os::unix::fs::chown(folder.path(), Some(12_345), None).is_ok() {
+            assert!(Artifacts::open(folder.path()).is_none());
+        }
     }
 }

@@ -39,6 +39,25 @@ pub struct Analysis {
     pub confusion: Option<ConfusionRecord>,
     /// Steps that are not whole, which nothing above is made of.
     pub unfinished: Vec<UnfinishedStep>,
+    /// Where each seed's step and result stand in `steps` and `results`.
+    #[serde(skip)]
+    places: Places,
+}
+
+/// Where things stand in lists that may be long: a journal has as many seeds and steps as somebody wrote into it.
+#[derive(Clone, Debug, PartialEq)]
+struct Places {
+    steps: HashMap<(u64, u32), usize>,
+    results: HashMap<u64, usize>,
+}
+
+impl Places {
+    fn of(steps: &[StepScores], results: &[ResultStep]) -> Self {
+        Self {
+            steps: steps.iter().map(|scores| (scores.seed, scores.step)).zip(0..).collect(),
+            results: results.iter().map(|result| result.seed).zip(0..).collect(),
+        }
+    }
 }
 
 /// One step over several seeds.
@@ -191,22 +210,26 @@ impl Analysis {
     /// Records that are not those of one run.
     pub fn new(records: &[SampleRecord], known: &Known<'_>) -> Result<Self, AnalysisError> {
         let mut seeds = by_seed(records)?;
-        let unfinished = seeds.iter_mut().flat_map(|seed| set_apart_unfinished(seed, known.rows)).collect();
+        let rows: HashMap<u64, usize> = known.rows.iter().rev().copied().collect();
+        let selected: HashMap<u64, u32> = known.selected.iter().rev().map(|of| (of.seed, of.step)).collect();
+        let unfinished =
+            seeds.iter_mut().flat_map(|seed| set_apart_unfinished(seed, rows.get(&seed.seed).copied())).collect();
         seeds.iter().try_for_each(same_examples)?;
         let classes = known.labels.len();
-        let steps: Vec<StepScores> = seeds.iter().flat_map(|seed| scores(seed, classes)).collect();
-        let results: Vec<ResultStep> = seeds.iter().filter_map(|seed| result_step(seed, known.selected)).collect();
-        let at_results: Vec<f64> =
-            results.iter().filter_map(|result| find(&steps, result.seed, result.step)).map(|s| s.accuracy).collect();
-        let shown = results.iter().filter_map(|result| {
-            let seed = seeds.iter().find(|seed| seed.seed == result.seed)?;
-            seed.steps.get(&result.step)
-        });
+        let of_seeds: Vec<Vec<StepScores>> = seeds.iter().map(|seed| scores(seed, classes).collect()).collect();
+        let oracle = of_seeds.iter().filter_map(|steps| oracle(steps)).collect();
+        let steps: Vec<StepScores> = of_seeds.into_iter().flatten().collect();
+        let of_seed = |seed: &Seed<'_>| result_step(seed, selected.get(&seed.seed).copied());
+        let results: Vec<ResultStep> = seeds.iter().filter_map(of_seed).collect();
+        let places = Places::of(&steps, &results);
+        let at = |result: &ResultStep| places.steps.get(&(result.seed, result.step)).map(|place| &steps[*place]);
+        let at_results: Vec<f64> = results.iter().filter_map(at).map(|scores| scores.accuracy).collect();
+        let shown = seeds.iter().filter_map(|seed| seed.steps.get(&of_seed(seed)?.step));
         let shown = shown.flat_map(|step| step.values().map(|(_, record)| *record));
         let several = seeds.len() > 1;
         let over_seeds = if several { over_seeds(&steps) } else { Vec::new() };
         Ok(Self {
-            oracle: seeds.iter().filter_map(|seed| oracle(&steps, seed.seed)).collect(),
+            oracle,
             oracle_of_means: oracle_of_means(&over_seeds, seeds.len()),
             confusion: confusion(shown, classes).and_then(|confusion| {
                 let counts = confusion.matrix(MOST_CLASSES_SHOWN)?;
@@ -217,12 +240,13 @@ impl Analysis {
             over_seeds,
             results,
             unfinished,
+            places,
         })
     }
 
     /// The scores of a seed's whole step.
     pub fn step(&self, seed: u64, step: u32) -> Option<&StepScores> {
-        find(&self.steps, seed, step)
+        self.places.steps.get(&(seed, step)).and_then(|place| self.steps.get(*place))
     }
 
     /// The scores of every seed at its result.
@@ -232,7 +256,8 @@ impl Analysis {
 
     /// Whether a seed's result stands at this step because the run selected it.
     pub fn is_selected(&self, seed: u64, step: u32) -> bool {
-        self.results.contains(&ResultStep { seed, step, selected: true })
+        let result = self.places.results.get(&seed).and_then(|place| self.results.get(*place));
+        result == Some(&ResultStep { seed, step, selected: true })
     }
 }
 
@@ -246,6 +271,7 @@ impl SpreadRecord {
 
 fn by_seed(records: &[SampleRecord]) -> Result<Vec<Seed<'_>>, AnalysisError> {
     let mut seeds: Vec<Seed<'_>> = Vec::new();
+    let mut places: HashMap<u64, usize> = HashMap::new();
     let mut examples: HashMap<usize, (usize, &SampleRecord)> = HashMap::new();
     for (record, line) in records.iter().zip(1..) {
         let Place { seed, step, index } = record.place();
@@ -258,16 +284,11 @@ fn by_seed(records: &[SampleRecord]) -> Result<Vec<Seed<'_>>, AnalysisError> {
             expected,
             found,
         })?;
-        // Most lines follow one of the same seed.
-        let of_seed = match seeds.iter().rposition(|known| known.seed == seed) {
-            Some(position) => &mut seeds[position],
-            None => {
-                seeds.push(Seed { seed, steps: BTreeMap::new() });
-                let last = seeds.len() - 1;
-                &mut seeds[last]
-            }
-        };
-        if let Some((first, _)) = of_seed.steps.entry(step).or_default().insert(index, (line, record)) {
+        let place = *places.entry(seed).or_insert(seeds.len());
+        if place == seeds.len() {
+            seeds.push(Seed { seed, steps: BTreeMap::new() });
+        }
+        if let Some((first, _)) = seeds[place].steps.entry(step).or_default().insert(index, (line, record)) {
             return Err(AnalysisError::Twice { line, first, place: record.place() });
         }
     }
@@ -289,9 +310,9 @@ pub(super) fn same_example(first: &SampleRecord, second: &SampleRecord) -> Resul
     Ok(())
 }
 
-fn set_apart_unfinished(seed: &mut Seed<'_>, rows: &[(u64, usize)]) -> Vec<UnfinishedStep> {
-    let known = rows.iter().find(|(of, _)| *of == seed.seed).map(|(_, rows)| *rows);
-    let of = known.or_else(|| seed.steps.values().map(BTreeMap::len).max()).unwrap_or_default();
+/// Takes out the steps that have fewer than `rows` examples; than the fullest step, where that is not known.
+fn set_apart_unfinished(seed: &mut Seed<'_>, rows: Option<usize>) -> Vec<UnfinishedStep> {
+    let of = rows.or_else(|| seed.steps.values().map(BTreeMap::len).max()).unwrap_or_default();
     let unfinished = seed.steps.iter().filter(|(_, step)| step.len() < of);
     let unfinished: Vec<UnfinishedStep> =
         unfinished.map(|(&step, records)| UnfinishedStep { seed: seed.seed, step, n: records.len(), of }).collect();
@@ -316,12 +337,7 @@ fn scores<'a>(seed: &'a Seed<'_>, classes: usize) -> impl Iterator<Item = StepSc
     seed.steps.values().filter_map(move |step| StepScores::of(&in_order(step), &icl, classes))
 }
 
-fn find(steps: &[StepScores], seed: u64, step: u32) -> Option<&StepScores> {
-    steps.iter().find(|scores| (scores.seed, scores.step) == (seed, step))
-}
-
-fn result_step(seed: &Seed<'_>, selected: &[SelectedRecord]) -> Option<ResultStep> {
-    let selected = selected.iter().find(|selected| selected.seed == seed.seed).map(|selected| selected.step);
+fn result_step(seed: &Seed<'_>, selected: Option<u32>) -> Option<ResultStep> {
     let last = *seed.steps.last_key_value()?.0;
     let whole = selected.filter(|step| seed.steps.contains_key(step));
     Some(ResultStep { seed: seed.seed, step: whole.unwrap_or(last), selected: whole.is_some() })
@@ -357,10 +373,10 @@ fn best<T>(candidates: impl Iterator<Item = T>, value: impl Fn(&T) -> f64) -> Op
     candidates.into_iter().reduce(|best, next| if value(&next) > value(&best) { next } else { best })
 }
 
-fn oracle(steps: &[StepScores], seed: u64) -> Option<OracleStep> {
-    let tuned = steps.iter().filter(|scores| scores.seed == seed && scores.step > 0);
-    let best = best(tuned, |scores| scores.accuracy)?;
-    Some(OracleStep { seed, step: best.step, accuracy: best.accuracy })
+/// The best of one seed's steps.
+fn oracle(steps: &[StepScores]) -> Option<OracleStep> {
+    let best = best(steps.iter().filter(|scores| scores.step > 0), |scores| scores.accuracy)?;
+    Some(OracleStep { seed: best.seed, step: best.step, accuracy: best.accuracy })
 }
 
 fn oracle_of_means(over_seeds: &[SeedsScores], seeds: usize) -> Option<OracleMean> {
@@ -488,7 +504,7 @@ mod tests {
         let records = two_seeds();
         let mut bytes = Vec::new();
         records.iter().for_each(|record| record.write(&mut bytes).unwrap());
-        assert_eq!(analyse(&parse_all(&bytes).unwrap().records), analyse(&records));
+        assert_eq!(analyse(&parse_all(bytes.as_slice()).unwrap().records), analyse(&records));
     }
 
     #[test]
@@ -523,6 +539,22 @@ mod tests {
         // Without a whole step 1 there is nothing to compare with.
         let icl: Vec<SampleRecord> = records.into_iter().filter(|r| (r.seed, r.step, r.index) != (7, 1, 0)).collect();
         assert_eq!(analyse(&icl).step(7, 2).unwrap().versus_icl, None);
+    }
+
+    /// What is looked up for each seed, step or line is not looked for among all of them.
+    #[test]
+    fn many_seeds_in_turns_take_no_longer_than_their_lines() {
+        let seeds = 100_000;
+        let records: Vec<SampleRecord> =
+            (0..2).flat_map(|at| (0..seeds).map(move |seed| record(seed, at, 0, 0, [-1.0, -9.0]))).collect();
+        let selected: Vec<SelectedRecord> = (0..seeds).map(|seed| SelectedRecord { seed, step: 1 }).collect();
+        let rows: Vec<(u64, usize)> = (0..seeds).map(|seed| (seed, 1)).collect();
+        let started = std::time::Instant::now();
+        let analysis = Analysis::new(&records, &Known { labels: &[], selected: &selected, rows: &rows }).unwrap();
+        assert_eq!(analysis.at_results().count(), analysis.results.len());
+        assert!(analysis.steps.iter().all(|step| analysis.is_selected(step.seed, step.step) == (step.step == 1)));
+        assert_eq!((analysis.steps.len(), analysis.result.unwrap().seeds), (200_000, 100_000));
+        assert!(started.elapsed() < std::time::Duration::from_secs(60), "{:?}", started.elapsed());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Two runs on the same examples, compared example by example.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 
@@ -143,6 +143,8 @@ impl CompareError {
 
 type Examples<'a> = BTreeMap<usize, &'a SampleRecord>;
 
+type Rows = BTreeSet<usize>;
+
 /// Compares run `a` at `step_a` with run `b` at `step_b`; without a step each seed stands at its result.
 ///
 /// # Errors
@@ -161,12 +163,18 @@ pub fn compare(
         return Err(CompareError::Seeds { a_name: a.name.clone(), a: a_seeds, b_name: b.name.clone(), b: b_seeds });
     }
     let (mut pairs, mut alone) = (Vec::new(), [0, 0]);
+    let (mut examples_a, mut examples_b) = (examples(a, &steps_a), examples(b, &steps_b));
+    let (left_out_a, left_out_b, no_rows) = (left_out(a), left_out(b), Rows::new());
+    let limit = |run: &RunReport| run.results.plan.config.limit;
+    let same_limit = limit(a).is_some() && limit(a) == limit(b);
     for &seed in &seeds {
-        let mut of_a = examples(a, seed, steps_a[&seed]);
-        let mut of_b = examples(b, seed, steps_b[&seed]);
+        let mut of_a = examples_a.remove(&seed).unwrap_or_default();
+        let mut of_b = examples_b.remove(&seed).unwrap_or_default();
         let (scored_a, scored_b) = (of_a.clone(), of_b.clone());
-        alone[0] += without_alone(seed, (a, &mut of_a), (b, &scored_b));
-        alone[1] += without_alone(seed, (b, &mut of_b), (a, &scored_a));
+        let (without_a, without_b) =
+            (left_out_a.get(&seed).unwrap_or(&no_rows), left_out_b.get(&seed).unwrap_or(&no_rows));
+        alone[0] += without_alone((&mut of_a, without_a), (&scored_b, without_b), same_limit);
+        alone[1] += without_alone((&mut of_b, without_b), (&scored_a, without_a), same_limit);
         pairs.extend(paired(seed, (&a.name, &of_a), (&b.name, &of_b))?);
     }
     same_data(a, b)?;
@@ -207,33 +215,38 @@ fn steps(run: &RunReport, asked: Option<u32>) -> Result<BTreeMap<u64, u32>, Comp
     results.iter().map(|result| of(result.seed, asked.unwrap_or(result.step))).collect()
 }
 
-fn examples(run: &RunReport, seed: u64, step: u32) -> Examples<'_> {
-    let of_step = run.records.iter().filter(|record| (record.seed, record.step) == (seed, step));
-    of_step.map(|record| (record.index, record)).collect()
+/// The examples of each seed at its step.
+fn examples<'a>(run: &'a RunReport, steps: &BTreeMap<u64, u32>) -> HashMap<u64, Examples<'a>> {
+    let mut examples: HashMap<u64, Examples<'a>> = HashMap::new();
+    for record in run.records.iter().filter(|record| steps.get(&record.seed) == Some(&record.step)) {
+        examples.entry(record.seed).or_default().insert(record.index, record);
+    }
+    examples
 }
 
-/// Takes out the examples that `run` has alone for a reason: the other run left them out, as demonstrations or since they
-/// cannot be used, or `run` took them under the same limit for those that it left out itself. Gives their number.
+/// Takes out the examples that a run has alone for a reason: the other run left them out, as demonstrations or since they
+/// cannot be used, or the run took them under the same limit for those that it left out itself. Gives their number.
 fn without_alone(
-    seed: u64,
-    (run, examples): (&RunReport, &mut Examples<'_>),
-    (other, scored): (&RunReport, &Examples<'_>),
+    (examples, left_out): (&mut Examples<'_>, &Rows),
+    (scored, left_out_by_other): (&Examples<'_>, &Rows),
+    same_limit: bool,
 ) -> usize {
     let before = examples.len();
-    let left_out = left_out(other, seed);
-    examples.retain(|index, _| !left_out.contains(index) || scored.contains_key(index));
-    let limit = |run: &RunReport| run.results.plan.config.limit;
+    examples.retain(|index, _| !left_out_by_other.contains(index) || scored.contains_key(index));
     let further = examples.keys().filter(|index| !scored.contains_key(index)).count();
-    if limit(run).is_some() && limit(run) == limit(other) && further <= self::left_out(run, seed).len() {
+    if same_limit && further <= left_out.len() {
         examples.retain(|index, _| scored.contains_key(index));
     }
     before - examples.len()
 }
 
-/// The rows that a run drew for a seed and did not score.
-fn left_out(run: &RunReport, seed: u64) -> BTreeSet<usize> {
-    let draws = run.results.plan.draws().filter(|draw| draw.seed == seed);
-    draws.flat_map(|draw| draw.overlapping_rows.iter().chain(&draw.unusable_rows)).copied().collect()
+/// The rows that a run drew for each seed and did not score.
+fn left_out(run: &RunReport) -> HashMap<u64, Rows> {
+    let mut rows: HashMap<u64, Rows> = HashMap::new();
+    for draw in run.results.plan.draws() {
+        rows.entry(draw.seed).or_default().extend(draw.overlapping_rows.iter().chain(&draw.unusable_rows));
+    }
+    rows
 }
 
 /// Pairs by example; the first example that is not in both, or not the same, is named.

@@ -1,5 +1,5 @@
 //! What a run leaves behind, as values and text: sample records, what is computed from them, and how that is shown.
-//! Opens nothing: texts come in and go out, writers are handed in.
+//! Opens nothing: texts come in and go out, readers and writers are handed in.
 
 pub mod analysis;
 pub mod compare;

@@ -1,9 +1,11 @@
 //! Everything that is known of a finished or unfinished run, from the files in its folder.
 
+use std::io::BufRead;
+
 use serde::Deserialize;
 
 use super::analysis::{Analysis, AnalysisError, Known, MOST_CLASSES_SHOWN};
-use super::lines::{self, LineError};
+use super::lines::{self, LineError, Lines};
 use super::samples::{self, SampleRecord};
 use super::schema::{FORMAT_VERSION, ResultsRecord};
 use super::sheet::{self, Seconds};
@@ -11,13 +13,13 @@ use super::trace::TraceRecord;
 
 /// What a run's folder holds.
 #[derive(Clone, Copy, Debug)]
-pub struct Files<'a> {
+pub struct Files<'a, R> {
     /// `results.json`.
     pub results: &'a [u8],
-    /// `samples.jsonl`.
-    pub samples: &'a [u8],
+    /// `samples.jsonl`, which is read line by line.
+    pub samples: R,
     /// `trace.jsonl`, where it is there.
-    pub trace: Option<&'a [u8]>,
+    pub trace: Option<R>,
 }
 
 /// A run.
@@ -38,6 +40,9 @@ pub struct RunReport {
     /// What a reader of the numbers has to know: sampled or limited data, an unfinished run, what was left out.
     pub notes: Vec<String>,
 }
+
+/// Steps that are not whole and have a note each. A run that was killed leaves one.
+const MOST_UNFINISHED_SHOWN: usize = 20;
 
 /// Why a folder's files are no run.
 #[derive(Debug, thiserror::Error)]
@@ -101,13 +106,14 @@ impl RunReport {
     ///
     /// # Errors
     /// A file that is not what a run writes, by its line.
-    pub fn new(name: &str, files: Files<'_>) -> Result<Self, ReportError> {
+    pub fn new<R: BufRead>(name: &str, files: Files<'_, R>) -> Result<Self, ReportError> {
         let name = name.to_owned();
         let results = results(&name, files.results)?;
         let refuse = |file, source| ReportError::Line { name: name.clone(), file, source };
         let samples = samples::parse_all(files.samples).map_err(|source| refuse("samples.jsonl", source))?;
-        let trace = lines::read(files.trace.unwrap_or_default(), TraceRecord::parse);
+        let trace = files.trace.map(|trace| lines::read(trace, TraceRecord::parse)).transpose();
         let trace = trace.map_err(|source| refuse("trace.jsonl", source))?;
+        let trace = trace.unwrap_or(Lines { records: Vec::new(), cut: false });
         let plan = &results.plan;
         let rows = plan.scored_rows();
         let known = Known { labels: &plan.labels, selected: &results.selected, rows: &rows };
@@ -123,9 +129,12 @@ impl RunReport {
                 notes.push(format!("the last line of {file} is half-written; it is left out"));
             }
         }
-        notes.extend(analysis.unfinished.iter().map(|step| {
+        notes.extend(analysis.unfinished.iter().take(MOST_UNFINISHED_SHOWN).map(|step| {
             format!("seed {}, step {}: {} of {} examples are scored; left out", step.seed, step.step, step.n, step.of)
         }));
+        if let Some(more @ 1..) = analysis.unfinished.len().checked_sub(MOST_UNFINISHED_SHOWN) {
+            notes.push(format!("further steps that are not scored whole, and are left out: {more}"));
+        }
         if plan.labels.len() > MOST_CLASSES_SHOWN {
             let classes = plan.labels.len();
             notes.push(format!(

@@ -178,8 +178,8 @@ impl SampleRecord {
 ///
 /// # Errors
 /// Names the first line that is no record, unless it is a half-written last one.
-pub fn parse_all(bytes: &[u8]) -> Result<Lines<SampleRecord>, LineError> {
-    lines::read(bytes, SampleRecord::parse)
+pub fn parse_all(text: impl io::BufRead) -> Result<Lines<SampleRecord>, LineError> {
+    lines::read(text, SampleRecord::parse)
 }
 
 #[cfg(test)]

@@ -10,6 +10,10 @@ use super::scores::StepScores;
 /// The version of the form below; it grows with every change that a reader would notice.
 pub const FORMAT_VERSION: u32 = 2;
 
+/// The most that is read of a `results.json`: 256 MiB. A seed takes about 20 bytes for each token of its demonstrations and
+/// 700 for each scored step: a thousand seeds of 2000 tokens and 40 steps come to 70 MB.
+pub const RESULTS_LIMIT: u64 = 256 << 20;
+
 /// What will be done: everything needed to do it again.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PlanRecord {

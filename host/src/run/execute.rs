@@ -1,6 +1,7 @@
 //! Carrying out a plan.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -97,6 +98,7 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
         scoring,
         results,
         records: Vec::new(),
+        places: HashMap::new(),
         earlier: Earlier::of(&beginning),
     };
     run.announce(&draws);
@@ -145,6 +147,8 @@ struct Run<'a> {
     scoring: Scoring<'a>,
     results: ResultsRecord,
     records: Vec<SampleRecord>,
+    /// Where the records of a seed's step are.
+    places: HashMap<(u64, u32), Range<usize>>,
     earlier: Earlier,
 }
 
@@ -181,16 +185,23 @@ impl Run<'_> {
         Ok(true)
     }
 
-    /// Takes over everything of a seed that an earlier process brought to its end.
+    /// Takes over everything of a seed that an earlier process brought to its end, step by step.
     fn recall_seed(&mut self, seed: u64) -> Result<(), RunError> {
-        let records = self.folder.samples.recall_while(|place| place.seed == seed);
+        let mut last: Option<u32> = None;
+        while let Some(Place { step, .. }) = self.folder.samples.next_place().filter(|place| place.seed == seed) {
+            let records = self.folder.samples.recall_while(|place| (place.seed, place.step) == (seed, step));
+            if let Some(last) = last.filter(|last| *last >= step)
+                && let Some(found) = records.last()
+            {
+                return Err(self.folder.samples.foreign(&format!("a step behind {last}"), found));
+            }
+            last = Some(step);
+            self.scoring.observer.event(Event::Scored(records.len()));
+            self.add(records, Times::default());
+        }
         self.folder.trace.recall_while(|place| place.0 == seed);
         if let Some(held_out) = &mut self.folder.held_out {
             held_out.recall_while(|place| place.seed == seed);
-        }
-        self.scoring.observer.event(Event::Scored(records.len()));
-        for step in records.chunk_by(|left, right| left.step == right.step) {
-            self.scored(step.to_vec(), Times::default())?;
         }
         Ok(())
     }
@@ -264,8 +275,7 @@ impl Run<'_> {
         let seed = draw.record.seed;
         self.scoring.observer.event(Event::Step(0));
         if seed != first.record.seed && draw.queries == first.queries {
-            let of_first = |record: &&SampleRecord| (record.seed, record.step) == (first.record.seed, 0);
-            let mut records: Vec<SampleRecord> = self.records.iter().filter(of_first).cloned().collect();
+            let mut records: Vec<SampleRecord> = of_step(&self.records, &self.places, (first.record.seed, 0)).to_vec();
             for record in &mut records {
                 record.seed = seed;
                 if self.folder.samples.recall(&record.place())?.is_none() {
@@ -338,26 +348,35 @@ impl Run<'_> {
         }
     }
 
-    /// Adds a step that is scored whole.
+    /// Adds a step that is scored whole, and writes down what came of it.
     fn scored(&mut self, records: Vec<SampleRecord>, measured: Times) -> Result<(), RunError> {
-        let Some(Place { seed, step, .. }) = records.first().map(SampleRecord::place) else { return Ok(()) };
+        self.add(records, measured);
+        self.write()
+    }
+
+    /// Adds a step that is scored whole; each step of a seed is added once.
+    fn add(&mut self, records: Vec<SampleRecord>, measured: Times) {
+        let Some(Place { seed, step, .. }) = records.first().map(SampleRecord::place) else { return };
+        let first = self.records.len();
         self.records.extend(records);
-        let of = |step: u32| -> Vec<&SampleRecord> {
-            self.records.iter().filter(|record| (record.seed, record.step) == (seed, step)).collect()
-        };
+        self.places.insert((seed, step), first..self.records.len());
+        let of =
+            |step: u32| -> Vec<&SampleRecord> { of_step(&self.records, &self.places, (seed, step)).iter().collect() };
         let (icl, classes) = (of(1), self.results.plan.labels.len());
         if let Some(scores) = StepScores::of(&of(step), &icl, classes) {
             let times = self.earlier.times.get(&(seed, step)).copied().unwrap_or(measured);
             self.results.steps.push(StepRecord { scores, step_seconds: times.step, score_seconds: times.score });
         }
+        if step != 1 {
+            return;
+        }
         // Zero-shot comes before what it is compared with.
-        let zero_shot = self.results.steps.iter_mut().find(|other| (other.scores.seed, other.scores.step) == (seed, 0));
-        if let Some(zero_shot) = zero_shot.filter(|_| step == 1)
+        let mut steps = self.results.steps.iter_mut().rev();
+        if let Some(zero_shot) = steps.find(|other| (other.scores.seed, other.scores.step) == (seed, 0))
             && let Some(scores) = StepScores::of(&of(0), &icl, classes)
         {
             zero_shot.scores = scores;
         }
-        self.write()
     }
 
     /// Writes `results.json`, unless an earlier process has written a later one.
@@ -370,4 +389,13 @@ impl Run<'_> {
         self.scoring.observer.event(Event::Note(&note));
         self.results.plan.notes.push(note);
     }
+}
+
+/// The records of a seed's step; none where it has not been added.
+fn of_step<'a>(
+    records: &'a [SampleRecord],
+    places: &HashMap<(u64, u32), Range<usize>>,
+    step: (u64, u32),
+) -> &'a [SampleRecord] {
+    places.get(&step).and_then(|place| records.get(place.clone())).unwrap_or_default()
 }

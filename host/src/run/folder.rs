@@ -6,11 +6,12 @@ use super::RunError;
 use super::changes::changes;
 use super::journal::Journal;
 use crate::report::samples::SampleRecord;
-use crate::report::schema::{FORMAT_VERSION, PlanRecord, ResultsRecord};
+use crate::report::schema::{FORMAT_VERSION, PlanRecord, RESULTS_LIMIT, ResultsRecord};
 use crate::report::trace::TraceRecord;
 use crate::store::atomic::{remove_temporary, write_atomic};
-use crate::store::file::{FileError, read_file, set_aside, writable_folder};
-use crate::store::journal::LineWriter;
+use crate::store::file::{FileError, writable_folder};
+use crate::store::journal::HeldJournal;
+use crate::store::output;
 
 const RESULTS: &str = "results.json";
 const SAMPLES: &str = "samples.jsonl";
@@ -20,9 +21,6 @@ const HELD_OUT: &str = "held-out.jsonl";
 /// All files of a run. `results.json` comes last, which is set aside first: samples without it are taken for no run.
 const FILES: [&str; 4] = [SAMPLES, TRACE, HELD_OUT, RESULTS];
 
-/// A `results.json` with the demonstrations of thousands of seeds has some megabytes; what is larger is something else.
-const RESULTS_LIMIT: u64 = 1 << 30;
-
 /// How a run begins in a folder.
 pub enum Beginning {
     /// There is nothing to go on with; files that are there are kept under other names.
@@ -31,24 +29,30 @@ pub enum Beginning {
     Continue(Box<ResultsRecord>),
 }
 
-/// Says how a run with this plan begins in `folder`; changes nothing.
+/// What an earlier run left in `folder` that this one may go on with; nothing where it begins anew whatever its plan.
+///
+/// # Errors
+/// What stands in a run's files' places and is no file, and what cannot be read.
+pub fn earlier(folder: &Path, restart: bool) -> Result<Option<ResultsRecord>, RunError> {
+    FILES.into_iter().try_for_each(|name| output::regular(&folder.join(name)).map(drop))?;
+    if restart {
+        return Ok(None);
+    }
+    let Some(results) = output::read(&folder.join(RESULTS), RESULTS_LIMIT)? else { return Ok(None) };
+    // What another version wrote, or nobody of this project, is no run to go on with.
+    let results = serde_json::from_slice::<ResultsRecord>(&results).ok();
+    Ok(results.filter(|results| results.plan.format_version == FORMAT_VERSION))
+}
+
+/// Says how a run with this plan begins in `folder`, where an `earlier` one left its results; changes nothing.
 ///
 /// # Errors
 /// An unfinished run of another plan, or what else is in the way.
-pub fn beginning(folder: &Path, plan: &PlanRecord, restart: bool) -> Result<Beginning, RunError> {
-    let path = folder.join(RESULTS);
-    if restart || !path.is_file() {
-        return Ok(Beginning::Anew);
-    }
-    // What another version wrote, or nobody of this project, is no run to go on with.
-    let Ok(earlier) = serde_json::from_slice::<ResultsRecord>(&read_file(&path, RESULTS_LIMIT)?) else {
-        return Ok(Beginning::Anew);
-    };
-    if earlier.plan.format_version != FORMAT_VERSION {
-        return Ok(Beginning::Anew);
-    }
-    let scored = std::fs::metadata(folder.join(SAMPLES)).map_or(0, |samples| samples.len());
-    let changes = changes(&earlier.plan, plan).map_err(|error| FileError::io("read", &path, error.into()))?;
+pub fn beginning(folder: &Path, earlier: Option<ResultsRecord>, plan: &PlanRecord) -> Result<Beginning, RunError> {
+    let Some(earlier) = earlier else { return Ok(Beginning::Anew) };
+    let scored = output::regular(&folder.join(SAMPLES))?.map_or(0, |samples| samples.len());
+    let changes =
+        changes(&earlier.plan, plan).map_err(|error| FileError::io("read", folder.join(RESULTS), error.into()))?;
     match changes.is_empty() {
         true => Ok(Beginning::Continue(Box::new(earlier))),
         false if earlier.complete || scored == 0 => Ok(Beginning::Anew),
@@ -84,14 +88,16 @@ impl OutFolder {
     /// Another process that is at work there, and what else is in the way.
     pub fn open(folder: &Path, beginning: &Beginning, held_out: bool) -> Result<(Self, Option<PathBuf>), RunError> {
         writable_folder(folder)?;
+        // Once more: reading weights takes its time.
+        FILES.into_iter().try_for_each(|name| output::regular(&folder.join(name)).map(drop))?;
         let moved = match beginning {
             Beginning::Continue(_) => None,
             Beginning::Anew => {
                 // Held while the files are renamed: none is taken from a process that is still writing.
                 let samples = folder.join(SAMPLES);
-                let lock = samples.is_file().then(|| LineWriter::resume(&samples)).transpose()?;
-                let moved = set_aside(folder, &FILES)?;
-                drop(lock);
+                let held = output::regular(&samples)?.map(|_| HeldJournal::open(&samples)).transpose()?;
+                let moved = output::set_aside(folder, &FILES)?;
+                drop(held);
                 moved
             }
         };
@@ -103,7 +109,8 @@ impl OutFolder {
         Ok((Self { folder: folder.to_owned(), samples, trace, held_out }, moved))
     }
 
-    /// Replaces `results.json`, after the journals have reached the disk.
+    /// Replaces `results.json`, after the journals have reached the disk. Whatever has come to have its name since the
+    /// folder was opened loses the name, and nothing else.
     ///
     /// # Errors
     /// A full disk, foremost; the old file stays then.
@@ -140,5 +147,45 @@ mod tests {
         assert!(busy.to_string().starts_with("another process is writing to"), "{busy}");
         drop(open);
         OutFolder::open(folder.path(), &Beginning::Anew, false).unwrap();
+    }
+
+    #[test]
+    fn a_half_written_line_is_set_aside_with_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(SAMPLES), "old\nhalf").unwrap();
+        let (_, moved) = OutFolder::open(folder.path(), &Beginning::Anew, false).unwrap();
+        assert_eq!(std::fs::read(moved.unwrap()).unwrap(), b"old\nhalf");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_link_in_the_place_of_any_file_is_refused_and_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let target = elsewhere.path().join("target");
+        for name in FILES {
+            let link = folder.path().join(name);
+            for there in [false, true] {
+                if there {
+                    std::fs::write(&target, "{}\n").unwrap();
+                }
+                std::os::unix::fs::symlink(&target, &link).unwrap();
+                let expected = format!("{name}`: expected a regular file, got a symbolic link");
+                for restart in [false, true] {
+                    let error = earlier(folder.path(), restart).map(drop).unwrap_err().to_string();
+                    assert!(error.ends_with(&expected), "{error}");
+                }
+                let error = OutFolder::open(folder.path(), &Beginning::Anew, true).map(drop).unwrap_err().to_string();
+                assert!(error.ends_with(&expected), "{error}");
+                assert_eq!(std::fs::read(&target).ok(), there.then(|| b"{}\n".to_vec()));
+                std::fs::remove_file(&link).unwrap();
+            }
+            std::fs::remove_file(&target).unwrap();
+        }
+        // The folder is named by the user, as a link if they like.
+        let link = elsewhere.path().join("out");
+        std::os::unix::fs::symlink(folder.path(), &link).unwrap();
+        OutFolder::open(&link, &Beginning::Anew, true).unwrap();
+        assert!(folder.path().join(SAMPLES).is_file());
     }
 }

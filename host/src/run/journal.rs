@@ -6,10 +6,11 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 
 use super::RunError;
+use crate::report::lines::{LINE_LIMIT, LineError, LineReader};
 use crate::report::samples::{Place, SampleRecord};
 use crate::report::trace::TraceRecord;
 use crate::store::file::FileError;
-use crate::store::journal::LineWriter;
+use crate::store::journal::{HeldJournal, LineWriter};
 
 /// A record that is one line of a journal.
 pub trait Line: Sized {
@@ -80,19 +81,21 @@ pub struct Journal<L> {
 }
 
 impl<L: Line> Journal<L> {
-    /// Opens `path`, with the lines that an earlier process left there.
+    /// Opens `path`, with the lines that an earlier process left there. One that it had not written whole is cut off.
     ///
     /// # Errors
     /// A file that cannot be read or written, or a line that is no record.
     pub fn open(path: PathBuf) -> Result<Self, RunError> {
-        let (writer, text) = LineWriter::resume(&path)?;
+        let held = HeldJournal::open(&path)?;
+        let no_record = |LineError { line, source }| RunError::Journal { path: path.clone(), line, source };
         let mut earlier = VecDeque::new();
-        for (index, line) in text.lines().enumerate() {
-            let record =
-                L::parse(line).map_err(|source| RunError::Journal { path: path.clone(), line: index + 1, source })?;
-            earlier.push_back(record);
+        let mut lines = LineReader::new(held.reader());
+        while let Some(line) = lines.next_line().map_err(no_record)?.filter(|line| line.ended) {
+            earlier.push_back(line.record(L::parse).map_err(no_record)?);
         }
-        Ok(Self { path, writer, earlier, passed: 0 })
+        let whole = lines.whole();
+        drop(lines);
+        Ok(Self { writer: held.go_on(whole)?, path, earlier, passed: 0 })
     }
 
     /// Whether lines of an earlier process are still to come.
@@ -110,12 +113,22 @@ impl<L: Line> Journal<L> {
         if record.place() == *place {
             return Ok(Some(record));
         }
-        Err(RunError::ForeignLine {
+        Err(self.foreign(&format!("{place:?}"), &record))
+    }
+
+    /// The place of the next line, where an earlier process wrote it.
+    pub fn next_place(&self) -> Option<L::Place> {
+        self.earlier.front().map(L::place)
+    }
+
+    /// What is wrong with a line that this process came to last and that belongs elsewhere.
+    pub fn foreign(&self, expected: &str, found: &L) -> RunError {
+        RunError::ForeignLine {
             path: self.path.clone(),
             line: self.passed,
-            expected: format!("{place:?}"),
-            found: format!("{:?}", record.place()),
-        })
+            expected: expected.to_owned(),
+            found: format!("{:?}", found.place()),
+        }
     }
 
     /// All lines that are still to come and that `belongs` holds for, up to the first that it does not.
@@ -131,7 +144,13 @@ impl<L: Line> Journal<L> {
     /// A full disk, foremost.
     pub fn add(&mut self, record: &L) -> Result<(), RunError> {
         debug_assert!(self.earlier.is_empty(), "lines are added behind those of the earlier process");
-        let line = record.line().map_err(|source| FileError::io("write", &self.path, source))?;
+        let refused = |source| FileError::io("write", &self.path, source);
+        let line = record.line().map_err(refused)?;
+        if line.len() > LINE_LIMIT {
+            // It could not be read again.
+            let found = format!("expected a record of at most {LINE_LIMIT} bytes, got one of {}", line.len());
+            return Err(refused(std::io::Error::other(found)).into());
+        }
         self.passed += 1;
         Ok(self.writer.write_line(&line)?)
     }
@@ -197,5 +216,42 @@ mod tests {
         std::fs::write(&path, "{}\n").unwrap();
         let error = Journal::<SampleRecord>::open(path).map(drop).unwrap_err().to_string();
         assert!(error.contains("line 1"), "{error}");
+    }
+
+    #[test]
+    fn a_line_that_was_not_written_whole_is_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("samples.jsonl");
+        let line = record(0, 0).line().unwrap();
+        // Whole but for its line feed, it is written anew too.
+        for half in ["", "{", &line] {
+            std::fs::write(&path, format!("{line}\n{half}")).unwrap();
+            let mut journal = Journal::<SampleRecord>::open(path.clone()).unwrap();
+            assert_eq!(journal.next_place(), Some(record(0, 0).place()));
+            assert_eq!(journal.recall_while(|_| true), [record(0, 0)]);
+            journal.add(&record(0, 1)).unwrap();
+            let expected = format!("{line}\n{}\n", record(0, 1).line().unwrap());
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn no_line_is_read_or_written_that_is_longer_than_a_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("samples.jsonl");
+        let mut journal = Journal::open(path.clone()).unwrap();
+        let long = SampleRecord { id: "x".repeat(LINE_LIMIT), ..record(0, 0) };
+        let error = journal.add(&long).unwrap_err().to_string();
+        assert!(error.contains("samples.jsonl`: expected a record of at most 16777216 bytes, got one of "), "{error}");
+        journal.add(&record(0, 0)).unwrap();
+        drop(journal);
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        // With zeros that take no space behind its line.
+        file.set_len(8 << 30).unwrap();
+        let error = Journal::<SampleRecord>::open(path.clone()).map(drop).unwrap_err();
+        let reason = std::error::Error::source(&error).unwrap().to_string();
+        assert!(error.to_string().ends_with("samples.jsonl`, line 2"), "{error}");
+        assert!(reason.starts_with("it is longer than 16 MiB"), "{reason}");
+        assert_eq!(file.metadata().unwrap().len(), 8 << 30, "nothing is cut off");
     }
 }

@@ -71,6 +71,7 @@ pub fn prepare(
 ) -> Result<Plan, RunError> {
     // First of all: a folder that cannot be written to must not be found out about at the end.
     probe_folder(&config.out)?;
+    let earlier = folder::earlier(&config.out, config.restart)?;
     let score_steps =
         config.score_steps.resolve(config.steps).map_err(|step| RunError::NoSuchStep { step, steps: config.steps })?;
     let paths = CachePaths::new(environment);
@@ -123,7 +124,10 @@ pub fn prepare(
     }
     let mut notes = notes::before(&config, &rows, &drawn, &model);
     notes.extend(memory::saved(&memory, config.weights, dtype));
-    let digests = files.digests(&RememberedDigests::new(&paths), progress)?;
+    // Where results are to be gone on with, it has to be the same model, and not one that was once taken for it.
+    let remembered = RememberedDigests::new(&paths);
+    let remembered = if earlier.is_some() { remembered.computed_anew() } else { remembered };
+    let digests = files.digests(&remembered, progress)?;
     let record = PlanRecord {
         format_version: FORMAT_VERSION,
         host_version: env!("CARGO_PKG_VERSION").into(),
@@ -145,7 +149,7 @@ pub fn prepare(
     };
     let task_usage = PluginUsage::new(task.description(), task.usage(), &config.task.limits);
     let Drawn { draws, queries, .. } = drawn;
-    let beginning = folder::beginning(&config.out, &record, config.restart)?;
+    let beginning = folder::beginning(&config.out, earlier, &record)?;
     Ok(Plan {
         config,
         device,

@@ -8,7 +8,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::atomic::{TEMPORARY_PREFIX, sync_folder};
+use super::atomic::{TEMPORARY_PREFIX, sync_folder, temporary_prefix};
 use super::catalogue::{CatalogueModel, MODELS};
 use super::digest::digest_file;
 use super::environment::{Environment, HF_HUB_OFFLINE};
@@ -16,6 +16,7 @@ use super::file::{FileError, create_folder};
 use super::hub::{Hub, HubError, HubId};
 use super::model_files::{ListedModel, ModelFiles, ModelKind, ModelOrigin, OriginKind, TokenizerFiles};
 use super::model_source::{ModelSource, ModelSourceError, folder_files, folder_tokenizer, gguf_file};
+use super::owner::is_own;
 use super::paths::CachePaths;
 use super::progress::Progress;
 use super::remembered::RememberedDigests;
@@ -228,11 +229,15 @@ impl Fetch<'_> {
         Err(ModelError::WrongDigest { path: path.to_owned(), expected, got: got.to_owned() })
     }
 
-    /// Removes what killed processes left. The lock is held, so nobody is at work on it; one that cannot be removed
-    /// takes space and does no harm.
+    /// Removes what killed processes of this user left. The lock is held, so nobody is at work on it; one that cannot be
+    /// removed takes space and does no harm.
     fn remove_leftovers(&self, folder: &Path) {
+        // Names of older versions do not say whose they are; whose a folder is, the system says of all.
+        let prefixes = [self.temporary_prefix(), format!("{TEMPORARY_PREFIX}{}-", self.model.name)];
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            if entry.file_name().to_string_lossy().starts_with(&self.temporary_prefix()) {
+            let name = entry.file_name();
+            let named = prefixes.iter().any(|prefix| name.to_string_lossy().starts_with(prefix));
+            if named && entry.metadata().is_ok_and(|metadata| metadata.is_dir() && is_own(&metadata)) {
                 let _ = std::fs::remove_dir_all(entry.path());
             }
         }
@@ -240,7 +245,7 @@ impl Fetch<'_> {
 
     /// How the temporary folders of this model begin: another model's are under another lock.
     fn temporary_prefix(&self) -> String {
-        format!("{TEMPORARY_PREFIX}{}-", self.model.name)
+        format!("{}{}-", temporary_prefix(), self.model.name)
     }
 
     fn try_sources(&self, folder: &Path) -> Result<(PathBuf, String), ModelError> {

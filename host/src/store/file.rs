@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::atomic::TEMPORARY_PREFIX;
+use super::atomic::temporary_prefix;
 use super::environment::FT_HOST_CACHE;
 
 /// What went wrong with a file or a folder.
@@ -37,6 +37,20 @@ pub enum FileError {
         path: PathBuf,
         /// `file` or `folder`.
         expected: &'static str,
+    },
+    /// Something else under a name that a file of this host's own has.
+    #[error("`{}`: expected a regular file, got {found}", path.display())]
+    NotRegular {
+        /// What is there.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
+    },
+    /// A part of the cache that is somebody else's, and would have to be trusted.
+    #[error("`{}` belongs to another user", path.display())]
+    NotOwn {
+        /// The folder.
+        path: PathBuf,
     },
     /// A pipe or a device where a file is needed that can be read more than once.
     #[error("`{}`: expected a regular file, got a pipe or a device", path.display())]
@@ -117,6 +131,10 @@ impl FileError {
             FileError::LfsPointer { .. } => {
                 Some("run `git lfs pull` in its repository, or download the file itself".into())
             }
+            FileError::NotRegular { .. } => {
+                Some("remove it, or name another folder: what is no file of this program's is left as it is".into())
+            }
+            FileError::NotOwn { .. } => Some(format!("set `{FT_HOST_CACHE}` to a folder of your own")),
             FileError::Stream { .. } => Some("write it to a file first: it is read more than once".into()),
             FileError::Changed { .. } => Some("run again when nothing writes to it".into()),
             _ => None,
@@ -152,7 +170,19 @@ pub const PLUGIN_LIMIT: u64 = 128 << 20;
 
 /// The bytes of a file of at most `limit` bytes.
 pub fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
-    let file = File::open(path).map_err(|source| FileError::io("open", path, source))?;
+    read_opened(&File::open(path).map_err(|source| FileError::io("open", path, source))?, path, limit)
+}
+
+/// The bytes of a regular file of at most `limit` bytes.
+///
+/// # Errors
+/// As [`open_regular`], and [`FileError::TooLarge`].
+pub fn read_regular(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+    read_opened(&open_regular(path)?, path, limit)
+}
+
+/// The bytes of an open file, which `path` stands for in messages.
+pub(super) fn read_opened(file: &File, path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     let metadata = file.metadata().map_err(|source| FileError::io("read", path, source))?;
     if metadata.is_dir() {
         return Err(FileError::WrongKind { path: path.into(), expected: "file" });
@@ -186,7 +216,7 @@ pub fn writable_folder(out: &Path) -> Result<(), FileError> {
     create_folder(out)?;
     let refused = |source| FileError::io("write into", out, source);
     // Under the name of unfinished files: what a killed process leaves is removed with them.
-    let mut probe = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(out).map_err(refused)?;
+    let mut probe = tempfile::Builder::new().prefix(&temporary_prefix()).tempfile_in(out).map_err(refused)?;
     // A full disk takes an empty file, and some take a short one.
     io::Write::write_all(&mut probe, &[0; 4096]).map_err(refused)?;
     match probe.close() {
@@ -208,36 +238,6 @@ pub fn probe_folder(out: &Path) -> Result<(), FileError> {
     written
 }
 
-/// Renames the files of `names` that are in `folder` to `stem.N.extension`, the last name first, all with the first `N`
-/// that none of them has yet. Empty files are removed instead. Gives the new path of the first name, if there was anything
-/// to rename.
-pub fn set_aside(folder: &Path, names: &[&str]) -> Result<Option<PathBuf>, FileError> {
-    for name in names {
-        let path = folder.join(name);
-        if path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0) {
-            std::fs::remove_file(&path).map_err(|source| FileError::io("remove", &path, source))?;
-        }
-    }
-    if !names.iter().any(|name| folder.join(name).exists()) {
-        return Ok(None);
-    }
-    let numbered = |name: &str, number: u64| {
-        let (stem, extension) = name.split_once('.').unwrap_or((name, ""));
-        folder.join(format!("{stem}.{number}.{extension}"))
-    };
-    let mut number = 1;
-    while names.iter().any(|name| numbered(name, number).exists()) {
-        number += 1;
-    }
-    for name in names.iter().rev() {
-        let path = folder.join(name);
-        if path.exists() {
-            std::fs::rename(&path, numbered(name, number)).map_err(|source| FileError::io("rename", &path, source))?;
-        }
-    }
-    Ok(names.first().map(|name| numbered(name, number)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -251,23 +251,6 @@ mod tests {
         assert!(folder.path().exists());
         std::fs::write(folder.path().join("file"), b"").unwrap();
         assert!(probe_folder(&folder.path().join("file")).is_err());
-    }
-
-    #[test]
-    fn files_are_set_aside_under_one_free_number() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        assert_eq!(set_aside(folder.path(), &["a.jsonl", "b.json"]).unwrap(), None);
-        for name in ["a.jsonl", "b.json", "b.1.json"] {
-            std::fs::write(at(name), name).unwrap();
-        }
-        assert_eq!(set_aside(folder.path(), &["a.jsonl", "b.json"]).unwrap(), Some(at("a.2.jsonl")));
-        assert_eq!(std::fs::read(at("b.1.json")).unwrap(), b"b.1.json");
-        assert_eq!(std::fs::read(at("b.2.json")).unwrap(), b"b.json");
-        assert!(!at("a.jsonl").exists());
-        std::fs::write(at("a.jsonl"), "").unwrap();
-        assert_eq!(set_aside(folder.path(), &["a.jsonl", "b.json"]).unwrap(), None);
-        assert!(!at("a.jsonl").exists());
     }
 
     #[test]
@@ -288,6 +271,19 @@ mod tests {
     #[cfg(unix)]
     fn a_file_without_a_size_is_bounded_too() {
         assert!(matches!(read_file(Path::new("/dev/zero"), 1000), Err(FileError::TooLarge { bytes: 1001, .. })));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn only_what_is_no_file_is_refused_behind_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        std::fs::write(&file, b"12").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert_eq!(read_regular(&link, 2).unwrap(), b"12");
+        std::fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
+        assert!(matches!(read_regular(&link, 2), Err(FileError::Stream { .. })));
     }
 
     #[test]

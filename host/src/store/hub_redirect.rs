@@ -13,7 +13,7 @@ use hf_hub::HFError;
 use hf_hub::repository::RepoTreeEntry;
 use reqwest::redirect::Policy;
 
-use super::atomic::{TEMPORARY_PREFIX, write_atomic};
+use super::atomic::{temporary_prefix, write_atomic};
 use super::digest::digest_file;
 use super::hub::{Hub, HubError, Kind, Wanted};
 use super::watch::watch;
@@ -94,7 +94,7 @@ impl Hub<'_> {
         let disk = |source| HubError::Disk { wanted: Box::new(wanted.clone()), folder: self.cache.to_owned(), source };
         let create_folder = |folder: &Path| std::fs::create_dir_all(folder).map_err(disk);
         create_folder(&repository.join("blobs"))?;
-        let temporary = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempdir_in(&repository).map_err(disk)?;
+        let temporary = tempfile::Builder::new().prefix(&temporary_prefix()).tempdir_in(&repository).map_err(disk)?;
         let at_commit = Wanted { id: wanted.id.at(commit), ..wanted.clone() };
         let (path, _) = self.transfer(&at_commit, Some(temporary.path()))?;
         self.check_size(wanted, &path, listed.size)?;

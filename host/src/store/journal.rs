@@ -1,13 +1,74 @@
 //! A file that grows by whole lines.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::fs::{File, TryLockError};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::file::FileError;
+use super::file::{FileError, open_regular};
+use super::output::open_or_create;
+
+/// The most that is read of a journal: 16 GiB. Lines have some hundred bytes, and there is one for each seed, step and
+/// example.
+const JOURNAL_LIMIT: u64 = 16 << 30;
+
+/// Bytes that are read of a journal at once.
+const PIECE: usize = 1 << 16;
+
+/// Opens a journal to be read and not to be gone on with, from its beginning, in pieces. A link is followed: to read what
+/// somebody named changes nothing.
+///
+/// # Errors
+/// As [`open_regular`]; [`FileError::TooLarge`].
+pub fn read(path: &Path) -> Result<impl BufRead + use<>, FileError> {
+    let file = open_regular(path)?;
+    let bytes = file.metadata().map_err(|source| FileError::io("read", path, source))?.len();
+    if bytes > JOURNAL_LIMIT {
+        return Err(FileError::TooLarge { path: path.to_owned(), bytes, limit: JOURNAL_LIMIT });
+    }
+    Ok(BufReader::with_capacity(PIECE, file.take(JOURNAL_LIMIT)))
+}
+
+/// A journal that nobody else writes to for as long as the value lives, and that has not been written to yet.
+#[derive(Debug)]
+pub struct HeldJournal {
+    file: File,
+    path: PathBuf,
+}
+
+impl HeldJournal {
+    /// Takes hold of the journal `path`, and makes an empty one where there is none.
+    ///
+    /// # Errors
+    /// [`FileError::InUse`] where another process holds it, [`FileError::NotRegular`], whatever the system refuses.
+    pub fn open(path: &Path) -> Result<HeldJournal, FileError> {
+        let file = open_or_create(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(HeldJournal { file, path: path.to_owned() }),
+            Err(TryLockError::WouldBlock) => Err(FileError::InUse { path: path.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(FileError::io("lock", path, source)),
+        }
+    }
+
+    /// What is in it, in pieces.
+    pub fn reader(&self) -> impl BufRead + '_ {
+        BufReader::with_capacity(PIECE, &self.file)
+    }
+
+    /// Goes on behind its first `whole` bytes, which are whole lines. What stands there, left by a process that ended in
+    /// the middle of a line, is cut off.
+    ///
+    /// # Errors
+    /// Whatever the system refuses.
+    pub fn go_on(self, whole: u64) -> Result<LineWriter, FileError> {
+        let HeldJournal { mut file, path } = self;
+        let cut = file.set_len(whole).and_then(|()| file.seek(SeekFrom::Start(whole)));
+        cut.map_err(|source| FileError::io("write to", &path, source))?;
+        Ok(LineWriter { file, path, length: whole, line: Vec::new() })
+    }
+}
 
 /// Writes a journal line by line: after each call the file holds whole lines only, also when the disk fills up, and
-/// what was written survives the end of the process (not a power cut; see [`sync`](LineWriter::sync)).
+/// what was written survives the end of the process (not a power cut; see [`sync`](LineWriter::sync)). It holds the journal.
 #[derive(Debug)]
 pub struct LineWriter {
     file: File,
@@ -18,33 +79,6 @@ pub struct LineWriter {
 }
 
 impl LineWriter {
-    /// Opens the journal `path` to go on with it, and gives its lines. What stands behind the last line break, left by a
-    /// process that ended in the middle of a line, is cut off. A journal that is not there is created. It stays locked
-    /// for as long as this process holds it.
-    ///
-    /// # Errors
-    /// [`FileError::InUse`] where another process holds it; whatever the system refuses.
-    pub fn resume(path: &Path) -> Result<(LineWriter, String), FileError> {
-        let refused = |action| move |source| FileError::io(action, path, source);
-        let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
-        let mut file = open.map_err(refused("open"))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(FileError::InUse { path: path.to_owned() }),
-            Err(TryLockError::Error(source)) => return Err(FileError::io("lock", path, source)),
-        }
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(refused("read"))?;
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        bytes.truncate(whole);
-        let lines = String::from_utf8(bytes).map_err(|error| {
-            FileError::io("read", path, std::io::Error::new(std::io::ErrorKind::InvalidData, error))
-        })?;
-        file.set_len(whole as u64).map_err(refused("write to"))?;
-        file.seek(SeekFrom::Start(whole as u64)).map_err(refused("write to"))?;
-        Ok((LineWriter { file, path: path.to_owned(), length: whole as u64, line: Vec::new() }, lines))
-    }
-
     /// Writes one line, without its line break, in one piece and with no buffer in between.
     pub fn write_line(&mut self, line: &str) -> Result<(), FileError> {
         if line.contains('\n') {
@@ -73,11 +107,17 @@ impl LineWriter {
 mod tests {
     use super::*;
 
+    fn text(journal: &HeldJournal) -> String {
+        let mut text = String::new();
+        journal.reader().read_to_string(&mut text).unwrap();
+        text
+    }
+
     #[test]
     fn each_line_is_in_the_file_when_the_call_returns() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("samples.jsonl");
-        let mut journal = LineWriter::resume(&path).unwrap().0;
+        let mut journal = HeldJournal::open(&path).unwrap().go_on(0).unwrap();
         journal.write_line("{\"step\":0}").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"step\":0}\n");
         assert!(matches!(journal.write_line("a\nb"), Err(FileError::BrokenLine { .. })));
@@ -92,24 +132,44 @@ mod tests {
         let path = folder.path().join("samples.jsonl");
         for (before, whole) in [("", ""), ("{\"a\"", ""), ("1\n2\n", "1\n2\n"), ("1\n2\n{\"half", "1\n2\n")] {
             std::fs::write(&path, before).unwrap();
-            let (mut journal, lines) = LineWriter::resume(&path).unwrap();
-            assert_eq!(lines, whole);
+            let held = HeldJournal::open(&path).unwrap();
+            assert_eq!(text(&held), before);
+            let mut journal = held.go_on(whole.len() as u64).unwrap();
             journal.write_line("3").unwrap();
             assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{whole}3\n"));
         }
-        std::fs::remove_file(&path).unwrap();
-        let held = LineWriter::resume(&path).unwrap();
-        assert_eq!(held.1, "");
-        assert!(matches!(LineWriter::resume(&path), Err(FileError::InUse { .. })));
-        drop(held);
-        LineWriter::resume(&path).unwrap();
+    }
+
+    #[test]
+    fn a_journal_is_one_processs_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("samples.jsonl");
+        let held = HeldJournal::open(&path).unwrap();
+        assert_eq!(text(&held), "");
+        assert!(matches!(HeldJournal::open(&path), Err(FileError::InUse { .. })));
+        let writer = held.go_on(0).unwrap();
+        assert!(matches!(HeldJournal::open(&path), Err(FileError::InUse { .. })));
+        drop(writer);
+        HeldJournal::open(&path).unwrap();
+    }
+
+    #[test]
+    fn a_journal_to_be_read_is_a_file_of_a_size_that_one_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("samples.jsonl");
+        std::fs::write(&path, "1\n2").unwrap();
+        let lines: Vec<String> = read(&path).unwrap().lines().map(Result::unwrap).collect();
+        assert_eq!(lines, ["1", "2"]);
+        File::options().write(true).open(&path).unwrap().set_len(JOURNAL_LIMIT + 1).unwrap();
+        assert!(matches!(read(&path).map(drop), Err(FileError::TooLarge { limit: JOURNAL_LIMIT, .. })));
+        assert!(matches!(read(folder.path()).map(drop), Err(FileError::WrongKind { .. })));
     }
 
     #[test]
     #[cfg(target_os = "linux")]
     fn a_full_disk_is_an_error_that_names_the_file() {
         let path = Path::new("/dev/full");
-        let file = OpenOptions::new().write(true).open(path).unwrap();
+        let file = File::options().write(true).open(path).unwrap();
         let mut journal = LineWriter { file, path: path.to_owned(), length: 0, line: Vec::new() };
         let error = journal.write_line("{}").unwrap_err();
         assert!(error.to_string().starts_with("cannot write to `/dev/full`"), "{error}");

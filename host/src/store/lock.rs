@@ -4,6 +4,7 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use super::file::FileError;
+use super::output::open_or_create;
 
 /// Held as long as the value lives. The lock's file stays; being there means nothing.
 #[derive(Debug)]
@@ -15,8 +16,7 @@ impl FileLock {
     /// Takes the lock of the file `path`, creating it; where another process holds it, `waiting` is called once and
     /// the call waits for as long as that process does its work.
     pub fn acquire(path: &Path, waiting: impl FnOnce()) -> Result<FileLock, FileError> {
-        let file = File::options().write(true).create(true).truncate(false).open(path);
-        let file = file.map_err(|source| FileError::io("create", path, source))?;
+        let file = open_or_create(path)?;
         let refused = |source| FileError::io("lock", path, source);
         match file.try_lock() {
             Ok(()) => {}

@@ -4,7 +4,8 @@
 //! what goes out is written so that a crash or a full disk never leaves half a file under a final name.
 //!
 //! - [`environment`]: every environment variable, read once. [`paths`]: this host's own cache folder.
-//! - [`file`](mod@file), [`atomic`], [`journal`], [`mmap`], [`lock`], [`lfs`]: files. [`digest`], [`remembered`]: what is in them.
+//! - [`file`](mod@file), [`atomic`], [`journal`], [`output`], [`mmap`], [`lock`], [`lfs`]: files. [`digest`], [`remembered`]:
+//!   what is in them. [`owner`]: whose they are.
 //! - [`model_source`]: what `--model` means. [`catalogue`], [`fetch`], [`hub`], [`wheel`]: where models come from.
 //! - [`data`], [`dataset`], [`shards`], [`table`], [`sample`]: data sets. [`memory`](mod@memory): what this machine has to give.
 //!
@@ -30,6 +31,8 @@ pub mod memory;
 pub mod mmap;
 pub mod model_files;
 pub mod model_source;
+pub mod output;
+pub mod owner;
 pub mod paths;
 pub mod plugin_path;
 pub mod progress;

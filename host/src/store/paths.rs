@@ -10,6 +10,7 @@ use super::digest::Digest;
 use super::environment::{Environment, FT_HOST_CACHE};
 use super::file::{FileError, create_folder, writable_folder};
 use super::lock::FileLock;
+use super::owner;
 use super::progress::Progress;
 
 /// The folders below this host's cache folder.
@@ -40,9 +41,10 @@ impl CachePaths {
         Ok(self.root()?.join("models-v1"))
     }
 
-    /// Digests of files, remembered by path and by what tells a file from another one there.
+    /// Digests of files, remembered by path and by what tells a file from another one there; none where somebody wrote
+    /// them who is not to be believed.
     pub fn digests(&self) -> Option<PathBuf> {
-        self.root.as_ref().map(|root| root.join("digests-v2"))
+        self.trusted("digests-v2").ok()
     }
 
     /// Which files of the hub hold a split of a data set, one note each.
@@ -50,12 +52,25 @@ impl CachePaths {
         self.root.as_ref().map(|root| root.join("datasets-v1"))
     }
 
-    /// Compilers and tools for plugins, unpacked and never installed.
+    /// Compilers and tools for plugins, unpacked and never installed; they run as this user.
     ///
     /// # Errors
-    /// [`FileError::NoCacheFolder`].
+    /// [`FileError::NoCacheFolder`], [`FileError::NotOwn`].
     pub fn tools(&self) -> Result<PathBuf, FileError> {
-        Ok(self.root()?.join("tools-v1"))
+        self.trusted("tools-v1")
+    }
+
+    /// A folder whose content is believed or run.
+    fn trusted(&self, name: &str) -> Result<PathBuf, FileError> {
+        let root = self.root()?;
+        let folder = root.join(name);
+        for path in [root, &folder] {
+            // What is not there yet is going to be made by this user.
+            if path.metadata().is_ok_and(|metadata| !owner::is_trusted(&metadata)) {
+                return Err(FileError::NotOwn { path: path.to_owned() });
+            }
+        }
+        Ok(folder)
     }
 
     /// The lock that stands for the work called `name`, waited for where another process holds it. Where none can be had,
@@ -77,14 +92,21 @@ impl CachePaths {
     /// # Errors
     /// No folder, or one that is not this user's alone.
     pub fn components(&self) -> Result<PathBuf, FileError> {
-        let folder = self.root()?.join("components-v2");
+        let folder = self.trusted("components-v2")?;
         create_folder(&folder)?;
+        // The folder itself, not what a link leads to.
+        let metadata = std::fs::symlink_metadata(&folder).map_err(|source| FileError::io("open", &folder, source))?;
+        if !metadata.is_dir() {
+            return Err(FileError::WrongKind { path: folder, expected: "folder" });
+        }
+        if !owner::is_own(&metadata) {
+            return Err(FileError::NotOwn { path: folder });
+        }
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            let mode = std::fs::metadata(&folder).map(|metadata| metadata.permissions().mode() & 0o777);
             // Setting what is set already is refused on a disk that cannot be written to.
-            if !matches!(mode, Ok(0o700)) {
+            if metadata.permissions().mode() & 0o777 != 0o700 {
                 std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700))
                     .map_err(|source| FileError::io("make private", &folder, source))?;
             }
@@ -119,6 +141,33 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let components = at(&folder.path().join("cache")).components().unwrap();
         assert_eq!(std::fs::metadata(components).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn compiled_components_are_in_a_folder_of_their_own_and_of_the_users_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let (paths, elsewhere) = (at(&folder.path().join("cache")), folder.path().join("elsewhere"));
+        std::fs::create_dir_all(&elsewhere).unwrap();
+        create_folder(paths.root().unwrap()).unwrap();
+        let components = folder.path().join("cache/components-v2");
+        std::os::unix::fs::symlink(&elsewhere, &components).unwrap();
+        assert!(matches!(paths.components(), Err(FileError::WrongKind { expected: "folder", .. })));
+        std::fs::remove_file(&components).unwrap();
+        assert_eq!(paths.components().unwrap(), components);
+        // Only root can give a folder away; that root then believes nobody but root is tested with `owner`.
+        for given in [&components, &folder.path().join("cache")] {
+            if std::os::unix::fs::chown(given, Some(12_345), None).is_ok() {
+                let error = paths.components().unwrap_err();
+                assert_eq!(error.to_string(), format!("`{}` belongs to another user", given.display()));
+                assert!(error.hint().unwrap().contains("`FT_HOST_CACHE`"));
+            }
+        }
+        if !owner::is_own(&folder.path().join("cache").metadata().unwrap()) {
+            assert_eq!(paths.digests(), None);
+            assert!(matches!(paths.tools(), Err(FileError::NotOwn { .. })));
+            assert!(paths.models().is_ok(), "models are held to their digests");
+        }
     }
 
     #[test]

@@ -17,6 +17,8 @@ use super::progress::Progress;
 pub struct RememberedDigests {
     /// None where there is no cache: then every digest is computed.
     folder: Option<PathBuf>,
+    /// Whether what is remembered counts; if not, it is only replaced.
+    recalls: bool,
 }
 
 /// What is remembered of a file, as it stands on disk.
@@ -66,7 +68,13 @@ fn inode(_metadata: &Metadata) -> (u64, (i64, i64)) {
 impl RememberedDigests {
     /// The digests in this host's cache.
     pub fn new(paths: &CachePaths) -> RememberedDigests {
-        RememberedDigests { folder: paths.digests() }
+        RememberedDigests { folder: paths.digests(), recalls: true }
+    }
+
+    /// The same, but every digest is computed and none recalled, for what must not rest on an earlier look: a stamp can be
+    /// set back by whoever may set the clock, and a record be wrong.
+    pub fn computed_anew(self) -> RememberedDigests {
+        RememberedDigests { recalls: false, ..self }
     }
 
     /// The file's digest, hashed only if it is not remembered; the hashing reports to `progress`.
@@ -99,6 +107,9 @@ impl RememberedDigests {
     }
 
     fn recall(&self, path: &Path, stamp: Stamp) -> Option<Digest> {
+        if !self.recalls {
+            return None;
+        }
         let record: Record = serde_json::from_slice(&std::fs::read(self.record_of(path)?).ok()?).ok()?;
         (record.stamp == stamp).then(|| Digest::from_hex(&record.sha256))?
     }
@@ -137,7 +148,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.gguf");
         std::fs::write(&path, b"one").unwrap();
-        let digests = RememberedDigests { folder: Some(folder.path().join("digests")) };
+        let digests = RememberedDigests { folder: Some(folder.path().join("digests")), recalls: true };
         let starts = Starts::default();
         for _ in 0..3 {
             assert_eq!(digests.digest(&path, &starts).unwrap(), Digest::of(b"one"));
@@ -156,6 +167,25 @@ mod tests {
         assert_eq!(starts.0.get(), 3);
     }
 
+    #[test]
+    fn what_is_to_be_computed_is_not_recalled_and_is_remembered() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.gguf");
+        std::fs::write(&path, b"one").unwrap();
+        let digests = RememberedDigests { folder: Some(folder.path().join("digests")), recalls: true };
+        // As it would be if the file had been changed and its stamp had not.
+        digests.note(&path, &Digest::of(b"another")).unwrap();
+        let starts = Starts::default();
+        assert_eq!(digests.digest(&path, &starts).unwrap(), Digest::of(b"another"));
+        let anew = digests.clone().computed_anew();
+        for expected in 1..3 {
+            assert_eq!(anew.digest(&path, &starts).unwrap(), Digest::of(b"one"));
+            assert_eq!(starts.0.get(), expected);
+        }
+        assert_eq!(digests.digest(&path, &starts).unwrap(), Digest::of(b"one"));
+        assert_eq!(starts.0.get(), 2);
+    }
+
     /// Written over, and replaced by renaming, as `cp -p`, `rsync -t` and `touch -r` leave files.
     #[test]
     #[cfg(unix)]
@@ -164,7 +194,7 @@ mod tests {
         let (path, other) = (folder.path().join("model.gguf"), folder.path().join("other"));
         std::fs::write(&path, b"one").unwrap();
         let modified = std::fs::metadata(&path).unwrap().modified().unwrap();
-        let digests = RememberedDigests { folder: Some(folder.path().join("digests")) };
+        let digests = RememberedDigests { folder: Some(folder.path().join("digests")), recalls: true };
         assert_eq!(digests.digest(&path, &Starts::default()).unwrap(), Digest::of(b"one"));
 
         // The system's clock of files ticks every few milliseconds.
@@ -187,7 +217,7 @@ mod tests {
         let path = folder.path().join("model.gguf");
         std::fs::write(&path, b"one").unwrap();
         for folder in [Some(path.join("below a file")), None] {
-            let digests = RememberedDigests { folder };
+            let digests = RememberedDigests { folder, recalls: true };
             assert_eq!(digests.digest(&path, &Starts::default()).unwrap(), Digest::of(b"one"));
         }
     }

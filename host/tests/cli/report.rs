@@ -8,7 +8,7 @@ use crate::support::*;
 
 /// A run of three steps on twelve examples of two classes; its samples are `samples`, and `change` has been at its
 /// `results.json`.
-fn folder(place: &Place, name: &str, seeds: &[u64], samples: &[Value], change: impl FnOnce(&mut Value)) {
+pub fn folder(place: &Place, name: &str, seeds: &[u64], samples: &[Value], change: impl FnOnce(&mut Value)) {
     let model =
         json!({"asked": "tiny", "source": "model", "files": [], "layers": 2, "hidden": 8, "max_positions": null});
     let plugin = |name: &str| json!({"name": name, "version": "0.1.0", "file": format!("{name}.wasm"), "sha256": "00"});
@@ -60,7 +60,7 @@ fn folder(place: &Place, name: &str, seeds: &[u64], samples: &[Value], change: i
     place.write(&format!("{name}/trace.jsonl"), lines(&trace.collect::<Vec<Value>>()));
 }
 
-fn lines(records: &[Value]) -> String {
+pub fn lines(records: &[Value]) -> String {
     records.iter().map(|record| format!("{record}\n")).collect()
 }
 
@@ -77,11 +77,11 @@ fn step(seed: u64, step: u32, right: usize) -> Vec<Value> {
     (0..12).map(of).collect()
 }
 
-fn seed(number: u64, right: [usize; 4]) -> Vec<Value> {
+pub fn seed(number: u64, right: [usize; 4]) -> Vec<Value> {
     (0..).zip(right).flat_map(|(at, right)| step(number, at, right)).collect()
 }
 
-fn one_seed(place: &Place, name: &str) {
+pub fn one_seed(place: &Place, name: &str) {
     folder(place, name, &[7], &seed(7, [5, 6, 11, 10]), |_| ());
 }
 

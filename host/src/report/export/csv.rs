@@ -1,8 +1,11 @@
 //! CSV (RFC 4180, but for its line ends): what a spreadsheet or a data frame reads.
 
+use std::collections::{HashMap, HashSet};
+
 use crate::report::escape::csv;
 use crate::report::run_report::RunReport;
 use crate::report::scores::StepScores;
+use crate::report::trace::TraceRecord;
 
 const COLUMNS: [&str; 27] = [
     "run",
@@ -38,21 +41,27 @@ const COLUMNS: [&str; 27] = [
 pub fn render(runs: &[RunReport]) -> String {
     let mut out = COLUMNS.join(",") + "\n";
     for run in runs {
+        // The first of a step's, should there be several.
+        let trace: Trace<'_> = run.trace.iter().rev().map(|record| ((record.seed, record.step), record)).collect();
+        let oracles: HashSet<(u64, u32)> = run.analysis.oracle.iter().map(|best| (best.seed, best.step)).collect();
+        let notes = csv(&run.notes.join("; "));
         for step in &run.analysis.steps {
-            out += &(line(run, step).join(",") + "\n");
+            let at = (step.seed, step.step);
+            let cells = line(run, step, trace.get(&at).copied(), oracles.contains(&at));
+            out += &format!("{},{notes}\n", cells.join(","));
         }
     }
     out
 }
 
-fn line(run: &RunReport, step: &StepScores) -> Vec<String> {
+type Trace<'a> = HashMap<(u64, u32), &'a TraceRecord>;
+
+/// All cells of a line but the notes, which are the run's.
+fn line(run: &RunReport, step: &StepScores, trace: Option<&TraceRecord>, oracle: bool) -> Vec<String> {
     let plan = &run.results.plan;
-    let at = (step.seed, step.step);
     let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
     let count = |value: Option<usize>| value.map_or_else(String::new, |value| value.to_string());
     let versus = step.versus_icl;
-    let trace = run.trace.iter().find(|record| (record.seed, record.step) == at);
-    let oracle = run.analysis.oracle.iter().any(|best| (best.seed, best.step) == at);
     vec![
         csv(&run.name),
         csv(&plan.task.name),
@@ -77,9 +86,8 @@ fn line(run: &RunReport, step: &StepScores) -> Vec<String> {
         number(versus.map(|versus| versus.p_value)),
         count(versus.map(|versus| versus.wins)),
         count(versus.map(|versus| versus.losses)),
-        number(run.seconds.get(&at).copied()),
+        number(run.seconds.get(&(step.seed, step.step)).copied()),
         number(trace.map(|record| record.pseudo_gradient_norm())),
         number(trace.map(|record| record.update_norm())),
-        csv(&run.notes.join("; ")),
     ]
 }
