@@ -21,7 +21,7 @@ mod values;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::plugin::compiler;
 use crate::store::environment::Environment;
@@ -76,9 +76,12 @@ enum Command {
 
 /// Runs the program; failures are printed on stderr.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
     let environment = Environment::from_process();
     terminal::settle(&environment);
+    // By itself clap takes every terminal of a machine that checks changes (`CI`) for one with colours.
+    let colour = if environment.dumb_terminal { ColorChoice::Never } else { ColorChoice::Auto };
+    let matches = Cli::command().color(colour).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let done = match cli.command {
         Command::Run(args) => run::run(*args, environment),
         Command::Prompt(args) => prompt::run(args, environment),

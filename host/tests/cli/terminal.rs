@@ -138,9 +138,10 @@ fn colour_needs_a_terminal_and_no_objection() {
         assert!(error.contains("\u{1b}[1;31merror:\u{1b}[0m there is no file `none.wasm`"), "{variables:?}: {error:?}");
         assert!(table.contains("\u{1b}[1m"), "{variables:?}: {table:?}");
     }
-    for variables in [[("TERM", Some("dumb"))], [("TERM", None)]] {
+    for variables in [&[("TERM", Some("dumb"))][..], &[("TERM", None)], &[("TERM", Some("dumb")), ("CI", Some("true"))]]
+    {
         // Progress is drawn by escape sequences too.
-        let (error, table) = in_terminal(&variables);
+        let (error, table) = in_terminal(variables);
         assert!(error.contains(message), "{variables:?}: {error:?}");
         assert!(!error.contains('\u{1b}') && !table.contains('\u{1b}'), "{variables:?}: {error:?} {table:?}");
     }
