@@ -2,37 +2,55 @@
 
 use std::time::Duration;
 
+use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use super::values::{self, Bytes, Text};
 use crate::plugin::Limits;
 
-/// The budgets; what is not set is left to others.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// The heading of these flags in a command's help.
+pub const PLUGIN_LIMITS: &str = "Plugin limits";
+
+/// The budgets; what is not set is left to others. As flags they are those of the commands that take a single plugin;
+/// `ft-host run` has the same among its settings.
+#[derive(Args, Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct LimitSettings {
-    /// Fuel for each call.
+    /// Instructions for each call, in WebAssembly fuel [default: 10000000000]
+    #[arg(long = "plugin-fuel", value_name = "FUEL", help_heading = PLUGIN_LIMITS)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fuel: Option<u64>,
-    /// Seconds for each call.
+    /// Seconds for each call [default: 60]
+    #[arg(long = "plugin-time", value_name = "SECONDS", value_parser = values::seconds, help_heading = PLUGIN_LIMITS)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<f64>,
-    /// Seconds for compiling.
+    /// Seconds for compiling one plugin, once for each version of it [default: 60]
+    #[arg(
+        long = "plugin-compile-time",
+        value_name = "SECONDS",
+        value_parser = values::seconds,
+        help_heading = PLUGIN_LIMITS
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compile_time: Option<f64>,
-    /// Bytes of address space for compiling.
+    /// Bytes of address space for compiling one plugin, with k, M or G [default: 1G]
+    #[arg(long = "plugin-compile-memory", value_name = "BYTES", help_heading = PLUGIN_LIMITS)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compile_memory: Option<Text<Bytes>>,
-    /// Bytes of linear memory.
+    /// Bytes of linear memory, with k, M or G [default: 256M]
+    #[arg(long = "plugin-memory", value_name = "BYTES", help_heading = PLUGIN_LIMITS)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<Text<Bytes>>,
-    /// Table elements, and handles to host resources.
+    /// Table elements, and handles to host resources [default: 100000]
+    #[arg(long = "plugin-tables", value_name = "N", help_heading = PLUGIN_LIMITS)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tables: Option<usize>,
-    /// Bytes that one call moves across the boundary.
+    /// Bytes that one call moves across the boundary, with k, M or G [default: 64M]
+    #[arg(long = "plugin-call-bytes", value_name = "BYTES", help_heading = PLUGIN_LIMITS)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub call_bytes: Option<Text<Bytes>>,
-    /// Bytes of live tensors.
+    /// Bytes of live tensors that the plugin made, with k, M or G [default: 2G]
+    #[arg(long = "plugin-tensor-bytes", value_name = "BYTES", help_heading = PLUGIN_LIMITS)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tensor_bytes: Option<Text<Bytes>>,
 }
@@ -105,7 +123,33 @@ fn lower<T: PartialOrd + Copy>(value: Option<T>, most: Option<T>) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::super::settings::Settings;
     use super::*;
+
+    #[derive(Parser)]
+    struct OfOnePlugin {
+        #[command(flatten)]
+        limits: LimitSettings,
+    }
+
+    #[derive(Parser)]
+    struct OfARun {
+        #[command(flatten)]
+        settings: Settings,
+    }
+
+    #[test]
+    fn a_single_plugin_has_the_flags_of_a_run() {
+        let limits = |command: clap::Command| -> Vec<(String, String)> {
+            let flags = command.get_arguments().filter(|flag| flag.get_help_heading() == Some(PLUGIN_LIMITS));
+            flags.map(|flag| (flag.get_long().unwrap().to_owned(), flag.get_help().unwrap().to_string())).collect()
+        };
+        let of_one = limits(OfOnePlugin::command());
+        assert_eq!(of_one.len(), 8);
+        assert_eq!(of_one, limits(OfARun::command()));
+    }
 
     #[test]
     fn a_table_stays_within_the_flags() {

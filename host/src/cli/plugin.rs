@@ -7,6 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
+use super::limits::LimitSettings;
 use super::run::{print, print_json};
 use super::terminal::{Downloads, Terminal, say, say_as_it_is, stderr_screen, stdout_screen};
 use super::values;
@@ -55,6 +56,8 @@ pub enum PluginCommand {
         /// Print it as JSON.
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        limits: LimitSettings,
     },
     /// Check everything of a plugin that `run` would refuse before it reads weights.
     Validate {
@@ -115,6 +118,9 @@ pub struct Which {
     /// Set an option of the plugin.
     #[arg(short = 'O', short_alias = 'T', long = "option", value_name = "NAME=VALUE", value_parser = values::name_and_value)]
     options: Vec<(String, String)>,
+
+    #[command(flatten)]
+    limits: LimitSettings,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -141,21 +147,21 @@ pub fn run(command: PluginCommand, environment: Environment) -> anyhow::Result<E
         }
         PluginCommand::Build { dir } => build_folder(&dir, &environment),
         PluginCommand::Test(args) => test(args, environment),
-        PluginCommand::Inspect { plugin, json } => {
-            let Desk { plugins, path, limits, screen } = Desk::open(&environment)?;
+        PluginCommand::Inspect { plugin, json, limits } => {
+            let Desk { plugins, path, limits, screen } = Desk::open(&environment, limits)?;
             let file = find_plugin(&path, &plugin)?;
             let card = PluginCard::new(file.display().to_string(), plugins.inspect(&file, &limits)?);
             if json { print_json(&card) } else { print(&shown::card(&card, screen)) }?;
             Ok(ExitStatus::Done)
         }
         PluginCommand::Validate { which, json } => {
-            let Desk { plugins, path, limits, screen } = Desk::open(&environment)?;
+            let Desk { plugins, path, limits, screen } = Desk::open(&environment, which.limits)?;
             let validated = validate(&plugins, &find_plugin(&path, &which.plugin)?, &which.options, &limits)?;
             if json { print_json(&validated.card) } else { print(&shown::validated(&validated, screen)) }?;
             Ok(ExitStatus::Done)
         }
         PluginCommand::List { json } => {
-            let Desk { plugins, path, limits, screen } = Desk::open(&environment)?;
+            let Desk { plugins, path, limits, screen } = Desk::open(&environment, LimitSettings::default())?;
             let listed = inventory(&plugins, &path, &limits)?;
             if json { print_json(&listed) } else { print(&shown::list(&listed, screen)) }?;
             if listed.is_empty() {
@@ -177,20 +183,20 @@ struct Desk {
 }
 
 impl Desk {
-    fn open(environment: &Environment) -> anyhow::Result<Self> {
+    fn open(environment: &Environment, limits: LimitSettings) -> anyhow::Result<Self> {
         let interrupt = Interrupt::install()?;
         let observer: Arc<dyn Observer> = Arc::new(Terminal::new(false));
         Ok(Self {
             plugins: Plugins::new(&CachePaths::new(environment), &observer, &interrupt.engine())?,
             path: PluginPath::new(environment),
-            limits: Limits::default(),
+            limits: limits.over(&Limits::default()),
             screen: stdout_screen(),
         })
     }
 }
 
 fn test(args: TestArgs, mut environment: Environment) -> anyhow::Result<ExitStatus> {
-    let Desk { plugins, path, limits, screen } = Desk::open(&environment)?;
+    let Desk { plugins, path, limits, screen } = Desk::open(&environment, args.which.limits)?;
     environment.offline |= args.offline;
     let data = match args.data.as_slice() {
         [] => None,

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use super::default_optimizer;
-use super::limits::LimitSettings;
+use super::limits::{LimitSettings, PLUGIN_LIMITS};
 use super::values::{self, Bytes, Text};
 use crate::model::device::{DTypeChoice, DeviceChoice};
 use crate::model::weights::WeightFormat;
@@ -231,8 +231,6 @@ pub struct Insistence {
     /// To run even where memory will not be enough, or where the model has settings or tensors that nobody here knows.
     pub force: bool,
 }
-
-const PLUGIN_LIMITS: &str = "Plugin limits";
 
 /// How the step that is the result is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use wasmtime::{Engine, OptLevel};
+use wasmtime::{Config, Engine, OptLevel};
 
 use super::clock::Stop;
 use super::engine;
@@ -69,7 +69,7 @@ impl Compiler {
     /// Compiles a component to code that [`artifacts::load`](super::artifacts::load) takes.
     pub fn compile(&self, bytes: &[u8], limits: &Limits, stop: &Stop) -> Result<Vec<u8>, Failure> {
         match self {
-            Self::ThisProcess => engine_for(bytes)
+            Self::ThisProcess => engine_for(bytes, engine::config())
                 .and_then(|engine| engine.precompile_component(bytes))
                 .map_err(|error| Failure::Compile { reason: fault::reason(&error) }),
             Self::Child(program) => program.compile(bytes, limits, stop),
@@ -201,8 +201,10 @@ fn is_out_of_memory(words: &str) -> bool {
 /// What the child does: bounds itself, reads a component from standard input to its end, and writes the code to standard
 /// output. Gives the status to end with.
 pub fn serve(memory: u64, time: Duration) -> i32 {
+    // How memories lie depends on the address space, and the process that will run the code has not the bounds of this one.
+    let config = engine::config();
     bound_this_process(memory, time);
-    match compile_from_input() {
+    match compile_from_input(config) {
         Ok(()) => 0,
         Err((status, words)) => {
             eprintln!("{words}");
@@ -212,11 +214,11 @@ pub fn serve(memory: u64, time: Duration) -> i32 {
 }
 
 /// An error is the status to end with, and why.
-fn compile_from_input() -> Result<(), (i32, String)> {
+fn compile_from_input(config: Config) -> Result<(), (i32, String)> {
     let of_pipe = |error: io::Error| (NOT_ABLE, error.to_string());
     let mut bytes = Vec::new();
     io::stdin().lock().read_to_end(&mut bytes).map_err(of_pipe)?;
-    let engine = engine_for(&bytes).map_err(|error| (NOT_ABLE, fault::reason(&error)))?;
+    let engine = engine_for(&bytes, config).map_err(|error| (NOT_ABLE, fault::reason(&error)))?;
     let code = engine.precompile_component(&bytes).map_err(|error| {
         let status = if error.is::<wasmtime::OutOfMemory>() { OUT_OF_MEMORY } else { REFUSED };
         (status, fault::reason(&error))
@@ -231,8 +233,7 @@ const LARGE: usize = 4 << 20;
 
 /// An engine whose code of a component every engine of this host takes: how far it is optimised is no part of what wasmtime
 /// compares.
-fn engine_for(bytes: &[u8]) -> wasmtime::Result<Engine> {
-    let mut config = engine::config();
+fn engine_for(bytes: &[u8], mut config: Config) -> wasmtime::Result<Engine> {
     if bytes.len() > LARGE {
         config.cranelift_opt_level(OptLevel::None);
     }

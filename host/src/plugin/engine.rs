@@ -98,9 +98,34 @@ impl PluginEngine {
     }
 }
 
-/// How components are compiled and run: the same in this process and in one that compiles for it.
+/// Address space below which memories of plugins are not reserved whole: a run has several, of 4 GiB each.
+const ROOMY: u64 = 64 << 30;
+
+/// What a memory has of address space beyond its bytes where there is little: it grows so far without being moved.
+const SPARE: u64 = 64 << 20;
+
+/// The guard behind a memory where there is little address space.
+const GUARD: u64 = 64 << 10;
+
+/// The most bytes of address space that this process may take, where it is held to that.
+#[cfg(unix)]
+fn address_space_limit() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::As).current
+}
+
+#[cfg(not(unix))]
+fn address_space_limit() -> Option<u64> {
+    None
+}
+
+/// How components are compiled and run: the same in this process and in one that compiles for it, as long as that one asks
+/// before it takes bounds of its own.
 pub(super) fn config() -> Config {
     let mut config = Config::new();
+    if address_space_limit().is_some_and(|bytes| bytes < ROOMY) {
+        // Every access is checked then, which takes longer and comes to the same.
+        config.memory_reservation(SPARE).memory_reservation_for_growth(SPARE).memory_guard_size(GUARD);
+    }
     config
         .consume_fuel(true)
         .epoch_interruption(true)

@@ -70,6 +70,8 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
     observer.event(Event::LoadingWeights);
     let placement = Placement { device: plan.device.clone(), dtype: plan.dtype, weights: plan.config.weights };
     let decoder = plan.model.load(&placement)?;
+    // From here on nothing is read of them: these weights are those of the digests.
+    plan.model_files.check()?;
     // After the weights: a model that cannot be read must not set an earlier run aside.
     let held_out = matches!(plan.config.select, Select::HeldOut(_));
     let (folder, moved) = OutFolder::open(&plan.config.out, &plan.beginning, held_out)?;

@@ -25,6 +25,7 @@ use crate::store::data::Access;
 use crate::store::environment::Environment;
 use crate::store::fetch::fetch_model;
 use crate::store::file::probe_folder;
+use crate::store::model_files::FilesState;
 use crate::store::paths::CachePaths;
 use crate::store::progress::Progress;
 use crate::store::remembered::RememberedDigests;
@@ -37,6 +38,8 @@ pub struct Plan {
     pub(super) optimizer: OptimizerPlugin,
     pub(super) optimizer_options: Vec<OptionSetting>,
     pub(super) model: OpenModel,
+    /// How the model's files stood before any of them was read.
+    pub(super) model_files: FilesState,
     pub(super) queries: Vec<Query>,
     /// One for each seed; they score some of the queries.
     pub(super) draws: Vec<Draw>,
@@ -86,6 +89,7 @@ pub fn prepare(
 
     let rows = Rows::read(&mut task, &config.task, Access { environment, progress })?;
     let files = fetch_model(&config.model, environment, progress)?;
+    let model_files = files.state()?;
     let unknown = if config.force { UnknownSettings::Note } else { UnknownSettings::Refuse };
     let model = OpenModel::open(&files, unknown)?;
     let renderer = Renderer {
@@ -157,6 +161,7 @@ pub fn prepare(
         optimizer,
         optimizer_options,
         model,
+        model_files,
         queries,
         draws,
         score_steps,

@@ -1,5 +1,7 @@
 //! Both splits of a task as examples, and which of their rows a seed chooses.
 
+use std::collections::HashSet;
+
 use super::RunError;
 use super::config::TaskConfig;
 use super::data::{SplitExamples, read_split};
@@ -7,6 +9,9 @@ use crate::plugin::TaskPlugin;
 use crate::store::data::Access;
 use crate::task::example::{Example, Split};
 use crate::task::sampling::{self, Demonstrations, Request, Sampling, SamplingError, Selection};
+
+/// Classes without demonstrations that are named; the rest is counted.
+const NAMED: usize = 8;
 
 /// A task's examples.
 pub struct Rows {
@@ -74,12 +79,14 @@ impl Rows {
         if config.sampling != Sampling::Stratified || self.shots(config) == 0 {
             return None;
         }
-        let examples = &self.demonstrations.examples;
-        let absent: Vec<String> = (0..self.labels.len())
-            .filter(|class| examples.iter().all(|example| example.answer != *class))
-            .map(|class| format!("`{}`", self.labels[class]))
-            .collect();
-        let (classes, of) = match absent.as_slice() {
+        let present: HashSet<usize> = self.demonstrations.examples.iter().map(|example| example.answer).collect();
+        let absent = self.labels.iter().enumerate().filter(|(class, _)| !present.contains(class));
+        let count = absent.clone().count();
+        let mut named: Vec<String> = absent.take(NAMED).map(|(_, label)| format!("`{label}`")).collect();
+        if count > NAMED {
+            named.push(format!("and {} more", count - NAMED));
+        }
+        let (classes, of) = match named.as_slice() {
             [] => return None,
             [one] => (format!("class {one}"), "its"),
             more => (format!("the classes {}", more.join(", ")), "their"),

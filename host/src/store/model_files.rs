@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::digest::Digest;
 use super::file::FileError;
 use super::progress::Progress;
-use super::remembered::RememberedDigests;
+use super::remembered::{RememberedDigests, Stamp};
 
 /// The files of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,6 +127,32 @@ impl ModelFiles {
             Ok(FileDigest { name, bytes: metadata.len(), sha256: remembered.digest(path, progress)? })
         };
         self.paths().into_iter().map(digest).collect()
+    }
+
+    /// How the files stand on the disk now.
+    ///
+    /// # Errors
+    /// The system's refusal.
+    pub fn state(&self) -> Result<FilesState, FileError> {
+        let stamp = |path: &Path| Ok((path.to_owned(), Stamp::of(path)?));
+        self.paths().into_iter().map(stamp).collect::<Result<_, _>>().map(FilesState)
+    }
+}
+
+/// How files stood on the disk at one time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilesState(Vec<(PathBuf, Stamp)>);
+
+impl FilesState {
+    /// Whether the files still stand so: what was read of them meanwhile is of one state, and so are their digests.
+    ///
+    /// # Errors
+    /// [`FileError::Changed`] for the first that was written to or replaced, or the system's refusal.
+    pub fn check(&self) -> Result<(), FileError> {
+        self.0.iter().try_for_each(|(path, stamp)| match Stamp::of(path)? == *stamp {
+            true => Ok(()),
+            false => Err(FileError::Changed { path: path.clone() }),
+        })
     }
 }
 

@@ -32,7 +32,7 @@ struct Record {
 /// What tells a file from one with other bytes. Programs that copy or unpack files set the time of modification, so that
 /// another file of the same size may have it; the time of the inode's change is the system's alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Stamp {
+pub(super) struct Stamp {
     size: u64,
     /// Nanoseconds since 1970.
     modified: u64,
@@ -43,7 +43,8 @@ struct Stamp {
 }
 
 impl Stamp {
-    fn of(path: &Path) -> Result<Stamp, FileError> {
+    /// The stamp of the file at `path`.
+    pub(super) fn of(path: &Path) -> Result<Stamp, FileError> {
         let refused = |source| FileError::io("read", path, source);
         let metadata = std::fs::metadata(path).map_err(refused)?;
         let modified = metadata.modified().map_err(refused)?;

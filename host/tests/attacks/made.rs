@@ -21,7 +21,14 @@ pub fn file(name: &str) -> Vec<u8> {
         "branches-over-locals" => {
             rule_with_code(&format!("(local {}) {}", "i32 ".repeat(5000), "(if (local.get 9) (then)) ".repeat(20_000)))
         }
-        "loops-in-a-row" => rule_with_code(&"(loop) ".repeat(300_000)),
+        "many-blocks"
+        | "many-loops"
+        | "many-ifs"
+        | "many-branches"
+        | "many-popcounts"
+        | "many-calls"
+        | "many-indirect-calls"
+        | "many-loads" => rule(&Rule { functions: &much_to_compile(name), ..Rule::GOOD }),
         "huge-function" => rule_with_code(&"nop ".repeat(2 << 20)),
         "many-functions" => rule(&Rule { functions: &"(func)".repeat(150_000), ..Rule::GOOD }),
         "much-code" => {
@@ -119,6 +126,7 @@ impl Rule<'_> {
     };
 }
 
+/// The module of a rule that gives the proposed cache back, unless its parts say otherwise.
 fn module(rule: &Rule) -> String {
     let Rule { pages, name, name_bytes, version, options, describe, realloc, step, imports, functions } = rule;
     // Escapes of the text format are one byte each.
@@ -155,15 +163,23 @@ fn module(rule: &Rule) -> String {
     (i32.const 128))
   (func (export "{SESSION}#[method]session.step")
     (param $self i32) (param $step i32) (param $slots i32) (param $count i32) (result i32)
-    (local $proposed i32) (local $second i32)
+    (local $proposed i32) (local $second i32) (local $index i32)
     (local.set $proposed (i32.load offset=12 (local.get $slots)))
     (local.set $second (i32.load offset=28 (local.get $slots)))
     {step}
     (i32.store (i32.const 832) (local.get $proposed))
     (i32.store (i32.const 836) (local.get $second))
+    (local.set $index (i32.const 2))
+    (block $all (loop $next
+      (br_if $all (i32.ge_u (local.get $index) (local.get $count)))
+      (i32.store
+        (i32.add (i32.const 832) (i32.shl (local.get $index) (i32.const 2)))
+        (i32.load offset=12 (i32.add (local.get $slots) (i32.shl (local.get $index) (i32.const 4)))))
+      (local.set $index (i32.add (local.get $index) (i32.const 1)))
+      (br $next)))
     (i32.store8 (i32.const 768) (i32.const 0))
     (i32.store (i32.const 772) (i32.const 832))
-    (i32.store (i32.const 776) (i32.const 2))
+    (i32.store (i32.const 776) (local.get $count))
     (i32.store8 (i32.const 780) (i32.const 0))
     (i32.const 768))
   {functions})"#
@@ -177,6 +193,30 @@ fn rule(rule: &Rule) -> Vec<u8> {
 /// A rule with a function that is never called.
 fn rule_with_code(body: &str) -> Vec<u8> {
     rule(&Rule { functions: &format!("(func {body})"), ..Rule::GOOD })
+}
+
+/// Functions that are never called, whose sizes are all within the bounds, and that take a compiler long: a megabyte of one
+/// kind of instruction each.
+fn much_to_compile(kind: &str) -> String {
+    let function = |types: &str, before: &str, instruction: &str, count: usize| {
+        format!("(func {types} {before} {})", instruction.repeat(count))
+    };
+    // A chain, so that each instruction waits for the one before it; given back, so that none is left out.
+    let chain = |instruction: &str, count| function("(param i32) (result i32)", "local.get 0", instruction, count);
+    match kind {
+        "many-blocks" => function("", "", "(block (br_if 0 (i32.const 0))) ", 140_000),
+        "many-loops" => function("", "", "(loop) ", 300_000),
+        "many-ifs" => function("", "", "(if (i32.const 0) (then)) ", 200_000),
+        "many-branches" => function("", "", "(br_if 0 (i32.const 0)) ", 250_000),
+        "many-popcounts" => chain("i32.popcnt ", 1_000_000),
+        // These are compiled faster, and two or four at a time.
+        "many-loads" => chain("i32.load ", 340_000).repeat(4),
+        "many-calls" => format!("(func $callee) {}", function("", "", "(call $callee) ", 340_000)),
+        _ => format!(
+            "(type $nothing (func)) (table $callees 1 funcref) {}",
+            function("", "", "(call_indirect $callees (type $nothing) (i32.const 0)) ", 200_000)
+        ),
+    }
 }
 
 fn cut_short() -> Vec<u8> {

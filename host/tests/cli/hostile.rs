@@ -6,11 +6,13 @@ mod encode;
 #[path = "../attacks/made.rs"]
 mod made;
 #[path = "../attacks/table.rs"]
-mod table;
+pub mod table;
 
 use std::time::{Duration, Instant};
 
-use self::table::{Attack, Guest, attacks};
+use serde_json::Value;
+
+use self::table::{Attack, Guest, Test, attacks};
 use crate::support::*;
 
 /// Limits that end an attack in about a second.
@@ -23,13 +25,17 @@ const TIGHT: [(&str, &str); 6] = [
     ("--plugin-tensor-bytes", "1M"),
 ];
 
-fn attack(place: &Place, more: &[&str]) -> Done {
-    let started = Instant::now();
+/// Seconds that no attack takes.
+const LONGEST: u32 = 60;
+
+/// Those of the tight limits that `more` does not set.
+fn tight(more: &[&str]) -> Vec<&'static str> {
     let left_out = TIGHT.iter().filter(|(flag, _)| !more.contains(flag));
-    let limits: Vec<&str> = left_out.flat_map(|(flag, value)| [*flag, *value]).collect();
-    let done = place.sst2(&[&["--steps", "2", "--limit", "2"], more, &limits].concat());
-    assert!(started.elapsed() < Duration::from_secs(60), "{more:?} took {:?}", started.elapsed());
-    done
+    left_out.flat_map(|(flag, value)| [*flag, *value]).collect()
+}
+
+fn attack(place: &Place, more: &[&str]) -> Done {
+    bounded(place.sst2_command(&[&["--steps", "2", "--limit", "2"], more, &tight(more)].concat()), LONGEST)
 }
 
 fn task(place: &Place, name: &str, attack_name: &str, more: &[&str]) -> Done {
@@ -42,61 +48,184 @@ fn task(place: &Place, name: &str, attack_name: &str, more: &[&str]) -> Done {
     attack(place, &arguments)
 }
 
+/// A plugin that attacks, and its options.
+struct Attacker {
+    file: String,
+    options: Vec<String>,
+    is_task: bool,
+}
+
+impl Attacker {
+    fn of(place: &Place, attack: &Attack) -> Self {
+        let (name, is_task) = (attack.name, matches!(attack.guest, Guest::Task | Guest::TaskFile));
+        let option = || vec![format!("attack={name}")];
+        let (file, options) = match attack.guest {
+            Guest::Task => (guest("hostile/task"), option()),
+            Guest::Optimizer => (guest("hostile/optimizer"), option()),
+            Guest::TaskFile | Guest::OptimizerFile | Guest::Compiled => {
+                let path = place.write(&format!("files/{name}.wasm"), made::file(name));
+                (path.to_str().unwrap().to_owned(), Vec::new())
+            }
+        };
+        Self { file, options, is_task }
+    }
+}
+
+/// The limits under which an attack gets as far as it is to get; `fuel` is for those that begin with much of their own.
+fn limits<'a>(attack: &Attack, fuel: &'a str) -> Vec<&'a str> {
+    match attack.name {
+        _ if attack.guest == Guest::Compiled => {
+            vec!["--plugin-compile-time", "0.5", "--plugin-compile-memory", "4G"]
+        }
+        // Texts within what a call may move.
+        name if name.ends_with("-text") => {
+            vec!["--plugin-memory", "1G", "--plugin-fuel", fuel, "--plugin-call-bytes", "64M"]
+        }
+        // A text of 100 MB has to come into being first.
+        name if name.starts_with("huge") => vec!["--plugin-memory", "1G", "--plugin-fuel", fuel],
+        name if name.starts_with("thousands-of") => {
+            vec!["--plugin-memory", "256M", "--plugin-fuel", fuel, "--plugin-call-bytes", "64M"]
+        }
+        // A message of 30 MB has to come into being first.
+        name if name.starts_with("loop-of-long-messages") => vec!["--plugin-memory", "64M"],
+        _ => Vec::new(),
+    }
+}
+
+/// The rows that an attack is tried on: the bundled sample, unless each of them becomes a large example.
+fn data(place: &Place, attack: &Attack) -> &'static str {
+    if !attack.name.starts_with("thousands-of") && !attack.name.ends_with("-text") {
+        return "sample";
+    }
+    let row = |text: &str, label: u32| format!("{{\"sentence\": \"{text} film .\", \"label\": {label}}}\n");
+    place.data("few", row("a good", 1) + &row("a bad", 0), row("a fine", 1));
+    "few"
+}
+
 /// The flags that bring an attack into a run.
 fn flags(place: &Place, attack: &Attack) -> Vec<String> {
-    let (name, momentum) = (attack.name, guest("momentum"));
-    let option = format!("attack={name}");
-    let file = || {
-        let path = place.write(&format!("files/{name}.wasm"), made::file(name));
-        path.to_str().unwrap().to_owned()
+    let Attacker { file, options, is_task } = Attacker::of(place, attack);
+    let mut flags = match is_task {
+        true => vec!["--task".into(), file, "--optimizer".into(), guest("momentum")],
+        false => vec!["--optimizer".into(), file],
     };
-    let mut flags = match attack.guest {
-        Guest::Task => vec!["--task".into(), guest("hostile/task"), "-T".into(), option],
-        Guest::Optimizer => vec!["--optimizer".into(), guest("hostile/optimizer"), "-O".into(), option],
-        Guest::TaskFile => vec!["--task".into(), file()],
-        Guest::OptimizerFile => vec!["--optimizer".into(), file()],
-    };
-    if matches!(attack.guest, Guest::Task | Guest::TaskFile) {
-        flags.extend(["--optimizer".into(), momentum]);
-    }
-    // This call is made only where the user wants what it gives.
-    if ["loop-in-written", "escapes-in-ids", "huge-ids"].contains(&name) {
-        flags.extend(["--sampling".into(), "written".into()]);
-    }
-    if name == "loop-in-drop" {
+    let option = if is_task { "-T" } else { "-O" };
+    flags.extend(options.into_iter().flat_map(|value| [option.into(), value]));
+    let mut add = |more: &[&str]| flags.extend(more.iter().map(ToString::to_string));
+    add(&["--data", data(place, attack)]);
+    add(&limits(attack, "10000000000"));
+    match attack.name {
+        // This call is made only where the user wants what it gives.
+        "loop-in-written" | "escapes-in-ids" | "huge-ids" => add(&["--sampling", "written"]),
         // A session is dropped for the next seed's.
-        flags.extend(["--seeds".into(), "0..2".into()]);
-    }
-    if name.starts_with("huge") {
-        // A text of 100 MB has to come into being first.
-        flags.extend(["--plugin-memory", "1G", "--plugin-fuel", "10000000000"].map(Into::into));
+        "loop-in-drop" => add(&["--seeds", "0..2"]),
+        // There is no row of each class.
+        "thousands-of-labels" => add(&["--sampling", "first"]),
+        _ => {}
     }
     flags
 }
 
-#[test]
-fn every_attack_ends_as_listed() {
+/// Tries every attack in one way; what does not end as it is to end is told together.
+fn try_all(try_one: impl Fn(&Place, &Attack) -> Result<(), String>) {
     let place = Place::with_model();
     let attacks = attacks();
-    assert!(attacks.len() > 80, "docs/sandbox.md lists {} attacks", attacks.len());
+    assert!(attacks.len() > 120, "docs/sandbox.md lists {} attacks", attacks.len());
     let wrong: Vec<String> = attacks.iter().filter_map(|listed| try_one(&place, listed).err()).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Tries an attack; an error if it does not end as it is to end.
-fn try_one(place: &Place, listed: &Attack) -> Result<(), String> {
+#[test]
+fn every_attack_ends_as_listed() {
+    try_all(try_in_a_run);
+}
+
+/// Tries an attack in a run; an error if it does not end as it is to end.
+fn try_in_a_run(place: &Place, listed: &Attack) -> Result<(), String> {
     let (flags, name) = (flags(place, listed), listed.name);
     let out = format!("out/{:?}-{name}", listed.guest);
     let arguments: Vec<&str> = flags.iter().map(String::as_str).chain(["--out", &out]).collect();
     let done = attack(place, &arguments);
     // Large files are not kept for the others; what cannot be removed goes with the whole place.
     let _ = std::fs::remove_dir_all(place.path("files"));
-    match done.status == Some(listed.status) && table::has_parts(&done.stderr, &listed.parts) {
+    // A run compiles two plugins.
+    let is_of_the_other = listed.guest == Guest::Compiled && !done.stderr.contains(&format!("{name}.wasm: takes"));
+    match done.status == Some(listed.status) && table::has_parts(&done.stderr, &listed.parts) && !is_of_the_other {
         true => Ok(()),
         false => {
             Err(format!("`{name}`: {:?}, expected {} {:?}:\n{}", done.status, listed.status, listed.parts, done.stderr))
         }
     }
+}
+
+#[test]
+fn every_attack_ends_as_listed_in_its_test() {
+    try_all(try_in_a_test);
+}
+
+/// Tries an attack by `plugin test`; an error if it does not end as it is to end.
+fn try_in_a_test(place: &Place, listed: &Attack) -> Result<(), String> {
+    let (Attacker { file, options, is_task }, name) = (Attacker::of(place, listed), listed.name);
+    let mut arguments = vec!["plugin", "test", &file, "--json"];
+    arguments.extend(options.iter().flat_map(|value| ["-O", value]));
+    if is_task {
+        arguments.extend(["--data", data(place, listed)]);
+    }
+    // Less than in a run: all values of the option `attack` are tried, and some of them spend all of it.
+    let mut limits = limits(listed, "1000000000");
+    if listed.guest == Guest::Compiled {
+        // In a run it is the time that ends them.
+        limits = vec!["--plugin-compile-time", "5", "--plugin-compile-memory", "128M"];
+    }
+    arguments.extend(&limits);
+    arguments.extend(tight(&limits));
+    let done = bounded(place.command(&arguments), LONGEST);
+    let _ = std::fs::remove_dir_all(place.path("files"));
+    let wrong = |expected: String| {
+        Err(format!("`{name}`: {:?}, expected {expected}:\n{}\n{}", done.status, done.stdout, done.stderr))
+    };
+    if listed.test == Test::Refused {
+        let is_refused = done.status == Some(2) && table::has_parts(&done.stderr, &listed.parts);
+        return if is_refused { Ok(()) } else { wrong(format!("2 {:?}", listed.parts)) };
+    }
+    let failed = failed_checks(&done);
+    // All values of the option are tried, and what they do and take is no part of this attack.
+    let others = failed.iter().filter(|(check, _)| !["options", "limits"].contains(&check.as_str()));
+    let others: Vec<&(String, String)> = others.collect();
+    let is_as_listed = match listed.test {
+        Test::Fails => others.iter().any(|(_, told)| table::has_parts(told, &listed.parts)),
+        Test::FailsAs(check) => others.iter().any(|(name, _)| name.starts_with(check)),
+        Test::Passes => others.is_empty(),
+        Test::Refused => false,
+    };
+    let is_told = listed.test != Test::Passes || listed.status != 0 || table::has_parts(&done.stderr, &listed.parts);
+    let status = if failed.is_empty() { 0 } else { 1 };
+    match done.status == Some(status) && is_as_listed && is_told {
+        true => Ok(()),
+        false => wrong(format!("{status}, {:?} {:?}", listed.test, listed.parts)),
+    }
+}
+
+/// The names of the checks that failed in a `plugin test --json`, each with what was told of it.
+fn failed_checks(done: &Done) -> Vec<(String, String)> {
+    let report: Value = serde_json::from_str(&done.stdout).unwrap_or_default();
+    let checks = report["checks"].as_array().into_iter().flatten();
+    let failed = checks.filter_map(|check| Some((check["name"].as_str()?, check["verdict"]["failed"].as_str()?)));
+    failed.map(|(name, told)| (name.to_owned(), told.to_owned())).collect()
+}
+
+/// What a task makes of all of its rows is kept to be compared, and may be any number of texts that a call may move.
+#[test]
+fn the_texts_of_a_task_s_test_are_bounded() {
+    let place = Place::empty();
+    let task = guest("hostile/task");
+    let plugin = ["plugin", "test", &task, "--json", "-O", "attack=huge-demonstration-text"];
+    let limits = ["--plugin-memory", "1G", "--plugin-fuel", "1000000000"];
+    let done = bounded(place.command(&[&plugin[..], &limits].concat()), LONGEST);
+    assert_eq!(done.status, Some(1), "{}", done.stderr);
+    let expected = "expected texts of at most 1073741824 bytes of a split's rows, got more";
+    let failed = failed_checks(&done);
+    assert!(failed.iter().any(|(check, told)| check == "rows: evaluation" && told.contains(expected)), "{failed:?}");
 }
 
 #[test]
@@ -163,34 +292,71 @@ fn time_ends_what_fuel_does_not() {
     assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
 }
 
-/// Fuel without end and half a second: what ends these calls is the clock, in every export, in a run as in a test.
+/// Fuel without end and half a second: what ends these calls is the clock, in every export.
 #[test]
 fn time_ends_every_endless_call_of_a_run() {
     let place = Place::with_model();
-    let endless = |attack: &Attack| ["loop", "log-flood"].iter().any(|start| attack.name.starts_with(start));
-    let is_built = |attack: &Attack| matches!(attack.guest, Guest::Task | Guest::Optimizer);
-    let endless: Vec<Attack> = attacks().into_iter().filter(|attack| endless(attack) && is_built(attack)).collect();
-    assert!(endless.len() >= 12, "only {} endless attacks are listed", endless.len());
-    for listed in endless {
+    for listed in endless(20) {
         let (flags, name) = (flags(&place, &listed), listed.name);
-        let limits = ["--plugin-time", "0.5", "--plugin-fuel", "18446744073709551615", "--show-usage"];
-        let limits = [&limits[..], &["--plugin-call-bytes", "64M", "--plugin-tensor-bytes", "2G"]].concat();
         let out = format!("endless/{:?}-{name}", listed.guest);
-        let arguments: Vec<&str> = flags.iter().map(String::as_str).chain(limits).chain(["--out", &out]).collect();
+        let arguments = flags.iter().map(String::as_str).chain(ENDLESS).chain(["--show-usage", "--out", &out]);
         let started = Instant::now();
-        attack(&place, &arguments).failed(3, &["used up its time: more than 500ms in one call", "`--plugin-time`"]);
+        attack(&place, &arguments.collect::<Vec<&str>>())
+            .failed(3, &["used up its time: more than 500ms in one call", "`--plugin-time`"]);
         assert!(started.elapsed() < Duration::from_secs(15), "`{name}` took {:?}", started.elapsed());
     }
+}
+
+/// The same in tests of plugins: one of each way to go on without end.
+#[test]
+fn time_ends_endless_calls_of_a_test() {
+    let place = Place::empty();
+    let names = ["loop-in-read", "loop-of-long-messages", "loop-of-long-operations", "loop-in-describe"];
+    let tried: Vec<Attack> = endless(20).into_iter().filter(|attack| names.contains(&attack.name)).collect();
+    assert_eq!(tried.len(), names.len());
+    for listed in tried {
+        let Attacker { file, options, .. } = Attacker::of(&place, &listed);
+        let plugin = ["plugin", "test", &file, "--json"].into_iter().chain(options.iter().flat_map(|it| ["-O", it]));
+        let arguments: Vec<&str> = plugin.chain(limits(&listed, "")).chain(ENDLESS).collect();
+        let done = bounded(place.command(&arguments), LONGEST);
+        let failed = failed_checks(&done);
+        let is_over = |(check, told): &(String, String)| {
+            check != "options" && told.contains("used up its time: more than 500ms in one call")
+        };
+        assert!(done.status == Some(1) && failed.iter().any(is_over), "`{}`: {failed:?}\n{}", listed.name, done.stderr);
+    }
+}
+
+/// Limits of which only the time ends a call.
+const ENDLESS: [&str; 8] = [
+    "--plugin-time",
+    "0.5",
+    "--plugin-fuel",
+    "18446744073709551615",
+    "--plugin-call-bytes",
+    "64M",
+    "--plugin-tensor-bytes",
+    "2G",
+];
+
+/// The attacks that go on without end, at least so many.
+fn endless(least: usize) -> Vec<Attack> {
+    let is_endless = |attack: &Attack| {
+        attack.status == 3 && ["loop", "log-flood"].iter().any(|start| attack.name.starts_with(start))
+    };
+    let endless: Vec<Attack> = attacks().into_iter().filter(is_endless).collect();
+    assert!(endless.len() >= least, "only {} endless attacks are listed", endless.len());
+    endless
 }
 
 /// Small enough to pass by its size: 900 kB of loops, which would take wasmtime many minutes and gigabytes.
 #[test]
 fn a_component_is_compiled_within_its_time() {
     let place = Place::with_model();
-    let file = place.write("loops.wasm", made::file("loops-in-a-row"));
+    let file = place.write("loops.wasm", made::file("many-loops"));
     let limits = ["--plugin-compile-time", "1", "--plugin-compile-memory", "8G"];
     let started = Instant::now();
-    attack(&place, &[&["--optimizer", file.to_str().unwrap()], &limits[..]].concat()).failed(
+    place.sst2(&[&["--optimizer", file.to_str().unwrap()], &limits[..]].concat()).failed(
         3,
         &["error: plugin ", "loops.wasm: takes too long to compile: more than 1s", "`--plugin-compile-time`"],
     );
@@ -202,9 +368,10 @@ fn a_component_is_compiled_within_its_time() {
 #[cfg(target_os = "linux")]
 fn a_component_is_compiled_within_its_memory() {
     let place = Place::with_model();
-    let file = place.write("loops.wasm", made::file("loops-in-a-row"));
+    let file = place.write("loops.wasm", made::file("many-loops"));
     let limits = ["--plugin-compile-memory", "64M"];
-    attack(&place, &[&["--optimizer", file.to_str().unwrap()], &limits[..]].concat())
+    place
+        .sst2(&[&["--optimizer", file.to_str().unwrap()], &limits[..]].concat())
         .failed(3, &["loops.wasm: takes too much memory to compile: more than 64 MiB", "`--plugin-compile-memory`"]);
 }
 

@@ -15,6 +15,7 @@ mod data;
 mod folders;
 mod good;
 mod hostile;
+mod hostile_files;
 mod input;
 mod limits;
 mod memory;

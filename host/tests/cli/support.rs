@@ -245,6 +245,28 @@ impl Done {
     }
 }
 
+/// KiB of address space for a program that strangers' files are tried on.
+const ADDRESS_SPACE: &str = "6000000";
+
+/// What comes of a command that has 6,000,000 KiB of address space and so many seconds: one that takes more memory fails, and
+/// one that takes longer is ended with status 124. Systems other than Linux need not keep such a bound.
+pub fn bounded(mut command: Command, seconds: u32) -> Done {
+    if !cfg!(target_os = "linux") {
+        return Done::of(command.output().unwrap());
+    }
+    let mut within = Command::new("/bin/sh");
+    within.args(["-c", &format!("ulimit -v {ADDRESS_SPACE} && exec timeout -k 5 \"$0\" \"$@\""), &seconds.to_string()]);
+    within.arg(command.get_program()).args(command.get_args());
+    within.current_dir(command.get_current_dir().expect("a command of these tests is run in a folder of its own"));
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => within.env(name, value),
+            None => within.env_remove(name),
+        };
+    }
+    Done::of(within.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap())
+}
+
 /// Sends a signal by its name to a running executable.
 pub fn signal(child: &Child, name: &str) {
     let status = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();

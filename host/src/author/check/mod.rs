@@ -99,7 +99,8 @@ pub fn check(subject: Subject<'_>) -> Result<CheckReport, AuthorError> {
     let validated = match validate(subject.plugins, subject.file, subject.options, subject.limits) {
         Err(RunError::Plugin(error)) if is_its_own(&error, subject) => {
             checks.record("start", Err(error.to_string()));
-            let inspected = subject.plugins.inspect(subject.file, subject.limits).ok();
+            // What was not compiled within the limits is not tried a second time.
+            let inspected = error.call().and_then(|_| subject.plugins.inspect(subject.file, subject.limits).ok());
             let plugin = inspected.map(|it| PluginCard::new(subject.file.display().to_string(), it));
             return Ok(CheckReport { plugin, checks: checks.0, usage: None });
         }

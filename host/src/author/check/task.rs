@@ -1,5 +1,7 @@
 //! The checks of a task.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::fixtures::{Fixtures, RowFixture, as_given};
@@ -102,13 +104,23 @@ struct ReadSplit {
 }
 
 fn whole_split(trial: Trial<'_>, data: &DataLocation, source: &Source) -> Result<ReadSplit, String> {
-    let read = || -> Result<ReadSplit, RunError> {
+    let read = || -> Result<Option<ReadSplit>, RunError> {
         let mut task = trial.task(trial.options)?;
         let examples = read_split(&mut task, data, source, false, trial.access)?.examples;
-        let prompts = examples.iter().map(|example| render(&mut task, example)).collect::<Result<_, _>>()?;
-        Ok(ReadSplit { examples, prompts })
+        let (mut prompts, mut bytes) = (Vec::with_capacity(examples.len()), 0);
+        for example in &examples {
+            let prompt = render(&mut task, example)?;
+            bytes += size(&prompt);
+            if bytes > trial.limits.example_bytes {
+                return Ok(None);
+            }
+            prompts.push(prompt);
+        }
+        Ok(Some(ReadSplit { examples, prompts }))
     };
-    let read = read().map_err(|error| error.to_string())?;
+    let most = trial.limits.example_bytes;
+    let too_much = || format!("expected texts of at most {most} bytes of a split's rows, got more");
+    let read = read().map_err(|error| error.to_string())?.ok_or_else(too_much)?;
     for (example, (_, choices)) in read.examples.iter().zip(&read.prompts) {
         if let Some(index) = choices.iter().position(|choice| choice.full == choice.context) {
             return Err(format!(
@@ -120,14 +132,20 @@ fn whole_split(trial: Trial<'_>, data: &DataLocation, source: &Source) -> Result
     Ok(read)
 }
 
+/// Bytes of the texts of one example, which are kept to be compared.
+fn size((demonstration, choices): &(String, Vec<RenderedChoice>)) -> u64 {
+    let choices = choices.iter().map(|choice| choice.context.len() + choice.full.len());
+    (demonstration.len() + choices.sum::<usize>()) as u64
+}
+
 fn render(task: &mut TaskPlugin, example: &Example) -> Result<(String, Vec<RenderedChoice>), PluginError> {
     Ok((task.render_demonstration(example)?, task.render_query(example)?))
 }
 
 /// Whether an example can hardly be answered: data sets have such, and so has a task that reads the wrong column.
 fn has_odd_choices(example: &Example) -> bool {
-    let mut choices = example.choices.iter().enumerate();
-    choices.any(|(index, choice)| choice.trim().is_empty() || example.choices[..index].contains(choice))
+    let mut before = HashSet::new();
+    example.choices.iter().any(|choice| choice.trim().is_empty() || !before.insert(choice))
 }
 
 /// Two texts of an example that are to be one.

@@ -1,11 +1,16 @@
 //! Token trees: what several continuations of one text share is there once.
 
+use std::collections::HashMap;
+
 /// Tokens of one query, each with the token that it follows. A path from a root to a token is a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenTree {
     tokens: Vec<u32>,
     parents: Vec<Option<usize>>,
     depths: Vec<usize>,
+    /// The index of each token by the one that it follows. How many choices a query has is up to a task, and to look
+    /// through all tokens for each would take the square of that.
+    children: HashMap<(Option<usize>, u32), usize>,
 }
 
 impl TokenTree {
@@ -24,17 +29,17 @@ impl TokenTree {
     /// # Panics
     /// If `parent` is no token of this tree.
     pub fn insert(&mut self, token: u32, parent: Option<usize>) -> usize {
-        let from = parent.map_or(0, |parent| parent + 1);
-        (from..self.tokens.len())
-            .find(|node| self.tokens[*node] == token && self.parents[*node] == parent)
-            .unwrap_or_else(|| self.push(token, parent))
+        let known = self.children.get(&(parent, token)).copied();
+        known.unwrap_or_else(|| self.push(token, parent))
     }
 
     fn push(&mut self, token: u32, parent: Option<usize>) -> usize {
+        let node = self.tokens.len();
         self.depths.push(parent.map_or(0, |parent| self.depths[parent] + 1));
         self.tokens.push(token);
         self.parents.push(parent);
-        self.tokens.len() - 1
+        self.children.insert((parent, token), node);
+        node
     }
 
     /// The token ids, in the order in which they were added; a parent comes before its children.
@@ -82,6 +87,17 @@ mod tests {
         assert_eq!(tree.depths(), [0, 1, 2, 2, 0, 1, 2]);
         assert_eq!(tree.path(3).collect::<Vec<_>>(), [3, 1, 0]);
         assert_eq!(tree.path(6).collect::<Vec<_>>(), [6, 5, 4]);
+    }
+
+    #[test]
+    fn many_texts_are_found_without_looking_through_all() {
+        let mut tree = TokenTree::default();
+        let root = tree.insert(0, None);
+        // Half a million tokens after one, twice: a look through all of them for each would take hours.
+        for _ in 0..2 {
+            (0..500_000).for_each(|token| assert_eq!(tree.insert(token, Some(root)), 1 + token as usize));
+        }
+        assert_eq!(tree.len(), 500_001);
     }
 
     #[test]

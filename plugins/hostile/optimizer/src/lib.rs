@@ -5,13 +5,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use ft_plugin::{Description, Dtype, Error, MetaOptimizer, Options, Slot, Tensor, Update, log};
 
-const ATTACKS: [&str; 26] = [
+const ATTACKS: [&str; 29] = [
     "none",
     "error-in-open",
     "loop-in-open",
     "error",
     "loop",
     "loop-of-long-operations",
+    "loop-of-long-messages",
+    "loop-of-copies",
+    "loop-of-concatenations",
     "many-handles",
     "memory",
     "panic",
@@ -79,6 +82,24 @@ impl MetaOptimizer for Hostile {
                 black_box(0);
             },
             "loop-of-long-operations" => work_on_large_tensors(first),
+            "loop-of-long-messages" => {
+                let message = "x".repeat(30 << 20);
+                loop {
+                    log::debug(&message);
+                }
+            }
+            "loop-of-copies" => {
+                let large = grown(first, 1 << 20);
+                loop {
+                    black_box(large.read_with_copy());
+                }
+            }
+            "loop-of-concatenations" => {
+                let large = grown(first, 1 << 23);
+                loop {
+                    black_box(Tensor::concat(&[&large, &large], 1));
+                }
+            }
             "many-handles" => {
                 let number = first.narrow(0, 0, 1).narrow(1, 0, 1).narrow(2, 0, 1);
                 let many = vec![&number; 1 << 20];
@@ -117,13 +138,18 @@ impl MetaOptimizer for Hostile {
 
 /// Operations that take long each, until one of them is refused or interrupted.
 fn work_on_large_tensors(first: Tensor) -> ! {
-    let mut large = in_another_dtype(&first);
-    while large.shape().iter().product::<u32>() < 1 << 27 {
-        large = Tensor::concat(&[&large, &large], 1);
-    }
+    let large = grown(in_another_dtype(&first), 1 << 27);
     loop {
         black_box(large.norm());
     }
+}
+
+/// A tensor of at least so many numbers, made of copies of another.
+fn grown(mut tensor: Tensor, numbers: u32) -> Tensor {
+    while tensor.shape().iter().product::<u32>() < numbers {
+        tensor = Tensor::concat(&[&tensor, &tensor], 1);
+    }
+    tensor
 }
 
 fn in_another_dtype(tensor: &Tensor) -> Tensor {

@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use ft_plugin::{Choice, Description, Error, Example, Options, Row, RowError, Source, Split, Task, log};
 
-const ATTACKS: [&str; 37] = [
+const ATTACKS: [&str; 46] = [
     "none",
     "error-in-configure",
     "loop-in-configure",
@@ -19,6 +19,8 @@ const ATTACKS: [&str; 37] = [
     "panic-in-read",
     "panic-amid-rows",
     "error-on-every-row",
+    "loop-of-long-messages-in-read",
+    "loop-of-long-messages-in-query",
     "log-flood-in-read",
     "escapes-in-log",
     "escapes-in-names",
@@ -32,11 +34,18 @@ const ATTACKS: [&str; 37] = [
     "huge-labels",
     "huge-ids",
     "huge-choices",
+    "huge-separator-text",
+    "huge-demonstration-text",
+    "huge-context-text",
+    "huge-choice-text",
+    "thousands-of-labels",
+    "thousands-of-choices",
     "answer-out-of-range",
     "duplicate-ids",
     "one-choice",
     "loop-in-demonstration",
     "loop-in-query",
+    "slow-query",
     "panic-in-query",
     "error-in-query",
     "huge-prompt-in-query",
@@ -94,6 +103,9 @@ impl Task for Hostile {
             "huge-labels" => vec![huge(), "positive".into()],
             "escapes-in-names" => vec![ESCAPES.into(), "positive".into()],
             "one-choice" => vec!["negative".into()],
+            "thousands-of-labels" => numbered(20_000),
+            // Each example brings its own.
+            "thousands-of-choices" => Vec::new(),
             _ => vec!["negative".into(), "positive".into()],
         }
     }
@@ -107,6 +119,7 @@ impl Task for Hostile {
             "log-flood-in-read" => loop {
                 log::info("glug ".repeat(20));
             },
+            "loop-of-long-messages-in-read" => send_long_messages(),
             "panic-amid-rows" if row.index() == 2 => panic!("a panic at row 2"),
             "error-on-every-row" => return Err(RowError::row(format!("row {} is not to my taste", row.index()))),
             "escapes-in-row-errors" => return Err(RowError::row(ESCAPES)),
@@ -115,7 +128,8 @@ impl Task for Hostile {
             "escapes-in-log" => log::info(ESCAPES),
             _ => {}
         }
-        let example = Example::new(row.text("sentence")?.trim(), self.labels(), row.class("label", 2)?);
+        let choices = if self.attack == "thousands-of-choices" { numbered(100_000) } else { self.labels() };
+        let example = Example::new(row.text("sentence")?.trim(), choices, row.class("label", 2)?);
         Ok(match self.attack.as_str() {
             "huge-choices" if row.index() == 0 => Example { choices: vec![String::new(); 4 << 20], ..example },
             "duplicate-ids" => example.with_id("twin"),
@@ -128,6 +142,9 @@ impl Task for Hostile {
     fn demonstration(&self, example: &Example) -> Result<String, Error> {
         if self.attack == "loop-in-demonstration" {
             spin();
+        }
+        if self.attack == "huge-demonstration-text" {
+            return Ok(text(20 << 20));
         }
         Ok(format!("{}: {}", example.query, example.right_choice()?))
     }
@@ -145,7 +162,7 @@ impl Task for Hostile {
 
     fn separator(&self) -> String {
         self.spin_if("loop-in-separator");
-        "\n".into()
+        if self.attack == "huge-separator-text" { text(20 << 20) } else { "\n".into() }
     }
 
     fn query(&self, example: &Example) -> Result<Vec<Choice>, Error> {
@@ -153,6 +170,20 @@ impl Task for Hostile {
         let choices = example.choices.iter().map(|choice| Choice::new(&context, &format!(" {choice}")));
         match self.attack.as_str() {
             "loop-in-query" => spin(),
+            "loop-of-long-messages-in-query" => send_long_messages(),
+            "slow-query" => {
+                log::info("a slow query");
+                for turn in 0..SLOW {
+                    black_box(turn);
+                }
+                Ok(choices.collect())
+            }
+            // Twice for each choice: once alone, and once with the choice behind it.
+            "huge-context-text" => Ok(example.choices_after(&text(12 << 20))),
+            "huge-choice-text" => {
+                let long = text(12 << 20);
+                Ok(choices.map(|choice| Choice::new(&context, &format!("{long}{}", choice.full))).collect())
+            }
             "panic-in-query" => panic!("a panic in `render-query`, at example {}", example.id),
             "escapes-in-errors" => Err(Error::failed(ESCAPES)),
             "huge-error" => Err(Error::failed(huge())),
@@ -171,9 +202,30 @@ impl Task for Hostile {
     }
 }
 
+/// Turns that take about half a second, and many times the fuel of most tests.
+const SLOW: u64 = 1 << 29;
+
 /// More than any text: 100 MB.
 fn huge() -> String {
     "x".repeat(100 << 20)
+}
+
+/// A text that a call may move, of so many bytes.
+fn text(bytes: usize) -> String {
+    "word ".repeat(bytes / 5)
+}
+
+/// So many different choices.
+fn numbered(count: u32) -> Vec<String> {
+    (0..count).map(|index| format!("c{index}")).collect()
+}
+
+/// Messages that take long to move each, without end.
+fn send_long_messages() -> ! {
+    let message = "x".repeat(30 << 20);
+    loop {
+        log::debug(&message);
+    }
 }
 
 fn spin() -> ! {
