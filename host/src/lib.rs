@@ -14,10 +14,12 @@
 //! - [`model`]: one decoder for all families, weights, tokenizer.
 //! - [`metrics`]: accuracies and intervals: pure numbers.
 //! - [`task`]: examples, sampling, prompts: pure values.
-//! - [`text`]: text of strangers, made fit to be shown.
+//! - [`text`]: text of strangers, told apart by its type and made fit to be shown.
 
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
+// Text reaches a terminal by `cli::terminal` alone, which takes pages; see `ui::screen`.
+#![deny(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 
 pub mod author;
 pub mod cli;

@@ -1,6 +1,10 @@
 //! Text of strangers, made fit to be shown, and numbers of bytes as a person reads them. Used by every layer.
 
+mod untrusted;
+
 use std::fmt::Write;
+
+pub use untrusted::Untrusted;
 
 /// `text` on one line, with everything escaped that could move a terminal's cursor, end the line, turn the direction of
 /// writing or hide: `\n` and `\u{1b}` as Rust writes them. All else is left as it is.
@@ -10,6 +14,16 @@ pub fn harmless(text: &str) -> String {
 
 /// The same, cut to about `limit` characters with `…` in the place of the rest.
 pub fn harmless_within(text: &str, limit: usize) -> String {
+    escaped(text, limit, is_harmful)
+}
+
+/// The same without a limit and but for [joiners](is_joiner): for texts that another program reads as data, where words
+/// and emoji have to stay what they are.
+pub fn harmless_data(text: &str) -> String {
+    escaped(text, usize::MAX, |character| is_harmful(character) && !is_joiner(character))
+}
+
+fn escaped(text: &str, limit: usize, is_escaped: impl Fn(char) -> bool) -> String {
     let mut safe = String::with_capacity(text.len().min(limit));
     let mut length = 0;
     for character in text.chars() {
@@ -17,7 +31,7 @@ pub fn harmless_within(text: &str, limit: usize) -> String {
             safe.push('…');
             break;
         }
-        if is_harmful(character) {
+        if is_escaped(character) {
             // Writing to a string does not fail.
             let _ = write!(safe, "{}", character.escape_default());
             length += if character.is_ascii_whitespace() { 0 } else { 5 };
@@ -44,6 +58,12 @@ pub fn is_harmful(character: char) -> bool {
             | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
             | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}'
             | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Whether a character does nothing but join the letters around it or keep them apart: words of Persian and of
+/// languages of India are spelt with these, and emoji made of several are joined by them.
+pub fn is_joiner(character: char) -> bool {
+    matches!(character, '\u{200c}' | '\u{200d}')
 }
 
 /// A number of bytes as a person reads it: exact, and in a larger unit where that helps.
@@ -78,6 +98,7 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(harmless(text), expected, "{text:?}");
             assert!(is_harmless(&harmless(text)), "{text:?}");
+            assert_eq!(harmless(expected), expected, "made harmless twice");
         }
     }
 
@@ -97,6 +118,16 @@ mod tests {
             }
         }
         assert!(count > 200, "only {count} characters are listed");
+    }
+
+    #[test]
+    fn joiners_stay_in_data() {
+        let (word, family) = ("می\u{200c}خواهم", "👨\u{200d}👩\u{200d}👧");
+        for text in [word, family] {
+            assert_eq!(harmless_data(text), text);
+            assert!(!is_harmless(text) && is_harmless(&harmless(text)));
+        }
+        assert_eq!(harmless_data("\u{1b}\u{202e}\u{200b}\n"), "\\u{1b}\\u{202e}\\u{200b}\\n");
     }
 
     #[test]

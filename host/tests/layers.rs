@@ -33,11 +33,15 @@ const PACKAGES: [(&str, &str); 3] = [("wasmtime", "plugin"), ("clap", "cli"), ("
 /// Layers that are pure: no file, clock, environment, network or terminal.
 const PURE: [&str; 6] = ["task", "metrics", "model", "tune", "score", "text"];
 const IMPURE_MODULES: [&str; 5] = ["fs", "env", "time", "net", "process"];
-const IMPURE_MACROS: [&str; 5] = ["print", "println", "eprint", "eprintln", "dbg"];
+const PRINTING_MACROS: [&str; 5] = ["print", "println", "eprint", "eprintln", "dbg"];
 
 /// Where `unsafe` may stand: memory mapping, the CPU's instructions, and compiled plugins. Each says in its own words why
 /// it is sound.
 const UNSAFE: [&str; 3] = ["store/mmap.rs", "model/kernels/", "plugin/artifacts.rs"];
+
+/// Where the program's streams are written to: the terminal's own module, the bars that a library draws, and the child
+/// that hands machine code to its parent.
+const STREAMS: [&str; 3] = ["cli/terminal.rs", "ui/progress.rs", "plugin/compiler.rs"];
 
 fn height(layer: &str) -> Option<u8> {
     LAYERS.iter().find(|(name, _)| *name == layer).map(|(_, height)| *height)
@@ -265,15 +269,35 @@ fn faults(path: &str, source: &str) -> Vec<String> {
         for module in IMPURE_MODULES.iter().filter(|module| std.contains(**module)) {
             fault(format!("`{layer}` is pure and uses `std::{module}`"));
         }
-        for pair in tokens.windows(2) {
-            if let [Word(name), Mark('!')] = pair
-                && IMPURE_MACROS.contains(&name.as_str())
-            {
-                fault(format!("`{layer}` is pure and uses `{name}!`"));
-            }
+    }
+    for pair in tokens.windows(2) {
+        if let [Word(name), Mark('!')] = pair
+            && PRINTING_MACROS.contains(&name.as_str())
+        {
+            fault(format!("`{name}!` prints what nobody made harmless; `cli::terminal` prints pages"));
+        }
+    }
+    if !STREAMS.contains(&path) {
+        for name in opened_streams(&tokens) {
+            fault(format!("`{name}` is for `cli::terminal` to write to"));
         }
     }
     faults
+}
+
+/// The streams that a file takes for itself: calls like `io::stdout()`, not those of a builder like
+/// `command.stdout(..)`.
+fn opened_streams(tokens: &[Token]) -> Vec<&str> {
+    let opened = |i: usize| match &tokens[i] {
+        Word(name) if name == "stdout" || name == "stderr" => {
+            let called = tokens.get(i + 1) == Some(&Mark('('));
+            let of_builder = i > 0 && tokens[i - 1] == Mark('.');
+            let imported = i > 1 && is_path_separator(tokens, i - 2) && !called;
+            ((called && !of_builder) || imported).then_some(name.as_str())
+        }
+        _ => None,
+    };
+    (0..tokens.len()).filter_map(opened).collect()
 }
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -379,12 +403,44 @@ fn unsafe_stays_where_it_is_explained() {
 }
 
 #[test]
+fn nothing_but_the_terminals_module_prints() {
+    let count = |path: &str, source: &str| faults(path, source).len();
+    for path in ["text.rs", "run/execute.rs", "cli/run.rs", "ui/screen.rs", "main.rs"] {
+        for source in [
+            "fn f() { println!(\"x\"); }",
+            "fn f() { std::eprint!(\"x\"); }",
+            "fn f() { dbg!(x); }",
+            "fn f() { write!(std::io::stderr().lock(), \"x\"); }",
+            "fn f() { let out = io::stdout(); }",
+            "use std::io::stdout;",
+        ] {
+            assert_eq!(count(path, source), 1, "{path}: {source}");
+        }
+        assert_eq!(count(path, "fn f() { command.stdout(Stdio::piped()).stderr(Stdio::null()); }"), 0, "{path}");
+        assert_eq!(
+            count(path, "fn f() { let stdout = output.stdout; write!(page, \"x\"); stderr_screen(); }"),
+            0,
+            "{path}"
+        );
+    }
+    for path in STREAMS {
+        assert_eq!(count(path, "fn f() { io::stdout().lock(); }"), 0, "{path}");
+        assert_eq!(count(path, "fn f() { println!(\"x\"); }"), 1, "{path}");
+    }
+    let lints = "#![deny(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]";
+    assert!(
+        include_str!("../src/lib.rs").contains(lints),
+        "what macros of other packages print is for the lints to find"
+    );
+}
+
+#[test]
 fn pure_layers_touch_nothing() {
     for layer in PURE {
         let count = |source: &str| faults(&format!("{layer}/a.rs"), source).len();
         assert_eq!(count("use std::fs;"), 1);
         assert_eq!(count("use std::{collections::HashMap, env, time::Instant};"), 2);
-        assert_eq!(count("fn f() { std::net::TcpStream::connect(a); println!(\"x\"); }"), 2);
+        assert_eq!(count("fn f() { std::net::TcpStream::connect(a); }"), 1);
         assert_eq!(count("use std::fmt; fn env() {} const A: &str = env!(\"B\"); fn f() { self.time(); }"), 0);
     }
     assert_eq!(faults("store/a.rs", "use std::fs;").len(), 0);

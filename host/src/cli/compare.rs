@@ -7,8 +7,7 @@ use clap::Args;
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
 use super::report::open;
-use super::run::{print, print_json};
-use super::terminal::stdout_screen;
+use super::terminal::{print, print_json, stdout_screen};
 use crate::report::compare::compare;
 use crate::ui;
 

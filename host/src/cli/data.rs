@@ -7,8 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
-use super::run::print;
-use super::terminal::{Downloads, Terminal, say, stdout_screen};
+use super::terminal::{Downloads, Terminal, print, print_path, say, stdout_screen};
 use super::values;
 use crate::plugin::Limits;
 use crate::run::{self, Observer, RunError};
@@ -20,7 +19,6 @@ use crate::store::plugin_path::PluginPath;
 use crate::store::progress::Progress;
 use crate::store::table::{Format, Quoting, Table};
 use crate::task::example::{Source, Split};
-use crate::ui::text::harmless;
 
 #[derive(Subcommand)]
 pub enum DataCommand {
@@ -88,7 +86,7 @@ pub fn run(command: DataCommand, mut environment: Environment) -> anyhow::Result
                 for path in
                     fetch_split(&split, &environment, &downloads).map_err(DataError::from).map_err(RunError::from)?
                 {
-                    print(&format!("{}\n", path.display()))?;
+                    print_path(&path)?;
                 }
             }
         }
@@ -104,17 +102,15 @@ pub fn run(command: DataCommand, mut environment: Environment) -> anyhow::Result
 
 /// The rows on stdout, what they are on stderr.
 fn head(mut table: Table, rows: usize) -> anyhow::Result<()> {
-    let columns: Vec<String> = table.columns().iter().map(|column| harmless(column)).collect();
-    say(&format!("{} ({}): {}", harmless(table.name()), table.form(), columns.join(", ")));
+    say(&format!("{} ({}): {}", table.name(), table.form(), table.columns().join(", ")));
     for _ in 0..rows {
         match table.next_row().map_err(RunError::from)? {
-            // JSON escapes what acts on a terminal, but for what is beyond ASCII.
-            Some(row) => print(&stdout_screen().line(&harmless(&row), 2))?,
+            Some(row) => print(&stdout_screen().json_row(&row))?,
             None => break,
         }
     }
     for remark in table.remarks() {
-        say(&format!("note: {}", harmless(&remark)));
+        say(&format!("note: {remark}"));
     }
     Ok(())
 }

@@ -8,10 +8,8 @@ use crate::report::run_report::ReportError;
 use crate::run::{RunError, RunErrorKind};
 use crate::store::fetch;
 use crate::store::file::FileError;
-use crate::ui::screen::{Screen, emphasised};
-use crate::ui::text::harmless;
-
-use super::terminal::say_as_it_is;
+use crate::ui::screen::{Page, Screen};
+use crate::ui::style::Emphasis;
 
 /// How the program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,25 +73,22 @@ impl ExitStatus {
     }
 }
 
-/// Prints a failure, its causes and what to do next.
-pub fn print_error(error: &anyhow::Error, screen: Screen) {
-    let style = screen.style;
-    let say = |word: &str, styled: String, text: &str| {
-        say_as_it_is(&emphasised(screen.prose(&format!("{word}{text}")), word, &styled));
-    };
+/// A failure, its causes and what to do next.
+pub fn told(error: &anyhow::Error, screen: Screen) -> Page {
     let mut said = error.to_string();
-    say("error:", style.error("error:"), &format!(" {}", shown(&said)));
+    let mut page = screen.message("error:", Emphasis::Error, &said);
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();
         // Some errors repeat their cause in their own message.
         if !said.contains(&cause) {
-            say("  because:", format!("  {}", style.faint("because:")), &format!(" {}", shown(&cause)));
+            page += screen.message("  because:", Emphasis::Faint, &cause);
         }
         said = cause;
     }
     if let Some(hint) = hint(error) {
-        say("hint:", style.strong("hint:"), &format!(" {}", shown(&hint)));
+        page += screen.message("hint:", Emphasis::Strong, &hint);
     }
+    page
 }
 
 /// What to do next, where the error knows.
@@ -107,8 +102,60 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     of_run.or_else(of_author).or_else(of_model).or_else(of_report).or_else(of_comparison).or_else(of_file)
 }
 
-/// A message with its line breaks, and with nothing in it that acts on a terminal: model files and folders have names
-/// that somebody else chose.
-fn shown(message: &str) -> String {
-    message.lines().map(harmless).collect::<Vec<_>>().join("\n")
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+    use crate::model::ModelError;
+    use crate::report::lines::LineError;
+    use crate::store::hub::{HubError, HubId, Wanted};
+    use crate::store::table::{RowError, RowProblem, Unit};
+    use crate::text::is_harmless;
+
+    const EVIL: &str = "a\u{1b}[2J\u{202e}b\u{2028}c\nhint: do this\r\nerror: d";
+
+    /// An error with a stranger's text in it, from every layer that reads what strangers wrote.
+    fn errors() -> Vec<anyhow::Error> {
+        let text = || EVIL.to_owned();
+        let row = RowError::Malformed {
+            name: text(),
+            unit: Unit::Line,
+            number: 3,
+            problem: RowProblem::DuplicateKey { key: text() },
+        };
+        let tensors = ModelError::UnusedTensors { file: text(), count: "1 tensor".into(), named: text() };
+        let id = HubId::parse("owner/name").unwrap();
+        let wanted = Box::new(Wanted { id, file: text(), endpoint: text() });
+        let hub = HubError::Unreachable { wanted, reason: text() };
+        let line = LineError { line: 7, source: EVIL.into() };
+        vec![
+            anyhow!("{EVIL}").context(EVIL),
+            RunError::Rejected { place: text(), column: Some(text()), message: text() }.into(),
+            RunError::RunFile { path: EVIL.into(), message: text() }.into(),
+            RunError::Changed { folder: EVIL.into(), changes: vec![text(), text()] }.into(),
+            RunError::from(row).into(),
+            RunError::from(tensors).into(),
+            RunError::from(fetch::ModelError::Hub(hub)).into(),
+            AuthorError::Fixtures { path: EVIL.into(), message: text() }.into(),
+            ReportError::Line { name: EVIL.into(), file: "samples.jsonl", source: line }.into(),
+            CompareError::OtherData { a: EVIL.into(), b: EVIL.into() }.into(),
+            FileError::io("open", EVIL, std::io::Error::other(EVIL)).into(),
+        ]
+    }
+
+    #[test]
+    fn an_error_acts_on_no_terminal_and_speaks_for_nobody_else() {
+        for error in errors() {
+            for width in [None, Some(40)] {
+                let page = told(&error, Screen { width, ..Screen::PLAIN });
+                let shown = page.as_str();
+                assert!(is_harmless(&shown.replace('\n', "")) && shown.starts_with("error: "), "{shown:?}");
+                let own = shown.lines().filter(|line| line.starts_with("error:") || line.starts_with("hint:"));
+                let hints = usize::from(hint(&error).is_some());
+                assert_eq!(own.count(), 1 + hints, "{shown}");
+                assert!(shown.contains("\\u{202e}"), "{shown}");
+            }
+        }
+    }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::exit::ExitStatus;
-use super::terminal::say;
+use super::terminal::{say_page, stderr_screen};
 use crate::plugin::{Compiler, CompilerProgram, EngineOptions, Stop};
+use crate::ui::screen::Page;
 
 /// The command that compiles a plugin; the program calls itself by it.
 pub const COMPILE: &str = "compile-plugin";
@@ -27,7 +28,9 @@ impl Interrupt {
             if !shared.gentle.load(Ordering::Relaxed) || shared.stop.ask() {
                 std::process::exit(ExitStatus::Interrupted.code().into());
             }
-            say("\nstopping after this batch; once more to stop at once");
+            // Below the `^C` of the terminal.
+            let told = stderr_screen().prose("stopping after this batch; once more to stop at once");
+            say_page(&(Page::blank() + told));
         })?;
         Ok(interrupt)
     }

@@ -25,6 +25,8 @@ use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::plugin::compiler;
 use crate::store::environment::Environment;
+use crate::text::is_harmless;
+use crate::ui::style::Emphasis;
 use exit::ExitStatus;
 
 /// What a user may want to set; `docs/environment.md` has all of them.
@@ -78,10 +80,14 @@ enum Command {
 pub fn main() -> ExitCode {
     let environment = Environment::from_process();
     terminal::settle(&environment);
+    terminal::tell_panics();
     // By itself clap takes every terminal of a machine that checks changes (`CI`) for one with colours.
     let colour = if environment.dumb_terminal { ColorChoice::Never } else { ColorChoice::Auto };
-    let matches = Cli::command().color(colour).get_matches();
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let matches = Cli::command().color(colour).try_get_matches();
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => return answered(&error),
+    };
     let done = match cli.command {
         Command::Run(args) => run::run(*args, environment),
         Command::Prompt(args) => prompt::run(args, environment),
@@ -92,13 +98,30 @@ pub fn main() -> ExitCode {
         Command::Plugin(command) => plugin::run(command, environment),
         // Another process of this program reads the status, see `plugin::compiler`.
         Command::CompilePlugin { memory, seconds } => {
-            let status = compiler::serve(memory, Duration::from_secs(seconds));
+            let Err((status, words)) = compiler::serve(memory, Duration::from_secs(seconds)) else {
+                return ExitStatus::Done.into();
+            };
+            terminal::say(&words);
             return ExitCode::from(u8::try_from(status).unwrap_or(ExitStatus::Host.code()));
         }
     };
     let status = done.unwrap_or_else(|error| {
-        exit::print_error(&error, terminal::stderr_screen());
+        terminal::say_page(&exit::told(&error, terminal::stderr_screen()));
         ExitStatus::of(&error)
     });
     status.into()
+}
+
+/// Prints what there is to say instead of a command: help, the version, or what is wrong with the arguments.
+fn answered(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && std::env::args_os().any(|argument| !is_harmless(&argument.to_string_lossy())) {
+        // It repeats the argument, which a script may have taken from anywhere.
+        let text = error.render().to_string();
+        let text = text.trim_end().strip_prefix("error: ").unwrap_or(&text);
+        terminal::say_page(&terminal::stderr_screen().message("error:", Emphasis::Error, text));
+    } else {
+        // A reader that has gone away is no error.
+        let _ = error.print();
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(ExitStatus::Host.code()))
 }

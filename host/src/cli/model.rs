@@ -6,14 +6,14 @@ use clap::Subcommand;
 
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
-use super::run::print;
-use super::terminal::{Downloads, stdout_screen};
+use super::terminal::{Downloads, print, print_path, stdout_screen};
 use crate::run::describe_model;
 use crate::store::catalogue::DEFAULT_MODEL;
 use crate::store::environment::Environment;
 use crate::store::fetch::{fetch_model, list_models};
 use crate::store::model_files::ModelKind;
 use crate::ui::models;
+use crate::ui::screen::Page;
 
 #[derive(Subcommand)]
 pub enum ModelCommand {
@@ -64,7 +64,7 @@ pub fn run(command: ModelCommand, mut environment: Environment) -> anyhow::Resul
                 ModelKind::Gguf(parts) => parts.first().map_or(Path::new(""), PathBuf::as_path),
                 ModelKind::Folder { config, .. } => config.parent().unwrap_or(config),
             };
-            print(&format!("{}\n", path.display()))?;
+            print_path(path)?;
         }
         ModelCommand::List { cache_dir } => {
             environment.use_hub_cache(cache_dir);
@@ -73,7 +73,8 @@ pub fn run(command: ModelCommand, mut environment: Environment) -> anyhow::Resul
         ModelCommand::Inspect { model, cache_dir } => {
             environment.use_hub_cache(cache_dir);
             let files = fetch_model(&model, &environment, &Downloads::new(false))?;
-            print(&stdout_screen().prose(&describe_model(&files)?))?;
+            let lines = describe_model(&files)?;
+            print(&lines.iter().map(|line| stdout_screen().prose(line)).collect::<Page>())?;
         }
     }
     Ok(ExitStatus::Done)

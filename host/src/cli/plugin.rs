@@ -8,8 +8,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
 use super::limits::LimitSettings;
-use super::run::{print, print_json};
-use super::terminal::{Downloads, Terminal, say, say_as_it_is, stderr_screen, stdout_screen};
+use super::terminal::{
+    Downloads, Terminal, print, print_json, print_path, say, say_page, stderr_screen, stdout_screen,
+};
 use super::values;
 use crate::author::check::{Subject, check};
 use crate::author::scaffold::{self, Language};
@@ -214,7 +215,7 @@ fn test(args: TestArgs, mut environment: Environment) -> anyhow::Result<ExitStat
     let report = check(subject)?;
     if args.json { print_json(&report) } else { print(&shown::checks(&report, screen)) }?;
     if args.show_usage {
-        say_as_it_is(&usage::render(report.usage.as_slice(), stderr_screen()));
+        say_page(&usage::render(report.usage.as_slice(), stderr_screen()));
     }
     Ok(if report.passed() { ExitStatus::Done } else { ExitStatus::Failed })
 }
@@ -229,7 +230,7 @@ fn new(kind: Kind, name: &str, lang: Lang, dir: &Path) -> anyhow::Result<ExitSta
         Lang::Python => Language::Python,
     };
     let folder = scaffold::new(kind, name, language, dir)?;
-    print(&format!("{}\n", folder.display()))?;
+    print_path(&folder)?;
     let (folder, file) = (folder.display(), folder.join(format!("{name}.wasm")));
     say(&format!("next: `ft-host plugin build {folder}`, then `ft-host plugin test {}`", file.display()));
     Ok(ExitStatus::Done)
@@ -238,7 +239,7 @@ fn new(kind: Kind, name: &str, lang: Lang, dir: &Path) -> anyhow::Result<ExitSta
 fn build_folder(dir: &Path, environment: &Environment) -> anyhow::Result<ExitStatus> {
     let paths = CachePaths::new(environment);
     for file in build::build(dir, &paths, &|message| say(message))? {
-        print(&format!("{}\n", file.display()))?;
+        print_path(&file)?;
     }
     Ok(ExitStatus::Done)
 }

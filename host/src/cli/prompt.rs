@@ -7,8 +7,7 @@ use clap::Args;
 
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
-use super::run::{print, print_json};
-use super::terminal::{Downloads, Terminal, stdout_screen};
+use super::terminal::{Downloads, Terminal, print, print_json, stdout_screen};
 use super::values;
 use crate::plugin::Limits;
 use crate::run::{self, Observer, Preview, RunError, TaskConfig};

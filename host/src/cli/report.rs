@@ -6,14 +6,14 @@ use clap::Args;
 
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
-use super::run::print;
-use super::terminal::stdout_screen;
+use super::terminal::{print, stdout_screen};
 use crate::report::export::{self, Format};
 use crate::report::run_report::{Files, RunReport};
 use crate::report::schema::RESULTS_LIMIT;
 use crate::store::file::read_regular;
 use crate::store::journal;
 use crate::ui;
+use crate::ui::screen::Page;
 
 #[derive(Args)]
 pub struct ReportArgs {
@@ -62,11 +62,11 @@ impl FormArgs {
 pub fn run(args: &ReportArgs) -> anyhow::Result<ExitStatus> {
     Interrupt::install()?;
     let runs = args.folders.iter().map(|folder| open(folder)).collect::<anyhow::Result<Vec<RunReport>>>()?;
-    let text = match args.form.format() {
-        Some(format) => export::render(format, &runs)?,
+    let page = match args.form.format() {
+        Some(format) => Page::document(&export::render(format, &runs)?),
         None => ui::report::render(&runs, stdout_screen()),
     };
-    print(&text)?;
+    print(&page)?;
     Ok(ExitStatus::Done)
 }
 

@@ -1,6 +1,5 @@
 //! `ft-host run`.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,17 +8,19 @@ use clap::Args;
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
 use super::settings::{Insistence, Settings};
-use super::terminal::{Downloads, Terminal, say, say_as_it_is, stderr_screen, stdout_screen};
+use super::terminal::{
+    Downloads, Terminal, print, print_json, print_run_file, say, say_page, stderr_screen, stdout_screen,
+};
 use super::threads;
 use crate::report::analysis::{Analysis, Known};
-use crate::report::{escape, sheet};
+use crate::report::sheet;
 use crate::run::memory::size;
 use crate::run::{self, Observer, Outcome, Plan, PluginUsage, RunError};
 use crate::store::environment::{Environment, expand_path};
 use crate::store::file::read_file;
 use crate::store::plugin_path::PluginPath;
-use crate::ui::screen::Screen;
-use crate::ui::{table, text, usage};
+use crate::ui::screen::{Page, Screen};
+use crate::ui::{table, usage};
 
 /// A run file has some lines; what is larger is something else.
 const RUN_FILE_LIMIT: u64 = 1 << 20;
@@ -79,7 +80,7 @@ pub fn run(args: RunArgs, mut environment: Environment) -> anyhow::Result<ExitSt
     }
     let plugin_path = PluginPath::new(&environment);
     if args.print_config {
-        print(&settings.with_plugins(&plugin_path)?.with_defaults().to_toml()?)?;
+        print_run_file(&settings.with_plugins(&plugin_path)?.with_defaults().to_toml()?)?;
         return Ok(ExitStatus::Done);
     }
     let settings = settings.with_plugins(&plugin_path)?;
@@ -101,7 +102,7 @@ pub fn run(args: RunArgs, mut environment: Environment) -> anyhow::Result<ExitSt
         return Ok(ExitStatus::Done);
     }
     if !quiet {
-        say_as_it_is(&format!("{}\n", demonstrations(&plan, 6, stderr_screen())));
+        say_page(&(demonstrations(&plan, 6, stderr_screen()) + Page::blank()));
     }
     let outcome = run::execute(plan, &observer, interrupt.gently());
     terminal.finish();
@@ -121,12 +122,12 @@ pub fn run(args: RunArgs, mut environment: Environment) -> anyhow::Result<ExitSt
 }
 
 fn say_usage(usage: &[PluginUsage]) {
-    say_as_it_is(&usage::render(usage, stderr_screen()));
+    say_page(&usage::render(usage, stderr_screen()));
 }
 
 /// The first lines of the demonstrations.
-fn demonstrations(plan: &Plan, lines: usize, screen: Screen) -> String {
-    text::head(&plan.record().draw.demonstrations, lines, screen.width.map_or(100, |width| width.min(100)))
+fn demonstrations(plan: &Plan, lines: usize, screen: Screen) -> Page {
+    screen.head(plan.record().draw.demonstrations.raw(), lines)
 }
 
 fn print_plan(plan: &Plan, json: bool) -> anyhow::Result<()> {
@@ -135,8 +136,8 @@ fn print_plan(plan: &Plan, json: bool) -> anyhow::Result<()> {
         return print_json(record);
     }
     let screen = stdout_screen();
-    let mut lines = demonstrations(plan, 20, screen) + "\n";
-    lines += &screen.prose(&format!(
+    let mut page = demonstrations(plan, 20, screen) + Page::blank();
+    page += screen.prose(&format!(
         "{} demonstration tokens, {} of {} evaluation rows, longest query {} tokens, scored steps {:?}",
         record.draw.demonstration_ids.len(),
         record.evaluation_rows,
@@ -147,7 +148,7 @@ fn print_plan(plan: &Plan, json: bool) -> anyhow::Result<()> {
     let memory = &record.memory;
     let free =
         memory.available.map_or_else(|| "what there is is not known".into(), |free| format!("{} are free", size(free)));
-    lines += &screen.prose(&format!(
+    page += screen.prose(&format!(
         "about {} of memory: weights {}, keys and values {}, states {}; {free}",
         size(memory.total),
         size(memory.weights),
@@ -155,9 +156,9 @@ fn print_plan(plan: &Plan, json: bool) -> anyhow::Result<()> {
         size(memory.activations),
     ));
     for note in &record.notes {
-        lines += &screen.note(note);
+        page += screen.note(&note.harmless());
     }
-    print(&lines)
+    print(&page)
 }
 
 fn print_outcome(outcome: &Outcome, json: bool, screen: Screen) -> anyhow::Result<()> {
@@ -168,23 +169,9 @@ fn print_outcome(outcome: &Outcome, json: bool, screen: Screen) -> anyhow::Resul
     let rows = results.plan.scored_rows();
     let known = Known { labels: &results.plan.labels, selected: &results.selected, rows: &rows };
     let analysis = Analysis::new(&outcome.records, &known)?;
-    let mut lines = table::render_all(&sheet::of_run(&analysis, &sheet::seconds(&results.steps)), screen);
+    let mut page = table::render_all(&sheet::of_run(&analysis, &sheet::seconds(&results.steps)), screen);
     for note in &results.plan.notes {
-        lines += &screen.note(note);
+        page += screen.note(&note.harmless());
     }
-    print(&lines)
-}
-
-/// Writes a value to stdout as JSON, in which nothing acts on a terminal.
-pub fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    print(&format!("{}\n", escape::json(&serde_json::to_string_pretty(value)?)))
-}
-
-/// Writes to stdout; a reader that has gone away is no error.
-pub fn print(text: &str) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
+    print(&page)
 }

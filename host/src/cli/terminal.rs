@@ -1,6 +1,9 @@
-//! The two streams that a user reads, and events of a run and of downloads on stderr.
+//! The two streams that a user reads, and events of a run and of downloads on stderr. Nothing else writes to them but
+//! the bars of `ui::progress`: what goes through here is a [`Page`], or data for another program.
 
-use std::io::{IsTerminal, Write};
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::plugin::LogLevel;
@@ -8,9 +11,8 @@ use crate::run::{Event, Observer};
 use crate::store;
 use crate::store::environment::{ColorChoice, Environment};
 use crate::ui::progress::{DownloadBar, Progress, RunBar};
-use crate::ui::screen::Screen;
-use crate::ui::style::Style;
-use crate::ui::text::harmless;
+use crate::ui::screen::{Page, Screen};
+use crate::ui::style::{Emphasis, Style};
 
 /// What the user wishes of all output, settled once when the program starts.
 static WISHES: OnceLock<Wishes> = OnceLock::new();
@@ -36,13 +38,13 @@ pub fn settle(environment: &Environment) {
 
 /// How text is laid out on stdout.
 pub fn stdout_screen() -> Screen {
-    let stdout = std::io::stdout();
+    let stdout = io::stdout();
     screen(stdout.is_terminal(), size(&stdout))
 }
 
 /// How text is laid out on stderr.
 pub fn stderr_screen() -> Screen {
-    let stderr = std::io::stderr();
+    let stderr = io::stderr();
     screen(stderr.is_terminal(), size(&stderr))
 }
 
@@ -72,22 +74,67 @@ fn size<T>(_stream: T) -> Option<Size> {
 
 /// How progress is shown on stderr.
 fn progress(quiet: bool) -> Progress {
-    let stderr = std::io::stderr();
+    let stderr = io::stderr();
     let (dumb, size) = (WISHES.get().is_none_or(|wishes| wishes.dumb), size(&stderr));
     // Without rows the bar does not know the columns either, and would go over the edge.
     let drawable = stderr.is_terminal() && !dumb && size.is_none_or(|size| size.rows > 0);
     Progress::new(drawable, size.map(|size| size.columns), quiet)
 }
 
-/// Writes prose to stderr, broken at blanks on a terminal. When nobody reads it any more, there is nobody to tell, and the
-/// run goes on.
-pub fn say(text: &str) {
-    let _ = write!(std::io::stderr().lock(), "{}", stderr_screen().prose(text));
+/// Writes to stdout; a reader that has gone away is no error.
+pub fn print(page: &Page) -> anyhow::Result<()> {
+    write_out(page.as_str())
 }
 
-/// Writes a text that is laid out already to stderr.
-pub fn say_as_it_is(text: &str) {
-    let _ = write!(std::io::stderr().lock(), "{text}");
+/// Writes a value to stdout as JSON.
+pub fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    print(&Page::json(value)?)
+}
+
+/// Writes lines that another program reads to stdout: a file or a pipe gets them as they are, since they name something
+/// and another spelling would name nothing. Only on a terminal are they text for a person.
+fn print_data(lines: &str) -> anyhow::Result<()> {
+    if io::stdout().is_terminal() { print(&Page::document(lines)) } else { write_out(lines) }
+}
+
+/// Writes where a file or a folder is to stdout, on a line.
+pub fn print_path(path: &Path) -> anyhow::Result<()> {
+    print_data(&format!("{}\n", path.display()))
+}
+
+/// Writes a run file to stdout.
+pub fn print_run_file(text: &str) -> anyhow::Result<()> {
+    print_data(text)
+}
+
+fn write_out(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a paragraph of prose to stderr.
+pub fn say(text: &str) {
+    say_page(&stderr_screen().prose(text));
+}
+
+/// Writes to stderr. When nobody reads it any more, there is nobody to tell, and the run goes on.
+pub fn say_page(page: &Page) {
+    let _ = io::stderr().lock().write_all(page.as_str().as_bytes());
+}
+
+/// Has panics told like all else: their message may have any text in it.
+pub fn tell_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let mut page = stderr_screen().message("error:", Emphasis::Error, &format!("a fault of this program: {panic}"));
+        let backtrace = Backtrace::capture();
+        if backtrace.status() == BacktraceStatus::Captured {
+            page += Page::document(&backtrace.to_string());
+        }
+        say_page(&page);
+    }));
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -115,10 +162,10 @@ impl Terminal {
         }
     }
 
-    fn say(&self, line: &str) {
+    fn say(&self, text: &str) {
         match &*lock(&self.bar) {
-            Some((bar, _)) => bar.aside(|| say(line)),
-            None => say(line),
+            Some((bar, _)) => bar.aside(|| say(text)),
+            None => say(text),
         }
     }
 }
@@ -126,7 +173,7 @@ impl Terminal {
 impl Observer for Terminal {
     fn event(&self, event: Event<'_>) {
         match event {
-            Event::Note(note) if !self.quiet => self.say(&format!("note: {}", harmless(note))),
+            Event::Note(note) if !self.quiet => self.say(&format!("note: {note}")),
             Event::Log(record) if !self.quiet || record.level >= LogLevel::Warn => {
                 self.say(&format!("{} ({}): {}", record.plugin, record.level, record.message));
             }
@@ -189,7 +236,7 @@ impl store::progress::Progress for Downloads {
             bar.finish();
         }
         if !self.quiet {
-            say(&format!("note: {}", harmless(message)));
+            say(&format!("note: {message}"));
         }
     }
 }

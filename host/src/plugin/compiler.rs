@@ -199,21 +199,17 @@ fn is_out_of_memory(words: &str) -> bool {
 }
 
 /// What the child does: bounds itself, reads a component from standard input to its end, and writes the code to standard
-/// output. Gives the status to end with.
-pub fn serve(memory: u64, time: Duration) -> i32 {
+/// output.
+///
+/// # Errors
+/// The status to end with, and why, which is for standard error.
+pub fn serve(memory: u64, time: Duration) -> Result<(), (i32, String)> {
     // How memories lie depends on the address space, and the process that will run the code has not the bounds of this one.
     let config = engine::config();
     bound_this_process(memory, time);
-    match compile_from_input(config) {
-        Ok(()) => 0,
-        Err((status, words)) => {
-            eprintln!("{words}");
-            status
-        }
-    }
+    compile_from_input(config)
 }
 
-/// An error is the status to end with, and why.
 fn compile_from_input(config: Config) -> Result<(), (i32, String)> {
     let of_pipe = |error: io::Error| (NOT_ABLE, error.to_string());
     let mut bytes = Vec::new();

@@ -129,7 +129,13 @@ impl<'a> ExampleCheck<'a> {
         if !self.ids.insert(raw.id.clone()) {
             return Err(BadAnswer::TwinIds { id: raw.id, index });
         }
-        Ok(Example { id: raw.id, query: raw.query, choices: raw.choices, answer, fields: raw.fields })
+        Ok(Example {
+            id: raw.id,
+            query: raw.query.into(),
+            choices: raw.choices.into_iter().map(Into::into).collect(),
+            answer,
+            fields: raw.fields.into_iter().map(|(name, text)| (name.into(), text.into())).collect(),
+        })
     }
 }
 
@@ -163,10 +169,10 @@ pub fn wit_split(split: Split) -> data::Split {
 pub fn wit_example(example: &Example) -> data::Example {
     data::Example {
         id: example.id.clone(),
-        query: example.query.clone(),
-        choices: example.choices.clone(),
+        query: example.query.raw().clone(),
+        choices: example.choices.iter().map(|choice| choice.raw().clone()).collect(),
         answer: u32::try_from(example.answer).unwrap_or(u32::MAX),
-        fields: example.fields.clone(),
+        fields: example.fields.iter().map(|(name, text)| (name.raw().clone(), text.raw().clone())).collect(),
     }
 }
 

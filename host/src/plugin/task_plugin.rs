@@ -17,7 +17,7 @@ use super::sandbox::{Sandbox, Started, Usage};
 use super::table::{RowSource, RowTable};
 use super::task_answers::{self as answers, ExampleCheck};
 use crate::task::example::{Example, RenderedChoice, Source, Split};
-use crate::text::harmless_within;
+use crate::text::{Untrusted, harmless_within};
 
 /// Rows that one call to `dataset.read` is asked for: enough to make the call's cost vanish, few enough to stay far
 /// within the budgets of one call.
@@ -182,16 +182,18 @@ impl TaskPlugin {
     ///
     /// # Errors
     /// When the plugin fails.
-    pub fn separator(&mut self) -> Result<String, PluginError> {
+    pub fn separator(&mut self) -> Result<Untrusted, PluginError> {
         let exports = &self.exports;
-        self.sandbox.call("prompt.separator", |store| exports.forward_tuning_plugin_prompt().call_separator(store))
+        let text =
+            self.sandbox.call("prompt.separator", |store| exports.forward_tuning_plugin_prompt().call_separator(store));
+        text.map(Untrusted::from)
     }
 
-    /// An example with its answer, as the model is shown it. Not fit to be shown to a person as it stands.
+    /// An example with its answer, as the model is shown it.
     ///
     /// # Errors
     /// When the text is empty, or the plugin does not take the example or fails.
-    pub fn render_demonstration(&mut self, example: &Example) -> Result<String, PluginError> {
+    pub fn render_demonstration(&mut self, example: &Example) -> Result<Untrusted, PluginError> {
         let (call, exports, raw) = ("prompt.render-demonstration", &self.exports, answers::wit_example(example));
         let text = self
             .sandbox
@@ -200,7 +202,7 @@ impl TaskPlugin {
         if text.is_empty() {
             return Err(self.bad(call, BadAnswer::EmptyText { id: example.id.clone() }));
         }
-        Ok(text)
+        Ok(text.into())
     }
 
     /// Context and full text for each choice of an example, in the choices' order.
@@ -226,7 +228,10 @@ impl TaskPlugin {
         if let Some(choice) = choices.iter().position(|choice| !choice.full.starts_with(&choice.context)) {
             return Err(self.bad(call, BadAnswer::NotGoingOn { id: id(), choice }));
         }
-        Ok(choices.into_iter().map(|choice| RenderedChoice { context: choice.context, full: choice.full }).collect())
+        let rendered = choices
+            .into_iter()
+            .map(|choice| RenderedChoice { context: choice.context.into(), full: choice.full.into() });
+        Ok(rendered.collect())
     }
 
     fn bad(&self, call: &'static str, bad: BadAnswer) -> PluginError {

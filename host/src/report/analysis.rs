@@ -8,12 +8,13 @@ use super::samples::{Place, SampleRecord};
 use super::schema::SelectedRecord;
 use super::scores::{StepScores, confusion};
 use crate::metrics::spread::Spread;
+use crate::text::Untrusted;
 
 /// What is known of a run besides its records.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Known<'a> {
     /// The classes; none for tasks without.
-    pub labels: &'a [String],
+    pub labels: &'a [Untrusted],
     /// The step that is each seed's result, as far as seeds came to their end.
     pub selected: &'a [SelectedRecord],
     /// How many examples a whole step of each seed has; as many as the seed's fullest step where that is unknown.
@@ -131,7 +132,7 @@ pub const MOST_CLASSES_SHOWN: usize = 100;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ConfusionRecord {
     /// The classes.
-    pub labels: Vec<String>,
+    pub labels: Vec<Untrusted>,
     /// A row for each class, a column for each predicted one.
     pub counts: Vec<Vec<usize>>,
 }
@@ -477,7 +478,7 @@ mod tests {
 
     #[test]
     fn a_result_stands_at_the_selected_step_or_at_the_last() {
-        let labels = ["no".to_owned(), "yes".to_owned()];
+        let labels = ["no", "yes"].map(Untrusted::from);
         let selected = [SelectedRecord { seed: 7, step: 1 }];
         let known = Known { labels: &labels, selected: &selected, rows: &[] };
         let analysis = Analysis::new(&two_seeds(), &known).unwrap();
@@ -493,7 +494,7 @@ mod tests {
 
     #[test]
     fn choices_that_are_no_classes_have_no_confusion() {
-        let labels = ["a", "b", "c"].map(str::to_owned);
+        let labels = ["a", "b", "c"].map(Untrusted::from);
         let analysis = Analysis::new(&two_seeds(), &Known { labels: &labels, ..Known::default() }).unwrap();
         assert_eq!((analysis.confusion, analysis.steps[0].macro_f1), (None, None));
     }

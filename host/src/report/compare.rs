@@ -10,6 +10,7 @@ use super::run_report::RunReport;
 use super::samples::SampleRecord;
 use super::scores::PairedScores;
 use crate::metrics::accuracy::{Count, Z_95};
+use crate::text::Untrusted;
 
 /// What comes of a comparison.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -27,14 +28,14 @@ pub struct Comparison {
     /// In what the runs differ.
     pub differences: Vec<Difference>,
     /// What a reader has to know.
-    pub notes: Vec<String>,
+    pub notes: Vec<Untrusted>,
 }
 
 /// One of two runs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Side {
     /// The folder, as it was named.
-    pub name: String,
+    pub name: Untrusted,
     /// Each seed's step, in the order of `seeds`.
     pub steps: Vec<u32>,
     /// Right predictions by log-likelihood.
@@ -49,38 +50,43 @@ pub struct Side {
 #[derive(Debug, thiserror::Error)]
 pub enum CompareError {
     /// A run without a whole step.
-    #[error("`{name}` has no step that is scored whole")]
+    #[error("`{}` has no step that is scored whole", .name.harmless())]
     NothingScored {
         /// The run.
-        name: String,
+        name: Untrusted,
     },
     /// A step that is not there.
-    #[error("step {step} of seed {seed} is not scored whole in `{name}`")]
+    #[error("step {step} of seed {seed} is not scored whole in `{}`", .name.harmless())]
     NoStep {
         /// The run.
-        name: String,
+        name: Untrusted,
         /// The seed.
         seed: u64,
         /// The step.
         step: u32,
     },
     /// The runs have different seeds.
-    #[error("expected the same seeds in both runs, got {a:?} in `{a_name}` and {b:?} in `{b_name}`")]
+    #[error(
+        "expected the same seeds in both runs, got {a:?} in `{}` and {b:?} in `{}`",
+        .a_name.harmless(), .b_name.harmless()
+    )]
     Seeds {
         /// The first run.
-        a_name: String,
+        a_name: Untrusted,
         /// Its seeds.
         a: Vec<u64>,
         /// The second run.
-        b_name: String,
+        b_name: Untrusted,
         /// Its seeds.
         b: Vec<u64>,
     },
     /// An example of one run is not scored in the other.
-    #[error("expected the same examples in both runs; example {index} of seed {seed} is in `{name}` alone")]
+    #[error(
+        "expected the same examples in both runs; example {index} of seed {seed} is in `{}` alone", .name.harmless()
+    )]
     Alone {
         /// The run that has it.
-        name: String,
+        name: Untrusted,
         /// The seed.
         seed: u64,
         /// The example's row.
@@ -103,20 +109,26 @@ pub enum CompareError {
         b: String,
     },
     /// Each run left out what the other scored.
-    #[error("expected examples that both runs score, got none: `{a}` and `{b}` left out different rows")]
+    #[error(
+        "expected examples that both runs score, got none: `{}` and `{}` left out different rows",
+        .a.harmless(), .b.harmless()
+    )]
     NothingInCommon {
         /// The first run.
-        a: String,
+        a: Untrusted,
         /// The second run.
-        b: String,
+        b: Untrusted,
     },
     /// The evaluation split was read from different data.
-    #[error("expected the same evaluation examples in both runs, got those of `{a}` and `{b}`, which differ")]
+    #[error(
+        "expected the same evaluation examples in both runs, got those of `{}` and `{}`, which differ",
+        .a.harmless(), .b.harmless()
+    )]
     OtherData {
         /// The first run's file.
-        a: String,
+        a: Untrusted,
         /// The second run's file.
-        b: String,
+        b: Untrusted,
     },
     /// The plans cannot be written as JSON.
     #[error("the plans cannot be compared")]
@@ -252,8 +264,8 @@ fn left_out(run: &RunReport) -> HashMap<u64, Rows> {
 /// Pairs by example; the first example that is not in both, or not the same, is named.
 fn paired<'a>(
     seed: u64,
-    (a_name, a): (&str, &Examples<'a>),
-    (b_name, b): (&str, &Examples<'a>),
+    (a_name, a): (&Untrusted, &Examples<'a>),
+    (b_name, b): (&Untrusted, &Examples<'a>),
 ) -> Result<Vec<(&'a SampleRecord, &'a SampleRecord)>, CompareError> {
     let mut indices: Vec<usize> = a.keys().chain(b.keys()).copied().collect();
     indices.sort_unstable();
@@ -265,7 +277,7 @@ fn paired<'a>(
         },
         (first, _) => {
             let name = if first.is_some() { a_name } else { b_name };
-            Err(CompareError::Alone { name: name.to_owned(), seed, index })
+            Err(CompareError::Alone { name: name.clone(), seed, index })
         }
     };
     indices.into_iter().map(pair).collect()
@@ -281,20 +293,26 @@ fn same_data(a: &RunReport, b: &RunReport) -> Result<(), CompareError> {
     if a_digest == b_digest { Ok(()) } else { Err(CompareError::OtherData { a, b }) }
 }
 
-fn notes(runs: [&RunReport; 2], alone: [usize; 2], seeds: usize) -> Vec<String> {
-    let of = |run: &RunReport| run.notes.iter().map(|note| format!("{}: {note}", run.name)).collect::<Vec<_>>();
+fn notes(runs: [&RunReport; 2], alone: [usize; 2], seeds: usize) -> Vec<Untrusted> {
+    // Put together of the raw texts: what is data in JSON stays what it was.
+    let of = |run: &RunReport| {
+        let named = |note: &Untrusted| Untrusted::from(format!("{}: {}", run.name.raw(), note.raw()));
+        run.notes.iter().map(named).collect::<Vec<_>>()
+    };
     let mut notes = runs.map(of).concat();
     for (run, alone) in runs.into_iter().zip(alone).filter(|(_, alone)| *alone > 0) {
-        notes.push(format!(
+        let note = format!(
             "{}: {alone} scored examples are not compared: the other run does not score them, since one of the two left out \
              rows that are demonstrations or cannot be used",
-            run.name
-        ));
+            run.name.raw()
+        );
+        notes.push(note.into());
     }
     if seeds > 1 {
-        notes.push(format!(
+        let note = format!(
             "pairs of {seeds} seeds are taken together as if they were independent; those on the same example are not quite"
-        ));
+        );
+        notes.push(note.into());
     }
     notes
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::schema::PlanRecord;
+use crate::text::Untrusted;
 
 /// Parts that a comparison of results does not tell: where things lie, and what follows from the rest.
 const NOT_TOLD: [&str; 20] = [
@@ -33,17 +34,17 @@ const NOT_TOLD: [&str; 20] = [
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Difference {
     /// Where it stands, like `config.steps`.
-    pub name: String,
+    pub name: Untrusted,
     /// The first run's.
-    pub a: Value,
+    pub a: Untrusted<Value>,
     /// The second run's.
-    pub b: Value,
+    pub b: Untrusted<Value>,
 }
 
 impl Difference {
-    /// In a few words, with `between` the two values.
+    /// In a few words that can be shown, with `between` the two values.
     pub fn sentence(&self, between: &str) -> String {
-        format!("{}: {}{between}{}", self.name, short(&self.a), short(&self.b))
+        format!("{}: {}{between}{}", self.name.harmless(), short(&self.a), short(&self.b))
     }
 }
 
@@ -88,14 +89,14 @@ fn compare(name: &str, a: &Value, b: &Value, left_out: &[&str], found: &mut Vec<
         {
             left.iter().zip(right).for_each(|(a, b)| compare(name, a, b, left_out, found));
         }
-        _ => found.push(Difference { name: name.to_owned(), a: a.clone(), b: b.clone() }),
+        _ => found.push(Difference { name: name.into(), a: Untrusted::new(a.clone()), b: Untrusted::new(b.clone()) }),
     }
 }
 
 /// Lists and digests are long, and their beginning is enough to tell them apart.
-fn short(value: &Value) -> String {
+fn short(value: &Untrusted<Value>) -> String {
     const LONGEST: usize = 48;
-    let text = value.to_string();
+    let text = value.harmless();
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text,

@@ -1,6 +1,6 @@
 //! Text from data sets, plugins and models, made fit for where it is shown: it is text there, and nothing else.
 
-pub use crate::text::{harmless, is_harmful};
+use crate::text::{harmless, harmless_data, is_harmful, is_joiner};
 
 /// For HTML and SVG, as text and inside quoted attributes, on one line.
 pub fn html(text: &str) -> String {
@@ -40,11 +40,12 @@ pub fn markdown(text: &str) -> String {
 }
 
 /// A field of a CSV file (RFC 4180) that no spreadsheet takes for a formula: text that begins like one has an apostrophe
-/// before it. For texts, not for numbers.
+/// before it. For texts, not for numbers. A table is data: joiners stay, since words and emoji are spelt with them.
 pub fn csv(text: &str) -> String {
-    let mut field = harmless(text);
-    // A program that trims blanks would find the formula behind them.
-    if field.trim_start().starts_with(['=', '+', '-', '@', '|', '%']) {
+    let mut field = harmless_data(text);
+    // A program that trims blanks or what has no width would find the formula behind them.
+    let visible = field.trim_start_matches(|character: char| character.is_whitespace() || is_joiner(character));
+    if visible.starts_with(['=', '+', '-', '@', '|', '%']) {
         field.insert(0, '\'');
     }
     if field.contains([',', '"', ';']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field }
@@ -65,6 +66,12 @@ pub fn json(text: &str) -> String {
     out
 }
 
+/// A row of JSON on one line, likewise. A control outside of strings is white space, which a blank stands for; in
+/// strings JSON allows none below U+0020.
+pub fn json_line(text: &str) -> String {
+    json(&text.replace(['\t', '\n', '\r'], " "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +89,18 @@ mod tests {
             assert!(csv(formula).starts_with('\''), "{formula}");
         }
         assert_eq!(csv("\t=1"), "\\t=1");
+        let emoji = "a 👩\u{200d}🚀, می\u{200c}خواهم\u{202e}";
+        assert_eq!(csv(emoji), format!("\"{}\"", emoji.replace('\u{202e}', "\\u{202e}")));
+        assert_eq!(csv("\u{200d} =1"), "'\u{200d} =1");
+    }
+
+    #[test]
+    fn a_row_of_json_stays_one() {
+        let row = "{\"a\":\t[1,\r\n\"\u{202e}\u{85}\u{200d}\\t\"]}";
+        let line = json_line(row);
+        assert_eq!(line, r#"{"a": [1,  "\u202e\u0085\u200d\t"]}"#);
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(value(&line), value(row));
     }
 
     proptest! {

@@ -14,7 +14,7 @@ pub fn of_runs(runs: &[RunReport]) -> Sheet {
 
 fn cells(run: &RunReport) -> Vec<String> {
     let results: Vec<&StepScores> = run.analysis.at_results().collect();
-    let mut cells = vec![run.name.clone(), run.results.plan.task.name.clone(), results.len().to_string()];
+    let mut cells = vec![run.name.harmless(), run.results.plan.task.name.harmless(), results.len().to_string()];
     match (results.as_slice(), &run.analysis.result) {
         ([one], None) => cells.extend([
             steps(run),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lines::{self, LineError, Lines};
 use crate::metrics::choice::{argmax, per_character, per_token};
+use crate::text::Untrusted;
 
 /// One line of `samples.jsonl`. The fields are the keys, in this order; written and read back, every number is the same.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,7 +19,7 @@ pub struct SampleRecord {
     /// The example's row in its split, from 0.
     pub index: usize,
     /// The example's own name.
-    pub id: String,
+    pub id: Untrusted,
     /// The right choice.
     pub answer: usize,
     /// The choice with the largest log-likelihood, the lowest index of equal ones.
@@ -100,7 +101,8 @@ impl SampleRecord {
     ///
     /// # Errors
     /// If a log-likelihood is not finite, or `answer` is no index of a choice.
-    pub fn new(place: Place, id: String, answer: usize, choices: &[Choice]) -> Result<Self, SampleError> {
+    pub fn new(place: Place, id: impl Into<Untrusted>, answer: usize, choices: &[Choice]) -> Result<Self, SampleError> {
+        let id = id.into();
         let Place { seed, step, index } = place;
         let loglik = choices.iter().map(|choice| choice.loglik).collect();
         let tokens = choices.iter().map(|choice| choice.tokens).collect();
@@ -191,7 +193,7 @@ mod tests {
         let choices: Vec<Choice> = (loglik.iter().zip(tokens))
             .map(|(&loglik, &tokens)| Choice { loglik, tokens, characters: 4 * tokens })
             .collect();
-        SampleRecord::new(Place { seed: 7, step: 2, index: 5 }, "validation-5".into(), answer, &choices)
+        SampleRecord::new(Place { seed: 7, step: 2, index: 5 }, "validation-5", answer, &choices)
     }
 
     fn line(record: &SampleRecord) -> String {
@@ -211,7 +213,7 @@ mod tests {
     fn the_answer_may_win_by_one_measure_alone() {
         let choice = |loglik, tokens, characters| Choice { loglik, tokens, characters };
         let measures = |choices: [Choice; 2]| {
-            let record = SampleRecord::new(Place { seed: 0, step: 0, index: 0 }, String::new(), 1, &choices).unwrap();
+            let record = SampleRecord::new(Place { seed: 0, step: 0, index: 0 }, "", 1, &choices).unwrap();
             (record.is_correct(), record.is_correct_per_token(), record.is_correct_per_character())
         };
         assert_eq!(measures([choice(-2.0, 2, 8), choice(-1.0, 1, 2)]), (true, false, false));

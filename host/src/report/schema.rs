@@ -1,4 +1,5 @@
-//! `results.json` and what `--dry-run --json` prints: types that are made for being written, and versioned.
+//! `results.json` and what `--dry-run --json` prints: types that are made for being written, and versioned. They are
+//! read back from folders that anybody may have made, so their texts are [`Untrusted`].
 
 use std::collections::BTreeMap;
 
@@ -6,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::scores::StepScores;
+use crate::text::Untrusted;
 
 /// The version of the form below; it grows with every change that a reader would notice.
 pub const FORMAT_VERSION: u32 = 2;
@@ -20,7 +22,7 @@ pub struct PlanRecord {
     /// [`FORMAT_VERSION`].
     pub format_version: u32,
     /// The version of this host.
-    pub host_version: String,
+    pub host_version: Untrusted,
     /// The settings of the run.
     pub config: ConfigRecord,
     /// The task plugin.
@@ -34,7 +36,7 @@ pub struct PlanRecord {
     /// The data, split by split.
     pub data: Vec<DataRecord>,
     /// The classes, where the task has classes.
-    pub labels: Vec<String>,
+    pub labels: Vec<Untrusted>,
     /// What the first seed drew.
     #[serde(flatten)]
     pub draw: DrawRecord,
@@ -52,7 +54,7 @@ pub struct PlanRecord {
     /// The memory that the run is expected to take.
     pub memory: MemoryRecord,
     /// What restricts the results: sampled or limited data, tokens that could not be scored.
-    pub notes: Vec<String>,
+    pub notes: Vec<Untrusted>,
 }
 
 impl PlanRecord {
@@ -94,7 +96,7 @@ pub struct DrawRecord {
     /// The seed.
     pub seed: u64,
     /// The demonstrations' text.
-    pub demonstrations: String,
+    pub demonstrations: Untrusted,
     /// The demonstrations' token ids, special tokens included.
     pub demonstration_ids: Vec<u32>,
     /// The demonstrations' rows in their split, from 0, in the order in which they are shown.
@@ -126,13 +128,13 @@ pub struct SelectedRecord {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ConfigRecord {
     /// `--model`.
-    pub model: String,
+    pub model: Untrusted,
     /// `--data`: `sample`, `hub` or a folder, and the files of single splits.
-    pub data: String,
+    pub data: Untrusted,
     /// `--skip-bad-rows`.
     pub skip_bad_rows: bool,
     /// `--sampling`.
-    pub sampling: String,
+    pub sampling: Untrusted,
     /// `--shots`.
     pub shots: usize,
     /// `--seed` or `--seeds`.
@@ -148,23 +150,23 @@ pub struct ConfigRecord {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_overlap: bool,
     /// `--score-steps`.
-    pub score_steps: String,
+    pub score_steps: Untrusted,
     /// `--select`.
-    pub select: String,
+    pub select: Untrusted,
     /// `--held-out`, where the step is chosen by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub held_out: Option<String>,
+    pub held_out: Option<Untrusted>,
     /// `--until-norm`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until_norm: Option<f64>,
     /// `--positions`.
-    pub positions: String,
+    pub positions: Untrusted,
     /// The device that `--device` came to.
-    pub device: String,
+    pub device: Untrusted,
     /// The number format that `--dtype` came to.
-    pub dtype: String,
+    pub dtype: Untrusted,
     /// `--weights`.
-    pub weights: String,
+    pub weights: Untrusted,
     /// `--threads`.
     pub threads: usize,
     /// `--batch-tokens`.
@@ -206,31 +208,31 @@ pub struct LimitsRecord {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PluginRecord {
     /// Its own name.
-    pub name: String,
+    pub name: Untrusted,
     /// Its own version.
-    pub version: String,
+    pub version: Untrusted,
     /// Its file.
-    pub file: String,
+    pub file: Untrusted,
     /// The file's digest.
-    pub sha256: String,
+    pub sha256: Untrusted,
 }
 
 /// All options of both plugins.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OptionsRecord {
     /// The task's.
-    pub task: BTreeMap<String, Value>,
+    pub task: BTreeMap<Untrusted, Untrusted<Value>>,
     /// The optimizer's.
-    pub optimizer: BTreeMap<String, Value>,
+    pub optimizer: BTreeMap<Untrusted, Untrusted<Value>>,
 }
 
 /// A model.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ModelRecord {
     /// What it was called on the command line.
-    pub asked: String,
+    pub asked: Untrusted,
     /// What that turned out to be, and where it came from.
-    pub source: String,
+    pub source: Untrusted,
     /// Its files: weights, configuration, tokenizer.
     pub files: Vec<FileRecord>,
     /// Blocks.
@@ -245,40 +247,40 @@ pub struct ModelRecord {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FileRecord {
     /// Its name.
-    pub name: String,
+    pub name: Untrusted,
     /// Its size.
     pub bytes: u64,
     /// Its digest.
-    pub sha256: String,
+    pub sha256: Untrusted,
 }
 
 /// One split's data.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DataRecord {
     /// `demonstrations` or `evaluation`.
-    pub split: String,
+    pub split: Untrusted,
     /// The data set on the hub that the task is about.
-    pub repository: String,
+    pub repository: Untrusted,
     /// Its configuration.
-    pub config: Option<String>,
+    pub config: Option<Untrusted>,
     /// Its own name for the split.
-    pub name: String,
+    pub name: Untrusted,
     /// The file that was read, the first one where there are several.
-    pub file: String,
+    pub file: Untrusted,
     /// The rows of all files.
     pub rows: u64,
     /// How many of them were left out because they could not be used.
     pub skipped: usize,
     /// `--quoting`, where it is not what the files' form has by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub quoting: Option<String>,
+    pub quoting: Option<Untrusted>,
     /// The first file's digest.
-    pub sha256: String,
+    pub sha256: Untrusted,
     /// The files behind the first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub further_files: Vec<FileRecord>,
     /// The digest of the examples that the task made of them: the same for the same rows in another form of file.
-    pub examples_sha256: String,
+    pub examples_sha256: Untrusted,
 }
 
 /// `results.json`.

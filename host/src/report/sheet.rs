@@ -6,6 +6,7 @@ use super::analysis::{Analysis, SpreadRecord};
 use super::figures;
 use super::schema::StepRecord;
 use super::scores::StepScores;
+use crate::text::Untrusted;
 
 /// What an oracle is, wherever one is shown.
 pub const ORACLE: &str = "oracle: the best step, picked by the answers themselves; not a result";
@@ -152,14 +153,14 @@ fn over_seeds(analysis: &Analysis) -> Sheet {
 /// Which class was taken for which at the results, with macro-F1 below; None for tasks without classes.
 pub fn confusion(analysis: &Analysis) -> Option<Sheet> {
     let confusion = analysis.confusion.as_ref()?;
-    let of_class = |(label, counts): (&String, &Vec<usize>)| {
-        row(RowKind::Plain, [label.clone()], counts.iter().map(usize::to_string).collect())
+    let of_class = |(label, counts): (&Untrusted, &Vec<usize>)| {
+        row(RowKind::Plain, [label.harmless()], counts.iter().map(usize::to_string).collect())
     };
     let f1: Vec<f64> = analysis.at_results().filter_map(|step| step.macro_f1).collect();
     let f1 = SpreadRecord::of(&f1).map(|f1| format!("macro-F1 {}", figures::share_spread(&f1)));
     Some(Sheet {
         title: "Classes (rows) and what was predicted (columns), at the results".into(),
-        headings: std::iter::once("class".to_owned()).chain(confusion.labels.iter().cloned()).collect(),
+        headings: std::iter::once("class".to_owned()).chain(confusion.labels.iter().map(Untrusted::harmless)).collect(),
         rows: confusion.labels.iter().zip(&confusion.counts).map(of_class).collect(),
         legend: f1.into_iter().collect(),
     })

@@ -44,7 +44,7 @@ const CONSEQUENCES: [&str; 12] = [
 pub fn changes(before: &PlanRecord, now: &PlanRecord) -> Result<Vec<String>, serde_json::Error> {
     let found = differences_but(before, now, &WITHOUT_EFFECT)?;
     let (causes, consequences): (Vec<Difference>, Vec<Difference>) =
-        found.into_iter().partition(|difference| !CONSEQUENCES.contains(&difference.name.as_str()));
+        found.into_iter().partition(|difference| !CONSEQUENCES.contains(&difference.name.raw().as_str()));
     let told = if causes.is_empty() { consequences } else { causes };
     Ok(told.iter().map(|difference| difference.sentence(" -> ")).collect())
 }

@@ -1,20 +1,22 @@
 //! Whether the rows that a seed scores have the classes of the split that they are from.
 
 use crate::metrics::drawn::{LEVEL, Unlike, unlike};
-use crate::report::escape::harmless;
 use crate::report::figures::p_value;
 use crate::task::example::Example;
+use crate::text::harmless;
 
 /// Classes that are named; the rest is counted.
 const NAMED: usize = 4;
 
 /// The names of the classes: the task's labels, or else the choices where all rows have the same. Rows with choices of their
 /// own have no classes: which of them is right says where it stands, not what it is.
-fn classes<'a>(labels: &'a [String], split: &'a [Example]) -> &'a [String] {
+fn classes<'a>(labels: &'a [String], split: &'a [Example]) -> Vec<&'a str> {
     match split.split_first() {
-        _ if !labels.is_empty() => labels,
-        Some((first, others)) if others.iter().all(|example| example.choices == first.choices) => &first.choices,
-        _ => &[],
+        _ if !labels.is_empty() => labels.iter().map(String::as_str).collect(),
+        Some((first, others)) if others.iter().all(|example| example.choices == first.choices) => {
+            first.choices.iter().map(|choice| choice.raw().as_str()).collect()
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -35,7 +37,7 @@ pub fn note(labels: &[String], split: &[Example], scored: impl Iterator<Item = u
     let found = unlike(&rows, &all);
     let likeliest = found.iter().map(|class| class.p_value).reduce(f64::min)?;
     let (n, split): (usize, usize) = (rows.iter().sum(), all.iter().sum());
-    let told = found.iter().take(NAMED).map(|class| of_class(class, &names[class.class], (n, split)));
+    let told = found.iter().take(NAMED).map(|class| of_class(class, names[class.class], (n, split)));
     let mut told = told.collect::<Vec<String>>().join(", ");
     if found.len() > NAMED {
         told += &format!(", and {} more classes", found.len() - NAMED);
@@ -61,8 +63,8 @@ mod tests {
     fn split(answers: &[usize], choices: &[&str]) -> Vec<Example> {
         let example = |(index, &answer): (usize, &usize)| Example {
             id: index.to_string(),
-            query: index.to_string(),
-            choices: choices.iter().map(ToString::to_string).collect(),
+            query: index.to_string().into(),
+            choices: choices.iter().map(|choice| (*choice).into()).collect(),
             answer,
             fields: Vec::new(),
         };
@@ -95,7 +97,7 @@ mod tests {
         let mixed: Vec<usize> = (0..100).map(|row| row % 2).collect();
         assert_eq!(of_first(&[], &split(&mixed, &["bad", "good"]), 20, false), None);
         let mut own = split(&[[1; 50], [0; 50]].concat(), &["a", "b"]);
-        own.iter_mut().for_each(|example| example.choices[1] = example.id.clone());
+        own.iter_mut().for_each(|example| example.choices[1] = example.id.as_str().into());
         assert_eq!(of_first(&[], &own, 20, false), None);
     }
 

@@ -134,26 +134,26 @@ pub fn read_split(
     let files = table.finish()?;
     let remarks = files.iter().flat_map(|file| file.remarks.iter().cloned()).collect();
     let record = DataRecord {
-        split: source.split.to_string(),
-        repository: source.repository.clone(),
-        config: source.config.clone(),
-        name: source.name.clone(),
+        split: source.split.to_string().into(),
+        repository: source.repository.clone().into(),
+        config: source.config.clone().map(Into::into),
+        name: source.name.clone().into(),
         // Messages have a path in quotes.
-        file: file.trim_matches('`').to_owned(),
+        file: file.trim_matches('`').into(),
         rows: files.iter().map(|file| file.summary.rows).sum(),
         skipped,
-        quoting: files.iter().find_map(|file| file.quoting).map(|quoting| quoting.to_string()),
-        sha256: files.first().map(|file| file.summary.sha256.as_str().to_owned()).unwrap_or_default(),
+        quoting: files.iter().find_map(|file| file.quoting).map(|quoting| quoting.to_string().into()),
+        sha256: files.first().map(|file| file.summary.sha256.as_str().into()).unwrap_or_default(),
         further_files: files
             .iter()
             .skip(1)
             .map(|file| FileRecord {
-                name: file.name.clone(),
+                name: file.name.clone().into(),
                 bytes: file.summary.bytes,
-                sha256: file.summary.sha256.as_str().to_owned(),
+                sha256: file.summary.sha256.as_str().into(),
             })
             .collect(),
-        examples_sha256: digest(&outcome.examples),
+        examples_sha256: digest(&outcome.examples).into(),
     };
     Ok(SplitExamples { examples: outcome.examples, record, skipped: reasons, remarks })
 }
@@ -166,9 +166,9 @@ fn digest(examples: &[Example]) -> String {
         hasher.update(text.as_bytes());
     };
     for Example { id, query, choices, answer, fields } in examples {
-        [id, query, &answer.to_string(), &choices.len().to_string()].into_iter().for_each(|part| text(part));
-        choices.iter().for_each(|choice| text(choice));
-        fields.iter().for_each(|(name, value)| [name, value].into_iter().for_each(|part| text(part)));
+        [id, query.raw(), &answer.to_string(), &choices.len().to_string()].into_iter().for_each(|part| text(part));
+        choices.iter().for_each(|choice| text(choice.raw()));
+        fields.iter().for_each(|(name, value)| [name, value].into_iter().for_each(|part| text(part.raw())));
     }
     hasher.finish().as_str().to_owned()
 }

@@ -10,6 +10,7 @@ use crate::report::schema::DrawRecord;
 use crate::task::example::Example;
 use crate::task::overlap::KnownExamples;
 use crate::task::sampling::Selection;
+use crate::text::Untrusted;
 
 /// What one seed draws.
 pub struct Draw {
@@ -63,7 +64,7 @@ pub struct Shown<'a> {
     /// The demonstrations, each with its row.
     pub demonstrations: Vec<(usize, &'a Example)>,
     /// Their texts.
-    pub rendered: Vec<String>,
+    pub rendered: Vec<Untrusted>,
     /// All of it as one text.
     pub text: String,
     /// Its tokens.
@@ -87,7 +88,7 @@ pub fn draw(mut renderer: Renderer<'_>, rows: &Rows) -> Result<Drawn, RunError> 
     let mut known = KnownExamples::default();
     for (seed, of_seed) in shown.iter().enumerate() {
         for (place, ((_, example), text)) in of_seed.demonstrations.iter().zip(&of_seed.rendered).enumerate() {
-            known.add(example, text, Role::Demonstration { seed, place });
+            known.add(example, text.raw(), Role::Demonstration { seed, place });
         }
     }
     let mut held_out = Vec::with_capacity(shown.len());
@@ -115,7 +116,7 @@ pub fn draw(mut renderer: Renderer<'_>, rows: &Rows) -> Result<Drawn, RunError> 
         let held_out = candidates.choose(&renderer)?;
         let record = DrawRecord {
             seed: *seed,
-            demonstrations: of_seed.text,
+            demonstrations: of_seed.text.into(),
             demonstration_ids: of_seed.ids,
             demonstration_rows: of_seed.demonstrations.iter().map(|(row, _)| *row).collect(),
             held_out_rows: held_out.rows.clone(),
@@ -133,7 +134,7 @@ fn show<'a>(renderer: &mut Renderer<'_>, rows: &'a Rows, seed: u64) -> Result<Sh
     let selection = rows.select(&renderer.config.task, seed)?;
     let demonstrations = rows.demonstrations(&selection);
     let rendered = render_all(renderer.task, &demonstrations)?;
-    let pairs = demonstrations.iter().zip(&rendered).map(|((_, example), text)| (*example, text.as_str()));
+    let pairs = demonstrations.iter().zip(&rendered).map(|((_, example), text)| (*example, text.raw().as_str()));
     let (text, ids) = renderer.demonstrations(&pairs.collect::<Vec<_>>())?;
     Ok(Shown { selection, demonstrations, rendered, text, ids })
 }

@@ -275,7 +275,7 @@ pub enum RunError {
         steps: usize,
     },
     /// An unfinished run of another configuration in the output folder.
-    #[error("`{}` has an unfinished run of another configuration:{}", folder.display(), changes.iter().map(|change| format!("\n  {change}")).collect::<String>())]
+    #[error("`{}` has an unfinished run of another configuration:{}", folder.display(), changes.iter().map(|change| format!("\n{change}")).collect::<String>())]
     Changed {
         /// The output folder.
         folder: PathBuf,

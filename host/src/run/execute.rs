@@ -389,7 +389,7 @@ impl Run<'_> {
     fn note(&mut self, seed: u64, note: String) {
         let note = if self.config.seeds.len() > 1 { format!("seed {seed}: {note}") } else { note };
         self.scoring.observer.event(Event::Note(&note));
-        self.results.plan.notes.push(note);
+        self.results.plan.notes.push(note.into());
     }
 }
 

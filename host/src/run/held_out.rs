@@ -91,7 +91,7 @@ impl Candidates {
                 |role| matches!(role, Role::Demonstration { seed: of, .. } if of == seed),
             )?;
             if let Some(right) = choices.get(example.answer) {
-                known.add(example, &right.full, Role::HeldOut { seed, place: candidates.len() });
+                known.add(example, right.full.raw(), Role::HeldOut { seed, place: candidates.len() });
             }
             candidates.push(candidate);
         }
@@ -112,7 +112,7 @@ impl Candidates {
             let pairs = shown.demonstrations.iter().zip(&shown.rendered).enumerate();
             let others = pairs.filter(|(place, _)| *place != left_out);
             let others: Vec<(&Example, &str)> =
-                others.map(|(_, ((_, example), text))| (*example, text.as_str())).collect();
+                others.map(|(_, ((_, example), text))| (*example, text.raw().as_str())).collect();
             folds.push(renderer.demonstrations(&others)?.1);
             let (candidate, _) = candidate(
                 renderer,

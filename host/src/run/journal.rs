@@ -240,7 +240,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("samples.jsonl");
         let mut journal = Journal::open(path.clone()).unwrap();
-        let long = SampleRecord { id: "x".repeat(LINE_LIMIT), ..record(0, 0) };
+        let long = SampleRecord { id: "x".repeat(LINE_LIMIT).into(), ..record(0, 0) };
         let error = journal.add(&long).unwrap_err().to_string();
         assert!(error.contains("samples.jsonl`: expected a record of at most 16777216 bytes, got one of "), "{error}");
         journal.add(&record(0, 0)).unwrap();

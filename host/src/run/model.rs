@@ -166,11 +166,11 @@ fn map(path: &Path) -> Result<WeightBytes, RunError> {
     Ok(Arc::new(MappedFile::open(path)?))
 }
 
-/// What a model is, in a few lines.
+/// What a model is, line by line.
 ///
 /// # Errors
 /// Missing, malformed or truncated files, or a model that no family covers.
-pub fn describe_model(files: &ModelFiles) -> Result<String, RunError> {
+pub fn describe_model(files: &ModelFiles) -> Result<Vec<String>, RunError> {
     let model = OpenModel::open(files, UnknownSettings::Note)?;
     let config = &model.family.config;
     let mut lines: Vec<String> = files.paths().iter().map(|path| path.display().to_string()).collect();
@@ -204,5 +204,5 @@ pub fn describe_model(files: &ModelFiles) -> Result<String, RunError> {
         ));
     }
     lines.extend(model.notes().iter().map(|note| format!("note: {note}")));
-    Ok(lines.join("\n") + "\n")
+    Ok(lines)
 }

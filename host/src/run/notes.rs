@@ -20,7 +20,7 @@ pub fn before(config: &RunConfig, rows: &Rows, drawn: &Drawn, model: &OpenModel)
     for split in [&rows.demonstrations, &rows.evaluation] {
         let (record, reasons) = (&split.record, split.skipped.join("; "));
         if record.skipped > 0 {
-            let (skipped, all, name) = (record.skipped, record.rows, &record.split);
+            let (skipped, all, name) = (record.skipped, record.rows, record.split.harmless());
             notes.push(format!("{skipped} of {all} rows of the {name} split were left out: {reasons}"));
         }
     }

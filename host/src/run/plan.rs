@@ -93,7 +93,7 @@ pub fn prepare(
     let unknown = if config.force { UnknownSettings::Note } else { UnknownSettings::Refuse };
     let model = OpenModel::open(&files, unknown)?;
     let renderer = Renderer {
-        separator: task.separator()?,
+        separator: task.separator()?.into_raw(),
         config: &config,
         task: &mut task,
         tokenizer: &model.tokenizer,
@@ -141,7 +141,7 @@ pub fn prepare(
         options: OptionsRecord { task: record::options(&task_options), optimizer: record::options(&optimizer_options) },
         model: record::model(&files.origin, digests, &model),
         data: vec![rows.demonstrations.record.clone(), rows.evaluation.record.clone()],
-        labels: rows.labels.clone(),
+        labels: rows.labels.iter().map(|label| label.as_str().into()).collect(),
         draw: draw.record.clone(),
         further_draws,
         evaluation_rows: draw.queries.len(),
@@ -149,7 +149,7 @@ pub fn prepare(
         longest_query: drawn.queries.iter().map(|query| query.tokens.longest()).max().unwrap_or(0),
         score_steps: std::iter::once(0).chain(score_steps.iter().copied()).collect(),
         memory,
-        notes,
+        notes: notes.into_iter().map(Into::into).collect(),
     };
     let task_usage = PluginUsage::new(task.description(), task.usage(), &config.task.limits);
     let Drawn { draws, queries, .. } = drawn;

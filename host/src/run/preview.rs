@@ -24,34 +24,35 @@ use crate::store::progress::Progress;
 use crate::task::example::{RenderedChoice, Source};
 use crate::task::overlap::KnownExamples;
 use crate::task::prompt::demonstration_text;
+use crate::text::Untrusted;
 
 /// The prompt of one query.
 #[derive(Clone, Debug, Serialize)]
 pub struct Preview {
     /// The demonstrations' text.
-    pub demonstrations: String,
+    pub demonstrations: Untrusted,
     /// Its tokens, with those that the model expects around a text.
     pub demonstration_ids: Vec<u32>,
     /// The query's row in the evaluation split.
     pub index: usize,
     /// Its name.
-    pub id: String,
+    pub id: Untrusted,
     /// The right choice.
     pub answer: usize,
     /// The query with each of its choices.
     pub choices: Vec<ChoicePreview>,
     /// What a reader should know of how the data were read and demonstrations chosen, and why a run does not score this row.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<String>,
+    pub notes: Vec<Untrusted>,
 }
 
 /// One choice of a query.
 #[derive(Clone, Debug, Serialize)]
 pub struct ChoicePreview {
     /// The text before the scored span.
-    pub context: String,
+    pub context: Untrusted,
     /// The context and the choice.
-    pub full: String,
+    pub full: Untrusted,
     /// The tokens of `full`.
     pub tokens: Vec<Piece>,
     /// The first scored token.
@@ -81,9 +82,10 @@ pub fn preview(
     let shown = rows.demonstrations(&selection);
     let rendered = render_all(&mut task, &shown)?;
     let (separator, tokenizer) = (task.separator()?, open_tokenizer(&fetch_tokenizer(model, environment, progress)?)?);
-    let pairs = shown.iter().zip(&rendered).map(|((_, example), text)| (*example, text.as_str()));
-    TextBound::new(None, &tokenizer).demonstrations(&pairs.collect::<Vec<_>>(), &separator)?;
-    let demonstrations = demonstration_text(&rendered, &separator);
+    let texts: Vec<&str> = rendered.iter().map(|text| text.raw().as_str()).collect();
+    let pairs = shown.iter().zip(&texts).map(|((_, example), text)| (*example, *text));
+    TextBound::new(None, &tokenizer).demonstrations(&pairs.collect::<Vec<_>>(), separator.raw())?;
+    let demonstrations = demonstration_text(&texts, separator.raw());
     let query = task.render_query(example)?;
     let mut notes = rows.notes(config);
     if !selection.evaluation.contains(&index) {
@@ -91,7 +93,7 @@ pub fn preview(
         notes.push(format!("this row is not among the {drawn} evaluation rows that seed {seed} draws"));
     }
     let mut known = KnownExamples::default();
-    shown.iter().zip(&rendered).for_each(|((row, example), text)| known.add(example, text, *row));
+    shown.iter().zip(&texts).for_each(|((row, example), text)| known.add(example, text, *row));
     let found = known.find(example, &query);
     if !found.same.is_empty() {
         notes
@@ -106,12 +108,12 @@ pub fn preview(
     }
     Ok(Preview {
         demonstration_ids: tokenizer.encode_with_special(&demonstrations)?,
-        demonstrations,
+        demonstrations: demonstrations.into(),
         index,
-        id: example.id.clone(),
+        id: example.id.clone().into(),
         answer: example.answer,
         choices,
-        notes,
+        notes: notes.into_iter().map(Into::into).collect(),
     })
 }
 
@@ -133,8 +135,8 @@ pub fn task_sources(
 
 fn choices(rendered: Vec<RenderedChoice>, tokenizer: &Tokenizer) -> Result<Vec<ChoicePreview>, RunError> {
     let preview = |choice: RenderedChoice| {
-        let tokens = tokenizer.pieces(&choice.full)?;
-        let span_start = tokenizer.encode(&choice.context)?.len();
+        let tokens = tokenizer.pieces(choice.full.raw())?;
+        let span_start = tokenizer.encode(choice.context.raw())?.len();
         Ok(ChoicePreview { context: choice.context, full: choice.full, tokens, span_start })
     };
     rendered.into_iter().map(preview).collect()

@@ -12,25 +12,26 @@ use crate::plugin::{Description, Limits, PluginBinary};
 use crate::report::schema::{ConfigRecord, FileRecord, LimitsRecord, ModelRecord, PluginRecord};
 use crate::report::trace::{LayerTrace, TraceRecord};
 use crate::store::model_files::{FileDigest, ModelOrigin, OriginKind};
+use crate::text::Untrusted;
 use crate::tune::{LayerNorms, Positions, State};
 
 /// The settings, with the shots, the device and the number format that they came to.
 pub fn config(config: &RunConfig, shots: usize, device: String, dtype: &str) -> ConfigRecord {
     ConfigRecord {
-        model: config.model.clone(),
-        data: config.task.data.to_string(),
+        model: config.model.clone().into(),
+        data: config.task.data.to_string().into(),
         skip_bad_rows: config.task.skip_bad_rows,
-        sampling: config.task.sampling.to_string(),
+        sampling: config.task.sampling.to_string().into(),
         shots,
         seeds: config.seeds.clone(),
         steps: config.steps,
         sample: config.task.sample,
         limit: config.limit,
         allow_overlap: config.allow_overlap,
-        score_steps: config.score_steps.to_string(),
-        select: config.select.to_string(),
+        score_steps: config.score_steps.to_string().into(),
+        select: config.select.to_string().into(),
         held_out: match config.select {
-            Select::HeldOut(held_out) => Some(held_out.to_string()),
+            Select::HeldOut(held_out) => Some(held_out.to_string().into()),
             _ => None,
         },
         until_norm: match config.select {
@@ -41,7 +42,7 @@ pub fn config(config: &RunConfig, shots: usize, device: String, dtype: &str) -> 
             Positions::Continue => "continue".into(),
             Positions::Restart => "restart".into(),
         },
-        device,
+        device: device.into(),
         dtype: dtype.into(),
         weights: match config.weights {
             WeightFormat::Dense => "dense".into(),
@@ -71,33 +72,34 @@ fn limits(limits: &Limits) -> LimitsRecord {
 /// A plugin by what it says of itself and by its bytes.
 pub fn plugin(description: &Description, binary: &PluginBinary) -> PluginRecord {
     PluginRecord {
-        name: description.name.clone(),
-        version: description.version.clone(),
-        file: binary.file().to_owned(),
-        sha256: binary.sha256().to_owned(),
+        name: description.name.clone().into(),
+        version: description.version.clone().into(),
+        file: binary.file().into(),
+        sha256: binary.sha256().into(),
     }
 }
 
 /// Options by name.
-pub fn options(settings: &[OptionSetting]) -> BTreeMap<String, Value> {
-    settings.iter().map(|setting| (setting.name.clone(), setting.value.to_json())).collect()
+pub fn options(settings: &[OptionSetting]) -> BTreeMap<Untrusted, Untrusted<Value>> {
+    let of = |setting: &OptionSetting| (setting.name.clone().into(), Untrusted::new(setting.value.to_json()));
+    settings.iter().map(of).collect()
 }
 
 /// A model by its origin, its files and its shape.
 pub fn model(origin: &ModelOrigin, files: Vec<FileDigest>, model: &OpenModel) -> ModelRecord {
     let config = &model.family.config;
     ModelRecord {
-        asked: origin.asked.clone(),
+        asked: origin.asked.clone().into(),
         source: match &origin.found {
-            OriginKind::Path(path) => path.display().to_string(),
-            OriginKind::Catalogue { name, source } => format!("{name}, from {source}"),
+            OriginKind::Path(path) => path.display().to_string().into(),
+            OriginKind::Catalogue { name, source } => format!("{name}, from {source}").into(),
             OriginKind::Hub { repository, revision, commit } => {
-                format!("{repository}@{revision} on the hub, commit {commit}")
+                format!("{repository}@{revision} on the hub, commit {commit}").into()
             }
         },
         files: files
             .into_iter()
-            .map(|file| FileRecord { name: file.name, bytes: file.bytes, sha256: file.sha256.as_str().to_owned() })
+            .map(|file| FileRecord { name: file.name.into(), bytes: file.bytes, sha256: file.sha256.as_str().into() })
             .collect(),
         layers: config.layers,
         hidden: config.hidden,
@@ -107,7 +109,7 @@ pub fn model(origin: &ModelOrigin, files: Vec<FileDigest>, model: &OpenModel) ->
 
 /// What messages call a plugin that ran.
 pub fn called(PluginRecord { name, version, file, .. }: &PluginRecord) -> String {
-    format!("{name} {version} ({file})")
+    format!("{} {} ({})", name.harmless(), version.harmless(), file.harmless())
 }
 
 /// How far a step moved the cache.

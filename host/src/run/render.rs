@@ -9,6 +9,7 @@ use crate::plugin::TaskPlugin;
 use crate::score::{ChoiceTokens, QueryTokens};
 use crate::task::example::{Example, RenderedChoice};
 use crate::task::prompt::demonstration_text;
+use crate::text::Untrusted;
 
 /// One example, ready to be scored.
 #[derive(Clone)]
@@ -29,7 +30,7 @@ pub struct Query {
 ///
 /// # Errors
 /// An example that the prompt does not take, or a failure of the plugin.
-pub fn render_all(task: &mut TaskPlugin, shown: &[(usize, &Example)]) -> Result<Vec<String>, RunError> {
+pub fn render_all(task: &mut TaskPlugin, shown: &[(usize, &Example)]) -> Result<Vec<Untrusted>, RunError> {
     Ok(shown.iter().map(|(_, example)| task.render_demonstration(example)).collect::<Result<_, _>>()?)
 }
 

@@ -126,6 +126,6 @@ impl Rows {
             SamplingError::TooFewOfClass { label, .. } => self.labels.get(*label).cloned(),
             _ => None,
         };
-        RunError::Sampling { file: self.demonstrations.record.file.clone(), class, source }
+        RunError::Sampling { file: self.demonstrations.record.file.harmless(), class, source }
     }
 }

@@ -86,7 +86,7 @@ impl TextBound {
     /// [`Unusable::TooMuchText`] for the first that is longer.
     pub fn query(self, choices: &[RenderedChoice]) -> Result<(), Unusable> {
         let texts = choices.iter().flat_map(|choice| [&choice.context, &choice.full]);
-        texts.map(String::len).try_for_each(|bytes| self.check(bytes)).map_err(Unusable::TooMuchText)
+        texts.map(|text| text.raw().len()).try_for_each(|bytes| self.check(bytes)).map_err(Unusable::TooMuchText)
     }
 }
 
@@ -97,7 +97,7 @@ mod tests {
     const BOUND: TextBound = TextBound { most: 2560, by: Bound::Positions(10) };
 
     fn example(id: &str) -> Example {
-        Example { id: id.into(), query: String::new(), choices: Vec::new(), answer: 0, fields: Vec::new() }
+        Example { id: id.into(), query: String::new().into(), choices: Vec::new(), answer: 0, fields: Vec::new() }
     }
 
     #[test]
@@ -118,8 +118,10 @@ mod tests {
 
     #[test]
     fn each_text_of_a_query_counts_alone() {
-        let choice =
-            |context: usize, full: usize| RenderedChoice { context: "x".repeat(context), full: "x".repeat(full) };
+        let choice = |context: usize, full: usize| RenderedChoice {
+            context: "x".repeat(context).into(),
+            full: "x".repeat(full).into(),
+        };
         assert!(BOUND.query(&[choice(2559, 2560), choice(2559, 2560)]).is_ok());
         for choices in [[choice(1, 2), choice(2560, 2561)], [choice(2561, 2), choice(1, 2)]] {
             let message = BOUND.query(&choices).unwrap_err().to_string();

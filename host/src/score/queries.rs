@@ -3,6 +3,7 @@
 use crate::model::decoder::TokenTree;
 use crate::model::{ModelError, Tokenizer};
 use crate::task::example::RenderedChoice;
+use crate::text::Untrusted;
 
 /// A choice whose full text has no token beyond its context.
 #[derive(Debug, thiserror::Error)]
@@ -45,14 +46,14 @@ impl QueryTokens {
     ) -> Result<Result<Self, EmptyContinuation>, ModelError> {
         let mut encoded = Vec::with_capacity(choices.len());
         // The choices of a query mostly have one context between them.
-        let mut context: Option<(&str, usize)> = None;
+        let mut context: Option<(&Untrusted, usize)> = None;
         for (index, choice) in choices.iter().enumerate() {
             let span_start = match context {
-                Some((text, length)) if text == choice.context => length,
-                _ => tokenizer.encode(&choice.context)?.len(),
+                Some((text, length)) if *text == choice.context => length,
+                _ => tokenizer.encode(choice.context.raw())?.len(),
             };
             context = Some((&choice.context, span_start));
-            let ids = tokenizer.encode(&choice.full)?;
+            let ids = tokenizer.encode(choice.full.raw())?;
             if span_start >= ids.len() {
                 return Ok(Err(EmptyContinuation { choice: index, context: span_start, full: ids.len() }));
             }

@@ -1,5 +1,7 @@
 //! What a task plugin makes of a data set: examples, and their text.
 
+use crate::text::Untrusted;
+
 /// Which part of a data set an example belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Split {
@@ -21,25 +23,25 @@ impl std::fmt::Display for Split {
 /// One question with its choices and the right answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Example {
-    /// Unique within the split and the same in every run.
+    /// Unique within the split and the same in every run; the plugin boundary checks that it can be shown.
     pub id: String,
     /// The question, the sentence to classify, the context to continue.
-    pub query: String,
+    pub query: Untrusted,
     /// The choices, two at least.
-    pub choices: Vec<String>,
+    pub choices: Vec<Untrusted>,
     /// Index of the right choice; the plugin boundary checks that it is within `choices`.
     pub answer: usize,
     /// Whatever else the task's prompt needs, as name and text.
-    pub fields: Vec<(String, String)>,
+    pub fields: Vec<(Untrusted, Untrusted)>,
 }
 
 /// One choice of a query as text. The scored span is what the tokens of `full` have beyond those of `context`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RenderedChoice {
     /// The text before the scored span.
-    pub context: String,
+    pub context: Untrusted,
     /// The context and the choice.
-    pub full: String,
+    pub full: Untrusted,
 }
 
 impl RenderedChoice {
@@ -47,7 +49,8 @@ impl RenderedChoice {
     /// divides by in `acc_norm`, except that what the prompt puts behind the choice (a full stop) counts as well.
     /// A full text that does not begin with its context counts whole.
     pub fn scored_characters(&self) -> usize {
-        let continuation = self.full.strip_prefix(&self.context).unwrap_or(&self.full);
+        let full = self.full.raw();
+        let continuation = full.strip_prefix(self.context.raw()).unwrap_or(full);
         continuation.trim_start().chars().count()
     }
 }

@@ -37,11 +37,11 @@ struct Question {
 
 impl Question {
     fn of(example: &Example) -> Option<Self> {
-        let mut choices: Vec<String> = example.choices.iter().map(|choice| plain(choice)).collect();
+        let mut choices: Vec<String> = example.choices.iter().map(|choice| plain(choice.raw())).collect();
         let right = choices.get(example.answer)?.clone();
         choices.sort_unstable();
-        let fields = example.fields.iter().map(|(name, value)| (name.clone(), plain(value))).collect();
-        Some(Self { query: plain(&example.query), right, choices, fields })
+        let fields = example.fields.iter().map(|(name, value)| (name.raw().clone(), plain(value.raw()))).collect();
+        Some(Self { query: plain(example.query.raw()), right, choices, fields })
     }
 }
 
@@ -71,7 +71,8 @@ impl<T: Copy + Eq + Hash> KnownExamples<T> {
         if self.texts.is_empty() {
             return found;
         }
-        let by_text = |choice: &RenderedChoice| self.texts.get(&plain(&choice.full)).into_iter().flatten().copied();
+        let by_text =
+            |choice: &RenderedChoice| self.texts.get(&plain(choice.full.raw())).into_iter().flatten().copied();
         let by_question = Question::of(example).and_then(|question| self.questions.get(&question));
         let mut seen = HashSet::new();
         let right = choices.get(example.answer).into_iter().flat_map(by_text);
@@ -87,37 +88,43 @@ impl<T: Copy + Eq + Hash> KnownExamples<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::Untrusted;
 
     fn example(id: &str, query: &str, choices: &[&str], answer: usize, fields: &[(&str, &str)]) -> Example {
         Example {
             id: id.into(),
             query: query.into(),
-            choices: choices.iter().map(ToString::to_string).collect(),
+            choices: choices.iter().map(|choice| (*choice).into()).collect(),
             answer,
-            fields: fields.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+            fields: fields.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
         }
     }
 
     /// `query choice`, as the simplest of prompts writes it.
     fn rendered(example: &Example) -> Vec<RenderedChoice> {
-        let full = |choice: &String| format!("{} {choice}", example.query);
-        example
-            .choices
-            .iter()
-            .map(|choice| RenderedChoice { context: example.query.clone(), full: full(choice) })
-            .collect()
+        behind(example.query.raw(), example)
+    }
+
+    /// `context choice` for every choice.
+    fn behind(context: &str, example: &Example) -> Vec<RenderedChoice> {
+        let rendered = |choice: &Untrusted| RenderedChoice {
+            full: format!("{context} {}", choice.raw()).into(),
+            context: context.into(),
+        };
+        example.choices.iter().map(rendered).collect()
     }
 
     /// `query (choices) letter`, as a prompt writes it that lists the choices.
     fn lettered(example: &Example) -> Vec<RenderedChoice> {
-        let context = format!("{} ({}):", example.query, example.choices.join(", "));
-        let letters = ["A", "B", "C"].iter().take(example.choices.len());
-        letters.map(|letter| RenderedChoice { full: format!("{context} {letter}"), context: context.clone() }).collect()
+        let listed: Vec<&str> = example.choices.iter().map(|choice| choice.raw().as_str()).collect();
+        let context = format!("{} ({}):", example.query.raw(), listed.join(", "));
+        let letters = ["A", "B", "C"].map(Untrusted::from).into_iter().take(listed.len()).collect();
+        behind(&context, &Example { choices: letters, ..example.clone() })
     }
 
     fn find(shown: &Example, row: &Example, render: fn(&Example) -> Vec<RenderedChoice>) -> (usize, usize) {
         let mut known = KnownExamples::default();
-        known.add(shown, &render(shown)[shown.answer].full, 7);
+        known.add(shown, render(shown)[shown.answer].full.raw(), 7);
         let found = known.find(row, &render(row));
         assert!(found.same.iter().chain(&found.other_answer).all(|what| *what == 7));
         (found.same.len(), found.other_answer.len())
@@ -152,13 +159,7 @@ mod tests {
     fn fields_that_the_prompt_shows_tell_questions_apart() {
         let with = |question: &str| example("a", "It rained", &["wet", "dry"], 0, &[("question", question)]);
         let render = |example: &Example| -> Vec<RenderedChoice> {
-            let context = format!("{} {}", example.query, example.fields[0].1);
-            let full = |choice: &String| format!("{context} {choice}");
-            example
-                .choices
-                .iter()
-                .map(|choice| RenderedChoice { full: full(choice), context: context.clone() })
-                .collect()
+            behind(&format!("{} {}", example.query.raw(), example.fields[0].1.raw()), example)
         };
         assert_eq!(find(&with("cause"), &with("cause"), render), (1, 0));
         assert_eq!(find(&with("cause"), &with("effect"), render), (0, 0));

@@ -4,7 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::text::{harmless, shorten};
+use super::text::shorten;
+use crate::text::harmless;
 
 const RUN: Template =
     Template { wide: "{msg} [{wide_bar}] {pos}/{len} scored, {eta} left", narrow: "{wide_msg} {pos}/{len}, {eta}" };

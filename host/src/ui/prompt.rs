@@ -1,8 +1,7 @@
 //! A prompt with its token boundaries.
 
-use super::screen::Screen;
-use super::style::Style;
-use super::text::harmless;
+use super::screen::{Page, Screen};
+use super::style::Emphasis;
 use crate::run::{ChoicePreview, Preview};
 
 /// Between two tokens.
@@ -13,28 +12,27 @@ const SPAN: &str = "||";
 
 /// The demonstrations, then each choice of the query, cut into tokens; the right choice has a star, its scored span stands
 /// behind `||`.
-pub fn render(preview: &Preview, screen: Screen) -> String {
-    let style = screen.style;
-    let mut lines = vec![style.strong(&format!("{} demonstration tokens", preview.demonstration_ids.len()))];
-    lines.extend(preview.demonstrations.lines().map(harmless));
-    let id = harmless(&preview.id);
-    lines.push(style.strong(&format!("query {} (`{id}`), {} choices", preview.index, preview.choices.len())));
+pub fn render(preview: &Preview, screen: Screen) -> Page {
+    let line = |text: &str, emphasis| screen.pieces(&[(text, emphasis)]);
+    let mut out = line(&format!("{} demonstration tokens", preview.demonstration_ids.len()), Emphasis::Strong);
+    out += preview.demonstrations.raw().lines().map(|text| line(text, Emphasis::None)).collect::<Page>();
+    let (id, choices) = (preview.id.harmless(), preview.choices.len());
+    out += line(&format!("query {} (`{id}`), {choices} choices", preview.index), Emphasis::Strong);
     for (index, choice) in preview.choices.iter().enumerate() {
         let mark = if index == preview.answer { "*" } else { " " };
         let scored = choice.tokens.len().saturating_sub(choice.span_start);
         let head = format!("{mark} {index}: {} tokens, {scored} scored", choice.tokens.len());
-        lines.push(style.faint(&head));
-        lines.push(format!("    {}", tokens(choice, style)));
+        out += line(&head, Emphasis::Faint) + tokens(choice, screen);
     }
-    let notes: String = preview.notes.iter().map(|note| screen.note(note)).collect();
-    lines.join("\n") + "\n" + &notes
+    out + preview.notes.iter().map(|note| screen.note(&note.harmless())).collect::<Page>()
 }
 
 /// On one line: line breaks are shown as `\n`.
-fn tokens(choice: &ChoicePreview, style: Style) -> String {
-    let shown: Vec<String> = choice.tokens.iter().map(|piece| harmless(&piece.text)).collect();
-    let (context, span) = shown.split_at(choice.span_start.min(shown.len()));
-    format!("{}{SPAN}{}", context.join(BOUNDARY), style.strong(&span.join(BOUNDARY)))
+fn tokens(choice: &ChoicePreview, screen: Screen) -> Page {
+    let texts: Vec<&str> = choice.tokens.iter().map(|piece| piece.text.as_str()).collect();
+    let (context, span) = texts.split_at(choice.span_start.min(texts.len()));
+    let context = format!("    {}{SPAN}", context.join(BOUNDARY));
+    screen.pieces(&[(&context, Emphasis::None), (&span.join(BOUNDARY), Emphasis::Strong)])
 }
 
 #[cfg(test)]
@@ -47,7 +45,7 @@ mod tests {
         let piece = |text: &str| Piece { id: 1, text: text.into() };
         let choice = |last: &str| ChoicePreview {
             context: "a\n:".into(),
-            full: format!("a\n:{last}"),
+            full: format!("a\n:{last}").into(),
             tokens: vec![piece("a"), piece("\n"), piece(":"), piece(last)],
             span_start: 3,
         };
@@ -62,6 +60,6 @@ mod tests {
         };
         let expected = "3 demonstration tokens\nb: no\n\nquery 4 (`row\\u{1b}4`), 2 choices\n  0: 4 tokens, 1 scored\n    \
             a|\\n|:|| no\n* 1: 4 tokens, 1 scored\n    a|\\n|:|| yes\nnote: left out\n";
-        assert_eq!(render(&preview, Screen::PLAIN), expected);
+        assert_eq!(render(&preview, Screen::PLAIN).as_str(), expected);
     }
 }

@@ -1,8 +1,7 @@
 //! Reports of runs and comparisons on a terminal.
 
-use super::screen::Screen;
+use super::screen::{Page, Screen};
 use super::table;
-use super::text::harmless;
 use crate::report::compare::{Comparison, Side};
 use crate::report::differences::Difference;
 use crate::report::figures;
@@ -11,39 +10,39 @@ use crate::report::run_report::RunReport;
 use crate::report::sheet;
 
 /// Each run with its tables and notes; where there are several, a table of all of them comes last.
-pub fn render(runs: &[RunReport], screen: Screen) -> String {
-    let mut parts: Vec<String> = runs.iter().map(|run| of_run(run, screen)).collect();
+pub fn render(runs: &[RunReport], screen: Screen) -> Page {
+    let mut parts: Vec<Page> = runs.iter().map(|run| of_run(run, screen)).collect();
     if runs.len() > 1 {
         let overview = overview::of_runs(runs);
-        parts.push(screen.headed(&overview.title, "", 0) + &table::render(&overview, screen));
+        parts.push(screen.headed(&overview.title, "", 0) + table::render(&overview, screen));
     }
-    parts.join("\n")
+    Page::apart(parts)
 }
 
-fn of_run(run: &RunReport, screen: Screen) -> String {
-    let mut out = screen.headed(&harmless(&run.name), "", 0);
+fn of_run(run: &RunReport, screen: Screen) -> Page {
+    let mut out = screen.headed(&run.name.harmless(), "", 0);
     for (name, value) in run.facts() {
-        out += &screen.line(&format!("  {name:10} {}", harmless(&value)), 13);
+        out += screen.line(&format!("  {name:10} {value}"), 13);
     }
-    out.push('\n');
+    out += Page::blank();
     let mut sheets = sheet::of_run(&run.analysis, &run.seconds);
     sheets.extend(sheet::confusion(&run.analysis));
-    out += &table::render_all(&sheets, screen);
-    out + &run.notes.iter().map(|note| screen.note(note)).collect::<String>()
+    out += table::render_all(&sheets, screen);
+    out + run.notes.iter().map(|note| screen.note(&note.harmless())).collect::<Page>()
 }
 
 /// Both accuracies, their difference and how sure it is, and in what the runs differ.
-pub fn comparison(comparison: &Comparison, screen: Screen) -> String {
+pub fn comparison(comparison: &Comparison, screen: Screen) -> Page {
     let Comparison { a, b, n, seeds, versus, differences, .. } = comparison;
     let side = |letter: &str, side: &Side| {
         let mut steps = side.steps.clone();
         steps.dedup();
         let steps: Vec<String> = steps.into_iter().map(figures::step).collect();
-        let (name, accuracy) = (harmless(&side.name), figures::percent(side.accuracy));
+        let (name, accuracy) = (side.name.harmless(), figures::percent(side.accuracy));
         let rest = format!(", step {}: {accuracy} ({})", steps.join(", "), figures::range(side.interval));
         screen.headed(&format!("{letter}: {name}"), &rest, 2)
     };
-    let mut out = side("a", a) + &side("b", b);
+    let mut out = side("a", a) + side("b", b);
     let over = if seeds.len() > 1 { format!("{n} pairs over {} seeds", seeds.len()) } else { format!("{n} pairs") };
     let difference = format!(
         "a - b: {} points (95 % bootstrap {}; McNemar p{}) in {over}",
@@ -51,14 +50,14 @@ pub fn comparison(comparison: &Comparison, screen: Screen) -> String {
         figures::points_range(versus.interval),
         figures::p_value(versus.p_value)
     );
-    out += &screen.line(&difference, 2);
-    out += &screen.line(&format!("only a is right: {}; only b is right: {}", versus.wins, versus.losses), 2);
+    out += screen.line(&difference, 2);
+    out += screen.line(&format!("only a is right: {}; only b is right: {}", versus.wins, versus.losses), 2);
     if differences.is_empty() {
-        out += &screen.line("the plans do not differ", 2);
+        out += screen.line("the plans do not differ", 2);
     } else {
-        out += &screen.line("the plans differ (a / b):", 2);
-        let line = |difference: &Difference| screen.line(&format!("  {}", harmless(&difference.sentence(" / "))), 4);
-        out += &differences.iter().map(line).collect::<String>();
+        out += screen.line("the plans differ (a / b):", 2);
+        let line = |difference: &Difference| screen.line(&format!("  {}", difference.sentence(" / ")), 4);
+        out += differences.iter().map(line).collect::<Page>();
     }
-    out + &comparison.notes.iter().map(|note| screen.note(note)).collect::<String>()
+    out + comparison.notes.iter().map(|note| screen.note(&note.harmless())).collect::<Page>()
 }

@@ -3,9 +3,11 @@
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use unicode_width::UnicodeWidthStr;
 
-use super::screen::Screen;
-use super::text::{harmless, shorten};
+use super::screen::{Page, Screen};
+use super::style::Emphasis;
+use super::text::shorten;
 use crate::report::sheet::{Row, Sheet};
+use crate::text::harmless;
 
 /// Blanks behind a cell, besides the one between two columns.
 const GAP: u16 = 1;
@@ -16,44 +18,36 @@ const WIDEST: usize = 48;
 /// The table with its headings, every line ended by a line feed, and what explains its marks below it.
 /// Where it is wider than the screen, its columns stand in several tables below each other, each with the first column; or
 /// every row takes several short lines, where that is shorter or a column is too wide. No number is cut or left out.
-pub fn render(sheet: &Sheet, screen: Screen) -> String {
+pub fn render(sheet: &Sheet, screen: Screen) -> Page {
     render_keyed(sheet, 1, screen)
 }
 
 /// The same where it takes the first `keys` columns to say what a row is about.
-pub fn render_keyed(sheet: &Sheet, keys: usize, screen: Screen) -> String {
-    let mut out = match screen.width {
+pub fn render_keyed(sheet: &Sheet, keys: usize, screen: Screen) -> Page {
+    let table = match screen.width {
         None => with_headings(&lines(sheet, 0..sheet.headings.len(), &[]), screen),
         Some(width) => within(sheet, keys, width, screen),
     };
-    sheet.legend.iter().for_each(|line| {
-        let laid_out = screen.line(&harmless(line), 2);
-        laid_out.lines().for_each(|line| out += &format!("{}\n", screen.style.faint(line)));
-    });
-    out
+    sheet.legend.iter().fold(table, |page, line| page + screen.emphasised(line, Emphasis::Faint, 2))
 }
 
 /// Several tables, with their titles and an empty line between them; a single one needs no title.
-pub fn render_all(sheets: &[Sheet], screen: Screen) -> String {
+pub fn render_all(sheets: &[Sheet], screen: Screen) -> Page {
     match sheets {
         [sheet] => render(sheet, screen),
         sheets => {
-            let titled = |sheet: &Sheet| {
-                let title = screen.line(&harmless(&sheet.title), 2);
-                let title = title.lines().map(|line| format!("{}\n", screen.style.strong(line))).collect::<String>();
-                title + &render(sheet, screen)
-            };
-            sheets.iter().map(titled).collect::<Vec<_>>().join("\n")
+            let title = |sheet: &Sheet| screen.emphasised(&sheet.title, Emphasis::Strong, 2);
+            Page::apart(sheets.iter().map(|sheet| title(sheet) + render(sheet, screen)))
         }
     }
 }
 
 /// The rows in lines of at most `width` columns.
-fn within(sheet: &Sheet, keys: usize, width: usize, screen: Screen) -> String {
-    let narrow: String = sheet.rows.iter().map(|row| narrow(sheet, row, screen)).collect();
+fn within(sheet: &Sheet, keys: usize, width: usize, screen: Screen) -> Page {
+    let narrow: Page = sheet.rows.iter().map(|row| narrow(sheet, row, screen)).collect();
     match blocks(sheet, keys, width) {
-        Some(blocks) if blocks.len() == 1 || height(&blocks) <= narrow.lines().count() => {
-            blocks.iter().map(|block| with_headings(block, screen)).collect::<Vec<_>>().join("\n")
+        Some(blocks) if blocks.len() == 1 || height(&blocks) <= narrow.height() => {
+            Page::apart(blocks.iter().map(|block| with_headings(block, screen)))
         }
         _ => narrow,
     }
@@ -86,12 +80,10 @@ fn blocks(sheet: &Sheet, keys: usize, width: usize) -> Option<Vec<Vec<String>>> 
     Some(blocks)
 }
 
-/// The lines of a table as one text, with the headings, which come first, emphasised.
-fn with_headings(lines: &[String], screen: Screen) -> String {
-    let line = |(index, line): (usize, &String)| {
-        format!("{}\n", if index == 0 { screen.style.strong(line) } else { line.clone() })
-    };
-    lines.iter().enumerate().map(line).collect()
+/// The lines of a table below each other, with the headings, which come first, emphasised.
+fn with_headings(lines: &[String], screen: Screen) -> Page {
+    let emphasis = |index| if index == 0 { Emphasis::Strong } else { Emphasis::None };
+    lines.iter().enumerate().map(|(index, line)| screen.pieces(&[(line, emphasis(index))])).collect()
 }
 
 /// Lines of the table with some columns, headings first. Without colour or box-drawing characters, so that it is the same
@@ -121,9 +113,9 @@ fn cell(text: &str) -> String {
 }
 
 /// One row as its first cell and, indented, a line for each other cell that says something.
-fn narrow(sheet: &Sheet, row: &Row, screen: Screen) -> String {
+fn narrow(sheet: &Sheet, row: &Row, screen: Screen) -> Page {
     let mut pairs = sheet.headings.iter().map(|text| cell(text)).zip(row.cells.iter().map(|text| cell(text)));
-    let Some((heading, first)) = pairs.next() else { return String::new() };
+    let Some((heading, first)) = pairs.next() else { return Page::default() };
     // Without the heading a bare number would not say what it is.
     let bare = first.starts_with(|first: char| first.is_ascii_digit());
     let label = if bare { format!("{heading} {first}") } else { first };
@@ -132,7 +124,7 @@ fn narrow(sheet: &Sheet, row: &Row, screen: Screen) -> String {
         match screen.width {
             // A number and its unit are not torn apart for the blank between them.
             Some(width) if whole.width() > width => {
-                screen.line(&format!("  {heading}"), 4) + &screen.line(&format!("    {cell}"), 4)
+                screen.line(&format!("  {heading}"), 4) + screen.line(&format!("    {cell}"), 4)
             }
             _ => screen.line(&whole, 4),
         }
@@ -180,7 +172,8 @@ mod tests {
     }
 
     /// Compares with `tests/data/ui/<name>.txt`; with `FT_BLESS` set it writes that file instead.
-    fn check(name: &str, rendered: &str) {
+    fn check(name: &str, rendered: &Page) {
+        let rendered = rendered.as_str();
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/ui").join(name).with_extension("txt");
         if std::env::var_os("FT_BLESS").is_some() {
             std::fs::write(&path, rendered).expect("the folder is there");
@@ -218,6 +211,7 @@ mod tests {
         for width in [20, 40, 60, 80] {
             let rendered = render(&several(), columns(width));
             check(&format!("table_{width}"), &rendered);
+            let rendered = rendered.as_str();
             assert!(rendered.lines().all(|line| line.width() <= width), "{width}:\n{rendered}");
             // A cell may be broken at its blanks.
             let flat = rendered.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -235,7 +229,8 @@ mod tests {
     fn a_row_is_named_by_all_its_keys() {
         let mut sheet = several();
         sheet.rows.truncate(2);
-        let rendered = render_keyed(&sheet, 2, columns(60));
+        let page = render_keyed(&sheet, 2, columns(60));
+        let rendered = page.as_str();
         let of_zero_shot: Vec<&str> = rendered.lines().filter(|line| line.starts_with("zero-shot")).collect();
         assert!(of_zero_shot.len() > 1 && of_zero_shot.iter().all(|line| line.contains("57.1 %")), "{rendered}");
     }
@@ -246,14 +241,15 @@ mod tests {
             let plain = render(&several(), Screen { width, style: Style::PLAIN });
             let styled = render(&several(), Screen { width, style: Style::CODES });
             assert_ne!(styled, plain);
-            let stripped = ["\x1b[1m", "\x1b[2m", "\x1b[0m"].iter().fold(styled, |text, code| text.replace(code, ""));
-            assert_eq!(stripped, plain);
+            let codes = ["\x1b[1m", "\x1b[2m", "\x1b[0m"];
+            let stripped = codes.iter().fold(styled.as_str().to_owned(), |text, code| text.replace(code, ""));
+            assert_eq!(stripped, plain.as_str());
         }
     }
 
     #[test]
     fn nothing_scored_is_headings_only() {
-        assert_eq!(render_all(&sheets(&[], &[], &[]), Screen::PLAIN).lines().count(), 2);
+        assert_eq!(render_all(&sheets(&[], &[], &[]), Screen::PLAIN).height(), 2);
     }
 
     #[test]
@@ -261,7 +257,8 @@ mod tests {
         let mut sheet = several();
         sheet.rows[0].cells[0] = "\x1b[2J\nrun".into();
         for width in [None, Some(40)] {
-            let rendered = render(&sheet, Screen { width, ..Screen::PLAIN });
+            let page = render(&sheet, Screen { width, ..Screen::PLAIN });
+            let rendered = page.as_str();
             assert!(rendered.contains(r"\u{1b}[2J\nrun") && !rendered.contains('\x1b'), "{rendered}");
         }
     }

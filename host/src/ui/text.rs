@@ -1,8 +1,8 @@
-//! Text from data sets, plugins and models, made fit to print: it may neither move the cursor nor mislead the eye.
+//! Lines of harmless text, cut or broken to the width of a terminal.
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-pub use crate::text::harmless;
+use crate::text::harmless;
 
 /// Where a text was cut.
 const CUT: &str = "...";
@@ -87,7 +87,7 @@ pub fn head(text: &str, lines: usize, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::escape::is_harmful;
+    use crate::text::is_harmful;
     use proptest::prelude::*;
 
     #[test]

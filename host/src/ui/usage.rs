@@ -1,6 +1,6 @@
 //! What plugins used of what they may use.
 
-use super::screen::Screen;
+use super::screen::{Page, Screen};
 use super::table;
 use crate::plugin::{Limits, Usage};
 use crate::report::sheet::{Row, RowKind, Sheet};
@@ -8,7 +8,7 @@ use crate::run::PluginUsage;
 use crate::run::memory::size;
 
 /// A table with a row for each budget of each plugin: the most of one call or at once, the limit, and the sum of all calls.
-pub fn render(plugins: &[PluginUsage], screen: Screen) -> String {
+pub fn render(plugins: &[PluginUsage], screen: Screen) -> Page {
     let rows = plugins.iter().flat_map(|plugin| rows(&plugin.plugin, &plugin.usage, &plugin.limits));
     let sheet = Sheet {
         title: "usage".into(),

@@ -28,3 +28,4 @@ mod rows;
 mod settings;
 mod support;
 mod terminal;
+mod terminal_text;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use ft_host::text::{is_harmful, is_joiner};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -211,8 +212,8 @@ impl Done {
         let done = Self { status: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
         // Whatever happens, nothing that is printed acts on a terminal.
         for (name, text) in [("stdout", &done.stdout), ("stderr", &done.stderr)] {
-            let bad = text.chars().find(|c| (c.is_control() && *c != '\n') || ('\u{202a}'..='\u{202e}').contains(c));
-            assert_eq!(bad, None, "{name} has a control character:\n{text}");
+            let is_bad = |c: &char| *c != '\n' && is_harmful(*c) && !is_joiner(*c);
+            assert_eq!(text.chars().find(is_bad), None, "{name} has what acts on a terminal:\n{text}");
         }
         done
     }

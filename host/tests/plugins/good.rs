@@ -34,7 +34,7 @@ fn sst2_turns_rows_into_examples_and_text() {
         fields: vec![],
     };
     assert_eq!(outcome.examples[699], last);
-    let demonstration = task.render_demonstration(&last).unwrap() + &task.separator().unwrap();
+    let demonstration = task.render_demonstration(&last).unwrap().into_raw() + task.separator().unwrap().raw();
     assert_eq!(demonstration, "Review: film number 699 .\nSentiment: positive\n\n");
     let choices = task.render_query(&last).unwrap();
     assert_eq!(choices.len(), 2);

@@ -11,7 +11,7 @@ fn faulty(fault: &str) -> Option<Result<TaskPlugin, PluginError>> {
 }
 
 fn example() -> Example {
-    let choices = vec!["a".to_owned(), "b".to_owned()];
+    let choices = vec!["a".into(), "b".into()];
     Example { id: "0".into(), query: "x".into(), choices, answer: 0, fields: vec![] }
 }
 

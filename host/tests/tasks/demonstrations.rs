@@ -61,9 +61,9 @@ impl Loaded {
         let task = &mut self.task;
         let rendered: Vec<String> = rows
             .iter()
-            .map(|&row| task.render_demonstration(&self.demonstrations[row]).expect("a good example"))
+            .map(|&row| task.render_demonstration(&self.demonstrations[row]).expect("a good example").into_raw())
             .collect();
-        demonstration_text(&rendered, &task.separator().expect("a separator"))
+        demonstration_text(&rendered, task.separator().expect("a separator").raw())
     }
 
     fn split(&self, split: Split) -> &[Example] {
@@ -76,7 +76,7 @@ impl Loaded {
 
 /// Choices as `[context, full text]`.
 fn pairs(choices: Vec<RenderedChoice>) -> Vec<[String; 2]> {
-    choices.into_iter().map(|choice| [choice.context, choice.full]).collect()
+    choices.into_iter().map(|choice| [choice.context.into_raw(), choice.full.into_raw()]).collect()
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> T {
@@ -209,8 +209,8 @@ fn all_ten_tasks_give_the_authors_texts() {
                 let example = loaded.evaluation[found.evaluation[expected.row]].clone();
                 // COPA's query is the premise and what is asked of it.
                 let query = match example.fields.iter().find(|(name, _)| name == "question") {
-                    Some((_, question)) => vec![example.query.clone(), question.clone()].into(),
-                    None => Value::from(example.query.clone()),
+                    Some((_, question)) => vec![example.query.raw().as_str(), question.raw()].into(),
+                    None => Value::from(example.query.raw().as_str()),
                 };
                 assert_eq!(query, expected.query, "{what}");
                 assert_eq!(example.choices, expected.choices, "{what}");

@@ -136,6 +136,7 @@ fn lettered_choices_may_be_lists_or_objects() {
         let outcome = task.read_all(Split::Evaluation, Box::new(source)).expect("good rows");
         let [first, second] = outcome.examples.as_slice() else { panic!("{name}: {:?}", outcome.rejected) };
         assert_eq!((&first.choices, first.answer), (&second.choices, 1));
-        assert_eq!((&first.choices, second.answer), (&vec!["ice".to_owned(), "fire".to_owned()], 1));
+        assert_eq!(second.answer, 1);
+        assert_eq!(first.choices, ["ice", "fire"]);
     }
 }

@@ -10,12 +10,12 @@ use crate::support::{self, TASKS, examples, load};
 /// Every choice gets a text of its own that begins with its context; the demonstration is that of the right one.
 fn check_rendering(task: &mut TaskPlugin, example: &Example, what: &str) {
     let choices = task.render_query(example).expect("a good example");
-    let texts: HashSet<&str> = choices.iter().map(|choice| choice.full.as_str()).collect();
+    let texts: HashSet<&str> = choices.iter().map(|choice| choice.full.raw().as_str()).collect();
     assert_eq!(texts.len(), example.choices.len(), "{what}");
     for (choice, rendered) in example.choices.iter().zip(&choices) {
-        let continuation = rendered.full.strip_prefix(&rendered.context).expect("the context comes first");
-        assert!(continuation.contains(choice), "{what}: {continuation}");
-        assert!(!rendered.context.ends_with(' '), "{what}: a blank belongs to the token that follows");
+        let continuation = rendered.full.raw().strip_prefix(rendered.context.raw()).expect("the context comes first");
+        assert!(continuation.contains(choice.raw()), "{what}: {continuation}");
+        assert!(!rendered.context.raw().ends_with(' '), "{what}: a blank belongs to the token that follows");
     }
     assert_eq!(task.render_demonstration(example).expect("a good example"), choices[example.answer].full, "{what}");
 }
@@ -39,7 +39,7 @@ fn every_row_of_a_sample_makes_an_example() {
             assert!(classes == 0 || classes == most, "{name}");
             for example in examples {
                 check_rendering(&mut task, &example, &format!("{name}, {split}, {}", example.id));
-                assert!(seen.insert((example.query.clone(), example.choices)), "{name}: twice {}", example.query);
+                assert!(seen.insert((example.query.clone(), example.choices)), "{name}: twice {:?}", example.query);
             }
         }
     }
@@ -71,7 +71,7 @@ fn winogrande_scores_the_rest_or_the_whole_sentence() {
     for example in examples(&mut sp, &support::sample(), Split::Evaluation) {
         let rest = sp.render_query(&example).expect("a good example");
         let whole = oneline.render_query(&example).expect("a good example");
-        assert!(whole.iter().all(|choice| choice.context.is_empty()));
+        assert!(whole.iter().all(|choice| choice.context.raw().is_empty()));
         assert!(rest.iter().zip(&whole).all(|(rest, whole)| rest.full == whole.full));
     }
 }

@@ -13,6 +13,7 @@ use crate::run::{RunError, read_split};
 use crate::store::data::{DataBase, DataLocation};
 use crate::store::sample;
 use crate::task::example::{Example, RenderedChoice, Source, Split};
+use crate::text::Untrusted;
 
 /// Makes the checks.
 pub fn check(trial: Trial<'_>, fixtures: Option<&Fixtures>, checks: &mut Checks) {
@@ -96,11 +97,14 @@ fn location(trial: Trial<'_>, sources: &[Source]) -> Option<DataLocation> {
     sources.iter().all(bundled).then(|| DataLocation::all_from(DataBase::Sample))
 }
 
+/// The demonstration of an example, and the texts of its choices.
+type Prompt = (Untrusted, Vec<RenderedChoice>);
+
 /// A split as a run would read and render it.
 struct ReadSplit {
     examples: Vec<Example>,
-    /// The demonstration of each example, and the texts of its choices.
-    prompts: Vec<(String, Vec<RenderedChoice>)>,
+    /// Of each example.
+    prompts: Vec<Prompt>,
 }
 
 fn whole_split(trial: Trial<'_>, data: &DataLocation, source: &Source) -> Result<ReadSplit, String> {
@@ -133,24 +137,24 @@ fn whole_split(trial: Trial<'_>, data: &DataLocation, source: &Source) -> Result
 }
 
 /// Bytes of the texts of one example, which are kept to be compared.
-fn size((demonstration, choices): &(String, Vec<RenderedChoice>)) -> u64 {
-    let choices = choices.iter().map(|choice| choice.context.len() + choice.full.len());
-    (demonstration.len() + choices.sum::<usize>()) as u64
+fn size((demonstration, choices): &Prompt) -> u64 {
+    let choices = choices.iter().map(|choice| choice.context.raw().len() + choice.full.raw().len());
+    (demonstration.raw().len() + choices.sum::<usize>()) as u64
 }
 
-fn render(task: &mut TaskPlugin, example: &Example) -> Result<(String, Vec<RenderedChoice>), PluginError> {
+fn render(task: &mut TaskPlugin, example: &Example) -> Result<Prompt, PluginError> {
     Ok((task.render_demonstration(example)?, task.render_query(example)?))
 }
 
 /// Whether an example can hardly be answered: data sets have such, and so has a task that reads the wrong column.
 fn has_odd_choices(example: &Example) -> bool {
     let mut before = HashSet::new();
-    example.choices.iter().any(|choice| choice.trim().is_empty() || !before.insert(choice))
+    example.choices.iter().any(|choice| choice.raw().trim().is_empty() || !before.insert(choice))
 }
 
 /// Two texts of an example that are to be one.
-fn both(first: &(String, Vec<RenderedChoice>), second: &(String, Vec<RenderedChoice>)) -> String {
-    let texts = |(demonstration, choices): &(String, Vec<RenderedChoice>)| -> Vec<String> {
+fn both(first: &Prompt, second: &Prompt) -> String {
+    let texts = |(demonstration, choices): &Prompt| -> Vec<Untrusted> {
         let of = |choice: &RenderedChoice| [choice.context.clone(), choice.full.clone()];
         std::iter::once(demonstration.clone()).chain(choices.iter().flat_map(of)).collect()
     };
@@ -254,15 +258,16 @@ fn fixture(trial: Trial<'_>, fixture: &RowFixture) -> Result<String, String> {
         Some(expected) => Err(format!("{what}: expected {expected}, got {found}")),
     };
     let value = |text: &String| Value::from(text.as_str());
-    hold("query", example.query.as_str().into(), fixture.query.as_ref().map(value))?;
-    hold("choices", example.choices.clone().into(), fixture.choices.clone().map(Into::into))?;
+    hold("query", value(example.query.raw()), fixture.query.as_ref().map(value))?;
+    let listed: Vec<Value> = example.choices.iter().map(|choice| value(choice.raw())).collect();
+    hold("choices", listed.into(), fixture.choices.clone().map(Into::into))?;
     hold("answer", example.answer.into(), fixture.answer.map(Into::into))?;
     let (demonstration, choices) = render(&mut task, &example).map_err(|error| error.to_string())?;
-    hold("demonstration", demonstration.into(), fixture.demonstration.as_ref().map(value))?;
+    hold("demonstration", demonstration.into_raw().into(), fixture.demonstration.as_ref().map(value))?;
     for (index, choice) in choices.iter().enumerate() {
-        hold(&format!("context of choice {index}"), value(&choice.context), fixture.context.as_ref().map(value))?;
+        hold(&format!("context of choice {index}"), value(choice.context.raw()), fixture.context.as_ref().map(value))?;
     }
-    let full: Vec<String> = choices.into_iter().map(|choice| choice.full).collect();
+    let full: Vec<String> = choices.into_iter().map(|choice| choice.full.into_raw()).collect();
     hold("full", full.into(), fixture.full.clone().map(Into::into))?;
     Ok(format!("{held} texts and numbers as expected"))
 }

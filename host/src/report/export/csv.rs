@@ -44,7 +44,7 @@ pub fn render(runs: &[RunReport]) -> String {
         // The first of a step's, should there be several.
         let trace: Trace<'_> = run.trace.iter().rev().map(|record| ((record.seed, record.step), record)).collect();
         let oracles: HashSet<(u64, u32)> = run.analysis.oracle.iter().map(|best| (best.seed, best.step)).collect();
-        let notes = csv(&run.notes.join("; "));
+        let notes = csv(&run.notes.iter().map(|note| note.raw().as_str()).collect::<Vec<_>>().join("; "));
         for step in &run.analysis.steps {
             let at = (step.seed, step.step);
             let cells = line(run, step, trace.get(&at).copied(), oracles.contains(&at));
@@ -63,10 +63,10 @@ fn line(run: &RunReport, step: &StepScores, trace: Option<&TraceRecord>, oracle:
     let count = |value: Option<usize>| value.map_or_else(String::new, |value| value.to_string());
     let versus = step.versus_icl;
     vec![
-        csv(&run.name),
-        csv(&plan.task.name),
-        csv(&plan.optimizer.name),
-        csv(&plan.model.asked),
+        csv(run.name.raw()),
+        csv(plan.task.name.raw()),
+        csv(plan.optimizer.name.raw()),
+        csv(plan.model.asked.raw()),
         step.seed.to_string(),
         step.step.to_string(),
         run.analysis.is_selected(step.seed, step.step).to_string(),

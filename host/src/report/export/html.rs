@@ -28,13 +28,13 @@ pub fn render(runs: &[RunReport]) -> String {
 }
 
 fn section(run: &RunReport) -> String {
-    let mut out = format!("<h2>{}</h2>\n<dl>\n", html(&run.name));
+    let mut out = format!("<h2>{}</h2>\n<dl>\n", html(run.name.raw()));
     for (name, value) in run.facts() {
         out += &format!("<dt>{name}</dt><dd>{}</dd>\n", html(&value));
     }
     out += "</dl>\n";
     if !run.notes.is_empty() {
-        let notes: String = run.notes.iter().map(|note| format!("<li>note: {}</li>\n", html(note))).collect();
+        let notes: String = run.notes.iter().map(|note| format!("<li>note: {}</li>\n", html(note.raw()))).collect();
         out += &format!("<ul class=\"notes\">\n{notes}</ul>\n");
     }
     out += "<h3>Accuracy at every step, with 95 % Wilson intervals</h3>\n";
@@ -51,7 +51,7 @@ fn section(run: &RunReport) -> String {
     }
     let plan = &run.results.plan;
     for draw in std::iter::once(&plan.draw).chain(&plan.further_draws) {
-        let lines: Vec<String> = draw.demonstrations.lines().map(html).collect();
+        let lines: Vec<String> = draw.demonstrations.raw().lines().map(html).collect();
         let text = lines.join("\n");
         out += &format!(
             "<details><summary>Demonstrations of seed {}</summary>\n<pre>{text}</pre>\n</details>\n",

@@ -6,6 +6,7 @@ use crate::report::analysis::Analysis;
 use crate::report::escape;
 use crate::report::run_report::RunReport;
 use crate::report::schema::PlanRecord;
+use crate::text::Untrusted;
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -14,9 +15,9 @@ struct Report<'a> {
 
 #[derive(Serialize)]
 struct Run<'a> {
-    name: &'a str,
+    name: &'a Untrusted,
     complete: bool,
-    notes: &'a [String],
+    notes: &'a [Untrusted],
     plan: &'a PlanRecord,
     analysis: &'a Analysis,
     times: Vec<Time>,

@@ -9,12 +9,12 @@ use crate::report::sheet::{self, RowKind, Sheet};
 pub fn render(runs: &[RunReport]) -> String {
     let mut out = String::new();
     for run in runs {
-        out += &format!("## {}\n\n", markdown(&run.name));
+        out += &format!("## {}\n\n", markdown(run.name.raw()));
         for (name, value) in run.facts() {
             out += &format!("- {name}: {}\n", markdown(&value));
         }
         for note in &run.notes {
-            out += &format!("- **note**: {}\n", markdown(note));
+            out += &format!("- **note**: {}\n", markdown(note.raw()));
         }
         out.push('\n');
         let sheets = sheet::of_run(&run.analysis, &run.seconds);

@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use crate::report::escape::html;
+use crate::text::Untrusted;
 
 const WIDTH: f64 = 680.0;
 const HEIGHT: f64 = 300.0;
@@ -197,7 +198,7 @@ fn apart(mut names: Vec<(f64, String, String)>) -> Vec<(f64, String, String)> {
 }
 
 /// Counts by class and predicted class; a cell is the darker the larger its part of its class.
-pub fn confusion(labels: &[String], counts: &[Vec<usize>]) -> String {
+pub fn confusion(labels: &[Untrusted], counts: &[Vec<usize>]) -> String {
     const CELL: f64 = 56.0;
     const NAMES: f64 = 150.0;
     const HEAD: f64 = 60.0;
@@ -211,7 +212,7 @@ pub fn confusion(labels: &[String], counts: &[Vec<usize>]) -> String {
         let _ = out.write_fmt(text);
     };
     for (row, (label, counts)) in labels.iter().zip(counts).enumerate() {
-        let name = html(&cut(label));
+        let name = html(&cut(label.raw()));
         let (top, middle) = (HEAD + CELL * row as f64, HEAD + CELL * (row as f64 + 0.5) + 4.0);
         put(format_args!("<text class=\"end\" x=\"{:.1}\" y=\"{middle:.1}\">{name}</text>\n", NAMES - 8.0));
         let column = NAMES + CELL * (row as f64 + 0.5);
