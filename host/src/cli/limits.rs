@@ -24,7 +24,7 @@ pub struct LimitSettings {
     #[arg(long = "plugin-time", value_name = "SECONDS", value_parser = values::seconds, help_heading = PLUGIN_LIMITS)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<f64>,
-    /// Seconds for compiling one plugin, once for each version of it [default: 60]
+    /// Seconds for compiling one plugin, once for each version of it; three times as long for more than 4 MiB [default: 20]
     #[arg(
         long = "plugin-compile-time",
         value_name = "SECONDS",

@@ -178,7 +178,7 @@ pub struct Settings {
     #[arg(long, value_name = "SECONDS", value_parser = values::seconds, help_heading = PLUGIN_LIMITS)]
     plugin_time: Option<f64>,
 
-    /// Seconds for compiling one plugin, once for each version of it [default: 60]
+    /// Seconds for compiling one plugin, once for each version of it; three times as long for more than 4 MiB [default: 20]
     #[arg(long, value_name = "SECONDS", value_parser = values::seconds, help_heading = PLUGIN_LIMITS)]
     plugin_compile_time: Option<f64>,
 

@@ -80,11 +80,12 @@ impl Compiler {
 impl CompilerProgram {
     fn compile(&self, bytes: &[u8], limits: &Limits, stop: &Stop) -> Result<Vec<u8>, Failure> {
         let (memory, inherited) = memory_for_child(limits.compile_memory);
+        let time = limits.compile_time.saturating_mul(if bytes.len() > LARGE { LARGE_TAKES } else { 1 });
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MOST_THREADS);
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
-            .args(["--memory", &memory.to_string(), "--seconds", &limits.compile_time.as_secs().to_string()])
+            .args(["--memory", &memory.to_string(), "--seconds", &time.as_secs().to_string()])
             .env_clear()
             .envs(LIBRARIES.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
             .env("RAYON_NUM_THREADS", threads.to_string())
@@ -94,7 +95,7 @@ impl CompilerProgram {
             .stderr(Stdio::piped());
         let started = Instant::now();
         let child = command.spawn().map_err(|source| Failure::NoCompiler { source })?;
-        let ended = Running { child }.finish(bytes, started, limits.compile_time, stop)?;
+        let ended = Running { child }.finish(bytes, started, time, stop)?;
         let over_memory = || match inherited {
             true => Failure::Compile {
                 reason: format!("it takes more than the {memory} bytes of address space that this process may use"),
@@ -102,7 +103,7 @@ impl CompilerProgram {
             false => Failure::Spent(Budget::CompileMemory { limit: limits.compile_memory }),
         };
         match ended {
-            Ended::Over => Err(Failure::Spent(Budget::CompileTime { limit: limits.compile_time })),
+            Ended::Over => Err(Failure::Spent(Budget::CompileTime { limit: time })),
             Ended::Stopped => Err(Failure::Interrupted),
             Ended::Done { status, code, .. } if status.success() => Ok(code),
             Ended::Done { status, words, .. } => Err(why_no_code(status, words.trim(), over_memory)),
@@ -226,6 +227,9 @@ fn compile_from_input(config: Config) -> Result<(), (i32, String)> {
 /// Bytes of a component beyond which its code is not optimised. An interpreter with its libraries has 18 MB; a component
 /// made from Rust some hundred kilobytes.
 const LARGE: usize = 4 << 20;
+
+/// How many times as long such a component may take: CPython takes some fifteen seconds of a processor.
+const LARGE_TAKES: u32 = 3;
 
 /// An engine whose code of a component every engine of this host takes: how far it is optimised is no part of what wasmtime
 /// compares.

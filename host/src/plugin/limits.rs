@@ -14,8 +14,9 @@ pub struct Limits {
     /// Wall clock for each call, host functions included. One minute: fuel is to end a loop first; this bounds what fuel
     /// does not see, above all tensor operations.
     pub time: Duration,
-    /// Wall clock for compiling the component, once for each version of it. One minute: CPython's 18 MB take some ten seconds
-    /// on two slow cores, and others may use them too; a component made from Rust takes less than one.
+    /// Wall clock for compiling the component, once for each version of it; three times as long for one of more than 4 MiB,
+    /// as interpreters are. 20 s: a component made from Rust takes less than one, CPython's 18 MB some ten seconds on two
+    /// cores, which others may use too.
     pub compile_time: Duration,
     /// Bytes of address space for compiling the component, beyond what the program and its libraries take. 1 GiB: CPython
     /// takes about half of it.
@@ -48,7 +49,7 @@ impl Default for Limits {
         Self {
             fuel: 10_000_000_000,
             time: Duration::from_secs(60),
-            compile_time: Duration::from_secs(60),
+            compile_time: Duration::from_secs(20),
             compile_memory: 1 << 30,
             memory: 256 << 20,
             table_elements: 100_000,
