@@ -5,6 +5,7 @@ usage: make_corpus.py       needs: nothing beside Python; reads the tests' data 
 import io
 import json
 import pickle
+import random
 import struct
 import sys
 import types
@@ -323,6 +324,79 @@ list = [1, 2.5, "a"]
 """)
 write("run_file", "converged", b'task = "../a.wasm"\nmodel = "m"\ndata = "sample"\nseed = 7\n'
       b'select = "converged"\nuntil-norm = 0.001\nheld-out = 5\nscore-steps = "last"\n')
+
+
+# Folders of runs.
+def lines(records):
+    return b"".join(json.dumps(record, separators=(",", ":")).encode() + b"\n" for record in records)
+
+
+def sample(seed, step, index, right, choices=2):
+    answer = index % choices
+    prediction = answer if right else (answer + 1) % choices
+    loglik = [-1.25 if choice == prediction else -3.5 for choice in range(choices)]
+    return {"seed": seed, "step": step, "index": index, "id": f"row-{index}", "answer": answer, "prediction": prediction,
+            "loglik": loglik, "tokens": [1] * choices, "characters": [8] * choices}
+
+
+def trace(seed, step, norm):
+    layer = {"pseudo_gradient": [norm, norm], "update": [norm / 50, 0.0], "cache": [9.0, 8.0]}
+    return {"seed": seed, "step": step, "tokens": 2, "seconds": 0.25, "layers": [layer, layer]}
+
+
+def results(seeds, count, rows, **further):
+    plugin = {"version": "0.1.0", "file": "x.wasm", "sha256": "00"}
+    data = {"repository": "a/b", "config": None, "name": "x", "file": "x.jsonl", "rows": rows, "skipped": 0, "sha256": "d1",
+            "examples_sha256": "e1"}
+    draws = [{"seed": seed, "demonstrations": "Review: fine\n\n", "demonstration_ids": [1], "demonstration_rows": [4]}
+             for seed in seeds]
+    scores = [{"seed": seed, "step": step, "n": 1, "correct": 1, "accuracy": 0.5, "standard_error": 0.5,
+               "interval": [0.0, 1.0], "accuracy_tokens": 0.5, "accuracy_norm": 0.5, "versus_icl": None,
+               "step_seconds": float(step), "score_seconds": 0.5} for seed in seeds for step in range(count)]
+    return {"complete": True, "format_version": 2, "host_version": "0.1.0",
+            "config": {"model": "m", "data": "sample", "skip_bad_rows": False, "sampling": "random", "shots": 1,
+                       "seeds": seeds, "steps": count - 1, "limit": None, "score_steps": "all", "select": "last",
+                       "positions": "continue", "device": "cpu", "dtype": "f32", "weights": "dense", "threads": 1,
+                       "batch_tokens": 64, "limits": {"fuel": 1, "seconds": 1.0, "memory": 1, "table_elements": 1,
+                                                      "call_bytes": 1, "tensor_bytes": 1}},
+            "task": {"name": "sst2", **plugin}, "optimizer": {"name": "momentum", **plugin},
+            "options": {"task": {}, "optimizer": {"step_size": 0.01}},
+            "model": {"asked": "m", "source": "m", "files": [], "layers": 2, "hidden": 8, "max_positions": None},
+            "data": [{"split": "demonstrations", **data}, {"split": "evaluation", **data}],
+            "labels": ["negative", "positive"], **draws[0], **({"further_draws": draws[1:]} if draws[1:] else {}),
+            "evaluation_rows": rows, "evaluation_split_rows": rows, "longest_query": 9, "score_steps": list(range(count)),
+            "memory": {"weights": 1, "dense_weights": 1, "cache": 1, "activations": 1, "total": 1, "available": None},
+            "notes": ["sampled"], "selected": [{"seed": seed, "step": count - 1} for seed in seeds], "steps": scores,
+            **further}
+
+
+def run_folder(name, results, samples, traces=b""):
+    parts = [json.dumps(results, separators=(",", ":")).encode(), samples, traces]
+    write("run_folder", name, BETWEEN.join(parts[:2] if not traces else parts))
+
+
+def scored(seeds, steps, rows, choices=2):
+    return [sample(seed, step, row, row % 3 < step or row == seed, choices) for seed in seeds for step in range(steps)
+            for row in range(rows)]
+
+
+run_folder("one_seed", results([0], 4, 3), lines(scored([0], 4, 3)), lines(trace(0, step, 6.0 / step) for step in [2, 3]))
+run_folder("two_seeds", results([0, 1], 3, 2), lines(scored([0, 1], 3, 2)), lines(trace(seed, 2, 3.0) for seed in [0, 1]))
+run_folder("one_step", results([7], 2, 3), lines(scored([7], 2, 3)))
+half = lines(scored([0], 3, 3))
+run_folder("unfinished", results([0, 1], 3, 3, complete=False, selected=[], steps=[]), half[:-70], lines([trace(0, 2, 3.0)])[:-9])
+run_folder("no_classes", results([0], 2, 3, labels=[], options={"task": {"x": "\u001b[2J|<b>"}, "optimizer": {"a": [1, {}]}},
+                                 notes=["=1\n\"a\"; b", "www.x.y a@b.c"]), lines(scored([0], 2, 3, 3)))
+uneven = results([0, 1], 2, 3, further_draws=[{"seed": 1, "demonstrations": "", "demonstration_ids": [],
+                                              "demonstration_rows": [], "overlapping_rows": [2], "unusable_rows": [5],
+                                              "scored_rows": 2}])
+run_folder("uneven_seeds", uneven, lines(scored([0], 2, 3) + scored([1], 2, 2)))
+run_folder("nothing_scored", results([0], 2, 3, complete=False, selected=[], steps=[]), b"")
+run_folder("other_version", results([0], 2, 1, format_version=1), lines(scored([0], 2, 1)))
+
+# Plugins: bytes of which modules are made. Components as they are, `raw_*`, come from host/tests/fuzz_findings.rs.
+for name, which in [("task", 0), ("optimizer", 1), ("later_version", 130), ("other_types", 134), ("imports", 140), ("both", 147)]:
+    write("component", f"made_{name}", bytes([1, which]) + random.Random(which).randbytes(600))
 
 
 # Answers of plugins, as input.rs reads them.

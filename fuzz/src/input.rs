@@ -1,4 +1,6 @@
-//! Values out of fuzzed bytes, for what reaches the host as values and not as a file.
+//! Values out of fuzzed bytes, for what reaches the host as values and not as a file; and what holds of texts.
+
+use ft_host::text::is_harmless;
 
 /// The bytes that are left. Where they have ended, numbers are zero and lists are empty.
 pub struct Input<'a>(pub &'a [u8]);
@@ -88,4 +90,12 @@ pub fn parts<const N: usize>(bytes: &[u8]) -> [&[u8]; N] {
 pub fn assert_fit_to_be_shown(text: &str, limit: usize) {
     assert!(!text.chars().any(|c| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c)), "{text:?}");
     assert!(text.chars().count() <= limit, "{} characters, not {limit}: {text:?}", text.chars().count());
+}
+
+/// Makes sure that a printed text acts on a terminal by its line feeds alone.
+#[track_caller]
+pub fn assert_lines_fit_to_be_shown(text: &str) {
+    if let Some(line) = text.split('\n').find(|line| !is_harmless(line)) {
+        panic!("{line:?}");
+    }
 }

@@ -5,25 +5,31 @@
 //! `fuzz_targets/` give them to libFuzzer; `host/tests/fuzz_findings.rs` includes this file as a module, so that the same
 //! functions are type-checked, linted and run over the corpora and all findings wherever the host is tested.
 
+mod component;
 mod gguf;
 mod input;
 mod plugin_output;
 mod rows;
 mod run_file;
+mod run_folder;
 mod safetensors_index;
 mod scratch;
 mod tensors;
 mod tokenizer;
+#[path = "../../host/tests/plugins/world.rs"]
+mod world;
 
 /// The name of a target, and what it does with any bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 8] = [
+    ("component", component::run),
     ("gguf", gguf::run),
     ("plugin_output", plugin_output::run),
     ("rows", rows::run),
     ("run_file", run_file::run),
+    ("run_folder", run_folder::run),
     ("safetensors_index", safetensors_index::run),
     ("tokenizer", tokenizer::run),
 ];

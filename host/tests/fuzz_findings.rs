@@ -2,11 +2,17 @@
 //!
 //! `docs/fuzzing.md` says how the inputs were found. Here they run without a fuzzer, with the functions that it runs.
 
+#[path = "plugins/encode.rs"]
+mod encode;
+#[path = "attacks/made.rs"]
+mod made;
 #[path = "../../fuzz/src/lib.rs"]
 mod targets;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use ft_host::plugin::{PluginBinary, PluginKind, kind_of};
 
 /// Inputs that were kept so far; `docs/fuzzing.md` says what they broke.
 const KEPT: usize = 11;
@@ -30,11 +36,39 @@ fn run_folder(name: &str, folder: &Path) -> usize {
     files.len()
 }
 
+/// Where the fuzzer starts from.
+fn corpus(target: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target)
+}
+
 #[test]
 fn the_corpora_break_nothing() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
     for (name, _) in targets::TARGETS {
-        assert!(run_folder(name, &root.join(name)) > 0, "nothing to start `{name}` from");
+        assert!(run_folder(name, &corpus(name)) > 0, "nothing to start `{name}` from");
+    }
+}
+
+/// Without them no fuzzer would come far into a component. With `FT_BLESS` set they are written.
+#[test]
+fn the_corpus_has_components_of_both_kinds() {
+    use PluginKind::{Optimizer, Task};
+    let hollow = |world: &str| encode::component(&[], encode::WIT, world, None);
+    let components = [
+        ("raw_hollow_task", Task, hollow("task-plugin")),
+        ("raw_hollow_optimizer", Optimizer, hollow("optimizer-plugin")),
+        ("raw_rule", Optimizer, made::file("loop-in-drop")),
+        ("raw_rule_with_table", Optimizer, made::file("table-hoard")),
+        ("raw_rule_with_wasi", Optimizer, made::file("system-endless-random")),
+    ];
+    for (name, kind, component) in components {
+        let path = corpus("component").join(name);
+        if std::env::var_os("FT_BLESS").is_some() {
+            fs::write(&path, [b"\0", component.as_slice()].concat()).expect("the folder is there");
+        }
+        let input = fs::read(&path).expect("FT_BLESS=1 writes it");
+        let (form, file) = input.split_first().expect("it begins with its form");
+        let found = kind_of(&PluginBinary::new(name, file)).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!((*form, found), (0, kind), "{name}");
     }
 }
 

@@ -18,7 +18,7 @@ pub fn demo(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     demo.args(["run", "--task", "plugins/sst2.wasm", "--data", "sample"]);
     let given = |option: &str| arguments.iter().any(|argument| argument.split('=').next() == Some(option));
     if !given("--out") {
-        demo.arg("--out").arg(fresh_folder(workspace));
+        demo.arg("--out").arg(fresh_folder(workspace, "demo"));
     }
     if !given("--steps") && !given("--score-steps") {
         // Enough steps to see where it goes, in a third of the time.
@@ -28,7 +28,10 @@ pub fn demo(workspace: &Workspace, arguments: &[String]) -> Result<()> {
 }
 
 /// The program, as users have it.
-fn build_host(workspace: &Workspace) -> Result<PathBuf> {
+///
+/// # Errors
+/// If it cannot be built.
+pub fn build_host(workspace: &Workspace) -> Result<PathBuf> {
     run(workspace.cargo().args(["build", "--release", "--package", "ft-host"]))?;
     Ok(workspace.target(&format!("release/ft-host{}", std::env::consts::EXE_SUFFIX)))
 }
@@ -100,11 +103,11 @@ fn cudarc_source(workspace: &Workspace) -> Result<PathBuf> {
     Ok(folder.context("Cargo.lock names no cudarc")?.to_owned())
 }
 
-/// The first of `target/demo/1`, `target/demo/2`, ... that is not there.
-fn fresh_folder(workspace: &Workspace) -> PathBuf {
+/// The first of `target/<name>/1`, `target/<name>/2`, ... that is not there.
+pub fn fresh_folder(workspace: &Workspace, name: &str) -> PathBuf {
     let mut number = 1;
     loop {
-        let folder = workspace.target(&format!("demo/{number}"));
+        let folder = workspace.target(&format!("{name}/{number}"));
         if !folder.exists() {
             return folder;
         }

@@ -4,6 +4,7 @@
 //! - [`guests`]: guests become components at `plugins/*.wasm`.
 //! - [`fixtures`]: components for the sandbox's tests that no guest toolchain makes.
 //! - [`licences`]: what dependencies may be under, by `deny.toml`.
+//! - [`recorded_runs`]: small runs written down, and compared with those of another version.
 //! - [`wit_docs`]: the contract as a page.
 //! - [`chores`]: the commands made of these.
 
@@ -11,6 +12,7 @@ mod chores;
 mod fixtures;
 mod guests;
 mod licences;
+mod recorded_runs;
 mod wit_docs;
 mod workspace;
 
@@ -29,6 +31,8 @@ usage: cargo xtask COMMAND [ARGUMENTS]
   licences     hold every package of the lock files to the licences in deny.toml
   wit          render wit/plugin.wit to docs/wit.md
   bench        build plugins and measure: `bench [--bench NAME] [--quick] [PART...]`; docs/performance.md says what
+  recorded-runs  record many small runs without their times, and compare them with an earlier recording:
+               `recorded-runs [--out DIR] [--against DIR] [--host FILE] [--plugins DIR]`; docs/recorded-runs.md says how
   cuda         build the host with the feature `cuda` to target/cuda/release; ARGUMENTS go to `cargo build`
   check-cuda   type-check the feature `cuda` without a CUDA compiler; ARGUMENTS go to `cargo check`";
 
@@ -56,6 +60,7 @@ fn run(command: Option<&str>, arguments: &[String]) -> Result<()> {
         Some("wit") if arguments.is_empty() => wit_docs::write(&workspace),
         Some("wit") => bail!("`wit` takes no arguments"),
         Some("bench") => chores::bench(&workspace, arguments),
+        Some("recorded-runs") => recorded_runs::record(&workspace, arguments),
         Some("cuda") => chores::cuda(&workspace, arguments),
         Some("check-cuda") => chores::check_cuda(&workspace, arguments),
         Some("help" | "--help" | "-h") => {

@@ -11,6 +11,8 @@ mod evaluation;
 mod execute;
 mod fit;
 mod folder;
+#[doc(hidden)]
+pub mod fuzzing;
 mod held_out;
 mod hint;
 mod journal;
