@@ -1,6 +1,6 @@
 //! Tokenizers: the first byte says of which form, the rest is its files, with `\xff\xff` in between.
 //! 0 is `tokenizer.json`; 1 is `vocab.json`, `merges.txt` and `tokenizer_config.json`; 2 is a GGUF file. What follows a
-//! tokenizer is a text for it.
+//! tokenizer is a text for it; behind a text for `tokenizer.json` may be a `tokenizer_config.json`.
 
 use std::sync::Arc;
 
@@ -19,8 +19,8 @@ pub fn run(bytes: &[u8]) {
     let Some((form, files)) = bytes.split_first() else { return };
     let (tokenizer, text) = match form % 3 {
         0 => {
-            let [json, text] = parts(files);
-            (Tokenizer::from_json(json), text)
+            let [json, text, config] = parts(files);
+            (Tokenizer::from_json(json, (!config.is_empty()).then_some(config)), text)
         }
         1 => {
             let [vocabulary, merges, config, text] = parts(files);

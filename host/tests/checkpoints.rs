@@ -8,7 +8,7 @@ use candle_core::{DType, Device};
 use ft_host::model::checkpoint::{self, Unused};
 use ft_host::model::decoder::{Batch, Placement, TokenTree};
 use ft_host::model::families::{Family, UnknownSettings, from_config_json};
-use ft_host::model::weights::{Arrays, Fp8, ScaleForm, Scaled, TensorSource, WeightBytes, WeightFormat};
+use ft_host::model::weights::{Arrays, Fp8, ScaleForm, Scaled, TensorSource, Unwrapped, WeightBytes, WeightFormat};
 use ft_host::model::{Decoder, ModelError};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::{Value, json};
@@ -70,8 +70,11 @@ fn unused(config: &Value, tensors: &[Tensor]) -> Result<Vec<Unused>, ModelError>
 
 /// The logits of a few tokens, or why there are none.
 fn logits(config: &Value, tensors: &[Tensor]) -> Result<Vec<f32>, ModelError> {
-    let Family { config, layout, .. } = family(config)?;
-    let decoder = Decoder::load(config, &layout, &arrays(file(tensors))?, &F32)?;
+    logits_of(family(config)?, &arrays(file(tensors))?)
+}
+
+fn logits_of(family: Family, source: &dyn TensorSource) -> Result<Vec<f32>, ModelError> {
+    let decoder = Decoder::load(family.config, &family.layout, source, &F32)?;
     let trees = [TokenTree::chain(&[3, 4, 5])];
     let output = decoder.forward(Batch { trees: &trees, first_position: 0, past: None, wanted: &[2] })?;
     Ok(decoder.logits(&output.states)?.flatten_all()?.to_vec1()?)
@@ -178,6 +181,34 @@ fn weights_in_another_form_are_told_as_that() {
     (up.dtype, up.bytes) = (Dtype::I8, vec![1; up.bytes.len() / 4]);
     let integers = unused(&config, &tensors).unwrap_err().to_string();
     assert!(integers.contains("tensor `model.layers.0.mlp.up_proj.weight` has dtype I8"), "{integers}");
+}
+
+/// What all names begin with is a training program's, and is read past, or something else, and is named.
+#[test]
+fn a_prefix_that_all_tensors_have_is_taken_off_or_named() {
+    let (config, tensors) = tiny("llama");
+    let under = |wrapper: &str| {
+        let named = |tensor: &Tensor| Tensor { name: format!("{wrapper}{}", tensor.name), ..tensor.clone() };
+        arrays(file(&tensors.iter().map(named).collect::<Vec<_>>())).unwrap()
+    };
+    let expected = logits(&config, &tensors).unwrap();
+    for wrapper in ["_orig_mod.", "module.", "module._orig_mod."] {
+        let (source, found) = Unwrapped::of(Box::new(under(wrapper)));
+        assert_eq!(found.as_deref(), Some(wrapper));
+        let family = family(&config).unwrap();
+        assert_eq!(checkpoint::check(&family, source.as_ref()).unwrap(), [], "{wrapper}");
+        assert_eq!(logits_of(family, source.as_ref()).unwrap(), expected, "{wrapper}");
+    }
+    for wrapper in ["base_model.model.", "a.b.c."] {
+        let (source, found) = Unwrapped::of(Box::new(under(wrapper)));
+        assert_eq!(found, None);
+        let error = checkpoint::check(&family(&config).unwrap(), source.as_ref()).unwrap_err();
+        let told = format!(
+            "`w`: expected tensor `model.embed_tokens.weight`, got it under `{wrapper}`, as all tensors of the checkpoint are"
+        );
+        assert_eq!(error.to_string(), told);
+        assert!(error.hint().unwrap().contains("`merge_and_unload`"));
+    }
 }
 
 #[test]

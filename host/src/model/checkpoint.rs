@@ -46,8 +46,24 @@ pub fn check(family: &Family, source: &dyn TensorSource) -> Result<Vec<Unused>, 
             }
             Err(refusal(&unused, source.file()))
         }
+        Err(ModelError::MissingTensor { name, file }) => {
+            let names = source.names();
+            Err(match wrapper(&names, &name, family.layout.prefix) {
+                Some(wrapper) => ModelError::Wrapped { file, wrapper: wrapper.into(), name },
+                None => ModelError::MissingTensor { name, file },
+            })
+        }
         Err(error) => Err(error),
     }
+}
+
+/// What all names begin with, where a missing tensor is there behind it.
+fn wrapper<'a>(names: &[&'a str], missing: &str, prefix: &str) -> Option<&'a str> {
+    let forms = [Some(missing), missing.strip_prefix(prefix)];
+    let mut wrappers = forms.into_iter().flatten().flat_map(|form| {
+        names.iter().filter_map(move |name| name.strip_suffix(form).filter(|wrapper| wrapper.ends_with('.')))
+    });
+    wrappers.find(|wrapper| names.iter().all(|name| name.starts_with(wrapper)))
 }
 
 /// The error for tensors that may change what the model computes.

@@ -93,6 +93,16 @@ pub enum ModelError {
         /// The file, or the files' common name.
         file: String,
     },
+    /// A checkpoint of something that has the model within it: all names begin with what the model's own do not have.
+    #[error("`{file}`: expected tensor `{name}`, got it under `{wrapper}`, as all tensors of the checkpoint are")]
+    Wrapped {
+        /// The file, or the files' common name.
+        file: String,
+        /// What all names begin with.
+        wrapper: String,
+        /// The name of the first tensor that is missed.
+        name: String,
+    },
     /// A tensor with NaN or infinity.
     #[error("tensor `{name}` in `{file}` has {}", .too_large_for.map_or_else(
         || "NaN or infinity".to_owned(), |dtype| format!("numbers that {dtype} cannot hold")))]
@@ -218,6 +228,10 @@ impl ModelError {
             Self::UnusedTensors { .. } => Some(
                 "is `config.json` the checkpoint's own? `--force` goes on without these tensors and notes it; the numbers \
                  may then not be the model's",
+            ),
+            Self::Wrapped { .. } => Some(
+                "save the model within the wrapper (for PEFT `merge_and_unload` and `save_pretrained`), or take the prefix off \
+                 the names",
             ),
             Self::UntiedHead { .. } => Some(
                 "set `tie_word_embeddings` in config.json to false if the head is the model's, or remove its tensor if the \

@@ -7,7 +7,7 @@ use super::RunError;
 use crate::model::checkpoint::{self, Unused};
 use crate::model::decoder::Placement;
 use crate::model::families::{self, Family, UnknownSettings};
-use crate::model::weights::{Arrays, Gguf, Scaled, TensorSource, WeightBytes};
+use crate::model::weights::{Arrays, Gguf, Scaled, TensorSource, Unwrapped, WeightBytes};
 use crate::model::{Decoder, ModelError, Tokenizer};
 use crate::store::file::read_file;
 use crate::store::lfs::refuse_lfs_pointer;
@@ -54,7 +54,14 @@ impl OpenModel {
                     Some(fp8) => Box::new(Scaled::new(arrays, fp8.clone())),
                     None => Box::new(arrays),
                 };
+                let (source, wrapper) = Unwrapped::of(source);
                 let mut model = Self::checked(family, tokenizer, source, unknown)?;
+                model.notes.extend(wrapper.map(|wrapper| {
+                    format!(
+                        "all of the checkpoint's tensors are under `{wrapper}`, as a training program's wrapper saves \
+                         them; their names were read without it"
+                    )
+                }));
                 model.notes.extend(other_weights(weights).map(|other| {
                     let (read, other) = (weights.first().map(|path| name(path)).unwrap_or_default(), name(&other));
                     format!("`{other}` belongs to other weights in the same folder; `{read}` was read")
@@ -119,7 +126,10 @@ pub fn open_tokenizer(files: &TokenizerFiles) -> Result<Tokenizer, RunError> {
     let read = |path: &Path| read_file(path, SMALL_FILE);
     let tokenizer = match files {
         TokenizerFiles::Gguf(parts) => return Ok(gguf_tokenizer(&open_gguf(parts)?)?),
-        TokenizerFiles::Json(path) => Tokenizer::from_json(&read(path)?),
+        TokenizerFiles::Json { tokenizer, config } => {
+            let config = config.as_deref().map(read).transpose()?;
+            Tokenizer::from_json(&read(tokenizer)?, config.as_deref())
+        }
         TokenizerFiles::Bpe { vocabulary, merges, config } => {
             let merges = String::from_utf8_lossy(&read(merges)?).into_owned();
             let config = config.as_deref().map(read).transpose()?;

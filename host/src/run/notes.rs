@@ -38,14 +38,25 @@ pub fn before(config: &RunConfig, rows: &Rows, drawn: &Drawn, model: &OpenModel)
         classes::note(&rows.labels, &rows.evaluation.examples, answers, draw.evaluation_rows < all)
     }));
     notes.extend(of_seeds(drawn, |draw| held_out(config, draw)));
-    let unpreceded = drawn.queries.iter().filter(|query| query.tokens.starts_with_span()).count();
-    if unpreceded > 0 && model.tokenizer.bos().is_none() {
-        notes.push(format!(
-            "zero-shot: in {unpreceded} queries nothing stands before the scored span's first token, which is left out"
-        ));
-    }
+    notes.extend(zero_shot(drawn, model.tokenizer.bos()));
     notes.extend_from_slice(model.notes());
     notes
+}
+
+/// What zero-shot lacks. A token for the beginning of a text stands before the demonstrations, and before a query only
+/// where nothing else could predict its scored span.
+fn zero_shot(drawn: &Drawn, bos: Option<u32>) -> Option<String> {
+    let unpreceded = drawn.queries.iter().filter(|query| query.tokens.starts_with_span()).count();
+    let others = drawn.queries.len() - unpreceded;
+    match bos {
+        None if unpreceded > 0 => Some(format!(
+            "zero-shot: in {unpreceded} queries nothing stands before the scored span's first token, which is left out"
+        )),
+        Some(bos) if others > 0 => Some(format!(
+            "zero-shot: {others} queries are scored without token {bos}, which the demonstrations begin with"
+        )),
+        _ => None,
+    }
 }
 
 fn sampled(config: &RunConfig, draw: &Draw, all: usize) -> Option<String> {

@@ -17,7 +17,7 @@ use super::environment::{Environment, Token};
 pub use super::hub_error::{HubError, Wanted};
 use super::hub_redirect::{keep_the_token, may_be_redirected};
 use super::model_files::{ListedModel, ModelKind, TokenizerFiles};
-use super::model_source::{BPE_TOKENIZER, CONFIG, TOKENIZER, WEIGHTS, is_plain_name, shard_names};
+use super::model_source::{BPE_TOKENIZER, CONFIG, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS, is_plain_name, shard_names};
 use super::paths::CachePaths;
 use super::progress::Progress;
 use super::remembered::RememberedDigests;
@@ -264,10 +264,11 @@ impl<'a> Hub<'a> {
     /// The tokenizer, if it is in the cache. Which of its older files a repository has is not known there: those that are
     /// there count if the vocabulary and the merges do.
     fn cached_tokenizer(&self, id: &HubId) -> Option<TokenizerFiles> {
-        if let Some(path) = self.cached(id, TOKENIZER) {
-            return Some(TokenizerFiles::Json(path));
+        let config = self.cached(id, TOKENIZER_CONFIG);
+        if let Some(tokenizer) = self.cached(id, TOKENIZER) {
+            return Some(TokenizerFiles::Json { tokenizer, config });
         }
-        let [vocabulary, merges, config] = BPE_TOKENIZER.map(|name| self.cached(id, name));
+        let [vocabulary, merges] = BPE_TOKENIZER.map(|name| self.cached(id, name));
         Some(TokenizerFiles::Bpe { vocabulary: vocabulary?, merges: merges?, config })
     }
 
@@ -307,17 +308,17 @@ impl<'a> Hub<'a> {
         if files.is_empty() { error } else { HubError::OnlyGguf { id: id.clone(), missing, files } }
     }
 
-    /// The tokenizer in the first form that the repository has. The configuration comes before the merges, so that what is
-    /// left in the cache of an interrupted download is not taken for a tokenizer without one.
+    /// The tokenizer in the first form that the repository has. The configuration comes first, so that what is left in the
+    /// cache of an interrupted download is not taken for a tokenizer without one.
     fn download_tokenizer(&self, id: &HubId) -> Result<TokenizerFiles, HubError> {
+        let config = self.download_if_there(id, TOKENIZER_CONFIG)?;
         let missing = match self.download(id, TOKENIZER) {
-            Ok(path) => return Ok(TokenizerFiles::Json(path)),
+            Ok(tokenizer) => return Ok(TokenizerFiles::Json { tokenizer, config }),
             Err(missing @ HubError::NoFile { .. }) => missing,
             Err(error) => return Err(error),
         };
-        let [vocabulary, merges, config] = BPE_TOKENIZER;
+        let [vocabulary, merges] = BPE_TOKENIZER;
         let Some(vocabulary) = self.download_if_there(id, vocabulary)? else { return Err(missing) };
-        let config = self.download_if_there(id, config)?;
         match self.download_if_there(id, merges)? {
             Some(merges) => Ok(TokenizerFiles::Bpe { vocabulary, merges, config }),
             None => Err(missing),

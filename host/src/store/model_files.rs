@@ -37,8 +37,13 @@ pub enum ModelKind {
 pub enum TokenizerFiles {
     /// Within the model's GGUF file, or in the first of its parts.
     Gguf(Vec<PathBuf>),
-    /// `tokenizer.json`, which says all.
-    Json(PathBuf),
+    /// The fast tokenizer's file.
+    Json {
+        /// `tokenizer.json`.
+        tokenizer: PathBuf,
+        /// `tokenizer_config.json`, where there is one: it may say otherwise about what stands before a text.
+        config: Option<PathBuf>,
+    },
     /// The files that preceded it.
     Bpe {
         /// `vocab.json`.
@@ -55,7 +60,7 @@ impl TokenizerFiles {
     pub fn paths(&self) -> Vec<&PathBuf> {
         match self {
             Self::Gguf(parts) => parts.iter().collect(),
-            Self::Json(path) => vec![path],
+            Self::Json { tokenizer, config } => [tokenizer].into_iter().chain(config).collect(),
             Self::Bpe { vocabulary, merges, config } => [vocabulary, merges].into_iter().chain(config).collect(),
         }
     }

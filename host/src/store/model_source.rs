@@ -206,8 +206,10 @@ fn check_magic(path: &Path) -> Result<(), ModelSourceError> {
 pub const CONFIG: &str = "config.json";
 /// Name of the tokenizer.
 pub const TOKENIZER: &str = "tokenizer.json";
-/// Names of the files that a tokenizer had before: vocabulary, merges and, not always, configuration.
-pub const BPE_TOKENIZER: [&str; 3] = ["vocab.json", "merges.txt", "tokenizer_config.json"];
+/// Names of the files that a tokenizer had before: vocabulary and merges.
+pub const BPE_TOKENIZER: [&str; 2] = ["vocab.json", "merges.txt"];
+/// Name of the tokenizer's configuration, which not every tokenizer has beside its other files.
+pub const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 
 /// Name of an adapter's configuration, as PEFT saves it.
 const ADAPTER: &str = "adapter_config.json";
@@ -243,11 +245,12 @@ pub fn folder_files(folder: &Path) -> Result<ModelKind, ModelSourceError> {
 
 /// Finds the tokenizer in a folder.
 pub fn folder_tokenizer(folder: &Path) -> Result<TokenizerFiles, ModelSourceError> {
+    let config = member(folder, TOKENIZER_CONFIG).ok();
     let missing = match member(folder, TOKENIZER) {
-        Ok(path) => return Ok(TokenizerFiles::Json(path)),
+        Ok(tokenizer) => return Ok(TokenizerFiles::Json { tokenizer, config }),
         Err(missing) => missing,
     };
-    let [vocabulary, merges, config] = BPE_TOKENIZER.map(|name| member(folder, name).ok());
+    let [vocabulary, merges] = BPE_TOKENIZER.map(|name| member(folder, name).ok());
     match (vocabulary, merges) {
         (Some(vocabulary), Some(merges)) => Ok(TokenizerFiles::Bpe { vocabulary, merges, config }),
         _ => Err(missing),
@@ -420,9 +423,14 @@ mod tests {
         write(TOKENIZER, "{}");
         let at = |name: &str| folder.path().join(name);
         let weights = vec![at("m-1"), at("m-2")];
-        let expected =
-            ModelKind::Folder { config: at(CONFIG), weights, tokenizer: TokenizerFiles::Json(at(TOKENIZER)) };
-        assert_eq!(folder_files(folder.path()).unwrap(), expected);
+        let expected = |config: Option<PathBuf>| ModelKind::Folder {
+            config: at(CONFIG),
+            weights: weights.clone(),
+            tokenizer: TokenizerFiles::Json { tokenizer: at(TOKENIZER), config },
+        };
+        assert_eq!(folder_files(folder.path()).unwrap(), expected(None));
+        write(TOKENIZER_CONFIG, "{}");
+        assert_eq!(folder_files(folder.path()).unwrap(), expected(Some(at(TOKENIZER_CONFIG))));
 
         std::fs::remove_file(at(safetensors.index)).unwrap();
         write(pickles.whole, "");

@@ -31,6 +31,15 @@ fn rewrite(place: &Place, folder: &str, change: impl Fn(&str, &mut [f32]), more:
     place.write(&file, safetensors::serialize(views, None).unwrap());
 }
 
+/// Puts a prefix before the names of a folder's weights.
+fn put_under(place: &Place, folder: &str, prefix: &str) {
+    let file = format!("{folder}/model.safetensors");
+    let bytes = std::fs::read(place.path(&file)).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let named = tensors.tensors().into_iter().map(|(name, view)| (format!("{prefix}{name}"), view));
+    place.write(&file, safetensors::serialize(named, None).unwrap());
+}
+
 /// The same refusal from a run, a dry one, and the description of a model.
 fn refused_everywhere(place: &Place, model: &str, parts: &[&str]) {
     place.sst2(&["--model", model, "--limit", "1"]).failed(2, parts);
@@ -141,6 +150,50 @@ fn an_adapter_is_told_as_one() {
     refused_everywhere(&place, "model", &parts);
     place.write("adapter/adapter_config.json", "{}");
     refused_everywhere(&place, "adapter", &["`adapter`: expected a whole model, got an adapter"]);
+}
+
+#[test]
+fn a_wrapper_of_training_is_noted_and_another_refused() {
+    let place = Place::with_model();
+    place.sst2(&["--limit", "2", "--steps", "1", "--shots", "1"]).good();
+    put_under(&place, "model", "_orig_mod.");
+    place.sst2(&["--limit", "2", "--steps", "1", "--shots", "1", "--out", "wrapped"]).good();
+    let logliks = |out: &str| place.samples(out).iter().map(|sample| sample["loglik"].clone()).collect::<Vec<Value>>();
+    assert_eq!(logliks("wrapped"), logliks("out"));
+    let notes = |out: &str| place.json(&format!("{out}/results.json"))["notes"].to_string();
+    assert!(notes("wrapped").contains("under `_orig_mod.`") && !notes("out").contains("_orig_mod"), "{}", notes("out"));
+    put_under(&place, "model", "base_model.model.");
+    let parts =
+        ["got it under `base_model.model._orig_mod.`, as all tensors of the checkpoint are", "hint: save the model"];
+    refused_everywhere(&place, "model", &parts);
+}
+
+/// A tokenizer with a token for the beginning: the demonstrations begin with it, queries without demonstrations do not.
+#[test]
+fn zero_shot_without_the_token_for_the_beginning_is_noted() {
+    let place = Place::with_model();
+    let notes = || place.json("out/results.json")["notes"].to_string();
+    let run = ["--limit", "2", "--steps", "1", "--shots", "1", "--restart"];
+    place.sst2(&run).good();
+    assert!(!notes().contains("zero-shot"), "{}", notes());
+    let mut tokenizer = place.json("model/tokenizer.json");
+    let begin = json!({"SpecialToken": {"id": "{", "type_id": 0}});
+    let text = json!({"Sequence": {"id": "A", "type_id": 0}});
+    tokenizer["post_processor"] = json!({"type": "TemplateProcessing", "single": [begin, text], "pair": [begin, text],
+        "special_tokens": {"{": {"id": "{", "ids": [3], "tokens": ["{"]}}});
+    place.write("model/tokenizer.json", tokenizer.to_string());
+    place.sst2(&run).good();
+    assert!(notes().contains("zero-shot: 2 queries are scored without token 3, which the demonstrations begin with"));
+    // `tokenizer_config.json` beside it counts.
+    place.write("model/tokenizer_config.json", "{\"tokenizer_class\": \"GPTNeoXTokenizer\"}");
+    place.sst2(&run).good();
+    let results = place.json("out/results.json");
+    assert_eq!((notes().contains("zero-shot"), notes().contains("tokenizer_config")), (false, false), "{}", notes());
+    assert!(results["model"]["files"].to_string().contains("tokenizer_config.json"), "{}", results["model"]);
+    place.write("model/tokenizer_config.json", "{\"tokenizer_class\": \"LlamaTokenizer\", \"add_bos_token\": false}");
+    place.sst2(&run).good();
+    let told = "`tokenizer_config.json` (`LlamaTokenizer`, `add_bos_token` = false) differs from `tokenizer.json`";
+    assert!(notes().contains(told) && notes().contains("zero-shot"), "{}", notes());
 }
 
 #[test]

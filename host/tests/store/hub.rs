@@ -84,7 +84,7 @@ fn a_model_lands_in_the_cache_that_all_tools_share() {
     let expected = ModelKind::Folder {
         config: snapshot.join("config.json"),
         weights: vec![snapshot.join("model.safetensors")],
-        tokenizer: TokenizerFiles::Json(snapshot.join("tokenizer.json")),
+        tokenizer: TokenizerFiles::Json { tokenizer: snapshot.join("tokenizer.json"), config: None },
     };
     assert_eq!(model.kind, expected);
     let (repository_id, revision) = (TINY.to_owned(), "main".to_owned());

@@ -55,7 +55,7 @@ fn a_renamed_repository_is_fetched_under_the_name_that_was_asked_for() {
         let kind = ModelKind::Folder {
             config: snapshot.join("config.json"),
             weights: vec![snapshot.join("model.safetensors")],
-            tokenizer: TokenizerFiles::Json(snapshot.join("tokenizer.json")),
+            tokenizer: TokenizerFiles::Json { tokenizer: snapshot.join("tokenizer.json"), config: None },
         };
         assert_eq!(model.kind, kind);
         let OriginKind::Hub { repository, commit, .. } = &model.origin.found else { panic!("{:?}", model.origin) };

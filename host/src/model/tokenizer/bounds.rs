@@ -39,6 +39,11 @@ impl Growth {
     /// letters of two.
     pub const USUAL: Self = Self(8.0);
 
+    /// That of the usual rules at least, which may be given to a tokenizer that was read without them.
+    pub fn or_usual(self) -> Self {
+        Self(self.0.max(Self::USUAL.0))
+    }
+
     /// The most bytes of a text.
     pub fn most_text(self) -> usize {
         (MOST_TEXT / self.0) as usize

@@ -1,56 +1,21 @@
 //! Tokenizers from the files that preceded `tokenizer.json`: GPT-2's byte-level BPE as `vocab.json` and `merges.txt`.
 //! OPT's repositories have nothing else.
 
-use serde::Deserialize;
 use tokenizers::models::bpe::{BPE, Merges, Vocab};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{AddedToken, Tokenizer};
 
+use super::config::{Config, Token};
 use super::failed;
 use crate::model::ModelError;
 
 /// The token that GPT-2's tokenizer has for every special purpose where its configuration names no other.
 const END_OF_TEXT: &str = "<|endoftext|>";
 
-/// What is read of `tokenizer_config.json`.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Config {
-    tokenizer_class: Option<String>,
-    add_prefix_space: bool,
-    add_bos_token: bool,
-    bos_token: Option<Token>,
-    eos_token: Option<Token>,
-    unk_token: Option<Token>,
-    pad_token: Option<Token>,
-}
-
-/// A token's text, with or without how it is matched.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Token {
-    Text(String),
-    Described { content: String },
-}
-
-impl Token {
-    fn text(&self) -> &str {
-        match self {
-            Self::Text(text) => text,
-            Self::Described { content } => content,
-        }
-    }
-}
-
 /// The tokenizer, and the token for the beginning of a text where the configuration wants one.
 pub fn read(vocabulary: &[u8], merges: &str, config: Option<&[u8]>) -> Result<(Tokenizer, Option<u32>), ModelError> {
-    let config: Config = match config {
-        Some(json) => {
-            serde_json::from_slice(json).map_err(|error| failed(format!("tokenizer_config.json: {error}")))?
-        }
-        None => Config::default(),
-    };
-    if let Some(class) = config.tokenizer_class.as_deref().filter(|class| !class.starts_with("GPT2Tokenizer")) {
+    let config = config.map(Config::read).transpose()?.unwrap_or_default();
+    if let Some(class) = config.class().filter(|class| !class.starts_with("GPT2Tokenizer")) {
         return Err(ModelError::Unsupported {
             key: "tokenizer_class".into(),
             value: class.into(),
@@ -64,16 +29,17 @@ pub fn read(vocabulary: &[u8], merges: &str, config: Option<&[u8]>) -> Result<(T
     let merges = pairs(merges)?;
     let model = BPE::builder().vocab_and_merges(vocabulary, merges).build().map_err(failed)?;
     let mut tokenizer = Tokenizer::new(model);
-    tokenizer.with_pre_tokenizer(Some(ByteLevel::new(config.add_prefix_space, true, true)));
-    let or_default = |token: &Option<Token>| token.as_ref().map_or(END_OF_TEXT, Token::text).to_owned();
-    let bos = or_default(&config.bos_token);
-    let mut special = vec![bos.clone(), or_default(&config.eos_token), or_default(&config.unk_token)];
+    let add_prefix_space = config.add_prefix_space.flatten().unwrap_or(false);
+    tokenizer.with_pre_tokenizer(Some(ByteLevel::new(add_prefix_space, true, true)));
+    let or_default = |token: Option<&Token>| token.map_or(END_OF_TEXT, Token::text).to_owned();
+    let bos = or_default(config.bos_token.as_ref().and_then(Option::as_ref));
+    let mut special = vec![bos.clone(), or_default(config.eos_token.as_ref()), or_default(config.unk_token.as_ref())];
     special.extend(config.pad_token.as_ref().map(|token| token.text().to_owned()));
     // One that the vocabulary lacks would get an id that the model has no row for.
     special.retain(|token| tokenizer.token_to_id(token).is_some());
     let special: Vec<AddedToken> = special.into_iter().map(|token| AddedToken::from(token, true)).collect();
     tokenizer.add_special_tokens(special).map_err(failed)?;
-    let bos = match (config.add_bos_token, tokenizer.token_to_id(&bos)) {
+    let bos = match (config.add_bos_token.flatten().unwrap_or(false), tokenizer.token_to_id(&bos)) {
         (false, _) => None,
         (true, Some(id)) => Some(id),
         (true, None) => return Err(failed(format!("the beginning-of-text token `{bos}` is not in the vocabulary"))),

@@ -2,9 +2,13 @@
 
 mod bounds;
 mod bpe;
+mod config;
 mod gguf;
+mod prefix_blank;
+mod transformers;
 
 use bounds::Growth;
+use config::Config;
 use serde::Serialize;
 use tokenizers::ModelWrapper;
 
@@ -92,22 +96,33 @@ fn left_out(token: u32) -> String {
 }
 
 impl Tokenizer {
-    /// From a `tokenizer.json`. What it puts before a text, if anything, is put before demonstrations; what it puts behind
-    /// one is left out, since queries go on from the demonstrations.
+    fn new(inner: tokenizers::Tokenizer, before: Vec<u32>, growth: Growth, mut notes: Vec<String>) -> Self {
+        notes.extend(prefix_blank::note(&inner));
+        Self { inner, before, growth, notes }
+    }
+
+    /// From a `tokenizer.json`, and the `tokenizer_config.json` beside it where there is one. What stands before a text, if
+    /// anything, is put before demonstrations; what stands behind one is left out, since queries go on from the
+    /// demonstrations.
     ///
     /// # Errors
-    /// [`ModelError::Tokenizer`] if the file cannot be read.
-    pub fn from_json(json: &[u8]) -> Result<Self, ModelError> {
-        let growth = bounds::growth(json)?;
+    /// [`ModelError::Tokenizer`] if a file cannot be read.
+    pub fn from_json(json: &[u8], config: Option<&[u8]>) -> Result<Self, ModelError> {
+        let mut growth = bounds::growth(json)?;
+        let config = config.map(Config::read).transpose()?;
         guarded(|| {
             let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(failed)?;
             let mut notes = without_chance(&mut inner);
             // A file may ask for padding or truncation, which belong to training.
             inner.with_padding(None);
             inner.with_truncation(None).map_err(failed)?;
-            let (before, behind) = around(&inner)?;
+            let (mut before, behind) = around(&inner)?;
             notes.extend(behind.map(left_out));
-            Ok(Self { inner, before, growth, notes })
+            if let Some(config) = &config {
+                notes.extend(transformers::settle(&mut inner, &mut before, config)?);
+                growth = growth.or_usual();
+            }
+            Ok(Self::new(inner, before, growth, notes))
         })
     }
 
@@ -116,8 +131,10 @@ impl Tokenizer {
     /// # Errors
     /// Files that cannot be read as such, or the configuration of another kind of tokenizer.
     pub fn from_bpe(vocabulary: &[u8], merges: &str, config: Option<&[u8]>) -> Result<Self, ModelError> {
-        let (inner, bos) = guarded(|| bpe::read(vocabulary, merges, config))?;
-        Ok(Self { inner, before: bos.into_iter().collect(), growth: Growth::USUAL, notes: Vec::new() })
+        guarded(|| {
+            let (inner, bos) = bpe::read(vocabulary, merges, config)?;
+            Ok(Self::new(inner, bos.into_iter().collect(), Growth::USUAL, Vec::new()))
+        })
     }
 
     /// From the vocabulary in a GGUF file.
@@ -125,9 +142,11 @@ impl Tokenizer {
     /// # Errors
     /// Metadata that is missing or malformed, or a kind of tokenizer that is not covered.
     pub fn from_gguf(gguf: &Gguf) -> Result<Self, ModelError> {
-        let gguf::Read { inner, bos, eos, mut notes } = guarded(|| gguf::read(gguf))?;
-        notes.extend(eos.map(left_out));
-        Ok(Self { inner, before: bos.into_iter().collect(), growth: Growth::USUAL, notes })
+        guarded(|| {
+            let gguf::Read { inner, bos, eos, mut notes } = gguf::read(gguf)?;
+            notes.extend(eos.map(left_out));
+            Ok(Self::new(inner, bos.into_iter().collect(), Growth::USUAL, notes))
+        })
     }
 
     /// What a reader of results has to know about how the tokenizer was read.

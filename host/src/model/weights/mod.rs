@@ -14,7 +14,7 @@ use candle_core::{DType, Device, Tensor};
 
 pub use arrays::Arrays;
 pub use gguf::{Gguf, Value as GgufValue};
-pub use prefixed::Prefixed;
+pub use prefixed::{Prefixed, Unwrapped};
 pub use scaled::{Fp8, ScaleForm, Scaled};
 
 use super::ModelError;

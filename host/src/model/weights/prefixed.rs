@@ -59,6 +59,69 @@ impl TensorSource for Prefixed<'_> {
     }
 }
 
+/// What training programs put before every name: `torch.compile`, and modules that spread batches over devices.
+const WRAPPERS: [&str; 2] = ["_orig_mod.", "module."];
+
+/// Tensors whose names all begin with what a training program's wrapper has put before them, under the names of the model
+/// within.
+pub struct Unwrapped {
+    source: Box<dyn TensorSource>,
+    wrapper: String,
+}
+
+impl Unwrapped {
+    /// The view of a source whose names have wrappers in common, with these; the source itself where they have none.
+    pub fn of(source: Box<dyn TensorSource>) -> (Box<dyn TensorSource>, Option<String>) {
+        let mut wrapper = String::new();
+        let names = source.names();
+        let shared = |prefix: &str| !names.is_empty() && names.iter().all(|name| name.starts_with(prefix));
+        while let Some(longer) =
+            WRAPPERS.iter().map(|further| format!("{wrapper}{further}")).find(|longer| shared(longer))
+        {
+            wrapper = longer;
+        }
+        if wrapper.is_empty() {
+            return (source, None);
+        }
+        (Box::new(Self { source, wrapper: wrapper.clone() }), Some(wrapper))
+    }
+
+    fn stored(&self, name: &str) -> String {
+        format!("{}{name}", self.wrapper)
+    }
+}
+
+impl TensorSource for Unwrapped {
+    fn file(&self) -> &str {
+        self.source.file()
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.source.names().into_iter().filter_map(|name| name.strip_prefix(&self.wrapper)).collect()
+    }
+
+    fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.source.shape(&self.stored(name))
+    }
+
+    fn made_of(&self, name: &str) -> Vec<String> {
+        let stored = self.source.made_of(&self.stored(name));
+        stored.iter().filter_map(|name| name.strip_prefix(&self.wrapper)).map(str::to_owned).collect()
+    }
+
+    fn equal(&self, one: &str, other: &str, shape: &[usize]) -> Result<bool, ModelError> {
+        self.source.equal(&self.stored(one), &self.stored(other), shape)
+    }
+
+    fn check(&self, name: &str, shape: &[usize]) -> Result<(), ModelError> {
+        self.source.check(&self.stored(name), shape)
+    }
+
+    fn tensor(&self, name: &str, shape: &[usize], dtype: DType, device: &Device) -> Result<Tensor, ModelError> {
+        self.source.tensor(&self.stored(name), shape, dtype, device)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,5 +162,27 @@ mod tests {
             assert_eq!(error, format!("tensor `{found}` is not in `names`"));
             assert_eq!(source.contains(asked), asked != "model.c");
         }
+    }
+
+    #[test]
+    fn wrappers_that_all_names_have_are_taken_off() {
+        let cases: [(&'static [&'static str], Option<&str>, &str); 6] = [
+            (&["_orig_mod.model.a", "_orig_mod.b"], Some("_orig_mod."), "model.a"),
+            (&["module._orig_mod.a", "module._orig_mod.b"], Some("module._orig_mod."), "a"),
+            (&["module.module.a"], Some("module.module."), "a"),
+            (&["module.a", "b"], None, "module.a"),
+            (&["base_model.model.a"], None, "base_model.model.a"),
+            (&[], None, ""),
+        ];
+        for (names, wrapper, first) in cases {
+            let (source, found) = Unwrapped::of(Box::new(Names(names)));
+            assert_eq!(found.as_deref(), wrapper, "{names:?}");
+            assert_eq!(source.names().first().copied().unwrap_or_default(), first, "{names:?}");
+            assert_eq!(source.contains(first), !names.is_empty(), "{names:?}");
+            assert_eq!(source.made_of(first), [first], "{names:?}");
+        }
+        let (source, _) = Unwrapped::of(Box::new(Names(&["_orig_mod.a"])));
+        let error = source.tensor("a", &[], DType::F32, &Device::Cpu).unwrap_err().to_string();
+        assert_eq!(error, "tensor `_orig_mod.a` is not in `names`");
     }
 }

@@ -2,7 +2,7 @@
 
 mod pre_tokenizer;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tokenizers::models::bpe::{BPE, Merges, Vocab};
 use tokenizers::normalizers::{Prepend, Replace, Sequence as Normalizers};
@@ -12,6 +12,9 @@ use self::pre_tokenizer::PreTokenizer;
 use super::failed;
 use crate::model::ModelError;
 use crate::model::weights::{Gguf, GgufValue as Value};
+
+/// The metadata key for the scores of SentencePiece's pieces.
+const SCORES: &str = "tokenizer.ggml.scores";
 
 /// SentencePiece's sign for a blank.
 const BLANK: &str = "\u{2581}";
@@ -181,9 +184,15 @@ fn byte_level(gguf: &Gguf, tokens: &[String]) -> Result<Model, ModelError> {
 
 /// SentencePiece BPE: the pair whose union scores highest merges first; what no token covers goes byte by byte.
 fn sentence_piece(gguf: &Gguf, tokens: &[String], kinds: &[usize]) -> Result<Model, ModelError> {
-    let scores = gguf.numbers("tokenizer.ggml.scores")?;
+    let scores = gguf.numbers(SCORES)?;
     if scores.len() != tokens.len() {
         return Err(failed(format!("the vocabulary has {} tokens and {} scores", tokens.len(), scores.len())));
+    }
+    if let Some(id) = scores.iter().position(|score| !score.is_finite()) {
+        let (token, score) = (&tokens[id], scores[id]);
+        return Err(failed(format!(
+            "`{SCORES}`: expected a finite score for each token, got {score} for token {id}, `{token}`"
+        )));
     }
     let ids: HashMap<&str, usize> = tokens.iter().enumerate().map(|(id, token)| (token.as_str(), id)).collect();
     let mut merges = Vec::new();
@@ -197,6 +206,7 @@ fn sentence_piece(gguf: &Gguf, tokens: &[String], kinds: &[usize]) -> Result<Mod
     }
     // Stable, so that of equal scores the earlier token's merge comes first.
     merges.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let notes = equal_scores(&merges).into_iter().collect();
     let merges: Merges = merges.into_iter().map(|(_, left, right)| (left.to_owned(), right.to_owned())).collect();
     let mut model = BPE::builder().vocab_and_merges(vocabulary(tokens), merges).byte_fallback(true).fuse_unk(true);
     if gguf.get("tokenizer.ggml.unknown_token_id").is_some() {
@@ -214,7 +224,27 @@ fn sentence_piece(gguf: &Gguf, tokens: &[String], kinds: &[usize]) -> Result<Mod
     steps.push(blanks);
     tokenizer.with_normalizer(Some(Normalizers::new(steps))).map_err(failed)?;
     // What llama.cpp takes where a file does not say.
-    Ok(Model { tokenizer, bos_by_default: true, bos_id: Some(1), notes: Vec::new() })
+    Ok(Model { tokenizer, bos_by_default: true, bos_id: Some(1), notes })
+}
+
+/// The note on scores that do not tell one merge from another; `merges` are sorted by their scores. The splits of one token
+/// have its score between them, and are no others.
+fn equal_scores(merges: &[(f32, &str, &str)]) -> Option<String> {
+    let token = |merge: &(f32, &str, &str)| [merge.1, merge.2].concat();
+    let all = merges.chunk_by(|a, b| a.0 == b.0 && token(a) == token(b)).count();
+    let shared = merges.chunk_by(|a, b| a.0 == b.0).map(|equal| {
+        let tokens: HashSet<String> = equal.iter().map(token).collect();
+        if tokens.len() > 1 { tokens.len() } else { 0 }
+    });
+    let shared: usize = shared.sum();
+    let count = if shared == all { "all".into() } else { shared.to_string() };
+    (shared > 0).then(|| {
+        format!(
+            "pieces are put together by their scores (`{SCORES}`), and {count} of the vocabulary's {all} longer pieces have \
+             one that others have too: of those the first in the vocabulary is taken, where llama.cpp takes the leftmost in \
+             the text"
+        )
+    })
 }
 
 /// A token that is put around texts.

@@ -1,0 +1,66 @@
+//! `tokenizer_config.json`, as far as it bears on token ids.
+
+use serde::{Deserialize, Deserializer};
+
+use super::failed;
+use crate::model::ModelError;
+
+/// The file's name, as messages and notes have it.
+pub const NAME: &str = "tokenizer_config.json";
+
+/// What is read of it. A key may be absent (`None`) or null (`Some(None)`), which transformers tells apart.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    tokenizer_class: Option<String>,
+    #[serde(deserialize_with = "present")]
+    pub add_prefix_space: Option<Option<bool>>,
+    #[serde(deserialize_with = "present")]
+    pub add_bos_token: Option<Option<bool>>,
+    #[serde(deserialize_with = "present")]
+    pub bos_token: Option<Option<Token>>,
+    pub eos_token: Option<Token>,
+    pub unk_token: Option<Token>,
+    pub pad_token: Option<Token>,
+}
+
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// A token's text, with or without how it is matched.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum Token {
+    Text(String),
+    Described { content: String },
+}
+
+impl Token {
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::Described { content } => content,
+        }
+    }
+}
+
+impl Config {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// [`ModelError::Tokenizer`] for what is not JSON of that form.
+    pub fn read(json: &[u8]) -> Result<Self, ModelError> {
+        serde_json::from_slice(json).map_err(|error| failed(format!("{NAME}: {error}")))
+    }
+
+    /// The tokenizer's class as the file names it.
+    pub fn class(&self) -> Option<&str> {
+        self.tokenizer_class.as_deref()
+    }
+
+    /// The class without the ending of those that the tokenizers library works for.
+    pub fn base_class(&self) -> Option<&str> {
+        self.class().map(|class| class.strip_suffix("Fast").unwrap_or(class))
+    }
+}
