@@ -17,6 +17,7 @@ mod scratch;
 mod tensors;
 mod tokenizer;
 #[path = "../../host/tests/plugins/world.rs"]
+#[allow(clippy::duplicate_mod, reason = "the tests that include this file make guests of their own with it")]
 mod world;
 
 /// The name of a target, and what it does with any bytes.

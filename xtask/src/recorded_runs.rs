@@ -2,7 +2,7 @@
 //! versions of it leave can be compared byte by byte.
 //!
 //! - [`cases`]: the runs.
-//! - [`place`]: a temporary folder with plugins, models and rows, in which they are done and from which they are recorded.
+//! - [`place`]: a temporary folder with plugins, models and rows, in which they are done and recorded.
 //! - [`times`]: what differs between two runs of one configuration, taken out.
 //! - [`difference`]: two recordings held to each other.
 

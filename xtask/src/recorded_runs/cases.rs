@@ -161,7 +161,8 @@ const ROWS: [(&str, &str); 9] = [
     ),
     (
         "winogrande-oneline",
-        "run --task plugins/winogrande.wasm -T prompt=oneline --model models/characters --data sample --sample 6 --steps 2",
+        "run --task plugins/winogrande.wasm -T prompt=oneline --model models/characters --data sample --sample 6 \
+         --steps 2",
     ),
     (
         "rows-tsv",
@@ -175,7 +176,8 @@ const ROWS: [(&str, &str); 9] = [
     ),
     (
         "rows-overlap",
-        "run --task plugins/sst2.wasm --model models/tiny-opt --data rows --data evaluation=rows/sst2/train.jsonl --steps 2",
+        "run --task plugins/sst2.wasm --model models/tiny-opt --data rows --data evaluation=rows/sst2/train.jsonl \
+         --steps 2",
     ),
     (
         "rows-too-long",

@@ -77,9 +77,11 @@ fn shown(line: Option<&[u8]>, difference: usize) -> String {
     };
     let start = difference.saturating_sub(BEFORE);
     let end = line.len().min(start + SHOWN);
-    let text = String::from_utf8_lossy(&line[start..end]);
+    // Quotes stay as they are: most lines are JSON.
+    let escaped = |c: char| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() };
+    let text: String = String::from_utf8_lossy(&line[start..end]).chars().map(escaped).collect();
     let dots = |left_out: bool| if left_out { "..." } else { "" };
-    format!("`{}{}{}`", dots(start > 0), text.escape_debug(), dots(end < line.len()))
+    format!("`{}{}{}`", dots(start > 0), text, dots(end < line.len()))
 }
 
 #[cfg(test)]
@@ -118,7 +120,7 @@ mod tests {
         };
         check("1\n2\n", "1\n2\n3\n", "line 3 was `` and is `3`");
         check("1\n2", "1\n2\n", "line 3 was the file's end and is ``");
-        check("a\u{1b}", "a", "line 1 was `a\\u{1b}` and is `a`");
+        check("\"a\"\u{1b}", "\"a\"", "line 1 was `\"a\"\\u{1b}` and is `\"a\"`");
         let long = |digit: &str| format!("{}{digit}{}", "a".repeat(100), "b".repeat(200));
         let around = |digit: &str| format!("`...{}{digit}{}...`", "a".repeat(30), "b".repeat(89));
         check(&long("1"), &long("2"), &format!("line 1 was {} and is {}", around("1"), around("2")));

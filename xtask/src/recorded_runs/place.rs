@@ -97,7 +97,7 @@ impl Place {
         }
         let status = output.status.code();
         keep("command", &format!("ft-host {}\n", words.join(" ")))?;
-        keep("status", &format!("{status:?}\n"))?;
+        keep("status", &status.map_or("none: ended by a signal\n".to_owned(), |status| format!("{status}\n")))?;
         keep("stdout", &printed)?;
         keep("stderr", &text(output.stderr)?)?;
 
