@@ -131,7 +131,7 @@ mod tests {
         let line = LineError { line: 7, source: EVIL.into() };
         vec![
             anyhow!("{EVIL}").context(EVIL),
-            RunError::Rejected { place: text(), column: Some(text()), message: text() }.into(),
+            RunError::Rejected { place: text(), column: Some(text()), message: text(), takes_none: false }.into(),
             RunError::RunFile { path: EVIL.into(), message: text() }.into(),
             RunError::Changed { folder: EVIL.into(), changes: vec![text(), text()] }.into(),
             RunError::from(row).into(),

@@ -12,6 +12,7 @@ use crate::store::catalogue::DEFAULT_MODEL;
 use crate::store::environment::Environment;
 use crate::store::fetch::{fetch_model, list_models};
 use crate::store::model_files::ModelKind;
+use crate::store::progress::Progress;
 use crate::ui::models;
 use crate::ui::screen::Page;
 
@@ -59,7 +60,9 @@ pub fn run(command: ModelCommand, mut environment: Environment) -> anyhow::Resul
         ModelCommand::Pull { model, cache_dir, offline, quiet } => {
             environment.use_hub_cache(cache_dir);
             environment.offline |= offline;
-            let files = fetch_model(&model, &environment, &Downloads::new(quiet))?;
+            let downloads = Downloads::new(quiet);
+            let files = fetch_model(&model, &environment, &downloads)?;
+            files.notes.iter().for_each(|note| downloads.note(note));
             let path = match &files.kind {
                 ModelKind::Gguf(parts) => parts.first().map_or(Path::new(""), PathBuf::as_path),
                 ModelKind::Folder { config, .. } => config.parent().unwrap_or(config),

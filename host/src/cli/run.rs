@@ -42,7 +42,8 @@ pub struct RunArgs {
     #[arg(long)]
     restart: bool,
 
-    /// Run even where memory will not be enough, or where the model has settings or tensors that this host does not know.
+    /// Run even where memory will not be enough, where the model has settings or tensors that this host does not know,
+    /// or where a data file has other names for the classes than the task.
     #[arg(long)]
     force: bool,
 

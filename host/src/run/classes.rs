@@ -1,5 +1,7 @@
 //! Whether the rows that a seed scores have the classes of the split that they are from.
 
+use std::collections::HashSet;
+
 use crate::metrics::drawn::{LEVEL, Unlike, unlike};
 use crate::report::figures::p_value;
 use crate::task::example::Example;
@@ -10,7 +12,7 @@ const NAMED: usize = 4;
 
 /// The names of the classes: the task's labels, or else the choices where all rows have the same. Rows with choices of their
 /// own have no classes: which of them is right says where it stands, not what it is.
-fn classes<'a>(labels: &'a [String], split: &'a [Example]) -> Vec<&'a str> {
+pub(super) fn of_split<'a>(labels: &'a [String], split: &'a [Example]) -> Vec<&'a str> {
     match split.split_first() {
         _ if !labels.is_empty() => labels.iter().map(String::as_str).collect(),
         Some((first, others)) if others.iter().all(|example| example.choices == first.choices) => {
@@ -20,9 +22,26 @@ fn classes<'a>(labels: &'a [String], split: &'a [Example]) -> Vec<&'a str> {
     }
 }
 
+/// The classes that no row of a split has, in words: `class X` or `the classes X, Y`.
+pub(super) fn absent(names: &[impl AsRef<str>], split: &[Example]) -> Option<String> {
+    let present: HashSet<usize> = split.iter().map(|example| example.answer).collect();
+    let absent = names.iter().enumerate().filter(|(class, _)| !present.contains(class));
+    let absent: Vec<String> = absent.map(|(_, name)| format!("`{}`", harmless(name.as_ref()))).collect();
+    match absent.as_slice() {
+        [] => None,
+        [one] => Some(format!("class {one}")),
+        several => {
+            let told = several.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+            let more = several.len().saturating_sub(NAMED);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            Some(format!("the classes {told}{more}"))
+        }
+    }
+}
+
 /// What a reader has to know of the classes of the scored rows, if anything; `drawn` says whether they were drawn at random.
 pub fn note(labels: &[String], split: &[Example], scored: impl Iterator<Item = usize>, drawn: bool) -> Option<String> {
-    let names = classes(labels, split);
+    let names = of_split(labels, split);
     let counts = |answers: &mut dyn Iterator<Item = usize>| {
         let mut counts = vec![0; names.len()];
         for answer in answers {
@@ -99,6 +118,16 @@ mod tests {
         let mut own = split(&[[1; 50], [0; 50]].concat(), &["a", "b"]);
         own.iter_mut().for_each(|example| example.choices[1] = example.id.as_str().into());
         assert_eq!(of_first(&[], &own, 20, false), None);
+    }
+
+    #[test]
+    fn classes_without_a_row_are_named() {
+        let names: Vec<String> = (0..7).map(|class| format!("c{class}")).collect();
+        let of = |answers: &[usize]| absent(&names, &split(answers, &[]));
+        assert_eq!(of(&[0, 1, 2, 3, 4, 5, 6]), None);
+        assert_eq!(of(&[1, 2, 3, 4, 5, 6]).as_deref(), Some("class `c0`"));
+        assert_eq!(of(&[1, 2, 3, 4, 6]).as_deref(), Some("the classes `c0`, `c5`"));
+        assert_eq!(of(&[1]).as_deref(), Some("the classes `c0`, `c2`, `c3`, `c4` and 2 more"));
     }
 
     #[test]

@@ -54,7 +54,8 @@ pub struct RunConfig {
     pub batch_tokens: usize,
     /// The folder for results.
     pub out: PathBuf,
-    /// To run even where memory will not be enough, or where the model has settings or tensors that nobody here knows.
+    /// To run even where memory will not be enough, where the model has settings or tensors that nobody here knows, or
+    /// where a data file has other names for the classes than the task.
     pub force: bool,
     /// To set an earlier run in that folder aside, whatever it is.
     pub restart: bool,

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::RunError;
+use super::class_names::{Finding, NamedColumns, OtherClasses};
+use super::classes;
 use crate::plugin::{Rejection, RowSource, RowSourceError, TaskPlugin};
 use crate::report::schema::{DataRecord, FileRecord};
 use crate::store::data::{Access, DataLocation};
@@ -27,6 +29,8 @@ pub struct SplitExamples {
     pub skipped: Vec<String>,
     /// What a reader of the results should know of how the files were read.
     pub remarks: Vec<String>,
+    /// Columns whose classes the files call otherwise than the task does.
+    pub other_classes: Vec<OtherClasses>,
 }
 
 /// A table that the plugin reads while the host keeps it, to know afterwards which row was which.
@@ -35,6 +39,8 @@ struct Reading {
     skip_bad_rows: bool,
     /// Where the rows that the plugin was given stand.
     places: Vec<RowPlace>,
+    /// What the files call the classes of these rows.
+    named: NamedColumns,
     /// Rows that were none, in words.
     unreadable: Vec<String>,
     /// An error that came behind rows of the same batch.
@@ -50,6 +56,7 @@ impl Reading {
             }
             match self.table.next_row() {
                 Ok(Some(row)) => {
+                    self.named.note(&self.table, Some((self.places.len(), &row)));
                     self.places.push(self.table.place());
                     bytes += row.len();
                     rows.push(row);
@@ -111,18 +118,32 @@ pub fn read_split(
 ) -> Result<SplitExamples, RunError> {
     let table = location.open(source, access)?;
     let file = table.name().to_owned();
-    let reading = Reading { table, skip_bad_rows, places: Vec::new(), unreadable: Vec::new(), pending: None };
+    let mut named = NamedColumns::default();
+    // A plugin may read the file's bytes and ask for no row.
+    named.note(&table, None);
+    let reading = Reading { table, skip_bad_rows, places: Vec::new(), named, unreadable: Vec::new(), pending: None };
     let shared = Arc::new(Mutex::new(Some(reading)));
     let outcome = task.read_all(source.split, Box::new(Shared(shared.clone())))?;
-    let Some(Reading { table, places, unreadable, .. }) = lock(&shared).take() else {
+    let Some(Reading { table, places, named, unreadable, .. }) = lock(&shared).take() else {
         return Err(RunError::NoRows { file, split: source.split });
     };
+    let labels = task.labels()?;
+    let takes_none = outcome.examples.is_empty();
+    if let Some(row) = outcome.rejected.iter().find(|row| counts_from_one(row, &labels, &outcome.examples)) {
+        let place = place(row, &places, &file);
+        return Err(RunError::CountedFromOne { place, column: row.column.clone(), classes: labels.len() });
+    }
+    let names: Vec<String> = classes::of_split(&labels, &outcome.examples).into_iter().map(str::to_owned).collect();
+    let rows = outcome.rejected.iter().map(|row| row.row);
+    let findings = named.compare(&names, &outcome.examples, places.len(), rows);
     let mut rejected = outcome.rejected.into_iter();
     if !skip_bad_rows && let Some(first) = rejected.next() {
-        return Err(reject(first, &places, &file));
+        return Err(reject(first, &places, &file, takes_none));
     }
     let skipped = unreadable.len() + rejected.len();
-    let reasons = unreadable.into_iter().chain(rejected.map(|rejection| reject(rejection, &places, &file).to_string()));
+    let reasons = unreadable
+        .into_iter()
+        .chain(rejected.map(|rejection| reject(rejection, &places, &file, takes_none).to_string()));
     let reasons: Vec<String> = reasons.take(TOLD).collect();
     if outcome.examples.is_empty() {
         let split = source.split;
@@ -132,7 +153,14 @@ pub fn read_split(
         });
     }
     let files = table.finish()?;
-    let remarks = files.iter().flat_map(|file| file.remarks.iter().cloned()).collect();
+    let mut remarks: Vec<String> = files.iter().flat_map(|file| file.remarks.iter().cloned()).collect();
+    let mut other_classes = Vec::new();
+    for finding in findings {
+        match finding {
+            Finding::Other(other) => other_classes.push(other),
+            Finding::Unlike(note) => remarks.push(note),
+        }
+    }
     let record = DataRecord {
         split: source.split.to_string().into(),
         repository: source.repository.clone().into(),
@@ -155,7 +183,7 @@ pub fn read_split(
             .collect(),
         examples_sha256: digest(&outcome.examples).into(),
     };
-    Ok(SplitExamples { examples: outcome.examples, record, skipped: reasons, remarks })
+    Ok(SplitExamples { examples: outcome.examples, record, skipped: reasons, remarks, other_classes })
 }
 
 /// The digest of all texts and answers, each text with its length before it.
@@ -173,11 +201,54 @@ fn digest(examples: &[Example]) -> String {
     hasher.finish().as_str().to_owned()
 }
 
-/// A row that the task does not take, by the place that it has in its file.
-fn reject(rejection: Rejection, places: &[RowPlace], file: &str) -> RunError {
-    let Rejection { row, column, message } = rejection;
-    let place = usize::try_from(row).ok().and_then(|row| places.get(row));
+/// Whether a row shows that the file counts classes from 1: its class is the number of classes, and no row has class 0.
+/// The others are one class off then, and must not be taken for what is left of a data set with bad rows.
+fn counts_from_one(row: &Rejection, labels: &[String], examples: &[Example]) -> bool {
+    let Some((_, got)) = row.message.rsplit_once("got ") else { return false };
+    let got = got.trim_matches('"');
+    let got = got.strip_suffix(".0").unwrap_or(got);
+    labels.len() > 1 && got == labels.len().to_string() && examples.iter().all(|example| example.answer != 0)
+}
+
+/// A row that the task does not take, by the place that it has in its file; `takes_none` says that it takes no row at
+/// all.
+fn reject(rejection: Rejection, places: &[RowPlace], file: &str, takes_none: bool) -> RunError {
+    let place = place(&rejection, places, file);
+    let Rejection { column, message, .. } = rejection;
+    RunError::Rejected { place, column, message, takes_none }
+}
+
+fn place(rejection: &Rejection, places: &[RowPlace], file: &str) -> String {
+    let place = usize::try_from(rejection.row).ok().and_then(|row| places.get(row));
     // A plugin that reads bytes counts rows as it likes.
-    let place = place.map_or_else(|| format!("{file}, row {}", row + 1), RowPlace::to_string);
-    RunError::Rejected { place, column, message }
+    place.map_or_else(|| format!("{file}, row {}", rejection.row + 1), RowPlace::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_that_are_counted_from_one_show_by_the_last() {
+        let labels = ["a", "b", "c"].map(str::to_owned);
+        let example = |answer| Example {
+            id: String::new(),
+            query: String::new().into(),
+            choices: labels.iter().map(|label| label.as_str().into()).collect(),
+            answer,
+            fields: Vec::new(),
+        };
+        let shows = |got: &str, answers: &[usize]| {
+            let message = format!("expected a class from 0 to 2, got {got}");
+            let row = Rejection { row: 0, column: Some("label".into()), message };
+            let examples: Vec<Example> = answers.iter().map(|answer| example(*answer)).collect();
+            counts_from_one(&row, &labels, &examples)
+        };
+        for got in ["3", "\"3\"", "3.0", "\"3.0\""] {
+            assert!(shows(got, &[1, 2]) && shows(got, &[]) && !shows(got, &[1, 0]), "{got}");
+        }
+        for got in ["4", "-1", "\"\"", "1", "13"] {
+            assert!(!shows(got, &[1, 2]), "{got}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::class_names::OtherClasses;
 use super::memory::size;
 use super::text_bound::{MOST_TOKENS, TooMuchText};
 use super::usable::Unusable;
@@ -39,6 +40,8 @@ impl RunErrorKind {
             fetch::ModelError::NoSource { .. } => Self::Host,
             fetch::ModelError::Hub(error) => match error {
                 HubError::Offline { .. }
+                | HubError::OpenTokenizer { .. }
+                | HubError::Adapter { .. }
                 | HubError::Gated { .. }
                 | HubError::Refused { .. }
                 | HubError::NoRepository { .. }
@@ -135,7 +138,25 @@ pub enum RunError {
         column: Option<String>,
         /// What was expected and what came.
         message: String,
+        /// Whether the task takes no other row of the split either.
+        takes_none: bool,
     },
+    /// A file that counts classes from 1.
+    #[error(
+        "{place}{}: expected classes from 0 to {}, got {classes}, and class 0 in no row",
+        .column.as_ref().map(|column| format!(", column `{column}`")).unwrap_or_default(), .classes - 1
+    )]
+    CountedFromOne {
+        /// The data file and the place of a row of the last class in it.
+        place: String,
+        /// The column.
+        column: Option<String>,
+        /// How many classes there are.
+        classes: usize,
+    },
+    /// A file whose names for classes contradict the task's.
+    #[error("{0}")]
+    OtherClasses(OtherClasses),
     /// A split without rows.
     #[error("{file} has no row for the {split} split")]
     NoRows {

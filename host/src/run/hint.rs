@@ -31,7 +31,20 @@ impl RunError {
             Self::Fetch(error) => error.hint(),
             Self::Data(error) => error.hint(),
             Self::File(error) => error.hint(),
-            Self::Rejected { .. } => Some(format!("is `--data` the right folder? {SKIP}")),
+            Self::Rejected { message, takes_none, .. } => {
+                let folder = message.ends_with("the column is missing").then_some("is `--data` the right folder?");
+                // Where all rows are like that, nothing would be left.
+                let hints = folder.into_iter().chain((!takes_none).then_some(SKIP));
+                Some(hints.collect::<Vec<_>>().join(" ")).filter(|hint| !hint.is_empty())
+            }
+            Self::CountedFromOne { .. } => {
+                Some("classes count from 0, and this file's seem to count from 1: write each as one less".into())
+            }
+            Self::OtherClasses(_) => Some(
+                "the names are the file's own, under `huggingface` in its footer: bring the numbers into the task's \
+                 order, or go on with `--force` where the names are what is wrong"
+                    .into(),
+            ),
             Self::Sampling { .. } => Some("ask for fewer `--shots`".into()),
             Self::ContextTooLong { hint, .. } => Some((*hint).into()),
             Self::TooMuchText { .. } => Some("ask for fewer `--shots` or another `--seed`".into()),

@@ -2,6 +2,7 @@
 //! weights are read), and a plan an [`Outcome`] (`samples.jsonl` and `results.json`, written as results come).
 
 mod changes;
+mod class_names;
 mod classes;
 mod config;
 mod data;
@@ -34,6 +35,7 @@ mod tuner;
 mod usable;
 mod usage;
 
+pub use class_names::OtherClasses;
 pub use config::{HeldOut, MOST_STEPS, RunConfig, ScoreSteps, Seeds, Select, TaskConfig};
 pub use data::{SplitExamples, read_split};
 pub use error::{RunError, RunErrorKind};

@@ -39,7 +39,13 @@ impl OpenModel {
     /// settings that are not known and tensors that nothing uses, where those are to be refused.
     pub fn open(files: &ModelFiles, unknown: UnknownSettings) -> Result<Self, RunError> {
         files.paths().into_iter().try_for_each(refuse_lfs_pointer)?;
-        match &files.kind {
+        let mut model = Self::of_kind(&files.kind, unknown)?;
+        model.notes.extend_from_slice(&files.notes);
+        Ok(model)
+    }
+
+    fn of_kind(kind: &ModelKind, unknown: UnknownSettings) -> Result<Self, RunError> {
+        match kind {
             ModelKind::Gguf(parts) => {
                 let gguf = open_gguf(parts)?;
                 let family = families::from_gguf(gguf.file(), &gguf, unknown)?;

@@ -88,6 +88,9 @@ pub fn prepare(
     optimizer.open(&optimizer_options)?;
 
     let rows = Rows::read(&mut task, &config.task, Access { environment, progress })?;
+    if !config.force {
+        rows.check_classes()?;
+    }
     let files = fetch_model(&config.model, environment, progress)?;
     let model_files = files.state()?;
     let unknown = if config.force { UnknownSettings::Note } else { UnknownSettings::Refuse };

@@ -1,17 +1,13 @@
 //! Both splits of a task as examples, and which of their rows a seed chooses.
 
-use std::collections::HashSet;
-
-use super::RunError;
+use super::class_names::OtherClasses;
 use super::config::TaskConfig;
 use super::data::{SplitExamples, read_split};
+use super::{RunError, classes};
 use crate::plugin::TaskPlugin;
 use crate::store::data::Access;
 use crate::task::example::{Example, Split};
 use crate::task::sampling::{self, Demonstrations, Request, Sampling, SamplingError, Selection};
-
-/// Classes without demonstrations that are named; the rest is counted.
-const NAMED: usize = 8;
 
 /// A task's examples.
 pub struct Rows {
@@ -66,34 +62,47 @@ impl Rows {
         sampling::select(&request).map_err(|source| self.sampling_error(source))
     }
 
-    /// What a reader should know of how the files were read and of classes without demonstrations, in words.
+    /// Refuses files that call classes otherwise than the task does.
+    ///
+    /// # Errors
+    /// [`RunError::OtherClasses`] for the first.
+    pub fn check_classes(&self) -> Result<(), RunError> {
+        match self.other_classes().next() {
+            Some(other) => Err(RunError::OtherClasses(other.clone())),
+            None => Ok(()),
+        }
+    }
+
+    fn other_classes(&self) -> impl Iterator<Item = &OtherClasses> {
+        [&self.demonstrations, &self.evaluation].into_iter().flat_map(|split| &split.other_classes)
+    }
+
+    /// What a reader should know of how the files were read, of their names for classes, and of classes without rows,
+    /// in words.
     pub fn notes(&self, config: &TaskConfig) -> Vec<String> {
         let remarks =
             [&self.demonstrations, &self.evaluation].into_iter().flat_map(|split| split.remarks.iter().cloned());
-        remarks.chain(self.absent_classes(config)).collect()
+        let others = self.other_classes().map(OtherClasses::to_string);
+        remarks.chain(others).chain(self.unshown_classes(config)).chain(self.unasked_classes()).collect()
     }
 
     /// Which classes get no demonstrations though each is to have some: their split has no row of them, and other classes
     /// take their places, as in the authors' code.
-    fn absent_classes(&self, config: &TaskConfig) -> Option<String> {
+    fn unshown_classes(&self, config: &TaskConfig) -> Option<String> {
         if config.sampling != Sampling::Stratified || self.shots(config) == 0 {
             return None;
         }
-        let present: HashSet<usize> = self.demonstrations.examples.iter().map(|example| example.answer).collect();
-        let absent = self.labels.iter().enumerate().filter(|(class, _)| !present.contains(class));
-        let count = absent.clone().count();
-        let mut named: Vec<String> = absent.take(NAMED).map(|(_, label)| format!("`{label}`")).collect();
-        if count > NAMED {
-            named.push(format!("and {} more", count - NAMED));
-        }
-        let (classes, of) = match named.as_slice() {
-            [] => return None,
-            [one] => (format!("class {one}"), "its"),
-            more => (format!("the classes {}", more.join(", ")), "their"),
-        };
+        let classes = classes::absent(&self.labels, &self.demonstrations.examples)?;
+        let of = if classes.starts_with("the ") { "their" } else { "its" };
         Some(format!(
             "the demonstrations' split has no row of {classes}: {of} demonstrations are rows of other classes"
         ))
+    }
+
+    /// Which classes no evaluation row has: a file may be a part of the split, or count its classes otherwise.
+    fn unasked_classes(&self) -> Option<String> {
+        let classes = classes::absent(&self.labels, &self.evaluation.examples)?;
+        Some(format!("the evaluation split has no row of {classes}"))
     }
 
     /// How many demonstrations there are to be; see [`TaskConfig::shots`].

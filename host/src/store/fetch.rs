@@ -15,7 +15,9 @@ use super::environment::{Environment, HF_HUB_OFFLINE};
 use super::file::{FileError, create_folder};
 use super::hub::{Hub, HubError, HubId};
 use super::model_files::{ListedModel, ModelFiles, ModelKind, ModelOrigin, OriginKind, TokenizerFiles};
-use super::model_source::{ModelSource, ModelSourceError, folder_files, folder_tokenizer, gguf_file};
+use super::model_source::{
+    ModelSource, ModelSourceError, folder_files, folder_tokenizer, gguf_file, refuse_dangling_tokenizer,
+};
 use super::owner::is_own;
 use super::paths::CachePaths;
 use super::progress::Progress;
@@ -113,12 +115,14 @@ impl ModelError {
 
 /// The files of the model that `asked` means (see [`ModelSource::resolve`]), fetched first where that is needed.
 pub fn fetch_model(asked: &str, environment: &Environment, progress: &dyn Progress) -> Result<ModelFiles, ModelError> {
+    let mut notes = Vec::new();
     let (kind, found) = match ModelSource::resolve(asked)? {
         ModelSource::File(path) => (gguf_file(&path)?, OriginKind::Path(path)),
         ModelSource::Folder(path) => (folder_files(&path)?, OriginKind::Path(path)),
         ModelSource::Hub(id) => {
             let model = Hub::new(environment, progress)?.model(&id)?;
             let HubId { repository, revision } = id;
+            notes = model.notes;
             (model.kind, OriginKind::Hub { repository, revision, commit: model.commit })
         }
         ModelSource::Catalogue(model) => {
@@ -126,7 +130,7 @@ pub fn fetch_model(asked: &str, environment: &Environment, progress: &dyn Progre
             (ModelKind::Gguf(vec![path]), OriginKind::Catalogue { name: model.name, source })
         }
     };
-    Ok(ModelFiles { kind, origin: ModelOrigin { asked: asked.to_owned(), found } })
+    Ok(ModelFiles { kind, origin: ModelOrigin { asked: asked.to_owned(), found }, notes })
 }
 
 /// The tokenizer of the model that `asked` means, fetched first where that is needed; its weights only where they are in
@@ -137,7 +141,10 @@ pub fn fetch_tokenizer(
     progress: &dyn Progress,
 ) -> Result<TokenizerFiles, ModelError> {
     match ModelSource::resolve(asked)? {
-        ModelSource::Folder(path) => Ok(folder_tokenizer(&path)?),
+        ModelSource::Folder(path) => {
+            refuse_dangling_tokenizer(&path)?;
+            Ok(folder_tokenizer(&path)?)
+        }
         ModelSource::Hub(id) => Ok(Hub::new(environment, progress)?.tokenizer(&id)?),
         ModelSource::File(path) => match gguf_file(&path)? {
             ModelKind::Gguf(parts) => Ok(TokenizerFiles::Gguf(parts)),

@@ -2,22 +2,30 @@
 //!
 //! The cache is looked at before the network, so a model that is there costs no request. The protocol is `hf_hub`'s;
 //! this module adds what that leaves open: it watches for silence (a request has no time limit there), tries a broken
-//! transfer again from its start, takes all files of a model from one commit, and checks what came: the client
-//! looks neither at the size nor at the digest of a file, nor at the status of the request that brings it.
+//! transfer again from its start and a refused request when the hub says so, takes all files of a model from one
+//! commit, and checks what came: the client looks neither at the size nor at the digest of a file, nor at the status of
+//! the request that brings it.
+//!
+//! A file that is not in the cache may still be in the repository: other tools fetch files one by one. Where that would
+//! change numbers (a tokenizer's configuration, an adapter), a file counts as absent only where the cache has the
+//! marker that all tools leave behind a request that found none.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hf_hub::progress::DownloadEvent;
 use hf_hub::repository::{RepoTreeEntry, RepoType};
-use hf_hub::{HFClient, HFClientSync, HFRepositorySync};
+use hf_hub::{HFClient, HFClientSync, HFError, HFRepositorySync};
 
 use super::digest::Digest;
 use super::environment::{Environment, Token};
 pub use super::hub_error::{HubError, Wanted};
 use super::hub_redirect::{keep_the_token, may_be_redirected};
+use super::hub_retry::{TRIES, pause};
 use super::model_files::{ListedModel, ModelKind, TokenizerFiles};
-use super::model_source::{BPE_TOKENIZER, CONFIG, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS, is_plain_name, shard_names};
+use super::model_source::{
+    ADAPTER, ADAPTER_WEIGHTS, BPE_TOKENIZER, CONFIG, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS, is_plain_name, shard_names,
+};
 use super::paths::CachePaths;
 use super::progress::Progress;
 use super::remembered::RememberedDigests;
@@ -69,6 +77,26 @@ pub struct HubModel {
     pub kind: ModelKind,
     /// The commit they are of.
     pub commit: String,
+    /// What is not known of the repository, and could change what the model computes.
+    pub notes: Vec<String>,
+}
+
+/// What the cache knows of a file.
+enum Known {
+    /// It is there.
+    Here(PathBuf),
+    /// The repository has no such file at that commit.
+    Absent,
+    /// It is not there; the repository may have it.
+    Open,
+}
+
+/// What the cache has of something that takes several files.
+enum Cached<T> {
+    /// All of it.
+    Whole(T),
+    /// Not this file, nor perhaps others.
+    Lacks(String),
 }
 
 /// What a repository holds.
@@ -86,8 +114,8 @@ fn client(environment: &Environment, cache: &Path, token: Option<&Token>) -> Res
         .token(token.map_or(NO_TOKEN, |token| token.reveal()))
         .cache_dir(cache)
         .user_agent(USER_AGENT)
-        .retry_max_attempts(REQUEST_RETRIES)
-        .retry_base_delay(REQUEST_RETRY_DELAY);
+        // It would not keep to the time that a hub asks for.
+        .retry_max_attempts(0);
     if token.is_some() {
         let http = reqwest::Client::builder().user_agent(USER_AGENT).redirect(keep_the_token()).build();
         builder = builder.client(http.map_err(|error| failed(error.into()))?);
@@ -104,12 +132,6 @@ pub struct Hub<'a> {
     progress: &'a dyn Progress,
 }
 
-/// How often a transfer that breaks is begun.
-const TRIES: usize = 3;
-/// The retries that `hf_hub` makes of a request that fails or is answered with a passing error: they take 1.2 s at most,
-/// so that a hub that cannot be reached is given up within seconds.
-const REQUEST_RETRIES: usize = 2;
-const REQUEST_RETRY_DELAY: Duration = Duration::from_millis(200);
 /// Without a token `hf_hub` would look into the process's environment, which is [`Environment`]'s to do. It drops a
 /// token that cannot stand in a header, such as this one.
 const NO_TOKEN: &str = "\n";
@@ -134,51 +156,65 @@ impl<'a> Hub<'a> {
 
     /// The files of a model, from the cache or else from the hub.
     pub fn model(&self, id: &HubId) -> Result<HubModel, HubError> {
-        let download = || self.download_model(id).map_err(|error| self.or_only_gguf(id, error));
+        let download = || self.download_model(id).map_err(|error| self.or_other_kind(id, error));
         self.cached_or(id, || self.cached_model(id), download)
     }
 
     /// A model's tokenizer, from the cache or else from the hub.
     pub fn tokenizer(&self, id: &HubId) -> Result<TokenizerFiles, HubError> {
-        self.cached_or(
-            id,
-            || Ok(self.cached_tokenizer(id)),
-            || self.download_tokenizer(id).map_err(|error| self.or_only_gguf(id, self.explain(error))),
-        )
+        let explained = |error| self.or_other_kind(id, self.explain(error));
+        let cached = || self.cached_tokenizer(id).map_err(explained);
+        let (files, note) =
+            self.cached_or(id, cached, || Ok((self.download_tokenizer(id).map_err(explained)?, None)))?;
+        note.iter().for_each(|note| self.progress.note(note));
+        Ok(files)
     }
 
     /// Looks into the cache, then at the hub; one process at a time downloads from a repository.
     fn cached_or<T>(
         &self,
         id: &HubId,
-        cached: impl Fn() -> Result<Option<T>, HubError>,
+        cached: impl Fn() -> Result<Cached<T>, HubError>,
         download: impl FnOnce() -> Result<T, HubError>,
     ) -> Result<T, HubError> {
-        if let Some(found) = cached()? {
-            return Ok(found);
-        }
+        let lacking = match cached()? {
+            Cached::Whole(found) => return Ok(found),
+            Cached::Lacks(file) => file,
+        };
         if self.environment.offline {
-            return Err(HubError::Offline { wanted: self.wanted(id, CONFIG), cache: self.cache.to_owned() });
+            return Err(HubError::Offline { wanted: self.wanted(id, &lacking), cache: self.cache.to_owned() });
         }
         let waiting = || self.progress.note(&format!("another process downloads {id}; waiting"));
         let paths = CachePaths::new(self.environment);
         let _lock = paths.lock(&format!("{}/{id}", self.cache.display()), self.progress, waiting);
         match cached()? {
-            Some(found) => Ok(found),
-            None => download(),
+            Cached::Whole(found) => Ok(found),
+            Cached::Lacks(_) => download(),
         }
     }
 
     /// A file of a repository, if it is in the cache.
     pub fn cached(&self, id: &HubId, file: &str) -> Option<PathBuf> {
-        fn look<T: RepoType>(repository: HFRepositorySync<T>, id: &HubId, file: &str) -> Option<PathBuf> {
-            let found = repository.download_file().filename(file).revision(&id.revision).local_files_only(true).send();
-            found.ok().filter(|path| path.is_file())
+        match self.known(id, file) {
+            Known::Here(path) => Some(path),
+            Known::Absent | Known::Open => None,
         }
-        let (owner, name) = id.repository.split_once('/')?;
-        match self.kind {
+    }
+
+    /// What the cache knows of a file of a repository. A link that leads nowhere is no file.
+    fn known(&self, id: &HubId, file: &str) -> Known {
+        fn look<T: RepoType>(repository: HFRepositorySync<T>, id: &HubId, file: &str) -> hf_hub::HFResult<PathBuf> {
+            repository.download_file().filename(file).revision(&id.revision).local_files_only(true).send()
+        }
+        let Some((owner, name)) = id.repository.split_once('/') else { return Known::Open };
+        let found = match self.kind {
             Kind::Models => look(self.client.model(owner, name), id, file),
             Kind::Datasets => look(self.client.dataset(owner, name), id, file),
+        };
+        match found {
+            Ok(path) if path.is_file() => Known::Here(path),
+            Err(HFError::EntryNotFound { .. }) => Known::Absent,
+            _ => Known::Open,
         }
     }
 
@@ -203,15 +239,17 @@ impl<'a> Hub<'a> {
         }
         let wanted = self.wanted(id, "its list of files");
         let (owner, name) = id.repository.split_once('/').unwrap_or_default();
-        let listed = match self.kind {
-            Kind::Models => request(self.client.model(owner, name), id.revision.clone()),
-            Kind::Datasets => request(self.client.dataset(owner, name), id.revision.clone()),
-        };
-        match listed {
-            Ok(Ok(entries)) => Ok(entries),
-            Ok(Err(error)) => Err(self.explain(self.error(error, &wanted, 0, None))),
-            Err(silence) => Err(HubError::Silent { wanted, seconds: silence.as_secs() }),
-        }
+        let listed = self.try_again(|| {
+            let listed = match self.kind {
+                Kind::Models => request(self.client.model(owner, name), id.revision.clone()),
+                Kind::Datasets => request(self.client.dataset(owner, name), id.revision.clone()),
+            };
+            match listed {
+                Ok(answered) => answered.map_err(|error| self.error(error, &wanted, 0, None)),
+                Err(silence) => Err(HubError::Silent { wanted: wanted.clone(), seconds: silence.as_secs() }),
+            }
+        });
+        listed.map_err(|error| self.explain(error))
     }
 
     /// Downloads one file into a folder of the caller's; the caller checks what came.
@@ -239,7 +277,7 @@ impl<'a> Hub<'a> {
         for repository in scan.repos.into_iter().filter(|repository| repository.repo_type == "model") {
             let whole = repository.revisions.iter().find(|revision| {
                 let id = HubId { repository: repository.repo_id.clone(), revision: revision.commit_hash.clone() };
-                matches!(self.cached_model(&id), Ok(Some(_)))
+                self.is_whole(&id)
             });
             listed.extend(whole.map(|revision| ListedModel {
                 name: repository.repo_id.clone(),
@@ -252,37 +290,151 @@ impl<'a> Hub<'a> {
         Ok(listed)
     }
 
-    fn cached_model(&self, id: &HubId) -> Result<Option<HubModel>, HubError> {
-        let Some(config) = self.cached(id, CONFIG) else { return Ok(None) };
-        let Some(commit) = commit_of(&config, CONFIG) else { return Ok(None) };
-        let id = id.at(&commit);
-        let Some(tokenizer) = self.cached_tokenizer(&id) else { return Ok(None) };
-        let weights = self.cached_weights(&id)?;
-        Ok(weights.map(|weights| HubModel { kind: ModelKind::Folder { config, weights, tokenizer }, commit }))
+    /// Whether the cache has what a model needs; what it leaves open is not asked here.
+    fn is_whole(&self, id: &HubId) -> bool {
+        let here = |file: &str| self.cached(id, file).is_some();
+        let [vocabulary, merges] = BPE_TOKENIZER;
+        here(CONFIG)
+            && (here(TOKENIZER) || here(vocabulary) && here(merges))
+            && matches!(self.cached_weights(id), Ok(Cached::Whole(_)))
+            && self.cached_adapter(id) != Some(true)
     }
 
-    /// The tokenizer, if it is in the cache. Which of its older files a repository has is not known there: those that are
-    /// there count if the vocabulary and the merges do.
-    fn cached_tokenizer(&self, id: &HubId) -> Option<TokenizerFiles> {
-        let config = self.cached(id, TOKENIZER_CONFIG);
-        if let Some(tokenizer) = self.cached(id, TOKENIZER) {
-            return Some(TokenizerFiles::Json { tokenizer, config });
+    /// The model, if it is in the cache. Small files that the cache leaves open are asked for.
+    fn cached_model(&self, id: &HubId) -> Result<Cached<HubModel>, HubError> {
+        if self.cached_adapter(id) == Some(true) {
+            return Err(HubError::Adapter { id: id.clone() });
         }
-        let [vocabulary, merges] = BPE_TOKENIZER.map(|name| self.cached(id, name));
-        Some(TokenizerFiles::Bpe { vocabulary: vocabulary?, merges: merges?, config })
+        let lacks = |file: &str| Ok(Cached::Lacks(file.to_owned()));
+        let Some(config) = self.cached(id, CONFIG) else { return lacks(CONFIG) };
+        let Some(commit) = commit_of(&config, CONFIG) else { return lacks(CONFIG) };
+        let id = id.at(&commit);
+        let weights = match self.cached_weights(&id)? {
+            Cached::Whole(weights) => weights,
+            Cached::Lacks(file) => return Ok(Cached::Lacks(file)),
+        };
+        let (tokenizer, note) = match self.cached_tokenizer(&id)? {
+            Cached::Whole(tokenizer) => tokenizer,
+            Cached::Lacks(file) => return Ok(Cached::Lacks(file)),
+        };
+        let notes = note.into_iter().chain(self.refuse_adapter(&id)?).collect();
+        Ok(Cached::Whole(HubModel { kind: ModelKind::Folder { config, weights, tokenizer }, commit, notes }))
+    }
+
+    /// The tokenizer, if it is in the cache, and what is not known of it.
+    ///
+    /// `tokenizer_config.json` may say what goes before a text, and the older files are all of a tokenizer only where the
+    /// repository has no `tokenizer.json`: what the cache leaves open of the two is asked for. Where nobody can be asked,
+    /// `tokenizer.json` alone, or the older files with the configuration, are taken with a note, since tools that read
+    /// them fetch the others too. Without the configuration there is no telling whether the tokens of the older files are
+    /// the model's, and nothing is guessed.
+    fn cached_tokenizer(&self, id: &HubId) -> Result<Cached<(TokenizerFiles, Option<String>)>, HubError> {
+        let [newer, config] = [TOKENIZER, TOKENIZER_CONFIG].map(|name| self.known(id, name));
+        let open = match (&newer, &config) {
+            (_, Known::Open) => Some(TOKENIZER_CONFIG),
+            (Known::Open, _) => Some(TOKENIZER),
+            _ => None,
+        };
+        let config = match config {
+            Known::Here(path) => Some(path),
+            Known::Absent | Known::Open => None,
+        };
+        let (files, can_be_taken, read) = match newer {
+            Known::Here(tokenizer) => (TokenizerFiles::Json { tokenizer, config }, true, TOKENIZER.to_owned()),
+            Known::Absent | Known::Open => {
+                let [vocabulary, merges] = BPE_TOKENIZER.map(|name| self.known(id, name));
+                let (Known::Here(vocabulary), Known::Here(merges)) = (vocabulary, merges) else {
+                    return Ok(Cached::Lacks(TOKENIZER.to_owned()));
+                };
+                let has_config = config.is_some();
+                (TokenizerFiles::Bpe { vocabulary, merges, config }, has_config, BPE_TOKENIZER.join("`, `"))
+            }
+        };
+        let Some(open) = open else { return Ok(Cached::Whole((files, None))) };
+        let failure = if self.environment.offline {
+            None
+        } else {
+            match self.download_tokenizer(id) {
+                Ok(files) => return Ok(Cached::Whole((files, None))),
+                Err(error) if error.is_without_answer() => Some(error),
+                Err(error) => return Err(error),
+            }
+        };
+        match failure {
+            failure if can_be_taken => {
+                let why = failure.map_or_else(|| "this run is offline".to_owned(), |error| error.to_string());
+                let changes =
+                    if open == TOKENIZER { "would come before them" } else { "may say what goes before a text" };
+                let note = format!(
+                    "the tokenizer was read from `{read}`, and whether {id} has `{open}`, which {changes}, is not known: {why}"
+                );
+                Ok(Cached::Whole((files, Some(note))))
+            }
+            Some(error) => Err(error),
+            None => Err(HubError::OpenTokenizer { wanted: self.wanted(id, open), cache: self.cache.to_owned() }),
+        }
     }
 
     /// The weights, if all of them are in the cache.
-    fn cached_weights(&self, id: &HubId) -> Result<Option<Vec<PathBuf>>, HubError> {
+    fn cached_weights(&self, id: &HubId) -> Result<Cached<Vec<PathBuf>>, HubError> {
         for names in WEIGHTS {
             if let Some(whole) = self.cached(id, names.whole) {
-                return Ok(Some(vec![whole]));
+                return Ok(Cached::Whole(vec![whole]));
             }
             if let Some(index) = self.cached(id, names.index) {
-                return Ok(shard_names(&index)?.iter().map(|name| self.cached(id, name)).collect());
+                let mut shards = Vec::new();
+                for name in shard_names(&index)? {
+                    match self.cached(id, &name) {
+                        Some(shard) => shards.push(shard),
+                        None => return Ok(Cached::Lacks(name)),
+                    }
+                }
+                return Ok(Cached::Whole(shards));
             }
         }
-        Ok(None)
+        let [first, ..] = WEIGHTS;
+        Ok(Cached::Lacks(first.whole.to_owned()))
+    }
+
+    /// Whether the repository holds an adapter, as far as the cache knows.
+    fn cached_adapter(&self, id: &HubId) -> Option<bool> {
+        match self.known(id, ADAPTER) {
+            Known::Absent => Some(false),
+            Known::Open => None,
+            Known::Here(_) => {
+                let weights = ADAPTER_WEIGHTS.map(|name| self.known(id, name));
+                if weights.iter().any(|known| matches!(known, Known::Here(_))) {
+                    return Some(true);
+                }
+                weights.iter().all(|known| matches!(known, Known::Absent)).then_some(false)
+            }
+        }
+    }
+
+    /// Refuses a repository with an adapter beside its weights, which other software would apply; gives a note where
+    /// nobody could say whether there is one.
+    fn refuse_adapter(&self, id: &HubId) -> Result<Option<String>, HubError> {
+        let unknown = |why: &str| format!("whether {id} has an adapter beside its weights is not known: {why}");
+        match self.cached_adapter(id) {
+            Some(true) => return Err(HubError::Adapter { id: id.clone() }),
+            Some(false) => return Ok(None),
+            None if self.environment.offline => {
+                return Ok(Some(unknown("the cache does not say so, and this run is offline")));
+            }
+            None => {}
+        }
+        let asked = match self.download(id, ADAPTER) {
+            Err(HubError::NoFile { .. }) => Ok(false),
+            Err(error) => Err(error),
+            // One that is left over from merging it has no weights.
+            Ok(_) => self.list(id).map(|files| files.iter().any(|file| ADAPTER_WEIGHTS.contains(&file.as_str()))),
+        };
+        match asked {
+            Ok(true) => Err(HubError::Adapter { id: id.clone() }),
+            Ok(false) => Ok(None),
+            // A model that is in the cache needs no network for this.
+            Err(error) => Ok(Some(unknown(&error.to_string()))),
+        }
     }
 
     /// Small files first: what is missing shows before gigabytes are loaded. The first one settles the commit.
@@ -290,19 +442,24 @@ impl<'a> Hub<'a> {
         let config = self.download(id, CONFIG).map_err(|error| self.explain(error))?;
         let commit = commit_of(&config, CONFIG).unwrap_or_else(|| id.revision.clone());
         let id = id.at(&commit);
+        let notes = self.refuse_adapter(&id)?.into_iter().collect();
         let tokenizer = self.download_tokenizer(&id)?;
         let weights = self.download_weights(&id)?;
-        Ok(HubModel { kind: ModelKind::Folder { config, weights, tokenizer }, commit })
+        Ok(HubModel { kind: ModelKind::Folder { config, weights, tokenizer }, commit, notes })
     }
 
-    /// What is missing in a repository, or that it has GGUF files instead.
-    fn or_only_gguf(&self, id: &HubId, error: HubError) -> HubError {
+    /// What is missing in a repository, or that it has an adapter or GGUF files instead.
+    fn or_other_kind(&self, id: &HubId, error: HubError) -> HubError {
         let missing = match &error {
             HubError::NoFile { wanted } => format!("`{}`", wanted.file),
             HubError::NoWeights { .. } => "weights of other kinds".into(),
             _ => return error,
         };
         let mut files = self.list(id).unwrap_or_default();
+        let has = |name: &str| files.iter().any(|file| file == name);
+        if has(ADAPTER) && !WEIGHTS.iter().any(|names| has(names.whole) || has(names.index)) {
+            return HubError::Adapter { id: id.clone() };
+        }
         files.retain(|file| file.ends_with(".gguf"));
         files.sort();
         if files.is_empty() { error } else { HubError::OnlyGguf { id: id.clone(), missing, files } }
@@ -368,12 +525,22 @@ impl<'a> Hub<'a> {
 
     fn try_again<T>(&self, attempt: impl Fn() -> Result<T, HubError>) -> Result<T, HubError> {
         for number in 2..=TRIES {
-            match attempt() {
-                Err(error) if error.is_worth_another_try() => {
+            let error = match attempt() {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            let Some(pause) = pause(&error, number - 1) else { return Err(error) };
+            match error {
+                HubError::Cut { .. } | HubError::Damaged { .. } => {
                     self.progress.note(&format!("{error}; starting again ({number} of {TRIES})"));
                 }
-                result => return result,
+                HubError::RateLimited { .. } => {
+                    let seconds = pause.as_secs_f64().ceil();
+                    self.progress.note(&format!("{error}; asking again in {seconds} s ({number} of {TRIES})"));
+                }
+                _ => {}
             }
+            std::thread::sleep(pause);
         }
         attempt()
     }
@@ -486,7 +653,7 @@ impl<'a> Hub<'a> {
         Box::new(Wanted { id: id.clone(), file: file.to_owned(), endpoint: self.environment.endpoint.clone() })
     }
 
-    fn error(&self, error: hf_hub::HFError, wanted: &Wanted, received: u64, folder: Option<&Path>) -> HubError {
+    fn error(&self, error: HFError, wanted: &Wanted, received: u64, folder: Option<&Path>) -> HubError {
         let folder = folder.unwrap_or(self.cache).to_owned();
         HubError::of(error, wanted, received, self.environment.token.is_some(), folder)
     }

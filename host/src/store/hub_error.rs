@@ -9,7 +9,7 @@ use hf_hub::HFError;
 use super::environment::{HF_ENDPOINT, HF_HOME, HF_HUB_CACHE, HF_HUB_OFFLINE, HF_TOKEN};
 use super::file::FileError;
 use super::hub::HubId;
-use super::model_source::{ModelSourceError, WEIGHTS};
+use super::model_source::{ADAPTER, BPE_TOKENIZER, MERGE_THE_ADAPTER, ModelSourceError, WEIGHTS};
 
 /// How many files a message lists.
 const LISTED: usize = 10;
@@ -38,6 +38,19 @@ pub enum HubError {
     #[error("{wanted} is not in the cache `{}`, and this run is offline", cache.display())]
     Offline {
         /// The file.
+        wanted: Box<Wanted>,
+        /// The hub's cache on this machine.
+        cache: PathBuf,
+    },
+    /// The user wants no network, the cache has a tokenizer's older files, and does not say whether the repository has
+    /// one that changes what they mean.
+    #[error(
+        "the cache `{}` has `{}` and `{}` of {}, and does not say whether there is a `{}`, without which tokens may be \
+         other ones; this run is offline",
+        cache.display(), BPE_TOKENIZER[0], BPE_TOKENIZER[1], wanted.id, wanted.file
+    )]
+    OpenTokenizer {
+        /// The file that may be there.
         wanted: Box<Wanted>,
         /// The hub's cache on this machine.
         cache: PathBuf,
@@ -140,11 +153,27 @@ pub enum HubError {
         /// The GGUF files.
         files: Vec<String>,
     },
+    /// A repository with an adapter in it.
+    #[error("{id}: expected a whole model, got an adapter (`{ADAPTER}`)")]
+    Adapter {
+        /// The repository.
+        id: HubId,
+    },
     /// A repository with a configuration but no weights that this host reads.
     #[error("{id} has no weights: none of {}", WEIGHTS.map(|names| [names.whole, names.index].join(", ")).join(", "))]
     NoWeights {
         /// The repository.
         id: HubId,
+    },
+    /// More requests than the hub takes of one user or address.
+    #[error("the hub answered {wanted} with status 429, too many requests")]
+    RateLimited {
+        /// The file.
+        wanted: Box<Wanted>,
+        /// The seconds that the hub asks to wait, where it says so.
+        retry_after: Option<u64>,
+        /// Whether a token was sent.
+        with_token: bool,
     },
     /// Any other status.
     #[error("the hub answered {wanted} with status {status}{}", message.as_ref().map(|m| format!(": {m}")).unwrap_or_default())]
@@ -200,6 +229,11 @@ impl HubError {
             HubError::Offline { .. } => Some(format!(
                 "unset `{HF_HUB_OFFLINE}` once to download it, or name a file or folder that is on this machine"
             )),
+            HubError::OpenTokenizer { wanted, .. } => Some(format!(
+                "with a network, `ft-host model pull {}` looks once; a folder that `--model` names is read as it is, \
+                 the snapshot's in the cache too",
+                wanted.id
+            )),
             HubError::Unreachable { .. } | HubError::Silent { .. } | HubError::Client { .. } => {
                 Some(format!("check the network and `{HF_ENDPOINT}`, or name a file or folder that is on this machine"))
             }
@@ -224,6 +258,15 @@ impl HubError {
             HubError::NoRevision { wanted } => {
                 Some(format!("see {}/{}/tree/main for its branches and tags", wanted.endpoint, wanted.id.repository))
             }
+            HubError::Adapter { .. } => Some(MERGE_THE_ADAPTER.into()),
+            HubError::RateLimited { retry_after, with_token, .. } => {
+                let wait = match retry_after {
+                    Some(seconds) => format!("wait {seconds} s, as the hub asks, and run again"),
+                    None => "wait some minutes, and run again".into(),
+                };
+                let token = format!("; with a token in `{HF_TOKEN}` the hub takes more requests");
+                Some(if *with_token { wait } else { wait + &token })
+            }
             HubError::OnlyGguf { id, files, .. } => files.first().map(|file| {
                 format!(
                     "`hf download {} {file}` fetches one and prints its path; name that with `--model`",
@@ -247,9 +290,9 @@ impl HubError {
         }
     }
 
-    /// Whether the same request may do better a moment later.
-    pub(super) fn is_worth_another_try(&self) -> bool {
-        matches!(self, HubError::Cut { .. } | HubError::Damaged { .. })
+    /// Whether nobody answered.
+    pub(super) fn is_without_answer(&self) -> bool {
+        matches!(self, HubError::Unreachable { .. } | HubError::Silent { .. })
     }
 
     /// The client's error in this host's words. `received` says how much of the file had come.
@@ -277,7 +320,11 @@ impl HubError {
                 Some("RevisionNotFound") => HubError::NoRevision { wanted },
                 _ => HubError::NoFile { wanted },
             },
-            HFError::Http { context } | HFError::Conflict { context } | HFError::RateLimited { context, .. } => {
+            HFError::RateLimited { retry_after, .. } => {
+                let retry_after = retry_after.map(|time| time.as_secs());
+                HubError::RateLimited { wanted, retry_after, with_token }
+            }
+            HFError::Http { context } | HFError::Conflict { context } => {
                 HubError::Status { wanted, status: context.status.as_u16(), message: context.server_message.clone() }
             }
             HFError::Request { source, .. } if source.is_connect() => {

@@ -60,8 +60,27 @@ impl Hub<'_> {
         let entries = self.entries(&wanted.id.at(&commit)).ok()?;
         Some(match listed(entries, &wanted.file) {
             Some(listed) => self.download_listed(wanted, &commit, &listed),
-            None => Err(HubError::NoFile { wanted: Box::new(wanted.clone()) }),
+            None => {
+                self.mark_absent(wanted, &commit);
+                Err(HubError::NoFile { wanted: Box::new(wanted.clone()) })
+            }
         })
+    }
+
+    /// Leaves the marker of a file that the repository does not have, as the client and the `huggingface_hub` library
+    /// do. Without it the hub is asked again, and no more.
+    fn mark_absent(&self, wanted: &Wanted, commit: &str) {
+        let marker = self.repository_folder(wanted).join(".no_exist").join(commit).join(&wanted.file);
+        let _ = marker.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&marker, ""));
+    }
+
+    /// The repository's folder in the cache.
+    fn repository_folder(&self, wanted: &Wanted) -> PathBuf {
+        let plural = match self.kind {
+            Kind::Models => "models",
+            Kind::Datasets => "datasets",
+        };
+        self.cache.join(format!("{plural}--{}", wanted.id.repository.replace('/', "--")))
     }
 
     /// The commit that the wanted revision stands for.
@@ -86,11 +105,7 @@ impl Hub<'_> {
     }
 
     fn download_listed(&self, wanted: &Wanted, commit: &str, listed: &Listed) -> Result<PathBuf, HubError> {
-        let plural = match self.kind {
-            Kind::Models => "models",
-            Kind::Datasets => "datasets",
-        };
-        let repository = self.cache.join(format!("{plural}--{}", wanted.id.repository.replace('/', "--")));
+        let repository = self.repository_folder(wanted);
         let disk = |source| HubError::Disk { wanted: Box::new(wanted.clone()), folder: self.cache.to_owned(), source };
         let create_folder = |folder: &Path| std::fs::create_dir_all(folder).map_err(disk);
         create_folder(&repository.join("blobs"))?;

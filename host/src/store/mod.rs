@@ -24,6 +24,7 @@ mod gguf_parts;
 pub mod hub;
 mod hub_error;
 mod hub_redirect;
+mod hub_retry;
 pub mod journal;
 pub mod lfs;
 pub mod lock;

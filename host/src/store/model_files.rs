@@ -14,6 +14,8 @@ pub struct ModelFiles {
     pub kind: ModelKind,
     /// Where they came from, for the record of a run.
     pub origin: ModelOrigin,
+    /// What is not known of where they came from, and could change what the model computes.
+    pub notes: Vec<String>,
 }
 
 /// In which form a model is stored.

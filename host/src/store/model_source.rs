@@ -82,8 +82,21 @@ pub enum ModelSourceError {
         folder: PathBuf,
         /// What it lacks.
         missing: String,
-        /// A GGUF file that it has instead.
-        gguf: Option<PathBuf>,
+        /// What it has instead.
+        instead: Instead,
+    },
+    /// A folder with a link that leads nowhere in the place of a file that counts.
+    #[error(
+        "`{}`: expected a file `{name}`, got a link to `{}`, where nothing is",
+        folder.display(), target.display()
+    )]
+    Dangling {
+        /// The folder.
+        folder: PathBuf,
+        /// The file's name in it.
+        name: &'static str,
+        /// Where the link leads.
+        target: PathBuf,
     },
     /// A folder with an adapter in it.
     #[error("`{}`: expected a whole model, got an adapter (`adapter_config.json`)", folder.display())]
@@ -103,6 +116,26 @@ pub enum ModelSourceError {
     #[error(transparent)]
     File(#[from] FileError),
 }
+
+/// What a folder without a model's files has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Instead {
+    /// Nothing that is known.
+    Nothing,
+    /// A GGUF file.
+    Gguf(PathBuf),
+    /// Snapshots of a repository: it is the hub's cache.
+    Snapshots {
+        /// `owner/name`, as far as the folder's name tells.
+        repository: String,
+        /// The snapshot to take, where there is one.
+        folder: Option<PathBuf>,
+    },
+}
+
+/// What helps against an adapter in a model's place.
+pub(super) const MERGE_THE_ADAPTER: &str = "merge it into its base model and save that (`merge_and_unload` and \
+                                            `save_pretrained` in PEFT), or name the base model";
 
 impl ModelSourceError {
     /// What the user can do about it.
@@ -125,15 +158,24 @@ impl ModelSourceError {
                  catalogue, or `owner/name` on the hub"
                     .into(),
             ),
-            ModelSourceError::Incomplete { gguf: Some(gguf), .. } => {
-                Some(format!("for the GGUF file in it: `--model {}`", gguf.display()))
-            }
-            ModelSourceError::Adapter { .. } => Some(
-                "merge it into its base model and save that (`merge_and_unload` and `save_pretrained` in PEFT), or name the \
-                 base model"
+            ModelSourceError::Incomplete { instead, .. } => match instead {
+                Instead::Nothing => None,
+                Instead::Gguf(gguf) => Some(format!("for the GGUF file in it: `--model {}`", gguf.display())),
+                Instead::Snapshots { repository, folder } => {
+                    let snapshot = folder.as_ref().map(|folder| format!(" or `--model {}`", folder.display()));
+                    Some(format!(
+                        "this is a repository in the hub's cache: `--model {repository}`{}",
+                        snapshot.unwrap_or_default()
+                    ))
+                }
+            },
+            ModelSourceError::Dangling { .. } => Some(
+                "in the hub's cache the files of a snapshot are links into `blobs`: copy that folder too, or the files \
+                 themselves with `cp -rL`"
                     .into(),
             ),
-            ModelSourceError::Incomplete { .. } | ModelSourceError::BadIndex { .. } => None,
+            ModelSourceError::Adapter { .. } => Some(MERGE_THE_ADAPTER.into()),
+            ModelSourceError::BadIndex { .. } => None,
             ModelSourceError::File(error) => error.hint(),
         }
     }
@@ -212,9 +254,9 @@ pub const BPE_TOKENIZER: [&str; 2] = ["vocab.json", "merges.txt"];
 pub const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 
 /// Name of an adapter's configuration, as PEFT saves it.
-const ADAPTER: &str = "adapter_config.json";
+pub(super) const ADAPTER: &str = "adapter_config.json";
 /// Names of its weights.
-const ADAPTER_WEIGHTS: [&str; 2] = ["adapter_model.safetensors", "adapter_model.bin"];
+pub(super) const ADAPTER_WEIGHTS: [&str; 2] = ["adapter_model.safetensors", "adapter_model.bin"];
 
 /// The names under which a form of weights is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,10 +279,34 @@ pub fn folder_files(folder: &Path) -> Result<ModelKind, ModelSourceError> {
     if folder.join(ADAPTER).is_file() && (adapter || weight_files(folder).is_err()) {
         return Err(ModelSourceError::Adapter { folder: folder.to_owned() });
     }
+    let weights = WEIGHTS.iter().flat_map(|names| [names.whole, names.index]);
+    refuse_dangling(folder, weights.chain([CONFIG, ADAPTER]).chain(ADAPTER_WEIGHTS).chain(TOKENIZER_FILES))?;
     let config = member(folder, CONFIG)?;
     let weights = weight_files(folder)?;
     let tokenizer = folder_tokenizer(folder)?;
     Ok(ModelKind::Folder { config, weights, tokenizer })
+}
+
+/// Every file of a tokenizer, in all its forms.
+const TOKENIZER_FILES: [&str; 4] = [TOKENIZER, BPE_TOKENIZER[0], BPE_TOKENIZER[1], TOKENIZER_CONFIG];
+
+/// Refuses a folder with a link that leads nowhere in the place of one of a tokenizer's files; see [`refuse_dangling`].
+pub fn refuse_dangling_tokenizer(folder: &Path) -> Result<(), ModelSourceError> {
+    refuse_dangling(folder, TOKENIZER_FILES)
+}
+
+/// Refuses a folder with a link that leads nowhere in the place of a file: as a missing file it would give way to another
+/// form of weights or of the tokenizer, or leave the tokenizer without its configuration.
+fn refuse_dangling(folder: &Path, names: impl IntoIterator<Item = &'static str>) -> Result<(), ModelSourceError> {
+    for name in names {
+        let path = folder.join(name);
+        if let Ok(target) = std::fs::read_link(&path)
+            && !path.exists()
+        {
+            return Err(ModelSourceError::Dangling { folder: folder.to_owned(), name, target });
+        }
+    }
+    Ok(())
 }
 
 /// Finds the tokenizer in a folder.
@@ -310,7 +376,21 @@ fn member(folder: &Path, name: &str) -> Result<PathBuf, ModelSourceError> {
 }
 
 fn incomplete(folder: &Path, missing: String) -> ModelSourceError {
-    ModelSourceError::Incomplete { folder: folder.to_owned(), missing, gguf: first_gguf(folder) }
+    let instead = snapshots(folder).or_else(|| first_gguf(folder).map(Instead::Gguf)).unwrap_or(Instead::Nothing);
+    ModelSourceError::Incomplete { folder: folder.to_owned(), missing, instead }
+}
+
+/// The snapshots of a repository in the hub's cache, where the folder is the repository's or the one that holds them.
+fn snapshots(folder: &Path) -> Option<Instead> {
+    let folder = folder.canonicalize().ok()?;
+    let repository = if folder.ends_with("snapshots") { folder.parent()? } else { &folder };
+    let name = repository.file_name()?.to_str()?.strip_prefix("models--")?.replacen("--", "/", 1);
+    let snapshots = repository.join("snapshots");
+    let main = std::fs::read_to_string(repository.join("refs").join(HubId::MAIN)).ok();
+    let main = main.map(|commit| commit.trim().to_owned()).filter(|commit| is_plain_name(commit));
+    let first = || std::fs::read_dir(&snapshots).ok()?.filter_map(|entry| Some(entry.ok()?.path())).min();
+    let chosen = main.map(|commit| snapshots.join(commit)).filter(|folder| folder.is_dir()).or_else(first);
+    snapshots.is_dir().then_some(Instead::Snapshots { repository: name, folder: chosen })
 }
 
 /// The names of the weight files that an index lists, each once, in order.
@@ -438,6 +518,40 @@ mod tests {
         std::fs::remove_file(at(pickles.whole)).unwrap();
         write(pickles.index, "{\"weight_map\": {\"a\": \"m-2\", \"b\": \"m-1\"}}");
         assert_eq!(weight_files(folder.path()).unwrap(), [at("m-1"), at("m-2")]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_repository_in_the_hubs_cache_is_told_as_one() {
+        let cache = tempfile::tempdir().unwrap();
+        let repository = cache.path().join("models--acme--tiny--x");
+        let hint = |folder: &Path| folder_files(folder).unwrap_err().hint();
+        for commit in ["1111", "2222"] {
+            std::fs::create_dir_all(repository.join("snapshots").join(commit)).unwrap();
+        }
+        let named = |commit: &str| {
+            let folder = cache.path().canonicalize().unwrap().join("models--acme--tiny--x/snapshots").join(commit);
+            let name = "this is a repository in the hub's cache: `--model acme/tiny--x`";
+            Some(format!("{name} or `--model {}`", folder.display()))
+        };
+        assert_eq!(hint(&repository), named("1111"));
+        std::fs::create_dir(repository.join("refs")).unwrap();
+        std::fs::write(repository.join("refs/main"), "2222").unwrap();
+        assert_eq!(hint(&repository), named("2222"));
+        assert_eq!(hint(&repository.join("snapshots")), named("2222"));
+        let snapshot = repository.join("snapshots/2222");
+        assert_eq!(hint(&snapshot), None);
+
+        // What a link stands for must not be looked for under another name.
+        std::fs::write(snapshot.join(CONFIG), "{}").unwrap();
+        std::fs::write(snapshot.join("pytorch_model.bin"), "").unwrap();
+        std::fs::write(snapshot.join(TOKENIZER), "{}").unwrap();
+        assert!(folder_files(&snapshot).is_ok());
+        std::os::unix::fs::symlink("../../blobs/abc", snapshot.join("model.safetensors")).unwrap();
+        let error = folder_files(&snapshot).unwrap_err();
+        let message = "expected a file `model.safetensors`, got a link to `../../blobs/abc`, where nothing is";
+        assert!(error.to_string().ends_with(message), "{error}");
+        assert!(error.hint().unwrap().contains("`blobs`"), "{:?}", error.hint());
     }
 
     #[test]

@@ -1,7 +1,13 @@
 //! Rows in every form of file, bad rows, and data sets that a task loads.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -228,4 +234,119 @@ fn a_class_that_no_demonstration_can_have_is_noted() {
     assert!(place.host(&["report", "out"]).good().stdout.contains(&format!("note: {note}")));
     place.sst2(&["--data", "one", "--steps", "1", "--sampling", "random", "--out", "random"]).good();
     assert_eq!(place.json("random/results.json")["notes"], json!([]));
+}
+
+/// Rows of SST-2 as the `datasets` library writes them, with names for the classes.
+fn with_names(rows: &[Value], names: [&str; 2]) -> Vec<u8> {
+    let schema = parse_message_type("message m { required binary sentence (UTF8); required int64 label; }").unwrap();
+    let features = json!({
+        "sentence": {"dtype": "string", "_type": "Value"},
+        "label": {"names": names, "_type": "ClassLabel"},
+    });
+    let said = KeyValue::new("huggingface".to_owned(), json!({"info": {"features": features}}).to_string());
+    let properties = WriterProperties::builder().set_key_value_metadata(Some(vec![said])).build();
+    let mut writer = SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties)).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let texts: Vec<ByteArray> = rows.iter().map(|row| row["sentence"].as_str().unwrap().into()).collect();
+    let mut column = group.next_column().unwrap().unwrap();
+    column.typed::<ByteArrayType>().write_batch(&texts, None, None).unwrap();
+    column.close().unwrap();
+    let labels: Vec<i64> = rows.iter().map(|row| row["label"].as_i64().unwrap()).collect();
+    let mut column = group.next_column().unwrap().unwrap();
+    column.typed::<Int64Type>().write_batch(&labels, None, None).unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    writer.into_inner().unwrap()
+}
+
+#[test]
+fn class_names_of_a_file_are_held_to_the_tasks_labels() {
+    let place = Place::with_model();
+    let rows = sample("sst2", "validation", 6);
+    let run = |names: [&str; 2], more: &[&str]| {
+        place.write("eval.parquet", with_names(&rows, names));
+        let fixed = ["--data", "evaluation=eval.parquet", "--data", "sample", "--steps", "1", "--restart"];
+        place.sst2(&[&fixed[..], more].concat())
+    };
+    let told = |note: &str| place.json("out/results.json")["notes"].as_array().unwrap().iter().any(|told| told == note);
+    let message = "`eval.parquet`: expected the classes `negative`, `positive` in this order in column `label`, got \
+        `positive`, `negative`";
+    run(["positive", "negative"], &[]).failed(2, &[message, "hint: ", "`--force`"]);
+    run(["positive", "negative"], &["--force"]).good();
+    assert!(told(message));
+    let prompt = ["prompt", "--task", &guest("sst2"), "--model", "model", "--data", "evaluation=eval.parquet"];
+    let prompt = place.host(&[&prompt[..], &["--data", "sample", "--json"]].concat()).good().json();
+    assert_eq!(prompt["notes"], json!([message]));
+    let quiet = |names: [&str; 2]| {
+        run(names, &[]).good();
+        assert!(!place.json("out/results.json")["notes"].to_string().contains("eval.parquet"), "{names:?}");
+    };
+    quiet(["negative", "positive"]);
+    quiet(["neg", "pos"]);
+    run(["bad", "good"], &[]).good();
+    assert!(told(
+        "the task takes the classes of `eval.parquet`, column `label`: `bad` as `negative`, `good` as `positive`"
+    ));
+}
+
+#[test]
+fn classes_that_are_counted_from_one_are_told_as_that() {
+    let place = Place::with_model();
+    let counted = |task: &str, split: &str| {
+        let mut rows = sample(task, split, 40);
+        rows.iter_mut().for_each(|row| row["label"] = (row["label"].as_u64().unwrap() + 1).into());
+        lines(&rows)
+    };
+    place.write("one/ag_news/train.jsonl", counted("agnews", "train"));
+    place.write("one/ag_news/test.jsonl", counted("agnews", "test"));
+    let fixed = ["--task", &guest("agnews"), "--data", "one", "--steps", "1"];
+    for more in [&[][..], &["--skip-bad-rows"]] {
+        let done = place.sst2(&[&fixed[..], more].concat());
+        let parts =
+            ["one/ag_news/train.jsonl`, line ", "column `label`: expected classes from 0 to 3, got 4, and class 0 in"];
+        let done = done.failed(2, &[parts[0], parts[1], "hint: classes count from 0"]);
+        assert!(!done.stderr.contains("`--skip-bad-rows`"), "{}", done.stderr);
+    }
+    // Where no row has the last class either, the first is missed.
+    let ones: Vec<Value> = sample("sst2", "validation", 6).into_iter().filter(|row| row["label"] == 1).collect();
+    place.data("ones", lines(&sample("sst2", "train", 20)), lines(&ones));
+    place.sst2(&["--data", "ones", "--steps", "1"]).good();
+    let note = "the evaluation split has no row of class `negative`";
+    assert_eq!(place.json("out/results.json")["notes"][0], note);
+}
+
+#[test]
+fn whole_numbers_with_a_point_are_classes() {
+    let place = Place::with_model();
+    let (train, validation) = (sample("sst2", "train", 20), sample("sst2", "validation", 6));
+    let real =
+        |rows: &[Value]| lines(rows).replace("\"label\":1", "\"label\":1.0").replace("\"label\":0", "\"label\":0.0");
+    assert!(real(&train).contains("1.0") && real(&train).contains("0.0"));
+    place.data("whole", lines(&train), lines(&validation));
+    place.data("real", real(&train), real(&validation));
+    place.sst2(&["--data", "whole", "--steps", "1", "--out", "whole-out"]).good();
+    place.sst2(&["--data", "real", "--steps", "1", "--out", "real-out"]).good();
+    assert_eq!(place.read("real-out/samples.jsonl"), place.read("whole-out/samples.jsonl"));
+    // Where the task takes no row, to leave out such rows would leave none.
+    place.data("half", lines(&train), lines(&[json!({"sentence": "x", "label": 0.5})]));
+    let done = place.sst2(&["--data", "half", "--steps", "1"]);
+    let done = done.failed(2, &["column `label`: expected a class from 0 to 1, got 0.5"]);
+    assert!(!done.stderr.contains("hint: "), "{}", done.stderr);
+}
+
+#[test]
+fn what_json_does_not_have_is_named() {
+    let place = Place::with_model();
+    let train = lines(&sample("sst2", "train", 20));
+    let good = lines(&sample("sst2", "validation", 6));
+    place.data("nan", &train, format!("{good}{{\"sentence\": \"x\", \"label\": 1, \"score\": NaN}}\n"));
+    let parts = ["validation.jsonl`, line 7: not JSON: expected a value, got `NaN`", "hint: ", "write null"];
+    place.sst2(&["--data", "nan", "--steps", "1"]).failed(2, &parts);
+    place.data("half", &train, format!("{good}{{\"sentence\": \"\\ud83d x\", \"label\": 1}}\n"));
+    let parts = ["line 7: not JSON: half of a surrogate pair", "hint: a text was cut"];
+    place.sst2(&["--data", "half", "--steps", "1"]).failed(2, &parts);
+    place.write("array.json", "[{\"a\": -Infinity}]");
+    let parts =
+        ["row 1: expected a JSON object, got no JSON: expected a value, got `-Infinity`", "hint: JSON has neither"];
+    place.host(&["data", "head", "array.json"]).failed(2, &parts);
 }

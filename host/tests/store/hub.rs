@@ -316,3 +316,199 @@ fn a_hub_that_never_answers_is_given_up() {
     assert!(matches!(error, HubError::Silent { seconds: 10, .. }), "{error}");
     assert!(started.elapsed() < Duration::from_secs(14), "{:?}", started.elapsed());
 }
+
+/// A repository in the cache as a tool leaves it that fetches files one by one.
+fn in_cache(folder: &tempfile::TempDir, files: &[(&str, &[u8])], absent: &[&str]) {
+    let repository = folder.path().join("hub/models--owner--part");
+    let write = |name: String, bytes: &[u8]| {
+        let path = repository.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    };
+    let _ = std::fs::remove_dir_all(&repository);
+    write("refs/main".into(), MAIN_COMMIT.as_bytes());
+    for (name, bytes) in files {
+        write(format!("snapshots/{MAIN_COMMIT}/{name}"), bytes);
+    }
+    for name in absent {
+        write(format!(".no_exist/{MAIN_COMMIT}/{name}"), b"");
+    }
+}
+
+const PART: &str = "owner/part";
+const OLDER: [(&str, &[u8]); 4] =
+    [("config.json", b"{}"), ("vocab.json", b"{}"), ("merges.txt", b"m"), ("model.safetensors", b"weights")];
+
+fn tokenizer_names(model: &ModelFiles) -> Vec<&str> {
+    let ModelKind::Folder { tokenizer, .. } = &model.kind else { panic!("{model:?}") };
+    tokenizer.paths().into_iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect()
+}
+
+/// What the cache does not have may be in the repository all the same, and change every text's tokens.
+#[test]
+fn older_tokenizer_files_count_where_there_are_no_others() {
+    let config = ("tokenizer_config.json", &b"{\"add_bos_token\": true}"[..]);
+    let newer = ("tokenizer.json", &b"{}"[..]);
+    let three = ["vocab.json", "merges.txt", "tokenizer_config.json"];
+    for (beside, expected) in [
+        (&[][..], &three[..2]),
+        (&[config], &three),
+        (&[newer], &["tokenizer.json"]),
+        (&[newer, config], &["tokenizer.json"]),
+    ] {
+        let hub = TestHub::start();
+        for (name, bytes) in OLDER.iter().chain(beside) {
+            hub.add(PART, MAIN_COMMIT, name, bytes);
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let environment = environment(folder.path(), hub.endpoint());
+        in_cache(&folder, &OLDER, &[]);
+        let model = fetch(PART, &environment).unwrap();
+        assert_eq!((tokenizer_names(&model), model.notes.len()), (expected.to_vec(), 0), "{beside:?}");
+        assert_eq!(hub.downloads(), 0, "the weights were there");
+        // Now it is known, and nobody is asked again.
+        let before = hub.requests().len();
+        assert_eq!(fetch(PART, &environment).unwrap(), model);
+        assert_eq!(hub.requests().len(), before);
+        let offline = Environment { offline: true, ..environment };
+        assert_eq!(fetch(PART, &offline).unwrap(), model);
+    }
+}
+
+#[test]
+fn offline_a_tokenizer_without_its_configuration_is_not_guessed() {
+    let hub = TestHub::start();
+    let folder = tempfile::tempdir().unwrap();
+    let environment = Environment { offline: true, ..environment(folder.path(), hub.endpoint()) };
+    let with_config = [&OLDER[..], &[("tokenizer_config.json", b"{}")]].concat();
+    let refused = |absent: &[&str], open: &str| {
+        in_cache(&folder, &OLDER, absent);
+        let error = fetch(PART, &environment).unwrap_err();
+        let part =
+            format!("has `vocab.json` and `merges.txt` of {PART}@{MAIN_COMMIT}, and does not say whether there is");
+        assert!(error.to_string().contains(&format!("{part} a `{open}`")), "{error}");
+        assert!(error.hint().unwrap().contains("ft-host model pull"), "{:?}", error.hint());
+        assert!(fetch_tokenizer(PART, &environment, &Told::default()).is_err());
+    };
+    refused(&["adapter_config.json"], "tokenizer_config.json");
+    refused(&["adapter_config.json", "tokenizer.json"], "tokenizer_config.json");
+    refused(&["adapter_config.json", "tokenizer_config.json"], "tokenizer.json");
+    in_cache(&folder, &OLDER, &["adapter_config.json", "tokenizer.json", "tokenizer_config.json"]);
+    let model = fetch(PART, &environment).unwrap();
+    assert_eq!((tokenizer_names(&model), model.notes.len()), (vec!["vocab.json", "merges.txt"], 0));
+    // All that was before `tokenizer.json` is there: it is taken, and what is not known is said.
+    in_cache(&folder, &with_config, &["adapter_config.json"]);
+    let model = fetch(PART, &environment).unwrap();
+    assert_eq!(tokenizer_names(&model), ["vocab.json", "merges.txt", "tokenizer_config.json"]);
+    let [note] = &model.notes[..] else { panic!("{:?}", model.notes) };
+    assert!(note.contains("has `tokenizer.json`, which would come before them, is not known"), "{note}");
+    let told = Told::default();
+    fetch_tokenizer(PART, &environment, &told).unwrap();
+    assert_eq!(told.notes(), note.replace(&format!("@{MAIN_COMMIT}"), "@main"));
+    assert_eq!(hub.requests(), Vec::<String>::new());
+}
+
+#[test]
+fn what_the_cache_lacks_is_named_offline() {
+    let folder = tempfile::tempdir().unwrap();
+    let environment = Environment { offline: true, ..environment(folder.path(), nobody()) };
+    let lacks = |files: &[(&str, &[u8])], name: &str| {
+        in_cache(&folder, files, &["adapter_config.json"]);
+        let error = fetch(PART, &environment).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("`{name}` of {PART}@main is not in the cache")), "{error}");
+    };
+    let [config, vocabulary, merges, weights] = OLDER;
+    lacks(&[vocabulary, merges, weights], "config.json");
+    lacks(&[config, vocabulary, merges], "model.safetensors");
+    lacks(&[config, vocabulary, weights], "tokenizer.json");
+    let index = ("model.safetensors.index.json", &br#"{"weight_map": {"x": "a.safetensors"}}"#[..]);
+    lacks(&[config, index], "a.safetensors");
+}
+
+/// `AutoModelForCausalLM.from_pretrained` applies it; the weights beside it alone are another model.
+#[test]
+fn an_adapter_is_refused_from_the_hub_and_from_the_cache() {
+    let refused = |result: Result<ModelFiles, HubError>| {
+        let error = result.unwrap_err();
+        assert!(
+            error.to_string().ends_with("expected a whole model, got an adapter (`adapter_config.json`)"),
+            "{error}"
+        );
+        assert!(error.hint().unwrap().contains("merge_and_unload"), "{:?}", error.hint());
+    };
+    let adapter = [("adapter_config.json", &b"{}"[..]), ("adapter_model.safetensors", b"lora")];
+    let tokenizer = ("tokenizer.json", &b"{}"[..]);
+    let whole = [&OLDER[..], &[tokenizer], &adapter].concat();
+    for files in [&whole[..], &adapter, &adapter[..1]] {
+        let hub = TestHub::start();
+        for (name, bytes) in files {
+            hub.add(PART, MAIN_COMMIT, name, bytes);
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let environment = environment(folder.path(), hub.endpoint());
+        refused(fetch(PART, &environment));
+        assert_eq!(hub.downloads(), 0, "no weights are fetched for that");
+        // Another tool has fetched the model alone, or all of it.
+        if files.len() > 2 {
+            in_cache(&folder, &[&OLDER[..], &[tokenizer]].concat(), &[]);
+            refused(fetch(PART, &environment));
+        }
+        if files.len() > 1 {
+            in_cache(&folder, files, &[]);
+            let offline = Environment { offline: true, ..environment };
+            refused(fetch(PART, &offline));
+            assert_eq!(list_models(&offline).unwrap().len(), 1, "only the catalogue's");
+        }
+    }
+}
+
+#[test]
+fn what_is_left_over_of_a_merged_adapter_does_not_matter() {
+    let (hub, _folder, environment) = hub_with_tiny();
+    hub.add(TINY, MAIN_COMMIT, "adapter_config.json", b"{}");
+    assert_eq!(fetch(TINY, &environment).unwrap().notes, [""; 0]);
+}
+
+#[test]
+fn whether_there_is_an_adapter_is_asked_once_and_noted_where_nobody_answers() {
+    let (hub, folder, environment) = hub_with_tiny();
+    for (name, bytes) in OLDER.iter().chain(&[("tokenizer.json", &b"{}"[..])]) {
+        hub.add(PART, MAIN_COMMIT, name, bytes);
+    }
+    in_cache(&folder, &[&OLDER[..], &[("tokenizer.json", b"{}")]].concat(), &[]);
+    let noted = |environment: &Environment, why: &str| {
+        let model = fetch(PART, environment).unwrap();
+        let [note] = &model.notes[..] else { panic!("{:?}", model.notes) };
+        assert!(note.starts_with("whether owner/part@1111") && note.contains(why), "{note}");
+    };
+    noted(&Environment { offline: true, ..environment.clone() }, "this run is offline");
+    noted(&Environment { endpoint: nobody(), ..environment.clone() }, "could not be reached");
+    assert_eq!(fetch(PART, &environment).unwrap().notes, [""; 0]);
+    assert_eq!(hub.requests().len(), 1);
+    assert_eq!(fetch(PART, &Environment { offline: true, ..environment }).unwrap().notes, [""; 0]);
+}
+
+#[test]
+fn a_hub_that_asks_to_wait_is_not_asked_before() {
+    let (hub, _folder, environment) = hub_with_tiny();
+    hub.limit_next(&[Some(1)]);
+    let (told, started) = (Told::default(), Instant::now());
+    fetch_model(TINY, &environment, &told).unwrap();
+    assert!(started.elapsed() >= Duration::from_secs(1), "{:?}", started.elapsed());
+    assert!(told.notes().contains("status 429, too many requests; asking again in 1 s (2 of 3)"), "{}", told.notes());
+
+    // Too long to wait for without a word: it is told instead.
+    let (hub, _folder, mut environment) = hub_with_tiny();
+    hub.limit_next(&[Some(125)]);
+    let error = fetch(TINY, &environment).unwrap_err();
+    assert_eq!(hub.requests().len(), 1);
+    assert!(matches!(error, HubError::RateLimited { retry_after: Some(125), .. }), "{error}");
+    let hint = error.hint().unwrap();
+    assert!(hint.starts_with("wait 125 s, as the hub asks, and run again") && hint.contains("`HF_TOKEN`"), "{hint}");
+
+    environment.token = Token::new("hf_any");
+    hub.limit_next(&[None; 20]);
+    let error = fetch(TINY, &environment).unwrap_err();
+    assert_eq!(hub.requests().len(), 1 + 3);
+    assert_eq!(error.hint().as_deref(), Some("wait some minutes, and run again"));
+}

@@ -43,6 +43,8 @@ struct State {
     authorizations: Vec<Option<String>>,
     /// The next so many requests for large files fail.
     faults: Vec<Fault>,
+    /// The next so many requests are too many, each with the seconds to wait where they are said.
+    limits: Vec<Option<u64>>,
     /// Method and path of each request.
     requests: Vec<String>,
     stopped: bool,
@@ -115,6 +117,11 @@ impl TestHub {
         self.state.lock().unwrap().faults = faults.iter().rev().copied().collect();
     }
 
+    /// Answers the next requests with status 429, in this order, with the seconds to wait where there are some.
+    pub fn limit_next(&self, limits: &[Option<u64>]) {
+        self.state.lock().unwrap().limits = limits.iter().rev().copied().collect();
+    }
+
     /// Method and path of each request so far.
     pub fn requests(&self) -> Vec<String> {
         self.state.lock().unwrap().requests.clone()
@@ -185,7 +192,13 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>, address: &str) -> std::io
         let mut state = state.lock().unwrap();
         state.requests.push(format!("{} {}", request.method, request.path));
         state.authorizations.push(request.headers.get("authorization").cloned());
-        route(&request, &mut state, address)
+        match state.limits.pop() {
+            Some(seconds) => {
+                let headers = seconds.map(|seconds| ("Retry-After", seconds.to_string()));
+                Response::new("429 Too Many Requests", headers.into_iter().collect(), Vec::new())
+            }
+            None => route(&request, &mut state, address),
+        }
     };
     let mut head =
         format!("HTTP/1.1 {}\r\nConnection: close\r\nContent-Length: {}\r\n", response.status, response.body.len());

@@ -77,11 +77,15 @@ class Row:
 
     def class_index(self, column: str, classes: int) -> int:
         """The index of a class, from 0 to `classes - 1`: a number, or its digits as a text, as some data sets have it.
+        `1.0` counts as 1: pandas writes whole numbers so where a value of the column is missing.
         Data sets without answers have -1 or an empty text there, which is refused."""
 
         def convert(value):
             if isinstance(value, str):
-                value = int(value) if re.fullmatch(r"\+?[0-9]{1,40}", value) else None
+                digits = re.fullmatch(r"(\+?[0-9]{1,40})(\.0+)?", value)
+                value = int(digits[1]) if digits else None
+            elif type(value) is float and value.is_integer():
+                value = int(value)
             return value if type(value) is int and 0 <= value < classes else None
 
         return self._get(column, f"a class from 0 to {max(classes - 1, 0)}", convert)

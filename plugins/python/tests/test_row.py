@@ -43,6 +43,13 @@ class RowTest(unittest.TestCase):
             with self.assertRaises(RowError):
                 row.class_index(column, classes)
 
+    def test_classes_may_be_written_with_a_point(self):
+        row = parse('{"real": 1.0, "text": "1.0", "half": 1.5, "texts": "1.5", "point": "1.", "minus": -1.0}')
+        self.assertEqual((row.class_index("real", 2), row.class_index("text", 2)), (1, 1))
+        for column, classes in (("real", 1), ("text", 1), ("half", 9), ("texts", 9), ("point", 9), ("minus", 9)):
+            with self.assertRaises(RowError):
+                row.class_index(column, classes)
+
     def test_what_is_no_object_is_refused(self):
         for json in ("[1, 2]", '{"a": ', '{"a": NaN}', '{"a": "\\ud800"}', "[" * 100_000):
             with self.assertRaises(RowError) as caught:

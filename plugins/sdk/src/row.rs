@@ -96,15 +96,24 @@ impl Row<'_> {
     }
 
     /// The index of a class, from 0 to `classes - 1`: a number, or its digits as a text, as some data sets have it.
-    /// Data sets without answers have -1 or an empty text there, which is refused.
+    /// `1.0` counts as 1: pandas writes whole numbers so where a value of the column is missing. Data sets without
+    /// answers have -1 or an empty text there, which is refused.
     ///
     /// # Errors
     /// See [`Row::text`]; also if it is no index below `classes`.
     pub fn class(&self, column: &str, classes: usize) -> Result<usize, RowError> {
         let expected = format!("a class from 0 to {}", classes.saturating_sub(1));
         self.get(column, &expected, |value| {
-            let class = value.as_u64().or_else(|| value.as_str()?.parse().ok())?;
-            usize::try_from(class).ok().filter(|&class| class < classes)
+            let class = match value {
+                Value::String(text) => whole(text).parse().ok()?,
+                // Beyond the numbers that this takes exactly, there are no classes.
+                Value::Number(number) => number.as_u64().or_else(|| {
+                    let real = number.as_f64().filter(|real| real.fract() == 0.0 && (0.0..1e9).contains(real))?;
+                    Some(real as u64)
+                })?,
+                _ => return None,
+            };
+            usize::try_from(class).ok().filter(|&class: &usize| class < classes)
         })
     }
 
@@ -165,6 +174,14 @@ impl Row<'_> {
     }
 }
 
+/// The digits before a point with nothing but zeros behind it; other texts as they are.
+fn whole(text: &str) -> &str {
+    match text.split_once('.') {
+        Some((digits, zeros)) if !zeros.is_empty() && zeros.bytes().all(|byte| byte == b'0') => digits,
+        _ => text,
+    }
+}
+
 /// A value as JSON, cut where it is long.
 fn excerpt(value: &Value) -> String {
     const LONGEST: usize = 60;
@@ -206,6 +223,18 @@ mod tests {
         assert_eq!((row.one_of("number", &["1", "2"]), row.one_of("digits", &["1", "2"])), (Ok(1), Ok(1)));
         assert_eq!(row.one_of("word", &["one", "two"]), Ok(1));
         assert_eq!(row.nonblank("word"), Ok("two"));
+    }
+
+    #[test]
+    fn classes_may_be_written_with_a_point() {
+        let row =
+            Row::parse(0, r#"{"real": 1.0, "text": "1.0", "half": 1.5, "texts": "1.5", "point": "1.", "minus": -1.0}"#);
+        let row = row.unwrap();
+        assert_eq!((row.class("real", 2), row.class("text", 2)), (Ok(1), Ok(1)));
+        assert!(row.class("real", 1).is_err() && row.class("text", 1).is_err());
+        for column in ["half", "texts", "point", "minus"] {
+            assert!(row.class(column, 9).is_err(), "{column}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::rows::{MemoryRows, spoilt};
 use super::trial::{Trial, same_description};
 use super::{Checks, listed_values};
 use crate::plugin::{Failure, PluginError, Rejection, TaskPlugin};
-use crate::run::{RunError, read_split};
+use crate::run::{RunError, SplitExamples, read_split};
 use crate::store::data::{DataBase, DataLocation};
 use crate::store::sample;
 use crate::task::example::{Example, RenderedChoice, Source, Split};
@@ -110,7 +110,10 @@ struct ReadSplit {
 fn whole_split(trial: Trial<'_>, data: &DataLocation, source: &Source) -> Result<ReadSplit, String> {
     let read = || -> Result<Option<ReadSplit>, RunError> {
         let mut task = trial.task(trial.options)?;
-        let examples = read_split(&mut task, data, source, false, trial.access)?.examples;
+        let SplitExamples { examples, other_classes, .. } = read_split(&mut task, data, source, false, trial.access)?;
+        if let Some(other) = other_classes.into_iter().next() {
+            return Err(RunError::OtherClasses(other));
+        }
         let (mut prompts, mut bytes) = (Vec::with_capacity(examples.len()), 0);
         for example in &examples {
             let prompt = render(&mut task, example)?;

@@ -248,6 +248,20 @@ impl RowProblem {
             RowProblem::NotObject { kind: "an array" } => {
                 "a file that is one array of objects is read under a name that ends in .json".into()
             }
+            RowProblem::NotJson { reason: fault, .. } | RowProblem::Array { got: fault, .. }
+                if fault.contains(NO_NUMBER) =>
+            {
+                "JSON has neither NaN nor infinity; Python's `json.dumps` writes them all the same, but for \
+                 `allow_nan=False`: write null"
+                    .into()
+            }
+            RowProblem::NotJson { reason: fault, .. } | RowProblem::Array { got: fault, .. }
+                if fault.contains(HALF_PAIR) =>
+            {
+                "a text was cut within a character, or has bytes that were no UTF-8 (`surrogateescape` in Python); \
+                 leave the half out, or write \\ufffd"
+                    .into()
+            }
             RowProblem::Parquet { reason } if reason.contains(UNREAD_CODEC) => {
                 "write it with another compression: snappy, gzip, brotli, zstd or lz4".into()
             }
@@ -255,6 +269,11 @@ impl RowProblem {
         })
     }
 }
+
+/// What stands before a number that JSON does not have.
+pub(super) const NO_NUMBER: &str = "expected a value, got";
+/// What a `\u` escape is that stands for no character by itself.
+pub(super) const HALF_PAIR: &str = "half of a surrogate pair, which is no character,";
 
 /// How the reason for a column whose compression is not read begins.
 pub(super) const UNREAD_CODEC: &str = "its compression is ";

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::error::{OneObject, RowError, RowProblem, Unit};
+use super::error::{HALF_PAIR, NO_NUMBER, OneObject, RowError, RowProblem, Unit};
 use super::text::{BYTE_ORDER_MARK, TextFile};
 use super::{Rows, TableSummary, first_columns};
 
@@ -160,9 +160,29 @@ fn is_blank(line: &[u8]) -> bool {
     line.iter().all(u8::is_ascii_whitespace)
 }
 
-fn not_json(error: &serde_json::Error) -> RowProblem {
+fn not_json(row: &str, error: &serde_json::Error) -> RowProblem {
     // The parser counts lines within the text it is given, which is always one.
-    RowProblem::NotJson { reason: error.to_string().replace("at line 1 column", "at column"), ended: error.is_eof() }
+    let reason = error.to_string().replace("at line 1 column", "at column");
+    let column = error.column();
+    let reason = if let Some(number) = number_at(row, column) {
+        format!("{NO_NUMBER} `{number}`, at column {column}")
+    } else if PAIR_FAULTS.iter().any(|fault| reason.starts_with(fault)) {
+        format!("{HALF_PAIR} at column {column}")
+    } else {
+        reason
+    };
+    RowProblem::NotJson { reason, ended: error.is_eof() }
+}
+
+/// How the parser begins its words for half of a surrogate pair: where no half may begin a pair, and where the other
+/// half should follow.
+const PAIR_FAULTS: [&str; 2] = ["lone leading surrogate", "unexpected end of hex escape"];
+
+/// The number that is none in JSON on which the parser stopped: at its first byte, or behind its sign.
+fn number_at(row: &str, column: usize) -> Option<&'static str> {
+    let starts = [column.checked_sub(2), column.checked_sub(1)];
+    let rests = || starts.into_iter().flatten().filter_map(|start| row.get(start..));
+    ["-Infinity", "Infinity", "NaN"].into_iter().find(|number| rests().any(|rest| rest.starts_with(number)))
 }
 
 /// Checks that a line is one JSON object. `complete` says that the line has a break at its end.
@@ -192,7 +212,7 @@ pub(super) fn check_row(line: Vec<u8>, complete: bool) -> Result<String, RowProb
     });
     match (read, kind) {
         (Err(error), _) if error.is_eof() && !complete => Err(RowProblem::HalfWritten),
-        (Err(error), _) => Err(not_json(&error)),
+        (Err(error), _) => Err(not_json(&row, &error)),
         (Ok(_), Some(kind)) => Err(RowProblem::NotObject { kind }),
         (Ok(keys), None) => {
             let mut seen = HashSet::new();
@@ -302,7 +322,21 @@ mod tests {
             (b"{}\n-1\n", "t.jsonl, line 2: expected a JSON object, got a number"),
             (b"{}\n{\"a\": }\n", "t.jsonl, line 2: not JSON: expected value at column 7"),
             (b"{}\n{\"a\": 1\n{}\n", "t.jsonl, line 2: not JSON: EOF while parsing an object at column 7"),
-            (b"{}\n{\"\\ude00\": 1}\n", "t.jsonl, line 2: not JSON: lone leading surrogate in hex escape at column 8"),
+            (
+                b"{}\n{\"\\ude00\": 1}\n",
+                "t.jsonl, line 2: not JSON: half of a surrogate pair, which is no character, at column 8",
+            ),
+            (
+                b"{}\n{\"a\": \"\\ud83d x\"}\n",
+                "t.jsonl, line 2: not JSON: half of a surrogate pair, which is no character, at column 14",
+            ),
+            (b"{}\n{\"a\": NaN}\n", "t.jsonl, line 2: not JSON: expected a value, got `NaN`, at column 7"),
+            (
+                b"{}\n{\"a\": [-Infinity]}\n",
+                "t.jsonl, line 2: not JSON: expected a value, got `-Infinity`, at column 9",
+            ),
+            (b"{}\n{\"a\":Infinity}\n", "t.jsonl, line 2: not JSON: expected a value, got `Infinity`, at column 6"),
+            (b"{}\n{\"a\": Nan}\n", "t.jsonl, line 2: not JSON: expected value at column 7"),
             (b"{}\n{} {}\n", "t.jsonl, line 2: not JSON: trailing characters at column 4"),
             (b"{}\n{\"a\": \"\xff\"}\n", "t.jsonl, line 2: not UTF-8 at byte 8 of the line"),
             (

@@ -102,6 +102,15 @@ pub fn kind_of_file(path: &Path) -> Option<Kind> {
     }
 }
 
+/// A column of classes as whole numbers, with the names that the file has for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClassColumn {
+    /// The column.
+    pub column: String,
+    /// The name of class 0, of class 1, and so on.
+    pub names: Vec<String>,
+}
+
 /// What a whole file holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableSummary {
@@ -117,6 +126,11 @@ pub struct TableSummary {
 trait Rows: Send {
     /// The names of the columns, in the file's order.
     fn columns(&self) -> &[String];
+
+    /// The columns whose numbers the file has names for.
+    fn classes(&self) -> &[ClassColumn] {
+        &[]
+    }
 
     /// The next row, the text of one JSON object; `None` at the end. After an error that
     /// [can be skipped](RowError::can_be_skipped) the next call goes on behind it.
@@ -269,6 +283,11 @@ impl Table {
     /// The names of the columns, in the first file's order. For JSON: the keys of the first good row.
     pub fn columns(&self) -> &[String] {
         &self.columns
+    }
+
+    /// The columns whose numbers the file at hand has names for.
+    pub fn classes(&self) -> &[ClassColumn] {
+        self.current.classes()
     }
 
     /// The next row, the text of one JSON object; `None` at the end.

@@ -1,6 +1,7 @@
 //! Parquet files, a row at a time, as JSON objects.
 
 mod calendar;
+mod classes;
 mod column;
 mod decimal;
 mod footer;
@@ -21,7 +22,7 @@ use self::column::Column;
 use self::shape::Shape;
 use super::error::{RowError, RowProblem, UNREAD_CODEC, Unit};
 use super::kind::{HEAD, Kind};
-use super::{Rows, TableSummary};
+use super::{ClassColumn, Rows, TableSummary};
 use crate::model::quiet::without_panic;
 use crate::store::digest::digest_file;
 use crate::store::file::{FileError, open_regular};
@@ -38,6 +39,7 @@ pub struct ParquetTable {
     /// `None` after damage: nothing behind it can be trusted.
     decoder: Option<Decoder>,
     columns: Vec<String>,
+    classes: Vec<ClassColumn>,
     /// Rows of the whole file, as its footer has it.
     total: u64,
     number: u64,
@@ -107,8 +109,15 @@ impl ParquetTable {
         if let Some(got) = Kind::of(&head).filter(|kind| *kind != Kind::Parquet) {
             return Err(RowError::Kind { name: format!("`{}`", path.display()), expected: "Parquet", got });
         }
-        let mut table =
-            ParquetTable { path: path.to_owned(), decoder: None, columns: Vec::new(), total: 0, number: 0, raw: None };
+        let mut table = ParquetTable {
+            path: path.to_owned(),
+            decoder: None,
+            columns: Vec::new(),
+            classes: Vec::new(),
+            total: 0,
+            number: 0,
+            raw: None,
+        };
         let opened = guarded(|| {
             footer::check(&mut file)?;
             let file = SerializedFileReader::new(file).map_err(|error| error.to_string())?;
@@ -120,11 +129,12 @@ impl ParquetTable {
             }
             unread_codec(file.metadata())?;
             let total = u64::try_from(metadata.num_rows()).map_err(|_| "a negative number of rows")?;
-            Ok((total, Decoder { file, shapes, columns: Vec::new(), next_group: 0, undecoded: 0, decoded: 0 }))
+            let classes = classes::of(metadata);
+            Ok((total, classes, Decoder { file, shapes, columns: Vec::new(), next_group: 0, undecoded: 0, decoded: 0 }))
         });
-        let (total, decoder) = opened.map_err(|reason| table.malformed(RowProblem::Parquet { reason }))?;
+        let (total, classes, decoder) = opened.map_err(|reason| table.malformed(RowProblem::Parquet { reason }))?;
         table.columns = decoder.shapes.iter().map(|shape| shape.name.clone()).collect();
-        (table.total, table.decoder) = (total, Some(decoder));
+        (table.total, table.classes, table.decoder) = (total, classes, Some(decoder));
         Ok(table)
     }
 
@@ -138,6 +148,10 @@ impl ParquetTable {
 impl Rows for ParquetTable {
     fn columns(&self) -> &[String] {
         &self.columns
+    }
+
+    fn classes(&self) -> &[ClassColumn] {
+        &self.classes
     }
 
     fn next_row(&mut self) -> Result<Option<String>, RowError> {
