@@ -396,7 +396,7 @@ run_folder("other_version", results([0], 2, 1, format_version=1), lines(scored([
 
 # Plugins: bytes of which modules are made. Components as they are, `raw_*`, come from host/tests/fuzz_findings.rs.
 for name, which in [("task", 0), ("optimizer", 1), ("later_version", 130), ("other_types", 134), ("imports", 140), ("both", 147)]:
-    write("component", f"made_{name}", bytes([1, which]) + random.Random(which).randbytes(600))
+    write("component", f"made_{name}", bytes([3 if name == "both" else 1, which]) + random.Random(which).randbytes(600))
 
 
 # Answers of plugins, as input.rs reads them.

@@ -1,7 +1,7 @@
 //! A plugin's file, as `ft-host plugin inspect` takes it, and its calls with nothing to work on.
 //!
 //! An even first byte: the rest is the file. An odd one: the next byte says of which world the component is, and the rest
-//! makes a core module in it.
+//! makes a core module in it, with proposals that the host does not take where the first byte's second bit says so.
 //!
 //! Components are compiled in a child process of the program, as they are for a user. The program is the one that the
 //! tests were built with, or that the variable `FT_HOST_BINARY` names: it has to be built of the same sources.
@@ -126,7 +126,7 @@ fn with_memory(mut module: Vec<u8>) -> Vec<u8> {
 /// Of any bytes.
 pub fn run(bytes: &[u8]) {
     let Some((form, rest)) = bytes.split_first() else { return };
-    let component = if form % 2 == 0 { Some(rest.to_vec()) } else { made(rest) };
+    let component = if form % 2 == 0 { Some(rest.to_vec()) } else { made(rest, form & 2 != 0) };
     if let Some(component) = component {
         look_at(&component);
     }
@@ -134,19 +134,22 @@ pub fn run(bytes: &[u8]) {
 
 /// A component around a module that the bytes make, of the world that the first of them says; None where it is no module
 /// of that world after all.
-fn made(bytes: &[u8]) -> Option<Vec<u8>> {
+fn made(bytes: &[u8], any_proposal: bool) -> Option<Vec<u8>> {
     let (which, rest) = bytes.split_first()?;
     // Half of all are of the very worlds.
     let index = if *which < 128 { which % 2 } else { which % 128 };
     let Made { world, shape } = WORLDS.get(usize::from(index)).unwrap_or(&WORLDS[usize::from(index % 2)]);
-    world.component(module(shape, rest).ok()?).ok()
+    world.component(module(shape, rest, any_proposal).ok()?).ok()
 }
 
 /// A module of this shape, whose functions, data and tables are arbitrary.
-fn module(shape: &[u8], bytes: &[u8]) -> Drawn<Vec<u8>> {
+fn module(shape: &[u8], bytes: &[u8], any_proposal: bool) -> Drawn<Vec<u8>> {
     let mut input = Unstructured::new(bytes);
     let mut config: Config = input.arbitrary()?;
     config.module_shape = Some(shape.to_vec());
+    config.threads_enabled &= any_proposal;
+    config.gc_enabled &= any_proposal;
+    config.exceptions_enabled &= any_proposal;
     Ok(Module::new(config, &mut input)?.to_bytes())
 }
 

@@ -162,7 +162,8 @@ fn check_resume(files: Files<'_, &[u8]>, report: Option<&RunReport>) {
             Ok(found) => found,
             Err(error) => {
                 assert!(error.to_string().contains(&folder.display().to_string()), "{error}");
-                return assert!(report.is_none(), "{error}");
+                // Nothing in files that are set aside can be wrong.
+                return assert!(report.is_none() && record.plan.format_version == FORMAT_VERSION, "{error}");
             }
         };
         assert_eq!(found.goes_on, record.plan.format_version == FORMAT_VERSION);

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
+use super::limits::LimitSettings;
 use super::terminal::{Downloads, Terminal, print, print_path, say, stdout_screen};
 use super::values;
 use crate::plugin::Limits;
@@ -73,6 +74,9 @@ pub struct What {
     /// The split: its own name, or, with --task, `demonstrations` or `evaluation` [default: train, or the task's].
     #[arg(long, value_name = "SPLIT")]
     split: Option<String>,
+
+    #[command(flatten)]
+    limits: LimitSettings,
 }
 
 /// Carries out a command.
@@ -127,7 +131,8 @@ impl What {
         let task = &run::find_plugin(&PluginPath::new(environment), task)?;
         // An interrupt ends the program at once here, whatever a plugin does.
         let engine = Interrupt::default().engine();
-        let mut sources = run::task_sources(task, &Limits::default(), environment, &observer, &engine)?;
+        let mut sources =
+            run::task_sources(task, &self.limits.over(&Limits::default()), environment, &observer, &engine)?;
         if let Some(asked) = &self.split {
             let names: Vec<String> =
                 sources.iter().map(|source| format!("{} ({})", source.split, source.name)).collect();

@@ -150,7 +150,7 @@ mod tests {
             for width in [None, Some(40)] {
                 let page = told(&error, Screen { width, ..Screen::PLAIN });
                 let shown = page.as_str();
-                assert!(is_harmless(&shown.replace('\n', "")) && shown.starts_with("error: "), "{shown:?}");
+                assert!(is_harmless(&shown.replace('\n', "")) && shown.starts_with("error:"), "{shown:?}");
                 let own = shown.lines().filter(|line| line.starts_with("error:") || line.starts_with("hint:"));
                 let hints = usize::from(hint(&error).is_some());
                 assert_eq!(own.count(), 1 + hints, "{shown}");

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
+use super::limits::LimitSettings;
 use super::terminal::{Downloads, Terminal, print, print_json, stdout_screen};
 use super::values;
 use crate::plugin::Limits;
@@ -77,6 +78,9 @@ pub struct PromptArgs {
     /// Print texts and tokens as JSON.
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    limits: LimitSettings,
 }
 
 /// Prints a prompt.
@@ -91,7 +95,7 @@ pub fn run(args: PromptArgs, mut environment: Environment) -> anyhow::Result<Exi
         sampling: args.sampling,
         shots: args.shots,
         sample: args.sample,
-        limits: Limits::default(),
+        limits: args.limits.over(&Limits::default()),
     };
     let observer: Arc<dyn Observer> = Arc::new(Terminal::new(args.json));
     let asked = (args.model.as_str(), args.seed, args.index);

@@ -383,6 +383,7 @@ impl Settings {
             }
         }
         for digest in &mut self.require_digest {
+            held("require-digest", Some(&*digest), values::sha256)?;
             *digest = values::sha256(digest)?;
         }
         Ok(())
@@ -622,6 +623,7 @@ fn merged(first: Vec<(String, String)>, second: Vec<(String, String)>) -> Vec<(S
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory, Parser};
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -756,6 +758,47 @@ mod tests {
         assert!(refused("require-digest = \"abc\"").unwrap().contains("64 hexadecimal digits"));
         let capital = format!("require-digest = \"{}\"", "A".repeat(64));
         assert_eq!(file(&capital).require_digest, ["a".repeat(64)]);
+    }
+
+    /// Names of the options that take no text of all kinds.
+    fn choosy() -> Vec<String> {
+        let takes_all = |name: &str| Line::try_parse_from(["ft-host", &format!("--{name}=x")]).is_ok();
+        let command = Line::command();
+        let with_value = command.get_arguments().filter(|argument| argument.get_action().takes_values());
+        with_value
+            .filter_map(|argument| argument.get_long())
+            .filter(|name| !takes_all(name))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// Numbers at the edges of what types hold, as a run file and a shell write them.
+    fn extreme() -> impl Strategy<Value = String> {
+        let whole =
+            [0, 1, -1, 255, 256, 65536, i64::from(u32::MAX), 1 << 53, i64::MAX, i64::MIN].map(|n| n.to_string());
+        let broken = ["0.0", "-0.0", "0.5", "1e-320", "1e15", "1e308", "-1e308", "nan", "-nan", "inf", "-inf"];
+        let edges: Vec<String> = whole.into_iter().chain(broken.map(str::to_owned)).collect();
+        prop_oneof![prop::sample::select(edges), any::<i64>().prop_map(|n| n.to_string())]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        /// Whatever number an option is given, a run file takes it if the flag does, as the same, and if not, says which
+        /// option is wrong.
+        #[test]
+        fn files_and_flags_take_the_same_numbers(name in prop::sample::select(choosy()), value in extreme()) {
+            let flag = Line::try_parse_from(["ft-host", &format!("--{name}={value}")]).ok().map(|line| line.settings);
+            let read = |text: String| Settings::parse(&text, Path::new(""), Path::to_owned);
+            let (number, text) = (read(format!("{name} = {value}")), read(format!("{name} = \"{value}\"")));
+            for settings in [&number, &text] {
+                match settings {
+                    Ok(settings) => prop_assert_eq!(Some(settings), flag.as_ref(), "{} = {}", &name, &value),
+                    Err(error) => prop_assert!(error.to_string().contains(&name), "{} = {}: {}", &name, &value, error),
+                }
+            }
+            prop_assert!(flag.is_none() || number.is_ok() || text.is_ok(), "{} = {}", name, value);
+        }
     }
 
     #[test]

@@ -193,6 +193,20 @@ pub enum AnalysisError {
         /// The seed's first step.
         first_step: u32,
     },
+    /// A step with more examples than the run scores.
+    #[error("line {line}: expected {of} examples at step {step} of seed {seed}, got {n}")]
+    TooMany {
+        /// The step's last line.
+        line: usize,
+        /// The seed.
+        seed: u64,
+        /// The step.
+        step: u32,
+        /// Its examples.
+        n: usize,
+        /// How many there are to be.
+        of: usize,
+    },
 }
 
 /// The records of one step by their examples, each with its line.
@@ -213,8 +227,8 @@ impl Analysis {
         let mut seeds = by_seed(records)?;
         let rows: HashMap<u64, usize> = known.rows.iter().rev().copied().collect();
         let selected: HashMap<u64, u32> = known.selected.iter().rev().map(|of| (of.seed, of.step)).collect();
-        let unfinished =
-            seeds.iter_mut().flat_map(|seed| set_apart_unfinished(seed, rows.get(&seed.seed).copied())).collect();
+        let unfinished = seeds.iter_mut().map(|seed| set_apart_unfinished(seed, rows.get(&seed.seed).copied()));
+        let unfinished = unfinished.collect::<Result<Vec<_>, _>>()?.concat();
         seeds.iter().try_for_each(same_examples)?;
         let classes = known.labels.len();
         let of_seeds: Vec<Vec<StepScores>> = seeds.iter().map(|seed| scores(seed, classes).collect()).collect();
@@ -312,13 +326,20 @@ pub(super) fn same_example(first: &SampleRecord, second: &SampleRecord) -> Resul
 }
 
 /// Takes out the steps that have fewer than `rows` examples; than the fullest step, where that is not known.
-fn set_apart_unfinished(seed: &mut Seed<'_>, rows: Option<usize>) -> Vec<UnfinishedStep> {
+///
+/// # Errors
+/// A step with more examples.
+fn set_apart_unfinished(seed: &mut Seed<'_>, rows: Option<usize>) -> Result<Vec<UnfinishedStep>, AnalysisError> {
     let of = rows.or_else(|| seed.steps.values().map(BTreeMap::len).max()).unwrap_or_default();
+    if let Some((&step, records)) = seed.steps.iter().find(|(_, records)| records.len() > of) {
+        let line = records.values().map(|(line, _)| *line).max().unwrap_or_default();
+        return Err(AnalysisError::TooMany { line, seed: seed.seed, step, n: records.len(), of });
+    }
     let unfinished = seed.steps.iter().filter(|(_, step)| step.len() < of);
     let unfinished: Vec<UnfinishedStep> =
         unfinished.map(|(&step, records)| UnfinishedStep { seed: seed.seed, step, n: records.len(), of }).collect();
     seed.steps.retain(|_, step| step.len() >= of);
-    unfinished
+    Ok(unfinished)
 }
 
 /// Whole steps have as many examples each; these are the same ones.

@@ -49,10 +49,10 @@ pub enum RowKind {
 /// Seconds of each seed's steps.
 pub type Seconds = BTreeMap<(u64, u32), f64>;
 
-/// Seconds of each step, for its pass and its scoring together.
+/// Seconds of each step, for its pass and its scoring together; none where the record has a number that is no time.
 pub fn seconds(steps: &[StepRecord]) -> Seconds {
     let of = |step: &StepRecord| ((step.scores.seed, step.scores.step), step.step_seconds + step.score_seconds);
-    steps.iter().map(of).collect()
+    steps.iter().map(of).filter(|(_, seconds)| seconds.is_finite() && *seconds >= 0.0).collect()
 }
 
 /// The tables of a run: for one seed its steps, for several the steps over all seeds and each seed at its result.

@@ -93,7 +93,8 @@ impl OutFolder {
         let moved = match beginning {
             Beginning::Continue(_) => None,
             Beginning::Anew => {
-                // Held while the files are renamed: none is taken from a process that is still writing.
+                // Held while the files are renamed: none is taken from a process that is still writing. Not a byte of
+                // them is touched: they may be anybody's.
                 let samples = folder.join(SAMPLES);
                 let held = output::regular(&samples)?.map(|_| HeldJournal::open(&samples)).transpose()?;
                 let moved = output::set_aside(folder, &FILES)?;
@@ -134,12 +135,15 @@ mod tests {
     fn earlier_results_are_kept() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        for (name, text) in [(SAMPLES, "old\n"), (TRACE, "old trace"), ("samples.1.jsonl", "older")] {
+        // The last line is half-written, and not in UTF-8.
+        let texts: [(&str, &[u8]); 3] =
+            [(SAMPLES, b"old\n\xe9half"), (TRACE, b"old trace"), ("samples.1.jsonl", b"older")];
+        for (name, text) in texts {
             std::fs::write(at(name), text).unwrap();
         }
         let (open, moved) = OutFolder::open(folder.path(), &Beginning::Anew, false).unwrap();
         assert_eq!(moved, Some(at("samples.2.jsonl")));
-        assert_eq!(std::fs::read(at("samples.2.jsonl")).unwrap(), b"old\n");
+        assert_eq!(std::fs::read(at("samples.2.jsonl")).unwrap(), b"old\n\xe9half");
         assert_eq!(std::fs::read(at("trace.2.jsonl")).unwrap(), b"old trace");
         assert_eq!(std::fs::read(at("samples.1.jsonl")).unwrap(), b"older");
         assert_eq!(std::fs::read(at(SAMPLES)).unwrap(), b"");

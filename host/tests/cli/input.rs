@@ -236,8 +236,10 @@ fn output_folders_that_cannot_be() {
     assert_eq!(place.read("file"), "mine");
     // A folder in the place of a result.
     std::fs::create_dir_all(place.path("taken/samples.jsonl/x")).unwrap();
-    place.sst2(&["--out", "taken", "--limit", "1", "--steps", "1"]).good();
-    assert_eq!(place.names("taken/samples.1.jsonl"), ["x"]);
+    let parts =
+        ["`taken/samples.jsonl`: expected a regular file, got a folder", "hint: remove it, or name another folder"];
+    place.sst2(&["--out", "taken", "--limit", "1", "--steps", "1"]).failed(2, &parts);
+    assert_eq!(place.names("taken/samples.jsonl"), ["x"]);
 }
 
 #[test]

@@ -42,8 +42,9 @@ fn a_renamed_repository_is_fetched_under_the_name_that_was_asked_for() {
     let hub = hub_with("old/name");
     fetch("old/name", &environment(plain.path(), hub.endpoint()));
     let expected = cached(&plain.path().join("hub/models--old--name"));
-    // Three files as links and as blobs, what `main` stands for, and the marker of an adapter's absence.
-    assert_eq!(expected.len(), 8, "{expected:?}");
+    // Three files as links and as blobs, what `main` stands for, and the markers of an adapter's absence and of the
+    // tokenizer's configuration's.
+    assert_eq!(expected.len(), 9, "{expected:?}");
 
     for absolute in [false, true] {
         let hub = hub_with("new/name");

@@ -9,6 +9,7 @@
 use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
+use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::{NormalizerWrapper, Tokenizer};
 
 use super::config::{Config, NAME};
@@ -154,6 +155,16 @@ fn settle_blank(tokenizer: &mut Tokenizer, config: &Config) -> Result<Option<Str
         (Some(agreed), _) if *agreed == in_file => {}
         (Some(agreed), Form::ByteLevel(byte_level)) => {
             tokenizer.with_pre_tokenizer(Some(byte_level.add_prefix_space(*agreed)));
+        }
+        (Some(agreed), Form::InSequence(_)) => {
+            if let Some(PreTokenizerWrapper::Sequence(parts)) = tokenizer.get_pre_tokenizer() {
+                let changed = |part: &PreTokenizerWrapper| match part {
+                    PreTokenizerWrapper::ByteLevel(byte_level) => byte_level.add_prefix_space(*agreed).into(),
+                    part => part.clone(),
+                };
+                let parts = Sequence::new(parts.as_ref().iter().map(changed).collect());
+                tokenizer.with_pre_tokenizer(Some(parts));
+            }
         }
         (Some(agreed), Form::Pieces) if tokenizer.token_to_id(&BLANK.to_string()).is_some() => {
             // As version 5 makes it; 4 makes the same of `tokenizer.model`.
