@@ -150,11 +150,12 @@ fn print_plan(plan: &Plan, json: bool) -> anyhow::Result<()> {
     let free =
         memory.available.map_or_else(|| "what there is is not known".into(), |free| format!("{} are free", size(free)));
     page += screen.prose(&format!(
-        "about {} of memory: weights {}, keys and values {}, states {}; {free}",
+        "about {} of memory: weights {}, keys and values {}, states {}, records {}; {free}",
         size(memory.total),
         size(memory.weights),
         size(memory.cache),
         size(memory.activations),
+        size(memory.records),
     ));
     for note in &record.notes {
         page += screen.note(&note.harmless());

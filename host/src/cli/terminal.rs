@@ -83,7 +83,7 @@ fn progress(quiet: bool) -> Progress {
 
 /// Writes to stdout; a reader that has gone away is no error.
 pub fn print(page: &Page) -> anyhow::Result<()> {
-    write_out(page.as_str())
+    write_out(page.as_str().as_bytes())
 }
 
 /// Writes a value to stdout as JSON.
@@ -94,12 +94,15 @@ pub fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
 /// Writes lines that another program reads to stdout: a file or a pipe gets them as they are, since they name something
 /// and another spelling would name nothing. Only on a terminal are they text for a person.
 fn print_data(lines: &str) -> anyhow::Result<()> {
-    if io::stdout().is_terminal() { print(&Page::document(lines)) } else { write_out(lines) }
+    if io::stdout().is_terminal() { print(&Page::document(lines)) } else { write_out(lines.as_bytes()) }
 }
 
 /// Writes where a file or a folder is to stdout, on a line.
 pub fn print_path(path: &Path) -> anyhow::Result<()> {
-    print_data(&format!("{}\n", path.display()))
+    if io::stdout().is_terminal() {
+        return print(&stdout_screen().pieces(&[(&path.display().to_string(), Emphasis::None)]));
+    }
+    write_out(&[path.as_os_str().as_encoded_bytes(), b"\n"].concat())
 }
 
 /// Writes a run file to stdout.
@@ -107,9 +110,9 @@ pub fn print_run_file(text: &str) -> anyhow::Result<()> {
     print_data(text)
 }
 
-fn write_out(text: &str) -> anyhow::Result<()> {
+fn write_out(bytes: &[u8]) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }

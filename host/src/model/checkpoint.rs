@@ -60,8 +60,10 @@ pub fn check(family: &Family, source: &dyn TensorSource) -> Result<Vec<Unused>, 
 /// What all names begin with, where a missing tensor is there behind it.
 fn wrapper<'a>(names: &[&'a str], missing: &str, prefix: &str) -> Option<&'a str> {
     let forms = [Some(missing), missing.strip_prefix(prefix)];
-    let mut wrappers = forms.into_iter().flatten().flat_map(|form| {
-        names.iter().filter_map(move |name| name.strip_suffix(form).filter(|wrapper| wrapper.ends_with('.')))
+    // What all begin with is what the shortest that the missing tensor could be has before it.
+    let mut wrappers = forms.into_iter().flatten().filter_map(|form| {
+        let before = names.iter().filter_map(|name| name.strip_suffix(form).filter(|wrapper| wrapper.ends_with('.')));
+        before.min_by_key(|wrapper| wrapper.len())
     });
     wrappers.find(|wrapper| names.iter().all(|name| name.starts_with(wrapper)))
 }

@@ -266,7 +266,7 @@ fn signal(_: ExitStatus) -> Option<i32> {
 fn memory_for_child(wanted: u64) -> (u64, bool) {
     use rustix::process::{Resource, getrlimit};
     match getrlimit(Resource::As).current {
-        Some(own) if own < wanted => (own, true),
+        Some(own) if own < wanted.saturating_add(address_space()) => (own, true),
         _ => (wanted, false),
     }
 }

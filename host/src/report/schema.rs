@@ -16,6 +16,9 @@ pub const FORMAT_VERSION: u32 = 2;
 /// 700 for each scored step: a thousand seeds of 2000 tokens and 40 steps come to 70 MB.
 pub const RESULTS_LIMIT: u64 = 256 << 20;
 
+/// The most scored steps of all seeds together, which a `results.json` has room for.
+pub const MOST_SCORED_STEPS: u64 = 200_000;
+
 /// What will be done: everything needed to do it again.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PlanRecord {

@@ -30,9 +30,19 @@ struct NamedColumn {
     rows: Vec<(usize, usize)>,
 }
 
+/// Columns with names that are looked at, and classes of rows that are kept of all of them: a file of some megabytes may
+/// have a thousand such columns and millions of rows.
+const MOST_COLUMNS: usize = 64;
+const MOST_NOTED: usize = 1 << 22;
+
 /// The columns with names of one split, collected as its rows are handed over.
 #[derive(Default)]
-pub(super) struct NamedColumns(Vec<NamedColumn>);
+pub(super) struct NamedColumns {
+    columns: Vec<NamedColumn>,
+    /// Which of them the table has that rows come from now, by its name.
+    of_table: (String, Vec<usize>),
+    noted: usize,
+}
 
 /// A column whose classes the file calls otherwise than the task does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,19 +81,29 @@ impl NamedColumns {
         if named.is_empty() {
             return;
         }
-        let row = row.map(|(number, text)| (number, serde_json::from_str::<Value>(text).unwrap_or_default()));
-        for names in named {
-            let known = self.0.iter().position(|column| column.names == *names).unwrap_or_else(|| {
-                self.0.push(NamedColumn { file: table.name().to_owned(), names: names.clone(), rows: Vec::new() });
-                self.0.len() - 1
-            });
-            let class = row.as_ref().and_then(|(number, row)| Some((*number, row[&names.column].as_u64()?)));
-            if let Some((number, class)) = class
-                && let Ok(class) = usize::try_from(class)
-            {
-                self.0[known].rows.push((number, class));
+        if self.of_table.0 != table.name() || self.of_table.1.is_empty() {
+            self.of_table = (table.name().to_owned(), self.places(table.name(), named));
+        }
+        let Some((number, text)) = row.filter(|_| self.noted < MOST_NOTED) else { return };
+        let row = serde_json::from_str::<Value>(text).unwrap_or_default();
+        for place in &self.of_table.1 {
+            let column = &mut self.columns[*place];
+            if let Some(class) = row[&column.names.column].as_u64().and_then(|class| usize::try_from(class).ok()) {
+                column.rows.push((number, class));
+                self.noted += 1;
             }
         }
+    }
+
+    /// The places of a table's columns, which are added where they are new.
+    fn places(&mut self, file: &str, named: &[ClassColumn]) -> Vec<usize> {
+        let place = |names: &ClassColumn| {
+            self.columns.iter().position(|column| column.names == *names).unwrap_or_else(|| {
+                self.columns.push(NamedColumn { file: file.to_owned(), names: names.clone(), rows: Vec::new() });
+                self.columns.len() - 1
+            })
+        };
+        named.iter().take(MOST_COLUMNS).map(place).collect()
     }
 
     /// Holds the names to the task's labels. `given` is the number of rows that the plugin was given, `rejected` those
@@ -95,7 +115,7 @@ impl NamedColumns {
         given: usize,
         rejected: impl Iterator<Item = u64>,
     ) -> Vec<Finding> {
-        if self.0.is_empty() || labels.is_empty() {
+        if self.columns.is_empty() || labels.is_empty() {
             return Vec::new();
         }
         let rejected: BTreeSet<u64> = rejected.collect();
@@ -108,7 +128,11 @@ impl NamedColumns {
             };
             (0..given).map(answer).collect()
         });
-        self.0.iter().filter_map(|column| column.finding(labels, answers.as_deref())).collect()
+        // Where the names of one column are what the plugin answered, the others are about something else.
+        if answers.as_ref().is_some_and(|answers| self.columns.iter().any(|column| column.agrees(labels, answers))) {
+            return Vec::new();
+        }
+        self.columns.iter().filter_map(|column| column.finding(labels, answers.as_deref())).collect()
     }
 }
 
@@ -120,7 +144,8 @@ impl NamedColumn {
             let all: BTreeSet<usize> = meanings.iter().flatten().copied().collect();
             let same_words = all.len() == labels.len() && names.len() == labels.len();
             let in_order = meanings.iter().enumerate().all(|(class, label)| *label == Some(class));
-            return (same_words && !in_order).then(|| Finding::Other(self.other(listed(labels))));
+            // Which column the plugin goes by is not known.
+            return (same_words && !in_order).then(|| Finding::Unlike(self.other(listed(labels)).to_string()));
         };
         let taken = self.taken_as(answers)?;
         let contradicted = |(class, answer): (&usize, &usize)| {
@@ -129,7 +154,7 @@ impl NamedColumn {
         if taken.iter().any(contradicted) {
             let as_they_are = taken.iter().all(|(class, answer)| class == answer);
             let expected = (0..names.len()).map(|class| match taken.get(&class) {
-                Some(answer) => &labels[*answer],
+                Some(answer) => labels.get(*answer).unwrap_or(&names[class]),
                 None if as_they_are => labels.get(class).unwrap_or(&names[class]),
                 None => &names[class],
             });
@@ -141,10 +166,17 @@ impl NamedColumn {
             return None;
         }
         let column = &self.names.column;
-        let called = taken.iter().filter_map(|(class, answer)| Some((names.get(*class)?, &labels[*answer])));
+        let called = taken.iter().filter_map(|(class, answer)| Some((names.get(*class)?, labels.get(*answer)?)));
         let called = called.map(|(name, label)| format!("`{name}` as `{label}`")).take(LISTED);
         let called = called.collect::<Vec<_>>().join(", ");
         Some(Finding::Unlike(format!("the task takes the classes of {}, column `{column}`: {called}", self.file)))
+    }
+
+    /// Whether every class that has rows is called what the plugin answered for them.
+    fn agrees(&self, labels: &[String], answers: &[Option<usize>]) -> bool {
+        let meanings = meanings(&self.names.names, labels);
+        let is_called = |(class, answer): (&usize, &usize)| meanings.get(*class) == Some(&Some(*answer));
+        self.taken_as(answers).is_some_and(|taken| !taken.is_empty() && taken.iter().all(is_called))
     }
 
     /// Which answer the rows of each class have; `None` where rows of one class have several, so that the answers come
@@ -218,7 +250,8 @@ mod tests {
     fn column(names: &[&str], classes: &[usize]) -> NamedColumns {
         let names = ClassColumn { column: "label".into(), names: texts(names) };
         let rows = classes.iter().copied().enumerate().collect();
-        NamedColumns(vec![NamedColumn { file: "`x.parquet`".into(), names, rows }])
+        let columns = vec![NamedColumn { file: "`x.parquet`".into(), names, rows }];
+        NamedColumns { columns, ..NamedColumns::default() }
     }
 
     fn answered(answers: &[usize]) -> Vec<Example> {
@@ -287,15 +320,38 @@ mod tests {
     }
 
     #[test]
-    fn where_rows_and_examples_do_not_go_together_the_words_alone_decide() {
+    fn where_rows_and_examples_do_not_go_together_the_words_are_noted() {
         let of = |names: &[&str]| {
             let columns = column(names, &[0, 1]);
             columns.compare(&texts(&SST2), &answered(&[0, 1, 1]), 2, std::iter::empty())
         };
-        assert!(matches!(of(&["positive", "negative"])[..], [Finding::Other(_)]));
+        // Which column the task goes by cannot be seen.
+        assert!(matches!(of(&["positive", "negative"])[..], [Finding::Unlike(_)]));
         for names in [&["negative", "positive"][..], &["positive", "other"], &["positive", "negative", "mixed"]] {
             assert_eq!(of(names), [], "{names:?}");
         }
+    }
+
+    #[test]
+    fn another_column_is_not_held_to_the_answers_of_one_that_agrees() {
+        let other = NamedColumn {
+            file: "`x.parquet`".into(),
+            names: ClassColumn { column: "polite".into(), names: texts(&["positive", "negative"]) },
+            rows: vec![(0, 0), (1, 1)],
+        };
+        let mut columns = column(&SST2, &[0, 1]);
+        let of = |columns: &NamedColumns| columns.compare(&texts(&SST2), &answered(&[0, 1]), 2, std::iter::empty());
+        columns.columns.push(other);
+        assert_eq!(of(&columns), []);
+        columns.columns.remove(0);
+        assert!(matches!(of(&columns)[..], [Finding::Other(_)]));
+    }
+
+    #[test]
+    fn an_answer_beyond_the_labels_is_no_fault_of_the_host() {
+        let columns = column(&["positive", "negative", "mixed"], &[0, 1, 2]);
+        let found = columns.compare(&texts(&SST2), &answered(&[0, 1, 2]), 3, std::iter::empty());
+        assert!(matches!(found[..], [Finding::Other(_)]));
     }
 
     #[test]

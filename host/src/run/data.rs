@@ -129,7 +129,7 @@ pub fn read_split(
     };
     let labels = task.labels()?;
     let takes_none = outcome.examples.is_empty();
-    if let Some(row) = outcome.rejected.iter().find(|row| counts_from_one(row, &labels, &outcome.examples)) {
+    if let Some(row) = counts_from_one(&outcome.rejected, &labels, &outcome.examples) {
         let place = place(row, &places, &file);
         return Err(RunError::CountedFromOne { place, column: row.column.clone(), classes: labels.len() });
     }
@@ -201,13 +201,20 @@ fn digest(examples: &[Example]) -> String {
     hasher.finish().as_str().to_owned()
 }
 
-/// Whether a row shows that the file counts classes from 1: its class is the number of classes, and no row has class 0.
-/// The others are one class off then, and must not be taken for what is left of a data set with bad rows.
-fn counts_from_one(row: &Rejection, labels: &[String], examples: &[Example]) -> bool {
-    let Some((_, got)) = row.message.rsplit_once("got ") else { return false };
-    let got = got.trim_matches('"');
-    let got = got.strip_suffix(".0").unwrap_or(got);
-    labels.len() > 1 && got == labels.len().to_string() && examples.iter().all(|example| example.answer != 0)
+/// The row that shows that the file counts classes from 1: its class is the number of classes, by the message of the
+/// plugins' kit, and no row has class 0. The others are one class off then, and must not be taken for what is left of a
+/// data set with bad rows.
+fn counts_from_one<'a>(rejected: &'a [Rejection], labels: &[String], examples: &[Example]) -> Option<&'a Rejection> {
+    let classes = labels.len();
+    if classes < 2 || examples.is_empty() || examples.iter().any(|example| example.answer == 0) {
+        return None;
+    }
+    let expected = format!("expected a class from 0 to {}, got ", classes - 1);
+    let shows = |row: &&Rejection| {
+        let got = row.message.strip_prefix(&expected).map(|got| got.trim_matches('"'));
+        got.is_some_and(|got| got.strip_suffix(".0").unwrap_or(got) == classes.to_string())
+    };
+    rejected.iter().find(shows)
 }
 
 /// A row that the task does not take, by the place that it has in its file; `takes_none` says that it takes no row at
@@ -242,10 +249,10 @@ mod tests {
             let message = format!("expected a class from 0 to 2, got {got}");
             let row = Rejection { row: 0, column: Some("label".into()), message };
             let examples: Vec<Example> = answers.iter().map(|answer| example(*answer)).collect();
-            counts_from_one(&row, &labels, &examples)
+            counts_from_one(&[row], &labels, &examples).is_some()
         };
         for got in ["3", "\"3\"", "3.0", "\"3.0\""] {
-            assert!(shows(got, &[1, 2]) && shows(got, &[]) && !shows(got, &[1, 0]), "{got}");
+            assert!(shows(got, &[1, 2]) && !shows(got, &[]) && !shows(got, &[1, 0]), "{got}");
         }
         for got in ["4", "-1", "\"\"", "1", "13"] {
             assert!(!shows(got, &[1, 2]), "{got}");

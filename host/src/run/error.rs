@@ -257,6 +257,38 @@ pub enum RunError {
         /// Its choices.
         choices: usize,
     },
+    /// A query of more tokens than are shown.
+    #[error(
+        "expected choices of at most {most} tokens together to show, got more with example `{id}`, of {choices} choices"
+    )]
+    TooManyPieces {
+        /// The example.
+        id: String,
+        /// Its choices.
+        choices: usize,
+        /// The tokens that are shown.
+        most: usize,
+    },
+    /// A journal without the records of a seed's result.
+    #[error("`{}`: expected the records of step {step} of seed {seed}, which is the seed's result, got none", path.display())]
+    NoRecords {
+        /// The journal.
+        path: PathBuf,
+        /// The seed.
+        seed: u64,
+        /// The step.
+        step: u32,
+    },
+    /// More seeds and steps than a file of results holds.
+    #[error("expected at most {most} scored steps over all seeds, got {seeds} seeds with {steps} scored steps each")]
+    TooManySteps {
+        /// The most.
+        most: u64,
+        /// The seeds.
+        seeds: usize,
+        /// The scored steps of each.
+        steps: usize,
+    },
     /// More positions are needed than the model has.
     #[error("{what} needs {needed} positions, and the model has {limit}{}", .longest.as_ref().map(|(id, tokens)| format!(" (the longest demonstration is `{id}`, with {tokens} tokens)")).unwrap_or_default())]
     ContextTooLong {

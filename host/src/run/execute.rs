@@ -173,7 +173,7 @@ impl Run<'_> {
             }
             let step = match self.earlier.selected.get(&seed).copied() {
                 Some(step) => {
-                    self.recall_seed(seed)?;
+                    self.recall_seed(draw, step)?;
                     step
                 }
                 None => match self.one_seed(draw, &draws[0])? {
@@ -188,7 +188,12 @@ impl Run<'_> {
     }
 
     /// Takes over everything of a seed that an earlier process brought to its end, step by step.
-    fn recall_seed(&mut self, seed: u64) -> Result<(), RunError> {
+    ///
+    /// # Errors
+    /// Lines that are not those of the seed's rows, or none of the step that is its result.
+    fn recall_seed(&mut self, draw: &Draw, result: u32) -> Result<(), RunError> {
+        let seed = draw.record.seed;
+        let rows: Vec<usize> = draw.queries.iter().map(|place| self.queries[*place].index).collect();
         let mut last: Option<u32> = None;
         while let Some(Place { step, .. }) = self.folder.samples.next_place().filter(|place| place.seed == seed) {
             let records = self.folder.samples.recall_while(|place| (place.seed, place.step) == (seed, step));
@@ -198,8 +203,19 @@ impl Run<'_> {
                 return Err(self.folder.samples.foreign(&format!("a step behind {last}"), found));
             }
             last = Some(step);
-            self.scoring.observer.event(Event::Scored(records.len()));
-            self.add(records, Times::default());
+            let of_step = || records.iter().map(|record| record.index);
+            if of_step().eq(rows.iter().copied()) {
+                self.scoring.observer.event(Event::Scored(records.len()));
+                self.add(records, Times::default());
+            } else if let Some(found) = records.last()
+                // A step whose scores are not finite ends with the last that is.
+                && !(self.config.allow_nonfinite && of_step().eq(rows.iter().copied().take(records.len())))
+            {
+                return Err(self.folder.samples.foreign(&format!("step {step}, with the rows of seed {seed}"), found));
+            }
+        }
+        if !self.places.contains_key(&(seed, result)) {
+            return Err(RunError::NoRecords { path: self.folder.samples.path().to_owned(), seed, step: result });
         }
         self.folder.trace.recall_while(|place| place.0 == seed);
         if let Some(held_out) = &mut self.folder.held_out {

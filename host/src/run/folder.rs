@@ -54,6 +54,8 @@ pub fn beginning(folder: &Path, earlier: Option<ResultsRecord>, plan: &PlanRecor
     let changes =
         changes(&earlier.plan, plan).map_err(|error| FileError::io("read", folder.join(RESULTS), error.into()))?;
     match changes.is_empty() {
+        // Its samples are gone, and its results are kept under another name.
+        true if scored == 0 && !earlier.selected.is_empty() => Ok(Beginning::Anew),
         true => Ok(Beginning::Continue(Box::new(earlier))),
         false if earlier.complete || scored == 0 => Ok(Beginning::Anew),
         false => Err(RunError::Changed { folder: folder.to_owned(), changes }),
@@ -103,6 +105,16 @@ impl OutFolder {
             }
         };
         let samples = Journal::open(folder.join(SAMPLES))?;
+        if let Beginning::Continue(found) = beginning {
+            // Another run may have been at work here since that was read.
+            let path = folder.join(RESULTS);
+            let now = earlier(folder, false)?;
+            let differs = |now: ResultsRecord| changes(&found.plan, &now.plan).map(|changes| !changes.is_empty());
+            let differs = now.map_or(Ok(true), differs).map_err(|error| FileError::io("read", &path, error.into()))?;
+            if differs {
+                return Err(FileError::Changed { path }.into());
+            }
+        }
         // With the samples' lock in hand, what a killed process left half-written is nobody's.
         remove_temporary(folder)?;
         let trace = Journal::open(folder.join(TRACE))?;

@@ -80,7 +80,8 @@ impl RunError {
                 "go on with the settings that it had, name another folder with `--out`, or set it aside with `--restart`"
                     .into(),
             ),
-            Self::Journal { .. } | Self::ForeignLine { .. } => {
+            Self::TooManySteps { .. } => Some("score fewer steps with `--score-steps`, or make a run for some of the seeds".into()),
+            Self::Journal { .. } | Self::ForeignLine { .. } | Self::NoRecords { .. } => {
                 Some("set the run aside with `--restart`, or name another folder with `--out`".into())
             }
             Self::NothingToLeaveOut => {

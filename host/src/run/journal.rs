@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::fmt::Debug;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::RunError;
 use crate::report::lines::{LINE_LIMIT, LineError, LineReader};
@@ -129,6 +129,11 @@ impl<L: Line> Journal<L> {
             expected: expected.to_owned(),
             found: format!("{:?}", found.place()),
         }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// All lines that are still to come and that `belongs` holds for, up to the first that it does not.

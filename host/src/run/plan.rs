@@ -20,7 +20,7 @@ use crate::model::device::DeviceChoice;
 use crate::model::families::UnknownSettings;
 use crate::plugin::options::OptionSetting;
 use crate::plugin::{EngineOptions, OptimizerPlugin};
-use crate::report::schema::{FORMAT_VERSION, OptionsRecord, PlanRecord};
+use crate::report::schema::{FORMAT_VERSION, MOST_SCORED_STEPS, OptionsRecord, PlanRecord};
 use crate::store::data::Access;
 use crate::store::environment::Environment;
 use crate::store::fetch::fetch_model;
@@ -110,6 +110,10 @@ pub fn prepare(
     let scored = drawn.queries.iter().chain(folds.flat_map(|fold| &fold.queries));
     model.check_ids(scored.flat_map(|query| &query.tokens.choices).flat_map(|choice| &choice.ids))?;
     model.check_ids(&model.tokenizer.bos())?;
+    let (seeds, steps) = (drawn.draws.len(), 1 + score_steps.len());
+    if (seeds as u64).saturating_mul(steps as u64) > MOST_SCORED_STEPS {
+        return Err(RunError::TooManySteps { most: MOST_SCORED_STEPS, seeds, steps });
+    }
     let (draw, further_draws) = match drawn.draws.split_first() {
         Some((first, further)) => (first, further.iter().map(|draw| draw.record.clone()).collect()),
         None => return Err(RunError::NoSeed),

@@ -21,10 +21,13 @@ use crate::store::environment::Environment;
 use crate::store::fetch::fetch_tokenizer;
 use crate::store::paths::CachePaths;
 use crate::store::progress::Progress;
-use crate::task::example::{RenderedChoice, Source};
+use crate::task::example::{RenderedChoice, Source, Split};
 use crate::task::overlap::KnownExamples;
 use crate::task::prompt::demonstration_text;
 use crate::text::Untrusted;
+
+/// Tokens of a query's choices together that are shown, each with its text.
+const MOST_PIECES: usize = 1 << 22;
 
 /// The prompt of one query.
 #[derive(Clone, Debug, Serialize)]
@@ -101,7 +104,14 @@ pub fn preview(
     } else if !found.other_answer.is_empty() {
         notes.push("a demonstration asks what this row asks, and has another answer".to_owned());
     }
-    let choices = choices(query, &tokenizer)?;
+    let unusable = |reason| RunError::Unusable {
+        split: Split::Evaluation,
+        id: example.id.clone(),
+        reason: Box::new(reason),
+        more: 0,
+    };
+    TextBound::new(None, &tokenizer).query(&query).map_err(unusable)?;
+    let choices = choices(&example.id, query, &tokenizer)?;
     let empty = |choice: &ChoicePreview| choice.span_start >= choice.tokens.len();
     if let Some(choice) = choices.iter().position(empty) {
         notes.push(format!("choice {choice} leaves nothing to score: a run does not take this row"));
@@ -133,9 +143,14 @@ pub fn task_sources(
     Ok(task.sources()?)
 }
 
-fn choices(rendered: Vec<RenderedChoice>, tokenizer: &Tokenizer) -> Result<Vec<ChoicePreview>, RunError> {
+fn choices(id: &str, rendered: Vec<RenderedChoice>, tokenizer: &Tokenizer) -> Result<Vec<ChoicePreview>, RunError> {
+    let (count, mut pieces) = (rendered.len(), 0);
     let preview = |choice: RenderedChoice| {
         let tokens = tokenizer.pieces(choice.full.raw())?;
+        pieces += tokens.len();
+        if pieces > MOST_PIECES {
+            return Err(RunError::TooManyPieces { id: id.to_owned(), choices: count, most: MOST_PIECES });
+        }
         let span_start = tokenizer.encode(choice.context.raw())?.len();
         Ok(ChoicePreview { context: choice.context, full: choice.full, tokens, span_start })
     };

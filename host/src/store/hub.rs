@@ -162,6 +162,10 @@ impl<'a> Hub<'a> {
 
     /// A model's tokenizer, from the cache or else from the hub.
     pub fn tokenizer(&self, id: &HubId) -> Result<TokenizerFiles, HubError> {
+        // Of the commit that the cache has a part of, as for the whole model; `refs/main` stays where it is.
+        let [vocabulary, _] = BPE_TOKENIZER;
+        let commit = [TOKENIZER, vocabulary, CONFIG].iter().find_map(|name| commit_of(&self.cached(id, name)?, name));
+        let id = &commit.map_or_else(|| id.clone(), |commit| id.at(&commit));
         let explained = |error| self.or_other_kind(id, self.explain(error));
         let cached = || self.cached_tokenizer(id).map_err(explained);
         let (files, note) =
@@ -170,7 +174,8 @@ impl<'a> Hub<'a> {
         Ok(files)
     }
 
-    /// Looks into the cache, then at the hub; one process at a time downloads from a repository.
+    /// Looks into the cache, then at the hub; one process at a time downloads what the cache lacks of a repository. Small files
+    /// that the cache leaves open are asked for without waiting for the others.
     fn cached_or<T>(
         &self,
         id: &HubId,
@@ -354,9 +359,14 @@ impl<'a> Hub<'a> {
         let failure = if self.environment.offline {
             None
         } else {
-            match self.download_tokenizer(id) {
+            let asked = self.download_tokenizer(id).and_then(|files| {
+                [TOKENIZER, TOKENIZER_CONFIG].into_iter().try_for_each(|name| self.check_absent(id, name))?;
+                Ok(files)
+            });
+            match asked {
                 Ok(files) => return Ok(Cached::Whole((files, None))),
-                Err(error) if error.is_without_answer() => Some(error),
+                // What is whole in the cache needs no hub.
+                Err(error) if can_be_taken || error.is_without_answer() => Some(error),
                 Err(error) => return Err(error),
             }
         };
@@ -372,6 +382,21 @@ impl<'a> Hub<'a> {
             }
             Some(error) => Err(error),
             None => Err(HubError::OpenTokenizer { wanted: self.wanted(id, open), cache: self.cache.to_owned() }),
+        }
+    }
+
+    /// Holds a file that was answered with "not found" to be none of the repository's only where the repository is there: a
+    /// hub answers so for what it does not have or does not show as a whole, too.
+    ///
+    /// # Errors
+    /// A repository or a revision that is not there.
+    fn check_absent(&self, id: &HubId, name: &str) -> Result<(), HubError> {
+        match self.known(id, name) {
+            Known::Here(_) | Known::Absent => Ok(()),
+            Known::Open => match self.explain(HubError::NoFile { wanted: self.wanted(id, name) }) {
+                HubError::NoFile { .. } => Ok(()),
+                error => Err(error),
+            },
         }
     }
 
@@ -424,10 +449,16 @@ impl<'a> Hub<'a> {
             None => {}
         }
         let asked = match self.download(id, ADAPTER) {
-            Err(HubError::NoFile { .. }) => Ok(false),
+            Err(HubError::NoFile { .. }) => self.check_absent(id, ADAPTER).map(|()| false),
             Err(error) => Err(error),
             // One that is left over from merging it has no weights.
-            Ok(_) => self.list(id).map(|files| files.iter().any(|file| ADAPTER_WEIGHTS.contains(&file.as_str()))),
+            Ok(_) => self.list(id).map(|files| {
+                let found = files.iter().any(|file| ADAPTER_WEIGHTS.contains(&file.as_str()));
+                if !found {
+                    ADAPTER_WEIGHTS.iter().for_each(|name| self.mark_absent(&self.wanted(id, name), &id.revision));
+                }
+                found
+            }),
         };
         match asked {
             Ok(true) => Err(HubError::Adapter { id: id.clone() }),

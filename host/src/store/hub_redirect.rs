@@ -69,7 +69,7 @@ impl Hub<'_> {
 
     /// Leaves the marker of a file that the repository does not have, as the client and the `huggingface_hub` library
     /// do. Without it the hub is asked again, and no more.
-    fn mark_absent(&self, wanted: &Wanted, commit: &str) {
+    pub(super) fn mark_absent(&self, wanted: &Wanted, commit: &str) {
         let marker = self.repository_folder(wanted).join(".no_exist").join(commit).join(&wanted.file);
         let _ = marker.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&marker, ""));
     }

@@ -202,27 +202,33 @@ fn a_report_reads_no_pipe_and_no_device() {
 fn a_run_goes_on_over_thousands_of_surplus_steps() {
     let place = Place::with_model();
     place.sst2(&SHORT).good();
-    let last = place.samples("out").pop().unwrap();
-    let surplus = (3..20_003).map(|step| {
-        let mut record = last.clone();
+    let all = place.samples("out");
+    let at = |record: &Value, step: usize| {
+        let mut record = record.clone();
         record["step"] = step.into();
         record
-    });
-    let samples = place.read("out/samples.jsonl") + &lines(&surplus.collect::<Vec<Value>>());
+    };
+    let whole = |step: usize| all[all.len() - 5..].iter().map(move |record| at(record, step));
+    let samples = place.read("out/samples.jsonl") + &lines(&(3..4_003).flat_map(whole).collect::<Vec<Value>>());
     place.write("out/samples.jsonl", &samples);
-    let done = promptly(place.sst2_command(&SHORT)).good();
-    assert!(done.stdout.lines().count() < 100, "{}", done.stdout);
+    promptly(place.sst2_command(&SHORT)).good();
     assert_eq!(place.read("out/samples.jsonl"), samples);
-    assert_eq!(place.json("out/results.json")["steps"].as_array().unwrap().len(), 20_003);
-    let report = host_promptly(&place, &["report", "out"]).good().stdout;
-    assert!(report.contains("note: seed 0, step 22: 1 of 5 examples are scored; left out"), "{report}");
-    assert!(report.contains("note: further steps that are not scored whole, and are left out: 19980"), "{report}");
+    assert_eq!(place.json("out/results.json")["steps"].as_array().unwrap().len(), 4_003);
 
-    // Steps of one seed go up.
-    let (last_but_one, lines) = (samples.lines().rev().nth(1).unwrap(), samples.lines().count());
-    place.write("out/samples.jsonl", format!("{samples}{last_but_one}\n"));
-    let message = format!("`out/samples.jsonl`, line {}: expected the record of a step behind 20002", lines + 1);
-    promptly(place.sst2_command(&SHORT)).failed(2, &[&message, "--restart"]);
+    // Steps of one seed go up, and have all of its rows.
+    let line = samples.lines().count() + 1;
+    for (step, expected) in [(4_001, "a step behind 4002"), (4_003, "step 4003, with the rows of seed 0")] {
+        place.write("out/samples.jsonl", samples.clone() + &lines(&[at(&all[0], step)]));
+        let message = format!("`out/samples.jsonl`, line {line}: expected the record of {expected}");
+        promptly(place.sst2_command(&SHORT)).failed(2, &[&message, "--restart"]);
+    }
+
+    // A report says what it leaves out.
+    let begun: Vec<Value> = (4_003..24_003).map(|step| at(&all[0], step)).collect();
+    place.write("out/samples.jsonl", samples + &lines(&begun));
+    let report = host_promptly(&place, &["report", "out"]).good().stdout;
+    assert!(report.contains("note: seed 0, step 4022: 1 of 5 examples are scored; left out"), "{report}");
+    assert!(report.contains("note: further steps that are not scored whole, and are left out: 19980"), "{report}");
 }
 
 #[test]

@@ -155,6 +155,28 @@ fn a_complete_run_is_shown_again_and_not_done_again() {
     assert_eq!(place.names("out"), ["results.json", "samples.jsonl", "trace.jsonl"]);
 }
 
+/// Somebody made room: what is left of the run is kept, and the run is done again, not called complete without a number.
+#[test]
+fn a_complete_run_without_its_samples_is_done_again() {
+    let place = Place::with_model();
+    let short = ["--steps", "2", "--limit", "5"];
+    place.sst2(&short).good();
+    let (results, samples) = (place.json("out/results.json"), place.read("out/samples.jsonl"));
+    std::fs::remove_file(place.path("out/samples.jsonl")).unwrap();
+    place.sst2(&short).good();
+    assert_eq!(place.read("out/samples.jsonl"), samples);
+    let again = place.json("out/results.json");
+    assert_eq!((&again["complete"], again["steps"].as_array().unwrap().len()), (&true.into(), 3));
+    assert_eq!(place.json("out/results.1.json"), results);
+    // With a part of them it is another thing: something was lost, and nothing is guessed.
+    let lines: Vec<&str> = samples.lines().collect();
+    place.write("out/samples.jsonl", lines[..lines.len() - 2].join("\n") + "\n");
+    place.sst2(&short).failed(2, &["expected the record of step 2, with the rows of seed 0", "hint: ", "--restart"]);
+    place.write("out/samples.jsonl", lines[..10].join("\n") + "\n");
+    place.sst2(&short).failed(2, &["expected the records of step 2 of seed 0, which is the seed's result, got none"]);
+    assert_eq!(place.json("out/results.json")["complete"], true, "what was there is left as it was");
+}
+
 #[test]
 fn samples_that_are_not_the_runs_are_refused_by_line() {
     let place = Place::with_model();

@@ -62,6 +62,9 @@ impl TensorSource for Prefixed<'_> {
 /// What training programs put before every name: `torch.compile`, and modules that spread batches over devices.
 const WRAPPERS: [&str; 2] = ["_orig_mod.", "module."];
 
+/// Wrappers around each other that are taken off.
+const MOST_WRAPPERS: usize = 8;
+
 /// Tensors whose names all begin with what a training program's wrapper has put before them, under the names of the model
 /// within.
 pub struct Unwrapped {
@@ -75,9 +78,9 @@ impl Unwrapped {
         let mut wrapper = String::new();
         let names = source.names();
         let shared = |prefix: &str| !names.is_empty() && names.iter().all(|name| name.starts_with(prefix));
-        while let Some(longer) =
-            WRAPPERS.iter().map(|further| format!("{wrapper}{further}")).find(|longer| shared(longer))
-        {
+        for _ in 0..MOST_WRAPPERS {
+            let longer = WRAPPERS.iter().map(|further| format!("{wrapper}{further}")).find(|longer| shared(longer));
+            let Some(longer) = longer else { break };
             wrapper = longer;
         }
         if wrapper.is_empty() {
