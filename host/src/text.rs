@@ -34,7 +34,8 @@ fn escaped(text: &str, limit: usize, is_escaped: impl Fn(char) -> bool) -> Strin
         if is_escaped(character) {
             // Writing to a string does not fail.
             let _ = write!(safe, "{}", character.escape_default());
-            length += if character.is_ascii_whitespace() { 0 } else { 5 };
+            // These three are two characters then, and all others some six.
+            length += if matches!(character, '\t' | '\n' | '\r') { 0 } else { 5 };
         } else {
             safe.push(character);
         }
@@ -135,6 +136,7 @@ mod tests {
         assert_eq!(harmless_within("abcdef", 6), "abcdef");
         assert_eq!(harmless_within("abcdefg", 6), "abcdef…");
         assert_eq!(harmless_within(&"é".repeat(1 << 20), 3), "ééé…");
+        assert_eq!(harmless_within(&"\u{c}".repeat(9), 12), "\\u{c}\\u{c}…");
     }
 
     #[test]
