@@ -69,7 +69,8 @@ impl std::fmt::Display for OtherClasses {
 pub(super) enum Finding {
     /// The names contradict the task.
     Other(OtherClasses),
-    /// None of the names is one of the task's, and nobody but a reader can tell whether they mean the same: in words.
+    /// Nobody but a reader can tell whether the names contradict the task: none of them is one of its labels, or it is not known
+    /// which rows its answers are of. In words.
     Unlike(String),
 }
 
