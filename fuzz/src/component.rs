@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 
 use arbitrary::{Result as Drawn, Unstructured};
 use candle_core::{Device, Tensor};
+use ft_engine::tune::{Slot, SlotKind};
 use ft_host::author::PluginCard;
-use ft_host::plugin::{
+use ft_host::ui;
+use ft_host::ui::screen::Screen;
+use ft_sandbox::{
     Budget, Compiler, CompilerProgram, EngineOptions, Failure, Inspection, Limits, OptimizerPlugin, PluginBinary,
     PluginEngine, PluginError, PluginKind, TaskPlugin, inspect, kind_of, options,
 };
-use ft_host::tune::{Slot, SlotKind};
-use ft_host::ui;
-use ft_host::ui::screen::Screen;
 use wasm_smith::{Config, Module};
 use wasmparser::{Parser, Payload};
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use candle_core::{DType, Device};
-use ft_host::model::decoder::Placement;
-use ft_host::model::families::{self, Family};
-use ft_host::model::memory::{Workload, estimate};
-use ft_host::model::weights::{Gguf, TensorSource, WeightBytes, WeightFormat};
-use ft_host::model::{Decoder, ModelError};
+use ft_engine::model::decoder::Placement;
+use ft_engine::model::families::{self, Family};
+use ft_engine::model::memory::{Workload, estimate};
+use ft_engine::model::weights::{Gguf, TensorSource, WeightBytes, WeightFormat};
+use ft_engine::model::{Decoder, ModelError};
 
 /// Names that the corpus' files have.
 const TENSORS: [&str; 5] = ["a", "b", "token_embd.weight", "output_norm.weight", "blk.0.attn_q.weight"];

@@ -1,6 +1,6 @@
 //! Values out of fuzzed bytes, for what reaches the host as values and not as a file; and what holds of texts.
 
-use ft_host::text::is_harmless;
+use ft_engine::text::is_harmless;
 
 /// The bytes that are left. Where they have ended, numbers are zero and lists are empty.
 pub struct Input<'a>(pub &'a [u8]);

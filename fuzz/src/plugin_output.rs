@@ -1,9 +1,9 @@
 //! What a plugin answers: its description with options, sources, labels, examples, messages, tensors. The first byte says
 //! which, the rest become the answer's values.
 
-use ft_host::plugin::fuzzing::{data, dataset, info, log, types};
-use ft_host::plugin::{Limits, OptionSpec, fuzzing, options};
-use ft_host::text::harmless_within;
+use ft_engine::text::harmless_within;
+use ft_sandbox::fuzzing::{data, dataset, info, log, types};
+use ft_sandbox::{Limits, OptionSpec, fuzzing, options};
 
 use super::input::{Input, assert_fit_to_be_shown};
 use super::tensors;

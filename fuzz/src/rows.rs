@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use ft_host::store::digest::Digest;
-use ft_host::store::table::{Quoting, Table};
+use ft_store::digest::Digest;
+use ft_store::table::{Quoting, Table};
 use serde::de::IgnoredAny;
 
 use super::scratch::with_file;

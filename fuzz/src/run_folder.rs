@@ -1,14 +1,14 @@
 //! The folder of a run: `results.json`, `samples.jsonl` and `trace.jsonl`, with `\xff\xff` in between. Reports in every
 //! form, a comparison with itself, and what a run goes on with there.
 
-use ft_host::report::compare::{CompareError, compare};
-use ft_host::report::export::{self, Format};
-use ft_host::report::run_report::{Files, RunReport};
-use ft_host::report::schema::{FORMAT_VERSION, ResultsRecord};
+use ft_engine::text::{harmless, is_harmless, is_joiner};
 use ft_host::run::fuzzing::resume;
-use ft_host::text::{harmless, is_harmless, is_joiner};
 use ft_host::ui;
 use ft_host::ui::screen::Screen;
+use ft_record::compare::{CompareError, compare};
+use ft_record::export::{self, Format};
+use ft_record::run_report::{Files, RunReport};
+use ft_record::schema::{FORMAT_VERSION, ResultsRecord};
 use serde_json::Value;
 
 use super::input::{assert_lines_fit_to_be_shown, parts};

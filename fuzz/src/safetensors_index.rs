@@ -4,9 +4,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ft_host::model::families;
-use ft_host::model::weights::{Arrays, WeightBytes};
-use ft_host::store::model_source::{is_plain_name, shard_names};
+use ft_engine::model::families;
+use ft_engine::model::weights::{Arrays, WeightBytes};
+use ft_store::model_source::{is_plain_name, shard_names};
 
 use super::gguf::{check_refusal, load, read};
 use super::input::parts;

@@ -1,8 +1,8 @@
 //! Tensors by their handles, as an optimizer reaches them: any shape, any handle, any order.
 
-use ft_host::plugin::Limits;
-use ft_host::plugin::fuzzing::tensor::{Dtype, HostTensor};
-use ft_host::plugin::fuzzing::tensors;
+use ft_sandbox::Limits;
+use ft_sandbox::fuzzing::tensor::{Dtype, HostTensor};
+use ft_sandbox::fuzzing::tensors;
 use wasmtime::component::Resource;
 
 use super::input::{Input, assert_fit_to_be_shown};

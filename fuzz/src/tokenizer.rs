@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use ft_host::model::weights::{Gguf, WeightBytes};
-use ft_host::model::{ModelError, Tokenizer};
+use ft_engine::model::weights::{Gguf, WeightBytes};
+use ft_engine::model::{ModelError, Tokenizer};
 
 use super::gguf::check_refusal;
 use super::input::parts;

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::{DType, Device};
-use ft_host::model::checkpoint::{self, Unused};
-use ft_host::model::decoder::{Batch, Placement, TokenTree};
-use ft_host::model::families::{Family, UnknownSettings, from_config_json};
-use ft_host::model::weights::{Arrays, Fp8, ScaleForm, Scaled, TensorSource, Unwrapped, WeightBytes, WeightFormat};
-use ft_host::model::{Decoder, ModelError};
+use ft_engine::model::checkpoint::{self, Unused};
+use ft_engine::model::decoder::{Batch, Placement, TokenTree};
+use ft_engine::model::families::{Family, UnknownSettings, from_config_json};
+use ft_engine::model::weights::{Arrays, Fp8, ScaleForm, Scaled, TensorSource, Unwrapped, WeightBytes, WeightFormat};
+use ft_engine::model::{Decoder, ModelError};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::{Value, json};
 

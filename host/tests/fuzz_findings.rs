@@ -12,7 +12,7 @@ mod targets;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ft_host::plugin::{PluginBinary, PluginKind, kind_of};
+use ft_sandbox::{PluginBinary, PluginKind, kind_of};
 
 /// Inputs that were kept so far; `docs/fuzzing.md` says what they broke.
 const KEPT: usize = 18;

@@ -1,51 +1,45 @@
-//! The layers of `host/src` hold: a module uses only what stands below it.
+//! Inside a crate, a module uses only what stands below it. Between crates Cargo holds that, and what a crate may touch
+//! (files, clocks, streams) clippy does, by the `clippy.toml` beside its manifest; this holds the lints to their homes.
 //!
 //! Reads the sources as text: tokens without comments, strings and test modules, and in them the paths that begin at
-//! `crate` (or climb to it by `super`), at `std`, and at a few packages. Test modules are left out since they ship nowhere.
+//! `crate` (or climb to it by `super`) and at a few packages. Test modules are left out since they ship nowhere.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every layer with its height. Equal heights are strangers to each other.
-const LAYERS: [(&str, u8); 13] = [
-    ("cli", 10),
-    ("ui", 9),
-    ("author", 8),
-    ("run", 7),
-    ("report", 6),
-    ("plugin", 5),
-    ("store", 4),
-    ("tune", 3),
-    ("score", 3),
-    ("model", 2),
-    ("metrics", 1),
-    ("task", 1),
-    ("text", 0),
+/// A crate with its modules' heights. Equal heights are strangers to each other.
+struct Crate {
+    /// Its sources, from the folder of this package.
+    sources: &'static str,
+    /// None: its modules may use each other.
+    layers: &'static [(&'static str, u8)],
+}
+
+const CRATES: [Crate; 5] = [
+    Crate {
+        sources: "engine/src",
+        layers: &[("tune", 3), ("score", 3), ("model", 2), ("metrics", 1), ("task", 1), ("text", 0)],
+    },
+    Crate { sources: "record/src", layers: &[] },
+    Crate { sources: "sandbox/src", layers: &[] },
+    Crate { sources: "store/src", layers: &[] },
+    Crate { sources: "src", layers: &[("cli", 3), ("ui", 2), ("author", 1), ("run", 0)] },
 ];
 
-/// Arrows that point down and are wrong all the same: `report` opens nothing, so it has no business with those that do.
-const FORBIDDEN_ARROWS: [(&str, &str); 2] = [("report", "plugin"), ("report", "store")];
-
-/// Packages that only some layers may know. The binary's own file belongs to `cli`.
-const PACKAGES: [(&str, &str); 3] = [("wasmtime", "plugin"), ("clap", "cli"), ("anyhow", "cli")];
-
-/// Layers that are pure: no file, clock, environment, network or terminal.
-const PURE: [&str; 6] = ["task", "metrics", "model", "tune", "score", "text"];
-const IMPURE_MODULES: [&str; 5] = ["fs", "env", "time", "net", "process"];
-const PRINTING_MACROS: [&str; 5] = ["print", "println", "eprint", "eprintln", "dbg"];
+/// Packages of the program that one of its layers alone may know. The binary's own file belongs to `cli`.
+const PACKAGES: [(&str, &str); 2] = [("clap", "cli"), ("anyhow", "cli")];
 
 /// Where `unsafe` may stand: memory mapping, the CPU's instructions, and compiled plugins. Each says in its own words why
 /// it is sound.
-const UNSAFE: [&str; 3] = ["store/mmap.rs", "model/kernels/", "plugin/artifacts.rs"];
+const UNSAFE: [&str; 3] = ["store/src/mmap.rs", "engine/src/model/kernels/", "sandbox/src/artifacts.rs"];
 
-/// Where the program's streams are written to: the terminal's own module, the bars that a library draws, and the child
-/// that hands machine code to its parent.
-const STREAMS: [&str; 3] = ["cli/terminal.rs", "ui/progress.rs", "plugin/compiler.rs"];
+/// Where the program's streams are written to: the terminal's own module, and the child that hands machine code to its
+/// parent.
+const STREAMS: [&str; 2] = ["src/cli/terminal.rs", "sandbox/src/compiler.rs"];
 
-fn height(layer: &str) -> Option<u8> {
-    LAYERS.iter().find(|(name, _)| *name == layer).map(|(_, height)| *height)
-}
+/// Lints that hold crates to what they may touch, and that a file could allow itself.
+const TOUCHING: [&str; 5] = ["disallowed_methods", "disallowed_types", "print_stdout", "print_stderr", "dbg_macro"];
 
 /// An identifier, or a character of punctuation.
 #[derive(Clone, Debug, PartialEq)]
@@ -230,74 +224,45 @@ fn uses_package(tokens: &[Token], package: &str) -> bool {
     })
 }
 
-/// What is wrong with a file, given as its path below `src`, like `task/sampling.rs`.
-fn faults(path: &str, source: &str) -> Vec<String> {
+/// What is wrong with a file of a crate, given as its path below the sources, like `task/sampling.rs`.
+fn faults(home: &Crate, path: &str, source: &str) -> Vec<String> {
     let tokens = shipped(&tokens(source));
     let parts: Vec<&str> = path.trim_end_matches(".rs").split('/').filter(|part| *part != "mod").collect();
     let layer = parts[0];
     let mut faults = Vec::new();
-    let mut fault = |what: String| faults.push(format!("{path}: {what}"));
+    let full = format!("{}/{path}", home.sources);
+    let mut fault = |what: String| faults.push(format!("{full}: {what}"));
 
     let is_root = path == "lib.rs" || path == "main.rs";
-    if !is_root {
+    let height = |layer: &str| home.layers.iter().find(|(name, _)| *name == layer).map(|(_, height)| *height);
+    if !is_root && !home.layers.is_empty() {
         match height(layer) {
             None => fault(format!("`{layer}` has no place among the layers")),
             Some(own) => {
                 for name in top_names(&tokens, parts.len()).iter().filter(|name| *name != layer) {
-                    let up = height(name).is_some_and(|other| other >= own);
-                    if up || FORBIDDEN_ARROWS.contains(&(layer, name.as_str())) {
+                    if height(name).is_some_and(|other| other >= own) {
                         fault(format!("`{layer}` uses `{name}`, which does not stand below it"));
                     }
                 }
             }
         }
     }
-    for (package, home) in PACKAGES {
-        let at_home = layer == home || (home == "cli" && path == "main.rs");
+    for (package, at) in PACKAGES {
+        let at_home = layer == at || (at == "cli" && path == "main.rs");
         if !at_home && uses_package(&tokens, package) {
-            fault(format!("`{package}` is known only to `{home}`"));
+            fault(format!("`{package}` is known only to `{at}`"));
         }
     }
-    // The lint at the top of the crate denies it, and anyone could allow it again.
-    let allowed = UNSAFE.iter().any(|home| path.starts_with(home));
     let has = |word: &str| tokens.contains(&Word(word.to_owned()));
-    if !allowed && (has("unsafe") || (has("unsafe_code") && !is_root)) {
+    let at_home = |homes: &[&str]| homes.iter().any(|home| full.starts_with(home));
+    // The lint at the top of the crate denies it, and anyone could allow it again.
+    if !at_home(&UNSAFE) && (has("unsafe") || (has("unsafe_code") && !is_root)) {
         fault("`unsafe` is for memory mapping and CPU kernels alone".to_owned());
     }
-    if PURE.contains(&layer) {
-        let std = names_below(&tokens, "std");
-        for module in IMPURE_MODULES.iter().filter(|module| std.contains(**module)) {
-            fault(format!("`{layer}` is pure and uses `std::{module}`"));
-        }
-    }
-    for pair in tokens.windows(2) {
-        if let [Word(name), Mark('!')] = pair
-            && PRINTING_MACROS.contains(&name.as_str())
-        {
-            fault(format!("`{name}!` prints what nobody made harmless; `cli::terminal` prints pages"));
-        }
-    }
-    if !STREAMS.contains(&path) {
-        for name in opened_streams(&tokens) {
-            fault(format!("`{name}` is for `cli::terminal` to write to"));
-        }
+    if !at_home(&STREAMS) && !is_root && TOUCHING.iter().any(|lint| has(lint)) {
+        fault("the lints that hold a crate to what it may touch are for all of it".to_owned());
     }
     faults
-}
-
-/// The streams that a file takes for itself: calls like `io::stdout()`, not those of a builder like
-/// `command.stdout(..)`.
-fn opened_streams(tokens: &[Token]) -> Vec<&str> {
-    let opened = |i: usize| match &tokens[i] {
-        Word(name) if name == "stdout" || name == "stderr" => {
-            let called = tokens.get(i + 1) == Some(&Mark('('));
-            let of_builder = i > 0 && tokens[i - 1] == Mark('.');
-            let imported = i > 1 && is_path_separator(tokens, i - 2) && !called;
-            ((called && !of_builder) || imported).then_some(name.as_str())
-        }
-        _ => None,
-    };
-    (0..tokens.len()).filter_map(opened).collect()
 }
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -313,25 +278,30 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 
 #[test]
 fn every_module_uses_only_what_stands_below_it() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut paths = Vec::new();
-    sources(&root, &mut paths);
-    paths.sort();
-    assert!(paths.len() > 10, "found only {} source files", paths.len());
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut all = Vec::new();
-    for path in paths {
-        let below = path.strip_prefix(&root).expect("it was found there");
-        let below: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
-        all.extend(faults(&below.join("/"), &fs::read_to_string(&path).expect("a source file is text")));
+    for home in &CRATES {
+        let root = package.join(home.sources);
+        let mut paths = Vec::new();
+        sources(&root, &mut paths);
+        paths.sort();
+        assert!(paths.len() > 10, "found only {} source files in {}", paths.len(), home.sources);
+        for path in paths {
+            let below = path.strip_prefix(&root).expect("it was found there");
+            let below: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
+            all.extend(faults(home, &below.join("/"), &fs::read_to_string(&path).expect("a source file is text")));
+        }
     }
     assert!(all.is_empty(), "\n{}", all.join("\n"));
 }
 
+const SAMPLE: Crate = Crate { sources: "src", layers: &[("cli", 3), ("run", 2), ("ui", 2), ("task", 0)] };
+
 #[test]
 fn an_arrow_is_found_in_every_spelling() {
     let check = |path: &str, source: &str, expected: &[&str]| {
-        let expected: Vec<String> = expected.iter().map(|what| format!("{path}: {what}")).collect();
-        assert_eq!(faults(path, source), expected, "{source}");
+        let expected: Vec<String> = expected.iter().map(|what| format!("src/{path}: {what}")).collect();
+        assert_eq!(faults(&SAMPLE, path, source), expected, "{source}");
     };
     let up = "`task` uses `run`, which does not stand below it";
     check("task/a.rs", "use crate::run::Plan;", &[up]);
@@ -342,26 +312,22 @@ fn an_arrow_is_found_in_every_spelling() {
     check("task/mod.rs", "use super::run;", &[up]);
     check("task/b/c.rs", "pub(in crate::task) use crate::task::b; use super::super::super::run::Plan;", &[up]);
     check("task/a.rs", "use super::run; use crate::task::run; mod run; use other::crate_::run;", &[]);
-    check("task/a.rs", "use crate::metrics;", &["`task` uses `metrics`, which does not stand below it"]);
-    check("score/a.rs", "use crate::tune;", &["`score` uses `tune`, which does not stand below it"]);
-    check("score/a.rs", "use crate::{model, metrics, task};", &[]);
-    check("report/a.rs", "use crate::{metrics, task};", &[]);
-    check("report/a.rs", "use crate::store;", &["`report` uses `store`, which does not stand below it"]);
-    check("cli/a.rs", "use crate::{ui, run, store, task};", &[]);
+    check("run/a.rs", "use crate::ui;", &["`run` uses `ui`, which does not stand below it"]);
+    check("cli/a.rs", "use crate::{ui, run, task};", &[]);
     check("odd/a.rs", "", &["`odd` has no place among the layers"]);
     check("lib.rs", "pub mod cli;", &[]);
 }
 
 #[test]
 fn comments_strings_and_test_modules_are_no_code() {
-    let check = |source: &str| assert_eq!(faults("task/a.rs", source), Vec::<String>::new(), "{source}");
-    check("//! See [`crate::run`].\n/// crate::run\n// println!(\"\")\n");
-    check("/* crate::run /* std::fs */ crate::cli */");
-    check(r##"const A: &str = "crate::run \" std::fs"; const B: &str = r#"crate::run " std::fs"#;"##);
+    let check = |source: &str| assert_eq!(faults(&SAMPLE, "task/a.rs", source), Vec::<String>::new(), "{source}");
+    check("//! See [`crate::run`].\n/// crate::run\n// unsafe\n");
+    check("/* crate::run /* unsafe */ crate::cli */");
+    check(r##"const A: &str = "crate::run \" unsafe"; const B: &str = r#"crate::run " unsafe"#;"##);
     check(r##"const A: &[u8] = b"crate::run"; const B: &[u8] = br"crate::run\";"##);
-    check("#[cfg(test)]\nmod tests { use crate::run; fn f() { std::fs::read(\"\"); } }\nfn g() {}");
+    check("#[cfg(test)]\nmod tests { use crate::run; fn f() { unsafe { g() } } }\nfn g() {}");
     // What follows a literal that looks like the start of another is still code.
-    let found = |source: &str| assert_eq!(faults("task/a.rs", source).len(), 1, "{source}");
+    let found = |source: &str| assert_eq!(faults(&SAMPLE, "task/a.rs", source).len(), 1, "{source}");
     found("const A: char = '\"'; use crate::run; const B: char = '\"';");
     found(r"const A: char = '\''; use crate::run; const B: char = '\u{22}';");
     found("fn f<'a>(x: &'a str) { crate::run::go(x) }");
@@ -373,76 +339,54 @@ fn comments_strings_and_test_modules_are_no_code() {
 
 #[test]
 fn packages_stay_at_home() {
-    let count = |path: &str, source: &str| faults(path, source).len();
-    assert_eq!(count("plugin/engine.rs", "use wasmtime::Engine;"), 0);
-    assert_eq!(count("store/a.rs", "use wasmtime::Engine;"), 1);
-    assert_eq!(count("run/a.rs", "fn f(e: &wasmtime::Engine) {}"), 1);
-    assert_eq!(count("run/a.rs", "use wasmtime_wasi::WasiCtx;"), 1);
-    assert_eq!(count("run/a.rs", "let wasmtime = 48; // wasmtime::Engine"), 0);
+    let count = |path: &str, source: &str| faults(&SAMPLE, path, source).len();
     assert_eq!(count("ui/a.rs", "use clap;"), 1);
+    assert_eq!(count("ui/a.rs", "use clap_complete::Shell;"), 1);
     assert_eq!(count("ui/a.rs", "fn f() -> anyhow::Result<()> {}"), 1);
+    assert_eq!(count("run/a.rs", "let clap = 4; // clap::Parser"), 0);
     for path in ["cli/run.rs", "main.rs"] {
         assert_eq!(count(path, "use clap::Parser; fn f() -> anyhow::Result<()> {}"), 0, "{path}");
     }
 }
 
 #[test]
-fn unsafe_stays_where_it_is_explained() {
-    let count = |path: &str, source: &str| faults(path, source).len();
+fn lints_are_lifted_only_where_it_is_explained() {
+    let [engine, .., store, _] = &CRATES;
     for source in ["fn f() { unsafe { g() } }", "unsafe impl Send for A {}", "#[allow(unsafe_code)] fn f() {}"] {
-        assert_eq!(count("store/hub.rs", source), 1, "{source}");
-        assert_eq!(count("model/attention.rs", source), 1, "{source}");
-        assert_eq!(count("store/mmap.rs", source), 0, "{source}");
-        assert_eq!(count("model/kernels/tile.rs", source), 0, "{source}");
+        assert_eq!(faults(store, "hub.rs", source).len(), 1, "{source}");
+        assert_eq!(faults(engine, "model/attention.rs", source).len(), 1, "{source}");
+        assert_eq!(faults(store, "mmap.rs", source).len(), 0, "{source}");
+        assert_eq!(faults(engine, "model/kernels/tile.rs", source).len(), 0, "{source}");
     }
-    assert_eq!(count("main.rs", "fn f() { unsafe { g() } }"), 1);
-    assert_eq!(count("lib.rs", "#![deny(unsafe_code)]"), 0);
-    assert_eq!(count("store/hub.rs", "// unsafe\nconst A: &str = \"unsafe\";"), 0);
-    let lint = include_str!("../src/lib.rs").contains("#![deny(unsafe_code)]");
-    assert!(lint, "what macros of other packages write is for the lint to find");
+    assert_eq!(faults(&SAMPLE, "main.rs", "fn f() { unsafe { g() } }").len(), 1);
+    assert_eq!(faults(store, "lib.rs", "#![deny(unsafe_code)]").len(), 0);
+    assert_eq!(faults(store, "hub.rs", "// unsafe\nconst A: &str = \"unsafe\";").len(), 0);
+    for lint in TOUCHING {
+        let source = format!("#![allow(clippy::{lint})]");
+        assert_eq!(faults(engine, "model/json.rs", &source).len(), 1, "{lint}");
+        assert_eq!(faults(&SAMPLE, "cli/terminal.rs", &source).len(), 0, "{lint}");
+    }
 }
 
 #[test]
-fn nothing_but_the_terminals_module_prints() {
-    let count = |path: &str, source: &str| faults(path, source).len();
-    for path in ["text.rs", "run/execute.rs", "cli/run.rs", "ui/screen.rs", "main.rs"] {
-        for source in [
-            "fn f() { println!(\"x\"); }",
-            "fn f() { std::eprint!(\"x\"); }",
-            "fn f() { dbg!(x); }",
-            "fn f() { write!(std::io::stderr().lock(), \"x\"); }",
-            "fn f() { let out = io::stdout(); }",
-            "use std::io::stdout;",
+fn every_crate_has_the_lints() {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for home in &CRATES {
+        let root = fs::read_to_string(package.join(home.sources).join("lib.rs")).expect("a crate has a root");
+        for lint in [
+            "#![warn(missing_docs)]",
+            "(unsafe_code)]",
+            "#![deny(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]",
         ] {
-            assert_eq!(count(path, source), 1, "{path}: {source}");
+            assert!(root.contains(lint), "{}: `{lint}`", home.sources);
         }
-        assert_eq!(count(path, "fn f() { command.stdout(Stdio::piped()).stderr(Stdio::null()); }"), 0, "{path}");
-        assert_eq!(
-            count(path, "fn f() { let stdout = output.stdout; write!(page, \"x\"); stderr_screen(); }"),
-            0,
-            "{path}"
-        );
     }
-    for path in STREAMS {
-        assert_eq!(count(path, "fn f() { io::stdout().lock(); }"), 0, "{path}");
-        assert_eq!(count(path, "fn f() { println!(\"x\"); }"), 1, "{path}");
+    // These two touch nothing at all.
+    for pure in ["engine", "record"] {
+        let lints = fs::read_to_string(package.join(pure).join("clippy.toml")).expect("clippy's settings are there");
+        for name in ["std::fs::File", "std::time::Instant", "std::env::var", "std::io::stdout", "std::process::Command"]
+        {
+            assert!(lints.contains(&format!("\"{name}\"")), "{pure}: {name}");
+        }
     }
-    let lints = "#![deny(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]";
-    assert!(
-        include_str!("../src/lib.rs").contains(lints),
-        "what macros of other packages print is for the lints to find"
-    );
-}
-
-#[test]
-fn pure_layers_touch_nothing() {
-    for layer in PURE {
-        let count = |source: &str| faults(&format!("{layer}/a.rs"), source).len();
-        assert_eq!(count("use std::fs;"), 1);
-        assert_eq!(count("use std::{collections::HashMap, env, time::Instant};"), 2);
-        assert_eq!(count("fn f() { std::net::TcpStream::connect(a); }"), 1);
-        assert_eq!(count("use std::fmt; fn env() {} const A: &str = env!(\"B\"); fn f() { self.time(); }"), 0);
-    }
-    assert_eq!(faults("store/a.rs", "use std::fs;").len(), 0);
-    assert_eq!(faults("run/a.rs", "use std::time::Instant;").len(), 0);
 }

@@ -1,10 +1,10 @@
 //! The metrics against scipy, scikit-learn, statsmodels and exact fractions; the scripts in `data/metrics` wrote the values.
 
-use ft_host::metrics::accuracy::{Count, Z_95};
-use ft_host::metrics::confusion::Confusion;
-use ft_host::metrics::drawn::two_sided;
-use ft_host::metrics::paired::Paired;
-use ft_host::metrics::spread::Spread;
+use ft_engine::metrics::accuracy::{Count, Z_95};
+use ft_engine::metrics::confusion::Confusion;
+use ft_engine::metrics::drawn::two_sided;
+use ft_engine::metrics::paired::Paired;
+use ft_engine::metrics::spread::Spread;
 use serde_json::Value;
 
 /// The cases of one metric.

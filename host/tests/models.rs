@@ -4,12 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::{DType, Device};
-use ft_host::model::decoder::Placement;
-use ft_host::model::decoder::config::{Positions, RotaryScaling};
-use ft_host::model::decoder::layout::QkvNames;
-use ft_host::model::families::{Family, UnknownSettings, from_config_json};
-use ft_host::model::weights::{Arrays, WeightBytes, WeightFormat};
-use ft_host::model::{Decoder, ModelError};
+use ft_engine::model::decoder::Placement;
+use ft_engine::model::decoder::config::{Positions, RotaryScaling};
+use ft_engine::model::decoder::layout::QkvNames;
+use ft_engine::model::families::{Family, UnknownSettings, from_config_json};
+use ft_engine::model::weights::{Arrays, WeightBytes, WeightFormat};
+use ft_engine::model::{Decoder, ModelError};
 use serde_json::{Map, Value, json};
 
 fn family(config: &Value) -> Result<Family, ModelError> {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use candle_core::{DType, Device, Tensor};
-use ft_host::plugin::{EngineOptions, Limits, OptimizerPlugin, PluginBinary, PluginEngine, PluginError, options};
-use ft_host::tune::{Slot, SlotKind};
+use ft_engine::tune::{Slot, SlotKind};
+use ft_sandbox::{EngineOptions, Limits, OptimizerPlugin, PluginBinary, PluginEngine, PluginError, options};
 
 static ENGINE: LazyLock<PluginEngine> =
     LazyLock::new(|| PluginEngine::new(EngineOptions::default()).expect("wasmtime runs here"));

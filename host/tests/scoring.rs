@@ -6,11 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::{DType, Device};
-use ft_host::model::decoder::Placement;
-use ft_host::model::weights::{Arrays, WeightBytes, WeightFormat};
-use ft_host::model::{Decoder, families};
-use ft_host::score::{self, ChoiceScore, ChoiceTokens, Extended, Prefix, QueryTokens};
-use ft_host::tune::State;
+use ft_engine::model::decoder::Placement;
+use ft_engine::model::weights::{Arrays, WeightBytes, WeightFormat};
+use ft_engine::model::{Decoder, families};
+use ft_engine::score::{self, ChoiceScore, ChoiceTokens, Extended, Prefix, QueryTokens};
+use ft_engine::tune::State;
 use proptest::prelude::*;
 use support_plain::plain;
 

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use ft_host::model::Tokenizer;
-use ft_host::model::weights::{Gguf, WeightBytes};
-use ft_host::store::catalogue::DEFAULT_MODEL;
-use ft_host::store::environment::Environment;
-use ft_host::store::fetch::fetch_model;
-use ft_host::store::model_files::ModelKind;
-use ft_host::store::progress::Silent;
+use ft_engine::model::Tokenizer;
+use ft_engine::model::weights::{Gguf, WeightBytes};
+use ft_store::catalogue::DEFAULT_MODEL;
+use ft_store::environment::Environment;
+use ft_store::fetch::fetch_model;
+use ft_store::model_files::ModelKind;
+use ft_store::progress::Silent;
 use serde_json::Value;
 use support_data::{data_sets, demonstrations};
 
@@ -43,6 +43,7 @@ fn model() -> Option<PathBuf> {
 }
 
 /// Says so where the test harness, which keeps what passing tests print, does not hide it.
+#[expect(clippy::disallowed_methods, reason = "the test harness keeps what passing tests print by macros")]
 fn skipped(why: &str) {
     std::io::stderr().write_all(format!("SKIPPED: {why}\n").as_bytes()).unwrap();
 }

@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use ft_host::store::digest::Digest;
-use ft_host::store::table::{Kind, Quoting, Table, kind_of_file};
+use ft_store::digest::Digest;
+use ft_store::table::{Kind, Quoting, Table, kind_of_file};
 use serde_json::Value;
 
 fn fixture(name: &str) -> PathBuf {

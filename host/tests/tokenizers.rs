@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use candle_core::quantized::gguf_file::Value;
 
-use ft_host::model::Tokenizer;
-use ft_host::model::weights::{Gguf, WeightBytes};
+use ft_engine::model::Tokenizer;
+use ft_engine::model::weights::{Gguf, WeightBytes};
 use serde::Deserialize;
 
 use crate::writer::{File, string, texts};

@@ -7,12 +7,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::str::FromStr;
 
 use candle_core::{DType, Device, Tensor};
-use ft_host::model::decoder::Placement;
-use ft_host::model::families::{self, Family, UnknownSettings};
-use ft_host::model::weights::{TensorSource, WeightFormat};
-use ft_host::model::{Decoder, ModelError};
-use ft_host::score::Prefix;
-use ft_host::tune::State;
+use ft_engine::model::decoder::Placement;
+use ft_engine::model::families::{self, Family, UnknownSettings};
+use ft_engine::model::weights::{TensorSource, WeightFormat};
+use ft_engine::model::{Decoder, ModelError};
+use ft_engine::score::Prefix;
+use ft_engine::tune::State;
 
 use super::Outcome;
 

@@ -1,6 +1,6 @@
 //! Queries of a task's shape, made of arbitrary tokens that are shared as in real prompts.
 
-use ft_host::score::{ChoiceTokens, QueryTokens};
+use ft_engine::score::{ChoiceTokens, QueryTokens};
 
 use super::model::VOCABULARY;
 

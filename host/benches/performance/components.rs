@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device, Tensor};
-use ft_host::plugin::{EngineOptions, Limits, OptimizerPlugin, PluginBinary, PluginEngine, TaskPlugin, Usage, options};
-use ft_host::task::example::Split;
-use ft_host::tune::{MetaOptimizer, Momentum, Slot, SlotKind};
+use ft_engine::task::example::Split;
+use ft_engine::tune::{MetaOptimizer, Momentum, Slot, SlotKind};
+use ft_sandbox::{EngineOptions, Limits, OptimizerPlugin, PluginBinary, PluginEngine, TaskPlugin, Usage, options};
 
 use crate::common::Outcome;
 use crate::common::figures::{Figure, Part};

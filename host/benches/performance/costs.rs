@@ -1,6 +1,6 @@
 //! How times grow: with the queries, with the demonstrations, with the choices.
 
-use ft_host::tune::{Momentum, State, StepPolicy};
+use ft_engine::tune::{Momentum, State, StepPolicy};
 
 use crate::Bench;
 use crate::common::Outcome;

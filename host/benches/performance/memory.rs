@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use ft_host::tune::State;
+use ft_engine::tune::State;
 
 use crate::common::Outcome;
 use crate::common::figures::{Figure, Part};

@@ -1,8 +1,8 @@
 //! Prompt processing in every number format, beside the matrix products that bound it.
 
 use candle_core::{DType, Device, Tensor};
-use ft_host::model::Decoder;
-use ft_host::model::decoder::{Batch, TokenTree};
+use ft_engine::model::Decoder;
+use ft_engine::model::decoder::{Batch, TokenTree};
 
 use crate::Bench;
 use crate::common::Outcome;

@@ -1,8 +1,8 @@
 //! Scoring task by task, against the plain scorer.
 
-use ft_host::model::Decoder;
-use ft_host::score::{self, ChoiceScore, Prefix, QueryTokens};
-use ft_host::tune::State;
+use ft_engine::model::Decoder;
+use ft_engine::score::{self, ChoiceScore, Prefix, QueryTokens};
+use ft_engine::tune::State;
 
 use crate::Bench;
 use crate::common::Outcome;

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::time::Instant;
 
-use ft_host::tune::{MetaOptimizer, Momentum, Slot, State, StepPolicy, Update};
+use ft_engine::tune::{MetaOptimizer, Momentum, Slot, State, StepPolicy, Update};
 
 use crate::Bench;
 use crate::common::Outcome;

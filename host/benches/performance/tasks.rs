@@ -8,9 +8,9 @@ use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use ft_host::plugin::TaskPlugin;
-use ft_host::store::data::DataLocation;
-use ft_host::task::example::Split;
+use ft_engine::task::example::Split;
+use ft_sandbox::TaskPlugin;
+use ft_store::data::DataLocation;
 
 use crate::Bench;
 use crate::common::Outcome;

@@ -7,11 +7,11 @@ use ft_guest_build::{BuildError, Cargo, Compiler, component};
 
 use super::AuthorError;
 use super::scaffold::Language;
-use crate::plugin::{PluginBinary, kind_of};
 use crate::run::RunError;
-use crate::store::atomic::write_atomic;
-use crate::store::file::FileError;
-use crate::store::paths::CachePaths;
+use ft_sandbox::{PluginBinary, kind_of};
+use ft_store::atomic::write_atomic;
+use ft_store::file::FileError;
+use ft_store::paths::CachePaths;
 
 /// Builds every plugin of a folder to `DIR/NAME.wasm` and gives these files. What is missing of the toolchain is got where
 /// that is possible, and said; `say` is told what happens.

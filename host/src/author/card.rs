@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::plugin::{Inspection, OptionKind, OptionSpec};
+use ft_sandbox::{Inspection, OptionKind, OptionSpec};
 
 /// What a plugin is. Texts in it are fit to be shown.
 #[derive(Clone, Debug, Serialize)]

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::PluginCard;
-use crate::plugin::Limits;
 use crate::run::{Plugins, RunError};
-use crate::store::file::FileError;
-use crate::store::plugin_path::{Found, PluginPath};
+use ft_sandbox::Limits;
+use ft_store::file::FileError;
+use ft_store::plugin_path::{Found, PluginPath};
 
 /// A file of the plugin path.
 #[derive(Debug, Serialize)]

@@ -5,9 +5,9 @@ use std::path::Path;
 use candle_core::Device;
 
 use super::PluginCard;
-use crate::plugin::options::OptionSetting;
-use crate::plugin::{Limits, PluginKind};
 use crate::run::{PluginUsage, Plugins, RunError, TaskConfig, resolve_options};
+use ft_sandbox::options::OptionSetting;
+use ft_sandbox::{Limits, PluginKind};
 
 /// A plugin that a run takes.
 #[derive(Debug)]

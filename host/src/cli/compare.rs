@@ -8,8 +8,8 @@ use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
 use super::report::open;
 use super::terminal::{print, print_json, stdout_screen};
-use crate::report::compare::compare;
 use crate::ui;
+use ft_record::compare::compare;
 
 #[derive(Args)]
 pub struct CompareArgs {

@@ -10,16 +10,16 @@ use super::interrupt::Interrupt;
 use super::limits::LimitSettings;
 use super::terminal::{Downloads, Terminal, print, print_path, say, stdout_screen};
 use super::values;
-use crate::plugin::Limits;
 use crate::run::{self, Observer, RunError};
-use crate::store::data::{Access, DataError, DataLocation, open_files};
-use crate::store::dataset::{HubSplit, fetch_split};
-use crate::store::environment::Environment;
-use crate::store::hub::HubId;
-use crate::store::plugin_path::PluginPath;
-use crate::store::progress::Progress;
-use crate::store::table::{Format, Quoting, Table};
-use crate::task::example::{Source, Split};
+use ft_engine::task::example::{Source, Split};
+use ft_sandbox::Limits;
+use ft_store::data::{Access, DataError, DataLocation, open_files};
+use ft_store::dataset::{HubSplit, fetch_split};
+use ft_store::environment::Environment;
+use ft_store::hub::HubId;
+use ft_store::plugin_path::PluginPath;
+use ft_store::progress::Progress;
+use ft_store::table::{Format, Quoting, Table};
 
 #[derive(Subcommand)]
 pub enum DataCommand {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::run::RunError;
-use crate::store::plugin_path::PluginPath;
+use ft_store::plugin_path::PluginPath;
 
 const FILE: &str = "momentum.wasm";
 

@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 
 use crate::author::AuthorError;
-use crate::report::compare::CompareError;
-use crate::report::run_report::ReportError;
 use crate::run::{RunError, RunErrorKind};
-use crate::store::fetch;
-use crate::store::file::FileError;
 use crate::ui::screen::{Page, Screen};
 use crate::ui::style::Emphasis;
+use ft_record::compare::CompareError;
+use ft_record::run_report::ReportError;
+use ft_store::fetch;
+use ft_store::file::FileError;
 
 /// How the program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,11 +107,11 @@ mod tests {
     use anyhow::anyhow;
 
     use super::*;
-    use crate::model::ModelError;
-    use crate::report::lines::LineError;
-    use crate::store::hub::{HubError, HubId, Wanted};
-    use crate::store::table::{RowError, RowProblem, Unit};
-    use crate::text::is_harmless;
+    use ft_engine::model::ModelError;
+    use ft_engine::text::is_harmless;
+    use ft_record::lines::LineError;
+    use ft_store::hub::{HubError, HubId, Wanted};
+    use ft_store::table::{RowError, RowProblem, Unit};
 
     const EVIL: &str = "a\u{1b}[2J\u{202e}b\u{2028}c\nhint: do this\r\nerror: d";
 

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::settings::{Insistence, Settings};
 use crate::run::{RunConfig, RunError};
-use crate::store::environment::Environment;
-use crate::store::plugin_path::PluginPath;
+use ft_store::environment::Environment;
+use ft_store::plugin_path::PluginPath;
 
 /// What a run file comes to.
 pub struct RunFile {

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::exit::ExitStatus;
 use super::terminal::{say_page, stderr_screen};
-use crate::plugin::{Compiler, CompilerProgram, EngineOptions, Stop};
 use crate::ui::screen::Page;
+use ft_sandbox::{Compiler, CompilerProgram, EngineOptions, Stop};
 
 /// The command that compiles a plugin; the program calls itself by it.
 pub const COMPILE: &str = "compile-plugin";

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use super::values::{self, Bytes, Text};
-use crate::plugin::Limits;
+use ft_sandbox::Limits;
 
 /// The heading of these flags in a command's help.
 pub const PLUGIN_LIMITS: &str = "Plugin limits";

@@ -23,11 +23,11 @@ use std::time::Duration;
 
 use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::plugin::compiler;
-use crate::store::environment::Environment;
-use crate::text::is_harmless;
 use crate::ui::style::Emphasis;
 use exit::ExitStatus;
+use ft_engine::text::is_harmless;
+use ft_sandbox::compiler;
+use ft_store::environment::Environment;
 
 /// What a user may want to set; `docs/environment.md` has all of them.
 const VARIABLES: &str = "\

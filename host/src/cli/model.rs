@@ -8,13 +8,13 @@ use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
 use super::terminal::{Downloads, print, print_path, stdout_screen};
 use crate::run::describe_model;
-use crate::store::catalogue::DEFAULT_MODEL;
-use crate::store::environment::Environment;
-use crate::store::fetch::{fetch_model, list_models};
-use crate::store::model_files::ModelKind;
-use crate::store::progress::Progress;
 use crate::ui::models;
 use crate::ui::screen::Page;
+use ft_store::catalogue::DEFAULT_MODEL;
+use ft_store::environment::Environment;
+use ft_store::fetch::{fetch_model, list_models};
+use ft_store::model_files::ModelKind;
+use ft_store::progress::Progress;
 
 #[derive(Subcommand)]
 pub enum ModelCommand {

@@ -15,15 +15,15 @@ use super::values;
 use crate::author::check::{Subject, check};
 use crate::author::scaffold::{self, Language};
 use crate::author::{PluginCard, build, inventory, validate};
-use crate::plugin::{Limits, PluginKind};
 use crate::run::{Observer, Plugins, RunError, find_plugin};
-use crate::store::data::{Access, DataLocation};
-use crate::store::environment::{Environment, expand_path};
-use crate::store::paths::CachePaths;
-use crate::store::plugin_path::PluginPath;
-use crate::store::table::Quoting;
 use crate::ui::screen::Screen;
 use crate::ui::{plugin as shown, usage};
+use ft_sandbox::{Limits, PluginKind};
+use ft_store::data::{Access, DataLocation};
+use ft_store::environment::{Environment, expand_path};
+use ft_store::paths::CachePaths;
+use ft_store::plugin_path::PluginPath;
+use ft_store::table::Quoting;
 
 #[derive(Subcommand)]
 pub enum PluginCommand {

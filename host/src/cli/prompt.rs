@@ -10,15 +10,15 @@ use super::interrupt::Interrupt;
 use super::limits::LimitSettings;
 use super::terminal::{Downloads, Terminal, print, print_json, stdout_screen};
 use super::values;
-use crate::plugin::Limits;
 use crate::run::{self, Observer, Preview, RunError, TaskConfig};
-use crate::store::catalogue::DEFAULT_MODEL;
-use crate::store::data::DataLocation;
-use crate::store::environment::Environment;
-use crate::store::plugin_path::PluginPath;
-use crate::store::table::Quoting;
-use crate::task::sampling::Sampling;
 use crate::ui::prompt;
+use ft_engine::task::sampling::Sampling;
+use ft_sandbox::Limits;
+use ft_store::catalogue::DEFAULT_MODEL;
+use ft_store::data::DataLocation;
+use ft_store::environment::Environment;
+use ft_store::plugin_path::PluginPath;
+use ft_store::table::Quoting;
 
 #[derive(Args)]
 pub struct PromptArgs {

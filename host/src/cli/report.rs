@@ -7,13 +7,13 @@ use clap::Args;
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
 use super::terminal::{print, stdout_screen};
-use crate::report::export::{self, Format};
-use crate::report::run_report::{Files, RunReport};
-use crate::report::schema::RESULTS_LIMIT;
-use crate::store::file::read_regular;
-use crate::store::journal;
 use crate::ui;
 use crate::ui::screen::Page;
+use ft_record::export::{self, Format};
+use ft_record::run_report::{Files, RunReport};
+use ft_record::schema::RESULTS_LIMIT;
+use ft_store::file::read_regular;
+use ft_store::journal;
 
 #[derive(Args)]
 pub struct ReportArgs {

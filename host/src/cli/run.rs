@@ -12,15 +12,15 @@ use super::terminal::{
     Downloads, Terminal, print, print_json, print_run_file, say, say_page, stderr_screen, stdout_screen,
 };
 use super::threads;
-use crate::report::analysis::{Analysis, Known};
-use crate::report::sheet;
 use crate::run::memory::size;
 use crate::run::{self, Observer, Outcome, Plan, PluginUsage, RunError};
-use crate::store::environment::{Environment, expand_path};
-use crate::store::file::read_file;
-use crate::store::plugin_path::PluginPath;
 use crate::ui::screen::{Page, Screen};
 use crate::ui::{table, usage};
+use ft_record::analysis::{Analysis, Known};
+use ft_record::sheet;
+use ft_store::environment::{Environment, expand_path};
+use ft_store::file::read_file;
+use ft_store::plugin_path::PluginPath;
 
 /// A run file has some lines; what is larger is something else.
 const RUN_FILE_LIMIT: u64 = 1 << 20;

@@ -9,17 +9,17 @@ use serde::{Deserialize, Serialize};
 use super::default_optimizer;
 use super::limits::{LimitSettings, PLUGIN_LIMITS};
 use super::values::{self, Bytes, Text};
-use crate::model::device::{DTypeChoice, DeviceChoice};
-use crate::model::weights::WeightFormat;
-use crate::plugin::Limits;
 use crate::run::{self, HeldOut, RunConfig, RunError, ScoreSteps, Seeds, Select, TaskConfig};
-use crate::store::catalogue::DEFAULT_MODEL;
-use crate::store::data::DataLocation;
-use crate::store::model_source::looks_like_a_path;
-use crate::store::plugin_path::{PluginPath, is_bare};
-use crate::store::table::Quoting;
-use crate::task::sampling::Sampling;
-use crate::tune::Positions;
+use ft_engine::model::device::{DTypeChoice, DeviceChoice};
+use ft_engine::model::weights::WeightFormat;
+use ft_engine::task::sampling::Sampling;
+use ft_engine::tune::Positions;
+use ft_sandbox::Limits;
+use ft_store::catalogue::DEFAULT_MODEL;
+use ft_store::data::DataLocation;
+use ft_store::model_source::looks_like_a_path;
+use ft_store::plugin_path::{PluginPath, is_bare};
+use ft_store::table::Quoting;
 
 /// Query tokens that run together: enough rows for the matrix products to be at their best, few enough to stop soon.
 const BATCH_TOKENS: usize = 1024;

@@ -1,18 +1,19 @@
 //! The two streams that a user reads, and events of a run and of downloads on stderr. Nothing else writes to them but
 //! the bars of `ui::progress`: what goes through here is a [`Page`], or data for another program.
 
+#![expect(clippy::disallowed_methods, reason = "here the streams are written to")]
+
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use crate::plugin::LogLevel;
 use crate::run::{Event, Observer};
-use crate::store;
-use crate::store::environment::{ColorChoice, Environment};
 use crate::ui::progress::{DownloadBar, Progress, RunBar};
 use crate::ui::screen::{Page, Screen};
 use crate::ui::style::{Emphasis, Style};
+use ft_sandbox::LogLevel;
+use ft_store::environment::{ColorChoice, Environment};
 
 /// What the user wishes of all output, settled once when the program starts.
 static WISHES: OnceLock<Wishes> = OnceLock::new();
@@ -223,7 +224,7 @@ impl Downloads {
     }
 }
 
-impl store::progress::Progress for Downloads {
+impl ft_store::progress::Progress for Downloads {
     fn start(&self, what: &str, total: Option<u64>) {
         *lock(&self.bar) = Some(self.progress.download(what, total));
     }

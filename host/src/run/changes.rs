@@ -1,7 +1,7 @@
 //! What differs between an earlier run's plan and this one's, as far as results depend on it.
 
-use crate::report::differences::{Difference, differences_but};
-use crate::report::schema::PlanRecord;
+use ft_record::differences::{Difference, differences_but};
+use ft_record::schema::PlanRecord;
 
 /// Parts of a plan that no result depends on: budgets, where things lie, and what is said about them. Plugins, models and
 /// data are compared by their digests.

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
-use crate::store::table::{ClassColumn, Table};
-use crate::task::example::Example;
+use ft_engine::task::example::Example;
+use ft_store::table::{ClassColumn, Table};
 
 /// Names that a message lists; the rest is counted.
 const LISTED: usize = 10;

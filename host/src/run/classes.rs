@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use crate::metrics::drawn::{LEVEL, Unlike, unlike};
-use crate::report::figures::p_value;
-use crate::task::example::Example;
-use crate::text::harmless;
+use ft_engine::metrics::drawn::{LEVEL, Unlike, unlike};
+use ft_engine::task::example::Example;
+use ft_engine::text::harmless;
+use ft_record::figures::p_value;
 
 /// Classes that are named; the rest is counted.
 const NAMED: usize = 4;

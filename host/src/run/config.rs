@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use crate::model::device::{DTypeChoice, DeviceChoice};
-use crate::model::weights::WeightFormat;
-use crate::plugin::Limits;
-use crate::store::data::DataLocation;
-use crate::task::sampling::Sampling;
-use crate::tune::Positions;
+use ft_engine::model::device::{DTypeChoice, DeviceChoice};
+use ft_engine::model::weights::WeightFormat;
+use ft_engine::task::sampling::Sampling;
+use ft_engine::tune::Positions;
+use ft_sandbox::Limits;
+use ft_store::data::DataLocation;
 
 /// What will happen, with every default filled in. Two runs of one configuration give one result, but for times.
 #[derive(Clone, Debug)]

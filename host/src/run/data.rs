@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::RunError;
 use super::class_names::{Finding, NamedColumns, OtherClasses};
 use super::classes;
-use crate::plugin::{Rejection, RowSource, RowSourceError, TaskPlugin};
-use crate::report::schema::{DataRecord, FileRecord};
-use crate::store::data::{Access, DataLocation};
-use crate::store::digest::Hasher;
-use crate::store::table::{RowError, RowPlace, Table};
-use crate::task::example::{Example, Source};
+use ft_engine::task::example::{Example, Source};
+use ft_record::schema::{DataRecord, FileRecord};
+use ft_sandbox::{Rejection, RowSource, RowSourceError, TaskPlugin};
+use ft_store::data::{Access, DataLocation};
+use ft_store::digest::Hasher;
+use ft_store::table::{RowError, RowPlace, Table};
 
 /// Bad rows that are told one by one; the rest is counted.
 const TOLD: usize = 5;

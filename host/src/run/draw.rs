@@ -6,11 +6,11 @@ use super::held_out::{Candidates, Chosen};
 use super::render::{Query, Renderer, render_all};
 use super::rows::Rows;
 use super::usable::UnusableRows;
-use crate::report::schema::DrawRecord;
-use crate::task::example::Example;
-use crate::task::overlap::KnownExamples;
-use crate::task::sampling::Selection;
-use crate::text::Untrusted;
+use ft_engine::task::example::Example;
+use ft_engine::task::overlap::KnownExamples;
+use ft_engine::task::sampling::Selection;
+use ft_engine::text::Untrusted;
+use ft_record::schema::DrawRecord;
 
 /// What one seed draws.
 pub struct Draw {

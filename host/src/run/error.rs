@@ -6,19 +6,19 @@ use super::class_names::OtherClasses;
 use super::memory::size;
 use super::text_bound::{MOST_TOKENS, TooMuchText};
 use super::usable::Unusable;
-use crate::model::ModelError;
-use crate::plugin::options::OptionError;
-use crate::plugin::{EngineError, ErrorKind, Failure, PluginError};
-use crate::report::samples::SampleError;
-use crate::report::schema::MemoryRecord;
-use crate::store::data::DataError;
-use crate::store::fetch;
-use crate::store::file::FileError;
-use crate::store::hub::HubError;
-use crate::store::table::RowError;
-use crate::task::example::Split;
-use crate::task::sampling::SamplingError;
-use crate::tune::TuneError;
+use ft_engine::model::ModelError;
+use ft_engine::task::example::Split;
+use ft_engine::task::sampling::SamplingError;
+use ft_engine::tune::TuneError;
+use ft_record::samples::SampleError;
+use ft_record::schema::MemoryRecord;
+use ft_sandbox::options::OptionError;
+use ft_sandbox::{EngineError, ErrorKind, Failure, PluginError};
+use ft_store::data::DataError;
+use ft_store::fetch;
+use ft_store::file::FileError;
+use ft_store::hub::HubError;
+use ft_store::table::RowError;
 
 /// Whose fault a failure is; the command line makes an exit status of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

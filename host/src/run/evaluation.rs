@@ -9,8 +9,8 @@ use super::render::{Query, Renderer};
 use super::rows::Rows;
 use super::usable::{Unusable, UnusableRows};
 use super::{RunError, fit};
-use crate::task::example::Split;
-use crate::task::overlap::{Found, KnownExamples};
+use ft_engine::task::example::Split;
+use ft_engine::task::overlap::{Found, KnownExamples};
 
 /// What a seed scores.
 #[derive(Default)]

@@ -17,13 +17,13 @@ use super::scoring::{Over, Scoring};
 use super::tuner::{Tuner, Tuning};
 use super::usage::PluginUsage;
 use super::{RunError, RunErrorKind, record, selection};
-use crate::model::decoder::Placement;
-use crate::plugin::OptimizerPlugin;
-use crate::plugin::options::OptionSetting;
-use crate::report::samples::{Place, SampleError, SampleRecord};
-use crate::report::schema::{ResultsRecord, SelectedRecord, StepRecord};
-use crate::report::scores::StepScores;
-use crate::tune::{LayerNorms, State, StepPolicy, Verdict, pseudo_gradient_norm};
+use ft_engine::model::decoder::Placement;
+use ft_engine::tune::{LayerNorms, State, StepPolicy, Verdict, pseudo_gradient_norm};
+use ft_record::samples::{Place, SampleError, SampleRecord};
+use ft_record::schema::{ResultsRecord, SelectedRecord, StepRecord};
+use ft_record::scores::StepScores;
+use ft_sandbox::OptimizerPlugin;
+use ft_sandbox::options::OptionSetting;
 
 /// What came of a run.
 pub struct Outcome {

@@ -3,7 +3,7 @@
 use super::RunError;
 use super::config::RunConfig;
 use super::usable::Unusable;
-use crate::tune::Positions;
+use ft_engine::tune::Positions;
 
 /// Passes after the first need twice the demonstrations' positions. `longest` gives the name and the tokens of the longest of
 /// several demonstrations.

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::RunError;
 use super::folder::{Beginning, OutFolder, beginning, earlier};
-use crate::report::samples::SampleRecord;
-use crate::report::schema::PlanRecord;
-use crate::report::trace::TraceRecord;
+use ft_record::samples::SampleRecord;
+use ft_record::schema::PlanRecord;
+use ft_record::trace::TraceRecord;
 
 /// What a run finds in its folder before it has scored anything.
 #[derive(Debug, PartialEq)]

@@ -7,8 +7,8 @@ use super::fit;
 use super::render::{Query, Renderer};
 use super::rows::Rows;
 use super::usable::{Unusable, UnusableRows};
-use crate::task::example::{Example, RenderedChoice, Split};
-use crate::task::overlap::KnownExamples;
+use ft_engine::task::example::{Example, RenderedChoice, Split};
+use ft_engine::task::overlap::KnownExamples;
 
 /// Examples that are scored over a cache of demonstrations to choose the step.
 pub struct Fold {

@@ -2,10 +2,10 @@
 
 use super::RunError;
 use super::usable::Unusable;
-use crate::plugin::{Failure, PluginError};
-use crate::store::data::DataError;
-use crate::store::table::RowError;
-use crate::tune::TuneError;
+use ft_engine::tune::TuneError;
+use ft_sandbox::{Failure, PluginError};
+use ft_store::data::DataError;
+use ft_store::table::RowError;
 
 /// What helps against single bad rows.
 const SKIP: &str = "`--skip-bad-rows` leaves such rows out and counts them";

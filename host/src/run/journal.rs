@@ -6,11 +6,11 @@ use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 
 use super::RunError;
-use crate::report::lines::{LINE_LIMIT, LineError, LineReader};
-use crate::report::samples::{Place, SampleRecord};
-use crate::report::trace::TraceRecord;
-use crate::store::file::FileError;
-use crate::store::journal::{HeldJournal, LineWriter};
+use ft_record::lines::{LINE_LIMIT, LineError, LineReader};
+use ft_record::samples::{Place, SampleRecord};
+use ft_record::trace::TraceRecord;
+use ft_store::file::FileError;
+use ft_store::journal::{HeldJournal, LineWriter};
 
 /// A record that is one line of a journal.
 pub trait Line: Sized {
@@ -172,7 +172,7 @@ impl<L: Line> Journal<L> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::samples::Choice;
+    use ft_record::samples::Choice;
 
     fn record(step: u32, index: usize) -> SampleRecord {
         let choice = Choice { loglik: -1.0, tokens: 1, characters: 4 };
@@ -197,11 +197,7 @@ mod tests {
                 assert!(!journal.replays());
             }
             let written = std::fs::read_to_string(&path).unwrap();
-            assert_eq!(
-                crate::report::samples::parse_all(written.as_bytes()).unwrap().records,
-                records,
-                "after {first}"
-            );
+            assert_eq!(ft_record::samples::parse_all(written.as_bytes()).unwrap().records, records, "after {first}");
         }
     }
 

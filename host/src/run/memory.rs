@@ -7,14 +7,14 @@ use super::draw::Draw;
 use super::error::RunError;
 use super::model::OpenModel;
 use super::render::Query;
-use crate::model::decoder::Placement;
-use crate::model::device::free_memory;
-use crate::model::memory::{Workload, estimate};
-use crate::model::weights::WeightFormat;
-use crate::report::samples::SampleRecord;
-use crate::report::schema::MemoryRecord;
-use crate::score::{LOGIT_ROWS, QueryTokens};
-use crate::store::memory::available;
+use ft_engine::model::decoder::Placement;
+use ft_engine::model::device::free_memory;
+use ft_engine::model::memory::{Workload, estimate};
+use ft_engine::model::weights::WeightFormat;
+use ft_engine::score::{LOGIT_ROWS, QueryTokens};
+use ft_record::samples::SampleRecord;
+use ft_record::schema::MemoryRecord;
+use ft_store::memory::available;
 
 /// What the program takes besides the model: its code, the plugins and their compiler, the tokenizer.
 const PROGRAM: u64 = 40 << 20;

@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::RunError;
-use crate::model::checkpoint::{self, Unused};
-use crate::model::decoder::Placement;
-use crate::model::families::{self, Family, UnknownSettings};
-use crate::model::weights::{Arrays, Gguf, Scaled, TensorSource, Unwrapped, WeightBytes};
-use crate::model::{Decoder, ModelError, Tokenizer};
-use crate::store::file::read_file;
-use crate::store::lfs::refuse_lfs_pointer;
-use crate::store::mmap::MappedFile;
-use crate::store::model_files::{ModelFiles, ModelKind, TokenizerFiles};
-use crate::store::model_source::other_weights;
+use ft_engine::model::checkpoint::{self, Unused};
+use ft_engine::model::decoder::Placement;
+use ft_engine::model::families::{self, Family, UnknownSettings};
+use ft_engine::model::weights::{Arrays, Gguf, Scaled, TensorSource, Unwrapped, WeightBytes};
+use ft_engine::model::{Decoder, ModelError, Tokenizer};
+use ft_store::file::read_file;
+use ft_store::lfs::refuse_lfs_pointer;
+use ft_store::mmap::MappedFile;
+use ft_store::model_files::{ModelFiles, ModelKind, TokenizerFiles};
+use ft_store::model_source::other_weights;
 
 /// Configurations and tokenizers are a few megabytes; what is larger is something else.
 const SMALL_FILE: u64 = 256 << 20;

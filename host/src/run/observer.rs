@@ -1,6 +1,6 @@
 //! Who is told how a run goes.
 
-use crate::plugin::LogRecord;
+use ft_sandbox::LogRecord;
 
 /// Something that happened.
 #[derive(Clone, Debug)]

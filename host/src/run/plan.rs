@@ -16,19 +16,19 @@ use super::render::{Query, Renderer};
 use super::rows::Rows;
 use super::usage::PluginUsage;
 use super::{RunError, folder, memory, notes, record};
-use crate::model::device::DeviceChoice;
-use crate::model::families::UnknownSettings;
-use crate::plugin::options::OptionSetting;
-use crate::plugin::{EngineOptions, OptimizerPlugin};
-use crate::report::schema::{FORMAT_VERSION, MOST_SCORED_STEPS, OptionsRecord, PlanRecord};
-use crate::store::data::Access;
-use crate::store::environment::Environment;
-use crate::store::fetch::fetch_model;
-use crate::store::file::probe_folder;
-use crate::store::model_files::FilesState;
-use crate::store::paths::CachePaths;
-use crate::store::progress::Progress;
-use crate::store::remembered::RememberedDigests;
+use ft_engine::model::device::DeviceChoice;
+use ft_engine::model::families::UnknownSettings;
+use ft_record::schema::{FORMAT_VERSION, MOST_SCORED_STEPS, OptionsRecord, PlanRecord};
+use ft_sandbox::options::OptionSetting;
+use ft_sandbox::{EngineOptions, OptimizerPlugin};
+use ft_store::data::Access;
+use ft_store::environment::Environment;
+use ft_store::fetch::fetch_model;
+use ft_store::file::probe_folder;
+use ft_store::model_files::FilesState;
+use ft_store::paths::CachePaths;
+use ft_store::progress::Progress;
+use ft_store::remembered::RememberedDigests;
 
 /// A run that nothing but the weights and the computing can stop.
 pub struct Plan {

@@ -8,15 +8,15 @@ use candle_core::Device;
 use super::RunError;
 use super::config::TaskConfig;
 use super::observer::{Event, Observer};
-use crate::plugin::options::{self, OptionSetting};
-use crate::plugin::{
+use ft_sandbox::options::{self, OptionSetting};
+use ft_sandbox::{
     Description, EngineOptions, Inspection, Limits, LogSink, OptimizerPlugin, PluginBinary, PluginEngine, TaskPlugin,
     inspect,
 };
-use crate::store::environment::FT_HOST_CACHE;
-use crate::store::file::{PLUGIN_LIMIT, read_file};
-use crate::store::paths::CachePaths;
-use crate::store::plugin_path::PluginPath;
+use ft_store::environment::FT_HOST_CACHE;
+use ft_store::file::{PLUGIN_LIMIT, read_file};
+use ft_store::paths::CachePaths;
+use ft_store::plugin_path::PluginPath;
 
 /// Loads plugins.
 pub struct Plugins {

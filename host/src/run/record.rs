@@ -6,14 +6,14 @@ use serde_json::Value;
 
 use super::config::{RunConfig, Select};
 use super::model::OpenModel;
-use crate::model::weights::WeightFormat;
-use crate::plugin::options::OptionSetting;
-use crate::plugin::{Description, Limits, PluginBinary};
-use crate::report::schema::{ConfigRecord, FileRecord, LimitsRecord, ModelRecord, PluginRecord};
-use crate::report::trace::{LayerTrace, TraceRecord};
-use crate::store::model_files::{FileDigest, ModelOrigin, OriginKind};
-use crate::text::Untrusted;
-use crate::tune::{LayerNorms, Positions, State};
+use ft_engine::model::weights::WeightFormat;
+use ft_engine::text::Untrusted;
+use ft_engine::tune::{LayerNorms, Positions, State};
+use ft_record::schema::{ConfigRecord, FileRecord, LimitsRecord, ModelRecord, PluginRecord};
+use ft_record::trace::{LayerTrace, TraceRecord};
+use ft_sandbox::options::OptionSetting;
+use ft_sandbox::{Description, Limits, PluginBinary};
+use ft_store::model_files::{FileDigest, ModelOrigin, OriginKind};
 
 /// The settings, with the shots, the device and the number format that they came to.
 pub fn config(config: &RunConfig, shots: usize, device: String, dtype: &str) -> ConfigRecord {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use candle_core::{DType, Device, Tensor};
 
 use super::{Plugins, RunError};
-use crate::plugin::options::OptionSetting;
-use crate::plugin::{Budget, ErrorKind, Failure, Limits, PluginError};
-use crate::tune::{Slot, SlotKind};
+use ft_engine::tune::{Slot, SlotKind};
+use ft_sandbox::options::OptionSetting;
+use ft_sandbox::{Budget, ErrorKind, Failure, Limits, PluginError};
 
 /// The time of each call of a rehearsal.
 const MOST_TIME: Duration = Duration::from_secs(2);

@@ -4,12 +4,12 @@ use super::config::RunConfig;
 use super::text_bound::{MOST_TOKENS, TextBound};
 use super::usable::Unusable;
 use super::{RunError, fit};
-use crate::model::Tokenizer;
-use crate::plugin::TaskPlugin;
-use crate::score::{ChoiceTokens, QueryTokens};
-use crate::task::example::{Example, RenderedChoice};
-use crate::task::prompt::demonstration_text;
-use crate::text::Untrusted;
+use ft_engine::model::Tokenizer;
+use ft_engine::score::{ChoiceTokens, QueryTokens};
+use ft_engine::task::example::{Example, RenderedChoice};
+use ft_engine::task::prompt::demonstration_text;
+use ft_engine::text::Untrusted;
+use ft_sandbox::TaskPlugin;
 
 /// One example, ready to be scored.
 #[derive(Clone)]

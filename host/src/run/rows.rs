@@ -4,10 +4,10 @@ use super::class_names::OtherClasses;
 use super::config::TaskConfig;
 use super::data::{SplitExamples, read_split};
 use super::{RunError, classes};
-use crate::plugin::TaskPlugin;
-use crate::store::data::Access;
-use crate::task::example::{Example, Split};
-use crate::task::sampling::{self, Demonstrations, Request, Sampling, SamplingError, Selection};
+use ft_engine::task::example::{Example, Split};
+use ft_engine::task::sampling::{self, Demonstrations, Request, Sampling, SamplingError, Selection};
+use ft_sandbox::TaskPlugin;
+use ft_store::data::Access;
 
 /// A task's examples.
 pub struct Rows {

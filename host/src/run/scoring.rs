@@ -7,12 +7,12 @@ use super::journal::Journal;
 use super::observer::{Event, Observer};
 use super::record::called;
 use super::render::Query;
-use crate::model::decoder::{Batch, TokenTree};
-use crate::model::{Decoder, ModelError};
-use crate::report::samples::{Choice, Place, SampleError, SampleRecord};
-use crate::report::schema::PluginRecord;
-use crate::score::{self, ChoiceScore, Extended, Prefix, QueryTokens};
-use crate::tune::{State, first_not_finite};
+use ft_engine::model::decoder::{Batch, TokenTree};
+use ft_engine::model::{Decoder, ModelError};
+use ft_engine::score::{self, ChoiceScore, Extended, Prefix, QueryTokens};
+use ft_engine::tune::{State, first_not_finite};
+use ft_record::samples::{Choice, Place, SampleError, SampleRecord};
+use ft_record::schema::PluginRecord;
 
 /// What scoring needs besides the queries.
 #[derive(Clone, Copy)]

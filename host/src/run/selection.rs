@@ -8,8 +8,8 @@ use super::journal::Journal;
 use super::render::Query;
 use super::scoring::{Over, Scoring};
 use super::tuner::{Tuner, Tuning};
-use crate::report::samples::SampleRecord;
-use crate::tune::Verdict;
+use ft_engine::tune::Verdict;
+use ft_record::samples::SampleRecord;
 
 /// Tunes every fold of a draw for `steps` steps and scores its examples at each of them. Gives the step at which the right
 /// choices have the highest log-likelihood together, the lowest of equal ones; `None`: stopped before the end.

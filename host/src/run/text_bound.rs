@@ -5,8 +5,8 @@ use std::fmt;
 
 use super::RunError;
 use super::usable::Unusable;
-use crate::model::Tokenizer;
-use crate::task::example::{Example, RenderedChoice};
+use ft_engine::model::Tokenizer;
+use ft_engine::task::example::{Example, RenderedChoice};
 
 /// Bytes of text for each position of a model. Tokens of ordinary text stand for three to five bytes; the longest in use,
 /// runs of blanks or of one sign, stand for 128.

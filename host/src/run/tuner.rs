@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use super::RunError;
 use super::record::called;
-use crate::model::Decoder;
-use crate::plugin::OptimizerPlugin;
-use crate::plugin::options::OptionSetting;
-use crate::report::schema::PluginRecord;
-use crate::tune::{State, StepPolicy, TuneError};
+use ft_engine::model::Decoder;
+use ft_engine::tune::{State, StepPolicy, TuneError};
+use ft_record::schema::PluginRecord;
+use ft_sandbox::OptimizerPlugin;
+use ft_sandbox::options::OptionSetting;
 
 /// Everything of a plan that tuning needs.
 pub struct Tuning<'a> {

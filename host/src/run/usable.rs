@@ -2,10 +2,10 @@
 
 use super::RunError;
 use super::text_bound::TooMuchText;
-use crate::model::ModelError;
-use crate::plugin::{ErrorKind, Failure, PluginError};
-use crate::score::EmptyContinuation;
-use crate::task::example::Split;
+use ft_engine::model::ModelError;
+use ft_engine::score::EmptyContinuation;
+use ft_engine::task::example::Split;
+use ft_sandbox::{ErrorKind, Failure, PluginError};
 
 /// Why a row cannot be scored.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,6 @@
 //! What the plugins of a run used of what they may use.
 
-use crate::plugin::{Description, Limits, Usage};
+use ft_sandbox::{Description, Limits, Usage};
 
 /// One plugin's use of its budgets.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use super::style::Emphasis;
 use crate::author::check::{Check, CheckReport, Verdict};
 use crate::author::{Listed, PluginCard, Validated};
 use crate::run::memory::size;
-use crate::text::harmless;
+use ft_engine::text::harmless;
 
 /// What a plugin is.
 pub fn card(card: &PluginCard, screen: Screen) -> Page {

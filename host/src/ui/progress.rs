@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::text::shorten;
-use crate::text::harmless;
+use ft_engine::text::harmless;
 
 const RUN: Template =
     Template { wide: "{msg} [{wide_bar}] {pos}/{len} scored, {eta} left", narrow: "{wide_msg} {pos}/{len}, {eta}" };

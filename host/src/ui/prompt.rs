@@ -38,7 +38,7 @@ fn tokens(choice: &ChoicePreview, screen: Screen) -> Page {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::tokenizer::Piece;
+    use ft_engine::model::tokenizer::Piece;
 
     #[test]
     fn token_boundaries_are_shown() {

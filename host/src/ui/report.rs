@@ -2,12 +2,12 @@
 
 use super::screen::{Page, Screen};
 use super::table;
-use crate::report::compare::{Comparison, Side};
-use crate::report::differences::Difference;
-use crate::report::figures;
-use crate::report::overview;
-use crate::report::run_report::RunReport;
-use crate::report::sheet;
+use ft_record::compare::{Comparison, Side};
+use ft_record::differences::Difference;
+use ft_record::figures;
+use ft_record::overview;
+use ft_record::run_report::RunReport;
+use ft_record::sheet;
 
 /// Each run with its tables and notes; where there are several, a table of all of them comes last.
 pub fn render(runs: &[RunReport], screen: Screen) -> Page {

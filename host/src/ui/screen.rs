@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::style::{Emphasis, Style};
 use super::text::{LongWords, head, wrap};
-use crate::report::escape;
-use crate::text::{harmless, harmless_data};
+use ft_engine::text::{harmless, harmless_data};
+use ft_record::escape;
 
 /// Lines that are ready to be written to a terminal: nothing in them acts on one but emphasis of this program's own.
 ///
@@ -179,7 +179,7 @@ impl Screen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::is_harmless;
+    use ft_engine::text::is_harmless;
 
     #[test]
     fn a_line_is_wrapped_on_a_terminal_alone() {

@@ -6,8 +6,8 @@ use unicode_width::UnicodeWidthStr;
 use super::screen::{Page, Screen};
 use super::style::Emphasis;
 use super::text::shorten;
-use crate::report::sheet::{Row, Sheet};
-use crate::text::harmless;
+use ft_engine::text::harmless;
+use ft_record::sheet::{Row, Sheet};
 
 /// Blanks behind a cell, besides the one between two columns.
 const GAP: u16 = 1;
@@ -136,11 +136,11 @@ fn narrow(sheet: &Sheet, row: &Row, screen: Screen) -> Page {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::analysis::{Analysis, Known};
-    use crate::report::samples::{Choice, Place, SampleRecord};
-    use crate::report::schema::SelectedRecord;
-    use crate::report::sheet::{Seconds, of_run};
     use crate::ui::style::Style;
+    use ft_record::analysis::{Analysis, Known};
+    use ft_record::samples::{Choice, Place, SampleRecord};
+    use ft_record::schema::SelectedRecord;
+    use ft_record::sheet::{Seconds, of_run};
     use std::path::Path;
 
     fn columns(width: usize) -> Screen {

@@ -2,7 +2,7 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::text::harmless;
+use ft_engine::text::harmless;
 
 /// Where a text was cut.
 const CUT: &str = "...";
@@ -87,7 +87,7 @@ pub fn head(text: &str, lines: usize, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::is_harmful;
+    use ft_engine::text::is_harmful;
     use proptest::prelude::*;
 
     #[test]

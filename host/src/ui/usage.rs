@@ -2,10 +2,10 @@
 
 use super::screen::{Page, Screen};
 use super::table;
-use crate::plugin::{Limits, Usage};
-use crate::report::sheet::{Row, RowKind, Sheet};
 use crate::run::PluginUsage;
 use crate::run::memory::size;
+use ft_record::sheet::{Row, RowKind, Sheet};
+use ft_sandbox::{Limits, Usage};
 
 /// A table with a row for each budget of each plugin: the most of one call or at once, the limit, and the sum of all calls.
 pub fn render(plugins: &[PluginUsage], screen: Screen) -> Page {

@@ -15,11 +15,11 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device};
-use ft_host::plugin::{
+use ft_engine::task::example::Split;
+use ft_sandbox::{
     Limits, LogRecord, OptimizerPlugin, OptionKind, OptionSetting, PluginBinary, PluginError, TaskPlugin, inspect,
     options,
 };
-use ft_host::task::example::Split;
 
 use support::{ENGINE, Rows, binary, given, kept_log, no_log, optimizer, slots, task, tight};
 use table::{Attack, Guest, attacks, has_parts};

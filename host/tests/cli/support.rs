@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use ft_host::text::{is_harmful, is_joiner};
+use ft_engine::text::{is_harmful, is_joiner};
 use serde_json::Value;
 use tempfile::TempDir;
 

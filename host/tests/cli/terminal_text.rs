@@ -4,7 +4,7 @@
 
 use std::process::Command;
 
-use ft_host::text::{harmless, is_harmless};
+use ft_engine::text::{harmless, is_harmless};
 use safetensors::tensor::SafeTensors;
 use serde_json::{Map, Value, json};
 

@@ -1,7 +1,7 @@
 //! Headers that are damaged, or of other versions of the format.
 
 use candle_core::quantized::gguf_file::Value;
-use ft_host::model::families::{UnknownSettings, from_gguf};
+use ft_engine::model::families::{UnknownSettings, from_gguf};
 
 use crate::writer::{File, string};
 use crate::{data, gguf, tiny};

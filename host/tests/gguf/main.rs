@@ -15,9 +15,9 @@ use std::sync::Arc;
 use candle_core::quantized::GgmlDType;
 use candle_core::quantized::gguf_file::{Content, TensorInfo};
 use candle_core::{DType, Device, Tensor};
-use ft_host::model::decoder::{Batch, Placement, TokenTree};
-use ft_host::model::weights::{Gguf, WeightBytes, WeightFormat};
-use ft_host::model::{Decoder, KvCache, ModelError, families};
+use ft_engine::model::decoder::{Batch, Placement, TokenTree};
+use ft_engine::model::weights::{Gguf, WeightBytes, WeightFormat};
+use ft_engine::model::{Decoder, KvCache, ModelError, families};
 
 use crate::writer::File;
 

@@ -2,8 +2,8 @@
 //! `data/tiny-gguf/make_scaled.py` made what is expected of other rotary frequencies.
 
 use candle_core::quantized::gguf_file::Value;
-use ft_host::model::families::{Family, UnknownSettings, from_gguf};
-use ft_host::model::{ModelError, Tokenizer};
+use ft_engine::model::families::{Family, UnknownSettings, from_gguf};
+use ft_engine::model::{ModelError, Tokenizer};
 
 use crate::writer::{File, Tensor, string, texts};
 use crate::{check, gguf, golden, logits_of, tiny};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::quantized::gguf_file::Value;
-use ft_host::model::weights::{Gguf, TensorSource, WeightBytes};
+use ft_engine::model::weights::{Gguf, TensorSource, WeightBytes};
 
 use crate::writer::{File, string};
 use crate::{check, gguf, golden, logits_of, tiny};

@@ -1,9 +1,9 @@
 //! Types of tensors: numbers as the Python package `gguf` reads them (`data/tiny-gguf/make_blocks.py`), and names.
 
 use candle_core::{DType, Device};
-use ft_host::model::ModelError;
-use ft_host::model::families::{UnknownSettings, from_gguf};
-use ft_host::model::weights::TensorSource;
+use ft_engine::model::ModelError;
+use ft_engine::model::families::{UnknownSettings, from_gguf};
+use ft_engine::model::weights::TensorSource;
 
 use crate::writer::File;
 use crate::{data, gguf, golden, tiny};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device};
-use ft_host::model::weights::TensorSource;
+use ft_engine::model::weights::TensorSource;
 use ft_host::run::open_weights;
 
 fn path(name: &str) -> PathBuf {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use candle_core::{DType, Device};
-use ft_host::model::weights::{Gguf, TensorSource, WeightBytes};
-use ft_host::model::{Decoder, families};
+use ft_engine::model::weights::{Gguf, TensorSource, WeightBytes};
+use ft_engine::model::{Decoder, families};
 use ft_host::run::open_weights;
 
 use crate::support::{F32, Golden, load_from, logits, name, variants, worst};

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use candle_core::{DType, Device};
-use ft_host::model::decoder::Placement;
-use ft_host::model::families::{Family, UnknownSettings, from_config_json};
-use ft_host::model::weights::{Scaled, TensorSource, WeightFormat};
-use ft_host::model::{Decoder, checkpoint};
+use ft_engine::model::decoder::Placement;
+use ft_engine::model::families::{Family, UnknownSettings, from_config_json};
+use ft_engine::model::weights::{Scaled, TensorSource, WeightFormat};
+use ft_engine::model::{Decoder, checkpoint};
 use ft_host::run::open_weights;
-use ft_host::store::model_source::weight_files;
+use ft_store::model_source::weight_files;
 
 use crate::support::{F32, logits, worst};
 

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use candle_core::DType;
-use ft_host::model::decoder::Placement;
-use ft_host::model::weights::WeightFormat;
-use ft_host::score::{ChoiceTokens, Prefix, QueryTokens, score};
+use ft_engine::model::decoder::Placement;
+use ft_engine::model::weights::WeightFormat;
+use ft_engine::score::{ChoiceTokens, Prefix, QueryTokens, score};
 
 use crate::support::{F32, Golden, families, load, name, states, variants};
-use ft_host::tune::State;
+use ft_engine::tune::State;
 
 /// The log-likelihood of each token of the query, after each step.
 fn log_likelihoods(folder: &Path, placement: &Placement) -> Vec<Vec<f64>> {

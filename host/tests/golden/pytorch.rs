@@ -6,9 +6,9 @@ use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
 use candle_core::Tensor;
-use ft_host::model::KvCache;
-use ft_host::model::decoder::{Batch, Output, TokenTree};
-use ft_host::tune::State;
+use ft_engine::model::KvCache;
+use ft_engine::model::decoder::{Batch, Output, TokenTree};
+use ft_engine::tune::State;
 
 use crate::support::{F32, Golden, families, load, logits, models_in, name, states, variants, worst};
 

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
-use ft_host::model::decoder::{Batch, Placement, TokenTree};
-use ft_host::model::families::{UnknownSettings, from_config_json};
-use ft_host::model::weights::{TensorSource, WeightFormat};
-use ft_host::model::{Decoder, KvCache};
+use ft_engine::model::decoder::{Batch, Placement, TokenTree};
+use ft_engine::model::families::{UnknownSettings, from_config_json};
+use ft_engine::model::weights::{TensorSource, WeightFormat};
+use ft_engine::model::{Decoder, KvCache};
+use ft_engine::tune::{Momentum, State, StepPolicy};
 use ft_host::run::open_weights;
-use ft_host::store::model_source::weight_files;
-use ft_host::tune::{Momentum, State, StepPolicy};
+use ft_store::model_source::weight_files;
 
 /// The folders of models in a folder, sorted.
 pub fn models_in(root: &Path) -> Vec<PathBuf> {

@@ -1,6 +1,6 @@
 //! Files that are no plugin, or not the one that was asked for.
 
-use ft_host::plugin::{Limits, OptimizerPlugin, PluginBinary, PluginError, TaskPlugin, inspect};
+use ft_sandbox::{Limits, OptimizerPlugin, PluginBinary, PluginError, TaskPlugin, inspect};
 
 use super::encode::{WIT, component};
 use super::support::*;

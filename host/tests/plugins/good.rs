@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use candle_core::{DType, Tensor};
-use ft_host::plugin::{
-    EngineOptions, Failure, Limits, OptionError, PluginEngine, PluginKind, TaskPlugin, inspect, options,
-};
-use ft_host::task::example::{Example, Split};
-use ft_host::tune::{MetaOptimizer, Slot, Verdict};
+use ft_engine::task::example::{Example, Split};
+use ft_engine::tune::{MetaOptimizer, Slot, Verdict};
+use ft_sandbox::{EngineOptions, Failure, Limits, OptionError, PluginEngine, PluginKind, TaskPlugin, inspect, options};
 
 use super::support::*;
 
@@ -149,7 +147,7 @@ fn tensors_are_counted_while_they_live() {
 
 #[test]
 fn a_rule_that_was_not_opened_says_so() {
-    let mut rule = ft_host::plugin::OptimizerPlugin::load(
+    let mut rule = ft_sandbox::OptimizerPlugin::load(
         &ENGINE,
         binary("momentum"),
         Limits::default(),

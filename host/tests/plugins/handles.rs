@@ -1,7 +1,7 @@
 //! An optimizer that mishandles its handles, in ways that the SDK's types rule out.
 
 use candle_core::DType;
-use ft_host::plugin::{Limits, OptimizerPlugin, PluginBinary};
+use ft_sandbox::{Limits, OptimizerPlugin, PluginBinary};
 
 use super::encode::{WIT, component};
 use super::support::*;

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use candle_core::DType;
-use ft_host::plugin::{
+use ft_engine::task::example::{Example, Split};
+use ft_sandbox::{
     Budget, EngineOptions, Failure, Limits, PluginEngine, PluginError, Stop, TaskPlugin, inspect, options,
 };
-use ft_host::task::example::{Example, Split};
 
 use super::support::*;
 

@@ -5,11 +5,11 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use candle_core::{DType, Device, Tensor};
-use ft_host::plugin::{
+use ft_engine::tune::{Slot, SlotKind};
+use ft_sandbox::{
     EngineOptions, Limits, LogRecord, LogSink, OptimizerPlugin, PluginBinary, PluginEngine, PluginError, RowSource,
     RowSourceError, TaskPlugin, options,
 };
-use ft_host::tune::{Slot, SlotKind};
 
 /// One engine for all tests, as in a process of its own.
 pub static ENGINE: LazyLock<PluginEngine> =

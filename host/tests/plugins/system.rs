@@ -1,6 +1,6 @@
 //! WASI: linked by guest toolchains; it answers what runtimes ask when they start, and refuses the rest by name.
 
-use ft_host::plugin::{Failure, PluginBinary, inspect};
+use ft_sandbox::{Failure, PluginBinary, inspect};
 
 use super::encode::{WIT, component};
 use super::support::*;

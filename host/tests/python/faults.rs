@@ -1,7 +1,7 @@
 //! What becomes of an author's mistakes.
 
-use ft_host::plugin::{ErrorKind, Failure, LogLevel, PluginError, TaskPlugin};
-use ft_host::task::example::{Example, Split};
+use ft_engine::task::example::{Example, Split};
+use ft_sandbox::{ErrorKind, Failure, LogLevel, PluginError, TaskPlugin};
 
 use crate::shared::{Rows, kept_log, no_log};
 use crate::support::{binary, task};

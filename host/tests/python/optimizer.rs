@@ -1,8 +1,8 @@
 //! A rule in Python beside the same one in Rust.
 
 use candle_core::{DType, Tensor};
-use ft_host::plugin::{Failure, Limits, OptimizerPlugin};
-use ft_host::tune::{MetaOptimizer, Slot, SlotKind, Verdict};
+use ft_engine::tune::{MetaOptimizer, Slot, SlotKind, Verdict};
+use ft_sandbox::{Failure, Limits, OptimizerPlugin};
 
 use crate::shared::{bits, tensor};
 use crate::support::{binary, optimizer};

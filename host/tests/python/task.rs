@@ -1,7 +1,7 @@
 //! A task in Python beside the same one in Rust.
 
-use ft_host::plugin::{Failure, Limits, Rejection, TaskPlugin, Usage, inspect};
-use ft_host::task::example::Split;
+use ft_engine::task::example::Split;
+use ft_sandbox::{Failure, Limits, Rejection, TaskPlugin, Usage, inspect};
 
 use crate::shared::{Rows, no_log};
 use crate::support::{ENGINE, binary, task};

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use ft_host::store::data::{Access, DataLocation};
-use ft_host::store::dataset::{DatasetError, HubSplit, fetch_split};
-use ft_host::store::environment::{Environment, Token};
-use ft_host::store::hub::{HubError, HubId};
-use ft_host::task::example::{Source, Split};
+use ft_engine::task::example::{Source, Split};
+use ft_store::data::{Access, DataLocation};
+use ft_store::dataset::{DatasetError, HubSplit, fetch_split};
+use ft_store::environment::{Environment, Token};
+use ft_store::hub::{HubError, HubId};
 
 use crate::support_hub::{CONVERTED_COMMIT, Fault, MAIN_COMMIT, TestHub};
 use crate::{Told, environment};

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use ft_host::store::environment::Environment;
+use ft_store::environment::Environment;
 use serde_json::Value;
 
 #[test]

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use ft_host::store::digest::Digest;
-use ft_host::store::environment::{Environment, Token};
-use ft_host::store::fetch::{ModelError, fetch_model, fetch_tokenizer, list_models};
-use ft_host::store::hub::HubError;
-use ft_host::store::model_files::{ModelFiles, ModelKind, OriginKind, TokenizerFiles};
-use ft_host::store::paths::CachePaths;
-use ft_host::store::remembered::RememberedDigests;
+use ft_store::digest::Digest;
+use ft_store::environment::{Environment, Token};
+use ft_store::fetch::{ModelError, fetch_model, fetch_tokenizer, list_models};
+use ft_store::hub::HubError;
+use ft_store::model_files::{ModelFiles, ModelKind, OriginKind, TokenizerFiles};
+use ft_store::paths::CachePaths;
+use ft_store::remembered::RememberedDigests;
 
 use crate::support_hub::{Fault, MAIN_COMMIT, OTHER_COMMIT, TestHub};
 use crate::{Told, environment, files, nobody};

@@ -13,8 +13,8 @@ mod tokens;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use ft_host::store::environment::{ColorChoice, Environment};
-use ft_host::store::progress::Progress;
+use ft_store::environment::{ColorChoice, Environment};
+use ft_store::progress::Progress;
 
 /// An environment whose folders are all inside `folder` and whose hub is at `endpoint`.
 fn environment(folder: &Path, endpoint: String) -> Environment {

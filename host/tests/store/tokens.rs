@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use ft_host::store::environment::Environment;
-use ft_host::store::fetch::fetch_model;
+use ft_store::environment::Environment;
+use ft_store::fetch::fetch_model;
 
 use crate::Told;
 use crate::support_hub::{MAIN_COMMIT, TestHub};

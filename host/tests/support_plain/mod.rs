@@ -1,9 +1,9 @@
 //! The plain scorer: one choice at a time, nothing shared, nothing packed, no cache. Tests hold the real one to it, and
 //! benches measure against it.
 
-use ft_host::model::Decoder;
-use ft_host::model::decoder::{Batch, TokenTree};
-use ft_host::score::{ChoiceScore, ChoiceTokens};
+use ft_engine::model::Decoder;
+use ft_engine::model::decoder::{Batch, TokenTree};
+use ft_engine::score::{ChoiceScore, ChoiceTokens};
 
 /// The demonstrations and one choice in one pass, and the scored tokens' log-probabilities read off its logits.
 pub fn plain(decoder: &Decoder, demonstrations: &[u32], choice: &ChoiceTokens) -> ChoiceScore {

@@ -7,12 +7,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use ft_host::plugin::TaskPlugin;
-use ft_host::store::data::DataLocation;
-use ft_host::store::digest::Hasher;
-use ft_host::task::example::{Example, RenderedChoice, Split};
-use ft_host::task::prompt::demonstration_text;
-use ft_host::task::sampling::{Request, Sampling, Selection, select};
+use ft_engine::task::example::{Example, RenderedChoice, Split};
+use ft_engine::task::prompt::demonstration_text;
+use ft_engine::task::sampling::{Request, Sampling, Selection, select};
+use ft_sandbox::TaskPlugin;
+use ft_store::data::DataLocation;
+use ft_store::digest::Hasher;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! Rows that make no example are rejected one by one, with the column at fault.
 
-use ft_host::plugin::{RowSourceError, TaskPlugin};
-use ft_host::task::example::Split;
+use ft_engine::task::example::Split;
+use ft_sandbox::{RowSourceError, TaskPlugin};
 use serde_json::{Map, Value, json};
 
 use crate::support::{Rows, TASKS, load};

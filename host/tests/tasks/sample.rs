@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use ft_host::plugin::TaskPlugin;
-use ft_host::task::example::{Example, Split};
+use ft_engine::task::example::{Example, Split};
+use ft_sandbox::TaskPlugin;
 
 use crate::support::{self, TASKS, examples, load};
 

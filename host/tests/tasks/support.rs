@@ -3,13 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use ft_host::plugin::{
-    EngineOptions, Limits, PluginBinary, PluginEngine, RowSource, RowSourceError, TaskPlugin, options,
-};
-use ft_host::store::data::{Access, DataLocation};
-use ft_host::store::environment::Environment;
-use ft_host::store::progress::Silent;
-use ft_host::task::example::{Example, Source, Split};
+use ft_engine::task::example::{Example, Source, Split};
+use ft_sandbox::{EngineOptions, Limits, PluginBinary, PluginEngine, RowSource, RowSourceError, TaskPlugin, options};
+use ft_store::data::{Access, DataLocation};
+use ft_store::environment::Environment;
+use ft_store::progress::Silent;
 
 pub const TASKS: [&str; 10] =
     ["agnews", "copa", "hellaswag", "mr", "obqa", "qasc", "sst2", "sst5", "trec", "winogrande"];

@@ -16,9 +16,9 @@ pub use fixtures::Fixtures;
 use trial::Trial;
 
 use super::{AuthorError, PluginCard, validate};
-use crate::plugin::{ErrorKind, Failure, Limits, OptionKind, OptionValue, PluginError, Usage};
 use crate::run::{PluginUsage, Plugins, RunError};
-use crate::store::data::{Access, DataLocation};
+use ft_sandbox::{ErrorKind, Failure, Limits, OptionKind, OptionValue, PluginError, Usage};
+use ft_store::data::{Access, DataLocation};
 
 /// A budget of which more than this is used leaves nothing for larger data.
 const NEARLY_ALL: f64 = 0.8;

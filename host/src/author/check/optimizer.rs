@@ -5,10 +5,10 @@ use candle_core::{DType, Device, Tensor};
 use super::fixtures::{Fixtures, StepsFixture, as_given};
 use super::trial::{Trial, same_description};
 use super::{Checks, listed_values};
-use crate::model::ModelError;
-use crate::plugin::{ErrorKind, Failure, OptimizerPlugin, PluginError, Usage};
 use crate::run::{RunError, resolve_options};
-use crate::tune::{Slot, SlotKind, check_update};
+use ft_engine::model::ModelError;
+use ft_engine::tune::{Slot, SlotKind, check_update};
+use ft_sandbox::{ErrorKind, Failure, OptimizerPlugin, PluginError, Usage};
 
 /// Layers, and the shape of a slot, of the caches that rules are tried on.
 const LAYERS: usize = 3;

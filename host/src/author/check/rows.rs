@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::plugin::{RowSource, RowSourceError};
+use ft_sandbox::{RowSource, RowSourceError};
 
 /// Rows in memory, each a JSON object as text.
 pub struct MemoryRows {

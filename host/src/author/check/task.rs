@@ -8,12 +8,12 @@ use super::fixtures::{Fixtures, RowFixture, as_given};
 use super::rows::{MemoryRows, spoilt};
 use super::trial::{Trial, same_description};
 use super::{Checks, listed_values};
-use crate::plugin::{Failure, PluginError, Rejection, TaskPlugin};
 use crate::run::{RunError, SplitExamples, read_split};
-use crate::store::data::{DataBase, DataLocation};
-use crate::store::sample;
-use crate::task::example::{Example, RenderedChoice, Source, Split};
-use crate::text::Untrusted;
+use ft_engine::task::example::{Example, RenderedChoice, Source, Split};
+use ft_engine::text::Untrusted;
+use ft_sandbox::{Failure, PluginError, Rejection, TaskPlugin};
+use ft_store::data::{DataBase, DataLocation};
+use ft_store::sample;
 
 /// Makes the checks.
 pub fn check(trial: Trial<'_>, fixtures: Option<&Fixtures>, checks: &mut Checks) {

@@ -6,8 +6,8 @@ use std::ops::{Deref, DerefMut};
 use candle_core::Device;
 
 use super::Subject;
-use crate::plugin::{Description, OptimizerPlugin, PluginError, TaskPlugin, Usage};
 use crate::run::{RunError, TaskConfig, resolve_options};
+use ft_sandbox::{Description, OptimizerPlugin, PluginError, TaskPlugin, Usage};
 
 /// What is checked, and what its instances used so far.
 #[derive(Clone, Copy)]

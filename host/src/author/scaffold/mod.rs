@@ -5,8 +5,8 @@ mod sdk;
 use std::path::{Path, PathBuf};
 
 use super::AuthorError;
-use crate::plugin::PluginKind;
-use crate::store::file::{FileError, create_folder};
+use ft_sandbox::PluginKind;
+use ft_store::file::{FileError, create_folder};
 use sdk::File;
 
 /// The language of a plugin's sources.

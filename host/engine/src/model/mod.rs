@@ -1,0 +1,21 @@
+//! The language model: one decoder for all families, its weights and its tokenizer.
+//!
+//! Nothing here opens a file: weights, configurations and vocabularies come in as bytes.
+
+pub mod arithmetic;
+pub mod checkpoint;
+pub mod decoder;
+pub mod device;
+pub mod error;
+pub mod families;
+pub mod floats;
+pub mod json;
+pub(crate) mod kernels;
+pub mod memory;
+pub mod quiet;
+pub mod tokenizer;
+pub mod weights;
+
+pub use decoder::{Decoder, DecoderConfig, KvCache};
+pub use error::ModelError;
+pub use tokenizer::Tokenizer;

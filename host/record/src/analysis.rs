@@ -1,0 +1,605 @@
+//! All numbers of a run, recomputed from its sample records.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+
+use super::samples::{Place, SampleRecord};
+use super::schema::SelectedRecord;
+use super::scores::{StepScores, confusion};
+use ft_engine::metrics::spread::Spread;
+use ft_engine::text::Untrusted;
+
+/// What is known of a run besides its records.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Known<'a> {
+    /// The classes; none for tasks without.
+    pub labels: &'a [Untrusted],
+    /// The step that is each seed's result, as far as seeds came to their end.
+    pub selected: &'a [SelectedRecord],
+    /// How many examples a whole step of each seed has; as many as the seed's fullest step where that is unknown.
+    pub rows: &'a [(u64, usize)],
+}
+
+/// The numbers of a run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Analysis {
+    /// Every whole step, seed by seed in the order of the run.
+    pub steps: Vec<StepScores>,
+    /// Every step over the seeds that came to it; none for a single seed.
+    pub over_seeds: Vec<SeedsScores>,
+    /// The step at which each seed's result stands.
+    pub results: Vec<ResultStep>,
+    /// The accuracy over the seeds, each at its result; none for a single seed.
+    pub result: Option<SpreadRecord>,
+    /// Each seed's best step from 1 on, where there are several: picked by the answers themselves, so not a result.
+    pub oracle: Vec<OracleStep>,
+    /// The step from 1 on with the best mean over the seeds, of those that all came to; again not a result.
+    pub oracle_of_means: Option<OracleMean>,
+    /// Which class was taken for which at the results, all seeds together; none for tasks without classes.
+    pub confusion: Option<ConfusionRecord>,
+    /// Steps that are not whole, which nothing above is made of.
+    pub unfinished: Vec<UnfinishedStep>,
+    /// Where each seed's step and result stand in `steps` and `results`.
+    #[serde(skip)]
+    places: Places,
+}
+
+/// Where things stand in lists that may be long: a journal has as many seeds and steps as somebody wrote into it.
+#[derive(Clone, Debug, PartialEq)]
+struct Places {
+    steps: HashMap<(u64, u32), usize>,
+    results: HashMap<u64, usize>,
+}
+
+impl Places {
+    fn of(steps: &[StepScores], results: &[ResultStep]) -> Self {
+        Self {
+            steps: steps.iter().map(|scores| (scores.seed, scores.step)).zip(0..).collect(),
+            results: results.iter().map(|result| result.seed).zip(0..).collect(),
+        }
+    }
+}
+
+/// One step over several seeds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SeedsScores {
+    /// 0 is zero-shot, 1 in-context learning.
+    pub step: u32,
+    /// The accuracies by log-likelihood.
+    pub accuracy: SpreadRecord,
+    /// The accuracies by log-likelihood per token.
+    pub accuracy_tokens: SpreadRecord,
+    /// The accuracies by log-likelihood per character.
+    pub accuracy_norm: SpreadRecord,
+    /// Macro-F1, for classification.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub macro_f1: Option<SpreadRecord>,
+    /// The differences to each seed's in-context learning; null for step 1 itself.
+    pub difference: Option<SpreadRecord>,
+}
+
+/// Mean and spread over seeds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct SpreadRecord {
+    /// How many seeds.
+    pub seeds: usize,
+    /// The mean.
+    pub mean: f64,
+    /// The sample standard deviation; null for a single seed.
+    pub sd: Option<f64>,
+    /// The smallest.
+    pub min: f64,
+    /// The largest.
+    pub max: f64,
+}
+
+/// The step at which a seed's result stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ResultStep {
+    /// The seed.
+    pub seed: u64,
+    /// The step.
+    pub step: u32,
+    /// Whether the run selected it; if not, the seed has not come to its end, and this is its last whole step.
+    pub selected: bool,
+}
+
+/// A seed's best step.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct OracleStep {
+    /// The seed.
+    pub seed: u64,
+    /// The step, the first of equal ones.
+    pub step: u32,
+    /// Its accuracy.
+    pub accuracy: f64,
+}
+
+/// The step with the best mean.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct OracleMean {
+    /// The step, the first of equal ones.
+    pub step: u32,
+    /// The mean of its accuracies.
+    pub mean: f64,
+}
+
+/// Classes of a confusion matrix at most: its square is what a report has to hold, and a person to read.
+pub const MOST_CLASSES_SHOWN: usize = 100;
+
+/// Which class was taken for which.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ConfusionRecord {
+    /// The classes.
+    pub labels: Vec<Untrusted>,
+    /// A row for each class, a column for each predicted one.
+    pub counts: Vec<Vec<usize>>,
+}
+
+/// A step of which not all examples are scored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct UnfinishedStep {
+    /// The seed.
+    pub seed: u64,
+    /// The step.
+    pub step: u32,
+    /// Scored examples.
+    pub n: usize,
+    /// How many there would be.
+    pub of: usize,
+}
+
+/// Records that are not those of one run. Lines are counted from 1, the records' places in their file.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub enum AnalysisError {
+    /// A place that an earlier line has already.
+    #[error("line {line} repeats line {first}: seed {}, step {}, example {}", .place.seed, .place.step, .place.index)]
+    Twice {
+        /// The second.
+        line: usize,
+        /// The first.
+        first: usize,
+        /// Seed, step and example.
+        place: Place,
+    },
+    /// The same row is another example than it was before.
+    #[error("line {line}: expected {what} {expected} for example {index}, as in line {first}, got {found}")]
+    OtherExample {
+        /// The line.
+        line: usize,
+        /// The line that has the example first.
+        first: usize,
+        /// The example's row.
+        index: usize,
+        /// What differs.
+        what: &'static str,
+        /// What it was.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// A whole step over other examples than the seed's first.
+    #[error("line {line}: example {index} is scored at step {step} of seed {seed} and not at its step {first_step}")]
+    OtherExamples {
+        /// The line.
+        line: usize,
+        /// The seed.
+        seed: u64,
+        /// The step.
+        step: u32,
+        /// The example's row.
+        index: usize,
+        /// The seed's first step.
+        first_step: u32,
+    },
+    /// A step with more examples than the run scores.
+    #[error("line {line}: expected {of} examples at step {step} of seed {seed}, got {n}")]
+    TooMany {
+        /// The step's last line.
+        line: usize,
+        /// The seed.
+        seed: u64,
+        /// The step.
+        step: u32,
+        /// Its examples.
+        n: usize,
+        /// How many there are to be.
+        of: usize,
+    },
+}
+
+/// The records of one step by their examples, each with its line.
+type Step<'a> = BTreeMap<usize, (usize, &'a SampleRecord)>;
+
+/// The steps of one seed.
+struct Seed<'a> {
+    seed: u64,
+    steps: BTreeMap<u32, Step<'a>>,
+}
+
+impl Analysis {
+    /// The numbers that follow from the records of a run.
+    ///
+    /// # Errors
+    /// Records that are not those of one run.
+    pub fn new(records: &[SampleRecord], known: &Known<'_>) -> Result<Self, AnalysisError> {
+        let mut seeds = by_seed(records)?;
+        let rows: HashMap<u64, usize> = known.rows.iter().rev().copied().collect();
+        let selected: HashMap<u64, u32> = known.selected.iter().rev().map(|of| (of.seed, of.step)).collect();
+        let unfinished = seeds.iter_mut().map(|seed| set_apart_unfinished(seed, rows.get(&seed.seed).copied()));
+        let unfinished = unfinished.collect::<Result<Vec<_>, _>>()?.concat();
+        seeds.iter().try_for_each(same_examples)?;
+        let classes = known.labels.len();
+        let of_seeds: Vec<Vec<StepScores>> = seeds.iter().map(|seed| scores(seed, classes).collect()).collect();
+        let oracle = of_seeds.iter().filter_map(|steps| oracle(steps)).collect();
+        let steps: Vec<StepScores> = of_seeds.into_iter().flatten().collect();
+        let of_seed = |seed: &Seed<'_>| result_step(seed, selected.get(&seed.seed).copied());
+        let results: Vec<ResultStep> = seeds.iter().filter_map(of_seed).collect();
+        let places = Places::of(&steps, &results);
+        let at = |result: &ResultStep| places.steps.get(&(result.seed, result.step)).map(|place| &steps[*place]);
+        let at_results: Vec<f64> = results.iter().filter_map(at).map(|scores| scores.accuracy).collect();
+        let shown = seeds.iter().filter_map(|seed| seed.steps.get(&of_seed(seed)?.step));
+        let shown = shown.flat_map(|step| step.values().map(|(_, record)| *record));
+        let several = seeds.len() > 1;
+        let over_seeds = if several { over_seeds(&steps) } else { Vec::new() };
+        Ok(Self {
+            oracle,
+            oracle_of_means: oracle_of_means(&over_seeds, seeds.len()),
+            confusion: confusion(shown, classes).and_then(|confusion| {
+                let counts = confusion.matrix(MOST_CLASSES_SHOWN)?;
+                Some(ConfusionRecord { labels: known.labels.to_vec(), counts })
+            }),
+            result: if several { SpreadRecord::of(&at_results) } else { None },
+            steps,
+            over_seeds,
+            results,
+            unfinished,
+            places,
+        })
+    }
+
+    /// The scores of a seed's whole step.
+    pub fn step(&self, seed: u64, step: u32) -> Option<&StepScores> {
+        self.places.steps.get(&(seed, step)).and_then(|place| self.steps.get(*place))
+    }
+
+    /// The scores of every seed at its result.
+    pub fn at_results(&self) -> impl Iterator<Item = &StepScores> {
+        self.results.iter().filter_map(|result| self.step(result.seed, result.step))
+    }
+
+    /// Whether a seed's result stands at this step because the run selected it.
+    pub fn is_selected(&self, seed: u64, step: u32) -> bool {
+        let result = self.places.results.get(&seed).and_then(|place| self.results.get(*place));
+        result == Some(&ResultStep { seed, step, selected: true })
+    }
+}
+
+impl SpreadRecord {
+    /// Of one value for each seed; None if there are none.
+    pub fn of(values: &[f64]) -> Option<Self> {
+        let Spread { count, mean, sd, min, max } = Spread::of(values)?;
+        Some(Self { seeds: count, mean, sd, min, max })
+    }
+}
+
+fn by_seed(records: &[SampleRecord]) -> Result<Vec<Seed<'_>>, AnalysisError> {
+    let mut seeds: Vec<Seed<'_>> = Vec::new();
+    let mut places: HashMap<u64, usize> = HashMap::new();
+    let mut examples: HashMap<usize, (usize, &SampleRecord)> = HashMap::new();
+    for (record, line) in records.iter().zip(1..) {
+        let Place { seed, step, index } = record.place();
+        let (first, example) = *examples.entry(index).or_insert((line, record));
+        same_example(example, record).map_err(|(what, expected, found)| AnalysisError::OtherExample {
+            line,
+            first,
+            index,
+            what,
+            expected,
+            found,
+        })?;
+        let place = *places.entry(seed).or_insert(seeds.len());
+        if place == seeds.len() {
+            seeds.push(Seed { seed, steps: BTreeMap::new() });
+        }
+        if let Some((first, _)) = seeds[place].steps.entry(step).or_default().insert(index, (line, record)) {
+            return Err(AnalysisError::Twice { line, first, place: record.place() });
+        }
+    }
+    Ok(seeds)
+}
+
+/// What differs between two records' examples, with both values.
+pub(super) fn same_example(first: &SampleRecord, second: &SampleRecord) -> Result<(), (&'static str, String, String)> {
+    if first.id != second.id {
+        return Err(("the name", format!("{:?}", first.id), format!("{:?}", second.id)));
+    }
+    if first.answer != second.answer {
+        return Err(("the answer", first.answer.to_string(), second.answer.to_string()));
+    }
+    let choices = |record: &SampleRecord| record.loglik.len();
+    if choices(first) != choices(second) {
+        return Err(("the number of choices", choices(first).to_string(), choices(second).to_string()));
+    }
+    Ok(())
+}
+
+/// Takes out the steps that have fewer than `rows` examples; than the fullest step, where that is not known.
+///
+/// # Errors
+/// A step with more examples.
+fn set_apart_unfinished(seed: &mut Seed<'_>, rows: Option<usize>) -> Result<Vec<UnfinishedStep>, AnalysisError> {
+    let of = rows.or_else(|| seed.steps.values().map(BTreeMap::len).max()).unwrap_or_default();
+    if let Some((&step, records)) = seed.steps.iter().find(|(_, records)| records.len() > of) {
+        let line = records.values().map(|(line, _)| *line).max().unwrap_or_default();
+        return Err(AnalysisError::TooMany { line, seed: seed.seed, step, n: records.len(), of });
+    }
+    let unfinished = seed.steps.iter().filter(|(_, step)| step.len() < of);
+    let unfinished: Vec<UnfinishedStep> =
+        unfinished.map(|(&step, records)| UnfinishedStep { seed: seed.seed, step, n: records.len(), of }).collect();
+    seed.steps.retain(|_, step| step.len() >= of);
+    Ok(unfinished)
+}
+
+/// Whole steps have as many examples each; these are the same ones.
+fn same_examples(seed: &Seed<'_>) -> Result<(), AnalysisError> {
+    let Some((&first_step, first)) = seed.steps.first_key_value() else { return Ok(()) };
+    for (&step, records) in &seed.steps {
+        if let Some((&index, &(line, _))) = records.iter().find(|(index, _)| !first.contains_key(index)) {
+            return Err(AnalysisError::OtherExamples { line, seed: seed.seed, step, index, first_step });
+        }
+    }
+    Ok(())
+}
+
+fn scores<'a>(seed: &'a Seed<'_>, classes: usize) -> impl Iterator<Item = StepScores> + 'a {
+    let in_order = |step: &Step<'a>| step.values().map(|(_, record)| *record).collect::<Vec<&SampleRecord>>();
+    let icl = seed.steps.get(&1).map(in_order).unwrap_or_default();
+    seed.steps.values().filter_map(move |step| StepScores::of(&in_order(step), &icl, classes))
+}
+
+fn result_step(seed: &Seed<'_>, selected: Option<u32>) -> Option<ResultStep> {
+    let last = *seed.steps.last_key_value()?.0;
+    let whole = selected.filter(|step| seed.steps.contains_key(step));
+    Some(ResultStep { seed: seed.seed, step: whole.unwrap_or(last), selected: whole.is_some() })
+}
+
+fn over_seeds(steps: &[StepScores]) -> Vec<SeedsScores> {
+    let mut by_step: BTreeMap<u32, Vec<&StepScores>> = BTreeMap::new();
+    for scores in steps {
+        by_step.entry(scores.step).or_default().push(scores);
+    }
+    let over = |(step, all): (u32, Vec<&StepScores>)| {
+        let of = |value: &dyn Fn(&StepScores) -> Option<f64>| {
+            SpreadRecord::of(&all.iter().filter_map(|scores| value(scores)).collect::<Vec<f64>>())
+        };
+        Some(SeedsScores {
+            step,
+            accuracy: of(&|scores| Some(scores.accuracy))?,
+            accuracy_tokens: of(&|scores| Some(scores.accuracy_tokens))?,
+            accuracy_norm: of(&|scores| Some(scores.accuracy_norm))?,
+            macro_f1: of(&|scores| scores.macro_f1),
+            difference: of(&|scores| scores.versus_icl.map(|versus| versus.difference)),
+        })
+    };
+    by_step.into_iter().filter_map(over).collect()
+}
+
+/// The first of equal best values, if there are several values.
+fn best<T>(candidates: impl Iterator<Item = T>, value: impl Fn(&T) -> f64) -> Option<T> {
+    let candidates: Vec<T> = candidates.collect();
+    if candidates.len() < 2 {
+        return None;
+    }
+    candidates.into_iter().reduce(|best, next| if value(&next) > value(&best) { next } else { best })
+}
+
+/// The best of one seed's steps.
+fn oracle(steps: &[StepScores]) -> Option<OracleStep> {
+    let best = best(steps.iter().filter(|scores| scores.step > 0), |scores| scores.accuracy)?;
+    Some(OracleStep { seed: best.seed, step: best.step, accuracy: best.accuracy })
+}
+
+fn oracle_of_means(over_seeds: &[SeedsScores], seeds: usize) -> Option<OracleMean> {
+    let all_came_to = over_seeds.iter().filter(|scores| scores.step > 0 && scores.accuracy.seeds == seeds);
+    let best = best(all_came_to, |scores| scores.accuracy.mean)?;
+    Some(OracleMean { step: best.step, mean: best.accuracy.mean })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::{Choice, parse_all};
+
+    fn record(seed: u64, step: u32, index: usize, answer: usize, loglik: [f64; 2]) -> SampleRecord {
+        let [first, second] = loglik;
+        let choices =
+            [(first, 1, 8), (second, 3, 8)].map(|(loglik, tokens, characters)| Choice { loglik, tokens, characters });
+        SampleRecord::new(Place { seed, step, index }, format!("row-{index}"), answer, &choices).unwrap()
+    }
+
+    /// One seed's step in which the examples of `right` are answered rightly; example i has the answer i % 2.
+    fn step(seed: u64, step: u32, right: &[bool]) -> Vec<SampleRecord> {
+        let of = |(index, right): (usize, &bool)| {
+            let answer = index % 2;
+            let loglik = if (answer == 0) == *right { [-1.0, -9.0] } else { [-9.0, -1.0] };
+            record(seed, step, index, answer, loglik)
+        };
+        right.iter().enumerate().map(of).collect()
+    }
+
+    fn analyse(records: &[SampleRecord]) -> Analysis {
+        Analysis::new(records, &Known::default()).unwrap()
+    }
+
+    const T: bool = true;
+    const F: bool = false;
+
+    fn two_seeds() -> Vec<SampleRecord> {
+        [
+            step(7, 0, &[T, F, F, F]),
+            step(7, 1, &[T, T, F, F]),
+            step(7, 2, &[T, T, T, F]),
+            step(3, 0, &[T, F, F, F]),
+            step(3, 1, &[T, T, T, T]),
+            step(3, 2, &[T, F, T, T]),
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn every_step_is_counted_by_sum_by_token_and_by_character() {
+        // Per token the second choice of the second example wins: -3 / 3.
+        let records = [record(0, 0, 0, 0, [-1.0, -9.0]), record(0, 0, 1, 1, [-2.0, -3.0])];
+        let analysis = analyse(&records);
+        let scores = &analysis.steps[0];
+        assert_eq!((scores.n, scores.correct, scores.accuracy), (2, 1, 0.5));
+        assert_eq!((scores.accuracy_tokens, scores.accuracy_norm), (1.0, 0.5));
+        assert_eq!((scores.macro_f1, scores.versus_icl), (None, None));
+        assert!(analyse(&[]).steps.is_empty());
+    }
+
+    #[test]
+    fn steps_are_compared_with_in_context_learning_of_the_same_seed() {
+        let analysis = analyse(&two_seeds());
+        let order: Vec<(u64, u32)> = analysis.steps.iter().map(|scores| (scores.seed, scores.step)).collect();
+        assert_eq!(order, [(7, 0), (7, 1), (7, 2), (3, 0), (3, 1), (3, 2)]);
+        let versus = |seed, step| {
+            let versus = analysis.step(seed, step).unwrap().versus_icl;
+            versus.map(|versus| (versus.wins, versus.losses, versus.difference, format!("{:.9}", versus.p_value)))
+        };
+        assert_eq!(versus(7, 0), Some((0, 1, -0.25, "1.000000000".into())));
+        assert_eq!(versus(7, 1), None);
+        assert_eq!(versus(7, 2), Some((1, 0, 0.25, "1.000000000".into())));
+        assert_eq!(versus(3, 0), Some((0, 3, -0.75, "0.250000000".into())));
+    }
+
+    #[test]
+    fn pairs_are_made_by_example_and_not_by_order() {
+        let mut records = two_seeds();
+        records.reverse();
+        let analysis = analyse(&records);
+        assert_eq!(analysis.step(3, 2), analyse(&two_seeds()).step(3, 2));
+    }
+
+    #[test]
+    fn seeds_have_a_mean_and_a_spread() {
+        let analysis = analyse(&two_seeds());
+        let last = &analysis.over_seeds[2];
+        assert_eq!((last.step, last.accuracy.seeds, last.accuracy.mean), (2, 2, 0.75));
+        assert_eq!(last.accuracy.sd, Some(0.0));
+        assert_eq!(last.difference.unwrap().mean, 0.0);
+        let icl = &analysis.over_seeds[1];
+        assert_eq!((icl.accuracy.min, icl.accuracy.max, icl.difference), (0.5, 1.0, None));
+        assert!((icl.accuracy.sd.unwrap() - 0.125f64.sqrt()).abs() < 1e-15);
+        assert_eq!(analysis.result.unwrap().mean, 0.75);
+        assert!(analyse(&step(0, 1, &[T])).over_seeds.is_empty());
+    }
+
+    #[test]
+    fn a_result_stands_at_the_selected_step_or_at_the_last() {
+        let labels = ["no", "yes"].map(Untrusted::from);
+        let selected = [SelectedRecord { seed: 7, step: 1 }];
+        let known = Known { labels: &labels, selected: &selected, rows: &[] };
+        let analysis = Analysis::new(&two_seeds(), &known).unwrap();
+        let expected =
+            [ResultStep { seed: 7, step: 1, selected: true }, ResultStep { seed: 3, step: 2, selected: false }];
+        assert_eq!(analysis.results, expected);
+        assert!(analysis.is_selected(7, 1) && !analysis.is_selected(3, 2));
+        // Seed 7 takes example 2 for 1 and example 3 for 0; seed 3 takes example 1 for 0.
+        assert_eq!(analysis.confusion.as_ref().unwrap().counts, [vec![3, 1], vec![2, 2]]);
+        assert_eq!(analysis.step(7, 1).unwrap().macro_f1, Some(0.5));
+        assert_eq!(analyse(&two_seeds()).confusion, None);
+    }
+
+    #[test]
+    fn choices_that_are_no_classes_have_no_confusion() {
+        let labels = ["a", "b", "c"].map(Untrusted::from);
+        let analysis = Analysis::new(&two_seeds(), &Known { labels: &labels, ..Known::default() }).unwrap();
+        assert_eq!((analysis.confusion, analysis.steps[0].macro_f1), (None, None));
+    }
+
+    /// DESIGN, invariant 5: what was on disk is enough.
+    #[test]
+    fn an_analysis_of_the_written_lines_is_the_analysis() {
+        let records = two_seeds();
+        let mut bytes = Vec::new();
+        records.iter().for_each(|record| record.write(&mut bytes).unwrap());
+        assert_eq!(analyse(&parse_all(bytes.as_slice()).unwrap().records), analyse(&records));
+    }
+
+    #[test]
+    fn the_oracle_is_the_first_best_of_several_steps() {
+        let analysis = analyse(&two_seeds());
+        let found: Vec<(u64, u32, f64)> =
+            analysis.oracle.iter().map(|best| (best.seed, best.step, best.accuracy)).collect();
+        assert_eq!(found, [(7, 2, 0.75), (3, 1, 1.0)]);
+        // Both steps have the mean 0.75.
+        assert_eq!(analysis.oracle_of_means, Some(OracleMean { step: 1, mean: 0.75 }));
+        let check = |steps: &[(u32, usize)], expected: Option<u32>| {
+            let of =
+                |&(at, correct): &(u32, usize)| step(0, at, &[[T].repeat(correct), [F].repeat(9 - correct)].concat());
+            let records: Vec<SampleRecord> = steps.iter().flat_map(of).collect();
+            assert_eq!(analyse(&records).oracle.first().map(|best| best.step), expected, "{steps:?}");
+        };
+        check(&[(0, 9), (1, 5), (2, 7), (3, 7)], Some(2));
+        check(&[(0, 9), (3, 5)], None);
+        check(&[], None);
+    }
+
+    #[test]
+    fn a_step_that_is_not_whole_is_set_apart() {
+        let mut records = two_seeds();
+        records.pop();
+        let analysis = analyse(&records);
+        assert_eq!(analysis.unfinished, [UnfinishedStep { seed: 3, step: 2, n: 3, of: 4 }]);
+        assert_eq!(analysis.step(3, 2), None);
+        assert_eq!(analysis.results[1], ResultStep { seed: 3, step: 1, selected: false });
+        let all = Analysis::new(&records, &Known { rows: &[(7, 5), (3, 5)], ..Known::default() }).unwrap();
+        assert_eq!((all.steps.len(), all.unfinished.len()), (0, 6));
+        // Without a whole step 1 there is nothing to compare with.
+        let icl: Vec<SampleRecord> = records.into_iter().filter(|r| (r.seed, r.step, r.index) != (7, 1, 0)).collect();
+        assert_eq!(analyse(&icl).step(7, 2).unwrap().versus_icl, None);
+    }
+
+    /// What is looked up for each seed, step or line is not looked for among all of them.
+    #[test]
+    fn many_seeds_in_turns_take_no_longer_than_their_lines() {
+        let seeds = 100_000;
+        let records: Vec<SampleRecord> =
+            (0..2).flat_map(|at| (0..seeds).map(move |seed| record(seed, at, 0, 0, [-1.0, -9.0]))).collect();
+        let selected: Vec<SelectedRecord> = (0..seeds).map(|seed| SelectedRecord { seed, step: 1 }).collect();
+        let rows: Vec<(u64, usize)> = (0..seeds).map(|seed| (seed, 1)).collect();
+        let started = std::time::Instant::now();
+        let analysis = Analysis::new(&records, &Known { labels: &[], selected: &selected, rows: &rows }).unwrap();
+        assert_eq!(analysis.at_results().count(), analysis.results.len());
+        assert!(analysis.steps.iter().all(|step| analysis.is_selected(step.seed, step.step) == (step.step == 1)));
+        assert_eq!((analysis.steps.len(), analysis.result.unwrap().seeds), (200_000, 100_000));
+        assert!(started.elapsed() < std::time::Duration::from_secs(60), "{:?}", started.elapsed());
+    }
+
+    #[test]
+    fn records_of_no_one_run_are_refused_by_their_line() {
+        let check = |records: &[SampleRecord], message: &str| {
+            let error = Analysis::new(records, &Known::default()).expect_err(message);
+            assert_eq!(error.to_string(), message);
+        };
+        let good = two_seeds();
+        let twice = [&good[..], &good[5..6]].concat();
+        check(&twice, "line 25 repeats line 6: seed 7, step 1, example 1");
+        let changed = |change: &dyn Fn(&mut SampleRecord)| {
+            let mut records = good.clone();
+            change(&mut records[9]);
+            records
+        };
+        let answer = changed(&|record| record.answer = 0);
+        check(&answer, "line 10: expected the answer 1 for example 1, as in line 2, got 0");
+        let name = changed(&|record| record.id = "row-\u{202e}".into());
+        check(&name, r#"line 10: expected the name "row-1" for example 1, as in line 2, got "row-\u{202e}""#);
+        let choices = changed(&|record| record.loglik.push(-20.0));
+        check(&choices, "line 10: expected the number of choices 2 for example 1, as in line 2, got 3");
+        let index = changed(&|record| record.index = 17);
+        check(&index, "line 10: example 17 is scored at step 2 of seed 7 and not at its step 0");
+    }
+}

@@ -1,0 +1,104 @@
+//! What differs between the plans of two runs.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::schema::PlanRecord;
+use ft_engine::text::Untrusted;
+
+/// Parts that a comparison of results does not tell: where things lie, and what follows from the rest.
+const NOT_TOLD: [&str; 20] = [
+    "config.limits",
+    "config.optimizer_limits",
+    "config.threads",
+    "config.batch_tokens",
+    "demonstration_ids",
+    "demonstration_rows",
+    "demonstrations",
+    "further_draws",
+    "held_out_rows",
+    "overlapping_rows",
+    "unusable_rows",
+    "scored_rows",
+    "data.further_files",
+    "longest_query",
+    "memory",
+    "model.files",
+    "notes",
+    "optimizer.file",
+    "score_steps",
+    "task.file",
+];
+
+/// A part of a plan that is not the same.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Difference {
+    /// Where it stands, like `config.steps`.
+    pub name: Untrusted,
+    /// The first run's.
+    pub a: Untrusted<Value>,
+    /// The second run's.
+    pub b: Untrusted<Value>,
+}
+
+impl Difference {
+    /// In a few words that can be shown, with `between` the two values.
+    pub fn sentence(&self, between: &str) -> String {
+        format!("{}: {}{between}{}", self.name.harmless(), short(&self.a), short(&self.b))
+    }
+}
+
+/// Every setting in which two plans differ, by name, as far as it is of interest beside their results.
+///
+/// # Errors
+/// The serialiser's.
+pub fn differences(a: &PlanRecord, b: &PlanRecord) -> Result<Vec<Difference>, serde_json::Error> {
+    differences_but(a, b, &NOT_TOLD)
+}
+
+/// Every part in which two plans differ, by name, but for those of `left_out` and what is within them.
+///
+/// # Errors
+/// The serialiser's.
+pub fn differences_but(
+    a: &PlanRecord,
+    b: &PlanRecord,
+    left_out: &[&str],
+) -> Result<Vec<Difference>, serde_json::Error> {
+    let mut found = Vec::new();
+    compare("", &serde_json::to_value(a)?, &serde_json::to_value(b)?, left_out, &mut found);
+    Ok(found)
+}
+
+fn compare(name: &str, a: &Value, b: &Value, left_out: &[&str], found: &mut Vec<Difference>) {
+    if a == b || left_out.contains(&name) {
+        return;
+    }
+    match (a, b) {
+        (Value::Object(left), Value::Object(right)) => {
+            let further = right.keys().filter(|key| !left.contains_key(*key));
+            for key in left.keys().chain(further) {
+                let inner = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
+                let of = |object: &Map<String, Value>| object.get(key).cloned().unwrap_or_default();
+                compare(&inner, &of(left), &of(right), left_out, found);
+            }
+        }
+        // Lists of files and splits go by their members, so that parts of those can be left out; other lists are values.
+        (Value::Array(left), Value::Array(right))
+            if left.len() == right.len() && left.iter().chain(right).all(Value::is_object) =>
+        {
+            left.iter().zip(right).for_each(|(a, b)| compare(name, a, b, left_out, found));
+        }
+        _ => found.push(Difference { name: name.into(), a: Untrusted::new(a.clone()), b: Untrusted::new(b.clone()) }),
+    }
+}
+
+/// Lists and digests are long, and their beginning is enough to tell them apart.
+fn short(value: &Untrusted<Value>) -> String {
+    const LONGEST: usize = 48;
+    let text = value.harmless();
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text,
+    }
+}

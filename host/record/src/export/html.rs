@@ -1,0 +1,123 @@
+//! One HTML page that loads nothing and runs nothing.
+
+use std::collections::BTreeMap;
+
+use super::plot::{Line, Plot, Point, Reference, confusion};
+use crate::escape::html;
+use crate::overview;
+use crate::run_report::RunReport;
+use crate::scores::StepScores;
+use crate::sheet::{self, RowKind, Sheet};
+use crate::trace::TraceRecord;
+
+/// What a page of this one's own could do is forbidden in it as well.
+const HEAD: &str = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+    <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+    <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>ft-host report</title>\n";
+
+/// The page with a section for each run; where there are several, a table of all of them comes last.
+pub fn render(runs: &[RunReport]) -> String {
+    let mut out =
+        format!("{HEAD}<style>\n{}</style>\n</head>\n<body>\n<h1>Forward tuning</h1>\n", include_str!("style.css"));
+    runs.iter().for_each(|run| out += &section(run));
+    if runs.len() > 1 {
+        let overview = overview::of_runs(runs);
+        out += &format!("<h2>{}</h2>\n{}", overview.title, table(&Sheet { title: String::new(), ..overview }));
+    }
+    out + "</body>\n</html>\n"
+}
+
+fn section(run: &RunReport) -> String {
+    let mut out = format!("<h2>{}</h2>\n<dl>\n", html(run.name.raw()));
+    for (name, value) in run.facts() {
+        out += &format!("<dt>{name}</dt><dd>{}</dd>\n", html(&value));
+    }
+    out += "</dl>\n";
+    if !run.notes.is_empty() {
+        let notes: String = run.notes.iter().map(|note| format!("<li>note: {}</li>\n", html(note.raw()))).collect();
+        out += &format!("<ul class=\"notes\">\n{notes}</ul>\n");
+    }
+    out += "<h3>Accuracy at every step, with 95 % Wilson intervals</h3>\n";
+    out += &accuracy(run).svg();
+    sheet::of_run(&run.analysis, &run.seconds).iter().for_each(|sheet| out += &table(sheet));
+    if !run.trace.is_empty() {
+        out += "<h3>How far each step moves the cache</h3>\n";
+        out += &norms(run, "pseudo-gradient norm, over the whole cache", TraceRecord::pseudo_gradient_norm);
+        out += &norms(run, "update norm, over the whole cache", TraceRecord::update_norm);
+    }
+    if let (Some(matrix), Some(sheet)) = (&run.analysis.confusion, sheet::confusion(&run.analysis)) {
+        out += &format!("<h3>{}</h3>\n{}", html(&sheet.title), confusion(&matrix.labels, &matrix.counts));
+        out += &legend(&sheet);
+    }
+    let plan = &run.results.plan;
+    for draw in std::iter::once(&plan.draw).chain(&plan.further_draws) {
+        let lines: Vec<String> = draw.demonstrations.raw().lines().map(html).collect();
+        let text = lines.join("\n");
+        out += &format!(
+            "<details><summary>Demonstrations of seed {}</summary>\n<pre>{text}</pre>\n</details>\n",
+            draw.seed
+        );
+    }
+    out
+}
+
+/// A line for each seed from step 1 on. Zero-shot and in-context learning are the same at every step: their means over
+/// the seeds are references.
+fn accuracy(run: &RunReport) -> Plot {
+    let mut seeds: Vec<(u64, Vec<Point>)> = Vec::new();
+    for step in run.analysis.steps.iter().filter(|step| step.step > 0) {
+        if seeds.last().is_none_or(|(seed, _)| *seed != step.seed) {
+            seeds.push((step.seed, Vec::new()));
+        }
+        let marked = run.analysis.is_selected(step.seed, step.step);
+        let point = Point { step: step.step, value: step.accuracy, interval: Some(step.interval), marked };
+        if let Some((_, points)) = seeds.last_mut() {
+            points.push(point);
+        }
+    }
+    let mean = |wanted: u32| {
+        let all: Vec<&StepScores> = run.analysis.steps.iter().filter(|step| step.step == wanted).collect();
+        (!all.is_empty()).then(|| all.iter().map(|step| step.accuracy).sum::<f64>() / all.len() as f64)
+    };
+    let reference = |(step, name): (u32, &str)| Some(Reference { name: name.into(), value: mean(step)? });
+    let lines = seeds.into_iter().map(|(seed, points)| Line { name: format!("seed {seed}"), points });
+    Plot {
+        title: "accuracy at every step".into(),
+        lines: lines.collect(),
+        references: [(0, "zero-shot"), (1, "in-context")].into_iter().filter_map(reference).collect(),
+        shares: true,
+    }
+}
+
+/// A norm over the steps, a line for each seed.
+fn norms(run: &RunReport, title: &str, norm: fn(&TraceRecord) -> f64) -> String {
+    let mut seeds: BTreeMap<u64, Vec<Point>> = BTreeMap::new();
+    for record in &run.trace {
+        let point = Point { step: record.step, value: norm(record), interval: None, marked: false };
+        seeds.entry(record.seed).or_default().push(point);
+    }
+    let lines = seeds.into_iter().map(|(seed, points)| Line { name: format!("seed {seed}"), points });
+    let plot = Plot { title: title.into(), lines: lines.collect(), references: Vec::new(), shares: false };
+    format!("<figure>\n<figcaption>{title}</figcaption>\n{}</figure>\n", plot.svg())
+}
+
+fn table(sheet: &Sheet) -> String {
+    let cells = |tag: &str, cells: &[String]| {
+        cells.iter().map(|cell| format!("<{tag}>{}</{tag}>", html(cell))).collect::<String>()
+    };
+    let mut out = if sheet.title.is_empty() { String::new() } else { format!("<h3>{}</h3>\n", html(&sheet.title)) };
+    out += &format!("<div class=\"scroll\"><table>\n<tr>{}</tr>\n", cells("th", &sheet.headings));
+    for row in &sheet.rows {
+        let class = match row.kind {
+            RowKind::Plain => "",
+            RowKind::Result => " class=\"result\"",
+            RowKind::Oracle => " class=\"oracle\"",
+        };
+        out += &format!("<tr{class}>{}</tr>\n", cells("td", &row.cells));
+    }
+    out + "</table></div>\n" + &legend(sheet)
+}
+
+fn legend(sheet: &Sheet) -> String {
+    sheet.legend.iter().map(|line| format!("<p class=\"legend\">{}</p>\n", html(line))).collect()
+}

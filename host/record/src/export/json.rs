@@ -1,0 +1,67 @@
+//! JSON.
+
+use serde::Serialize;
+
+use crate::analysis::Analysis;
+use crate::escape;
+use crate::run_report::RunReport;
+use crate::schema::PlanRecord;
+use ft_engine::text::Untrusted;
+
+#[derive(Serialize)]
+struct Report<'a> {
+    runs: Vec<Run<'a>>,
+}
+
+#[derive(Serialize)]
+struct Run<'a> {
+    name: &'a Untrusted,
+    complete: bool,
+    notes: &'a [Untrusted],
+    plan: &'a PlanRecord,
+    analysis: &'a Analysis,
+    times: Vec<Time>,
+    norms: Vec<Norms>,
+}
+
+/// What a step took, pass and scoring together.
+#[derive(Serialize)]
+struct Time {
+    seed: u64,
+    step: u32,
+    seconds: f64,
+}
+
+/// Norms over the whole cache.
+#[derive(Serialize)]
+struct Norms {
+    seed: u64,
+    step: u32,
+    pseudo_gradient: f64,
+    update: f64,
+}
+
+/// One object with the runs in `runs`.
+pub fn render(runs: &[RunReport]) -> Result<String, serde_json::Error> {
+    let report = Report { runs: runs.iter().map(of_run).collect() };
+    Ok(escape::json(&serde_json::to_string_pretty(&report)?) + "\n")
+}
+
+fn of_run(run: &RunReport) -> Run<'_> {
+    Run {
+        name: &run.name,
+        complete: run.results.complete,
+        notes: &run.notes,
+        plan: &run.results.plan,
+        analysis: &run.analysis,
+        times: run.seconds.iter().map(|(&(seed, step), &seconds)| Time { seed, step, seconds }).collect(),
+        norms: (run.trace.iter())
+            .map(|record| Norms {
+                seed: record.seed,
+                step: record.step,
+                pseudo_gradient: record.pseudo_gradient_norm(),
+                update: record.update_norm(),
+            })
+            .collect(),
+    }
+}

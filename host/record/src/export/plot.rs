@@ -1,0 +1,286 @@
+//! Curves over steps and a confusion matrix as SVG. Colours come from the page's style sheet, so that they suit a light
+//! and a dark screen.
+
+use std::fmt::Write;
+
+use crate::escape::html;
+use ft_engine::text::Untrusted;
+
+const WIDTH: f64 = 680.0;
+const HEIGHT: f64 = 300.0;
+/// Around the plot: left (numbers), right (names of lines), above, below (steps).
+const LEFT: f64 = 56.0;
+const RIGHT: f64 = 130.0;
+const ABOVE: f64 = 16.0;
+const BELOW: f64 = 40.0;
+/// Between the intervals of two lines.
+const BESIDE: f64 = 4.0;
+/// At most so many marks on an axis.
+const MARKS: f64 = 6.0;
+/// As many colours as the style sheet has.
+pub const COLOURS: usize = 6;
+
+/// A point, with an interval where there is one.
+pub struct Point {
+    /// The step.
+    pub step: u32,
+    /// The value.
+    pub value: f64,
+    /// Both ends of its interval.
+    pub interval: Option<[f64; 2]>,
+    /// Whether it is the result.
+    pub marked: bool,
+}
+
+/// Points joined by a line.
+pub struct Line {
+    /// What it shows.
+    pub name: String,
+    /// Its points, from the first step to the last.
+    pub points: Vec<Point>,
+}
+
+/// A value that does not depend on the step.
+pub struct Reference {
+    /// What it is.
+    pub name: String,
+    /// The value.
+    pub value: f64,
+}
+
+/// Lines over steps.
+pub struct Plot {
+    /// What it shows, in a few words.
+    pub title: String,
+    /// The lines, each in a colour of its own.
+    pub lines: Vec<Line>,
+    /// Dashed lines from side to side.
+    pub references: Vec<Reference>,
+    /// Whether values are shares, shown in percent; the axis begins at 0 otherwise.
+    pub shares: bool,
+}
+
+/// Where values stand on the page.
+struct Scale {
+    steps: [f64; 2],
+    values: [f64; 2],
+}
+
+impl Scale {
+    fn x(&self, step: f64) -> f64 {
+        LEFT + (step - self.steps[0]) / (self.steps[1] - self.steps[0]) * (WIDTH - LEFT - RIGHT)
+    }
+
+    fn y(&self, value: f64) -> f64 {
+        HEIGHT - BELOW - (value - self.values[0]) / (self.values[1] - self.values[0]) * (HEIGHT - ABOVE - BELOW)
+    }
+}
+
+impl Plot {
+    /// The plot as one element; empty where there is no point.
+    pub fn svg(&self) -> String {
+        let Some((scale, every_step, every_value)) = self.scale() else { return String::new() };
+        let title = html(&self.title);
+        let mut out = format!(
+            "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">\n<title>{title}</title>\n"
+        );
+        // Writing to a string cannot fail.
+        let mut put = |text: std::fmt::Arguments<'_>| {
+            let _ = out.write_fmt(text);
+        };
+        let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BELOW);
+        for mark in marks(scale.values, every_value) {
+            let y = scale.y(mark);
+            put(format_args!("<path class=\"grid\" d=\"M{LEFT} {y:.1}H{right}\"/>\n"));
+            let (x, y, label) = (LEFT - 8.0, y + 4.0, self.label(mark, every_value));
+            put(format_args!("<text class=\"end\" x=\"{x:.1}\" y=\"{y:.1}\">{label}</text>\n"));
+        }
+        for mark in marks(scale.steps, every_step).filter(|mark| *mark >= 1.0) {
+            let (x, y) = (scale.x(mark), bottom + 18.0);
+            put(format_args!("<text class=\"middle\" x=\"{x:.1}\" y=\"{y:.1}\">{mark:.0}</text>\n"));
+        }
+        let (middle, y) = ((LEFT + right) / 2.0, HEIGHT - 6.0);
+        put(format_args!("<text class=\"middle\" x=\"{middle:.1}\" y=\"{y:.1}\">step</text>\n"));
+        let mut names: Vec<(f64, String, String)> = Vec::new();
+        for reference in &self.references {
+            let y = scale.y(reference.value);
+            put(format_args!("<path class=\"reference\" d=\"M{LEFT} {y:.1}H{right}\"/>\n"));
+            names.push((y, html(&reference.name), String::new()));
+        }
+        for (index, line) in self.lines.iter().enumerate() {
+            let colour = index % COLOURS;
+            // A little beside each other, so that intervals of one step can be told apart.
+            let aside = BESIDE * (index as f64 - (self.lines.len() - 1) as f64 / 2.0);
+            let at = |point: &Point| (scale.x(point.step.into()) + aside, scale.y(point.value));
+            let path: Vec<String> = line.points.iter().map(at).map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
+            put(format_args!("<g class=\"c{colour}\">\n<path class=\"line\" d=\"M{}\"/>\n", path.join("L")));
+            for point in &line.points {
+                let (x, y) = at(point);
+                if let Some([low, high]) = point.interval {
+                    let (low, high) = (scale.y(low), scale.y(high));
+                    put(format_args!("<path class=\"interval\" d=\"M{x:.1} {low:.1}V{high:.1}\"/>\n"));
+                }
+                let (radius, class) = if point.marked { (6.0, "mark") } else { (3.0, "dot") };
+                let (name, step) = (html(&line.name), point.step);
+                let value = self.label(point.value, every_value / 10.0);
+                put(format_args!(
+                    "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\"><title>{name}, step {step}: {value}</title></circle>\n"
+                ));
+            }
+            put(format_args!("</g>\n"));
+            let end = line.points.last().map_or(bottom, |point| scale.y(point.value));
+            names.push((end, html(&line.name), format!(" c{colour}")));
+        }
+        for (y, name, class) in apart(names) {
+            let x = right + 10.0;
+            put(format_args!("<text class=\"name{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{name}</text>\n"));
+        }
+        out.push_str("</svg>\n");
+        out
+    }
+
+    /// The scale and how far the marks are from each other.
+    fn scale(&self) -> Option<(Scale, f64, f64)> {
+        let points = || self.lines.iter().flat_map(|line| &line.points);
+        let steps = points().map(|point| f64::from(point.step));
+        let steps = steps.fold(None, |range: Option<[f64; 2]>, step| {
+            Some(range.map_or([step, step], |[low, high]| [low.min(step), high.max(step)]))
+        });
+        let [first, last] = steps?;
+        let last = if last > first { last } else { first + 1.0 };
+        let ends = points().flat_map(|point| point.interval.unwrap_or([point.value; 2]));
+        let values = ends.chain(self.references.iter().map(|reference| reference.value));
+        let [mut low, mut high] =
+            values.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], value| [low.min(value), high.max(value)]);
+        if !self.shares {
+            low = 0.0;
+        }
+        if high <= low {
+            // One value, or none but 0.
+            high = low + if self.shares { 0.1 } else { 1.0 };
+        }
+        let every = nice((high - low) / MARKS);
+        low = (low / every).floor() * every;
+        high = (high / every).ceil() * every;
+        let every_step = nice((last - first) / MARKS).max(1.0).round();
+        Some((Scale { steps: [first, last], values: [low, high] }, every_step, every))
+    }
+
+    fn label(&self, value: f64, every: f64) -> String {
+        let (value, every, unit) = if self.shares { (100.0 * value, 100.0 * every, " %") } else { (value, every, "") };
+        let digits = (-every.log10().floor()).clamp(0.0, 12.0) as usize;
+        format!("{value:.digits$}{unit}")
+    }
+}
+
+/// 1, 2 or 5 times a power of ten, not below `least`.
+fn nice(least: f64) -> f64 {
+    let power = 10f64.powf(least.log10().floor());
+    [1.0, 2.0, 5.0].into_iter().map(|factor| factor * power).find(|step| *step >= least).unwrap_or(10.0 * power)
+}
+
+/// The multiples of `every` within a range.
+fn marks([low, high]: [f64; 2], every: f64) -> impl Iterator<Item = f64> {
+    let (first, last) = ((low / every - 1e-9).ceil() as i64, (high / every + 1e-9).floor() as i64);
+    (first..=last).map(move |multiple| multiple as f64 * every)
+}
+
+/// Names from top to bottom, moved down where they would stand on each other.
+fn apart(mut names: Vec<(f64, String, String)>) -> Vec<(f64, String, String)> {
+    const LINE: f64 = 14.0;
+    names.sort_by(|left, right| left.0.total_cmp(&right.0));
+    let mut free = ABOVE;
+    for (y, _, _) in &mut names {
+        *y = (*y + 4.0).max(free);
+        free = *y + LINE;
+    }
+    names
+}
+
+/// Counts by class and predicted class; a cell is the darker the larger its part of its class.
+pub fn confusion(labels: &[Untrusted], counts: &[Vec<usize>]) -> String {
+    const CELL: f64 = 56.0;
+    const NAMES: f64 = 150.0;
+    const HEAD: f64 = 60.0;
+    let size = CELL * labels.len() as f64;
+    let (width, height) = (NAMES + size + 40.0, HEAD + size + 4.0);
+    let mut out = format!(
+        "<svg class=\"matrix\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" role=\"img\" aria-label=\"confusion matrix\">\n\
+         <title>rows: the class; columns: what was predicted</title>\n"
+    );
+    let mut put = |text: std::fmt::Arguments<'_>| {
+        let _ = out.write_fmt(text);
+    };
+    for (row, (label, counts)) in labels.iter().zip(counts).enumerate() {
+        let name = html(&cut(label.raw()));
+        let (top, middle) = (HEAD + CELL * row as f64, HEAD + CELL * (row as f64 + 0.5) + 4.0);
+        put(format_args!("<text class=\"end\" x=\"{:.1}\" y=\"{middle:.1}\">{name}</text>\n", NAMES - 8.0));
+        let column = NAMES + CELL * (row as f64 + 0.5);
+        put(format_args!(
+            "<text x=\"{column:.1}\" y=\"{y:.1}\" transform=\"rotate(-25 {column:.1} {y:.1})\">{name}</text>\n",
+            y = HEAD - 8.0
+        ));
+        let of_class = counts.iter().sum::<usize>().max(1) as f64;
+        for (column, count) in counts.iter().enumerate() {
+            let left = NAMES + CELL * column as f64;
+            let part = *count as f64 / of_class;
+            put(format_args!(
+                "<rect class=\"cell\" x=\"{left:.1}\" y=\"{top:.1}\" width=\"{CELL}\" height=\"{CELL}\" fill-opacity=\"{:.3}\"/>\n",
+                0.6 * part
+            ));
+            put(format_args!(
+                "<text class=\"middle\" x=\"{:.1}\" y=\"{middle:.1}\">{count}</text>\n",
+                left + CELL / 2.0
+            ));
+        }
+    }
+    out.push_str("</svg>\n");
+    out
+}
+
+/// A name as far as there is room for it.
+fn cut(name: &str) -> String {
+    const LONGEST: usize = 18;
+    match name.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", &name[..end]),
+        None => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_round_numbers() {
+        let check = |low, high, expected: &[f64]| {
+            let every = nice((high - low) / MARKS);
+            let found: Vec<f64> = marks([low, high], every).collect();
+            assert_eq!(found.len(), expected.len(), "{found:?}");
+            assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-9), "{found:?}");
+        };
+        check(0.0, 1.0, &[0.0, 0.2, 0.4, 0.6, 0.8, 1.0]);
+        check(1.0, 15.0, &[5.0, 10.0, 15.0]);
+        check(0.0, 0.03, &[0.0, 0.005, 0.01, 0.015, 0.02, 0.025, 0.03]);
+    }
+
+    #[test]
+    fn nothing_to_show_is_no_plot_and_one_point_is_one() {
+        let plot = |points| Plot {
+            title: "a<b".into(),
+            lines: vec![Line { name: "<x>".into(), points }],
+            references: Vec::new(),
+            shares: true,
+        };
+        assert_eq!(plot(Vec::new()).svg(), "");
+        let one = plot(vec![Point { step: 1, value: 0.5, interval: None, marked: true }]).svg();
+        assert!(one.contains("a&lt;b") && one.contains("&lt;x&gt;") && !one.contains("NaN"), "{one}");
+    }
+
+    #[test]
+    fn names_do_not_stand_on_each_other() {
+        let names = [30.0, 31.0, 200.0].map(|y| (y, String::new(), String::new()));
+        let found: Vec<f64> = apart(names.into()).into_iter().map(|(y, _, _)| y).collect();
+        assert_eq!(found, [34.0, 48.0, 204.0]);
+    }
+}

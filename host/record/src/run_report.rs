@@ -1,0 +1,202 @@
+//! Everything that is known of a finished or unfinished run, from the files in its folder.
+
+use std::collections::BTreeMap;
+use std::io::BufRead;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::analysis::{Analysis, AnalysisError, Known, MOST_CLASSES_SHOWN};
+use super::lines::{self, LineError, Lines};
+use super::samples::{self, SampleRecord};
+use super::schema::{FORMAT_VERSION, PluginRecord, ResultsRecord};
+use super::sheet::{self, Seconds};
+use super::trace::TraceRecord;
+use ft_engine::text::Untrusted;
+
+/// What a run's folder holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Files<'a, R> {
+    /// `results.json`.
+    pub results: &'a [u8],
+    /// `samples.jsonl`, which is read line by line.
+    pub samples: R,
+    /// `trace.jsonl`, where it is there.
+    pub trace: Option<R>,
+}
+
+/// A run.
+#[derive(Clone, Debug)]
+pub struct RunReport {
+    /// The folder, as it was named.
+    pub name: Untrusted,
+    /// `results.json`; its numbers are not used, but for times.
+    pub results: ResultsRecord,
+    /// `samples.jsonl`.
+    pub records: Vec<SampleRecord>,
+    /// What follows from the records.
+    pub analysis: Analysis,
+    /// What each step took.
+    pub seconds: Seconds,
+    /// `trace.jsonl`; empty where it is not there.
+    pub trace: Vec<TraceRecord>,
+    /// What a reader of the numbers has to know: sampled or limited data, an unfinished run, what was left out.
+    pub notes: Vec<Untrusted>,
+}
+
+/// Steps that are not whole and have a note each. A run that was killed leaves one.
+const MOST_UNFINISHED_SHOWN: usize = 20;
+
+/// Why a folder's files are no run.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// `results.json` is not what this program writes.
+    #[error("`{}/results.json` is not the record of a run", .name.harmless())]
+    Results {
+        /// The folder.
+        name: Untrusted,
+        /// What does not hold.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// `results.json` has the form of another version.
+    #[error("`{}/results.json`: expected format version {FORMAT_VERSION}, got {found}", .name.harmless())]
+    Version {
+        /// The folder.
+        name: Untrusted,
+        /// Its version.
+        found: u32,
+    },
+    /// A line is no record.
+    #[error("`{}/{file}` has a line that is no record", .name.harmless())]
+    Line {
+        /// The folder.
+        name: Untrusted,
+        /// The file.
+        file: &'static str,
+        /// Which line, and why.
+        #[source]
+        source: LineError,
+    },
+    /// The sample records are not those of one run.
+    #[error("`{}/samples.jsonl` is not the journal of one run", .name.harmless())]
+    Records {
+        /// The folder.
+        name: Untrusted,
+        /// What does not fit, by its line.
+        #[source]
+        source: AnalysisError,
+    },
+}
+
+impl ReportError {
+    /// What to do next, where something is known to help.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Version { .. } => {
+                Some("run again with this version, or report with the version that wrote it".into())
+            }
+            Self::Results { .. } => Some("name the output folder of an `ft-host run`".into()),
+            Self::Line { .. } | Self::Records { .. } => Some(
+                "was the file edited, or were two journals put together? only a last line may be half-written".into(),
+            ),
+        }
+    }
+}
+
+impl RunReport {
+    /// Reads the files of the folder called `name`.
+    ///
+    /// # Errors
+    /// A file that is not what a run writes, by its line.
+    pub fn new<R: BufRead>(name: &str, files: Files<'_, R>) -> Result<Self, ReportError> {
+        let name = Untrusted::from(name);
+        let results = results(&name, files.results)?;
+        let refuse = |file, source| ReportError::Line { name: name.clone(), file, source };
+        let samples = samples::parse_all(files.samples).map_err(|source| refuse("samples.jsonl", source))?;
+        let trace = files.trace.map(|trace| lines::read(trace, TraceRecord::parse)).transpose();
+        let trace = trace.map_err(|source| refuse("trace.jsonl", source))?;
+        let trace = trace.unwrap_or(Lines { records: Vec::new(), cut: false });
+        let plan = &results.plan;
+        let rows = plan.scored_rows();
+        let known = Known { labels: &plan.labels, selected: &results.selected, rows: &rows };
+        let analysis = Analysis::new(&samples.records, &known)
+            .map_err(|source| ReportError::Records { name: name.clone(), source })?;
+        let mut notes = plan.notes.clone();
+        if !results.complete {
+            let (done, all) = (results.selected.len(), plan.config.seeds.len());
+            notes.push(format!("this run has not come to its end: {done} of {all} seeds have").into());
+        }
+        for (file, cut) in [("samples.jsonl", samples.cut), ("trace.jsonl", trace.cut)] {
+            if cut {
+                notes.push(format!("the last line of {file} is half-written; it is left out").into());
+            }
+        }
+        notes.extend(analysis.unfinished.iter().take(MOST_UNFINISHED_SHOWN).map(|step| {
+            let (seed, n, of) = (step.seed, step.n, step.of);
+            format!("seed {seed}, step {}: {n} of {of} examples are scored; left out", step.step).into()
+        }));
+        if let Some(more @ 1..) = analysis.unfinished.len().checked_sub(MOST_UNFINISHED_SHOWN) {
+            notes.push(format!("further steps that are not scored whole, and are left out: {more}").into());
+        }
+        if plan.labels.len() > MOST_CLASSES_SHOWN {
+            let classes = plan.labels.len();
+            let note =
+                format!("no confusion matrix is shown: {classes} classes, and {MOST_CLASSES_SHOWN} at most have one");
+            notes.push(note.into());
+        }
+        let seconds = sheet::seconds(&results.steps);
+        Ok(Self { name, records: samples.records, trace: trace.records, analysis, seconds, notes, results })
+    }
+
+    /// What was run, as names and values that can be shown.
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        let plan = &self.results.plan;
+        let config = &plan.config;
+        let plugin = |plugin: &PluginRecord, options: &BTreeMap<Untrusted, Untrusted<Value>>| {
+            let options = options.iter().map(|(name, value)| format!(", {}={}", name.harmless(), value.harmless()));
+            format!("{} {}{}", plugin.name.harmless(), plugin.version.harmless(), options.collect::<String>())
+        };
+        let (asked, source) = (plan.model.asked.harmless(), plan.model.source.harmless());
+        let evaluation = plan.data.iter().find(|data| data.split == "evaluation");
+        let data = evaluation.map_or_else(
+            || config.data.harmless(),
+            |data| {
+                let (scored, all) = (plan.evaluation_rows, plan.evaluation_split_rows);
+                let (repository, name) = (data.repository.harmless(), data.name.harmless());
+                format!("{repository} {name}, {scored} of {all} rows ({})", config.data.harmless())
+            },
+        );
+        let seeds: Vec<String> = config.seeds.iter().map(u64::to_string).collect();
+        let settings = format!(
+            "shots {}, {} steps, seeds {}, select {}, positions {}",
+            config.shots,
+            config.steps,
+            seeds.join(","),
+            config.select.harmless(),
+            config.positions.harmless()
+        );
+        vec![
+            ("task", plugin(&plan.task, &plan.options.task)),
+            ("optimizer", plugin(&plan.optimizer, &plan.options.optimizer)),
+            ("model", format!("{asked} ({source}), {} on {}", config.dtype.harmless(), config.device.harmless())),
+            ("data", data),
+            ("settings", settings),
+            ("host", format!("ft-host {}", plan.host_version.harmless())),
+        ]
+    }
+}
+
+fn results(name: &Untrusted, bytes: &[u8]) -> Result<ResultsRecord, ReportError> {
+    /// The part that all versions have.
+    #[derive(Deserialize)]
+    struct Version {
+        format_version: u32,
+    }
+    let wrong = |source| ReportError::Results { name: name.clone(), source };
+    let Version { format_version } = serde_json::from_slice(bytes).map_err(wrong)?;
+    if format_version != FORMAT_VERSION {
+        return Err(ReportError::Version { name: name.clone(), found: format_version });
+    }
+    serde_json::from_slice(bytes).map_err(wrong)
+}

@@ -1,0 +1,282 @@
+//! Sample records: what was predicted for one example at one step, one line of `samples.jsonl` each.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+use super::lines::{self, LineError, Lines};
+use ft_engine::metrics::choice::{argmax, per_character, per_token};
+use ft_engine::text::Untrusted;
+
+/// One line of `samples.jsonl`. The fields are the keys, in this order; written and read back, every number is the same.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SampleRecord {
+    /// The seed that chose the demonstrations.
+    pub seed: u64,
+    /// The Deep-Thinking step: 0 is zero-shot, 1 plain in-context learning.
+    pub step: u32,
+    /// The example's row in its split, from 0.
+    pub index: usize,
+    /// The example's own name.
+    pub id: Untrusted,
+    /// The right choice.
+    pub answer: usize,
+    /// The choice with the largest log-likelihood, the lowest index of equal ones.
+    pub prediction: usize,
+    /// Each choice's log-likelihood: the sum over its scored tokens, in nats.
+    pub loglik: Vec<f64>,
+    /// How many tokens were scored for each choice.
+    pub tokens: Vec<usize>,
+    /// How many characters each choice's scored text has, without blanks before it.
+    pub characters: Vec<usize>,
+}
+
+/// Where a sample record stands in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The seed that chose the demonstrations.
+    pub seed: u64,
+    /// The Deep-Thinking step.
+    pub step: u32,
+    /// The example's row in its split, from 0.
+    pub index: usize,
+}
+
+/// What was found for one choice.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Choice {
+    /// The sum over its scored tokens, in nats.
+    pub loglik: f64,
+    /// How many tokens were scored.
+    pub tokens: usize,
+    /// How many characters its scored text has, without blanks before it.
+    pub characters: usize,
+}
+
+/// What does not hold for a sample record.
+#[derive(Debug, thiserror::Error)]
+pub enum SampleError {
+    /// The line is not a sample record in JSON.
+    #[error("expected a sample record in JSON")]
+    NotARecord(#[from] serde_json::Error),
+    /// `loglik`, `tokens` and `characters` differ in length.
+    #[error("expected as many token and character counts as log-likelihoods, got {tokens}, {characters} and {loglik}")]
+    Lengths {
+        /// The number of log-likelihoods.
+        loglik: usize,
+        /// The number of token counts.
+        tokens: usize,
+        /// The number of character counts.
+        characters: usize,
+    },
+    /// A log-likelihood is NaN or infinite: JSON has no such number, and no prediction follows from it.
+    #[error("expected a finite log-likelihood for choice {choice}, got {value}")]
+    NotFinite {
+        /// The choice, from 0.
+        choice: usize,
+        /// Its log-likelihood.
+        value: f64,
+    },
+    /// The answer is none of the choices.
+    #[error("expected an answer among {choices} choices, got {answer}")]
+    Answer {
+        /// The index given as the answer.
+        answer: usize,
+        /// How many choices there are.
+        choices: usize,
+    },
+    /// The prediction does not follow from the log-likelihoods.
+    #[error("expected the prediction {expected} by the log-likelihoods, got {prediction}")]
+    Prediction {
+        /// What the record says.
+        prediction: usize,
+        /// What follows from its log-likelihoods.
+        expected: usize,
+    },
+}
+
+impl SampleRecord {
+    /// A record with the prediction that follows from the choices' log-likelihoods.
+    ///
+    /// # Errors
+    /// If a log-likelihood is not finite, or `answer` is no index of a choice.
+    pub fn new(place: Place, id: impl Into<Untrusted>, answer: usize, choices: &[Choice]) -> Result<Self, SampleError> {
+        let id = id.into();
+        let Place { seed, step, index } = place;
+        let loglik = choices.iter().map(|choice| choice.loglik).collect();
+        let tokens = choices.iter().map(|choice| choice.tokens).collect();
+        let characters = choices.iter().map(|choice| choice.characters).collect();
+        let mut record = Self { seed, step, index, id, answer, prediction: 0, loglik, tokens, characters };
+        record.prediction = record.expected_prediction()?;
+        Ok(record)
+    }
+
+    /// Reads one line.
+    ///
+    /// # Errors
+    /// If the line is not a record, or one that [`SampleRecord::new`] would not make.
+    pub fn parse(line: &str) -> Result<Self, SampleError> {
+        let record: Self = serde_json::from_str(line)?;
+        let expected = record.expected_prediction()?;
+        if record.prediction != expected {
+            return Err(SampleError::Prediction { prediction: record.prediction, expected });
+        }
+        Ok(record)
+    }
+
+    /// Writes the record as one line, with its line feed. [`SampleRecord::new`] has seen to it that all numbers are
+    /// finite; one put in later that is not would be written as `null`, which [`SampleRecord::parse`] refuses.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(&self, mut out: impl io::Write) -> io::Result<()> {
+        let mut line = serde_json::to_vec(self)?;
+        line.push(b'\n');
+        // In one piece: a line must not be half-written by a run that ends between two writes.
+        out.write_all(&line)
+    }
+
+    /// Where it stands in the run.
+    pub fn place(&self) -> Place {
+        Place { seed: self.seed, step: self.step, index: self.index }
+    }
+
+    /// Whether the prediction is the answer.
+    pub fn is_correct(&self) -> bool {
+        self.prediction == self.answer
+    }
+
+    /// Whether the choice with the largest log-likelihood per token is the answer.
+    pub fn is_correct_per_token(&self) -> bool {
+        let means: Vec<f64> = self.loglik.iter().zip(&self.tokens).map(|(&sum, &n)| per_token(sum, n)).collect();
+        argmax(&means) == Some(self.answer)
+    }
+
+    /// Whether the choice with the largest log-likelihood per character is the answer.
+    pub fn is_correct_per_character(&self) -> bool {
+        let of = |(&sum, &n): (&f64, &usize)| per_character(sum, n);
+        let means: Vec<f64> = self.loglik.iter().zip(&self.characters).map(of).collect();
+        argmax(&means) == Some(self.answer)
+    }
+
+    fn expected_prediction(&self) -> Result<usize, SampleError> {
+        let choices = self.loglik.len();
+        let (tokens, characters) = (self.tokens.len(), self.characters.len());
+        if (tokens, characters) != (choices, choices) {
+            return Err(SampleError::Lengths { loglik: choices, tokens, characters });
+        }
+        if let Some((choice, &value)) = self.loglik.iter().enumerate().find(|(_, value)| !value.is_finite()) {
+            return Err(SampleError::NotFinite { choice, value });
+        }
+        match argmax(&self.loglik) {
+            Some(prediction) if self.answer < choices => Ok(prediction),
+            _ => Err(SampleError::Answer { answer: self.answer, choices }),
+        }
+    }
+}
+
+/// Reads all records of a `samples.jsonl`.
+///
+/// # Errors
+/// Names the first line that is no record, unless it is a half-written last one.
+pub fn parse_all(text: impl io::BufRead) -> Result<Lines<SampleRecord>, LineError> {
+    lines::read(text, SampleRecord::parse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn record(answer: usize, loglik: &[f64], tokens: &[usize]) -> Result<SampleRecord, SampleError> {
+        let choices: Vec<Choice> = (loglik.iter().zip(tokens))
+            .map(|(&loglik, &tokens)| Choice { loglik, tokens, characters: 4 * tokens })
+            .collect();
+        SampleRecord::new(Place { seed: 7, step: 2, index: 5 }, "validation-5", answer, &choices)
+    }
+
+    fn line(record: &SampleRecord) -> String {
+        let mut bytes = Vec::new();
+        record.write(&mut bytes).expect("memory takes all");
+        String::from_utf8(bytes).expect("JSON is UTF-8")
+    }
+
+    #[test]
+    fn a_line_has_these_keys_in_this_order() {
+        let line = line(&record(1, &[-1.228, -0.57116], &[1, 2]).unwrap());
+        let expected = r#"{"seed":7,"step":2,"index":5,"id":"validation-5","answer":1,"prediction":1,"loglik":[-1.228,-0.57116],"tokens":[1,2],"characters":[4,8]}"#;
+        assert_eq!(line, format!("{expected}\n"));
+    }
+
+    #[test]
+    fn the_answer_may_win_by_one_measure_alone() {
+        let choice = |loglik, tokens, characters| Choice { loglik, tokens, characters };
+        let measures = |choices: [Choice; 2]| {
+            let record = SampleRecord::new(Place { seed: 0, step: 0, index: 0 }, "", 1, &choices).unwrap();
+            (record.is_correct(), record.is_correct_per_token(), record.is_correct_per_character())
+        };
+        assert_eq!(measures([choice(-2.0, 2, 8), choice(-1.0, 1, 2)]), (true, false, false));
+        assert_eq!(measures([choice(-2.0, 1, 9), choice(-3.0, 2, 10)]), (false, true, false));
+        assert_eq!(measures([choice(-2.0, 1, 2), choice(-3.0, 1, 10)]), (false, false, true));
+    }
+
+    #[test]
+    fn a_name_with_a_line_feed_stays_on_one_line() {
+        let mut record = record(0, &[-1.0], &[1]).unwrap();
+        record.id = "a\nb\u{2028}\"".into();
+        let line = line(&record);
+        assert_eq!(line.matches('\n').count(), 1);
+        assert_eq!(SampleRecord::parse(&line).unwrap(), record);
+    }
+
+    proptest! {
+        #[test]
+        fn every_number_reads_back_as_it_was(values in prop::collection::vec(any::<u64>().prop_map(f64::from_bits), 1..9)) {
+            let finite: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
+            prop_assume!(!finite.is_empty());
+            let record = record(0, &finite, &vec![1; finite.len()]).unwrap();
+            let read = SampleRecord::parse(&line(&record)).unwrap();
+            let bits = |record: &SampleRecord| record.loglik.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+            prop_assert_eq!(bits(&read), bits(&record));
+            prop_assert_eq!(read, record);
+        }
+
+        #[test]
+        fn log_likelihoods_read_back_as_they_were(value in -500.0..0.0f64) {
+            let record = record(0, &[value, value / 3.0], &[1, 3]).unwrap();
+            prop_assert_eq!(SampleRecord::parse(&line(&record)).unwrap(), record);
+        }
+    }
+
+    #[test]
+    fn what_does_not_hold_is_refused_by_name() {
+        let check = |result: Result<SampleRecord, SampleError>, message: &str| {
+            assert_eq!(result.expect_err(message).to_string(), message);
+        };
+        check(record(0, &[-1.0, f64::NAN], &[1, 1]), "expected a finite log-likelihood for choice 1, got NaN");
+        check(record(0, &[f64::NEG_INFINITY], &[1]), "expected a finite log-likelihood for choice 0, got -inf");
+        check(record(2, &[-1.0, -2.0], &[1, 1]), "expected an answer among 2 choices, got 2");
+        check(record(0, &[], &[]), "expected an answer among 0 choices, got 0");
+        let short = line(&record(0, &[-1.0], &[1]).unwrap()).replace("[1]", "[]");
+        let lengths = "expected as many token and character counts as log-likelihoods, got 0, 1 and 1";
+        check(SampleRecord::parse(&short), lengths);
+        let wrong = line(&record(1, &[-1.0, -2.0], &[1, 1]).unwrap()).replace(r#""prediction":0"#, r#""prediction":1"#);
+        check(SampleRecord::parse(&wrong), "expected the prediction 0 by the log-likelihoods, got 1");
+        for bad in ["", "{", "[]", r#"{"step":1}"#, r#"{"step":1,"loglik":[null]}"#, &wrong.replace("step", "steq")] {
+            check(SampleRecord::parse(bad), "expected a sample record in JSON");
+        }
+    }
+
+    #[test]
+    fn a_bad_line_is_named() {
+        let good = line(&record(0, &[-1.0], &[1]).unwrap());
+        let half = &good[..good.len() / 2];
+        let read = |text: String| parse_all(text.as_bytes());
+        assert_eq!(read(format!("{good}{good}")).unwrap().records.len(), 2);
+        let cut = read(format!("{good}{good}{half}")).unwrap();
+        assert_eq!((cut.records.len(), cut.cut), (2, true));
+        assert_eq!(read(format!("{good}{good}{half}\n")).unwrap_err().line, 3);
+        assert!(read(String::new()).unwrap().records.is_empty());
+    }
+}

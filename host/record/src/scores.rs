@@ -1,0 +1,115 @@
+//! The numbers of one seed's step, from its sample records and from nothing else.
+
+use serde::{Deserialize, Serialize};
+
+use super::samples::SampleRecord;
+use ft_engine::metrics::accuracy::{Count, Z_95};
+use ft_engine::metrics::confusion::Confusion;
+use ft_engine::metrics::paired::Paired;
+
+/// The part of all resamples between the ends of an interval of a difference.
+pub const LEVEL: f64 = 0.95;
+
+/// One seed's step in numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepScores {
+    /// The seed that chose the demonstrations.
+    pub seed: u64,
+    /// 0 is zero-shot, 1 in-context learning.
+    pub step: u32,
+    /// Scored examples.
+    pub n: usize,
+    /// Right predictions by log-likelihood.
+    pub correct: usize,
+    /// Their share.
+    pub accuracy: f64,
+    /// Its standard error.
+    pub standard_error: f64,
+    /// Its 95 % Wilson interval.
+    pub interval: [f64; 2],
+    /// Share of right predictions by log-likelihood per token.
+    pub accuracy_tokens: f64,
+    /// Share of right predictions by log-likelihood per character.
+    pub accuracy_norm: f64,
+    /// The mean of the classes' F1, where every example has the same classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub macro_f1: Option<f64>,
+    /// Compared with the same seed's step 1; null for step 1 itself and where that is not whole.
+    pub versus_icl: Option<PairedScores>,
+}
+
+/// Two accuracies on the same examples, compared example by example.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PairedScores {
+    /// The first accuracy less the second.
+    pub difference: f64,
+    /// Of McNemar's exact test, two-sided.
+    pub p_value: f64,
+    /// The 95 % percentile bootstrap interval of the difference, over all resamples of the examples.
+    pub interval: [f64; 2],
+    /// Examples that only the first got right.
+    pub wins: usize,
+    /// Examples that only the second got right.
+    pub losses: usize,
+}
+
+impl StepScores {
+    /// The scores of one seed's step from all of its records, with `icl` the same seed's records of step 1, in the same
+    /// order of examples, or none where there are not as many. `classes` is the number of the task's labels, 0 without.
+    /// None where there are no records.
+    pub fn of(records: &[&SampleRecord], icl: &[&SampleRecord], classes: usize) -> Option<Self> {
+        let first = records.first()?;
+        let mut accuracy = Count::default();
+        let (mut by_tokens, mut by_characters) = (Count::default(), Count::default());
+        for record in records {
+            accuracy.add(record.is_correct());
+            by_tokens.add(record.is_correct_per_token());
+            by_characters.add(record.is_correct_per_character());
+        }
+        let interval = accuracy.wilson(Z_95);
+        let paired = || PairedScores::of(records.iter().copied().zip(icl.iter().copied()));
+        Some(Self {
+            seed: first.seed,
+            step: first.step,
+            n: accuracy.n,
+            correct: accuracy.correct,
+            accuracy: accuracy.accuracy()?,
+            standard_error: accuracy.standard_error()?,
+            interval: [interval.low, interval.high],
+            accuracy_tokens: by_tokens.accuracy()?,
+            accuracy_norm: by_characters.accuracy()?,
+            macro_f1: confusion(records.iter().copied(), classes).and_then(|confusion| confusion.macro_f1()),
+            versus_icl: if first.step != 1 && icl.len() == records.len() { paired() } else { None },
+        })
+    }
+}
+
+impl PairedScores {
+    /// Of pairs of records of one example each; None if there are none.
+    pub fn of<'a>(pairs: impl IntoIterator<Item = (&'a SampleRecord, &'a SampleRecord)>) -> Option<Self> {
+        let mut paired = Paired::default();
+        for (first, second) in pairs {
+            paired.add(first.is_correct(), second.is_correct());
+        }
+        let interval = paired.bootstrap(LEVEL)?;
+        Some(Self {
+            difference: paired.difference()?,
+            p_value: paired.p_value(),
+            interval: [interval.low, interval.high],
+            wins: paired.wins,
+            losses: paired.losses,
+        })
+    }
+}
+
+/// Which class was taken for which; None without classes, or where an example has more or fewer choices than that.
+pub fn confusion<'a>(records: impl IntoIterator<Item = &'a SampleRecord>, classes: usize) -> Option<Confusion> {
+    let mut confusion = Confusion::new(classes);
+    for record in records {
+        if record.loglik.len() != classes {
+            return None;
+        }
+        confusion.add(record.answer, record.prediction);
+    }
+    (classes > 0).then_some(confusion)
+}

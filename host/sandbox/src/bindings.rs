@@ -1,0 +1,35 @@
+//! Rust types and calls generated from `wit/plugin.wit`, one module for each world.
+
+#![allow(
+    missing_docs,
+    reason = "the generator leaves functions of its own without any; the rest is documented in the WIT"
+)]
+
+/// The world of task plugins.
+pub mod task {
+    wasmtime::component::bindgen!({
+        world: "task-plugin",
+        path: "../../wit",
+        imports: { default: trappable },
+        with: { "forward-tuning:plugin/table.table": crate::table::RowTable },
+    });
+}
+
+/// The world of optimizer plugins. What both worlds import is generated once, above.
+pub mod optimizer {
+    wasmtime::component::bindgen!({
+        world: "optimizer-plugin",
+        path: "../../wit",
+        imports: { default: trappable },
+        with: {
+            "forward-tuning:plugin/types": super::task::forward_tuning::plugin::types,
+            "forward-tuning:plugin/log": super::task::forward_tuning::plugin::log,
+            "forward-tuning:plugin/tensor.tensor": crate::ledger::DeviceTensor,
+        },
+    });
+}
+
+pub use optimizer::exports::forward_tuning::plugin::meta_optimizer;
+pub use optimizer::forward_tuning::plugin::tensor;
+pub use task::exports::forward_tuning::plugin::{dataset, info};
+pub use task::forward_tuning::plugin::{data, log, table, types};

@@ -1,0 +1,253 @@
+//! What a plugin says about itself, checked.
+
+use super::bindings::info;
+use super::bindings::types;
+use super::options::{OptionKind, OptionSetting, OptionSpec, OptionValue};
+use ft_engine::text::{harmless_within, is_harmless};
+
+const LONGEST_NAME: usize = 64;
+const LONGEST_SENTENCE: usize = 400;
+const MOST_OPTIONS: usize = 100;
+const MOST_CHOICES: usize = 1000;
+
+/// What a plugin is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Description {
+    /// Lower case letters, digits, `-` and `_`.
+    pub name: String,
+    /// The plugin's own version, `MAJOR.MINOR.PATCH`.
+    pub version: String,
+    /// What it does, in one sentence.
+    pub summary: String,
+    /// The options that it takes.
+    pub options: Vec<OptionSpec>,
+}
+
+/// What is wrong with a plugin's description. Texts in it are fit to be shown.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadDescription {
+    /// A name that is none.
+    #[error("its {what} is `{name}`; allowed are 1 to {LONGEST_NAME} of the characters {allowed}")]
+    Name {
+        /// Whose name it is.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// Which characters a name has.
+        allowed: &'static str,
+    },
+    /// A version that is none.
+    #[error("expected a version MAJOR.MINOR.PATCH in digits, got `{version}`")]
+    Version {
+        /// The version.
+        version: String,
+    },
+    /// Two options of one name.
+    #[error("it has two options `{name}`")]
+    Twice {
+        /// The name.
+        name: String,
+    },
+    /// Too many options, or too many texts to choose from.
+    #[error("it has {found} {what}; {most} at most are allowed")]
+    TooMany {
+        /// What there is too much of.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
+        /// How many there may be.
+        most: usize,
+    },
+    /// Bounds that leave nothing, or are no numbers, or texts that cannot be shown.
+    #[error("its option `{option}` takes {kind}, which no value can be")]
+    Kind {
+        /// The option.
+        option: String,
+        /// What it says it takes.
+        kind: String,
+    },
+    /// A default that the option itself does not take.
+    #[error("its option `{option}` takes {kind}, and its default `{default}` is not that")]
+    Default {
+        /// The option.
+        option: String,
+        /// What it takes.
+        kind: String,
+        /// The default.
+        default: String,
+    },
+}
+
+impl Description {
+    /// Checks a description as it came from the plugin.
+    pub(super) fn check(raw: info::Description) -> Result<Self, BadDescription> {
+        let name = name("name", &raw.name, "a-z 0-9 - _", |b| b == b'-')?;
+        let is_version = raw.version.split('.').count() == 3
+            && raw
+                .version
+                .split('.')
+                .all(|part| (1..=9).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit()));
+        if !is_version {
+            return Err(BadDescription::Version { version: harmless_within(&raw.version, LONGEST_NAME) });
+        }
+        if raw.options.len() > MOST_OPTIONS {
+            return Err(BadDescription::TooMany { what: "options", found: raw.options.len(), most: MOST_OPTIONS });
+        }
+        let mut options: Vec<OptionSpec> = Vec::with_capacity(raw.options.len());
+        for option in raw.options {
+            let option = check_option(option)?;
+            if options.iter().any(|earlier| earlier.name == option.name) {
+                return Err(BadDescription::Twice { name: option.name });
+            }
+            options.push(option);
+        }
+        Ok(Self { name, version: raw.version, summary: harmless_within(&raw.summary, LONGEST_SENTENCE), options })
+    }
+}
+
+fn check_option(raw: info::OptionSpec) -> Result<OptionSpec, BadDescription> {
+    let name = name("option's name", &raw.name, "a-z 0-9 _", |_| false)?;
+    let kind = match raw.kind {
+        info::OptionKind::Boolean => OptionKind::Boolean,
+        info::OptionKind::Integer(range) => OptionKind::Integer { minimum: range.minimum, maximum: range.maximum },
+        info::OptionKind::Number(range) => OptionKind::Number { minimum: range.minimum, maximum: range.maximum },
+        info::OptionKind::Text => OptionKind::Text,
+        info::OptionKind::Choice(choices) if choices.len() > MOST_CHOICES => {
+            return Err(BadDescription::TooMany { what: "choices", found: choices.len(), most: MOST_CHOICES });
+        }
+        info::OptionKind::Choice(choices) => OptionKind::Choice(choices),
+    };
+    let shown = || harmless_within(&kind.to_string(), LONGEST_SENTENCE);
+    let is_possible = match &kind {
+        OptionKind::Boolean | OptionKind::Text => true,
+        OptionKind::Integer { minimum, maximum } => minimum.zip(*maximum).is_none_or(|(low, high)| low <= high),
+        OptionKind::Number { minimum, maximum } => {
+            minimum.iter().chain(maximum).all(|bound| bound.is_finite())
+                && minimum.zip(*maximum).is_none_or(|(low, high)| low <= high)
+        }
+        OptionKind::Choice(choices) => !choices.is_empty() && choices.iter().all(|choice| is_harmless(choice)),
+    };
+    if !is_possible {
+        return Err(BadDescription::Kind { option: name, kind: shown() });
+    }
+    let default = OptionValue::from(raw.default);
+    if !kind.allows(&default) || !is_harmless(&default.to_string()) {
+        let default = harmless_within(&default.to_string(), LONGEST_NAME);
+        return Err(BadDescription::Default { option: name, kind: shown(), default });
+    }
+    Ok(OptionSpec { name, help: harmless_within(&raw.help, LONGEST_SENTENCE), kind, default })
+}
+
+fn name(
+    what: &'static str,
+    name: &str,
+    allowed: &'static str,
+    is_extra: impl Fn(u8) -> bool,
+) -> Result<String, BadDescription> {
+    let is_allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || is_extra(b);
+    if (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(is_allowed) {
+        Ok(name.to_owned())
+    } else {
+        Err(BadDescription::Name { what, name: harmless_within(name, LONGEST_NAME), allowed })
+    }
+}
+
+impl From<types::OptionValue> for OptionValue {
+    fn from(value: types::OptionValue) -> Self {
+        match value {
+            types::OptionValue::Boolean(value) => Self::Boolean(value),
+            types::OptionValue::Integer(value) => Self::Integer(value),
+            types::OptionValue::Number(value) => Self::Number(value),
+            types::OptionValue::Text(value) => Self::Text(value),
+        }
+    }
+}
+
+impl From<&OptionSetting> for types::OptionSetting {
+    fn from(setting: &OptionSetting) -> Self {
+        let value = match &setting.value {
+            OptionValue::Boolean(value) => types::OptionValue::Boolean(*value),
+            OptionValue::Integer(value) => types::OptionValue::Integer(*value),
+            OptionValue::Number(value) => types::OptionValue::Number(*value),
+            OptionValue::Text(value) => types::OptionValue::Text(value.clone()),
+        };
+        Self { name: setting.name.clone(), value }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn option(name: &str, kind: info::OptionKind, default: types::OptionValue) -> info::OptionSpec {
+        info::OptionSpec { name: name.into(), help: "help\u{1b}[2J".into(), kind, default }
+    }
+
+    fn check(name: &str, version: &str, options: Vec<info::OptionSpec>) -> Result<Description, String> {
+        let raw = info::Description { name: name.into(), version: version.into(), summary: "a\nb".into(), options };
+        Description::check(raw).map_err(|error| error.to_string())
+    }
+
+    fn message(option: info::OptionSpec) -> String {
+        check("x", "1.2.3", vec![option]).expect_err("the option is impossible")
+    }
+
+    #[test]
+    fn a_good_description_is_taken_and_its_texts_made_harmless() {
+        let range = info::NumberRange { minimum: Some(0.0), maximum: None };
+        let rate = option("step_size", info::OptionKind::Number(range), types::OptionValue::Number(0.01));
+        let description = check("anderson-2", "0.10.0", vec![rate]).unwrap();
+        assert_eq!(description.summary, "a\\nb");
+        assert_eq!(description.options[0].to_string(), "step_size=0.01  help\\u{1b}[2J (a number from 0)");
+    }
+
+    #[test]
+    fn names_and_versions_have_a_form() {
+        for name in ["", "Momentum", "a b", "a\u{1b}", &"x".repeat(65)] {
+            let message = check(name, "1.2.3", vec![]).unwrap_err();
+            assert!(message.starts_with("its name is `") && message.ends_with("characters a-z 0-9 - _"), "{message}");
+        }
+        for version in ["", "1", "1.2", "1.2.x", "1.2.3.4", "1..3", "1.2.3\n"] {
+            let message = check("x", version, vec![]).unwrap_err();
+            assert!(message.starts_with("expected a version MAJOR.MINOR.PATCH in digits, got `"), "{message}");
+        }
+    }
+
+    #[test]
+    fn options_can_be_satisfied() {
+        let any = info::IntegerRange { minimum: None, maximum: None };
+        let none = info::IntegerRange { minimum: Some(2), maximum: Some(1) };
+        let no_number = info::NumberRange { minimum: Some(f64::NAN), maximum: None };
+        let cases = [
+            (
+                option("A", info::OptionKind::Boolean, types::OptionValue::Boolean(true)),
+                "its option's name is `A`; allowed are 1 to 64 of the characters a-z 0-9 _",
+            ),
+            (
+                option("a", info::OptionKind::Integer(any), types::OptionValue::Number(1.0)),
+                "its option `a` takes a whole number, and its default `1` is not that",
+            ),
+            (
+                option("a", info::OptionKind::Integer(none), types::OptionValue::Integer(1)),
+                "its option `a` takes a whole number from 2 to 1, which no value can be",
+            ),
+            (
+                option("a", info::OptionKind::Number(no_number), types::OptionValue::Number(1.0)),
+                "its option `a` takes a number from NaN, which no value can be",
+            ),
+            (
+                option("a", info::OptionKind::Choice(vec![]), types::OptionValue::Text(String::new())),
+                "its option `a` takes one of , which no value can be",
+            ),
+            (
+                option("a", info::OptionKind::Choice(vec!["x\u{7}".into()]), types::OptionValue::Text("x".into())),
+                "its option `a` takes one of `x\\u{7}`, which no value can be",
+            ),
+        ];
+        for (option, expected) in cases {
+            assert_eq!(message(option), expected);
+        }
+        let twice = || option("a", info::OptionKind::Boolean, types::OptionValue::Boolean(true));
+        assert_eq!(check("x", "1.2.3", vec![twice(), twice()]), Err("it has two options `a`".into()));
+    }
+}

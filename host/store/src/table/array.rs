@@ -1,0 +1,306 @@
+//! A JSON array of objects, read object by object as they are needed.
+
+use std::path::Path;
+
+use super::error::{RowError, RowProblem, Unit};
+use super::jsonl::{JsonlTable, LINE_LIMIT, check_row};
+use super::text::{BYTE_ORDER_MARK, TextFile};
+use super::{Rows, TableSummary, first_columns};
+
+/// Opens a `.json` file: an array of objects where it begins as one, JSON lines otherwise.
+pub fn open_json(path: &Path) -> Result<Box<dyn Rows>, RowError> {
+    let mut file = TextFile::open(path, "JSON")?;
+    let head = file.fill()?;
+    let head = head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(head);
+    Ok(match head.trim_ascii_start().first() {
+        Some(b'[') => Box::new(ArrayTable::new(file, LINE_LIMIT)?),
+        _ => Box::new(JsonlTable::of_json(file)?),
+    })
+}
+
+/// An array of rows, positioned before the next one.
+pub struct ArrayTable {
+    file: TextFile,
+    columns: Vec<String>,
+    /// The number of the row read last.
+    number: u64,
+    place: Place,
+    limit: usize,
+}
+
+/// Where in the file the next byte is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Before the array.
+    Before,
+    /// Behind `[`: a row or the end.
+    First,
+    /// Behind a comma: a row.
+    Next,
+    /// Behind the array.
+    Behind,
+    /// Where nothing can be read any more.
+    Lost,
+}
+
+/// The bytes of one value as they come.
+struct Value {
+    text: Vec<u8>,
+    depth: usize,
+    in_string: bool,
+    escaped: bool,
+    /// All bytes, those that are not kept too.
+    length: usize,
+    limit: usize,
+}
+
+impl Value {
+    fn new(limit: usize) -> Value {
+        Value { text: Vec::new(), depth: 0, in_string: false, escaped: false, length: 0, limit }
+    }
+
+    /// Takes the next byte; `false` for one that is behind the value.
+    fn take(&mut self, byte: u8) -> bool {
+        if self.in_string {
+            (self.in_string, self.escaped) = match byte {
+                _ if self.escaped => (true, false),
+                b'\\' => (true, true),
+                _ => (byte != b'"', false),
+            };
+            self.push(byte);
+            return true;
+        }
+        match byte {
+            b',' | b']' | b'}' if self.depth == 0 => return false,
+            b'[' | b'{' => self.depth += 1,
+            b']' | b'}' => self.depth -= 1,
+            b'"' => self.in_string = true,
+            // A row is handed on as one line, without what only sets it out.
+            b' ' | b'\t' | b'\n' | b'\r' => {
+                if self.text.last() != Some(&b' ') {
+                    self.push(b' ');
+                }
+                return true;
+            }
+            _ => {}
+        }
+        self.push(byte);
+        true
+    }
+
+    fn push(&mut self, byte: u8) {
+        self.length += 1;
+        if self.length <= self.limit {
+            self.text.push(byte);
+        } else {
+            self.text.clear();
+        }
+    }
+}
+
+impl ArrayTable {
+    fn new(file: TextFile, limit: usize) -> Result<ArrayTable, RowError> {
+        let columns = first_columns(ArrayTable::over(file.again()?, limit))?;
+        Ok(ArrayTable { columns, ..ArrayTable::over(file, limit) })
+    }
+
+    fn over(file: TextFile, limit: usize) -> ArrayTable {
+        ArrayTable { file, columns: Vec::new(), number: 0, place: Place::Before, limit }
+    }
+
+    /// The next value's bytes; `None` behind the last.
+    fn next_value(&mut self) -> Result<Option<Value>, RowError> {
+        if self.place == Place::Lost {
+            return Ok(None);
+        }
+        let mut value: Option<Value> = None;
+        loop {
+            let bytes = self.file.fill()?;
+            if bytes.is_empty() {
+                return match self.place {
+                    Place::Behind => Ok(None),
+                    _ => Err(self.broken("`]` at the array's end", "the end of the file".into())),
+                };
+            }
+            let (mut count, mut over) = (0, false);
+            if self.place == Place::Before && bytes.starts_with(BYTE_ORDER_MARK) {
+                count = BYTE_ORDER_MARK.len();
+            }
+            for &byte in &bytes[count..] {
+                if let Some(value) = &mut value
+                    && value.take(byte)
+                {
+                    count += 1;
+                    continue;
+                }
+                let before = self.place;
+                self.place = match (before, byte) {
+                    (place, b' ' | b'\t' | b'\n' | b'\r') => place,
+                    (Place::Before, b'[') => Place::First,
+                    (Place::First, b']') => Place::Behind,
+                    (Place::First | Place::Next, b',' | b']' | b'}') if value.is_none() => Place::Lost,
+                    (Place::First | Place::Next, b',') => Place::Next,
+                    (Place::Next, b']') => Place::Behind,
+                    (Place::First | Place::Next, _) if value.is_none() => {
+                        let mut first = Value::new(self.limit);
+                        first.take(byte);
+                        value = Some(first);
+                        self.number += 1;
+                        count += 1;
+                        continue;
+                    }
+                    _ => Place::Lost,
+                };
+                if self.place == Place::Lost {
+                    let got =
+                        if byte.is_ascii_graphic() { format!("`{}`", char::from(byte)) } else { "other text".into() };
+                    let expected = match (&value, before) {
+                        (Some(_), _) => "`,` or `]` behind a row",
+                        (None, Place::Behind) => "nothing behind the array",
+                        (None, Place::Next) => "a JSON object behind `,`",
+                        (None, _) => "a JSON object or `]`",
+                    };
+                    self.number += u64::from(value.is_none());
+                    return Err(self.broken(expected, got));
+                }
+                count += 1;
+                over = value.is_some();
+                if over {
+                    break;
+                }
+            }
+            self.file.consume(count);
+            if over {
+                return Ok(value);
+            }
+        }
+    }
+
+    /// What is no array of rows; nothing behind it is read.
+    fn broken(&mut self, expected: &'static str, got: String) -> RowError {
+        self.place = Place::Lost;
+        self.malformed(RowProblem::Array { expected, got })
+    }
+
+    fn malformed(&self, problem: RowProblem) -> RowError {
+        RowError::Malformed { name: self.file.name(), unit: Unit::Row, number: self.number.max(1), problem }
+    }
+}
+
+impl Rows for ArrayTable {
+    /// The keys of the first good row, in its order; none for an empty array.
+    fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    fn next_row(&mut self) -> Result<Option<String>, RowError> {
+        let Some(value) = self.next_value()? else { return Ok(None) };
+        if value.length > self.limit {
+            return Err(self.malformed(RowProblem::TooLong { limit: self.limit }));
+        }
+        match check_row(value.text, true) {
+            Ok(row) => Ok(Some(row)),
+            // Where a row is no JSON, nobody knows where it ends.
+            Err(RowProblem::NotJson { reason, .. }) => Err(self.broken("a JSON object", format!("no JSON: {reason}"))),
+            Err(problem) => Err(self.malformed(problem)),
+        }
+    }
+
+    fn number(&self) -> u64 {
+        self.number
+    }
+
+    fn unit(&self) -> Unit {
+        Unit::Row
+    }
+
+    fn read(&mut self, max: usize) -> Result<Vec<u8>, RowError> {
+        self.file.read(max)
+    }
+
+    fn form(&self) -> String {
+        format!("a JSON array{}", self.file.packing())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<TableSummary, RowError> {
+        loop {
+            match self.next_value() {
+                Ok(Some(_)) => {}
+                Err(RowError::File(error)) => return Err(error.into()),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        let (bytes, sha256) = self.file.finish()?;
+        Ok(TableSummary { rows: self.number, bytes, sha256 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Digest;
+
+    fn table(bytes: &'static [u8]) -> Result<ArrayTable, RowError> {
+        ArrayTable::new(TextFile::from_bytes("t.json", bytes, "JSON")?, 60)
+    }
+
+    fn rows(bytes: &'static [u8]) -> Result<Vec<String>, String> {
+        let mut table = table(bytes).map_err(|error| error.to_string())?;
+        std::iter::from_fn(|| table.next_row().transpose()).collect::<Result<_, _>>().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn objects_come_one_by_one_each_as_a_line() {
+        let bytes: &[u8] = b"\xef\xbb\xbf[\n  {\n    \"b\": 1.50,\n    \"a\": [\"x]}, \\\"\", {}]\n  },\r\n  {}\n]\n";
+        let mut table = table(bytes).unwrap();
+        assert_eq!(table.columns(), ["b", "a"]);
+        assert_eq!(table.next_row().unwrap().unwrap(), r#"{ "b": 1.50, "a": ["x]}, \"", {}] }"#);
+        assert_eq!((table.next_row().unwrap().unwrap().as_str(), table.number()), ("{}", 2));
+        assert_eq!(table.next_row().unwrap(), None);
+        let expected = TableSummary { rows: 2, bytes: bytes.len() as u64, sha256: Digest::of(bytes) };
+        assert_eq!(Box::new(table).finish().unwrap(), expected);
+        assert_eq!(rows(b" [ ] \n").unwrap(), [""; 0]);
+        assert_eq!(rows(b"[{\"a\":1},{\"a\":2}]").unwrap(), ["{\"a\":1}", "{\"a\":2}"]);
+    }
+
+    #[test]
+    fn what_is_no_array_of_objects_is_named_by_its_row() {
+        let cases: &[(&[u8], &str)] = &[
+            (b"[{}, 5]", "t.json, row 2: expected a JSON object, got a number"),
+            (b"[{}, {\"a\": 1, \"a\": 2}]", "t.json, row 2: expected each key once, got `a` twice"),
+            (b"[{}, {\"a\" 1}]", "t.json, row 2: expected a JSON object, got no JSON: expected `:` at column 6"),
+            (b"[{}, {\"a\": tr ue}]", "t.json, row 2: expected a JSON object, got no JSON: expected ident at column 9"),
+            (b"[{}, ]", "t.json, row 2: expected a JSON object behind `,`, got `]`"),
+            (b"[{},, {}]", "t.json, row 2: expected a JSON object behind `,`, got `,`"),
+            (b"[{}, {}", "t.json, row 2: expected `]` at the array's end, got the end of the file"),
+            (b"[{}, {\"a\": \"x", "t.json, row 2: expected `]` at the array's end, got the end of the file"),
+            (b"[{}, {}}", "t.json, row 2: expected `,` or `]` behind a row, got `}`"),
+            (b"[{}] {}", "t.json, row 2: expected nothing behind the array, got `{`"),
+            (
+                b"[{}, {\"a\": \"012345678901234567890123456789012345678901234567890123456789\"}]",
+                "t.json, row 2: longer than the 60 bytes that are read of a row",
+            ),
+            (b"[{}, {\"a\": \"\xff\"}]", "t.json, row 2: not UTF-8 at byte 8 of the line"),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(rows(bytes).unwrap_err(), *expected, "{}", String::from_utf8_lossy(bytes));
+        }
+    }
+
+    #[test]
+    fn the_table_goes_on_behind_a_row_that_is_whole_and_bad() {
+        let mut table = table(b"[null, {\"a\": 1}, {\"b\" 1}, {\"a\": 2}]").unwrap();
+        assert_eq!(table.columns(), ["a"]);
+        assert!(table.next_row().unwrap_err().can_be_skipped());
+        assert_eq!(table.next_row().unwrap().unwrap(), "{\"a\": 1}");
+        assert!(!table.next_row().unwrap_err().can_be_skipped());
+        assert_eq!(table.next_row().unwrap(), None);
+    }
+
+    #[test]
+    fn a_long_row_takes_no_memory_beyond_the_limit() {
+        let mut value = Value::new(60);
+        assert!((0..1 << 20).all(|_| value.take(b'1')));
+        assert!(value.text.capacity() <= 128 && value.length > 60);
+    }
+}

@@ -1,0 +1,245 @@
+//! The bytes of a text file: unpacked where it is packed with gzip, and the digest of the file as it is stored.
+
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::error::RowError;
+use super::kind::{HEAD, Kind};
+use crate::digest::{Digest, Hasher};
+use crate::file::{FileError, open_regular};
+use crate::lfs::lfs_pointer;
+
+/// Some editors put it at the start of a file.
+pub const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+type Bytes = Box<dyn Read + Send>;
+
+/// A text file, read forward only.
+pub struct TextFile {
+    origin: Origin,
+    /// What a file of this kind should hold, for messages.
+    expected: &'static str,
+    reader: BufReader<Bytes>,
+    tally: Arc<Mutex<Tally>>,
+    packed: bool,
+}
+
+/// Where the bytes are.
+#[derive(Clone)]
+enum Origin {
+    File(PathBuf),
+    Memory { name: String, bytes: &'static [u8] },
+}
+
+/// What was read of the file as it is stored.
+#[derive(Default)]
+struct Tally {
+    hasher: Hasher,
+    bytes: u64,
+}
+
+/// Bytes as they are stored, counted as they come.
+struct Counted {
+    bytes: Bytes,
+    tally: Arc<Mutex<Tally>>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.bytes.read(buffer)?;
+        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        tally.hasher.update(&buffer[..count]);
+        tally.bytes += count as u64;
+        Ok(count)
+    }
+}
+
+/// The first bytes, and a reader that gives them again.
+fn peek(mut bytes: Bytes) -> io::Result<(Vec<u8>, Bytes)> {
+    let mut head = Vec::new();
+    bytes.by_ref().take(HEAD).read_to_end(&mut head)?;
+    Ok((head.clone(), Box::new(Cursor::new(head).chain(bytes))))
+}
+
+impl TextFile {
+    /// Opens a file. `expected` is what messages say should be in it.
+    ///
+    /// # Errors
+    /// A file that is not there, a folder, or a file of another kind.
+    pub fn open(path: &Path, expected: &'static str) -> Result<TextFile, RowError> {
+        TextFile::new(Origin::File(path.to_owned()), expected)
+    }
+
+    /// The same over bytes in memory; `name` stands for them in messages.
+    pub fn from_bytes(name: &str, bytes: &'static [u8], expected: &'static str) -> Result<TextFile, RowError> {
+        TextFile::new(Origin::Memory { name: name.to_owned(), bytes }, expected)
+    }
+
+    fn new(origin: Origin, expected: &'static str) -> Result<TextFile, RowError> {
+        let stored: Bytes = match &origin {
+            // It is opened once more when its first row is known, which a pipe does not stand.
+            Origin::File(path) => Box::new(open_regular(path)?),
+            Origin::Memory { bytes, .. } => Box::new(Cursor::new(*bytes)),
+        };
+        let tally = Arc::new(Mutex::new(Tally::default()));
+        let counted = Box::new(Counted { bytes: stored, tally: tally.clone() });
+        let refused = |packed| refusal(&origin, packed);
+        let (mut head, mut bytes) = peek(counted).map_err(refused(false))?;
+        let packed = Kind::of(&head) == Some(Kind::Gzip);
+        if packed {
+            let unpacked = MultiGzDecoder::new(BufReader::with_capacity(1 << 16, bytes));
+            (head, bytes) = peek(Box::new(unpacked)).map_err(refused(true))?;
+        }
+        let file = TextFile { origin, expected, reader: BufReader::with_capacity(1 << 16, bytes), tally, packed };
+        match (lfs_pointer(&head), Kind::of(&head)) {
+            (Some(pointer), _) => Err(FileError::LfsPointer { path: file.path(), bytes: pointer.size }.into()),
+            (None, Some(got)) => Err(RowError::Kind { name: file.name(), expected, got }),
+            (None, None) => Ok(file),
+        }
+    }
+
+    /// The same file from its beginning.
+    ///
+    /// # Errors
+    /// As [`TextFile::open`].
+    pub fn again(&self) -> Result<TextFile, RowError> {
+        TextFile::new(self.origin.clone(), self.expected)
+    }
+
+    /// What messages call the file: its path in quotes, or what stands for it.
+    pub fn name(&self) -> String {
+        match &self.origin {
+            Origin::File(path) => format!("`{}`", path.display()),
+            Origin::Memory { name, .. } => name.clone(),
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        match &self.origin {
+            Origin::File(path) => path.clone(),
+            Origin::Memory { name, .. } => name.into(),
+        }
+    }
+
+    /// What its form is called with behind its name: `, gzip` where it is packed.
+    pub fn packing(&self) -> &'static str {
+        if self.packed { ", gzip" } else { "" }
+    }
+
+    /// The next bytes, as many as there are at hand; none at the end. The first time they are [`HEAD`] or all of a
+    /// shorter file.
+    pub fn fill(&mut self) -> Result<&[u8], RowError> {
+        let (origin, packed) = (&self.origin, self.packed);
+        self.reader.fill_buf().map_err(|source| refusal(origin, packed)(source))
+    }
+
+    /// Goes on by so many of the bytes at hand.
+    pub fn consume(&mut self, count: usize) {
+        self.reader.consume(count);
+    }
+
+    /// The next bytes, at most `max`, and fewer only at the end.
+    pub fn read(&mut self, max: usize) -> Result<Vec<u8>, RowError> {
+        let mut bytes = Vec::new();
+        let read = self.reader.by_ref().take(max as u64).read_to_end(&mut bytes);
+        read.map_err(refusal(&self.origin, self.packed))?;
+        Ok(bytes)
+    }
+
+    /// Reads the rest. Gives the bytes and the digest of the file as it is stored.
+    pub fn finish(mut self) -> Result<(u64, Digest), RowError> {
+        loop {
+            let count = self.fill()?.len();
+            if count == 0 {
+                break;
+            }
+            self.consume(count);
+        }
+        let tally = std::mem::take(&mut *self.tally.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok((tally.bytes, tally.hasher.finish()))
+    }
+}
+
+/// What a failed read of a file is.
+fn refusal(origin: &Origin, packed: bool) -> impl Fn(io::Error) -> RowError + use<> {
+    let path = match origin {
+        Origin::File(path) => path.clone(),
+        Origin::Memory { name, .. } => name.into(),
+    };
+    move |source| FileError::io(if packed { "unpack" } else { "read" }, &path, source).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn packed(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn file(bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.jsonl.gz");
+        std::fs::write(&path, bytes).unwrap();
+        (folder, path)
+    }
+
+    fn whole(mut file: TextFile) -> Result<(Vec<u8>, u64, Digest), RowError> {
+        let bytes = file.read(usize::MAX)?;
+        let (count, digest) = file.finish()?;
+        Ok((bytes, count, digest))
+    }
+
+    #[test]
+    fn what_is_packed_is_unpacked_and_the_digest_is_the_files() {
+        let text: Vec<u8> = (0..100_000u32).flat_map(|n| format!("{n}\n").into_bytes()).collect();
+        // Two members behind one another are one file, as `cat a.gz b.gz` makes it.
+        for stored in [text.clone(), packed(&text), [packed(&text[..2]), packed(&text[2..])].concat()] {
+            let (_folder, path) = file(&stored);
+            let (bytes, count, digest) = whole(TextFile::open(&path, "text").unwrap()).unwrap();
+            assert!(bytes == text, "{}", bytes.len());
+            assert_eq!((count, digest), (stored.len() as u64, Digest::of(&stored)));
+            let opened = TextFile::open(&path, "text").unwrap();
+            assert_eq!(opened.finish().unwrap().1, Digest::of(&stored), "without having been read");
+        }
+    }
+
+    #[test]
+    fn what_is_packed_badly_is_an_error_with_its_name() {
+        let good = packed(&b"{\"a\": 1}\n".repeat(5000));
+        let mut changed = good.clone();
+        let checksum = changed.len() - 6;
+        changed[checksum] ^= 1;
+        for bad in [&good[..good.len() - 4], &good[..30], &changed, &[&good[..], b"more"].concat()] {
+            let (_folder, path) = file(bad);
+            let message = TextFile::open(&path, "text").and_then(whole).map(drop).unwrap_err().to_string();
+            assert!(message.starts_with(&format!("cannot unpack `{}`: ", path.display())), "{message}");
+        }
+    }
+
+    #[test]
+    fn other_kinds_are_told_as_what_they_are() {
+        let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 12\n", "0".repeat(64));
+        for (bytes, expected) in [
+            (pointer.into_bytes(), "expected a file of 12 bytes, got a Git LFS pointer"),
+            (packed(b"PAR1\0"), "expected JSON lines, got a Parquet file"),
+            (b"\xff\xfe{\0".to_vec(), "expected JSON lines, got UTF-16 text"),
+        ] {
+            let (_folder, path) = file(&bytes);
+            let message = TextFile::open(&path, "JSON lines").map(drop).unwrap_err().to_string();
+            assert!(message.contains(expected) && message.contains("t.jsonl.gz`"), "{message}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        assert!(TextFile::open(folder.path(), "text").map(drop).unwrap_err().to_string().ends_with("is not a file"));
+    }
+}
