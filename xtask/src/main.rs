@@ -3,12 +3,14 @@
 //! - [`workspace`]: where things are, and how cargo is called.
 //! - [`guests`]: guests become components at `plugins/*.wasm`.
 //! - [`fixtures`]: components for the sandbox's tests that no guest toolchain makes.
+//! - [`figures`]: the sources' structure in numbers.
 //! - [`licences`]: what dependencies may be under, by `deny.toml`.
 //! - [`recorded_runs`]: small runs written down, and compared with those of another version.
 //! - [`wit_docs`]: the contract as a page.
 //! - [`chores`]: the commands made of these.
 
 mod chores;
+mod figures;
 mod fixtures;
 mod guests;
 mod licences;
@@ -33,6 +35,7 @@ usage: cargo xtask COMMAND [ARGUMENTS]
   bench        build plugins and measure: `bench [--bench NAME] [--quick] [PART...]`; docs/performance.md says what
   recorded-runs  record many small runs without their times, and compare them with an earlier recording:
                `recorded-runs [--out DIR] [--against DIR] [--host FILE] [--plugins DIR]`; docs/recorded-runs.md says how
+  figures      print files, lines, public items, circles of imports, long functions and short doc comments
   cuda         build the host with the feature `cuda` to target/cuda/release; ARGUMENTS go to `cargo build`
   check-cuda   type-check the feature `cuda` without a CUDA compiler; ARGUMENTS go to `cargo check`";
 
@@ -61,6 +64,8 @@ fn run(command: Option<&str>, arguments: &[String]) -> Result<()> {
         Some("wit") => bail!("`wit` takes no arguments"),
         Some("bench") => chores::bench(&workspace, arguments),
         Some("recorded-runs") => recorded_runs::record(&workspace, arguments),
+        Some("figures") if arguments.is_empty() => figures::print(&workspace),
+        Some("figures") => bail!("`figures` takes no arguments"),
         Some("cuda") => chores::cuda(&workspace, arguments),
         Some("check-cuda") => chores::check_cuda(&workspace, arguments),
         Some("help" | "--help" | "-h") => {

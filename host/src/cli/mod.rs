@@ -76,6 +76,12 @@ enum Command {
     Plugin(plugin::PluginCommand),
 }
 
+/// The command line as clap has it, for what is checked against its commands and flags.
+#[doc(hidden)]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs the program; failures are printed on stderr.
 pub fn main() -> ExitCode {
     let environment = Environment::from_process();
