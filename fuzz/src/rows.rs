@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ft_store::digest::Digest;
+use ft_store::fs::digest::Digest;
 use ft_store::table::{Quoting, Table};
 use serde::de::IgnoredAny;
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use ft_engine::model::families;
 use ft_engine::model::weights::{Arrays, WeightBytes};
-use ft_store::model_source::{is_plain_name, shard_names};
+use ft_store::models::names::is_plain_name;
+use ft_store::models::weight_files::shard_names;
 
 use super::gguf::{check_refusal, load, read};
 use super::input::parts;

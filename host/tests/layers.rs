@@ -32,7 +32,7 @@ const PACKAGES: [(&str, &str); 2] = [("clap", "cli"), ("anyhow", "cli")];
 
 /// Where `unsafe` may stand: memory mapping, the CPU's instructions, and compiled plugins. Each says in its own words why
 /// it is sound.
-const UNSAFE: [&str; 3] = ["store/src/mmap.rs", "engine/src/model/kernels/", "sandbox/src/artifacts.rs"];
+const UNSAFE: [&str; 3] = ["store/src/fs/mmap.rs", "engine/src/model/kernels/", "sandbox/src/artifacts.rs"];
 
 /// Where the program's streams are written to: the terminal's own module, and the child that hands machine code to its
 /// parent.
@@ -355,7 +355,7 @@ fn lints_are_lifted_only_where_it_is_explained() {
     for source in ["fn f() { unsafe { g() } }", "unsafe impl Send for A {}", "#[allow(unsafe_code)] fn f() {}"] {
         assert_eq!(faults(store, "hub.rs", source).len(), 1, "{source}");
         assert_eq!(faults(engine, "model/attention.rs", source).len(), 1, "{source}");
-        assert_eq!(faults(store, "mmap.rs", source).len(), 0, "{source}");
+        assert_eq!(faults(store, "fs/mmap.rs", source).len(), 0, "{source}");
         assert_eq!(faults(engine, "model/kernels/tile.rs", source).len(), 0, "{source}");
     }
     assert_eq!(faults(&SAMPLE, "main.rs", "fn f() { unsafe { g() } }").len(), 1);

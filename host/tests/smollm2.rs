@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use ft_engine::model::Tokenizer;
 use ft_engine::model::weights::{Gguf, WeightBytes};
-use ft_store::catalogue::DEFAULT_MODEL;
-use ft_store::environment::Environment;
-use ft_store::fetch::fetch_model;
-use ft_store::model_files::ModelKind;
+use ft_store::hub::fetch::fetch_model;
+use ft_store::machine::environment::Environment;
+use ft_store::models::catalogue::DEFAULT_MODEL;
+use ft_store::models::files::ModelKind;
 use ft_store::progress::Silent;
 use serde_json::Value;
 use support_data::{data_sets, demonstrations};

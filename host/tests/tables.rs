@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use ft_store::digest::Digest;
+use ft_store::fs::digest::Digest;
 use ft_store::table::{Kind, Quoting, Table, kind_of_file};
 use serde_json::Value;
 

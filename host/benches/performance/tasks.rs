@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 use ft_engine::task::example::Split;
 use ft_sandbox::TaskPlugin;
-use ft_store::data::DataLocation;
+use ft_store::datasets::location::DataLocation;
 
 use crate::Bench;
 use crate::common::Outcome;

@@ -17,9 +17,9 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::binary::PluginBinary;
-use ft_store::atomic::write_atomic;
-use ft_store::digest::Digest;
-use ft_store::owner::is_own;
+use ft_store::fs::atomic::write_atomic;
+use ft_store::fs::digest::Digest;
+use ft_store::fs::owner::is_own;
 
 /// What a file of compiled code begins with.
 const MAGIC: &[u8] = b"ft-host compiled component 1\n";

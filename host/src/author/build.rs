@@ -9,9 +9,9 @@ use super::AuthorError;
 use super::scaffold::Language;
 use crate::run::RunError;
 use ft_sandbox::{PluginBinary, kind_of};
-use ft_store::atomic::write_atomic;
-use ft_store::file::FileError;
-use ft_store::paths::CachePaths;
+use ft_store::fs::atomic::write_atomic;
+use ft_store::fs::cache_paths::CachePaths;
+use ft_store::fs::error::FileError;
 
 /// Builds every plugin of a folder to `DIR/NAME.wasm` and gives these files. What is missing of the toolchain is got where
 /// that is possible, and said; `say` is told what happens.

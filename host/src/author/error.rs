@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ft_guest_build::BuildError;
 
 use crate::run::RunError;
-use ft_store::file::FileError;
+use ft_store::fs::error::FileError;
 
 /// Why there is no new plugin, no component, or no answer about one.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::PluginCard;
 use crate::run::{Plugins, RunError};
 use ft_sandbox::Limits;
-use ft_store::file::FileError;
+use ft_store::fs::error::FileError;
 use ft_store::plugin_path::{Found, PluginPath};
 
 /// A file of the plugin path.

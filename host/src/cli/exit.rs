@@ -8,8 +8,8 @@ use crate::ui::screen::{Page, Screen};
 use crate::ui::style::Emphasis;
 use ft_record::compare::CompareError;
 use ft_record::run_report::ReportError;
-use ft_store::fetch;
-use ft_store::file::FileError;
+use ft_store::fs::error::FileError;
+use ft_store::hub::fetch;
 
 /// How the program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +110,8 @@ mod tests {
     use ft_engine::model::ModelError;
     use ft_engine::text::is_harmless;
     use ft_record::lines::LineError;
-    use ft_store::hub::{HubError, HubId, Wanted};
+    use ft_store::hub::error::{HubError, Wanted};
+    use ft_store::hub_id::HubId;
     use ft_store::table::{RowError, RowProblem, Unit};
 
     const EVIL: &str = "a\u{1b}[2J\u{202e}b\u{2028}c\nhint: do this\r\nerror: d";

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::settings::{Insistence, Settings};
 use crate::run::{RunConfig, RunError};
-use ft_store::environment::Environment;
+use ft_store::machine::environment::Environment;
 use ft_store::plugin_path::PluginPath;
 
 /// What a run file comes to.

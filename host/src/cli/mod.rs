@@ -27,7 +27,7 @@ use crate::ui::style::Emphasis;
 use exit::ExitStatus;
 use ft_engine::text::is_harmless;
 use ft_sandbox::compiler;
-use ft_store::environment::Environment;
+use ft_store::machine::environment::Environment;
 
 /// What a user may want to set; `docs/environment.md` has all of them.
 const VARIABLES: &str = "\

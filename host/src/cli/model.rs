@@ -10,10 +10,10 @@ use super::terminal::{Downloads, print, print_path, stdout_screen};
 use crate::run::describe_model;
 use crate::ui::models;
 use crate::ui::screen::Page;
-use ft_store::catalogue::DEFAULT_MODEL;
-use ft_store::environment::Environment;
-use ft_store::fetch::{fetch_model, list_models};
-use ft_store::model_files::ModelKind;
+use ft_store::hub::fetch::{fetch_model, list_models};
+use ft_store::machine::environment::Environment;
+use ft_store::models::catalogue::DEFAULT_MODEL;
+use ft_store::models::files::ModelKind;
 use ft_store::progress::Progress;
 
 #[derive(Subcommand)]

@@ -19,9 +19,9 @@ use crate::run::{Observer, Plugins, RunError, find_plugin};
 use crate::ui::screen::Screen;
 use crate::ui::{plugin as shown, usage};
 use ft_sandbox::{Limits, PluginKind};
-use ft_store::data::{Access, DataLocation};
-use ft_store::environment::{Environment, expand_path};
-use ft_store::paths::CachePaths;
+use ft_store::datasets::location::{Access, DataLocation};
+use ft_store::fs::cache_paths::CachePaths;
+use ft_store::machine::environment::{Environment, expand_path};
 use ft_store::plugin_path::PluginPath;
 use ft_store::table::Quoting;
 

@@ -14,9 +14,9 @@ use crate::run::{self, Observer, Preview, RunError, TaskConfig};
 use crate::ui::prompt;
 use ft_engine::task::sampling::Sampling;
 use ft_sandbox::Limits;
-use ft_store::catalogue::DEFAULT_MODEL;
-use ft_store::data::DataLocation;
-use ft_store::environment::Environment;
+use ft_store::datasets::location::DataLocation;
+use ft_store::machine::environment::Environment;
+use ft_store::models::catalogue::DEFAULT_MODEL;
 use ft_store::plugin_path::PluginPath;
 use ft_store::table::Quoting;
 

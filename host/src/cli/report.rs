@@ -12,8 +12,8 @@ use crate::ui::screen::Page;
 use ft_record::export::{self, Format};
 use ft_record::run_report::{Files, RunReport};
 use ft_record::schema::RESULTS_LIMIT;
-use ft_store::file::read_regular;
-use ft_store::journal;
+use ft_store::fs::file::read_regular;
+use ft_store::fs::journal;
 
 #[derive(Args)]
 pub struct ReportArgs {

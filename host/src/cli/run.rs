@@ -18,8 +18,8 @@ use crate::ui::screen::{Page, Screen};
 use crate::ui::{table, usage};
 use ft_record::analysis::{Analysis, Known};
 use ft_record::sheet;
-use ft_store::environment::{Environment, expand_path};
-use ft_store::file::read_file;
+use ft_store::fs::file::read_file;
+use ft_store::machine::environment::{Environment, expand_path};
 use ft_store::plugin_path::PluginPath;
 
 /// A run file has some lines; what is larger is something else.

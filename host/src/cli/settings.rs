@@ -15,9 +15,9 @@ use ft_engine::model::weights::WeightFormat;
 use ft_engine::task::sampling::Sampling;
 use ft_engine::tune::Positions;
 use ft_sandbox::Limits;
-use ft_store::catalogue::DEFAULT_MODEL;
-use ft_store::data::DataLocation;
-use ft_store::model_source::looks_like_a_path;
+use ft_store::datasets::location::DataLocation;
+use ft_store::models::catalogue::DEFAULT_MODEL;
+use ft_store::models::source::looks_like_a_path;
 use ft_store::plugin_path::{PluginPath, is_bare};
 use ft_store::table::Quoting;
 

@@ -13,7 +13,7 @@ use crate::ui::progress::{DownloadBar, Progress, RunBar};
 use crate::ui::screen::{Page, Screen};
 use crate::ui::style::{Emphasis, Style};
 use ft_sandbox::LogLevel;
-use ft_store::environment::{ColorChoice, Environment};
+use ft_store::machine::environment::{ColorChoice, Environment};
 
 /// What the user wishes of all output, settled once when the program starts.
 static WISHES: OnceLock<Wishes> = OnceLock::new();

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use ft_store::environment::{Environment, RAYON_NUM_THREADS};
+use ft_store::machine::environment::{Environment, RAYON_NUM_THREADS};
 
 /// The most threads that `--threads` takes; the environment has no more.
 pub const MOST_THREADS: usize = 1024;

@@ -9,7 +9,7 @@ use ft_engine::model::weights::WeightFormat;
 use ft_engine::task::sampling::Sampling;
 use ft_engine::tune::Positions;
 use ft_sandbox::Limits;
-use ft_store::data::DataLocation;
+use ft_store::datasets::location::DataLocation;
 
 /// What will happen, with every default filled in. Two runs of one configuration give one result, but for times.
 #[derive(Clone, Debug)]

@@ -8,8 +8,8 @@ use super::classes;
 use ft_engine::task::example::{Example, Source};
 use ft_record::schema::{DataRecord, FileRecord};
 use ft_sandbox::{Rejection, RowSource, RowSourceError, TaskPlugin};
-use ft_store::data::{Access, DataLocation};
-use ft_store::digest::Hasher;
+use ft_store::datasets::location::{Access, DataLocation};
+use ft_store::fs::digest::Hasher;
 use ft_store::table::{RowError, RowPlace, Table};
 
 /// Bad rows that are told one by one; the rest is counted.

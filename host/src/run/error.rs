@@ -14,10 +14,10 @@ use ft_record::samples::SampleError;
 use ft_record::schema::MemoryRecord;
 use ft_sandbox::options::OptionError;
 use ft_sandbox::{EngineError, ErrorKind, Failure, PluginError};
-use ft_store::data::DataError;
-use ft_store::fetch;
-use ft_store::file::FileError;
-use ft_store::hub::HubError;
+use ft_store::datasets::location::DataError;
+use ft_store::fs::error::FileError;
+use ft_store::hub::error::HubError;
+use ft_store::hub::fetch;
 use ft_store::table::RowError;
 
 /// Whose fault a failure is; the command line makes an exit status of it.

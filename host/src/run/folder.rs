@@ -8,10 +8,11 @@ use super::journal::Journal;
 use ft_record::samples::SampleRecord;
 use ft_record::schema::{FORMAT_VERSION, PlanRecord, RESULTS_LIMIT, ResultsRecord};
 use ft_record::trace::TraceRecord;
-use ft_store::atomic::{remove_temporary, write_atomic};
-use ft_store::file::{FileError, writable_folder};
-use ft_store::journal::HeldJournal;
-use ft_store::output;
+use ft_store::fs::atomic::{remove_temporary, write_atomic};
+use ft_store::fs::error::FileError;
+use ft_store::fs::file::writable_folder;
+use ft_store::fs::journal::HeldJournal;
+use ft_store::fs::output;
 
 const RESULTS: &str = "results.json";
 const SAMPLES: &str = "samples.jsonl";

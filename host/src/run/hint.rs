@@ -4,7 +4,7 @@ use super::RunError;
 use super::usable::Unusable;
 use ft_engine::tune::TuneError;
 use ft_sandbox::{Failure, PluginError};
-use ft_store::data::DataError;
+use ft_store::datasets::location::DataError;
 use ft_store::table::RowError;
 
 /// What helps against single bad rows.

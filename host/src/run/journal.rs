@@ -9,8 +9,8 @@ use super::RunError;
 use ft_record::lines::{LINE_LIMIT, LineError, LineReader};
 use ft_record::samples::{Place, SampleRecord};
 use ft_record::trace::TraceRecord;
-use ft_store::file::FileError;
-use ft_store::journal::{HeldJournal, LineWriter};
+use ft_store::fs::error::FileError;
+use ft_store::fs::journal::{HeldJournal, LineWriter};
 
 /// A record that is one line of a journal.
 pub trait Line: Sized {

@@ -14,7 +14,7 @@ use ft_engine::model::weights::WeightFormat;
 use ft_engine::score::{LOGIT_ROWS, QueryTokens};
 use ft_record::samples::SampleRecord;
 use ft_record::schema::MemoryRecord;
-use ft_store::memory::available;
+use ft_store::machine::memory::available;
 
 /// What the program takes besides the model: its code, the plugins and their compiler, the tokenizer.
 const PROGRAM: u64 = 40 << 20;

@@ -9,11 +9,11 @@ use ft_engine::model::decoder::Placement;
 use ft_engine::model::families::{self, Family, UnknownSettings};
 use ft_engine::model::weights::{Arrays, Gguf, Scaled, TensorSource, Unwrapped, WeightBytes};
 use ft_engine::model::{Decoder, ModelError, Tokenizer};
-use ft_store::file::read_file;
-use ft_store::lfs::refuse_lfs_pointer;
-use ft_store::mmap::MappedFile;
-use ft_store::model_files::{ModelFiles, ModelKind, TokenizerFiles};
-use ft_store::model_source::other_weights;
+use ft_store::fs::file::read_file;
+use ft_store::fs::lfs::refuse_lfs_pointer;
+use ft_store::fs::mmap::MappedFile;
+use ft_store::models::files::{ModelFiles, ModelKind, TokenizerFiles};
+use ft_store::models::weight_files::other_weights;
 
 /// Configurations and tokenizers are a few megabytes; what is larger is something else.
 const SMALL_FILE: u64 = 256 << 20;

@@ -21,14 +21,14 @@ use ft_engine::model::families::UnknownSettings;
 use ft_record::schema::{FORMAT_VERSION, MOST_SCORED_STEPS, OptionsRecord, PlanRecord};
 use ft_sandbox::options::OptionSetting;
 use ft_sandbox::{EngineOptions, OptimizerPlugin};
-use ft_store::data::Access;
-use ft_store::environment::Environment;
-use ft_store::fetch::fetch_model;
-use ft_store::file::probe_folder;
-use ft_store::model_files::FilesState;
-use ft_store::paths::CachePaths;
+use ft_store::datasets::location::Access;
+use ft_store::fs::cache_paths::CachePaths;
+use ft_store::fs::digest_cache::RememberedDigests;
+use ft_store::fs::file::probe_folder;
+use ft_store::hub::fetch::fetch_model;
+use ft_store::machine::environment::Environment;
+use ft_store::models::files::FilesState;
 use ft_store::progress::Progress;
-use ft_store::remembered::RememberedDigests;
 
 /// A run that nothing but the weights and the computing can stop.
 pub struct Plan {

@@ -13,9 +13,9 @@ use ft_sandbox::{
     Description, EngineOptions, Inspection, Limits, LogSink, OptimizerPlugin, PluginBinary, PluginEngine, TaskPlugin,
     inspect,
 };
-use ft_store::environment::FT_HOST_CACHE;
-use ft_store::file::{PLUGIN_LIMIT, read_file};
-use ft_store::paths::CachePaths;
+use ft_store::fs::cache_paths::CachePaths;
+use ft_store::fs::file::{PLUGIN_LIMIT, read_file};
+use ft_store::machine::environment::FT_HOST_CACHE;
 use ft_store::plugin_path::PluginPath;
 
 /// Loads plugins.

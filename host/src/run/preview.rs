@@ -20,10 +20,10 @@ use ft_engine::task::overlap::KnownExamples;
 use ft_engine::task::prompt::demonstration_text;
 use ft_engine::text::Untrusted;
 use ft_sandbox::{EngineOptions, Limits};
-use ft_store::data::Access;
-use ft_store::environment::Environment;
-use ft_store::fetch::fetch_tokenizer;
-use ft_store::paths::CachePaths;
+use ft_store::datasets::location::Access;
+use ft_store::fs::cache_paths::CachePaths;
+use ft_store::hub::fetch::fetch_tokenizer;
+use ft_store::machine::environment::Environment;
 use ft_store::progress::Progress;
 
 /// Tokens of a query's choices together that are shown, each with its text.

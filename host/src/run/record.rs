@@ -13,7 +13,7 @@ use ft_record::schema::{ConfigRecord, FileRecord, LimitsRecord, ModelRecord, Plu
 use ft_record::trace::{LayerTrace, TraceRecord};
 use ft_sandbox::options::OptionSetting;
 use ft_sandbox::{Description, Limits, PluginBinary};
-use ft_store::model_files::{FileDigest, ModelOrigin, OriginKind};
+use ft_store::models::files::{FileDigest, ModelOrigin, OriginKind};
 
 /// The settings, with the shots, the device and the number format that they came to.
 pub fn config(config: &RunConfig, shots: usize, device: String, dtype: &str) -> ConfigRecord {

@@ -7,7 +7,7 @@ use super::{RunError, classes};
 use ft_engine::task::example::{Example, Split};
 use ft_engine::task::sampling::{self, Demonstrations, Request, Sampling, SamplingError, Selection};
 use ft_sandbox::TaskPlugin;
-use ft_store::data::Access;
+use ft_store::datasets::location::Access;
 
 /// A task's examples.
 pub struct Rows {

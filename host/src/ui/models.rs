@@ -1,7 +1,7 @@
 //! Models on a terminal.
 
 use super::screen::{Page, Screen};
-use ft_store::model_files::ListedModel;
+use ft_store::models::files::ListedModel;
 
 /// The models that `--model` can name, two lines for each: name, size and place, then what it is.
 pub fn list(models: &[ListedModel], screen: Screen) -> Page {

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::environment::Environment;
+use crate::machine::environment::Environment;
 
 /// The extension of a component's file.
 const EXTENSION: &str = "wasm";

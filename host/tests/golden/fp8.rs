@@ -8,7 +8,7 @@ use ft_engine::model::families::{Family, UnknownSettings, from_config_json};
 use ft_engine::model::weights::{Scaled, TensorSource, WeightFormat};
 use ft_engine::model::{Decoder, checkpoint};
 use ft_host::run::open_weights;
-use ft_store::model_source::weight_files;
+use ft_store::models::weight_files::weight_files;
 
 use crate::support::{F32, logits, worst};
 

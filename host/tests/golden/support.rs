@@ -10,7 +10,7 @@ use ft_engine::model::weights::{TensorSource, WeightFormat};
 use ft_engine::model::{Decoder, KvCache};
 use ft_engine::tune::{Momentum, State, StepPolicy};
 use ft_host::run::open_weights;
-use ft_store::model_source::weight_files;
+use ft_store::models::weight_files::weight_files;
 
 /// The folders of models in a folder, sorted.
 pub fn models_in(root: &Path) -> Vec<PathBuf> {

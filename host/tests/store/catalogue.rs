@@ -5,10 +5,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use ft_store::catalogue::{CatalogueModel, WheelSource};
-use ft_store::digest::Digest;
-use ft_store::environment::Environment;
-use ft_store::fetch::{ModelError, fetch_catalogue_model, fetch_model, list_models};
+use ft_store::fs::digest::Digest;
+use ft_store::hub::fetch::{ModelError, fetch_catalogue_model, fetch_model, list_models};
+use ft_store::machine::environment::Environment;
+use ft_store::models::catalogue::{CatalogueModel, WheelSource};
 
 use crate::support_hub::{Fault, MAIN_COMMIT, TestHub};
 use crate::{Told, environment, files, nobody};

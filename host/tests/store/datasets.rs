@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use ft_engine::task::example::{Source, Split};
-use ft_store::data::{Access, DataLocation};
-use ft_store::dataset::{DatasetError, HubSplit, fetch_split};
-use ft_store::environment::{Environment, Token};
-use ft_store::hub::{HubError, HubId};
+use ft_store::datasets::hub::{DatasetError, HubSplit, fetch_split};
+use ft_store::datasets::location::{Access, DataLocation};
+use ft_store::hub::error::HubError;
+use ft_store::hub_id::HubId;
+use ft_store::machine::environment::{Environment, Token};
 
 use crate::support_hub::{CONVERTED_COMMIT, Fault, MAIN_COMMIT, TestHub};
 use crate::{Told, environment};

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use ft_store::environment::Environment;
+use ft_store::machine::environment::Environment;
 use serde_json::Value;
 
 #[test]

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use ft_store::digest::Digest;
-use ft_store::environment::{Environment, Token};
-use ft_store::fetch::{ModelError, fetch_model, fetch_tokenizer, list_models};
-use ft_store::hub::HubError;
-use ft_store::model_files::{ModelFiles, ModelKind, OriginKind, TokenizerFiles};
-use ft_store::paths::CachePaths;
-use ft_store::remembered::RememberedDigests;
+use ft_store::fs::cache_paths::CachePaths;
+use ft_store::fs::digest::Digest;
+use ft_store::fs::digest_cache::RememberedDigests;
+use ft_store::hub::error::HubError;
+use ft_store::hub::fetch::{ModelError, fetch_model, fetch_tokenizer, list_models};
+use ft_store::machine::environment::{Environment, Token};
+use ft_store::models::files::{ModelFiles, ModelKind, OriginKind, TokenizerFiles};
 
 use crate::support_hub::{Fault, MAIN_COMMIT, OTHER_COMMIT, TestHub};
 use crate::{Told, environment, files, nobody};

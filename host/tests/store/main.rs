@@ -13,7 +13,7 @@ mod tokens;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use ft_store::environment::{ColorChoice, Environment};
+use ft_store::machine::environment::{ColorChoice, Environment};
 use ft_store::progress::Progress;
 
 /// An environment whose folders are all inside `folder` and whose hub is at `endpoint`.

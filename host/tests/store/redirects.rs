@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use ft_store::environment::{Environment, Token};
-use ft_store::fetch::{fetch_model, list_models};
-use ft_store::model_files::{ModelFiles, ModelKind, OriginKind, TokenizerFiles};
+use ft_store::hub::fetch::{fetch_model, list_models};
+use ft_store::machine::environment::{Environment, Token};
+use ft_store::models::files::{ModelFiles, ModelKind, OriginKind, TokenizerFiles};
 
 use crate::support_hub::{MAIN_COMMIT, TestHub};
 use crate::{Told, environment, files};

@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use ft_store::environment::Environment;
-use ft_store::fetch::fetch_model;
+use ft_store::hub::fetch::fetch_model;
+use ft_store::machine::environment::Environment;
 
 use crate::Told;
 use crate::support_hub::{MAIN_COMMIT, TestHub};

@@ -8,7 +8,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use ft_store::digest::Digest;
+use ft_store::fs::digest::Digest;
 
 /// The commit that `main` stands for.
 pub const MAIN_COMMIT: &str = "1111111111111111111111111111111111111111";

@@ -5,8 +5,8 @@ use std::sync::{Arc, LazyLock};
 
 use ft_engine::task::example::{Example, Source, Split};
 use ft_sandbox::{EngineOptions, Limits, PluginBinary, PluginEngine, RowSource, RowSourceError, TaskPlugin, options};
-use ft_store::data::{Access, DataLocation};
-use ft_store::environment::Environment;
+use ft_store::datasets::location::{Access, DataLocation};
+use ft_store::machine::environment::Environment;
 use ft_store::progress::Silent;
 
 pub const TASKS: [&str; 10] =

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Subject;
 use crate::author::AuthorError;
 use ft_engine::task::example::Split;
-use ft_store::file::read_file;
+use ft_store::fs::file::read_file;
 
 /// A file of fixtures is written by hand; what is larger is something else.
 const LARGEST: u64 = 16 << 20;

@@ -18,7 +18,7 @@ use trial::Trial;
 use super::{AuthorError, PluginCard, validate};
 use crate::run::{PluginUsage, Plugins, RunError};
 use ft_sandbox::{ErrorKind, Failure, Limits, OptionKind, OptionValue, PluginError, Usage};
-use ft_store::data::{Access, DataLocation};
+use ft_store::datasets::location::{Access, DataLocation};
 
 /// A budget of which more than this is used leaves nothing for larger data.
 const NEARLY_ALL: f64 = 0.8;

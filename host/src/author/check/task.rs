@@ -12,8 +12,8 @@ use crate::run::{RunError, SplitExamples, read_split};
 use ft_engine::task::example::{Example, RenderedChoice, Source, Split};
 use ft_engine::text::Untrusted;
 use ft_sandbox::{Failure, PluginError, Rejection, TaskPlugin};
-use ft_store::data::{DataBase, DataLocation};
-use ft_store::sample;
+use ft_store::datasets::location::{DataBase, DataLocation};
+use ft_store::datasets::sample;
 
 /// Makes the checks.
 pub fn check(trial: Trial<'_>, fixtures: Option<&Fixtures>, checks: &mut Checks) {

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::AuthorError;
 use ft_sandbox::PluginKind;
-use ft_store::file::{FileError, create_folder};
+use ft_store::fs::error::FileError;
+use ft_store::fs::file::create_folder;
 use sdk::File;
 
 /// The language of a plugin's sources.

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::error::{RowError, RowProblem, Unit};
-use super::jsonl::{JsonlTable, LINE_LIMIT, check_row};
+use super::jsonl::{JsonlTable, LINE_LIMIT, check_row, first_columns};
+use super::rows::{Rows, TableSummary};
 use super::text::{BYTE_ORDER_MARK, TextFile};
-use super::{Rows, TableSummary, first_columns};
 
 /// Opens a `.json` file: an array of objects where it begins as one, JSON lines otherwise.
 pub fn open_json(path: &Path) -> Result<Box<dyn Rows>, RowError> {
@@ -238,7 +238,7 @@ impl Rows for ArrayTable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Digest;
+    use crate::fs::digest::Digest;
 
     fn table(bytes: &'static [u8]) -> Result<ArrayTable, RowError> {
         ArrayTable::new(TextFile::from_bytes("t.json", bytes, "JSON")?, 60)

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::error::{RowError, RowProblem, Unit};
+use super::format::Format;
 use super::json::object;
 use super::quoting::Quoting;
+use super::rows::{Rows, TableSummary};
 use super::scanner::{End, Record, Scanner};
 use super::text::{BYTE_ORDER_MARK, TextFile};
-use super::{Format, Rows, TableSummary};
 
 /// The most that is read of one row: 16 MiB, as of a line of JSON.
 const ROW_LIMIT: usize = 16 << 20;

@@ -1,7 +1,7 @@
 //! What is wrong with a row or with a whole file.
 
 use super::kind::Kind;
-use crate::file::FileError;
+use crate::fs::error::FileError;
 
 /// What a file is counted in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

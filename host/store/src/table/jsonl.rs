@@ -6,8 +6,8 @@ use std::path::Path;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::error::{HALF_PAIR, NO_NUMBER, OneObject, RowError, RowProblem, Unit};
+use super::rows::{Rows, TableSummary};
 use super::text::{BYTE_ORDER_MARK, TextFile};
-use super::{Rows, TableSummary, first_columns};
 
 /// The most that is read of one line: 16 MiB. The longest row of the paper's data sets has 5 KiB.
 pub const LINE_LIMIT: usize = 16 << 20;
@@ -280,10 +280,34 @@ fn wrapped(row: &str) -> Option<OneObject> {
     are_columns.then_some(OneObject::OfColumns)
 }
 
+/// Rows among which the first good one is looked for, for its columns.
+const LOOKED_AT: usize = 100;
+
+/// The columns of a form whose rows have their own keys: those of the first good row of `ahead`, a table that nobody else
+/// reads. None where there are no rows.
+///
+/// # Errors
+/// The first row's, where none of the first [`LOOKED_AT`] is good; an error behind which nothing can be read.
+pub(super) fn first_columns(mut ahead: impl Rows) -> Result<Vec<String>, RowError> {
+    let mut bad = None;
+    for _ in 0..LOOKED_AT {
+        match ahead.next_row() {
+            Ok(Some(first)) => return Ok(keys(&first).unwrap_or_default()),
+            Ok(None) => break,
+            // Whether it may be left out is for whoever comes to it.
+            Err(error) if error.can_be_skipped() => {
+                bad.get_or_insert(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    bad.map_or_else(|| Ok(Vec::new()), Err)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Digest;
+    use crate::fs::digest::Digest;
 
     fn table(bytes: &'static [u8]) -> Result<JsonlTable, RowError> {
         JsonlTable::new(TextFile::from_bytes("t.jsonl", bytes, "JSON lines")?, 40)

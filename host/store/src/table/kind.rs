@@ -1,5 +1,10 @@
 //! What a file is by its first bytes, where its name says something else.
 
+use std::path::Path;
+
+use crate::fs::error::FileError;
+use crate::fs::file::open_regular;
+
 /// How many first bytes are looked at.
 pub const HEAD: u64 = 1024;
 
@@ -110,6 +115,22 @@ fn is_web_page(head: &[u8]) -> bool {
     [&b"<!doctype html"[..], b"<html"]
         .iter()
         .any(|start| text.get(..start.len()).is_some_and(|text| text.eq_ignore_ascii_case(start)))
+}
+
+/// What a file that is no form of data is, by its first bytes, where that is known. A file that cannot be read is
+/// nothing that is known.
+pub fn kind_of_file(path: &Path) -> Option<Kind> {
+    use std::io::Read;
+    match open_regular(path) {
+        Ok(file) => {
+            let mut head = Vec::new();
+            file.take(HEAD).read_to_end(&mut head).ok()?;
+            Kind::of(&head)
+        }
+        Err(FileError::Stream { .. }) => Some(Kind::Stream),
+        // As many programs call their standard input.
+        Err(_) => (path == Path::new("-")).then_some(Kind::Stream),
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::Format;
+use super::format::Format;
 
 /// What `--quoting` says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

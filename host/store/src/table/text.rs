@@ -8,9 +8,10 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::error::RowError;
 use super::kind::{HEAD, Kind};
-use crate::digest::{Digest, Hasher};
-use crate::file::{FileError, open_regular};
-use crate::lfs::lfs_pointer;
+use crate::fs::digest::{Digest, Hasher};
+use crate::fs::error::FileError;
+use crate::fs::file::open_regular;
+use crate::fs::lfs::lfs_pointer;
 
 /// Some editors put it at the start of a file.
 pub const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();

@@ -7,7 +7,7 @@ use parquet::basic::Type as Physical;
 use parquet::file::metadata::FileMetaData;
 use serde_json::Value;
 
-use crate::table::ClassColumn;
+use crate::table::rows::ClassColumn;
 
 /// The columns of whole numbers that the footer names the classes of. What is written in another form names none.
 pub fn of(metadata: &FileMetaData) -> Vec<ClassColumn> {

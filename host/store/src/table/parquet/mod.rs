@@ -22,10 +22,11 @@ use self::column::Column;
 use self::shape::Shape;
 use super::error::{RowError, RowProblem, UNREAD_CODEC, Unit};
 use super::kind::{HEAD, Kind};
-use super::{ClassColumn, Rows, TableSummary};
-use crate::digest::digest_file;
-use crate::file::{FileError, open_regular};
-use crate::lfs::lfs_pointer;
+use super::rows::{ClassColumn, Rows, TableSummary};
+use crate::fs::digest::digest_file;
+use crate::fs::error::FileError;
+use crate::fs::file::open_regular;
+use crate::fs::lfs::lfs_pointer;
 use ft_engine::model::quiet::without_panic;
 
 /// Rows that are decoded together.

@@ -1,0 +1,435 @@
+//! Where a data set's rows come from.
+
+use std::path::{Path, PathBuf};
+
+use ft_engine::task::example::{Source, Split};
+
+use crate::datasets::hub::{DatasetError, HubSplit, fetch_split};
+use crate::datasets::sample;
+use crate::fs::error::FileError;
+use crate::hub_id::HubId;
+use crate::machine::environment::Environment;
+use crate::models::names::is_plain_name;
+use crate::progress::Progress;
+use crate::table::shards::{self, ShardError};
+use crate::table::{Format, Kind, Quoting, RowError, Table, kind_of_file};
+
+/// What `--data` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataLocation {
+    /// Where splits come from that have no file of their own here.
+    pub base: DataBase,
+    /// Splits with a file of their own.
+    pub files: Vec<(Split, PathBuf)>,
+    /// Whether cells of CSV and TSV files may stand in quotes.
+    pub quoting: Quoting,
+}
+
+/// Where splits come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DataBase {
+    /// The sample that this host carries.
+    Sample,
+    /// A folder of data sets: `DIR/<data set>/<split>.jsonl`.
+    Folder(PathBuf),
+    /// The data set's own repository on the hub.
+    Hub,
+}
+
+/// Why there are no rows.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// The folder has no such data set or split.
+    #[error(
+        "no rows for the {split} split: there is none of {}{}",
+        listed(looked_for),
+        if others.is_empty() { String::new() } else { format!(", only {}", listed(others)) }
+    )]
+    Missing {
+        /// The split, as the task uses it.
+        split: String,
+        /// The files that would have done.
+        looked_for: Vec<PathBuf>,
+        /// Files that are there, and are called almost so.
+        others: Vec<PathBuf>,
+    },
+    /// Files of the split are missing, or do not belong together.
+    #[error("`{}`: {source}", folder.display())]
+    Shards {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong.
+        source: ShardError,
+    },
+    /// The name of a file does not say in which form its rows are.
+    #[error(
+        "`{}`: expected a name that ends in .jsonl, .json, .parquet, .csv or .tsv{}",
+        path.display(),
+        kind.map(|kind| format!(", got {kind}")).unwrap_or_default()
+    )]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What it is, where that is known.
+        kind: Option<Kind>,
+    },
+    /// The task has no bundled sample.
+    #[error("there is no bundled sample of `{folder}/{split}`, only of {available}")]
+    NoSample {
+        /// The data set's folder name.
+        folder: String,
+        /// The split's name.
+        split: String,
+        /// What there is.
+        available: String,
+    },
+    /// A task that names a folder, a split or a repository in a way that leads elsewhere.
+    #[error("the task names the {what} of its data {name:?}, which is not a plain name")]
+    BadName {
+        /// `folder`, `split`, `configuration` or `repository`.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// The hub did not give it.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// A row is malformed.
+    #[error(transparent)]
+    Row(#[from] RowError),
+    /// A file could not be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+fn listed(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(", ")
+}
+
+impl DataError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            DataError::Missing { .. } => Some(
+                "`--data DIR` names the folder above the data set's own; `--data sample` uses the bundled sample"
+                    .into(),
+            ),
+            DataError::Shards { source: ShardError::Several { .. }, .. } => {
+                Some("move away those that are not meant, or name one with `--data evaluation=FILE`".into())
+            }
+            DataError::Shards { .. } => {
+                Some("put the whole split there; `--data evaluation=FILE` takes one file as it is".into())
+            }
+            DataError::Format { kind: Some(kind), .. } => Some(kind.hint().into()),
+            DataError::Format { kind: None, .. } => Some("rename it, or convert it to one of them".into()),
+            DataError::NoSample { .. } => {
+                Some("use `--data DIR`, with the rows in `DIR/<data set>/<split>.jsonl`".into())
+            }
+            DataError::BadName { .. } => None,
+            DataError::Row(error) => error.hint(),
+            DataError::Dataset(error) => error.hint(),
+            DataError::File(error) => error.hint(),
+        }
+    }
+}
+
+/// What a location needs to be opened: the hub's address and cache, and somebody to tell about downloads.
+#[derive(Clone, Copy)]
+pub struct Access<'a> {
+    /// The user's settings.
+    pub environment: &'a Environment,
+    /// Told of downloads.
+    pub progress: &'a dyn Progress,
+}
+
+impl DataLocation {
+    /// The hub, for all splits.
+    pub const HUB: DataLocation = DataLocation::all_from(DataBase::Hub);
+
+    /// One place for all splits.
+    pub const fn all_from(base: DataBase) -> DataLocation {
+        DataLocation { base, files: Vec::new(), quoting: Quoting::Auto }
+    }
+
+    /// The same, with CSV and TSV files read as `quoting` says.
+    pub fn with_quoting(self, quoting: Quoting) -> DataLocation {
+        DataLocation { quoting, ..self }
+    }
+
+    /// What `--data` says, given any number of times: `sample`, a folder, `evaluation=FILE` or `demonstrations=FILE`.
+    ///
+    /// # Errors
+    /// In words, what cannot be meant.
+    pub fn parse<S: AsRef<str>>(texts: &[S]) -> Result<DataLocation, String> {
+        let mut base = None;
+        let mut files: Vec<(Split, PathBuf)> = Vec::new();
+        for text in texts {
+            let text = text.as_ref();
+            let split = [Split::Demonstrations, Split::Evaluation]
+                .into_iter()
+                .find_map(|split| Some((split, text.strip_prefix(&split.to_string())?.strip_prefix('=')?)));
+            match split {
+                Some((split, _)) if files.iter().any(|(known, _)| *known == split) => {
+                    return Err(format!("`--data {split}=...` is there twice"));
+                }
+                Some((split, file)) => files.push((split, file.into())),
+                None if base.is_some() => {
+                    return Err(format!("`--data {text}` is the second place for all splits; one is enough"));
+                }
+                None if text == "sample" => base = Some(DataBase::Sample),
+                None if Path::new(text).is_file() => {
+                    return Err(format!("`--data {text}` is a file; say of which split: `--data evaluation={text}`"));
+                }
+                None => base = Some(DataBase::Folder(text.into())),
+            }
+        }
+        files.sort_by_key(|(split, _)| *split as u8);
+        Ok(DataLocation { base: base.unwrap_or(DataBase::Hub), files, quoting: Quoting::Auto })
+    }
+
+    /// The user's file for a split, where there is one.
+    pub fn file(&self, split: Split) -> Option<&Path> {
+        self.files.iter().find(|(known, _)| *known == split).map(|(_, path)| path.as_path())
+    }
+
+    /// Whether any split of these comes from the bundled sample.
+    pub fn uses_sample(&self) -> bool {
+        self.base == DataBase::Sample && self.files.len() < 2
+    }
+
+    /// Opens the rows of one split, positioned at the first.
+    ///
+    /// # Errors
+    /// Missing files, a form that is not read, a hub that does not give them, a first row that is none.
+    pub fn open(&self, source: &Source, access: Access<'_>) -> Result<Table, DataError> {
+        if let Some(path) = self.file(source.split) {
+            return open_files(&[path.to_owned()], self.quoting);
+        }
+        // The names come from a plugin, which must not choose among the user's files.
+        let config = source.config.iter().map(|config| ("configuration", config));
+        for (what, name) in [("folder", &source.folder), ("split", &source.name)].into_iter().chain(config) {
+            if !is_plain_name(name) {
+                return Err(DataError::BadName { what, name: name.clone() });
+            }
+        }
+        match &self.base {
+            DataBase::Sample => open_sample(source),
+            DataBase::Folder(folder) => in_folder(folder, source, self.quoting),
+            DataBase::Hub => {
+                let id = HubId::parse(&source.repository)
+                    .ok_or_else(|| DataError::BadName { what: "repository", name: source.repository.clone() })?;
+                let split = HubSplit { id, config: source.config.clone(), split: source.name.clone() };
+                open_files(&fetch_split(&split, access.environment, access.progress)?, self.quoting)
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for DataLocation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.base {
+            DataBase::Sample => f.write_str("sample")?,
+            DataBase::Hub => f.write_str("hub")?,
+            DataBase::Folder(folder) => write!(f, "{}", folder.display())?,
+        }
+        self.files.iter().try_for_each(|(split, path)| write!(f, ", {split}={}", path.display()))
+    }
+}
+
+fn open_sample(source: &Source) -> Result<Table, DataError> {
+    let Source { folder, name, .. } = source;
+    let bytes = sample::find(folder, name).ok_or_else(|| DataError::NoSample {
+        folder: folder.clone(),
+        split: name.clone(),
+        available: sample::names().join(", "),
+    })?;
+    Ok(Table::from_jsonl(&format!("bundled sample {folder}/{name}.jsonl"), bytes)?)
+}
+
+/// Opens files whose names say what form they have.
+///
+/// # Errors
+/// [`DataError::Format`] for one that does not; what is wrong with a file.
+pub fn open_files(paths: &[PathBuf], quoting: Quoting) -> Result<Table, DataError> {
+    if let Some(path) = paths.iter().find(|path| Format::of(path).is_none()) {
+        return Err(DataError::Format { path: path.clone(), kind: kind_of_file(path) });
+    }
+    match Table::open(paths, quoting) {
+        Some(table) => Ok(table?),
+        None => Err(DataError::Format { path: PathBuf::new(), kind: None }),
+    }
+}
+
+/// Opens the files of a split: `DIR/<data set>/<split>.<form>`, or the hub's shards, `<split>-00000-of-00002.parquet` or
+/// `<split>/0000.parquet`.
+fn in_folder(folder: &Path, source: &Source, quoting: Quoting) -> Result<Table, DataError> {
+    let folder = folder.join(&source.folder);
+    let mut files = file_names(&folder);
+    let inner = file_names(&folder.join(&source.name));
+    files.extend(inner.into_iter().map(|file| format!("{}/{file}", source.name)));
+    let found = shards::of_split(&files, &source.name);
+    let found = found.map_err(|source| DataError::Shards { folder: folder.clone(), source })?;
+    if found.files.is_empty() {
+        let whole = Format::ALL.map(|format| folder.join(format!("{}.{}", source.name, format.extension())));
+        let others = files.iter().filter(|file| file.starts_with(&source.name)).take(OTHERS);
+        let others = others.map(|file| folder.join(file)).collect();
+        return Err(DataError::Missing { split: source.split.to_string(), looked_for: whole.into(), others });
+    }
+    let paths: Vec<PathBuf> = found.files.iter().map(|file| folder.join(file)).collect();
+    let table = open_files(&paths, quoting)?;
+    Ok(match found.passed_over {
+        Some(file) => table.remarked(format!("`{}` is there too, and was not read", folder.join(file).display())),
+        None => table,
+    })
+}
+
+/// Files that are called almost as a split, of which so many are named.
+const OTHERS: usize = 5;
+
+/// The names of the files in a folder, in order; none where there is no such folder.
+fn file_names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let files = entries.filter(|entry| entry.path().is_file());
+    let mut names: Vec<String> = files.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ft_engine::task::example::Split;
+
+    fn source(folder: &str, name: &str) -> Source {
+        Source {
+            split: Split::Evaluation,
+            repository: "nyu-mll/glue".into(),
+            config: Some("sst2".into()),
+            name: name.into(),
+            folder: folder.into(),
+            sample: None,
+        }
+    }
+
+    fn open(location: &DataLocation, source: &Source) -> Result<Table, DataError> {
+        let environment = Environment { offline: true, ..Environment::from_process() };
+        location.open(source, Access { environment: &environment, progress: &crate::progress::Silent })
+    }
+
+    fn parse(texts: &[&str]) -> DataLocation {
+        DataLocation::parse(texts).unwrap()
+    }
+
+    const ROW: &str = r#"{"sentence":"fine","label":1}"#;
+
+    #[test]
+    fn a_folder_has_a_file_for_each_split() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = parse(&[folder.path().to_str().unwrap()]);
+        let missing = open(&location, &source("sst2", "validation")).map(drop).unwrap_err();
+        let message = missing.to_string();
+        assert!(
+            message.starts_with("no rows for the evaluation split") && message.contains("validation.tsv"),
+            "{message}"
+        );
+        assert!(missing.hint().unwrap().contains("--data sample"));
+
+        std::fs::create_dir(folder.path().join("sst2")).unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join("sst2").join(name), text).unwrap();
+        write("validation.csv", "sentence,label\nfine,1\n");
+        let mut table = open(&location, &source("sst2", "validation")).unwrap();
+        assert_eq!(table.next_rows(5).unwrap(), [r#"{"sentence":"fine","label":"1"}"#]);
+        // Two copies in one format may differ; of several formats the first is taken.
+        write("validation.jsonl", ROW);
+        write("validation.ndjson", ROW);
+        let error = open(&location, &source("sst2", "validation")).map(drop).unwrap_err();
+        assert!(error.to_string().ends_with("got `validation.jsonl` and `validation.ndjson`"), "{error}");
+        std::fs::remove_file(folder.path().join("sst2/validation.ndjson")).unwrap();
+        let mut table = open(&location, &source("sst2", "validation")).unwrap();
+        assert_eq!(table.columns(), ["sentence", "label"]);
+        assert_eq!(table.next_rows(5).unwrap(), [ROW]);
+
+        write("test-00001-of-00002.jsonl", ROW);
+        let error = open(&location, &source("sst2", "test")).map(drop).unwrap_err();
+        assert!(error.to_string().contains("sst2`: shard 1 of 2 is missing"), "{error}");
+        write("test-00000-of-00002.jsonl", r#"{"sentence":"first","label":1}"#);
+        let mut table = open(&location, &source("sst2", "test")).unwrap();
+        assert_eq!(table.next_rows(5).unwrap(), [r#"{"sentence":"first","label":1}"#, ROW]);
+        write("train.arrow", "ARROW1\0\0");
+        let error = open(&location, &source("sst2", "train")).map(drop).unwrap_err();
+        assert!(
+            error.to_string().ends_with(
+                "only `{}`".replace("{}", folder.path().join("sst2/train.arrow").to_str().unwrap()).as_str()
+            ),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_split_may_have_a_file_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mine.jsonl");
+        std::fs::write(&path, ROW).unwrap();
+        let file = format!("evaluation={}", path.display());
+        let location = parse(&["sample", &file]);
+        assert_eq!(location.to_string(), format!("sample, {file}"));
+        assert!(location.uses_sample());
+        assert_eq!(open(&location, &source("sst2", "validation")).unwrap().next_rows(5).unwrap(), [ROW]);
+        let demonstrations = Source { split: Split::Demonstrations, ..source("sst2", "train") };
+        assert!(open(&location, &demonstrations).unwrap().name().starts_with("bundled sample"));
+        assert!(!parse(&["sample", &file, "demonstrations=x.jsonl"]).uses_sample());
+        assert_eq!(parse(&[]), DataLocation::HUB);
+
+        let refused = |texts: &[&str]| DataLocation::parse(texts).unwrap_err();
+        assert!(refused(&[&file, &file]).contains("twice"));
+        assert!(refused(&["sample", "x"]).contains("second place"));
+        let bare = path.to_str().unwrap();
+        assert!(refused(&[bare]).contains(&format!("--data evaluation={bare}")));
+        let error = open(&parse(&["evaluation=x.txt"]), &source("sst2", "x")).map(drop).unwrap_err();
+        assert!(matches!(error, DataError::Format { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_plugin_cannot_name_its_way_out_of_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("secret.jsonl"), "{\"key\": 1}\n").unwrap();
+        let location = parse(&[folder.path().join("data").to_str().unwrap()]);
+        let bad = |source: Source| {
+            let error = open(&location, &source).map(drop).unwrap_err();
+            assert!(matches!(error, DataError::BadName { .. }), "{error}");
+        };
+        for (directory, name) in [("..", "secret"), ("sst2", "../../secret"), ("/etc", "passwd"), ("", "x")] {
+            bad(source(directory, name));
+        }
+        bad(Source { config: Some("../x".into()), ..source("sst2", "train") });
+        let elsewhere = Source { repository: "nyu-mll/../glue".into(), ..source("sst2", "train") };
+        let error = open(&DataLocation::HUB, &elsewhere).map(drop).unwrap_err();
+        assert!(matches!(error, DataError::BadName { what: "repository", .. }), "{error}");
+    }
+
+    #[test]
+    fn the_sample_needs_no_folder() {
+        for split in ["train", "validation"] {
+            let mut table = open(&parse(&["sample"]), &source("sst2", split)).unwrap();
+            assert_eq!(table.columns(), ["sentence", "label", "idx"]);
+            assert!(!table.next_rows(3).unwrap().is_empty());
+        }
+        let error = open(&parse(&["sample"]), &source("sst2", "test")).map(drop).unwrap_err().to_string();
+        assert!(error.starts_with("there is no bundled sample of `sst2/test`, only of "), "{error}");
+    }
+
+    #[test]
+    fn offline_the_hub_is_missed_with_what_helps() {
+        let folder = tempfile::tempdir().unwrap();
+        let environment = Environment {
+            offline: true,
+            cache_folder: Some(folder.path().join("cache")),
+            hub_cache: Some(folder.path().join("hub")),
+            ..Environment::from_process()
+        };
+        let access = Access { environment: &environment, progress: &crate::progress::Silent };
+        let error = DataLocation::HUB.open(&source("sst2", "validation"), access).map(drop).unwrap_err();
+        assert!(error.to_string().contains("nyu-mll/glue/sst2 (validation split)"), "{error}");
+        assert!(error.hint().unwrap().contains("ft-host data pull nyu-mll/glue --config sst2 --split validation"));
+    }
+}

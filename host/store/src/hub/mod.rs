@@ -1,0 +1,11 @@
+//! The Hugging Face Hub: models and data sets, into the cache that all its tools share.
+
+mod cached_models;
+pub mod client;
+mod download_watchdog;
+pub mod error;
+pub mod fetch;
+pub mod model;
+mod redirect;
+mod retry;
+pub mod wheel;

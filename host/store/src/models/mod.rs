@@ -1,0 +1,11 @@
+//! What `--model` means, and which files make a model. Looks at the disk, never at the network.
+
+pub mod catalogue;
+pub mod error;
+pub mod files;
+pub mod folder;
+pub mod gguf;
+mod gguf_parts;
+pub mod names;
+pub mod source;
+pub mod weight_files;

@@ -1,0 +1,198 @@
+//! A split's rows out of one file, or several one after the other.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::csv::CsvTable;
+use super::error::{RowError, Unit};
+use super::format::Format;
+use super::jsonl::JsonlTable;
+use super::parquet::ParquetTable;
+use super::quoting::Quoting;
+use super::rows::{ClassColumn, Rows, TableSummary};
+use super::{array, shards};
+
+/// One file of a table, read to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableFile {
+    /// Its path, or that it is a bundled sample.
+    pub name: String,
+    /// What it holds.
+    pub summary: TableSummary,
+    /// Whether cells might stand in quotes, where that is not as its form by itself has it.
+    pub quoting: Option<Quoting>,
+    /// What a reader of results should know of how it was read, in words.
+    pub remarks: Vec<String>,
+}
+
+/// A split's rows: one file, or several one after the other.
+pub struct Table {
+    name: Arc<str>,
+    columns: Vec<String>,
+    current: Box<dyn Rows>,
+    /// The files behind the current one.
+    further: VecDeque<PathBuf>,
+    quoting: Quoting,
+    done: Vec<TableFile>,
+    /// What is known of the files before they are read.
+    known: Vec<String>,
+}
+
+/// Where a row stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowPlace {
+    /// What messages call its file. Shared by all rows of the file: a place is kept for every row.
+    pub file: Arc<str>,
+    /// What the file is counted in.
+    pub unit: Unit,
+    /// Its number there, from 1.
+    pub number: u64,
+}
+
+impl std::fmt::Display for RowPlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, {} {}", self.file, self.unit, self.number)
+    }
+}
+
+impl Table {
+    /// Opens files that are read one after the other; their names say what form they have. Gives `None` for a name that
+    /// does not, or for no file at all.
+    pub fn open(paths: &[PathBuf], quoting: Quoting) -> Option<Result<Table, RowError>> {
+        if paths.iter().any(|path| Format::of(path).is_none()) {
+            return None;
+        }
+        let mut further: VecDeque<PathBuf> = paths.iter().cloned().collect();
+        let first = further.pop_front()?;
+        let current = match open_file(&first, quoting)? {
+            Ok(current) => current,
+            Err(error) => return Some(Err(error)),
+        };
+        let (name, columns) = (quoted(&first), current.columns().to_vec());
+        let known = further.is_empty().then(|| shards::part_alone(&first)).flatten();
+        let known = known.map(|part| format!("{name} is {part} alone")).into_iter().collect();
+        Some(Ok(Table { name, columns, current, further, quoting, done: Vec::new(), known }))
+    }
+
+    /// JSON lines in memory; `name` stands for them in messages.
+    pub fn from_jsonl(name: &str, bytes: &'static [u8]) -> Result<Table, RowError> {
+        let current = JsonlTable::from_bytes(name, bytes)?;
+        let columns = current.columns().to_vec();
+        let (name, current) = (name.into(), Box::new(current));
+        let (further, quoting) = (VecDeque::new(), Quoting::Auto);
+        Ok(Table { name, columns, current, further, quoting, done: Vec::new(), known: Vec::new() })
+    }
+
+    /// The same table, with something more that a reader should know of its files.
+    pub(crate) fn remarked(mut self, remark: String) -> Self {
+        self.known.push(remark);
+        self
+    }
+
+    /// The form of the file at hand, with what is decided by more than the form: for people.
+    pub fn form(&self) -> String {
+        self.current.form()
+    }
+
+    /// What a reader should know of how the rows so far were read, in words.
+    pub fn remarks(&self) -> Vec<String> {
+        let done = self.done.iter().flat_map(|file| file.remarks.iter().cloned());
+        done.chain(self.current.remarks()).chain(self.known.iter().cloned()).collect()
+    }
+
+    /// What the file at hand is called in messages: its path, or that it is a bundled sample.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The names of the columns, in the first file's order. For JSON: the keys of the first good row.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// The columns whose numbers the file at hand has names for.
+    pub fn classes(&self) -> &[ClassColumn] {
+        self.current.classes()
+    }
+
+    /// The next row, the text of one JSON object; `None` at the end.
+    pub fn next_row(&mut self) -> Result<Option<String>, RowError> {
+        loop {
+            match self.current.next_row()? {
+                Some(row) => return Ok(Some(row)),
+                None if !self.next_file()? => return Ok(None),
+                None => {}
+            }
+        }
+    }
+
+    /// The next rows, at most `max`. No rows: the end.
+    pub fn next_rows(&mut self, max: usize) -> Result<Vec<String>, RowError> {
+        let mut rows = Vec::new();
+        while rows.len() < max {
+            match self.next_row()? {
+                Some(row) => rows.push(row),
+                None => break,
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Where the row that was read last stands.
+    pub fn place(&self) -> RowPlace {
+        RowPlace { file: self.name.clone(), unit: self.current.unit(), number: self.current.number() }
+    }
+
+    /// The next bytes as they stand in the files, at most `max`; none at the end.
+    pub fn read(&mut self, max: usize) -> Result<Vec<u8>, RowError> {
+        loop {
+            let bytes = self.current.read(max)?;
+            if !bytes.is_empty() || !self.next_file()? {
+                return Ok(bytes);
+            }
+        }
+    }
+
+    /// Reads the rest and says what each file holds.
+    pub fn finish(mut self) -> Result<Vec<TableFile>, RowError> {
+        while self.next_file()? {}
+        self.done.push(finished(&self.name, self.current)?);
+        if let Some(last) = self.done.last_mut() {
+            last.remarks.extend(self.known);
+        }
+        Ok(self.done)
+    }
+
+    /// Goes on to the next file, if there is one.
+    fn next_file(&mut self) -> Result<bool, RowError> {
+        let Some(path) = self.further.pop_front() else { return Ok(false) };
+        // The form was looked at when the table was opened.
+        let Some(next) = open_file(&path, self.quoting) else { return Ok(false) };
+        let last = std::mem::replace(&mut self.current, next?);
+        let name = std::mem::replace(&mut self.name, quoted(&path));
+        self.done.push(finished(&name, last)?);
+        Ok(true)
+    }
+}
+
+fn finished(name: &str, rows: Box<dyn Rows>) -> Result<TableFile, RowError> {
+    let (quoting, remarks) = (rows.quoting(), rows.remarks());
+    Ok(TableFile { name: name.trim_matches('`').to_owned(), summary: rows.finish()?, quoting, remarks })
+}
+
+fn quoted(path: &Path) -> Arc<str> {
+    format!("`{}`", path.display()).into()
+}
+
+fn open_file(path: &Path, quoting: Quoting) -> Option<Result<Box<dyn Rows>, RowError>> {
+    fn boxed<T: Rows + 'static>(table: Result<T, RowError>) -> Result<Box<dyn Rows>, RowError> {
+        table.map(|table| Box::new(table) as Box<dyn Rows>)
+    }
+    Some(match Format::of(path)? {
+        Format::Jsonl => boxed(JsonlTable::open(path)),
+        Format::Json => array::open_json(path),
+        format @ (Format::Csv | Format::Tsv) => boxed(CsvTable::open(path, format, quoting)),
+        Format::Parquet => boxed(ParquetTable::open(path)),
+    })
+}

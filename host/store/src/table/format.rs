@@ -1,0 +1,91 @@
+//! Forms of a data file, by its name.
+
+use std::path::Path;
+
+/// Forms of a data file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON object per line.
+    Jsonl,
+    /// An array of JSON objects, or one object per line.
+    Json,
+    /// Parquet.
+    Parquet,
+    /// Cells between commas, with headings.
+    Csv,
+    /// Cells between tabs, with headings.
+    Tsv,
+}
+
+/// The extensions of every form, its usual one first.
+const EXTENSIONS: [(Format, &[&str]); 5] = [
+    (Format::Jsonl, &["jsonl", "ndjson"]),
+    (Format::Json, &["json"]),
+    (Format::Parquet, &["parquet", "pq"]),
+    (Format::Csv, &["csv"]),
+    (Format::Tsv, &["tsv"]),
+];
+
+/// What some writers put behind `.parquet` for the compression within the file.
+const PARQUET_SUFFIXES: [&str; 7] = [".gzip", ".gz", ".snappy", ".zstd", ".brotli", ".br", ".lz4"];
+
+impl Format {
+    /// All forms, in the order in which they are named.
+    pub const ALL: [Format; 5] = [Format::Jsonl, Format::Json, Format::Parquet, Format::Csv, Format::Tsv];
+
+    /// The usual extension of such files.
+    pub fn extension(self) -> &'static str {
+        EXTENSIONS.iter().find(|(format, _)| *format == self).map_or("", |(_, extensions)| extensions[0])
+    }
+
+    /// The form that a file's name speaks of.
+    pub fn of(path: &Path) -> Option<Format> {
+        Format::split(path.file_name()?.to_str()?).map(|(_, format)| format)
+    }
+
+    /// A file's name without what says its form, and the form. Text files may be packed with gzip, which ends their
+    /// names with `.gz`.
+    pub fn split(name: &str) -> Option<(&str, Format)> {
+        let lower = name.to_ascii_lowercase();
+        let ends = |extension: &str, behind: &str| {
+            let rest = lower.strip_suffix(behind)?.strip_suffix(extension)?.strip_suffix('.')?;
+            // Lower case in ASCII has the same length.
+            name.get(..rest.len()).filter(|rest| !rest.is_empty())
+        };
+        EXTENSIONS.into_iter().find_map(|(format, extensions)| {
+            let behind: &[&str] = if format == Format::Parquet { &PARQUET_SUFFIXES } else { &[".gz"] };
+            let stem = extensions.iter().find_map(|extension| {
+                ends(extension, "").or_else(|| behind.iter().find_map(|behind| ends(extension, behind)))
+            });
+            stem.map(|stem| (stem, format))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_say_the_form() {
+        for (name, expected) in [
+            ("a.jsonl", Some(("a", Format::Jsonl))),
+            ("A.JSONL.GZ", Some(("A", Format::Jsonl))),
+            ("a.ndjson", Some(("a", Format::Jsonl))),
+            ("a.b.json.gz", Some(("a.b", Format::Json))),
+            ("a.parquet.gzip", Some(("a", Format::Parquet))),
+            ("part-0.snappy.parquet", Some(("part-0.snappy", Format::Parquet))),
+            ("a.csv.gz", Some(("a", Format::Csv))),
+            ("a.tsv", Some(("a", Format::Tsv))),
+            ("a.csv.bz2", None),
+            ("a.arrow", None),
+            (".csv", None),
+            ("csv", None),
+            ("a.gz", None),
+            ("ä.csv", Some(("ä", Format::Csv))),
+        ] {
+            assert_eq!(Format::split(name), expected, "{name}");
+        }
+        assert_eq!(Format::ALL.map(Format::extension), ["jsonl", "json", "parquet", "csv", "tsv"]);
+    }
+}
