@@ -9,7 +9,7 @@ use ft_engine::model::checkpoint::{self, Unused};
 use ft_engine::model::decoder::{Batch, Placement, TokenTree};
 use ft_engine::model::families::{Family, UnknownSettings, from_config_json};
 use ft_engine::model::weights::{Arrays, Fp8, ScaleForm, Scaled, TensorSource, Unwrapped, WeightBytes, WeightFormat};
-use ft_engine::model::{Decoder, ModelError};
+use ft_engine::model::{Context, Decoder, ModelError};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::{Value, json};
 
@@ -76,8 +76,8 @@ fn logits(config: &Value, tensors: &[Tensor]) -> Result<Vec<f32>, ModelError> {
 fn logits_of(family: Family, source: &dyn TensorSource) -> Result<Vec<f32>, ModelError> {
     let decoder = Decoder::load(family.config, &family.layout, source, &F32)?;
     let trees = [TokenTree::chain(&[3, 4, 5])];
-    let output = decoder.forward(Batch { trees: &trees, first_position: 0, past: None, wanted: &[2] })?;
-    Ok(decoder.logits(&output.states)?.flatten_all()?.to_vec1()?)
+    let output = decoder.forward(Batch::after(&Context::zero_shot(None), &trees, &[2]))?;
+    Ok(decoder.logits(&output.hidden_states)?.flatten_all()?.to_vec1()?)
 }
 
 #[test]

@@ -1,34 +1,19 @@
 //! The scorer against the plain one.
 
 mod support_plain;
+mod support_tiny;
 
-use std::path::Path;
-use std::sync::Arc;
-
-use candle_core::{DType, Device};
-use ft_engine::model::decoder::Placement;
-use ft_engine::model::weights::{Arrays, WeightBytes, WeightFormat};
-use ft_engine::model::{Decoder, families};
-use ft_engine::score::{self, ChoiceScore, ChoiceTokens, Extended, Prefix, QueryTokens};
+use ft_engine::model::{Context, Decoder};
+use ft_engine::score::{self, ChoiceScore, ChoiceTokens, QueryTokens};
 use ft_engine::tune::State;
 use proptest::prelude::*;
 use support_plain::plain;
+use support_tiny::{FAMILIES, load};
 
-const FAMILIES: [&str; 7] = ["llama", "opt", "gpt2", "gpt_neo", "gptj", "gpt_neox", "bloom"];
+/// Tokens of the tiny models.
 const VOCABULARY: u32 = 96;
 
-fn load(family: &str) -> Decoder {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tiny").join(family);
-    let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
-    let family =
-        families::from_config_json("config.json", &read("config.json"), families::UnknownSettings::Refuse).unwrap();
-    let bytes: WeightBytes = Arc::new(read("model.safetensors"));
-    let source = Arrays::new(vec![("model.safetensors".into(), bytes)]).unwrap();
-    let placement = Placement { device: Device::Cpu, dtype: DType::F32, weights: WeightFormat::Dense };
-    Decoder::load(family.config, &family.layout, &source, &placement).unwrap()
-}
-
-/// Queries whose choices share prefixes of any length, differ in number, and may be one token or scored from their start.
+/// Queries whose choices share beginnings of any length, differ in number, and may be one token or scored from their start.
 fn queries() -> impl Strategy<Value = Vec<QueryTokens>> {
     let tokens = |most: usize| prop::collection::vec(0..VOCABULARY, 0..most);
     let query = (tokens(9), prop::collection::vec((0usize..9, tokens(4), 0..VOCABULARY, any::<u8>()), 1..5)).prop_map(
@@ -45,9 +30,9 @@ fn queries() -> impl Strategy<Value = Vec<QueryTokens>> {
     prop::collection::vec(query, 1..7)
 }
 
-fn in_batches(decoder: &Decoder, prefix: Prefix<'_>, queries: &[QueryTokens], budget: usize) -> Vec<Vec<ChoiceScore>> {
+fn in_batches(decoder: &Decoder, context: &Context, queries: &[QueryTokens], budget: usize) -> Vec<Vec<ChoiceScore>> {
     let runs = score::batches(queries, budget);
-    runs.into_iter().flat_map(|run| score::score(decoder, prefix, &queries[run]).unwrap()).collect()
+    runs.into_iter().flat_map(|run| score::score(decoder, context, &queries[run]).unwrap()).collect()
 }
 
 fn check(found: &[Vec<ChoiceScore>], expected: &[Vec<ChoiceScore>], what: &str) -> Result<(), TestCaseError> {
@@ -74,11 +59,9 @@ proptest! {
                 let of_query = |query: &QueryTokens| query.choices.iter().map(|c| plain(&decoder, before, c)).collect();
                 queries.iter().map(of_query).collect()
             };
-            let state = State::first(&decoder, &demonstrations).unwrap();
-            let prefix =
-                Prefix { past: Some(&state.cache), last: Some(&state.last), first_position: demonstrations.len() };
-            check(&in_batches(&decoder, prefix, &queries, budget), &each(&demonstrations), family)?;
-            check(&in_batches(&decoder, Prefix::ZERO_SHOT, &queries, budget), &each(&[]), family)?;
+            let context = State::first(&decoder, &demonstrations).unwrap().context;
+            check(&in_batches(&decoder, &context, &queries, budget), &each(&demonstrations), family)?;
+            check(&in_batches(&decoder, &Context::zero_shot(None), &queries, budget), &each(&[]), family)?;
         }
     }
 
@@ -101,16 +84,14 @@ proptest! {
         let rest: Vec<QueryTokens> = whole.iter().map(|query| query.without_start(shared.len())).collect();
         for family in FAMILIES {
             let decoder = load(family);
-            let state = State::first(&decoder, &demonstrations).unwrap();
-            let prefix =
-                Prefix { past: Some(&state.cache), last: Some(&state.last), first_position: demonstrations.len() };
-            for (prefix, before) in [(prefix, &demonstrations[..]), (Prefix::ZERO_SHOT, &[])] {
+            let context = State::first(&decoder, &demonstrations).unwrap().context;
+            for (context, before) in [(context, &demonstrations[..]), (Context::zero_shot(None), &[])] {
                 let expected: Vec<Vec<ChoiceScore>> = whole
                     .iter()
                     .map(|query| query.choices.iter().map(|choice| plain(&decoder, before, choice)).collect())
                     .collect();
-                let extended = Extended::new(&decoder, prefix, shared).unwrap();
-                check(&score::score(&decoder, extended.prefix(), &rest).unwrap(), &expected, family)?;
+                let extended = score::extended(&decoder, &context, shared).unwrap();
+                check(&score::score(&decoder, &extended, &rest).unwrap(), &expected, family)?;
             }
         }
     }
@@ -122,9 +103,10 @@ proptest! {
             .iter()
             .map(|query| QueryTokens { choices: query.choices.iter().rev().cloned().collect() })
             .collect();
-        let found = score::score(&decoder, Prefix::ZERO_SHOT, &reversed).unwrap();
+        let context = Context::zero_shot(None);
+        let found = score::score(&decoder, &context, &reversed).unwrap();
         let found: Vec<Vec<ChoiceScore>> = found.into_iter().map(|scores| scores.into_iter().rev().collect()).collect();
-        check(&found, &score::score(&decoder, Prefix::ZERO_SHOT, &queries).unwrap(), "reversed")?;
+        check(&found, &score::score(&decoder, &context, &queries).unwrap(), "reversed")?;
     }
 }
 

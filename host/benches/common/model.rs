@@ -11,7 +11,6 @@ use ft_engine::model::decoder::Placement;
 use ft_engine::model::families::{self, Family, UnknownSettings};
 use ft_engine::model::weights::{TensorSource, WeightFormat};
 use ft_engine::model::{Decoder, ModelError};
-use ft_engine::score::Prefix;
 use ft_engine::tune::State;
 
 use super::Outcome;
@@ -115,11 +114,6 @@ pub fn layer_flops() -> Outcome<f64> {
         2 * (attention + matrices * config.hidden * config.intermediate)
     });
     Ok(per_layer.sum::<usize>() as f64)
-}
-
-/// What stands before queries, after some step over so many tokens of demonstrations.
-pub fn prefix(state: &State, demonstrations: usize) -> Prefix<'_> {
-    Prefix { past: Some(&state.cache), last: Some(&state.last), first_position: demonstrations }
 }
 
 /// Numbers that follow from a tensor's name: the model is the same in every format and in every run.

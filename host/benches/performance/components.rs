@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device, Tensor};
+use ft_engine::model::{KvCache, ModelError};
 use ft_engine::task::example::Split;
-use ft_engine::tune::{MetaOptimizer, Momentum, Slot, SlotKind};
+use ft_engine::tune::{MetaOptimizer, Momentum, Slot, SlotKind, StepContext};
 use ft_sandbox::{EngineOptions, Limits, OptimizerPlugin, PluginBinary, PluginEngine, TaskPlugin, Usage, options};
 
 use crate::common::Outcome;
@@ -131,10 +132,36 @@ fn each(mut call: impl FnMut(usize) -> Outcome<()>) -> Outcome<Duration> {
     Ok(started.elapsed() / CALLS)
 }
 
+/// A step over one slot, which is no whole layer's.
+struct OneSlot {
+    step: usize,
+    slot: Slot,
+    empty: KvCache,
+}
+
+impl StepContext for OneSlot {
+    fn step(&self) -> usize {
+        self.step
+    }
+
+    fn cache(&self) -> &KvCache {
+        &self.empty
+    }
+
+    fn propose(&mut self) -> Result<KvCache, ModelError> {
+        Ok(self.empty.clone())
+    }
+
+    fn slots(&mut self) -> Result<Vec<Slot>, ModelError> {
+        Ok(vec![self.slot.clone()])
+    }
+}
+
 fn small_steps(rule: &mut dyn MetaOptimizer, tensor: &Tensor) -> Outcome<Duration> {
     each(|index| {
         let slot = Slot { layer: 0, kind: SlotKind::Key, previous: tensor.clone(), proposed: tensor.clone() };
-        rule.step(index + 2, vec![slot]).map_err(|error| error.to_string())?;
+        rule.step(&mut OneSlot { step: index + 2, slot, empty: KvCache::default() })
+            .map_err(|error| error.to_string())?;
         Ok(())
     })
 }

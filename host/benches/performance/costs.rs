@@ -5,7 +5,7 @@ use ft_engine::tune::{Momentum, State, StepPolicy};
 use crate::Bench;
 use crate::common::Outcome;
 use crate::common::figures::{Figure, Part};
-use crate::common::model::{Format, prefix};
+use crate::common::model::Format;
 use crate::common::queries::Shape;
 use crate::common::rounds::{Case, Samples, in_turns};
 use crate::scoring::{TWO_LABELS, scores};
@@ -39,7 +39,7 @@ fn scored(bench: &Bench, kinds: &[(String, Shape, usize)]) -> Outcome<Vec<Sample
     for (name, shape, count) in kinds {
         let state = State::first(decoder, &shape.demonstrations())?;
         let queries = shape.queries(*count);
-        cases.push(Case::new(name, move || scores(decoder, prefix(&state, shape.demonstrations), &queries)));
+        cases.push(Case::new(name, move || scores(decoder, &state.context, &queries)));
     }
     in_turns(bench.effort, &mut cases)
 }

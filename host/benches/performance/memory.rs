@@ -7,7 +7,7 @@ use ft_engine::tune::State;
 use crate::common::Outcome;
 use crate::common::figures::{Figure, Part};
 use crate::common::machine::peak_memory;
-use crate::common::model::{Format, load, prefix};
+use crate::common::model::{Format, load};
 use crate::scoring::{TWO_LABELS, scores};
 use crate::{Bench, QUICK, tasks};
 
@@ -26,7 +26,7 @@ pub fn child(work: &str, bench: &Bench) -> Outcome<()> {
         let decoder = load(work.parse::<Format>()?)?;
         let state = State::first(&decoder, &TWO_LABELS.demonstrations())?;
         let queries = TWO_LABELS.queries(bench.amount(QUERIES.0, QUERIES.1));
-        scores(&decoder, prefix(&state, TWO_LABELS.demonstrations), &queries)?;
+        scores(&decoder, &state.context, &queries)?;
     }
     let peak = peak_memory().ok_or("this system does not say how much memory a process has had")?;
     println!("{peak}");

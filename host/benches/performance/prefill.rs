@@ -1,8 +1,8 @@
 //! Prompt processing in every number format, beside the matrix products that bound it.
 
 use candle_core::{DType, Device, Tensor};
-use ft_engine::model::Decoder;
 use ft_engine::model::decoder::{Batch, TokenTree};
+use ft_engine::model::{Context, Decoder};
 
 use crate::Bench;
 use crate::common::Outcome;
@@ -24,8 +24,8 @@ fn operations(rows: usize) -> f64 {
 fn pass(decoder: &Decoder, tokens: usize) -> Outcome<Tensor> {
     let ids: Vec<u32> = (0..tokens as u32).map(|token| token * 7 % VOCABULARY).collect();
     let trees = [TokenTree::chain(&ids)];
-    let output = decoder.forward(Batch { trees: &trees, first_position: 0, past: None, wanted: &[tokens - 1] })?;
-    Ok(decoder.logits(&output.states)?)
+    let output = decoder.forward(Batch::after(&Context::zero_shot(None), &trees, &[tokens - 1]))?;
+    Ok(decoder.logits(&output.hidden_states)?)
 }
 
 pub fn measure(bench: &Bench) -> Outcome<Part> {

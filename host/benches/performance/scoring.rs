@@ -1,13 +1,13 @@
 //! Scoring task by task, against the plain scorer.
 
-use ft_engine::model::Decoder;
-use ft_engine::score::{self, ChoiceScore, Prefix, QueryTokens};
+use ft_engine::model::{Context, Decoder};
+use ft_engine::score::{self, ChoiceScore, QueryTokens};
 use ft_engine::tune::State;
 
 use crate::Bench;
 use crate::common::Outcome;
 use crate::common::figures::{Figure, Part};
-use crate::common::model::{Format, prefix};
+use crate::common::model::Format;
 use crate::common::queries::Shape;
 use crate::common::rounds::{Case, in_turns};
 use crate::support_plain::plain;
@@ -28,10 +28,10 @@ const SHAPES: [Shape; 4] = [
 const FORMATS: [Format; 2] = [Format::F32, Format::EightBit];
 
 /// All queries, in batches as in a run.
-pub fn scores(decoder: &Decoder, prefix: Prefix<'_>, queries: &[QueryTokens]) -> Outcome<Vec<Vec<ChoiceScore>>> {
+pub fn scores(decoder: &Decoder, context: &Context, queries: &[QueryTokens]) -> Outcome<Vec<Vec<ChoiceScore>>> {
     let mut scores = Vec::with_capacity(queries.len());
     for batch in score::batches(queries, BATCH_TOKENS) {
-        scores.extend(score::score(decoder, prefix, &queries[batch])?);
+        scores.extend(score::score(decoder, context, &queries[batch])?);
     }
     Ok(scores)
 }
@@ -63,9 +63,9 @@ fn of_shape(bench: &Bench, shape: Shape) -> Outcome<Vec<Figure>> {
         Ok(choices.map(|choice| plain(reference, &demonstrations, choice)).collect::<Vec<_>>())
     })];
     for (format, decoder, state) in &states {
-        let prefix = prefix(state, demonstrations.len());
+        let context = &state.context;
         let queries = &queries;
-        cases.push(Case::new(format!("{}: {format}", shape.name), move || scores(decoder, prefix, queries)));
+        cases.push(Case::new(format!("{}: {format}", shape.name), move || scores(decoder, context, queries)));
     }
     let samples = in_turns(bench.effort, &mut cases)?;
     let [plain, scorers @ ..] = samples.as_slice() else { return Err("no case was timed".into()) };

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::time::Instant;
 
-use ft_engine::tune::{MetaOptimizer, Momentum, Slot, State, StepPolicy, Update};
+use ft_engine::tune::{MetaOptimizer, Momentum, OptimizerError, State, StepContext, StepPolicy, Update};
 
 use crate::Bench;
 use crate::common::Outcome;
@@ -29,9 +29,11 @@ struct Timed<'a, R> {
 }
 
 impl<R: MetaOptimizer> MetaOptimizer for Timed<'_, R> {
-    fn step(&mut self, step: usize, slots: Vec<Slot>) -> Result<Update, Box<dyn std::error::Error + Send + Sync>> {
+    fn step(&mut self, context: &mut dyn StepContext) -> Result<Update, OptimizerError> {
+        // The pass is no part of the update.
+        context.propose()?;
         let started = Instant::now();
-        let update = self.rule.step(step, slots);
+        let update = self.rule.step(context);
         self.seconds.borrow_mut().push(started.elapsed().as_secs_f64());
         update
     }

@@ -14,7 +14,7 @@ use super::limits::Limits;
 use super::log::LogSink;
 use super::options::OptionSetting;
 use super::sandbox::{Sandbox, Started, Usage};
-use ft_engine::tune::{MetaOptimizer, Slot, SlotKind, Update, Verdict};
+use ft_engine::tune::{MetaOptimizer, OptimizerError, Slot, SlotKind, StepContext, Update, Verdict};
 
 const STEP: &str = "meta-optimizer.session.step";
 
@@ -50,7 +50,7 @@ impl OptimizerPlugin {
         &self.description
     }
 
-    /// What it says that it is when it is asked again.
+    /// Asks the plugin once more what it is.
     ///
     /// # Errors
     /// When the description is none, or the plugin fails.
@@ -58,17 +58,17 @@ impl OptimizerPlugin {
         self.sandbox.describe(&self.info)
     }
 
-    /// The bytes that it was loaded from.
+    /// The bytes that the plugin was loaded from.
     pub fn binary(&self) -> &PluginBinary {
         self.sandbox.binary()
     }
 
-    /// What it used so far.
+    /// What the plugin's calls used so far of its limits.
     pub fn usage(&self) -> Usage {
         self.sandbox.usage()
     }
 
-    /// Starts the rule afresh with these options, all of them, as [`options::resolve`](super::options::resolve) gives
+    /// Starts the optimizer afresh with these options, all of them, as [`options::resolve`](super::options::resolve) gives
     /// them. A session that was open is dropped.
     ///
     /// # Errors
@@ -86,7 +86,7 @@ impl OptimizerPlugin {
         Ok(())
     }
 
-    /// The rule's step, with its error as it is.
+    /// Lets the plugin take step `step`, from 2, over these slots, in the slots' order.
     ///
     /// # Errors
     /// When no session is open, a handle that comes back is not the plugin's to give, or the plugin reports an error,
@@ -98,7 +98,7 @@ impl OptimizerPlugin {
             return Err(self.sandbox.error(Some(STEP), Failure::Misuse { operation: "tensor.dtype", problem }));
         }
         let exports = &self.exports;
-        // More steps than that are not counted, and no rule tells them apart.
+        // More steps than that are not counted, and no optimizer tells them apart.
         let step = u32::try_from(step).unwrap_or(u32::MAX);
         let stepped = self.sandbox.call_fallible(STEP, |store| {
             let lent = slots.into_iter().map(|slot| lend(store.data_mut(), slot));
@@ -134,8 +134,11 @@ fn lend(state: &mut super::host::HostState, slot: Slot) -> wasmtime::Result<meta
     })
 }
 
+/// The world of 0.1 is handed its proposal: it is asked for before the guest's call, so that the pass is none of the
+/// guest's time.
 impl MetaOptimizer for OptimizerPlugin {
-    fn step(&mut self, step: usize, slots: Vec<Slot>) -> Result<Update, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(OptimizerPlugin::step(self, step, slots)?)
+    fn step(&mut self, context: &mut dyn StepContext) -> Result<Update, OptimizerError> {
+        let slots = context.slots()?;
+        Ok(OptimizerPlugin::step(self, context.step(), slots)?)
     }
 }

@@ -13,10 +13,11 @@ use super::folder::{self, Beginning, OutFolder};
 use super::observer::{Event, Observer};
 use super::plan::{Plan, optimizer_usage};
 use super::render::Query;
-use super::scoring::{Over, Scoring};
+use super::scoring::Scoring;
 use super::tuner::{Tuner, Tuning};
 use super::usage::PluginUsage;
 use super::{RunError, RunErrorKind, record, selection};
+use ft_engine::model::Context;
 use ft_engine::model::decoder::Placement;
 use ft_engine::tune::{LayerNorms, State, StepPolicy, Verdict, pseudo_gradient_norm};
 use ft_record::samples::{Place, SampleError, SampleRecord};
@@ -241,7 +242,7 @@ impl Run<'_> {
         let ids = &draw.record.demonstration_ids;
         let last_step = self.last_step(chosen);
         let scoring = self.scoring;
-        let mut tuner = Tuner::new(ids);
+        let mut tuner = Tuner::new(scoring.decoder, ids, self.policy());
         let mut last_scored = 1;
         for step in 1..=last_step {
             if scoring.stopped() {
@@ -255,9 +256,8 @@ impl Run<'_> {
             let settled = self.settled(state);
             let wanted = self.score_steps.contains(&step) || chosen == Some(step) || step == last_step;
             if settled || wanted {
-                let over = Over::Demonstrations { state, length: ids.len() };
                 let started = Instant::now();
-                match scoring.score(&mut self.folder.samples, seed, over, &queries) {
+                match scoring.score(&mut self.folder.samples, seed, &state.context, &queries) {
                     Ok(Some(records)) => {
                         self.scored(records, Times { step: seconds, score: started.elapsed().as_secs_f64() })?;
                         last_scored = step;
@@ -306,8 +306,8 @@ impl Run<'_> {
         }
         let queries: Vec<&Query> = draw.queries.iter().map(|place| &self.queries[*place]).collect();
         let started = Instant::now();
-        let over = Over::Nothing { bos: self.bos };
-        let Some(records) = self.scoring.score(&mut self.folder.samples, seed, over, &queries)? else {
+        let context = Context::zero_shot(self.bos);
+        let Some(records) = self.scoring.score(&mut self.folder.samples, seed, &context, &queries)? else {
             return Ok(false);
         };
         self.scored(records, Times { step: 0.0, score: started.elapsed().as_secs_f64() })?;
@@ -326,12 +326,15 @@ impl Run<'_> {
 
     fn tuning(&mut self) -> Tuning<'_> {
         Tuning {
-            decoder: self.scoring.decoder,
+            policy: self.policy(),
             optimizer: &mut self.optimizer,
             options: &self.optimizer_options,
             name: &self.results.plan.optimizer,
-            policy: StepPolicy { positions: self.config.positions, allow_nonfinite: self.config.allow_nonfinite },
         }
+    }
+
+    fn policy(&self) -> StepPolicy {
+        StepPolicy { positions: self.config.positions, allow_nonfinite: self.config.allow_nonfinite }
     }
 
     fn last_step(&self, chosen: Option<usize>) -> usize {
@@ -346,7 +349,7 @@ impl Run<'_> {
     fn settled(&self, state: &State) -> bool {
         let small = match self.config.select {
             Select::Converged { until_norm: Some(bound) } => {
-                state.step > 1 && pseudo_gradient_norm(&state.norms) < bound
+                state.step() > 1 && pseudo_gradient_norm(&state.norms) < bound
             }
             _ => false,
         };
@@ -360,7 +363,7 @@ impl Run<'_> {
             return Ok(());
         }
         let record = record::trace(seed, state, tokens, seconds);
-        match self.folder.trace.recall(&(seed, state.step as u32))? {
+        match self.folder.trace.recall(&(seed, state.step() as u32))? {
             Some(_) => Ok(()),
             None => self.folder.trace.add(&record),
         }

@@ -119,5 +119,5 @@ pub fn trace(seed: u64, state: &State, tokens: usize, seconds: f64) -> TraceReco
         update: norms.update,
         cache: norms.cache,
     };
-    TraceRecord { seed, step: state.step as u32, tokens, seconds, layers: state.norms.iter().map(layer).collect() }
+    TraceRecord { seed, step: state.step() as u32, tokens, seconds, layers: state.norms.iter().map(layer).collect() }
 }

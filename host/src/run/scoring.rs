@@ -8,9 +8,9 @@ use super::observer::{Event, Observer};
 use super::record::called;
 use super::render::Query;
 use ft_engine::model::decoder::{Batch, TokenTree};
-use ft_engine::model::{Decoder, ModelError};
-use ft_engine::score::{self, ChoiceScore, Extended, Prefix, QueryTokens};
-use ft_engine::tune::{State, first_not_finite};
+use ft_engine::model::{Context, Decoder, ModelError};
+use ft_engine::score::{self, ChoiceScore, QueryTokens};
+use ft_engine::tune::first_not_finite;
 use ft_record::samples::{Choice, Place, SampleError, SampleRecord};
 use ft_record::schema::PluginRecord;
 
@@ -29,69 +29,27 @@ pub struct Scoring<'a> {
     pub stop: &'a AtomicBool,
 }
 
-/// What stands before the queries.
-#[derive(Clone, Copy)]
-pub enum Over<'a> {
-    /// Nothing: zero-shot.
-    Nothing {
-        /// The token that the model expects at the beginning of a text.
-        bos: Option<u32>,
-    },
-    /// Demonstrations after some step.
-    Demonstrations {
-        /// Their state.
-        state: &'a State,
-        /// The number of their tokens.
-        length: usize,
-    },
-}
-
-impl<'a> Over<'a> {
-    fn step(&self) -> u32 {
-        match self {
-            Self::Nothing { .. } => 0,
-            Self::Demonstrations { state, .. } => state.step as u32,
-        }
-    }
-
-    fn prefix(&self) -> Prefix<'a> {
-        match self {
-            Self::Nothing { .. } => Prefix::ZERO_SHOT,
-            Self::Demonstrations { state, length } => {
-                Prefix { past: Some(&state.cache), last: Some(&state.last), first_position: *length }
-            }
-        }
-    }
-
-    fn tokens(&self, query: &Query) -> QueryTokens {
-        match self {
-            // Something has to predict a span that starts at a query's first token.
-            Self::Nothing { bos: Some(bos) } if query.tokens.starts_with_span() => query.tokens.after(*bos),
-            _ => query.tokens.clone(),
-        }
-    }
-}
-
 impl Scoring<'_> {
-    /// Scores all queries and adds them to the journal; those that an earlier process scored are taken from
-    /// it. `None`: stopped before the end.
+    /// Scores all queries behind a context and adds them to the journal; those that an earlier process scored are taken
+    /// from it. `None`: stopped before the end.
     ///
     /// # Errors
-    /// The model's, a score that is not a number, a full disk.
+    /// Propagates model errors; a score that is not a number, a full disk.
     pub fn score(
         &self,
         journal: &mut Journal<SampleRecord>,
         seed: u64,
-        over: Over<'_>,
+        context: &Context,
         queries: &[&Query],
     ) -> Result<Option<Vec<SampleRecord>>, RunError> {
-        let mut tokens: Vec<QueryTokens> = queries.iter().map(|query| over.tokens(query)).collect();
-        let start = score::shared_start(&tokens).to_vec();
-        if !start.is_empty() {
-            tokens = tokens.iter().map(|query| query.without_start(start.len())).collect();
+        let mut tokens: Vec<QueryTokens> = queries.iter().map(|query| query.tokens.behind(context)).collect();
+        let shared_start = score::shared_start(&tokens).to_vec();
+        if !shared_start.is_empty() {
+            tokens = tokens.iter().map(|query| query.without_start(shared_start.len())).collect();
         }
+        // Made when the first query is computed: a journal may know them all.
         let mut extended = None;
-        let step = over.step();
+        let step = context.step() as u32;
         let mut records = Vec::with_capacity(queries.len());
         for batch in score::batches(&tokens, self.batch_tokens) {
             if self.stopped() {
@@ -106,11 +64,10 @@ impl Scoring<'_> {
             }
             if records.len() < batch.end {
                 // The whole batch, also where a part of it is known: the same batch gives the same bits.
-                if extended.is_none() && !start.is_empty() {
-                    extended = Some(Extended::new(self.decoder, over.prefix(), &start)?);
+                if extended.is_none() && !shared_start.is_empty() {
+                    extended = Some(score::extended(self.decoder, context, &shared_start)?);
                 }
-                let prefix = extended.as_ref().map_or(over.prefix(), Extended::prefix);
-                let scores = score::score(self.decoder, prefix, &tokens[batch.clone()])?;
+                let scores = score::score(self.decoder, extended.as_ref().unwrap_or(context), &tokens[batch.clone()])?;
                 for (query, scores) in queries[batch.clone()].iter().zip(scores).skip(records.len() - first) {
                     let record = match self.sample(place(query), query, &scores) {
                         Err(RunError::Sample { source: SampleError::NotFinite { .. }, .. }) if step <= 1 => {
@@ -132,7 +89,7 @@ impl Scoring<'_> {
     fn own_failure(&self, query: &Query) -> Result<ModelError, RunError> {
         let ids = query.tokens.choices.first().map(|choice| choice.ids.as_slice()).unwrap_or_default();
         let trees = [TokenTree::chain(ids)];
-        let pass = self.decoder.forward(Batch { trees: &trees, first_position: 0, past: None, wanted: &[0] })?;
+        let pass = self.decoder.forward(Batch::after(&Context::zero_shot(None), &trees, &[0]))?;
         Ok(ModelError::NotFinitePass { layer: first_not_finite(&pass.cache)? })
     }
 

@@ -6,7 +6,7 @@ use super::RunError;
 use super::draw::Draw;
 use super::journal::Journal;
 use super::render::Query;
-use super::scoring::{Over, Scoring};
+use super::scoring::Scoring;
 use super::tuner::{Tuner, Tuning};
 use ft_engine::tune::Verdict;
 use ft_record::samples::SampleRecord;
@@ -26,12 +26,13 @@ pub fn choose(
     let mut likelihoods: BTreeMap<usize, f64> = (1..=steps).map(|step| (step, 0.0)).collect();
     for fold in &draw.held_out.folds {
         let queries: Vec<&Query> = fold.queries.iter().collect();
-        let mut tuner = Tuner::new(&fold.ids);
+        let mut tuner = Tuner::new(scoring.decoder, &fold.ids, tuning.policy);
         for step in 1..=steps {
             let (state, _) = tuner.advance(tuning)?;
-            let over = Over::Demonstrations { state, length: fold.ids.len() };
             let converged = state.verdict == Verdict::Converged;
-            let Some(records) = scoring.score(journal, draw.record.seed, over, &queries)? else { return Ok(None) };
+            let Some(records) = scoring.score(journal, draw.record.seed, &state.context, &queries)? else {
+                return Ok(None);
+            };
             let likelihood = likelihood(&records);
             // A rule that has converged stays where it is.
             let reached = if converged { step..=steps } else { step..=step };

@@ -79,7 +79,9 @@ fn numbers_that_are_not_finite_are_for_those_who_ask() {
     let place = Place::with_model();
     let optimizer = guest("hostile/optimizer");
     let attack = ["--optimizer", &optimizer, "-O", "attack=not-a-number", "--limit", "2", "--steps", "3"];
-    place.sst2(&[&attack[..], &["--out", "refused"]].concat()).failed(3, &["not finite in the key matrix of layer 0"]);
+    place
+        .sst2(&[&attack[..], &["--out", "refused"]].concat())
+        .failed(3, &["expected finite numbers in the key matrix of layer 0"]);
     let done = place.sst2(&[&attack[..], &["--allow-nonfinite"]].concat()).good();
     let note = "step 2 is left out: the scores of example `0` are not finite";
     assert!(done.stderr.contains(note), "{}", done.stderr);

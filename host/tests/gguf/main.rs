@@ -17,17 +17,18 @@ use candle_core::quantized::gguf_file::{Content, TensorInfo};
 use candle_core::{DType, Device, Tensor};
 use ft_engine::model::decoder::{Batch, Placement, TokenTree};
 use ft_engine::model::weights::{Gguf, WeightBytes, WeightFormat};
-use ft_engine::model::{Decoder, KvCache, ModelError, families};
+use ft_engine::model::{Context, Decoder, ModelError, families};
+use ft_engine::score::extended;
 
 use crate::writer::File;
 
 const TOLERANCE: f32 = 1e-4;
 
-fn logits(decoder: &Decoder, ids: &[u32], first_position: usize, past: Option<&KvCache>) -> (Tensor, KvCache) {
-    let wanted: Vec<usize> = (0..ids.len()).collect();
+fn logits(decoder: &Decoder, context: &Context, ids: &[u32]) -> Tensor {
+    let rows: Vec<usize> = (0..ids.len()).collect();
     let trees = [TokenTree::chain(ids)];
-    let output = decoder.forward(Batch { trees: &trees, first_position, past, wanted: &wanted }).unwrap();
-    (decoder.logits(&output.states).unwrap(), output.cache)
+    let output = decoder.forward(Batch::after(context, &trees, &rows)).unwrap();
+    decoder.logits(&output.hidden_states).unwrap()
 }
 
 #[track_caller]
@@ -82,7 +83,7 @@ fn decoder(gguf: &Gguf) -> Decoder {
 /// The logits of PyTorch's ids.
 fn logits_of(gguf: &Gguf) -> Tensor {
     let ids = golden("tiny-gguf/expected.safetensors")["ids"].to_dtype(DType::U32).unwrap().to_vec1().unwrap();
-    logits(&decoder(gguf), &ids, 0, None).0
+    logits(&decoder(gguf), &Context::zero_shot(None), &ids)
 }
 
 #[test]
@@ -95,10 +96,11 @@ fn a_gguf_model_gives_pytorchs_logits() {
     let golden = golden("tiny-gguf/expected.safetensors");
     let ids: Vec<u32> = golden["ids"].to_dtype(DType::U32).unwrap().to_vec1().unwrap();
     let expected = &golden["logits"];
-    check(&logits(&decoder, &ids, 0, None).0, expected);
+    let nothing = Context::zero_shot(None);
+    check(&logits(&decoder, &nothing, &ids), expected);
     // The same in two passes, the second over the cache of the first.
     let (first, rest) = ids.split_at(ids.len() / 2);
-    let (begin, cache) = logits(&decoder, first, 0, None);
-    let (end, _) = logits(&decoder, rest, first.len(), Some(&cache));
+    let begin = logits(&decoder, &nothing, first);
+    let end = logits(&decoder, &extended(&decoder, &nothing, first).unwrap(), rest);
     check(&Tensor::cat(&[begin, end], 0).unwrap(), expected);
 }

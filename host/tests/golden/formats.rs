@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device};
 use ft_engine::model::weights::{Gguf, TensorSource, WeightBytes};
-use ft_engine::model::{Decoder, families};
+use ft_engine::model::{Context, Decoder, families};
 use ft_host::run::open_weights;
 
 use crate::support::{F32, Golden, load_from, logits, name, variants, worst};
@@ -35,9 +35,10 @@ fn all_forms_of_a_model_give_the_same_logits() {
             && !others.is_empty()
         {
             let golden = Golden::read(&folder);
-            let expected = logits(&load_form(first), &golden.demonstrations, 0, None);
+            let expected = logits(&load_form(first), &Context::zero_shot(None), &golden.demonstrations);
             for other in others {
-                let difference = worst(&logits(&load_form(other), &golden.demonstrations, 0, None), &expected);
+                let difference =
+                    worst(&logits(&load_form(other), &Context::zero_shot(None), &golden.demonstrations), &expected);
                 println!("{}: {difference:.1e}", other.display());
                 assert!(difference <= TOLERANCE, "{}: {difference:e}", other.display());
                 compared.push(format!("{} {}", name(&folder), name(other)));

@@ -6,7 +6,7 @@ use candle_core::{DType, Device};
 use ft_engine::model::decoder::Placement;
 use ft_engine::model::families::{Family, UnknownSettings, from_config_json};
 use ft_engine::model::weights::{Scaled, TensorSource, WeightFormat};
-use ft_engine::model::{Decoder, checkpoint};
+use ft_engine::model::{Context, Decoder, checkpoint};
 use ft_host::run::open_weights;
 use ft_store::models::weight_files::weight_files;
 
@@ -36,13 +36,16 @@ fn weights_are_numbers_times_scales() {
         assert_eq!(unused.len(), if form == "tensor" { 14 } else { 0 }, "{form}");
         let load =
             |placement: &Placement| Decoder::load(family.config.clone(), &family.layout, &source, placement).unwrap();
-        let difference = worst(&logits(&load(&F32), &ids, 0, None), &golden["logits"]);
+        let difference = worst(&logits(&load(&F32), &Context::zero_shot(None), &ids), &golden["logits"]);
         println!("{form}: {difference:.1e}");
         assert!(difference <= 1e-4, "{form}: {difference:.1e}");
         // Bfloat16 and 8-bit blocks round once more: far less than a wrong scale would change.
-        let half = worst(&logits(&load(&Placement { dtype: DType::BF16, ..F32 }), &ids, 0, None), &golden["logits"]);
+        let half = worst(
+            &logits(&load(&Placement { dtype: DType::BF16, ..F32 }), &Context::zero_shot(None), &ids),
+            &golden["logits"],
+        );
         let blocks = Placement { weights: WeightFormat::Quantized, ..F32 };
-        let blocks = worst(&logits(&load(&blocks), &ids, 0, None), &golden["logits"]);
+        let blocks = worst(&logits(&load(&blocks), &Context::zero_shot(None), &ids), &golden["logits"]);
         println!("{form} in bf16: {half:.1e}, in 8 bit: {blocks:.1e}");
         assert!(half <= 0.5 && blocks <= 0.5, "{form}: {half:.1e} {blocks:.1e}");
         assert!(family.notes.iter().any(|note| note.contains("dequantized")), "{form}: {:?}", family.notes);

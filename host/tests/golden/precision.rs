@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use candle_core::DType;
 use ft_engine::model::decoder::Placement;
 use ft_engine::model::weights::WeightFormat;
-use ft_engine::score::{ChoiceTokens, Prefix, QueryTokens, score};
+use ft_engine::score::{ChoiceTokens, QueryTokens, score};
 
 use crate::support::{F32, Golden, families, load, name, states, variants};
 use ft_engine::tune::State;
@@ -17,9 +17,7 @@ fn log_likelihoods(folder: &Path, placement: &Placement) -> Vec<Vec<f64>> {
     let up_to = |end: usize| ChoiceTokens { ids: golden.query[..=end].to_vec(), span_start: end };
     let query = [QueryTokens { choices: (0..golden.query.len()).map(up_to).collect() }];
     let of_state = |state: &State| {
-        let first_position = golden.demonstrations.len();
-        let prefix = Prefix { past: Some(&state.cache), last: Some(&state.last), first_position };
-        score(&decoder, prefix, &query).unwrap()[0].iter().map(|choice| choice.loglik).collect()
+        score(&decoder, &state.context, &query).unwrap()[0].iter().map(|choice| choice.loglik).collect()
     };
     states(&decoder, &golden).iter().map(of_state).collect()
 }
@@ -29,11 +27,7 @@ fn sums(folder: &Path, placement: &Placement) -> Vec<f64> {
     let golden = Golden::read(folder);
     let decoder = load(folder, placement);
     let query = [QueryTokens { choices: vec![ChoiceTokens { ids: golden.query.clone(), span_start: 1 }] }];
-    let of_state = |state: &State| {
-        let first_position = golden.demonstrations.len();
-        let prefix = Prefix { past: Some(&state.cache), last: Some(&state.last), first_position };
-        score(&decoder, prefix, &query).unwrap()[0][0].loglik
-    };
+    let of_state = |state: &State| score(&decoder, &state.context, &query).unwrap()[0][0].loglik;
     states(&decoder, &golden).iter().map(of_state).collect()
 }
 

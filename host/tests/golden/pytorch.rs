@@ -6,8 +6,8 @@ use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
 use candle_core::Tensor;
-use ft_engine::model::KvCache;
 use ft_engine::model::decoder::{Batch, Output, TokenTree};
+use ft_engine::model::{Context, KvCache};
 use ft_engine::tune::State;
 
 use crate::support::{F32, Golden, families, load, logits, models_in, name, states, variants, worst};
@@ -28,13 +28,13 @@ fn check(folder: &Path) -> Option<String> {
     let golden = Golden::read(folder);
     let decoder = load(folder, &F32);
     let joined = [golden.demonstrations.as_slice(), &golden.query].concat();
-    let plain = worst(&logits(&decoder, &joined, 0, None), golden.tensor("plain_logits"));
+    let plain = worst(&logits(&decoder, &Context::zero_shot(None), &joined), golden.tensor("plain_logits"));
     let (mut caches, mut queries) = (0f32, 0f32);
     for state in states(&decoder, &golden) {
-        let expected = |what: &str| golden.tensor(&format!("step{}_{what}", state.step));
-        let (keys, values) = stacked(&state.cache);
+        let expected = |what: &str| golden.tensor(&format!("step{}_{what}", state.step()));
+        let (keys, values) = stacked(&state.context.cache);
         caches = caches.max(worst(&keys, expected("k"))).max(worst(&values, expected("v")));
-        let found = logits(&decoder, &golden.query, golden.demonstrations.len(), Some(&state.cache));
+        let found = logits(&decoder, &state.context, &golden.query);
         queries = queries.max(worst(&found, expected("query_logits")));
     }
     let (name, steps) = (name(folder), golden.steps);
@@ -66,16 +66,15 @@ fn the_tensor_librarys_operations_give_the_same() {
     for folder in [families(), variants()].concat() {
         let golden = Golden::read(&folder);
         let decoder = load(&folder, &F32);
-        let past = State::first(&decoder, &golden.demonstrations).unwrap().cache;
+        let demonstrations = State::first(&decoder, &golden.demonstrations).unwrap().context;
         let mut branching = TokenTree::chain(&golden.query);
         branching.insert(golden.query[0], Some(0));
         let trees = [branching, TokenTree::chain(&golden.query)];
-        let wanted: Vec<usize> = (0..trees.iter().map(TokenTree::len).sum()).collect();
-        for past in [None, Some(&past)] {
-            let first_position = past.map_or(0, KvCache::positions);
-            let batch = Batch { trees: &trees, first_position, past, wanted: &wanted };
+        let rows: Vec<usize> = (0..trees.iter().map(TokenTree::len).sum()).collect();
+        for context in [Context::zero_shot(None), demonstrations] {
+            let batch = Batch::after(&context, &trees, &rows);
             let (ours, theirs) = (decoder.forward(batch).unwrap(), decoder.forward_by_library(batch).unwrap());
-            let logits = |output: &Output| decoder.logits(&output.states).unwrap();
+            let logits = |output: &Output| decoder.logits(&output.hidden_states).unwrap();
             let difference = worst(&logits(&ours), &logits(&theirs));
             let (a, b) = (stacked(&ours.cache), stacked(&theirs.cache));
             let caches = worst(&a.0, &b.0).max(worst(&a.1, &b.1));

@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor};
 use ft_engine::model::decoder::{Batch, Placement, TokenTree};
 use ft_engine::model::families::{UnknownSettings, from_config_json};
 use ft_engine::model::weights::{TensorSource, WeightFormat};
-use ft_engine::model::{Decoder, KvCache};
+use ft_engine::model::{Context, Decoder};
 use ft_engine::tune::{Momentum, State, StepPolicy};
 use ft_host::run::open_weights;
 use ft_store::models::weight_files::weight_files;
@@ -87,12 +87,12 @@ pub fn states(decoder: &Decoder, golden: &Golden) -> Vec<State> {
     states
 }
 
-/// The logits of a text's every token, `[tokens, vocabulary]`.
-pub fn logits(decoder: &Decoder, ids: &[u32], first_position: usize, past: Option<&KvCache>) -> Tensor {
-    let wanted: Vec<usize> = (0..ids.len()).collect();
+/// The logits of every token of a text behind a context, `[tokens, vocabulary]`.
+pub fn logits(decoder: &Decoder, context: &Context, ids: &[u32]) -> Tensor {
+    let rows: Vec<usize> = (0..ids.len()).collect();
     let trees = [TokenTree::chain(ids)];
-    let output = decoder.forward(Batch { trees: &trees, first_position, past, wanted: &wanted }).unwrap();
-    decoder.logits(&output.states).unwrap()
+    let output = decoder.forward(Batch::after(context, &trees, &rows)).unwrap();
+    decoder.logits(&output.hidden_states).unwrap()
 }
 
 /// The largest difference.

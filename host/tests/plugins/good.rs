@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use candle_core::{DType, Tensor};
+use ft_engine::model::decoder::LayerCache;
+use ft_engine::model::{KvCache, ModelError};
 use ft_engine::task::example::{Example, Split};
-use ft_engine::tune::{MetaOptimizer, Slot, Verdict};
+use ft_engine::tune::{MetaOptimizer, Slot, StepContext, Verdict};
 use ft_sandbox::{EngineOptions, Failure, Limits, OptionError, PluginEngine, PluginKind, TaskPlugin, inspect, options};
 
 use super::support::*;
@@ -79,6 +81,34 @@ fn native(slots: &[Slot], moments: &mut Vec<Tensor>, step_size: f64, momentum: f
     slots.iter().zip(&*moments).map(|(slot, moment)| add_scaled(&slot.previous, moment, step_size)).collect()
 }
 
+/// A step over the slots of one layer.
+struct OneLayer<'a> {
+    step: usize,
+    keys: &'a Slot,
+    values: &'a Slot,
+    cache: KvCache,
+}
+
+fn cache_of(slots: &[Slot]) -> KvCache {
+    let layer = LayerCache { keys: slots[0].previous.clone(), values: slots[1].previous.clone() };
+    KvCache::new(vec![layer]).unwrap()
+}
+
+impl StepContext for OneLayer<'_> {
+    fn step(&self) -> usize {
+        self.step
+    }
+
+    fn cache(&self) -> &KvCache {
+        &self.cache
+    }
+
+    fn propose(&mut self) -> Result<KvCache, ModelError> {
+        let layer = LayerCache { keys: self.keys.proposed.clone(), values: self.values.proposed.clone() };
+        Ok(KvCache::new(vec![layer])?)
+    }
+}
+
 #[test]
 fn momentum_equals_the_native_rule_bit_by_bit() {
     for dtype in [DType::F32, DType::F16, DType::BF16] {
@@ -88,7 +118,8 @@ fn momentum_equals_the_native_rule_bit_by_bit() {
         let mut current = slots(1, &[3, 17, 8], dtype);
         for step in 2..9 {
             let expected = native(&current, &mut moments, 0.03, 0.7);
-            let update = MetaOptimizer::step(&mut rule, step, current.clone()).unwrap();
+            let mut context = OneLayer { step, keys: &current[0], values: &current[1], cache: cache_of(&current) };
+            let update = MetaOptimizer::step(&mut rule, &mut context).unwrap();
             assert_eq!(update.verdict, Verdict::Continue);
             assert_eq!(update.cache.len(), 2);
             for (new, expected) in update.cache.iter().zip(&expected) {

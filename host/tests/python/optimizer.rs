@@ -1,7 +1,7 @@
 //! A rule in Python beside the same one in Rust.
 
 use candle_core::{DType, Tensor};
-use ft_engine::tune::{MetaOptimizer, Slot, SlotKind, Verdict};
+use ft_engine::tune::{Slot, SlotKind, Verdict};
 use ft_sandbox::{Failure, Limits, OptimizerPlugin};
 
 use crate::shared::{bits, tensor};
@@ -24,7 +24,7 @@ fn caches(rule: &mut OptimizerPlugin, steps: usize, dtype: DType) -> Vec<Vec<Ten
     let mut current = slots(1, 3, &[2, 7, 4], dtype);
     let mut after = Vec::new();
     for step in 2..2 + steps {
-        let update = MetaOptimizer::step(rule, step, current.clone()).unwrap();
+        let update = rule.step(step, current.clone()).unwrap();
         assert_eq!(update.verdict, Verdict::Continue);
         let proposals = slots(1000 * step as u64, 3, &[2, 7, 4], dtype);
         let next = current.into_iter().zip(&update.cache).zip(proposals);

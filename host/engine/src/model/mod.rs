@@ -16,6 +16,6 @@ pub mod quiet;
 pub mod tokenizer;
 pub mod weights;
 
-pub use decoder::{Decoder, DecoderConfig, KvCache};
+pub use decoder::{Context, Decoder, DecoderConfig, KvCache};
 pub use error::ModelError;
 pub use tokenizer::Tokenizer;

@@ -1,4 +1,4 @@
-//! Log-probabilities of chosen tokens from final states, without keeping logits that nobody reads.
+//! Log-probabilities of chosen tokens from final hidden states, without keeping logits that nobody reads.
 
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
@@ -11,20 +11,21 @@ pub const ROWS: usize = 256;
 /// Tokens whose logits are there at a time on the CPU.
 const TOKENS: usize = 128 * Decoder::LOGIT_STEP;
 
-/// For each pair of a row of `states` `[rows, width]` and a token, the token's natural log-probability there.
-/// Pairs may come in any order and share rows.
+/// For each pair of a row of `hidden_states` `[rows, embedding]` and a token, the natural log-probability of that token as
+/// the row predicts it. Pairs may come in any order and share rows.
 ///
 /// # Errors
-/// The model's.
-pub fn log_probs(decoder: &Decoder, states: &Tensor, pairs: &[(usize, u32)]) -> Result<Vec<f64>, ModelError> {
+/// A token out of the vocabulary; a failed computation.
+pub fn log_probs(decoder: &Decoder, hidden_states: &Tensor, pairs: &[(usize, u32)]) -> Result<Vec<f64>, ModelError> {
     let mut result = vec![0.0; pairs.len()];
     let vocabulary = decoder.config().vocabulary;
     if let Some((_, id)) = pairs.iter().find(|(_, token)| *token as usize >= vocabulary) {
         return Err(ModelError::TokenOutOfRange { id: *id, vocabulary });
     }
-    let rows = states.dim(0)?;
+    let rows = hidden_states.dim(0)?;
     let mut by_row: Vec<usize> = (0..pairs.len()).collect();
     by_row.sort_by_key(|pair| pairs[*pair].0);
+    // Pairs of rows that have not gone through the head yet.
     let mut pending = by_row.as_slice();
     for start in (0..rows).step_by(ROWS) {
         let count = ROWS.min(rows - start);
@@ -34,10 +35,10 @@ pub fn log_probs(decoder: &Decoder, states: &Tensor, pairs: &[(usize, u32)]) -> 
             continue;
         }
         let local: Vec<(usize, u32)> = here.iter().map(|pair| (pairs[*pair].0 - start, pairs[*pair].1)).collect();
-        let states = states.narrow(0, start, count)?;
-        let values = match states.device() {
-            Device::Cpu => on_cpu(decoder, &states, &local)?,
-            _ => on_device(&decoder.logits(&states)?, &local)?,
+        let hidden_states = hidden_states.narrow(0, start, count)?;
+        let values = match hidden_states.device() {
+            Device::Cpu => on_cpu(decoder, &hidden_states, &local)?,
+            _ => on_device(&decoder.logits(&hidden_states)?, &local)?,
         };
         for (pair, value) in here.iter().zip(values) {
             result[*pair] = value;
@@ -46,20 +47,22 @@ pub fn log_probs(decoder: &Decoder, states: &Tensor, pairs: &[(usize, u32)]) -> 
     Ok(result)
 }
 
-/// Some tokens' logits at a time, so that they are read again while they are in the processor's cache: every row's
-/// largest logit so far, and the sum of exponentials relative to it in f64.
-fn on_cpu(decoder: &Decoder, states: &Tensor, pairs: &[(usize, u32)]) -> Result<Vec<f64>, ModelError> {
+/// Log-probabilities on the CPU: `logit - log(sum(exp(logits)))`, the sum over the vocabulary in one go with its largest
+/// term (an online log-sum-exp). Logits are made for some tokens at a time, so that they are read again while they are in
+/// the processor's cache; of what was before, a row keeps its largest logit and the sum of exponentials relative to it.
+fn on_cpu(decoder: &Decoder, hidden_states: &Tensor, pairs: &[(usize, u32)]) -> Result<Vec<f64>, ModelError> {
     let vocabulary = decoder.config().vocabulary;
-    let mut sums = vec![(f64::NEG_INFINITY, 0f64); states.dim(0)?];
+    let mut sums = vec![(f64::NEG_INFINITY, 0f64); hidden_states.dim(0)?];
     let mut values = vec![0f64; pairs.len()];
     let mut logits = Vec::new();
     for first in (0..vocabulary).step_by(TOKENS) {
         let tokens = first..vocabulary.min(first + TOKENS);
         let width = tokens.len();
-        decoder.logits_of(states, tokens.clone(), &mut logits)?;
+        decoder.logits_of(hidden_states, tokens.clone(), &mut logits)?;
         sums.par_iter_mut().zip(logits.par_chunks(width)).for_each(|(sum, logits)| {
             let (largest, part) = log_sum_parts(logits);
             let largest = f64::from(largest);
+            // Relative to the larger of the two, so that no exponential overflows.
             *sum = if largest > sum.0 {
                 (largest, sum.1 * (sum.0 - largest).exp() + part)
             } else {
@@ -75,13 +78,14 @@ fn on_cpu(decoder: &Decoder, states: &Tensor, pairs: &[(usize, u32)]) -> Result<
     Ok(pairs.iter().zip(values).map(|((row, _), value)| value - sums[*row].0 - sums[*row].1.ln()).collect())
 }
 
-/// The same on another device, with one copy back.
+/// Log-probabilities by the tensor library's operations on `logits` `[rows, vocabulary]`, with one copy back from the
+/// device.
 fn on_device(logits: &Tensor, pairs: &[(usize, u32)]) -> candle_core::Result<Vec<f64>> {
     let (_, vocabulary) = logits.dims2()?;
     let log_sums = logits.log_sum_exp(candle_core::D::Minus1)?;
     let rows: Vec<u32> = pairs.iter().map(|(row, _)| *row as u32).collect();
-    let places: Vec<u32> = pairs.iter().map(|(row, token)| (row * vocabulary) as u32 + token).collect();
-    let chosen = logits.flatten_all()?.index_select(&Tensor::new(places, logits.device())?, 0)?;
+    let indices: Vec<u32> = pairs.iter().map(|(row, token)| (row * vocabulary) as u32 + token).collect();
+    let chosen = logits.flatten_all()?.index_select(&Tensor::new(indices, logits.device())?, 0)?;
     let log_sums = log_sums.index_select(&Tensor::new(rows, logits.device())?, 0)?;
     Ok((chosen - log_sums)?.to_vec1::<f32>()?.into_iter().map(f64::from).collect())
 }

@@ -1,46 +1,27 @@
-//! Log-likelihoods of continuations over a shared cache.
+//! Log-likelihoods of continuations behind a shared context.
 //!
 //! The choices of a query become one token tree, so that what they share is computed once, and what all queries start
-//! with is computed once for all; queries are packed, not padded; the output head runs only where a scored token needs it; and a choice's last token is never run, since
-//! nothing reads what follows it.
+//! with is computed once for all; queries are packed, not padded; the output head runs only where a scored token needs it;
+//! and a choice's last token is never run, since nothing reads what follows it.
 
 mod log_probs;
 mod queries;
-mod start;
-
-use candle_core::Tensor;
-
-pub use queries::{ChoiceTokens, EmptyContinuation, QueryTokens};
-pub use start::{Extended, shared_start};
-
-use crate::model::decoder::{Batch, TokenTree};
-use crate::model::{Decoder, KvCache, ModelError};
-use log_probs::log_probs;
+mod shared_start;
 
 pub use log_probs::ROWS as LOGIT_ROWS;
+pub use queries::{ChoiceTokens, EmptyContinuation, QueryTokens};
+pub use shared_start::{extended, shared_start};
 
-/// What stands before every query.
-#[derive(Clone, Copy)]
-pub struct Prefix<'a> {
-    /// Keys and values of the demonstrations; `None` for zero-shot.
-    pub past: Option<&'a KvCache>,
-    /// The final state of the token before the queries, `[1, width]`: it predicts a span that starts at a query's first token.
-    pub last: Option<&'a Tensor>,
-    /// The position id of a query's first token.
-    pub first_position: usize,
-}
-
-impl Prefix<'_> {
-    /// Nothing before the queries.
-    pub const ZERO_SHOT: Prefix<'static> = Prefix { past: None, last: None, first_position: 0 };
-}
+use crate::model::decoder::{Batch, TokenTree};
+use crate::model::{Context, Decoder, ModelError};
+use log_probs::log_probs;
 
 /// The log-likelihood of one choice.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ChoiceScore {
     /// The sum of the scored tokens' natural log-probabilities.
     pub loglik: f64,
-    /// How many tokens were scored; one less than the span where nothing stands before its first token.
+    /// How many tokens were scored; one less than the span where no context stands before its first token.
     pub tokens: usize,
 }
 
@@ -48,20 +29,21 @@ pub struct ChoiceScore {
 struct Packed {
     trees: Vec<TokenTree>,
     /// Packed indices of the tokens whose predictions are read, in ascending order.
-    wanted: Vec<usize>,
-    /// What is read: for each scored token its choice, the row of its predictor and its id.
+    output_rows: Vec<usize>,
+    /// Every scored token of every choice.
     reads: Vec<Read>,
 }
 
+/// A scored token, and where its log-probability is read.
 struct Read {
     query: usize,
     choice: usize,
-    /// `None`: the token before the queries.
+    /// The index of its predecessor, which predicts it, among `output_rows`; `None`: the context's last token.
     row: Option<usize>,
     token: u32,
 }
 
-/// Cuts queries into consecutive runs whose trees have at most `budget` tokens together, one query at least.
+/// Cuts queries into consecutive batches whose trees have at most `budget` tokens together, one query at least.
 pub fn batches(queries: &[QueryTokens], budget: usize) -> Vec<std::ops::Range<usize>> {
     let mut runs: Vec<std::ops::Range<usize>> = Vec::new();
     let mut used = 0;
@@ -81,13 +63,14 @@ pub fn batches(queries: &[QueryTokens], budget: usize) -> Vec<std::ops::Range<us
     runs
 }
 
-/// Scores every choice of every query in one pass.
+/// Scores every choice of every query in one pass behind the context. Behind an empty one nothing predicts a query's first
+/// token, and it is not counted.
 ///
 /// # Errors
-/// The model's, with positions out of its range foremost.
+/// Positions or tokens out of the model's range; a failed computation.
 pub fn score(
     decoder: &Decoder,
-    prefix: Prefix<'_>,
+    context: &Context,
     queries: &[QueryTokens],
 ) -> Result<Vec<Vec<ChoiceScore>>, ModelError> {
     let packed = pack(queries);
@@ -99,54 +82,54 @@ pub fn score(
         score.tokens += 1;
     };
     let (inside, at_start): (Vec<&Read>, Vec<&Read>) = packed.reads.iter().partition(|read| read.row.is_some());
-    if let Some(last) = prefix.last {
+    if let Some(last_hidden) = &context.last_hidden {
         let pairs: Vec<_> = at_start.iter().map(|read| (0, read.token)).collect();
-        for (read, log_prob) in at_start.iter().zip(log_probs(decoder, last, &pairs)?) {
+        for (read, log_prob) in at_start.iter().zip(log_probs(decoder, last_hidden, &pairs)?) {
             add(read, log_prob);
         }
     }
     if !inside.is_empty() {
-        let output = decoder.forward(Batch {
-            trees: &packed.trees,
-            first_position: prefix.first_position,
-            past: prefix.past,
-            wanted: &packed.wanted,
-        })?;
+        let output = decoder.forward(Batch::after(context, &packed.trees, &packed.output_rows))?;
         let pairs: Vec<_> = inside.iter().filter_map(|read| read.row.map(|row| (row, read.token))).collect();
-        for (read, log_prob) in inside.iter().zip(log_probs(decoder, &output.states, &pairs)?) {
+        for (read, log_prob) in inside.iter().zip(log_probs(decoder, &output.hidden_states, &pairs)?) {
             add(read, log_prob);
         }
     }
     Ok(scores)
 }
 
+/// A query's trees side by side, and where the predictions of its scored tokens are read.
 fn pack(queries: &[QueryTokens]) -> Packed {
     let mut trees = Vec::with_capacity(queries.len());
-    let mut found = Vec::new();
-    let mut first = 0;
+    // Query, choice, packed index of the predictor, token.
+    let mut scored = Vec::new();
+    // The packed index of the tree's first token.
+    let mut offset = 0;
     for (index, query) in queries.iter().enumerate() {
         let (tree, paths) = query.tree();
         for (choice, (tokens, path)) in query.choices.iter().zip(&paths).enumerate() {
             for place in tokens.span_start..tokens.ids.len() {
-                let predictor = place.checked_sub(1).map(|before| first + path[before]);
-                found.push((index, choice, predictor, tokens.ids[place]));
+                // A path lacks the choice's last token, which predicts nothing that is scored, so every predictor is on it.
+                let predictor = place.checked_sub(1).map(|before| offset + path[before]);
+                scored.push((index, choice, predictor, tokens.ids[place]));
             }
         }
-        first += tree.len();
+        offset += tree.len();
         trees.push(tree);
     }
-    let mut wanted: Vec<usize> = found.iter().filter_map(|(_, _, predictor, _)| *predictor).collect();
-    wanted.sort_unstable();
-    wanted.dedup();
-    let reads = found
+    // Choices share predictors: each goes through the output head once.
+    let mut output_rows: Vec<usize> = scored.iter().filter_map(|(_, _, predictor, _)| *predictor).collect();
+    output_rows.sort_unstable();
+    output_rows.dedup();
+    let reads = scored
         .into_iter()
         .map(|(query, choice, predictor, token)| Read {
             query,
             choice,
-            row: predictor.and_then(|predictor| wanted.binary_search(&predictor).ok()),
+            row: predictor.and_then(|predictor| output_rows.binary_search(&predictor).ok()),
             token,
         })
         .collect();
-    // A tree without tokens has no rows to run; its reads all come from the token before the queries.
-    Packed { trees: trees.into_iter().filter(|tree| !tree.is_empty()).collect(), wanted, reads }
+    // A tree without tokens has no rows to run; its reads all come from the context's last token.
+    Packed { trees: trees.into_iter().filter(|tree| !tree.is_empty()).collect(), output_rows, reads }
 }

@@ -1,20 +1,20 @@
 //! Queries as token ids.
 
 use crate::model::decoder::TokenTree;
-use crate::model::{ModelError, Tokenizer};
+use crate::model::{Context, ModelError, Tokenizer};
 use crate::task::example::RenderedChoice;
 use crate::text::Untrusted;
 
-/// A choice whose full text has no token beyond its context.
+/// A choice whose full text has no token beyond its query text.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "choice {choice} leaves nothing to score: its full text has {full} tokens and its context {context}; the prompt has to put the choice after the context"
+    "choice {choice} leaves nothing to score: expected more tokens than the {query_text} of its query text, got {full}"
 )]
 pub struct EmptyContinuation {
     /// Index of the choice.
     pub choice: usize,
-    /// Tokens of the context.
-    pub context: usize,
+    /// Tokens of the query text.
+    pub query_text: usize,
     /// Tokens of the full text.
     pub full: usize,
 }
@@ -24,7 +24,7 @@ pub struct EmptyContinuation {
 pub struct ChoiceTokens {
     /// The tokens of the full text, without special tokens.
     pub ids: Vec<u32>,
-    /// The number of the context's tokens; less than the number of ids.
+    /// The number of the query text's tokens; less than the number of ids. It may be 0.
     pub span_start: usize,
 }
 
@@ -36,42 +36,45 @@ pub struct QueryTokens {
 }
 
 impl QueryTokens {
-    /// Tokenizes the choices of one query. The scored span is what `tokens(full)` has beyond the number of `tokens(context)`.
+    /// Tokenizes the choices of one query. The scored span is what the tokens of a choice's full text have beyond the number
+    /// of its query text's (`RenderedChoice::context`).
     ///
     /// # Errors
-    /// The tokenizer's, or [`EmptyContinuation`] within the result.
+    /// A text that the tokenizer cannot encode; [`EmptyContinuation`] within the result.
     pub fn encode(
         tokenizer: &Tokenizer,
         choices: &[RenderedChoice],
     ) -> Result<Result<Self, EmptyContinuation>, ModelError> {
         let mut encoded = Vec::with_capacity(choices.len());
-        // The choices of a query mostly have one context between them.
-        let mut context: Option<(&Untrusted, usize)> = None;
+        // The choices of a query mostly share their query text, and it is tokenized once.
+        let mut query_text: Option<(&Untrusted, usize)> = None;
         for (index, choice) in choices.iter().enumerate() {
-            let span_start = match context {
+            let span_start = match query_text {
                 Some((text, length)) if *text == choice.context => length,
                 _ => tokenizer.encode(choice.context.raw())?.len(),
             };
-            context = Some((&choice.context, span_start));
+            query_text = Some((&choice.context, span_start));
             let ids = tokenizer.encode(choice.full.raw())?;
             if span_start >= ids.len() {
-                return Ok(Err(EmptyContinuation { choice: index, context: span_start, full: ids.len() }));
+                return Ok(Err(EmptyContinuation { choice: index, query_text: span_start, full: ids.len() }));
             }
             encoded.push(ChoiceTokens { ids, span_start });
         }
         Ok(Ok(Self { choices: encoded }))
     }
 
-    /// The same query with a token before every choice.
-    pub fn after(&self, token: u32) -> Self {
+    /// The query as it runs behind a context: with the model's beginning of a text before every choice where one is scored
+    /// from its first token on and the context has nothing that predicts it.
+    pub fn behind(&self, context: &Context) -> Self {
+        let Some(bos) = context.bos().filter(|_| self.starts_with_span()) else { return self.clone() };
         let choices = self.choices.iter().map(|choice| ChoiceTokens {
-            ids: std::iter::once(token).chain(choice.ids.iter().copied()).collect(),
+            ids: std::iter::once(bos).chain(choice.ids.iter().copied()).collect(),
             span_start: choice.span_start + 1,
         });
         Self { choices: choices.collect() }
     }
 
-    /// The same query without the first tokens of every choice.
+    /// The query without the first `count` tokens of every choice.
     ///
     /// # Panics
     /// If a choice has a scored token among them.
@@ -119,14 +122,29 @@ impl QueryTokens {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::{DType, Device, Tensor};
+
     use super::*;
 
     #[test]
-    fn one_token_labels_cost_the_context_once() {
+    fn one_token_labels_cost_the_query_text_once() {
         let choice = |label| ChoiceTokens { ids: vec![1, 2, 3, label], span_start: 3 };
         let query = QueryTokens { choices: vec![choice(7), choice(8)] };
         let (tree, paths) = query.tree();
         assert_eq!(tree.tokens(), [1, 2, 3]);
         assert_eq!(paths, [[0, 1, 2], [0, 1, 2]]);
+    }
+
+    #[test]
+    fn a_query_has_the_beginning_of_a_text_only_where_nothing_else_predicts_its_first_token() {
+        let query =
+            |ids: &[u32], span_start| QueryTokens { choices: vec![ChoiceTokens { ids: ids.into(), span_start }] };
+        let (scored, unscored) = (query(&[3, 4], 0), query(&[3, 4], 1));
+        assert_eq!(scored.behind(&Context::zero_shot(Some(9))), query(&[9, 3, 4], 1));
+        assert_eq!(unscored.behind(&Context::zero_shot(Some(9))), unscored);
+        assert_eq!(scored.behind(&Context::zero_shot(None)), scored);
+        let hidden = Tensor::zeros((1, 2), DType::F32, &Device::Cpu).unwrap();
+        let extended = Context { last_hidden: Some(hidden), ..Context::zero_shot(Some(9)) };
+        assert_eq!(scored.behind(&extended), scored);
     }
 }

@@ -1,8 +1,8 @@
-//! The paper's rule, natively: the oracle for the component of the same name.
+//! The paper's optimizer, natively: the component of the same name is held to it.
 
 use candle_core::Tensor;
 
-use super::{MetaOptimizer, Slot, Update, Verdict};
+use super::{MetaOptimizer, OptimizerError, StepContext, Update, Verdict};
 use crate::model::arithmetic::add_scaled;
 
 /// Gradient descent with momentum on pseudo-gradients (arXiv 2305.13016, section 3.2):
@@ -14,14 +14,15 @@ pub struct Momentum {
 }
 
 impl Momentum {
-    /// A rule that has seen no step.
+    /// An optimizer that has seen no step.
     pub fn new(step_size: f64, momentum: f64) -> Self {
         Self { step_size, momentum, velocity: None }
     }
 }
 
 impl MetaOptimizer for Momentum {
-    fn step(&mut self, _step: usize, slots: Vec<Slot>) -> Result<Update, Box<dyn std::error::Error + Send + Sync>> {
+    fn step(&mut self, context: &mut dyn StepContext) -> Result<Update, OptimizerError> {
+        let slots = context.slots()?;
         let mut cache = Vec::with_capacity(slots.len());
         let mut velocity = Vec::with_capacity(slots.len());
         for (index, slot) in slots.iter().enumerate() {
@@ -43,16 +44,20 @@ mod tests {
     use candle_core::Device;
 
     use super::*;
-    use crate::tune::SlotKind;
+    use crate::model::KvCache;
+    use crate::model::decoder::LayerCache;
+    use crate::tune::proposal::{Proposal, ProposingStep};
 
     /// Two steps on one number, worked out by hand: C1 = 1, P2 = 3, P3 = 0, step size 0.5, momentum 0.5.
     #[test]
     fn two_steps_by_hand() {
-        let mut rule = Momentum::new(0.5, 0.5);
+        let mut momentum = Momentum::new(0.5, 0.5);
         let tensor = |x: f32| Tensor::new(&[[[x]]], &Device::Cpu).unwrap();
+        let cache = |x: f32| KvCache::new(vec![LayerCache { keys: tensor(x), values: tensor(x) }]).unwrap();
         let mut step = |previous: f32, proposed: f32| {
-            let slot = Slot { layer: 0, kind: SlotKind::Key, previous: tensor(previous), proposed: tensor(proposed) };
-            let update = rule.step(2, vec![slot]).unwrap();
+            let previous = cache(previous);
+            let pass = || Ok(Proposal { cache: cache(proposed), last_hidden: tensor(0.0) });
+            let update = momentum.step(&mut ProposingStep::new(2, &previous, pass)).unwrap();
             update.cache[0].flatten_all().unwrap().to_vec1::<f32>().unwrap()[0]
         };
         // m2 = 2, C2 = 1 + 0.5 * 2; m3 = (0 - 2) + 0.5 * 2 = -1, C3 = 2 - 0.5.

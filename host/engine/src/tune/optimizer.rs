@@ -1,6 +1,8 @@
-//! What the loop asks of a meta-optimizer, native or component alike.
+//! What the loop asks of a meta-optimizer, native or component alike, and what an optimizer may ask of the loop.
 
 use candle_core::Tensor;
+
+use crate::model::{KvCache, ModelError};
 
 /// Which of a layer's two matrices a slot is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +22,7 @@ impl std::fmt::Display for SlotKind {
     }
 }
 
-/// One key or value matrix of one layer.
+/// One key or value matrix of one layer, as it is and as a pass proposes it.
 #[derive(Clone, Debug)]
 pub struct Slot {
     /// The layer, from 0.
@@ -29,16 +31,36 @@ pub struct Slot {
     pub kind: SlotKind,
     /// The matrix in the cache so far, `C_{t-1}`, `[kv_heads, positions, head_dim]`.
     pub previous: Tensor,
-    /// What this step's pass produced, `P_t`, of the same shape and dtype.
+    /// The matrix in the proposed cache, `P_t`, of the same shape and dtype.
     pub proposed: Tensor,
+}
+
+impl Slot {
+    /// The slots of two caches of one model, in the slots' order: layer 0 keys, layer 0 values, layer 1 keys, and so on.
+    pub(super) fn of(previous: &KvCache, proposed: &KvCache) -> Vec<Self> {
+        let layers = previous.layers().iter().zip(proposed.layers()).enumerate();
+        let of_layer = layers.map(|(layer, (previous, proposed))| {
+            let slot = |kind, previous: &Tensor, proposed: &Tensor| Self {
+                layer,
+                kind,
+                previous: previous.clone(),
+                proposed: proposed.clone(),
+            };
+            [
+                slot(SlotKind::Key, &previous.keys, &proposed.keys),
+                slot(SlotKind::Value, &previous.values, &proposed.values),
+            ]
+        });
+        of_layer.flatten().collect()
+    }
 }
 
 /// Whether further steps are useful.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Go on.
+    /// They may be.
     Continue,
-    /// The rule is at its fixed point.
+    /// The optimizer is at its fixed point.
     Converged,
 }
 
@@ -51,11 +73,42 @@ pub struct Update {
     pub verdict: Verdict,
 }
 
-/// A rule that moves the cache. It may keep state between steps; one value serves one run over one cache.
-pub trait MetaOptimizer {
-    /// Makes `C_t` of `C_{t-1}` and `P_t`. `step` is `t`, from 2; slots come as layer 0 key, layer 0 value, layer 1 key, ...
+/// What an optimizer fails with.
+pub type OptimizerError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What an optimizer may ask in one step. Whatever it asks for is computed when it is asked for.
+///
+/// The loop implements this; optimizers only call it, so that a further question to the model changes none of them.
+pub trait StepContext {
+    /// The step `t`, from 2.
+    fn step(&self) -> usize;
+
+    /// The cache so far, `C_{t-1}`.
+    fn cache(&self) -> &KvCache;
+
+    /// The proposed cache `P_t`: keys and values of a pass over the demonstrations behind `C_{t-1}`. The pass runs at the
+    /// first call; later ones give the same matrices.
     ///
     /// # Errors
-    /// Whatever the rule fails with; the loop names the step.
-    fn step(&mut self, step: usize, slots: Vec<Slot>) -> Result<Update, Box<dyn std::error::Error + Send + Sync>>;
+    /// Propagates model errors. An optimizer that hands one back as it is has not failed itself.
+    fn propose(&mut self) -> Result<KvCache, ModelError>;
+
+    /// `C_{t-1}` and `P_t` slot by slot: layer 0 keys, layer 0 values, layer 1 keys, and so on.
+    ///
+    /// # Errors
+    /// As [`Self::propose`].
+    fn slots(&mut self) -> Result<Vec<Slot>, ModelError> {
+        let proposed = self.propose()?;
+        Ok(Slot::of(self.cache(), &proposed))
+    }
+}
+
+/// What moves the cache. It may keep state between steps; one value serves one iteration.
+pub trait MetaOptimizer {
+    /// Makes `C_t` of `C_{t-1}` and what it asks for. The pass that proposes `P_t` runs in every step, whether or not the
+    /// optimizer asks for it: the hidden state that predicts a query's first token comes from it.
+    ///
+    /// # Errors
+    /// Whatever the optimizer fails with; the loop names the step.
+    fn step(&mut self, context: &mut dyn StepContext) -> Result<Update, OptimizerError>;
 }

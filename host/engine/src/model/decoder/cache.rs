@@ -12,7 +12,7 @@ pub struct LayerCache {
 }
 
 /// The keys and values of some positions, over all layers. Never written after it is made; a clone shares memory.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct KvCache {
     layers: Vec<LayerCache>,
     positions: usize,

@@ -5,6 +5,7 @@ mod attention;
 mod block;
 mod cache;
 pub mod config;
+mod context;
 mod cpu;
 pub mod layout;
 mod linear;
@@ -19,6 +20,7 @@ use candle_core::{DType, Device, Tensor};
 
 pub use cache::{KvCache, LayerCache};
 pub use config::DecoderConfig;
+pub use context::{Context, Origin, Provenance};
 pub use tree::TokenTree;
 
 use super::ModelError;
@@ -51,23 +53,37 @@ pub struct Decoder {
     head: Linear,
 }
 
-/// What to run: trees of tokens that all follow the same past.
+/// What to run: trees of tokens that all follow the same context.
 #[derive(Clone, Copy)]
 pub struct Batch<'a> {
+    /// What the model has read before every tree.
+    pub context: &'a Context,
+    /// The position id of every tree's first token. [`Batch::after`] takes the context's next position; a pass over
+    /// demonstrations that the context holds already may have others.
+    pub first_position: usize,
     /// The trees; their tokens are packed in this order, without padding.
     pub trees: &'a [TokenTree],
-    /// The position id of every tree's first token.
-    pub first_position: usize,
-    /// Keys and values that stand before every tree.
-    pub past: Option<&'a KvCache>,
-    /// The packed indices of the tokens whose final states are wanted.
-    pub wanted: &'a [usize],
+    /// The packed indices of the tokens whose final hidden states are given back.
+    pub output_rows: &'a [usize],
+}
+
+impl<'a> Batch<'a> {
+    /// Trees that go on where the context ends.
+    pub fn after(context: &'a Context, trees: &'a [TokenTree], output_rows: &'a [usize]) -> Self {
+        Self { context, first_position: context.next_position, trees, output_rows }
+    }
+
+    /// Keys and values that stand before every tree; `None` where there are none.
+    fn past(&self) -> Option<&'a KvCache> {
+        Some(&self.context.cache).filter(|past| past.positions() > 0)
+    }
 }
 
 /// What a pass gives.
 pub struct Output {
-    /// The wanted tokens' final states, ready for [`Decoder::logits`], `[wanted, embedding]`.
-    pub states: Tensor,
+    /// The final hidden states of the batch's output rows, in their order, ready for [`Decoder::logits`],
+    /// `[output_rows, embedding]`.
+    pub hidden_states: Tensor,
     /// The keys and values of the batch's own tokens, in packed order.
     pub cache: KvCache,
 }
@@ -88,7 +104,7 @@ impl Decoder {
         self.dtype
     }
 
-    /// Runs a batch. Logits are not computed here: pass the states that are wanted to [`Self::logits`].
+    /// Runs a batch. Logits are not computed here: pass the hidden states to [`Self::logits`].
     ///
     /// # Errors
     /// A token or position outside the model's range, or a failed computation.
@@ -119,7 +135,7 @@ impl Decoder {
 
     /// A pass by the CPU's kernels.
     fn by_kernels(&self, batch: &Batch<'_>, ids: &[u32], places: &[u32]) -> candle_core::Result<Output> {
-        let past = batch.past.filter(|past| past.positions() > 0);
+        let past = batch.past();
         let mut x = self.embedding.states(ids)?;
         if let Some(project) = &self.project_in {
             let mut wide = States::new(ids.len(), self.config.hidden);
@@ -140,30 +156,30 @@ impl Decoder {
         let mut layers = Vec::with_capacity(self.blocks.len());
         let mut work = self.blocks.first().map(|block| Workspace::new(block, ids.len()));
         for (index, block) in self.blocks.iter().enumerate() {
-            let only = (index + 1 == self.blocks.len()).then_some(batch.wanted);
+            let only = (index + 1 == self.blocks.len()).then_some(batch.output_rows);
             if let Some(work) = &mut work {
                 layers.push(block.advance(&mut x, work, &pass, past.map(|past| &past.layers()[index]), only)?);
             }
         }
         drop(work);
         if self.blocks.is_empty() {
-            x.keep(batch.wanted);
+            x.keep(batch.output_rows);
         }
         let mut states = x;
         if let Some(norm) = &self.final_norm {
             states = normed(norm, &states)?;
         }
         if let Some(project) = &self.project_out {
-            let mut narrow = States::new(batch.wanted.len(), self.config.embedding);
+            let mut narrow = States::new(batch.output_rows.len(), self.config.embedding);
             project.apply(states.rows(), &mut narrow, false)?;
             states = narrow;
         }
-        Ok(Output { states: states.to_tensor()?, cache: KvCache::new(layers)? })
+        Ok(Output { hidden_states: states.to_tensor()?, cache: KvCache::new(layers)? })
     }
 
     /// A pass by the tensor library's operations.
     fn by_library(&self, batch: &Batch<'_>, ids: &[u32], places: &[u32]) -> candle_core::Result<Output> {
-        let past = batch.past.filter(|past| past.positions() > 0);
+        let past = batch.past();
         let mut x = self.embed(ids, places)?;
         let plan = ComposedPlan::new(&self.config, batch.trees, past.map_or(0, KvCache::positions), &self.device)?;
         let angles = match &self.rotator {
@@ -177,15 +193,15 @@ impl Decoder {
             x = next;
             layers.push(cache);
         }
-        let wanted: Vec<u32> = batch.wanted.iter().map(|index| *index as u32).collect();
-        let mut states = x.index_select(&Tensor::new(wanted, &self.device)?, 0)?;
+        let rows: Vec<u32> = batch.output_rows.iter().map(|index| *index as u32).collect();
+        let mut states = x.index_select(&Tensor::new(rows, &self.device)?, 0)?;
         if let Some(norm) = &self.final_norm {
             states = norm.forward(&states)?;
         }
         if let Some(project) = &self.project_out {
             states = project.forward(&states)?;
         }
-        Ok(Output { states, cache: KvCache::new(layers)? })
+        Ok(Output { hidden_states: states, cache: KvCache::new(layers)? })
     }
 
     /// The output head: logits `[rows, vocabulary]` in f32 for final states `[rows, embedding]`.

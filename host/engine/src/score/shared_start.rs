@@ -1,39 +1,30 @@
-//! What all queries of a task start with is computed once and stands before them like the demonstrations.
+//! The tokens that all queries of a task start with run once and become part of the context.
 
-use candle_core::Tensor;
+use super::QueryTokens;
+use crate::model::decoder::{Batch, Provenance, TokenTree};
+use crate::model::{Context, Decoder, ModelError};
 
-use super::{Prefix, QueryTokens};
-use crate::model::decoder::{Batch, TokenTree};
-use crate::model::{Decoder, KvCache, ModelError};
-
-/// A prefix with further tokens behind it.
-pub struct Extended {
-    past: KvCache,
-    last: Tensor,
-    first_position: usize,
-}
-
-impl Extended {
-    /// Runs tokens after a prefix. Scores of queries that stood behind the prefix and started with them are those of the
-    /// [rest](QueryTokens::without_start) behind this one.
-    ///
-    /// # Errors
-    /// The model's.
-    pub fn new(decoder: &Decoder, prefix: Prefix<'_>, ids: &[u32]) -> Result<Self, ModelError> {
-        let trees = [TokenTree::chain(ids)];
-        let Prefix { past, first_position, .. } = prefix;
-        let output = decoder.forward(Batch { trees: &trees, first_position, past, wanted: &[ids.len() - 1] })?;
-        let past = match past {
-            Some(past) => past.followed_by(&output.cache)?,
-            None => output.cache,
-        };
-        Ok(Self { past, last: output.states, first_position: first_position + ids.len() })
-    }
-
-    /// What stands before the rest of every query.
-    pub fn prefix(&self) -> Prefix<'_> {
-        Prefix { past: Some(&self.past), last: Some(&self.last), first_position: self.first_position }
-    }
+/// The context with these tokens read behind it. Queries that start with them and go on behind the context
+/// have the scores of their [rest](QueryTokens::without_start) behind this one.
+///
+/// # Errors
+/// Positions or tokens out of the model's range; a failed computation.
+///
+/// # Panics
+/// If there is no token.
+pub fn extended(decoder: &Decoder, context: &Context, shared_start: &[u32]) -> Result<Context, ModelError> {
+    let trees = [TokenTree::chain(shared_start)];
+    let tokens = shared_start.len();
+    let output = decoder.forward(Batch::after(context, &trees, &[tokens - 1]))?;
+    Ok(Context {
+        cache: match context.cache.positions() {
+            0 => output.cache,
+            _ => context.cache.followed_by(&output.cache)?,
+        },
+        last_hidden: Some(output.hidden_states),
+        next_position: context.next_position + tokens,
+        provenance: Provenance { shared_start: context.provenance.shared_start + tokens, ..context.provenance },
+    })
 }
 
 /// The tokens that all choices of all queries start with, up to the first that is scored. None of a single query: its tree

@@ -1,0 +1,168 @@
+//! The iteration over some demonstrations, step by step; it never sees text.
+
+use candle_core::Tensor;
+
+use super::error::TuneError;
+use super::norms::{LayerNorms, norms};
+use super::optimizer::{MetaOptimizer, Slot, Verdict};
+use super::proposal::{Proposal, ProposingStep};
+use super::update::{check_update, first_not_finite};
+use crate::model::decoder::{Batch, LayerCache, Origin, Provenance, TokenTree};
+use crate::model::{Context, Decoder, KvCache, ModelError};
+
+/// Which position ids a pass over the demonstrations, of L tokens, has once there is a cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Positions {
+    /// L..2L-1, as if the demonstrations stood there a second time; the published method.
+    Continue,
+    /// 0..L-1, so that a rotary key keeps its angle from step to step.
+    Restart,
+}
+
+impl Positions {
+    /// The position id of the demonstrations' first token in a pass behind their own cache.
+    fn first(self, demonstrations: usize) -> usize {
+        match self {
+            Self::Continue => demonstrations,
+            Self::Restart => 0,
+        }
+    }
+}
+
+/// How steps are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepPolicy {
+    /// Which positions the passes from step 2 on have.
+    pub positions: Positions,
+    /// To take an update that has a NaN or an infinity in it.
+    pub allow_nonfinite: bool,
+}
+
+impl StepPolicy {
+    /// As published, with no update taken that is not finite.
+    pub const PUBLISHED: Self = Self { positions: Positions::Continue, allow_nonfinite: false };
+}
+
+/// What a step comes to.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// What queries are scored behind: the cache `C_t`, and the last hidden state of the pass of this step. Queries have
+    /// the positions from L on, whatever positions that pass had.
+    pub context: Context,
+    /// Whether the optimizer holds further steps to be useful.
+    pub verdict: Verdict,
+    /// How far the step moved each layer; empty for step 1, which has nothing to move.
+    pub norms: Vec<LayerNorms>,
+}
+
+impl State {
+    /// Step 1: a plain pass over the demonstrations, which is in-context learning.
+    ///
+    /// # Errors
+    /// Propagates model errors; [`ModelError::NotFinitePass`] where the pass gives a NaN or an infinity.
+    ///
+    /// # Panics
+    /// If the demonstrations have no token.
+    pub fn first(decoder: &Decoder, demonstrations: &[u32]) -> Result<Self, TuneError> {
+        let Proposal { cache, last_hidden } = pass(decoder, &Context::zero_shot(None), 0, demonstrations)?;
+        // Told here, where nobody but the model can have caused it.
+        if let Some(layer) = first_not_finite(&cache)? {
+            return Err(ModelError::NotFinitePass { layer: Some(layer) }.into());
+        }
+        let context = after_step(1, cache, last_hidden, demonstrations);
+        Ok(Self { context, verdict: Verdict::Continue, norms: Vec::new() })
+    }
+
+    /// The next step `t` (arXiv 2305.13016, section 3): `P_t` is what a pass over the demonstrations behind `C_{t-1}` has
+    /// as keys and values, and the optimizer makes `C_t` of `C_{t-1}` and `P_t`.
+    ///
+    /// # Errors
+    /// Propagates model errors; what the optimizer fails with, or an update that does not fit the cache.
+    pub fn next(
+        &self,
+        decoder: &Decoder,
+        demonstrations: &[u32],
+        policy: StepPolicy,
+        optimizer: &mut dyn MetaOptimizer,
+    ) -> Result<Self, TuneError> {
+        let t = self.step() + 1;
+        let previous = &self.context;
+        let first_position = policy.positions.first(demonstrations.len());
+        let mut step =
+            ProposingStep::new(t, &previous.cache, || pass(decoder, previous, first_position, demonstrations));
+        let update = optimizer.step(&mut step).map_err(|source| TuneError::of_optimizer(t, source))?;
+        let proposal = step.into_proposal()?;
+        let slots = Slot::of(&previous.cache, &proposal.cache);
+        check_update(t, &slots, &update.cache, policy.allow_nonfinite)?;
+        let norms = norms(&slots, &update.cache)?;
+        let mut matrices = update.cache.into_iter();
+        let mut layers = Vec::with_capacity(slots.len() / 2);
+        while let (Some(keys), Some(values)) = (matrices.next(), matrices.next()) {
+            layers.push(LayerCache { keys, values });
+        }
+        let context = after_step(t, KvCache::new(layers)?, proposal.last_hidden, demonstrations);
+        Ok(Self { context, verdict: update.verdict, norms })
+    }
+
+    /// The step `t`, from 1; step 1 is plain in-context learning.
+    pub fn step(&self) -> usize {
+        self.context.step()
+    }
+}
+
+/// The demonstrations as queries find them after a step.
+fn after_step(step: usize, cache: KvCache, last_hidden: Tensor, demonstrations: &[u32]) -> Context {
+    Context {
+        cache,
+        last_hidden: Some(last_hidden),
+        next_position: demonstrations.len(),
+        provenance: Provenance { origin: Origin::Demonstrations { step }, shared_start: 0 },
+    }
+}
+
+/// One pass over the demonstrations behind a context. Its positions are told apart from the context's next one: behind a
+/// cache of their own, the demonstrations' positions are a choice of the method.
+fn pass(
+    decoder: &Decoder,
+    context: &Context,
+    first_position: usize,
+    demonstrations: &[u32],
+) -> Result<Proposal, ModelError> {
+    let trees = [TokenTree::chain(demonstrations)];
+    let last = [demonstrations.len() - 1];
+    let output = decoder.forward(Batch { first_position, ..Batch::after(context, &trees, &last) })?;
+    Ok(Proposal { cache: output.cache, last_hidden: output.hidden_states })
+}
+
+/// An iteration over some demonstrations, at its latest state.
+pub struct Iteration<'a> {
+    decoder: &'a Decoder,
+    demonstrations: &'a [u32],
+    policy: StepPolicy,
+    state: Option<State>,
+}
+
+impl<'a> Iteration<'a> {
+    /// No step taken yet over the demonstrations with these token ids.
+    pub fn new(decoder: &'a Decoder, demonstrations: &'a [u32], policy: StepPolicy) -> Self {
+        Self { decoder, demonstrations, policy, state: None }
+    }
+
+    /// The state after the latest step; `None` before step 1.
+    pub fn state(&self) -> Option<&State> {
+        self.state.as_ref()
+    }
+
+    /// Takes the next step, step 1 first, in which the optimizer has no part. A step that fails leaves the state as it was;
+    /// what the optimizer keeps is its own matter.
+    ///
+    /// # Errors
+    /// Those of [`State::first`] and [`State::next`].
+    pub fn advance(&mut self, optimizer: &mut dyn MetaOptimizer) -> Result<&State, TuneError> {
+        let next = match &self.state {
+            None => State::first(self.decoder, self.demonstrations)?,
+            Some(state) => state.next(self.decoder, self.demonstrations, self.policy, optimizer)?,
+        };
+        Ok(self.state.insert(next))
+    }
+}
