@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device};
 use ft_engine::model::decoder::Placement;
 use ft_engine::model::families::{self, Family};
-use ft_engine::model::memory::{Workload, estimate};
+use ft_engine::model::memory::{Phase, estimate};
 use ft_engine::model::weights::{Gguf, TensorSource, WeightBytes, WeightFormat};
 use ft_engine::model::{Decoder, ModelError};
 
@@ -51,13 +51,11 @@ pub fn read(source: &dyn TensorSource, name: &str, length: usize) {
 /// What holds of every model whose description is taken, and reading all its weights.
 pub fn load(family: Family, source: &dyn TensorSource) {
     let Family { config, layout, .. } = family;
-    assert_eq!(config.layers, layout.layers.len());
-    assert_eq!(config.layers, config.windows.len());
-    assert_eq!(config.layers, config.attention_scales.len());
+    assert_eq!(config.layers.len(), layout.layers.len());
     assert!(config.kv_heads > 0 && config.heads.is_multiple_of(config.kv_heads) && config.head_dim > 0);
     let placement = Placement { device: Device::Cpu, dtype: DType::F32, weights: WeightFormat::Dense };
-    let work = Workload { demonstrations: 1000, batch: 1000, logit_rows: 100 };
-    assert!(estimate(&config, &layout, &placement, &work).total > 0);
+    let phase = Phase { tokens: 1000, largest_tree: 1000, past: 1000, cached: 5000, others: 0 };
+    assert!(estimate(&config, &layout, &placement, &[phase]).total > 0);
     // Whether all tensors are there in their shapes is for the file to say; that it is taken or refused is enough.
     let _ = Decoder::load(config, &layout, source, &placement);
 }

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::{DType, Device};
+use ft_engine::model::decoder::DecoderConfig;
 use ft_engine::model::decoder::Placement;
-use ft_engine::model::decoder::config::{Positions, RotaryScaling};
+use ft_engine::model::decoder::config::RotaryScaling;
 use ft_engine::model::decoder::layout::QkvNames;
 use ft_engine::model::families::{Family, UnknownSettings, from_config_json};
 use ft_engine::model::weights::{Arrays, WeightBytes, WeightFormat};
@@ -22,8 +23,20 @@ fn summary(config: &Value) -> String {
     let positions = c.max_positions.map_or("any".into(), |positions| positions.to_string());
     format!(
         "{} {} {} {} {} {} {} {positions} {}",
-        c.layers, c.hidden, c.embedding, c.heads, c.kv_heads, c.head_dim, c.intermediate, c.vocabulary
+        c.layers.len(),
+        c.hidden,
+        c.embedding,
+        c.heads,
+        c.kv_heads,
+        c.head_dim,
+        c.intermediate,
+        c.vocabulary
     )
+}
+
+/// The window of every layer.
+fn windows_of(config: &DecoderConfig) -> Vec<Option<usize>> {
+    config.layers.iter().map(|layer| layer.window).collect()
 }
 
 #[test]
@@ -95,7 +108,7 @@ fn settings_that_a_file_leaves_out() {
         let mut config = sizes.as_object().unwrap().clone();
         config.extend(changes.as_object().unwrap().clone());
         let config = family(&Value::Object(config)).unwrap().config;
-        (config.windows, config.kv_heads, config.head_dim)
+        (windows_of(&config), config.kv_heads, config.head_dim)
     };
     let (whole, window) = (vec![None; 4], |window: usize| vec![Some(window); 4]);
     assert_eq!(windows(json!({"model_type": "llama"})), (whole.clone(), 32, 32));
@@ -152,15 +165,19 @@ fn a_missing_or_misshapen_tensor_has_its_full_name() {
         (
             "opt",
             json!({"ffn_dim": 65}),
-            "`model.decoder.layers.0.fc1.weight` in `w` has shape [64, 32], and the configuration asks for [65, 32]",
+            "`model.decoder.layers.0.fc1.weight` in `w` has the wrong shape: expected [65, 32], got [64, 32]",
         ),
         (
             "gpt2",
             json!({"n_inner": 64}),
-            "`transformer.h.0.mlp.c_fc.weight` in `w` has shape [32, 128], and the configuration asks for [32, 64]",
+            "`transformer.h.0.mlp.c_fc.weight` in `w` has the wrong shape: expected [32, 64], got [32, 128]",
         ),
         ("gpt2", json!({"tie_word_embeddings": false}), "tensor `lm_head.weight` is not in `w`"),
-        ("gpt_neox", json!({"vocab_size": 97}), "`gpt_neox.embed_in.weight` in `w` has shape [96, 32]"),
+        (
+            "gpt_neox",
+            json!({"vocab_size": 97}),
+            "`gpt_neox.embed_in.weight` in `w` has the wrong shape: expected [97, 32], got [96, 32]",
+        ),
     ];
     for (name, changes, message) in cases {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tiny").join(name);
@@ -299,10 +316,10 @@ fn rotary_settings_say_one_thing() {
         for key in ["rope_theta", "rope_scaling", "rope_parameters"] {
             changes.as_object_mut().unwrap().entry(key).or_insert(Value::Null);
         }
-        match family(&changed("llama", changes)).unwrap().config.positions {
-            Positions::Rotary(rotary) => (rotary.base, rotary.scaling),
-            positions => panic!("{positions:?}"),
-        }
+        let config = family(&changed("llama", changes)).unwrap().config;
+        let rotary = config.layers[0].rotary.expect("every layer is rotated");
+        assert!(config.layers.iter().all(|layer| layer.rotary == Some(rotary)));
+        (rotary.base, rotary.scaling)
     };
     let linear = (5e4, RotaryScaling::Linear(2.0));
     let old = json!({"rope_theta": 5e4, "rope_scaling": {"type": "linear", "factor": 2}});
@@ -376,7 +393,7 @@ fn kinds_of_layers_fit_the_window() {
         let mut changes = changes;
         changes["model_type"] = kin.into();
         changes["architectures"] = Value::Null;
-        family(&changed("llama", changes)).map(|family| family.config.windows)
+        family(&changed("llama", changes)).map(|family| windows_of(&family.config))
     };
     let mixed = json!(["full_attention", "sliding_attention"]);
     let on = json!({"layer_types": mixed, "use_sliding_window": true, "sliding_window": 5});

@@ -9,9 +9,10 @@ use super::model::OpenModel;
 use super::render::Query;
 use ft_engine::model::decoder::Placement;
 use ft_engine::model::device::free_memory;
-use ft_engine::model::memory::{Workload, estimate};
+use ft_engine::model::memory::estimate;
 use ft_engine::model::weights::WeightFormat;
-use ft_engine::score::{LOGIT_ROWS, QueryTokens};
+use ft_engine::score::{self, BatchSize, QueryTokens};
+use ft_engine::tune;
 use ft_record::samples::SampleRecord;
 use ft_record::schema::MemoryRecord;
 use ft_store::machine::memory::available;
@@ -36,13 +37,13 @@ pub fn of_run<'a>(
         longest = longest.max(tokens);
         scored += query.choices.iter().map(|choice| choice.ids.len() - choice.span_start).sum::<usize>();
     }
-    let work = Workload {
-        demonstrations,
-        batch: all.min(longest.max(config.batch_tokens)),
-        logit_rows: scored.min(LOGIT_ROWS),
-    };
+    let tokens = all.min(longest.max(config.batch_tokens));
+    let batch = BatchSize { tokens, largest_tree: longest, predictions: scored.min(tokens) };
     let placement = Placement { device: device.clone(), dtype, weights: config.weights };
-    let memory = estimate(&model.family.config, &model.family.layout, &placement, &work);
+    let (model, layout) = (&model.family.config, &model.family.layout);
+    let scoring = score::phases(model, &placement, demonstrations, config.steps, batch);
+    let tuning = tune::phases(demonstrations, config.steps);
+    let memory = estimate(model, layout, &placement, &[&tuning[..], &scoring].concat());
     let program = if device.is_cpu() { PROGRAM.saturating_add(records) } else { 0 };
     MemoryRecord {
         weights: memory.weights,

@@ -192,7 +192,7 @@ pub fn describe_model(files: &ModelFiles) -> Result<Vec<String>, RunError> {
     let mut lines: Vec<String> = files.paths().iter().map(|path| path.display().to_string()).collect();
     lines.push(format!(
         "{} layers, {} wide, {} heads of {} ({} for keys and values), MLP {}, vocabulary {}",
-        config.layers,
+        config.layers.len(),
         config.hidden,
         config.heads,
         config.head_dim,

@@ -121,7 +121,7 @@ pub fn prepare(
 
     let lengths = drawn.draws.iter().map(|draw| draw.record.demonstration_ids.len());
     if let Some(positions) = lengths.min().filter(|positions| *positions > 0 && config.steps > 1) {
-        let form = Form { layers: model.family.config.layers, positions };
+        let form = Form { layers: model.family.config.layers.len(), positions };
         rehearse(&plugins, &config.optimizer, &config.optimizer_limits, &optimizer_options, form)?;
     }
 

@@ -101,7 +101,7 @@ pub fn model(origin: &ModelOrigin, files: Vec<FileDigest>, model: &OpenModel) ->
             .into_iter()
             .map(|file| FileRecord { name: file.name.into(), bytes: file.bytes, sha256: file.sha256.as_str().into() })
             .collect(),
-        layers: config.layers,
+        layers: config.layers.len(),
         hidden: config.hidden,
         max_positions: config.max_positions,
     }

@@ -50,7 +50,7 @@ fn models_that_are_none() {
     let part =
         ["is part 2 of 3 of a split model; missing: `m-00001-of-00003.gguf`, `m-00003-of-00003.gguf`", "hint: put all"];
     check("m-00002-of-00003.gguf", &whole, &part);
-    check("bare.gguf", &whole, &["`bare.gguf` cannot be read as GGUF: its metadata lacks `llama."]);
+    check("bare.gguf", &whole, &["`bare.gguf` cannot be read as GGUF: missing metadata `llama."]);
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn model_folders_with_faults() {
     let missing = ["tensor `model.layers.2.", "is not in `deeper/model.safetensors`"];
     place.sst2(&["--model", "deeper", "--limit", "1"]).failed(2, &missing);
     place.model("wider", |config| config["intermediate_size"] = 96.into());
-    let misshapen = ["has shape [80, 32], and the configuration asks for [96, 32]"];
+    let misshapen = ["has the wrong shape: expected [96, 32], got [80, 32]"];
     place.sst2(&["--model", "wider", "--limit", "1"]).failed(2, &misshapen);
     assert_eq!(place.names("out"), [""; 0], "none of them came so far as to leave results");
 }
@@ -252,8 +252,8 @@ fn settings_that_make_no_sense() {
     for flag in ["--shots", "--steps", "--sample", "--limit", "--batch-tokens", "--threads"] {
         check(&[flag, "0"], &[&format!("invalid value '0' for '{flag} <N>'"), "expected a whole number from 1 to "]);
     }
-    check(&["--device", "gpu"], &["`gpu` is none of auto, cpu, cuda, cuda:N"]);
-    check(&["--dtype", "f64"], &["`f64` is none of auto, f32, bf16, f16"]);
+    check(&["--device", "gpu"], &["expected one of auto, cpu, cuda, cuda:N, got `gpu`"]);
+    check(&["--dtype", "f64"], &["expected one of auto, f32, bf16, f16, got `f64`"]);
     check(&["--plugin-time", "0"], &["expected a positive number of seconds"]);
     check(&["--plugin-memory", "much"], &["expected a number of bytes, or one with k, M or G, got `much`"]);
     check(

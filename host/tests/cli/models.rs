@@ -100,7 +100,7 @@ fn what_the_headers_show_is_found_without_the_weights() {
     place.model("deeper", |config| config["num_hidden_layers"] = 3.into());
     refused_everywhere(&place, "deeper", &["tensor `model.layers.2.", "is not in `deeper/model.safetensors`"]);
     place.model("wider", |config| config["intermediate_size"] = 96.into());
-    refused_everywhere(&place, "wider", &["has shape [80, 32], and the configuration asks for [96, 32]"]);
+    refused_everywhere(&place, "wider", &["has the wrong shape: expected [96, 32], got [80, 32]"]);
 }
 
 #[test]

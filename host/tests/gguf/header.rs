@@ -21,8 +21,8 @@ fn check(bytes: Vec<u8>, expected: &str) {
 #[test]
 fn a_damaged_header_is_refused_by_what_is_wrong_with_it() {
     let check = |name: &str, expected: &str| check(data(&format!("fuzz/gguf/{name}")), expected);
-    check("alignment-zero", "`general.alignment` = 0; expected a power of two");
-    check("tensor-at-odd-place", "tensor `a` lies at 65, which is no multiple of 8");
+    check("alignment-zero", "`general.alignment`: expected a power of two, got 0");
+    check("tensor-at-odd-place", "tensor `a`: expected a place that is a multiple of 8, got 65");
     check("many-layers", "`llama.block_count` = 1073741824; expected a number up to");
 }
 
@@ -30,20 +30,20 @@ fn a_damaged_header_is_refused_by_what_is_wrong_with_it() {
 fn other_versions_and_the_other_byte_order_are_named() {
     let of_version = |version: u32| File { version, ..tiny() }.bytes();
     assert!(gguf(of_version(2)).is_ok());
-    check(of_version(1), "it is of version 1, which llama.cpp stopped reading in 2023");
-    check(of_version(4), "it is of version 4; expected version 2 or 3");
-    check(of_version(3u32.swap_bytes()), "it is big-endian; expected little-endian");
-    check(b"GGML".to_vec(), "it does not begin with \"GGUF\"");
+    check(of_version(1), "expected version 2 or 3, got version 1, which llama.cpp stopped reading in 2023");
+    check(of_version(4), "expected version 2 or 3, got version 4");
+    check(of_version(3u32.swap_bytes()), "expected little-endian numbers, got big-endian ones");
+    check(b"GGML".to_vec(), "expected \"GGUF\" at the beginning, got \"GGML\"");
 }
 
 #[test]
 fn what_is_there_twice_is_refused() {
     let mut file = tiny();
     file.metadata.push(("llama.rope.freq_base".into(), Value::F32(500.0)));
-    check(file.bytes(), "its metadata has `llama.rope.freq_base` twice");
+    check(file.bytes(), "duplicate metadata key `llama.rope.freq_base`");
     let mut file = tiny();
     file.tensors.push(file.tensors[0].clone());
-    check(file.bytes(), "it has tensor `blk.0.attn_k.weight` twice");
+    check(file.bytes(), "duplicate tensor `blk.0.attn_k.weight`");
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn tensors_do_not_overlap() {
 fn counts_beyond_the_file_are_refused_before_memory_is_taken() {
     let mut bytes = tiny().bytes();
     bytes[8..16].copy_from_slice(&u64::MAX.to_le_bytes());
-    check(bytes, "its header declares 18446744073709551615 tensors");
+    check(bytes, "bytes for 18446744073709551615 tensors");
     let mut bytes = tiny().bytes();
     bytes[16..24].copy_from_slice(&(1u64 << 40).to_le_bytes());
     check(bytes, "and 1099511627776 metadata entries");
@@ -81,7 +81,7 @@ fn counts_beyond_the_file_are_refused_before_memory_is_taken() {
     // After magic, version, counts, key and type comes the items' type, then their number.
     let count = 24 + 9 + 4 + 4;
     bytes[count..count + 8].copy_from_slice(&(1u64 << 40).to_le_bytes());
-    check(bytes.clone(), "metadata `a`: a list of 1099511627776 items needs at least 8796093022208 bytes");
+    check(bytes.clone(), "metadata `a`: expected at least 8796093022208 bytes for a list of 1099511627776 items");
     // Bytes that the file does have: a sparse file costs nothing.
     bytes[count - 4..count].copy_from_slice(&0u32.to_le_bytes());
     bytes[count..count + 8].copy_from_slice(&(1u64 << 24).to_le_bytes());
@@ -90,20 +90,20 @@ fn counts_beyond_the_file_are_refused_before_memory_is_taken() {
     let mut bytes = tiny().bytes();
     bytes[8..16].copy_from_slice(&(1u64 << 21).to_le_bytes());
     bytes.resize(bytes.len() + (24 << 21), 0);
-    check(bytes, "its header declares 2097152 tensors");
+    check(bytes, "expected at most 1048576 tensors and as many metadata entries, got 2097152");
     let mut nested = Value::U8(0);
     for _ in 0..20 {
         nested = Value::Array(vec![nested]);
     }
-    check(File::new(vec![("a".into(), nested)]).bytes(), "metadata `a`: lists are more than 8 deep");
+    check(File::new(vec![("a".into(), nested)]).bytes(), "metadata `a`: expected lists at most 8 deep");
 }
 
 #[test]
 fn alignments_are_powers_of_two() {
     for (value, expected) in [
-        (Value::U32(48), "`general.alignment` = 48; expected a power of two"),
-        (Value::I32(-32), "`general.alignment` = -32; expected a power of two"),
-        (string("32"), "`general.alignment` = 32; expected a power of two"),
+        (Value::U32(48), "`general.alignment`: expected a power of two, got 48"),
+        (Value::I32(-32), "`general.alignment`: expected a power of two, got -32"),
+        (string("32"), "`general.alignment`: expected a power of two, got 32"),
     ] {
         check(tiny().with("general.alignment", value).bytes(), expected);
     }

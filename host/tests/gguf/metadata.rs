@@ -40,14 +40,14 @@ fn a_factor_without_a_type_is_linear() {
         let file = tiny().with(factor, four.clone()).with(scaling, kind(other));
         refused(&file, &format!("`{scaling}` = {other}; expected none or linear"));
     }
-    refused(&tiny().with(scaling, kind("linear")), "its metadata lacks `llama.rope.scaling.factor`");
+    refused(&tiny().with(scaling, kind("linear")), "missing metadata `llama.rope.scaling.factor`");
     refused(
         &tiny().with(factor, four.clone()).with(older, Value::F32(2.0)),
         "`llama.rope.scale_linear` = 2; expected 4",
     );
     refused(&tiny().with(factor, Value::F32(-1.0)), "expected a number from 0 on");
     refused(&tiny().with(factor, Value::F32(f32::NAN)), "expected a number from 0 on");
-    refused(&tiny().with(factor, string("4")), "`llama.rope.scaling.factor` as a text");
+    refused(&tiny().with(factor, string("4")), "`llama.rope.scaling.factor`: expected a real number, got a text");
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn settings_of_other_tokenizers_are_refused() {
     for key in ["add_sep_token", "remove_extra_whitespaces", "normalizer.lowercase", "add_space_prefix"] {
         let key = format!("tokenizer.ggml.{key}");
         refused(tiny().with(&key, Value::Bool(true)), &format!("`{key}` = true; expected false"));
-        refused(tiny().with(&key, Value::U8(1)), &format!("`{key}` as a whole number"));
+        refused(tiny().with(&key, Value::U8(1)), &format!("`{key}`: expected a truth value, got a whole number"));
     }
     let map = Value::Array(vec![Value::U8(0); 8]);
     refused(tiny().with("tokenizer.ggml.precompiled_charsmap", map), "= 8 bytes; expected none");
@@ -166,10 +166,13 @@ fn settings_of_other_tokenizers_are_refused() {
         "`tokenizer.ggml.pre` = kimi-k2; expected one of default",
     );
     refused(tiny().with("tokenizer.ggml.model", string("bert")), "expected gpt2");
-    refused(tiny().with("tokenizer.ggml.tokens", texts(["a", "b", "a"])), "`a` as token 0 and as token 2");
-    refused(tiny().with("tokenizer.ggml.token_type", Value::Array(vec![Value::I32(1)])), "and the types of 1");
+    refused(tiny().with("tokenizer.ggml.tokens", texts(["a", "b", "a"])), "duplicate token `a`: 0 and 2");
+    refused(
+        tiny().with("tokenizer.ggml.token_type", Value::Array(vec![Value::I32(1)])),
+        "expected the types of 267 tokens, got 1",
+    );
     let bos = tiny().with("tokenizer.ggml.add_bos_token", Value::Bool(true));
-    refused(bos.with("tokenizer.ggml.bos_token_id", Value::U32(999)), "outside of the vocabulary of 267 tokens");
+    refused(bos.with("tokenizer.ggml.bos_token_id", Value::U32(999)), "expected a token below 267, got 999");
 }
 
 #[test]
@@ -185,5 +188,5 @@ fn a_token_that_is_to_end_texts_is_left_out_and_noted() {
     assert!(tokenizer_around.notes().iter().any(|note| note.contains("token 0 behind a text")));
     let nameless = tiny().with("tokenizer.ggml.add_eos_token", Value::Bool(true));
     let error = Tokenizer::from_gguf(&gguf(nameless.bytes()).unwrap()).err().unwrap().to_string();
-    assert!(error.contains("lacks `tokenizer.ggml.eos_token_id`"), "{error}");
+    assert!(error.contains("missing metadata `tokenizer.ggml.eos_token_id`"), "{error}");
 }

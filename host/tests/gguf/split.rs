@@ -49,35 +49,38 @@ fn a_split_model_is_the_whole_one() {
 fn a_part_alone_is_told_as_that() {
     let [_, second, _] = parts().try_into().ok().unwrap();
     let error = gguf(second.bytes()).err().unwrap().to_string();
-    assert!(error.contains("it is part 2 of 3 of a split model"), "{error}");
+    assert!(error.contains("expected all 3 parts of a split model beside each other, got part 2 alone"), "{error}");
     assert!(error.contains("`-00002-of-00003.gguf`") && error.contains("`llama-gguf-split --merge`"), "{error}");
 }
 
 #[test]
 fn parts_that_do_not_go_together_are_refused() {
     let whole = parts();
-    refused(&whole[..2], "`m-1.gguf` cannot be read as GGUF: it is part 1 of 3 by its metadata, and part 1 of 2");
+    refused(&whole[..2], "`m-1.gguf` cannot be read as GGUF: expected part 1 of 2, as its name says, got part 1 of 3");
     refused(
         &[whole[0].clone(), whole[2].clone(), whole[1].clone()],
-        "`m-2.gguf` cannot be read as GGUF: it is part 3 of 3 by its metadata, and part 2 of 3 by its name",
+        "`m-2.gguf` cannot be read as GGUF: expected part 2 of 3, as its name says, got part 3 of 3 by its metadata",
     );
     let with = |number: usize, change: &dyn Fn(File) -> File| {
         let mut parts = whole.clone();
         parts[number] = change(parts[number].clone());
         parts
     };
-    refused(&with(1, &|part| part.with("split.tensors.count", Value::I32(1))), "is not that of the first part");
+    refused(&with(1, &|part| part.with("split.tensors.count", Value::I32(1))), "differs from the first part's");
     let fewer = with(2, &|mut part| {
         part.tensors.pop();
         part
     });
-    refused(&fewer, "`split.tensors.count` is 20, and the 3 parts have 19");
+    refused(&fewer, "expected 20 tensors (`split.tensors.count`), got 19 in 3 parts");
     let doubled = with(2, &|mut part| {
         part.tensors[0] = whole[0].tensors[0].clone();
         part
     });
-    refused(&doubled, "tensor `blk.0.attn_k.weight` is in another part too");
+    refused(&doubled, "duplicate tensor `blk.0.attn_k.weight`, in another part too");
     refused(&with(1, &|part| part.with("general.name", string("other"))), "another `general.name` than the first part");
-    refused(&with(0, &|part| part.with("split.no", Value::I16(-1))), "`split.no` = -1; expected a number from 0 on");
-    refused(&with(0, &|part| part.with("split.no", Value::U16(3))), "`split.no` = 3 of `split.count` = 3");
+    refused(&with(0, &|part| part.with("split.no", Value::I16(-1))), "`split.no`: expected a number from 0 on, got -1");
+    refused(
+        &with(0, &|part| part.with("split.no", Value::U16(3))),
+        "`split.no`: expected a number below `split.count` = 3, got 3",
+    );
 }

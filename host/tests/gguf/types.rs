@@ -81,8 +81,8 @@ fn blocks_are_whole_and_within_the_file() {
     file.tensors[0].kind = 20;
     file.tensors[0].shape = vec![3, 20];
     let error = gguf(file.bytes()).err().unwrap().to_string();
-    assert!(error.contains("of shape [3, 20] is no whole number of blocks"), "{error}");
+    assert!(error.contains("expected a whole number of blocks, got shape [3, 20]"), "{error}");
     file.tensors[0].shape = vec![64, 1024];
     let error = gguf(file.bytes()).err().unwrap().to_string();
-    assert!(error.contains("needs 36864 bytes") && error.contains("cut short"), "{error}");
+    assert!(error.contains("expected 36864 bytes") && error.contains("cut short"), "{error}");
 }

@@ -32,26 +32,31 @@ fn tensors_are_those_that_pytorch_reads() {
 #[test]
 fn what_is_no_dictionary_of_dense_tensors_is_told_as_what_it_is() {
     for (file, expected) in [
-        ("two.bin", "its tensors are within `model`, `state_dict`; expected them in the dictionary itself"),
+        (
+            "two.bin",
+            "expected tensors in the dictionary itself or in one of its entries `state_dict`, `model_state_dict`, \
+             `model`, `module`, got them within `model`, `state_dict`",
+        ),
         (
             "other.bin",
-            "its tensors are within `generator`, `critic`; expected them in the dictionary itself, or in one of \
-                       its entries `state_dict`, `model_state_dict`, `model`, `module`",
+            "expected tensors in the dictionary itself or in one of its entries `state_dict`, `model_state_dict`, \
+             `model`, `module`, got them within `generator`, `critic`",
         ),
-        ("none.bin", "its dictionary has no tensors; its entries are `epoch`, `loss`"),
-        ("mixed.bin", "its entry `optimizer` stands among tensors and holds others"),
+        ("none.bin", "expected a dictionary of tensors, got one with entries `epoch`, `loss` and no tensors"),
+        ("mixed.bin", "expected tensors alone, got entry `optimizer` among them, which holds others"),
         (
             "module.bin",
-            "it holds an object of class `torch.nn.modules.linear.Linear`; expected a dictionary of tensors",
+            "expected a dictionary of tensors, as `torch.save(model.state_dict(), FILE)` makes, got an object of class \
+             `torch.nn.modules.linear.Linear`",
         ),
-        ("list.bin", "it is not a dictionary of tensors"),
-        ("sparse.bin", "tensor `s` is made by `torch._utils._rebuild_sparse_tensor`; expected a dense tensor"),
-        ("quantized.bin", "tensor `q` is made by `torch._utils._rebuild_qtensor`; expected a dense tensor"),
-        ("negated.bin", "tensor `n` is negated or conjugated"),
-        ("numpy.bin", "tensor `a` is an array of NumPy; expected a tensor"),
-        ("script.bin", "it is a TorchScript archive (`torch.jit.save`)"),
-        ("big.bin", "its numbers are big-endian"),
-        ("tar.bin", "it is a tar archive, as PyTorch before 0.1.10 saved them"),
+        ("list.bin", "expected a dictionary of tensors, got something else"),
+        ("sparse.bin", "tensor `s`: expected a dense tensor, got one made by `torch._utils._rebuild_sparse_tensor`"),
+        ("quantized.bin", "tensor `q`: expected a dense tensor, got one made by `torch._utils._rebuild_qtensor`"),
+        ("negated.bin", "tensor `n`: expected plain numbers, got negated or conjugated ones"),
+        ("numpy.bin", "tensor `a`: expected a tensor, got an array of NumPy"),
+        ("script.bin", "expected the tensors alone, got a TorchScript archive (`torch.jit.save`)"),
+        ("big.bin", "expected little-endian numbers, got big-endian ones"),
+        ("tar.bin", "expected a checkpoint of PyTorch 0.1.10 or later, got a tar archive"),
     ] {
         let error = open_weights(&[path(file)]).err().expect(file).to_string();
         let begins = format!("`{}` cannot be read as a PyTorch checkpoint: ", path(file).display());

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Tensor;
 use ft_engine::model::decoder::{Batch, Output, TokenTree};
-use ft_engine::model::{Context, KvCache};
+use ft_engine::model::{Context, Decoder, KvCache};
 use ft_engine::tune::State;
 
-use crate::support::{F32, Golden, families, load, logits, models_in, name, states, variants, worst};
+use crate::support::{F32, Golden, families, load, load_for_library, logits, models_in, name, states, variants, worst};
 
 const LOGITS: f32 = 1e-4;
 const CACHE: f32 = 1e-5;
@@ -65,7 +65,7 @@ fn logits_and_caches_match_pytorch() {
 fn the_tensor_librarys_operations_give_the_same() {
     for folder in [families(), variants()].concat() {
         let golden = Golden::read(&folder);
-        let decoder = load(&folder, &F32);
+        let (decoder, library) = (load(&folder, &F32), load_for_library(&folder, &F32));
         let demonstrations = State::first(&decoder, &golden.demonstrations).unwrap().context;
         let mut branching = TokenTree::chain(&golden.query);
         branching.insert(golden.query[0], Some(0));
@@ -73,9 +73,9 @@ fn the_tensor_librarys_operations_give_the_same() {
         let rows: Vec<usize> = (0..trees.iter().map(TokenTree::len).sum()).collect();
         for context in [Context::zero_shot(None), demonstrations] {
             let batch = Batch::after(&context, &trees, &rows);
-            let (ours, theirs) = (decoder.forward(batch).unwrap(), decoder.forward_by_library(batch).unwrap());
-            let logits = |output: &Output| decoder.logits(&output.hidden_states).unwrap();
-            let difference = worst(&logits(&ours), &logits(&theirs));
+            let (ours, theirs) = (decoder.forward(batch).unwrap(), library.forward(batch).unwrap());
+            let logits = |decoder: &Decoder, output: &Output| decoder.logits(&output.hidden_states).unwrap();
+            let difference = worst(&logits(&decoder, &ours), &logits(&library, &theirs));
             let (a, b) = (stacked(&ours.cache), stacked(&theirs.cache));
             let caches = worst(&a.0, &b.0).max(worst(&a.1, &b.1));
             assert!(difference <= 2e-5 && caches <= 1e-5, "{}: {difference:e}, {caches:e}", name(&folder));

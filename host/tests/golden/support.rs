@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use ft_engine::model::decoder::{Batch, Placement, TokenTree};
-use ft_engine::model::families::{UnknownSettings, from_config_json};
+use ft_engine::model::families::{Family, UnknownSettings, from_config_json};
 use ft_engine::model::weights::{TensorSource, WeightFormat};
 use ft_engine::model::{Context, Decoder};
 use ft_engine::tune::{Momentum, State, StepPolicy};
@@ -46,11 +46,22 @@ pub fn load(folder: &Path, placement: &Placement) -> Decoder {
     load_from(folder, &open_weights(&files).unwrap(), placement)
 }
 
+/// A folder's model, run by the tensor library's operations.
+pub fn load_for_library(folder: &Path, placement: &Placement) -> Decoder {
+    let Family { config, layout, .. } = family(folder);
+    let weights = open_weights(&weight_files(folder).unwrap()).unwrap();
+    Decoder::load_for_library(config, &layout, &weights, placement).unwrap_or_else(|error| panic!("{error}"))
+}
+
 /// A folder's model with weights from elsewhere.
 pub fn load_from(folder: &Path, source: &dyn TensorSource, placement: &Placement) -> Decoder {
+    let Family { config, layout, .. } = family(folder);
+    Decoder::load(config, &layout, source, placement).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn family(folder: &Path) -> Family {
     let config = std::fs::read(folder.join("config.json")).unwrap();
-    let family = from_config_json("config.json", &config, UnknownSettings::Refuse).unwrap();
-    Decoder::load(family.config, &family.layout, source, placement).unwrap_or_else(|error| panic!("{error}"))
+    from_config_json("config.json", &config, UnknownSettings::Refuse).unwrap()
 }
 
 /// What PyTorch gave.

@@ -5,7 +5,7 @@
 
 use candle_core::{DType, Result, Tensor};
 
-use super::floats::floats_if_there;
+use super::floats::as_cpu_slice;
 use super::kernels::elementwise;
 
 /// `a + factor * b`, the product rounded before it is added. The result has storage of its own.
@@ -13,7 +13,7 @@ use super::kernels::elementwise;
 /// # Errors
 /// Tensors of different shapes or dtypes; the device's.
 pub fn add_scaled(a: &Tensor, b: &Tensor, factor: f64) -> Result<Tensor> {
-    match (floats_if_there(a), floats_if_there(b)) {
+    match (as_cpu_slice::<f32>(a), as_cpu_slice::<f32>(b)) {
         (Some(left), Some(right)) if a.dims() == b.dims() => {
             Tensor::from_vec(elementwise::scaled_sum(&left, &right, factor as f32), a.dims(), a.device())
         }
@@ -26,7 +26,7 @@ pub fn add_scaled(a: &Tensor, b: &Tensor, factor: f64) -> Result<Tensor> {
 /// # Errors
 /// Tensors of different shapes; the device's.
 pub fn dot(a: &Tensor, b: &Tensor) -> Result<f64> {
-    match (floats_if_there(a), floats_if_there(b)) {
+    match (as_cpu_slice::<f32>(a), as_cpu_slice::<f32>(b)) {
         (Some(left), Some(right)) if a.dims() == b.dims() => Ok(elementwise::dot(&left, &right)),
         _ => a.to_dtype(DType::F64)?.mul(&b.to_dtype(DType::F64)?)?.sum_all()?.to_scalar(),
     }
@@ -34,17 +34,17 @@ pub fn dot(a: &Tensor, b: &Tensor) -> Result<f64> {
 
 /// The sums of squares of `a - c`, `b - c` and `c`, in double precision; `None` where that takes more than a pass over
 /// the CPU's memory.
-pub fn squares_if_near(a: &Tensor, b: &Tensor, c: &Tensor) -> Option<[f64; 3]> {
+pub fn squares_on_cpu(a: &Tensor, b: &Tensor, c: &Tensor) -> Option<[f64; 3]> {
     let is_one_shape = a.dims() == c.dims() && b.dims() == c.dims();
-    let (a, b, c) = (floats_if_there(a)?, floats_if_there(b)?, floats_if_there(c)?);
+    let (a, b, c) = (as_cpu_slice::<f32>(a)?, as_cpu_slice::<f32>(b)?, as_cpu_slice::<f32>(c)?);
     let squares =
         || [elementwise::squared_distance(&a, &c), elementwise::squared_distance(&b, &c), elementwise::dot(&c, &c)];
     is_one_shape.then(squares)
 }
 
 /// Whether no number is a NaN or an infinity; `None` where that takes more than a pass over the CPU's memory.
-pub fn are_finite_if_near(tensor: &Tensor) -> Option<bool> {
-    floats_if_there(tensor).map(|numbers| elementwise::are_finite(&numbers))
+pub fn are_finite_on_cpu(tensor: &Tensor) -> Option<bool> {
+    as_cpu_slice::<f32>(tensor).map(|numbers| elementwise::are_finite(&numbers))
 }
 
 #[cfg(test)]
@@ -85,7 +85,7 @@ mod tests {
         let part = rows.narrow(0, 1, 1).unwrap();
         assert_eq!(add_scaled(&part, &part, 1.0).unwrap().to_vec2::<f32>().unwrap(), [[6.0, 8.0]]);
         assert_eq!(dot(&part, &part).unwrap(), 25.0);
-        assert_eq!((squares_if_near(&rows, &turned, &rows), are_finite_if_near(&half)), (None, None));
+        assert_eq!((squares_on_cpu(&rows, &turned, &rows), are_finite_on_cpu(&half)), (None, None));
         assert!(add_scaled(&rows, &part, 1.0).is_err());
     }
 }

@@ -13,7 +13,7 @@ const NAMED: usize = 2;
 /// A tensor of a checkpoint that the model does not use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unused {
-    /// Its name in the file.
+    /// The tensor's name in the file.
     pub name: String,
     /// What it is taken for.
     pub kind: &'static str,
@@ -27,9 +27,9 @@ pub struct Unused {
 /// A tensor that is missing, misshapen or in a number format that is not read.
 pub fn check(family: &Family, source: &dyn TensorSource) -> Result<Vec<Unused>, ModelError> {
     let source = &Prefixed::new(source, family.layout.prefix);
-    let tensors = DecoderTensors::new(&family.config, &family.layout, source);
+    let tensors = DecoderTensors::new(&family.config, &family.layout, source)?;
     let used: BTreeSet<String> = tensors.all().into_iter().flat_map(|tensor| source.made_of(tensor.name())).collect();
-    let layers = family.config.layers;
+    let layers = family.config.layers.len();
     let unused = source.names().into_iter().filter(|name| !used.contains(*name)).map(|name| {
         let (kind, harmless) = kind(name, source.shape(name).unwrap_or_default(), layers, family.fp8.is_some());
         Unused { name: name.into(), kind, harmless }
@@ -38,7 +38,7 @@ pub fn check(family: &Family, source: &dyn TensorSource) -> Result<Vec<Unused>, 
     unused.sort_by(|a, b| a.name.cmp(&b.name));
     match tensors.check(source) {
         Ok(()) => Ok(unused),
-        // Weights that are there in another form explain why they are missed.
+        // Weights that are stored in another way explain why they are missed.
         Err(ModelError::MissingTensor { .. }) if unused.iter().any(|unused| INSTEAD.contains(&unused.kind)) => {
             if let Some(packed) = unused.iter().find(|unused| unused.kind == PACKED) {
                 let method = "a method that `config.json` does not name".into();
@@ -59,10 +59,11 @@ pub fn check(family: &Family, source: &dyn TensorSource) -> Result<Vec<Unused>, 
 
 /// What all names begin with, where a missing tensor is there behind it.
 fn wrapper<'a>(names: &[&'a str], missing: &str, prefix: &str) -> Option<&'a str> {
-    let forms = [Some(missing), missing.strip_prefix(prefix)];
+    let spellings = [Some(missing), missing.strip_prefix(prefix)];
     // What all begin with is what the shortest that the missing tensor could be has before it.
-    let mut wrappers = forms.into_iter().flatten().filter_map(|form| {
-        let before = names.iter().filter_map(|name| name.strip_suffix(form).filter(|wrapper| wrapper.ends_with('.')));
+    let mut wrappers = spellings.into_iter().flatten().filter_map(|spelling| {
+        let before =
+            names.iter().filter_map(|name| name.strip_suffix(spelling).filter(|wrapper| wrapper.ends_with('.')));
         before.min_by_key(|wrapper| wrapper.len())
     });
     wrappers.find(|wrapper| names.iter().all(|name| name.starts_with(wrapper)))
@@ -98,7 +99,7 @@ const PACKED: &str = "packed quantized weights";
 const ADAPTERS: &str = "adapters";
 const EXPERTS: &str = "experts";
 const TOWERS: &str = "another modality";
-/// Kinds that have weights in another form.
+/// Kinds of tensors that store weights in another way.
 const INSTEAD: [&str; 4] = [PACKED, ADAPTERS, EXPERTS, TOWERS];
 
 /// Beginnings of the names of other tasks' heads.

@@ -26,10 +26,11 @@ impl FromStr for DeviceChoice {
             None if text == "auto" => Ok(Self::Auto),
             None if text == "cpu" => Ok(Self::Cpu),
             None if text == "cuda" => Ok(Self::Cuda(0)),
-            Some(("cuda", ordinal)) => {
-                ordinal.parse().map(Self::Cuda).map_err(|_| format!("`{ordinal}` is not a device number"))
-            }
-            _ => Err(format!("`{text}` is none of auto, cpu, cuda, cuda:N")),
+            Some(("cuda", ordinal)) => ordinal
+                .parse()
+                .map(Self::Cuda)
+                .map_err(|_| format!("expected a device number behind `cuda:`, got `{ordinal}`")),
+            _ => Err(format!("expected one of auto, cpu, cuda, cuda:N, got `{text}`")),
         }
     }
 }
@@ -100,7 +101,7 @@ impl FromStr for DTypeChoice {
             "f32" => Ok(Self::F32),
             "bf16" => Ok(Self::Bf16),
             "f16" => Ok(Self::F16),
-            _ => Err(format!("`{text}` is none of auto, f32, bf16, f16")),
+            _ => Err(format!("expected one of auto, f32, bf16, f16, got `{text}`")),
         }
     }
 }

@@ -72,7 +72,7 @@ pub enum ModelError {
     Unsupported {
         /// The setting's name.
         key: String,
-        /// Its value.
+        /// The setting's value.
         value: String,
         /// What would be taken.
         expected: String,
@@ -131,7 +131,7 @@ pub enum ModelError {
     UntiedHead {
         /// The embedding's name.
         embedding: String,
-        /// The head's.
+        /// The head's name.
         head: String,
         /// The file.
         file: String,
@@ -156,7 +156,7 @@ pub enum ModelError {
         readable: Vec<&'static str>,
     },
     /// A tensor has another shape than the configuration says.
-    #[error("tensor `{name}` in `{file}` has shape {found:?}, and the configuration asks for {expected:?}")]
+    #[error("tensor `{name}` in `{file}` has the wrong shape: expected {expected:?}, got {found:?}")]
     Misshapen {
         /// The tensor's full name.
         name: String,
@@ -173,9 +173,9 @@ pub enum ModelError {
     /// A device that this build or machine does not have.
     #[error("device `{device}` cannot be used: {reason}")]
     Device {
-        /// What was asked for.
+        /// The device that was asked for.
         device: String,
-        /// Why not.
+        /// Why it cannot be used.
         reason: String,
     },
     /// Token ids that the model has no embedding for.

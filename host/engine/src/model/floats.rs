@@ -5,7 +5,7 @@ use std::ops::{Deref, Range};
 
 use candle_core::{DType, Result, Storage, Tensor, WithDType};
 
-/// The numbers of a tensor, borrowed from it.
+/// A tensor's storage, borrowed, and where the tensor's numbers lie in it.
 struct Numbers<G, T> {
     storage: G,
     range: Range<usize>,
@@ -13,7 +13,7 @@ struct Numbers<G, T> {
 }
 
 /// The numbers of a tensor, if they are of this type, contiguous and in the CPU's memory.
-fn numbers_if_there<T: WithDType>(tensor: &Tensor) -> Option<impl Deref<Target = [T]> + '_> {
+pub(crate) fn as_cpu_slice<T: WithDType>(tensor: &Tensor) -> Option<impl Deref<Target = [T]> + '_> {
     let (storage, layout) = tensor.storage_and_layout();
     match (&*storage, layout.contiguous_offsets()) {
         (Storage::Cpu(numbers), Some((start, end))) if numbers.as_slice::<T>().is_ok() => {
@@ -23,27 +23,22 @@ fn numbers_if_there<T: WithDType>(tensor: &Tensor) -> Option<impl Deref<Target =
     }
 }
 
-/// The numbers of a tensor.
+/// The numbers of a tensor of a number format that the caller knows.
 ///
 /// # Errors
 /// Another number format, device or order.
 pub fn numbers<T: WithDType>(tensor: &Tensor) -> Result<impl Deref<Target = [T]> + '_> {
-    match numbers_if_there(tensor) {
+    match as_cpu_slice(tensor) {
         Some(numbers) => Ok(numbers),
         None => candle_core::bail!("expected contiguous {:?} in the CPU's memory, got {tensor:?}", T::DTYPE),
     }
 }
 
-/// The numbers of a tensor, if they are f32, contiguous and in the CPU's memory.
-pub fn floats_if_there(tensor: &Tensor) -> Option<impl Deref<Target = [f32]> + '_> {
-    numbers_if_there::<f32>(tensor)
-}
-
-/// The same, where nothing else can come.
+/// The numbers of a tensor in f32, for callers that are handed no other.
 ///
 /// # Errors
 /// Another number format, device or order.
-pub fn floats(tensor: &Tensor) -> Result<impl Deref<Target = [f32]> + '_> {
+pub(crate) fn floats(tensor: &Tensor) -> Result<impl Deref<Target = [f32]> + '_> {
     numbers::<f32>(tensor)
 }
 
@@ -51,7 +46,7 @@ pub fn floats(tensor: &Tensor) -> Result<impl Deref<Target = [f32]> + '_> {
 ///
 /// # Errors
 /// Numbers that are not contiguous, or no real numbers.
-pub fn all_finite(tensor: &Tensor) -> Result<bool> {
+pub(crate) fn all_finite(tensor: &Tensor) -> Result<bool> {
     Ok(match tensor.dtype() {
         DType::F32 => numbers::<f32>(tensor)?.iter().all(|number| number.is_finite()),
         DType::F16 => numbers::<half::f16>(tensor)?.iter().all(|number| number.is_finite()),

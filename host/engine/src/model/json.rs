@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// Parses a text.
+/// Parses JSON whose objects have every key once.
 ///
 /// # Errors
 /// Malformed JSON, or a key that an object has twice, by its name.

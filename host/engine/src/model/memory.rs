@@ -1,185 +1,185 @@
-//! How much memory a run will take, from the model's shape alone.
+//! How much memory a run will take, from the model's shape and the lengths of the prompts alone.
 //!
-//! The figures count what is alive at once where the decoder, the tuning loop and the scorer are at their largest. They
-//! leave out what is small beside the rest: norms' sums, masks, one thread's attention scores.
+//! What is stored and what a pass needs is summed here of what each allocation says of itself. What is alive at the same
+//! time is said by those who hold it, as [`Phase`]s: the tuning loop (`tune::phases`) and the scorer (`score::phases`).
+//! Small things are left out: norms, biases, masks, token ids. `tests/memory.rs` holds the sum to what is allocated.
 
-use super::decoder::layout::{Layout, LinearName};
-use super::decoder::{DecoderConfig, Placement};
-use super::weights::WeightFormat;
+use super::decoder::layout::{Layout, QkvNames};
+use super::decoder::{Decoder, DecoderConfig, Placement};
+use super::weights::{WeightFormat, reading_bytes};
 
-/// Numbers in a block of 8-bit weights, and its bytes: a scale in f16 beside them.
-const BLOCK: (u64, u64) = (32, 34);
-/// Bytes of floats that 8-bit weights become at a time for a product on a device other than the CPU.
-const UNPACKED: u64 = 16 << 20;
-/// Tokens whose logits are there at a time on the CPU.
-const LOGITS_AT_A_TIME: u64 = 4096;
-/// Caches of the demonstrations that are alive at the end of a step: the last one, the proposed one, the new one, and two
-/// for the optimizer, whose state before and after the step is one matrix for each of keys and values with momentum. A
-/// plugin may hold more, up to its own budget of tensor bytes.
-const CACHES_IN_STEP: u64 = 5;
-/// The same while queries are scored: the last one, and the optimizer's state.
-const CACHES_IN_SCORING: u64 = 2;
-
-/// What a run asks of the model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Workload {
-    /// Tokens of the demonstrations.
-    pub demonstrations: usize,
-    /// Tokens of the largest batch of queries.
-    pub batch: usize,
-    /// Rows of logits that are alive at once.
-    pub logit_rows: usize,
+/// What is alive at once in some part of a run, besides the weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Phase {
+    /// Tokens that a pass runs; 0 where there is none.
+    pub tokens: usize,
+    /// Tokens of the largest of the trees that they form.
+    pub largest_tree: usize,
+    /// Positions of the cache that stands before them.
+    pub past: usize,
+    /// Positions whose keys and values are alive, over all caches and optimizer states, those of the pass included.
+    pub cached: usize,
+    /// Bytes of what else is alive: logits, and the hidden states that they are made of.
+    pub others: u64,
 }
 
 /// Bytes that a run is expected to take at its largest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
-    /// The weights as they are held.
+    /// The weights as they are stored.
     pub weights: u64,
     /// The weights if all were dense in the run's number format.
     pub dense_weights: u64,
-    /// Keys and values.
+    /// Keys and values, and what an optimizer has of their size, in the largest phase.
     pub cache: u64,
-    /// States of a pass and the logits.
+    /// Hidden states of a pass, or the logits, in the largest phase.
     pub activations: u64,
     /// The most that is alive at once, while the weights are read or later.
     pub total: u64,
 }
 
-/// The memory of a model that is held like this under this workload.
-pub fn estimate(config: &DecoderConfig, layout: &Layout, placement: &Placement, work: &Workload) -> Memory {
-    let Placement { device, dtype, weights } = placement;
-    let held = Held { config, layout, bytes: dtype.size_in_bytes() as u64, weights: *weights, on_cpu: device.is_cpu() };
-    let dense = Held { weights: WeightFormat::Dense, ..held };
-    let position = config.cache_bytes_per_position(dtype.size_in_bytes()) as u64;
-    let (demonstrations, batch) = (work.demonstrations as u64, work.batch as u64);
-    let step = (CACHES_IN_STEP * demonstrations * position, held.states(demonstrations));
-    // A pass gives back the keys and values of its own tokens, which nobody needs of a batch of queries.
-    let cache = CACHES_IN_SCORING * demonstrations * position + batch * position;
-    let scoring = (cache, held.states(batch).max(held.logits(work.logit_rows as u64)));
-    let (cache, activations) = if step.0 + step.1 > scoring.0 + scoring.1 { step } else { scoring };
-    let weights = held.all();
+/// The memory of a model with this placement, over a run with these phases. Sizes that no number holds are the largest
+/// there is.
+pub fn estimate(config: &DecoderConfig, layout: &Layout, placement: &Placement, phases: &[Phase]) -> Memory {
+    let sizes = Sizes { config, layout, placement };
+    let dense = &Placement { weights: WeightFormat::Dense, ..placement.clone() };
+    let dense = Sizes { placement: dense, ..sizes };
+    let position = config.cache_bytes_per_position(placement.dtype.size_in_bytes()) as u64;
+    let of_phase = |phase: &Phase| {
+        let cache = (phase.cached as u64).saturating_mul(position);
+        let states = match phase.tokens {
+            0 => 0,
+            tokens => Decoder::pass_bytes(config, placement, tokens, phase.largest_tree, phase.past),
+        };
+        (cache, states.saturating_add(phase.others))
+    };
+    let largest = phases.iter().map(of_phase).max_by_key(|(cache, states)| cache.saturating_add(*states));
+    let (cache, activations) = largest.unwrap_or_default();
+    let weights = sizes.all();
     let running = weights.saturating_add(cache).saturating_add(activations);
-    Memory { weights, dense_weights: dense.all(), cache, activations, total: running.max(held.while_reading()) }
+    Memory { weights, dense_weights: dense.all(), cache, activations, total: running.max(sizes.while_reading()) }
+}
+
+/// A weight matrix `[outputs, inputs]` that is put together of what a checkpoint has.
+#[derive(Clone, Copy)]
+struct Linear {
+    outputs: usize,
+    inputs: usize,
+    /// Outputs of the largest of the parts in which a checkpoint has it.
+    part: usize,
+    /// Whether there are several parts, or numbers in another order.
+    rearranged: bool,
 }
 
 #[derive(Clone, Copy)]
-struct Held<'a> {
+struct Sizes<'a> {
     config: &'a DecoderConfig,
     layout: &'a Layout,
-    /// Of one number.
-    bytes: u64,
-    weights: WeightFormat,
-    /// Whether the CPU's kernels run it, with states in f32.
-    on_cpu: bool,
+    placement: &'a Placement,
 }
 
-impl Held<'_> {
-    /// A matrix `[out, in]` as it is held.
-    fn matrix(&self, out: usize, input: usize) -> u64 {
-        let (out, input) = (out as u64, input as u64);
-        match self.weights {
-            WeightFormat::Quantized if input.is_multiple_of(BLOCK.0) => {
-                out.saturating_mul(input / BLOCK.0).saturating_mul(BLOCK.1)
-            }
-            _ => out.saturating_mul(input).saturating_mul(self.bytes),
+impl Sizes<'_> {
+    fn on_cpu(&self) -> bool {
+        self.placement.device.is_cpu()
+    }
+
+    fn quantized(&self) -> bool {
+        self.placement.weights == WeightFormat::Quantized
+    }
+
+    /// Bytes of a dense number.
+    fn number(&self) -> u64 {
+        self.placement.dtype.size_in_bytes() as u64
+    }
+
+    /// A matrix as it is stored.
+    fn stored(&self, linear: Linear) -> u64 {
+        Decoder::matrix_bytes(self.placement, linear.outputs, linear.inputs)
+    }
+
+    /// A matrix while it is made, itself included.
+    fn making(&self, linear: Linear) -> u64 {
+        let stored = self.stored(linear);
+        if !self.on_cpu() {
+            // A device gets dense parts, and blocks of what was put together in the CPU's memory.
+            return if linear.rearranged && !self.quantized() { stored.saturating_mul(2) } else { stored };
         }
+        // What is yet to be quantized is read in f32.
+        let number = if self.quantized() { size_of::<f32>() as u64 } else { self.number() };
+        let numbers = |outputs: usize| (outputs as u64).saturating_mul(linear.inputs as u64);
+        let read = numbers(linear.outputs).saturating_mul(number);
+        let others = numbers(linear.outputs - linear.part).saturating_mul(number);
+        let reading = others.saturating_add(reading_bytes(numbers(linear.part)));
+        let rearranging = if linear.rearranged { read.saturating_mul(2) } else { 0 };
+        let packing = read.saturating_add(stored);
+        reading.max(rearranging).max(packing)
     }
 
-    fn linear(&self, names: &[(&LinearName, usize)], input: usize) -> u64 {
-        let parts = names.iter().map(|(name, out)| {
-            let bias = if name.bias.is_some() { *out as u64 * self.bytes } else { 0 };
-            self.matrix(*out, input).saturating_add(bias)
-        });
-        parts.fold(0, u64::saturating_add)
+    fn embedding(&self) -> Linear {
+        let outputs = self.config.vocabulary;
+        Linear { outputs, inputs: self.config.embedding, part: outputs, rearranged: false }
     }
 
-    fn embedding(&self) -> u64 {
-        self.matrix(self.config.vocabulary, self.config.embedding)
+    /// The output head, where it is not the embedding.
+    fn head(&self) -> Option<Linear> {
+        let own = self.layout.head.weight != self.layout.embedding;
+        own.then(|| Linear { rearranged: self.layout.transposed, ..self.embedding() })
     }
 
-    fn head(&self) -> u64 {
-        if self.layout.head.weight == self.layout.embedding {
-            return 0;
-        }
-        self.linear(&[(&self.layout.head, self.config.vocabulary)], self.config.embedding)
-    }
-
-    /// The bytes of each product's matrix in one layer.
-    fn layer(&self) -> [u64; 4] {
+    /// The matrices of one block, in the order in which they are read.
+    fn block(&self) -> [Linear; 4] {
         let c = self.config;
-        let gates = if self.layout.layers.first().is_some_and(|layer| layer.gate.is_some()) { 2 } else { 1 };
-        [
-            self.matrix(qkv_width(c), c.hidden),
-            self.matrix(c.hidden, c.heads.saturating_mul(c.head_dim)),
-            self.matrix(c.intermediate.saturating_mul(gates), c.hidden),
-            self.matrix(c.hidden, c.intermediate),
-        ]
+        let whole = |outputs: usize, inputs: usize| Linear {
+            outputs,
+            inputs,
+            part: outputs,
+            rearranged: self.layout.transposed,
+        };
+        let heads = c.heads.saturating_mul(c.head_dim);
+        let qkv = whole(c.qkv_width(), c.hidden);
+        let qkv = match self.layout.layers.first().map(|layer| &layer.qkv) {
+            Some(QkvNames::Separate { .. }) => Linear { part: heads, rearranged: true, ..qkv },
+            Some(QkvNames::PerHead(_)) => Linear { rearranged: true, ..qkv },
+            Some(QkvNames::Blocks(_)) | None => qkv,
+        };
+        let up = whole(c.mlp_up_width(), c.hidden);
+        let up = if c.gated { Linear { part: c.intermediate, rearranged: true, ..up } } else { up };
+        [qkv, whole(c.hidden, heads), up, whole(c.hidden, c.intermediate)]
     }
 
     fn all(&self) -> u64 {
         let c = self.config;
-        // Tables of positions are dense whatever the matrices are.
+        // Tables of positions are dense whatever the matrices are, and f32 on the CPU.
+        let number = if self.on_cpu() { size_of::<f32>() as u64 } else { self.number() };
         let positions = match self.layout.positions {
-            Some(_) => (c.max_positions.unwrap_or(0) as u64).saturating_mul(c.hidden as u64 * self.bytes),
+            Some(_) => (c.max_positions.unwrap_or(0) as u64).saturating_mul((c.hidden as u64).saturating_mul(number)),
             None => 0,
         };
-        let projections = match &self.layout.embedding_projections {
-            Some((into, out)) => {
-                self.linear(&[(into, c.hidden)], c.embedding) + self.linear(&[(out, c.embedding)], c.hidden)
+        let projections = match self.layout.embedding_projections {
+            Some(_) => {
+                let of = |outputs, inputs| Decoder::matrix_bytes(self.placement, outputs, inputs);
+                of(c.hidden, c.embedding).saturating_add(of(c.embedding, c.hidden))
             }
             None => 0,
         };
-        let layer = self.layer().into_iter().fold(0, u64::saturating_add);
-        let outside = [self.embedding(), self.head(), positions, projections].into_iter().fold(0, u64::saturating_add);
-        outside.saturating_add(layer.saturating_mul(c.layers as u64))
+        let block = self.block().map(|linear| self.stored(linear)).into_iter().fold(0, u64::saturating_add);
+        let outside =
+            [self.stored(self.embedding()), self.head().map_or(0, |head| self.stored(head)), positions, projections];
+        outside.into_iter().fold(block.saturating_mul(c.layers.len() as u64), u64::saturating_add)
     }
 
-    /// While one matrix is made, its numbers are there as the file has them (at most f32) and as floats.
+    /// The most while the weights are read: at the embedding, at the head, or in the last block.
     fn while_reading(&self) -> u64 {
-        let c = self.config;
-        let making = |out: usize, input: usize| (out as u64).saturating_mul(input as u64).saturating_mul(8);
-        let embedding = self.embedding().saturating_add(making(c.vocabulary, c.embedding));
-        let head = if self.head() > 0 { self.embedding().saturating_add(embedding) } else { 0 };
-        // The last block's largest product, of parts that are put together.
-        let last = self.all().saturating_add(making(qkv_width(c).max(c.intermediate.saturating_mul(2)), c.hidden));
-        embedding.max(head).max(last)
-    }
-
-    /// States that are alive at once in a block, for so many tokens: around its MLP or around its attention.
-    fn states(&self, tokens: u64) -> u64 {
-        let c = self.config;
-        let gates = if self.layout.layers.first().is_some_and(|layer| layer.gate.is_some()) { 2 } else { 1 };
-        let (hidden, inner, qkv) = (c.hidden as u64, c.intermediate as u64, qkv_width(c) as u64);
-        if self.on_cpu {
-            // The states, their norm, the joint product, its queries, keys and values once more and packed, the heads'
-            // outputs, the MLP; and what a product reads, at most, in half the bytes.
-            let heads = (c.heads.saturating_mul(c.head_dim)) as u64;
-            let row = 2 * hidden + 3 * qkv + heads + gates * inner + inner.max(hidden) / 2;
-            return tokens.saturating_mul(row).saturating_mul(4);
+        let embedding = self.making(self.embedding());
+        let head = self.head().map_or(0, |head| self.stored(self.embedding()).saturating_add(self.making(head)));
+        let mut rest = self.all();
+        let mut most = embedding.max(head);
+        for linear in self.block().into_iter().rev() {
+            rest = rest.saturating_sub(self.stored(linear));
+            most = most.max(rest.saturating_add(self.making(linear)));
         }
-        // The block's input, the sum with attention, its norm; the products, activated, and multiplied with the gate.
-        let mlp = 3 * hidden + 2 * gates * inner;
-        // The block's input, its norm; the product, its three parts, rotated, and the heads' outputs.
-        let attention = 2 * hidden + 4 * qkv;
-        let largest = c.vocabulary.max(c.intermediate.saturating_mul(2)).max(qkv_width(c)) as u64;
-        let floats = largest.saturating_mul(hidden).saturating_mul(4);
-        let unpacked = if self.weights == WeightFormat::Quantized { UNPACKED.min(floats) } else { 0 };
-        tokens.saturating_mul(mlp.max(attention)).saturating_mul(self.bytes).saturating_add(unpacked)
+        most
     }
-
-    /// Logits in f32, of all tokens or of some at a time; where they do not come out so, or are put together of parts, there are two of them.
-    fn logits(&self, rows: u64) -> u64 {
-        if self.on_cpu {
-            return rows.saturating_mul(LOGITS_AT_A_TIME.min(self.config.vocabulary as u64)).saturating_mul(4);
-        }
-        let copied = self.weights == WeightFormat::Quantized || self.bytes != 4 || self.layout.head.bias.is_some();
-        rows.saturating_mul(self.config.vocabulary as u64).saturating_mul(if copied { 8 } else { 4 })
-    }
-}
-
-fn qkv_width(config: &DecoderConfig) -> usize {
-    config.kv_heads.saturating_mul(2).saturating_add(config.heads).saturating_mul(config.head_dim)
 }
 
 #[cfg(test)]
@@ -193,8 +193,8 @@ mod tests {
         let Family { config, layout, .. } =
             from_config_json("config.json", config.as_bytes(), UnknownSettings::Refuse).unwrap();
         let placement = Placement { device: Device::Cpu, dtype, weights };
-        let work = Workload { demonstrations: 100, batch: 1000, logit_rows: 256 };
-        estimate(&config, &layout, &placement, &work)
+        let phase = Phase { tokens: 1000, largest_tree: 40, past: 100, cached: 1200, others: 0 };
+        estimate(&config, &layout, &placement, &[Phase { cached: 300, ..Phase::default() }, phase])
     }
 
     const OPT_30B: &str = r#"{"model_type": "opt", "hidden_size": 7168, "ffn_dim": 28672, "num_hidden_layers": 48,
@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn caches_and_totals_add_up() {
         let memory = of(LLAMA_7B, DType::F32, WeightFormat::Dense);
-        // A position of 32 layers takes 1 MiB: two caches of 100 and one of 1000.
+        // A position of 32 layers takes 1 MiB.
         assert_eq!(memory.cache, 1200 << 20);
         assert_eq!(memory.total, memory.weights + memory.cache + memory.activations);
         let half = of(LLAMA_7B, DType::F16, WeightFormat::Dense);

@@ -3,6 +3,7 @@
 //! Nothing here opens a file: weights, configurations and vocabularies come in as bytes.
 
 pub mod arithmetic;
+pub mod catch_panic;
 pub mod checkpoint;
 pub mod decoder;
 pub mod device;
@@ -12,7 +13,6 @@ pub mod floats;
 pub mod json;
 pub(crate) mod kernels;
 pub mod memory;
-pub mod quiet;
 pub mod tokenizer;
 pub mod weights;
 

@@ -3,13 +3,26 @@
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
+use crate::model::decoder::{DecoderConfig, Placement};
 use crate::model::kernels::elementwise::log_sum_parts;
 use crate::model::{Decoder, ModelError};
 
 /// Rows that go through the output head at a time; bounds the memory of their logits.
-pub const ROWS: usize = 256;
+const ROWS: usize = 256;
 /// Tokens whose logits are there at a time on the CPU.
 const TOKENS: usize = 128 * Decoder::LOGIT_STEP;
+
+/// Bytes of the hidden states of `rows` tokens and of the logits that are there at a time.
+pub(super) fn logits_bytes(config: &DecoderConfig, placement: &Placement, rows: usize) -> u64 {
+    let at_once = rows.min(ROWS) as u64;
+    let (logits, number) = match placement.device {
+        Device::Cpu => (TOKENS.min(config.vocabulary) as u64 * 4, 4),
+        // The logits, their difference to the largest, and its exponentials.
+        _ => (config.vocabulary as u64 * 12, placement.dtype.size_in_bytes()),
+    };
+    let states = (rows as u64).saturating_mul((config.embedding as u64).saturating_mul(number as u64));
+    states.saturating_add(at_once.saturating_mul(logits))
+}
 
 /// For each pair of a row of `hidden_states` `[rows, embedding]` and a token, the natural log-probability of that token as
 /// the row predicts it. Pairs may come in any order and share rows.

@@ -5,10 +5,11 @@
 //! and a choice's last token is never run, since nothing reads what follows it.
 
 mod log_probs;
+mod memory;
 mod queries;
 mod shared_start;
 
-pub use log_probs::ROWS as LOGIT_ROWS;
+pub use memory::{BatchSize, phases};
 pub use queries::{ChoiceTokens, EmptyContinuation, QueryTokens};
 pub use shared_start::{extended, shared_start};
 

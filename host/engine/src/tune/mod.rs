@@ -7,6 +7,7 @@
 
 mod error;
 mod iteration;
+mod memory;
 mod momentum;
 mod norms;
 mod optimizer;
@@ -15,6 +16,7 @@ mod update;
 
 pub use error::TuneError;
 pub use iteration::{Iteration, Positions, State, StepPolicy};
+pub use memory::phases;
 pub use momentum::Momentum;
 pub use norms::{LayerNorms, pseudo_gradient_norm};
 pub use optimizer::{MetaOptimizer, OptimizerError, Slot, SlotKind, StepContext, Update, Verdict};

@@ -3,7 +3,7 @@
 use candle_core::{DType, Tensor};
 
 use super::optimizer::Slot;
-use crate::model::arithmetic::squares_if_near;
+use crate::model::arithmetic::squares_on_cpu;
 
 /// Euclidean norms over one layer in one step; keys first, values second.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,7 +23,7 @@ pub fn pseudo_gradient_norm(layers: &[LayerNorms]) -> f64 {
 
 /// The norms of every layer; slots come in the order layer 0 keys, layer 0 values, layer 1 keys, and so on.
 pub(super) fn norms(slots: &[Slot], update: &[Tensor]) -> Result<Vec<LayerNorms>, candle_core::Error> {
-    let near = slots.iter().zip(update).map(|(slot, next)| squares_if_near(&slot.proposed, next, &slot.previous));
+    let near = slots.iter().zip(update).map(|(slot, next)| squares_on_cpu(&slot.proposed, next, &slot.previous));
     let squares = match near.collect::<Option<Vec<_>>>() {
         Some(squares) => squares.concat(),
         None => {

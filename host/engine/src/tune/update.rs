@@ -4,7 +4,7 @@ use candle_core::{DType, Tensor};
 
 use super::error::TuneError;
 use super::optimizer::Slot;
-use crate::model::arithmetic::are_finite_if_near;
+use crate::model::arithmetic::are_finite_on_cpu;
 use crate::model::{KvCache, ModelError};
 
 /// Holds an update to what the loop takes: one matrix for each slot, of the slot's shape and dtype, and finite unless
@@ -59,7 +59,7 @@ fn check_finite(step: usize, slots: &[Slot], update: &[Tensor]) -> Result<(), Tu
 /// For each matrix whether all its numbers are finite: by a pass over the CPU's memory, or brought back from the device in
 /// one copy.
 fn are_finite(matrices: &[Tensor]) -> candle_core::Result<Vec<bool>> {
-    let near: Option<Vec<bool>> = matrices.iter().map(are_finite_if_near).collect();
+    let near: Option<Vec<bool>> = matrices.iter().map(are_finite_on_cpu).collect();
     if let Some(near) = near {
         return Ok(near);
     }

@@ -1,144 +1,147 @@
-//! One block of the decoder: attention and MLP around the residual stream, by the tensor library's operations.
+//! One block of the decoder: attention and MLP around the residual stream, for every backend.
 
-use candle_core::{Result, Tensor};
+use candle_core::Result;
 
-use super::attention::{ComposedPlan, Projections, composed};
+use super::backend::{Attention, Backend, Linear, Norm};
 use super::cache::LayerCache;
-use super::config::{Activation, Residual};
-use super::linear::Linear;
-use super::norm::Norm;
-use super::rotary::{Angles, Rotator};
+use super::config::{Activation, HalfNorms, Residual};
 
-/// The weights of one block.
-pub struct Block {
-    /// Before (or after) attention.
-    pub attention_norm: Norm,
-    /// Before (or after) the MLP; `None` where both halves share the first.
-    pub mlp_norm: Option<Norm>,
-    /// All queries, all keys, all values in one product.
-    pub qkv: Linear,
-    /// Over each head's query and key, before rotation.
-    pub head_norms: Option<(Norm, Norm)>,
-    /// Of the heads' outputs.
-    pub attention_output: Linear,
-    /// The MLP's first matrix; with a gate, gate and up in one product.
-    pub up: Linear,
-    /// The MLP's second matrix.
-    pub down: Linear,
+/// The weights of one block, and how its halves are wired.
+pub(super) struct Block<B: Backend> {
+    pub residual: Residual,
+    /// What a half's output is multiplied by before it is added to the stream.
+    pub residual_scale: Option<f64>,
+    pub attention_norms: HalfNorms<Option<Norm<B>>>,
+    pub mlp_norms: HalfNorms<Option<Norm<B>>>,
+    pub attention: Attention<B>,
+    pub mlp: Mlp<B>,
+}
+
+/// The weights of one block's MLP.
+pub(super) struct Mlp<B: Backend> {
+    /// The first matrix; with a gate, gate and up in one product.
+    pub up: Linear<B>,
+    /// The second matrix.
+    pub down: Linear<B>,
     /// Whether `up` starts with a gate.
     pub gated: bool,
-    /// The MLP's non-linearity.
     pub activation: Activation,
-    /// How the halves join.
-    pub residual: Residual,
-    /// Width of the residual stream.
-    pub hidden: usize,
-    /// Width of the MLP.
-    pub inner: usize,
-    /// Query heads, key/value heads, width of a head.
-    pub heads: (usize, usize, usize),
-    /// The attention scores' scale.
-    pub scale: f64,
-    /// How many keys a query sees.
-    pub window: Option<usize>,
-    /// Whether queries and keys are rotated, in a rotary model.
-    pub rotated: bool,
 }
 
-/// What all blocks share during one pass.
-pub struct Pass<'a> {
-    /// Who sees whom.
-    pub plan: &'a ComposedPlan,
-    /// Rotation of queries and keys, for rotary models.
-    pub rotation: Option<(&'a Rotator, &'a Angles)>,
+/// A batch on its way through the blocks.
+pub(super) struct Pass<'a, B: Backend> {
+    pub backend: &'a B,
+    pub plan: &'a B::BatchPlan,
+    pub work: B::Workspace,
 }
 
-impl Block {
-    /// `x` `[tokens, hidden]` through the block; also the tokens' own keys and values.
-    ///
-    /// # Errors
-    /// A failed computation.
-    pub fn forward(&self, x: &Tensor, pass: &Pass<'_>, past: Option<&LayerCache>) -> Result<(Tensor, LayerCache)> {
+impl<B: Backend> Block<B> {
+    /// The residual stream `x` `[tokens, hidden]` through the block; also the tokens' own keys and values. With
+    /// `output_rows`, the stream is left with those rows: behind the last block's attention nobody reads the others.
+    pub fn forward(
+        &self,
+        mut x: B::HiddenStates,
+        past: Option<&LayerCache>,
+        output_rows: Option<&[usize]>,
+        pass: &mut Pass<'_, B>,
+    ) -> Result<(B::HiddenStates, LayerCache)> {
+        let mut normed = pass.normed(self.attention_norms.input.as_ref(), &x)?;
+        let qkv = pass.backend.linear(&self.attention.qkv, normed.as_ref().unwrap_or(&x), &mut pass.work)?;
         match self.residual {
-            Residual::Sequential => {
-                let (attended, cache) = self.attention(&self.attention_norm.forward(x)?, pass, past)?;
-                let x = (x + attended)?;
-                let out = (&x + self.mlp(&self.normed_for_mlp(&x)?)?)?;
-                Ok((out, cache))
-            }
-            Residual::SequentialFromNorm => {
-                let normed = self.attention_norm.forward(x)?;
-                let (attended, cache) = self.attention(&normed, pass, past)?;
-                let normed = self.normed_for_mlp(&(normed + attended)?)?;
-                let out = (&normed + self.mlp(&normed)?)?;
-                Ok((out, cache))
-            }
-            Residual::SequentialPostNorm => {
-                let (attended, cache) = self.attention(x, pass, past)?;
-                let x = self.attention_norm.forward(&(x + attended)?)?;
-                let out = self.normed_for_mlp(&(&x + self.mlp(&x)?)?)?;
-                Ok((out, cache))
-            }
-            Residual::Parallel => {
-                let normed = self.attention_norm.forward(x)?;
-                let (attended, cache) = self.attention(&normed, pass, past)?;
-                let for_mlp = match &self.mlp_norm {
-                    Some(norm) => norm.forward(x)?,
-                    None => normed,
-                };
-                let out = ((x + attended)? + self.mlp(&for_mlp)?)?;
-                Ok((out, cache))
-            }
+            Residual::Sequential => pass.release(normed.take()),
+            Residual::SequentialFromNorm => pass.replace(&mut x, normed.take()),
+            Residual::Parallel => {}
         }
+        let (attended, cache) = pass.backend.attend(&self.attention, qkv, pass.plan, past, &mut pass.work)?;
+        let attended = pass.retained(attended, output_rows)?;
+        x = pass.retained(x, output_rows)?;
+        if self.residual == Residual::Parallel {
+            // The MLP reads the stream as it is before attention is added.
+            normed = match pass.normed(self.mlp_norms.input.as_ref(), &x)? {
+                Some(own) => {
+                    pass.release(normed);
+                    Some(own)
+                }
+                None => normed.map(|shared| pass.retained(shared, output_rows)).transpose()?,
+            };
+            let intermediate = self.mlp.intermediate(normed.as_ref().unwrap_or(&x), pass)?;
+            pass.release(normed);
+            self.add(&self.attention.output, &self.attention_norms, attended, &mut x, pass)?;
+            self.add(&self.mlp.down, &self.mlp_norms, intermediate, &mut x, pass)?;
+            return Ok((x, cache));
+        }
+        self.add(&self.attention.output, &self.attention_norms, attended, &mut x, pass)?;
+        normed = pass.normed(self.mlp_norms.input.as_ref(), &x)?;
+        if self.residual == Residual::SequentialFromNorm {
+            pass.replace(&mut x, normed.take());
+        }
+        let intermediate = self.mlp.intermediate(normed.as_ref().unwrap_or(&x), pass)?;
+        pass.release(normed);
+        self.add(&self.mlp.down, &self.mlp_norms, intermediate, &mut x, pass)?;
+        Ok((x, cache))
     }
 
-    fn normed_for_mlp(&self, x: &Tensor) -> Result<Tensor> {
-        self.mlp_norm.as_ref().unwrap_or(&self.attention_norm).forward(x)
-    }
-
-    fn attention(&self, x: &Tensor, pass: &Pass<'_>, past: Option<&LayerCache>) -> Result<(Tensor, LayerCache)> {
-        let (heads, kv_heads, width) = self.heads;
-        let tokens = x.dim(0)?;
-        let qkv = self.qkv.forward(x)?;
-        let part = |start: usize, count: usize| {
-            qkv.narrow(1, start * width, count * width)?.contiguous()?.reshape((tokens, count, width))
-        };
-        let mut queries = part(0, heads)?;
-        let mut keys = part(heads, kv_heads)?;
-        let values = part(heads + kv_heads, kv_heads)?;
-        if let Some((query_norm, key_norm)) = &self.head_norms {
-            queries = query_norm.forward(&queries)?;
-            keys = key_norm.forward(&keys)?;
-        }
-        if let Some((rotator, angles)) = pass.rotation.filter(|_| self.rotated) {
-            queries = rotator.rotate(&queries, angles)?;
-            keys = rotator.rotate(&keys, angles)?;
-        }
-        let fresh =
-            LayerCache { keys: keys.transpose(0, 1)?.contiguous()?, values: values.transpose(0, 1)?.contiguous()? };
-        let projections = Projections { queries, keys, values };
-        let setting = composed::Setting { scale: self.scale, variant: pass.plan.variant(self.window) };
-        let attended = composed::attend(pass.plan, setting, &projections, &fresh, past)?;
-        Ok((self.attention_output.forward(&attended)?, fresh))
-    }
-
-    fn mlp(&self, x: &Tensor) -> Result<Tensor> {
-        let up = self.up.forward(x)?;
-        let inner = if self.gated {
-            let width = up.dim(1)? / 2;
-            (self.activate(&up.narrow(1, 0, width)?)? * up.narrow(1, width, width)?)?
+    /// Adds a half's last product, of `inputs`, to the stream, with what norms it.
+    fn add(
+        &self,
+        last: &Linear<B>,
+        norms: &HalfNorms<Option<Norm<B>>>,
+        inputs: B::HiddenStates,
+        x: &mut B::HiddenStates,
+        pass: &mut Pass<'_, B>,
+    ) -> Result<()> {
+        if norms.output.is_none() && self.residual_scale.is_none() {
+            // One pass over memory less than a product and a sum.
+            pass.backend.add_linear(last, &inputs, x)?;
+            pass.release(Some(inputs));
         } else {
-            self.activate(&up)?
-        };
-        self.down.forward(&inner)
+            let mut output = pass.backend.linear(last, &inputs, &mut pass.work)?;
+            pass.release(Some(inputs));
+            let normed = pass.normed(norms.output.as_ref(), &output)?;
+            pass.replace(&mut output, normed);
+            if let Some(factor) = self.residual_scale {
+                pass.backend.scale(&mut output, factor)?;
+            }
+            pass.backend.add(x, &output)?;
+            pass.release(Some(output));
+        }
+        let normed = pass.normed(norms.sum.as_ref(), x)?;
+        pass.replace(x, normed);
+        Ok(())
+    }
+}
+
+impl<B: Backend> Mlp<B> {
+    /// The MLP up to its second matrix, `[tokens, intermediate]`.
+    fn intermediate(&self, x: &B::HiddenStates, pass: &mut Pass<'_, B>) -> Result<B::HiddenStates> {
+        let mut up = pass.backend.linear(&self.up, x, &mut pass.work)?;
+        pass.backend.activate(&mut up, self.activation, self.gated)?;
+        Ok(up)
+    }
+}
+
+impl<B: Backend> Pass<'_, B> {
+    /// The normalised states, where there is a norm.
+    pub fn normed(&mut self, norm: Option<&Norm<B>>, x: &B::HiddenStates) -> Result<Option<B::HiddenStates>> {
+        norm.map(|norm| self.backend.norm(norm, x, &mut self.work)).transpose()
     }
 
-    fn activate(&self, x: &Tensor) -> Result<Tensor> {
-        match self.activation {
-            Activation::Relu => x.relu(),
-            Activation::Gelu => x.gelu_erf(),
-            Activation::GeluTanh => x.gelu(),
-            Activation::Silu => x.silu(),
+    /// Puts other states in the place of `x`, if there are any.
+    pub fn replace(&mut self, x: &mut B::HiddenStates, other: Option<B::HiddenStates>) {
+        let replaced = other.map(|other| std::mem::replace(x, other));
+        self.release(replaced);
+    }
+
+    fn retained(&mut self, x: B::HiddenStates, rows: Option<&[usize]>) -> Result<B::HiddenStates> {
+        match rows {
+            Some(rows) => self.backend.retain_rows(x, rows, &mut self.work),
+            None => Ok(x),
+        }
+    }
+
+    fn release(&mut self, states: Option<B::HiddenStates>) {
+        if let Some(states) = states {
+            self.backend.release(states, &mut self.work);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Where a family keeps its weights: tensor names as data.
 
+use super::config::HalfNorms;
+
 /// A weight matrix, with its bias where the checkpoint has one.
 #[derive(Clone, Debug)]
 pub struct LinearName {
@@ -38,6 +40,18 @@ impl NormName {
     }
 }
 
+impl HalfNorms<Option<NormName>> {
+    /// The name of a norm before a half that has no other.
+    pub fn input(name: NormName) -> Self {
+        Self { input: Some(name), output: None, sum: None }
+    }
+
+    /// The name of a norm of the sum, in a half that has no other.
+    pub fn sum(name: NormName) -> Self {
+        Self { input: None, output: None, sum: Some(name) }
+    }
+}
+
 /// How a family stores the projections to queries, keys and values.
 #[derive(Clone, Debug)]
 pub enum QkvNames {
@@ -59,17 +73,17 @@ pub enum QkvNames {
 /// The names within one block.
 #[derive(Clone, Debug)]
 pub struct LayerNames {
-    /// The norm before (or after) attention.
-    pub attention_norm: NormName,
-    /// The norm before (or after) the MLP; `None` where both halves share the first.
-    pub mlp_norm: Option<NormName>,
+    /// The norms around attention; a name for each that the layer's configuration has.
+    pub attention_norms: HalfNorms<Option<NormName>>,
+    /// The norms around the MLP.
+    pub mlp_norms: HalfNorms<Option<NormName>>,
     /// Projections to queries, keys and values.
     pub qkv: QkvNames,
     /// Norms over each head's query and key, before rotation (Qwen3).
     pub head_norms: Option<(NormName, NormName)>,
     /// Projection of the heads' outputs.
     pub attention_output: LinearName,
-    /// The MLP's gate, where it has one.
+    /// The MLP's gate, where the model's is gated.
     pub gate: Option<LinearName>,
     /// The MLP's first matrix.
     pub up: LinearName,

@@ -1,7 +1,7 @@
 //! The tensors that a decoder is made of, with their names and shapes: one list for checking a checkpoint's headers and
 //! for reading its weights, so that the two cannot differ.
 
-use super::config::{DecoderConfig, NormKind, Positions};
+use super::config::{DecoderConfig, HalfNorms, LayerConfig, NormKind, Positions};
 use super::layout::{LayerNames, Layout, LinearName, NormName, QkvNames};
 use crate::model::ModelError;
 use crate::model::weights::TensorSource;
@@ -47,8 +47,8 @@ pub struct NormTensors {
 
 /// The tensors of one block.
 pub struct BlockTensors {
-    pub(super) attention_norm: NormTensors,
-    pub(super) mlp_norm: Option<NormTensors>,
+    pub(super) attention_norms: HalfNorms<Option<NormTensors>>,
+    pub(super) mlp_norms: HalfNorms<Option<NormTensors>>,
     pub(super) qkv: LinearTensors,
     pub(super) head_norms: Option<(NormTensors, NormTensors)>,
     pub(super) attention_output: LinearTensors,
@@ -86,7 +86,14 @@ pub enum HeadTensors {
 impl DecoderTensors {
     /// The tensors of a family's layout in a checkpoint, which decides where there is a choice: a tied matrix may be stored
     /// under either name, and divisors of rotary frequencies may be there or not.
-    pub fn new(config: &DecoderConfig, layout: &Layout, source: &dyn TensorSource) -> Self {
+    ///
+    /// # Errors
+    /// A layout that has names for other norms, another gate or other layers than the configuration.
+    pub fn new(config: &DecoderConfig, layout: &Layout, source: &dyn TensorSource) -> Result<Self, ModelError> {
+        if config.layers.len() != layout.layers.len() {
+            let expected = format!("names for {} layers", config.layers.len());
+            return Err(disagreement(&expected, &layout.layers.len().to_string()));
+        }
         // What is outside of the blocks is `[out, in]` in every checkpoint.
         let outside = Shapes { config, transposed: false };
         let within = Shapes { config, transposed: layout.transposed };
@@ -110,8 +117,8 @@ impl DecoderTensors {
             }
             _ => None,
         };
-        let rotary_factors = match (&config.positions, &layout.rotary_factors) {
-            (Positions::Rotary(rotary), Some(name)) if source.contains(name) => {
+        let rotary_factors = match (config.layers.iter().find_map(|layer| layer.rotary), &layout.rotary_factors) {
+            (Some(rotary), Some(name)) if source.contains(name) => {
                 Some(TensorSpec::new(name, &[rotary.dimensions / 2]))
             }
             _ => None,
@@ -122,16 +129,19 @@ impl DecoderTensors {
                 outside.linear(&[(out, config.embedding)], config.hidden),
             )
         });
-        Self {
+        let blocks = config.layers.iter().zip(&layout.layers).enumerate();
+        Ok(Self {
             embedding,
             positions,
             embedding_norm: layout.embedding_norm.as_ref().map(|name| outside.norm(name, config.hidden)),
             projections,
             rotary_factors,
-            blocks: layout.layers.iter().map(|names| within.block(names)).collect(),
+            blocks: blocks
+                .map(|(index, (layer, names))| within.block(index, layer, names))
+                .collect::<Result<_, _>>()?,
             final_norm: layout.final_norm.as_ref().map(|name| outside.norm(name, config.hidden)),
             head,
-        }
+        })
     }
 
     /// All of them. Every field is named here: one that is added has to be looked at too.
@@ -142,9 +152,9 @@ impl DecoderTensors {
         all.extend(embedding_norm.iter().chain(final_norm).flat_map(NormTensors::all));
         all.extend(projections.iter().flat_map(|(into, out)| into.all().chain(out.all())));
         for block in blocks {
-            let BlockTensors { attention_norm, mlp_norm, qkv, head_norms, attention_output, up, down } = block;
+            let BlockTensors { attention_norms, mlp_norms, qkv, head_norms, attention_output, up, down } = block;
             let heads = head_norms.iter().flat_map(|(query, key)| [query, key]);
-            let norms = std::iter::once(attention_norm).chain(mlp_norm).chain(heads);
+            let norms = attention_norms.each().chain(mlp_norms.each()).flatten().chain(heads);
             all.extend([qkv, attention_output, up, down].into_iter().flat_map(LinearTensors::all));
             all.extend(norms.flat_map(NormTensors::all));
         }
@@ -176,35 +186,71 @@ impl NormTensors {
     }
 }
 
+impl<T> HalfNorms<T> {
+    /// What stands at its three places.
+    fn each(&self) -> impl Iterator<Item = &T> {
+        [&self.input, &self.output, &self.sum].into_iter()
+    }
+}
+
+/// A family's names do not fit its configuration.
+fn disagreement(expected: &str, got: &str) -> ModelError {
+    candle_core::Error::Msg(format!("layout: expected {expected}, got {got}")).into()
+}
+
 struct Shapes<'a> {
     config: &'a DecoderConfig,
     transposed: bool,
 }
 
 impl Shapes<'_> {
-    fn block(&self, names: &LayerNames) -> BlockTensors {
+    fn block(&self, index: usize, layer: &LayerConfig, names: &LayerNames) -> Result<BlockTensors, ModelError> {
         let config = self.config;
-        let (heads, kv_heads, width) = (config.heads, config.kv_heads, config.head_dim);
+        let (heads, kv_heads, head_dim) = (config.heads, config.kv_heads, config.head_dim);
+        if names.gate.is_some() != config.gated {
+            let (expected, got) = if config.gated { ("a name", "none") } else { ("none", "one") };
+            return Err(disagreement(&format!("{expected} for the gate of layer {index}"), got));
+        }
         let qkv = match &names.qkv {
             QkvNames::Separate { query, key, value } => {
-                let parts = [(query, heads * width), (key, kv_heads * width), (value, kv_heads * width)];
+                let parts = [(query, heads * head_dim), (key, kv_heads * head_dim), (value, kv_heads * head_dim)];
                 self.linear(&parts, config.hidden)
             }
-            QkvNames::Blocks(name) => self.linear(&[(name, (heads + 2 * kv_heads) * width)], config.hidden),
+            QkvNames::Blocks(name) => self.linear(&[(name, (heads + 2 * kv_heads) * head_dim)], config.hidden),
             QkvNames::PerHead(name) => {
-                LinearTensors { per_head: true, ..self.linear(&[(name, 3 * heads * width)], config.hidden) }
+                LinearTensors { per_head: true, ..self.linear(&[(name, 3 * heads * head_dim)], config.hidden) }
             }
         };
         let first = names.gate.iter().chain([&names.up]).map(|name| (name, config.intermediate));
-        BlockTensors {
-            attention_norm: self.norm(&names.attention_norm, config.hidden),
-            mlp_norm: names.mlp_norm.as_ref().map(|name| self.norm(name, config.hidden)),
+        let head_norms = names.head_norms.as_ref();
+        Ok(BlockTensors {
+            attention_norms: self.half_norms(index, &layer.attention_norms, &names.attention_norms)?,
+            mlp_norms: self.half_norms(index, &layer.mlp_norms, &names.mlp_norms)?,
             qkv,
-            head_norms: names.head_norms.as_ref().map(|(query, key)| (self.norm(query, width), self.norm(key, width))),
-            attention_output: self.linear(&[(&names.attention_output, config.hidden)], heads * width),
+            head_norms: head_norms.map(|(query, key)| (self.norm(query, head_dim), self.norm(key, head_dim))),
+            attention_output: self.linear(&[(&names.attention_output, config.hidden)], heads * head_dim),
             up: self.linear(&first.collect::<Vec<_>>(), config.hidden),
             down: self.linear(&[(&names.down, config.hidden)], config.intermediate),
+        })
+    }
+
+    /// The norms around a half of a block.
+    fn half_norms(
+        &self,
+        index: usize,
+        norms: &HalfNorms<bool>,
+        names: &HalfNorms<Option<NormName>>,
+    ) -> Result<HalfNorms<Option<NormTensors>>, ModelError> {
+        let named =
+            HalfNorms { input: names.input.is_some(), output: names.output.is_some(), sum: names.sum.is_some() };
+        if named != *norms {
+            return Err(disagreement(
+                &format!("names for the norms {norms:?} of layer {index}"),
+                &format!("{named:?}"),
+            ));
         }
+        let tensors = |name: &Option<NormName>| name.as_ref().map(|name| self.norm(name, self.config.hidden));
+        Ok(HalfNorms { input: tensors(&names.input), output: tensors(&names.output), sum: tensors(&names.sum) })
     }
 
     /// Matrices over the same input, with their outputs.

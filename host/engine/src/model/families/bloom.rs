@@ -2,7 +2,7 @@
 
 use super::super::ModelError;
 use super::super::decoder::DecoderConfig;
-use super::super::decoder::config::{Positions, Residual};
+use super::super::decoder::config::{HalfNorms, Positions, Residual};
 use super::super::decoder::layout::{LayerNames, Layout, LinearName, NormName, QkvNames};
 use super::{Family, Settings};
 
@@ -14,22 +14,24 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
         return Err(settings.unsupported("slow_but_exact", "expected false where `pretraining_tp` is above 1"));
     }
     let from_norm = settings.switch("apply_residual_connection_post_layernorm", false)?;
-    let config = DecoderConfig {
+    let mut config = DecoderConfig {
         // Always so, whatever `n_inner` says.
         intermediate: 4 * base.hidden,
         // `seq_length` is what it was trained on; nothing in the model ends there.
         max_positions: None,
         positions: Positions::Alibi,
-        residual: if from_norm { Residual::SequentialFromNorm } else { Residual::Sequential },
         norm_eps: settings.number_or_none("layer_norm_epsilon")?.unwrap_or(base.norm_eps),
         ..base
     };
+    if from_norm {
+        config.layers.iter_mut().for_each(|layer| layer.residual = Residual::SequentialFromNorm);
+    }
     let layer = |index: usize| {
         let prefix = format!("transformer.h.{index}");
         let linear = |name: &str| LinearName::new(&format!("{prefix}.{name}"), true);
         LayerNames {
-            attention_norm: NormName::new(format!("{prefix}.input_layernorm")),
-            mlp_norm: Some(NormName::new(format!("{prefix}.post_attention_layernorm"))),
+            attention_norms: HalfNorms::input(NormName::new(format!("{prefix}.input_layernorm"))),
+            mlp_norms: HalfNorms::input(NormName::new(format!("{prefix}.post_attention_layernorm"))),
             qkv: QkvNames::PerHead(linear("self_attention.query_key_value")),
             head_norms: None,
             attention_output: linear("self_attention.dense"),
@@ -48,7 +50,7 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
         head: LinearName::head("lm_head", settings.tied(true)?.then_some(&embedding), false),
         tied_head: Some("lm_head.weight".into()),
         rotary_factors: None,
-        layers: (0..config.layers).map(layer).collect(),
+        layers: (0..config.layers.len()).map(layer).collect(),
         transposed: false,
         embedding,
     };

@@ -2,7 +2,7 @@
 
 use super::super::ModelError;
 use super::super::decoder::DecoderConfig;
-use super::super::decoder::config::Activation;
+use super::super::decoder::config::{Activation, HalfNorms};
 use super::super::decoder::layout::{LayerNames, Layout, LinearName, NormName, QkvNames};
 use super::{Family, Settings};
 
@@ -11,23 +11,24 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
     let base = settings.base()?;
     let scaled = settings.switch("scale_attn_weights", true)?;
     let by_layer = settings.switch("scale_attn_by_inverse_layer_idx", false)?;
+    let head_dim = base.head_dim;
     let scale = |index: usize| {
-        let usual = if scaled { 1.0 / (base.head_dim as f64).sqrt() } else { 1.0 };
+        let usual = if scaled { 1.0 / (head_dim as f64).sqrt() } else { 1.0 };
         if by_layer { usual / (index + 1) as f64 } else { usual }
     };
-    let config = DecoderConfig {
+    let mut config = DecoderConfig {
         max_positions: Some(settings.size("max_position_embeddings")?),
         activation: settings.activation("activation_function", Activation::GeluTanh)?,
-        attention_scales: (0..base.layers).map(scale).collect(),
         norm_eps: settings.number_or_none("layer_norm_epsilon")?.unwrap_or(base.norm_eps),
         ..base
     };
+    config.layers.iter_mut().enumerate().for_each(|(index, layer)| layer.attention_scale = scale(index));
     let layer = |index: usize| {
         let prefix = format!("transformer.h.{index}");
         let linear = |name: &str| LinearName::new(&format!("{prefix}.{name}"), true);
         LayerNames {
-            attention_norm: NormName::new(format!("{prefix}.ln_1")),
-            mlp_norm: Some(NormName::new(format!("{prefix}.ln_2"))),
+            attention_norms: HalfNorms::input(NormName::new(format!("{prefix}.ln_1"))),
+            mlp_norms: HalfNorms::input(NormName::new(format!("{prefix}.ln_2"))),
             qkv: QkvNames::Blocks(linear("attn.c_attn")),
             head_norms: None,
             attention_output: linear("attn.c_proj"),
@@ -46,7 +47,7 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
         head: LinearName::head("lm_head", settings.tied(true)?.then_some(&embedding), false),
         tied_head: Some("lm_head.weight".into()),
         rotary_factors: None,
-        layers: (0..config.layers).map(layer).collect(),
+        layers: (0..config.layers.len()).map(layer).collect(),
         transposed: true,
         embedding,
     };

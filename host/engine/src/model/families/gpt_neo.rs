@@ -4,27 +4,30 @@ use serde_json::Value;
 
 use super::super::ModelError;
 use super::super::decoder::DecoderConfig;
-use super::super::decoder::config::Activation;
+use super::super::decoder::config::{Activation, HalfNorms};
 use super::super::decoder::layout::{LayerNames, Layout, LinearName, NormName, QkvNames};
 use super::{Family, Settings};
 
 /// From `config.json`; tensors as transformers saves them.
 pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
     let base = settings.base()?;
-    let config = DecoderConfig {
+    let mut config = DecoderConfig {
         max_positions: Some(settings.size("max_position_embeddings")?),
         activation: settings.activation("activation_function", Activation::GeluTanh)?,
-        attention_scales: vec![1.0; base.layers],
-        windows: windows(settings, base.layers)?,
         norm_eps: settings.number_or_none("layer_norm_epsilon")?.unwrap_or(base.norm_eps),
         ..base
     };
+    let windows = windows(settings, config.layers.len())?;
+    for (layer, window) in config.layers.iter_mut().zip(windows) {
+        layer.attention_scale = 1.0;
+        layer.window = window;
+    }
     let layer = |index: usize| {
         let prefix = format!("transformer.h.{index}");
         let linear = |name: &str, bias: bool| LinearName::new(&format!("{prefix}.{name}"), bias);
         LayerNames {
-            attention_norm: NormName::new(format!("{prefix}.ln_1")),
-            mlp_norm: Some(NormName::new(format!("{prefix}.ln_2"))),
+            attention_norms: HalfNorms::input(NormName::new(format!("{prefix}.ln_1"))),
+            mlp_norms: HalfNorms::input(NormName::new(format!("{prefix}.ln_2"))),
             qkv: QkvNames::Separate {
                 query: linear("attn.attention.q_proj", false),
                 key: linear("attn.attention.k_proj", false),
@@ -47,7 +50,7 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
         head: LinearName::head("lm_head", settings.tied(true)?.then_some(&embedding), false),
         tied_head: Some("lm_head.weight".into()),
         rotary_factors: None,
-        layers: (0..config.layers).map(layer).collect(),
+        layers: (0..config.layers.len()).map(layer).collect(),
         transposed: false,
         embedding,
     };

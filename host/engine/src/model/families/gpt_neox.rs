@@ -2,7 +2,7 @@
 
 use super::super::ModelError;
 use super::super::decoder::DecoderConfig;
-use super::super::decoder::config::{Activation, Positions, Residual, Rotary};
+use super::super::decoder::config::{Activation, HalfNorms, Positions, Residual, Rotary};
 use super::super::decoder::layout::{LayerNames, Layout, LinearName, NormName, QkvNames};
 use super::{Family, Settings, rope};
 
@@ -11,28 +11,31 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
     let base = settings.base()?;
     let parallel = settings.switch("use_parallel_residual", true)?;
     let share = rope::share(settings, &["rotary_pct"], 0.25)?;
-    let config = DecoderConfig {
+    let rotary = Rotary {
+        dimensions: (base.head_dim as f64 * share) as usize,
+        base: rope::base(settings, &["rotary_emb_base"], 10000.0)?,
+        interleaved: false,
+        scaling: rope::scaling(settings)?,
+    };
+    let mut config = DecoderConfig {
         max_positions: Some(settings.size("max_position_embeddings")?),
-        positions: Positions::Rotary(Rotary {
-            dimensions: (base.head_dim as f64 * share) as usize,
-            base: rope::base(settings, &["rotary_emb_base"], 10000.0)?,
-            interleaved: false,
-            scaling: rope::scaling(settings)?,
-            unrotated_layers: Vec::new(),
-        }),
+        positions: Positions::Rotary,
         norm_eps: settings.number_or_none("layer_norm_eps")?.unwrap_or(1e-5),
-        residual: if parallel { Residual::Parallel } else { Residual::Sequential },
         activation: settings.activation("hidden_act", Activation::Gelu)?,
         ..base
     };
+    for layer in &mut config.layers {
+        layer.rotary = Some(rotary);
+        layer.residual = if parallel { Residual::Parallel } else { Residual::Sequential };
+    }
     let attention_bias = settings.switch("attention_bias", true)?;
     let layer = |index: usize| {
         let prefix = format!("gpt_neox.layers.{index}");
         let attention = |name: &str| LinearName::new(&format!("{prefix}.attention.{name}"), attention_bias);
         let mlp = |name: &str| LinearName::new(&format!("{prefix}.mlp.{name}"), true);
         LayerNames {
-            attention_norm: NormName::new(format!("{prefix}.input_layernorm")),
-            mlp_norm: Some(NormName::new(format!("{prefix}.post_attention_layernorm"))),
+            attention_norms: HalfNorms::input(NormName::new(format!("{prefix}.input_layernorm"))),
+            mlp_norms: HalfNorms::input(NormName::new(format!("{prefix}.post_attention_layernorm"))),
             qkv: QkvNames::PerHead(attention("query_key_value")),
             head_norms: None,
             attention_output: attention("dense"),
@@ -51,7 +54,7 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
         head: LinearName::head("embed_out", settings.tied(false)?.then_some(&embedding), false),
         tied_head: Some("embed_out.weight".into()),
         rotary_factors: None,
-        layers: (0..config.layers).map(layer).collect(),
+        layers: (0..config.layers.len()).map(layer).collect(),
         transposed: false,
         embedding,
     };

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::super::ModelError;
 use super::super::decoder::DecoderConfig;
-use super::super::decoder::config::{Activation, NormKind, Positions, Rotary};
+use super::super::decoder::config::{Activation, HalfNorms, LayerConfig, NormKind, Positions, Rotary};
 use super::super::decoder::layout::{LayerNames, Layout, LinearName, NormName, QkvNames};
 use super::{Family, Settings, rope};
 
@@ -40,24 +40,31 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
     let base = settings.base()?;
     let defaults = Defaults::of(settings.family());
     let head_dim = settings.size_or_default("head_dim", defaults.head_dim)?.unwrap_or(base.head_dim);
-    let unrotated_layers = unrotated(settings, base.layers)?;
+    let layers = base.layers.len();
+    let unrotated = unrotated(settings, layers)?;
+    let windows = windows(settings, layers, &unrotated, defaults.window)?;
+    let rotary = Rotary {
+        dimensions: head_dim,
+        base: rope::base(settings, &[], defaults.rope_theta)?,
+        interleaved: false,
+        scaling: rope::scaling(settings)?,
+    };
+    let layer = |(index, window): (usize, Option<usize>)| LayerConfig {
+        window,
+        rotary: (!unrotated.contains(&index)).then_some(rotary),
+        ..LayerConfig::pre_norm(head_dim)
+    };
     let config = DecoderConfig {
         intermediate: settings.size("intermediate_size")?,
         kv_heads: settings.size_or_default("num_key_value_heads", defaults.kv_heads)?.unwrap_or(base.heads),
         head_dim,
-        attention_scales: DecoderConfig::usual_scales(base.layers, head_dim),
-        windows: windows(settings, base.layers, &unrotated_layers, defaults.window)?,
+        gated: true,
         max_positions: Some(settings.size("max_position_embeddings")?),
-        positions: Positions::Rotary(Rotary {
-            dimensions: head_dim,
-            base: rope::base(settings, &[], defaults.rope_theta)?,
-            interleaved: false,
-            scaling: rope::scaling(settings)?,
-            unrotated_layers,
-        }),
+        positions: Positions::Rotary,
         norm: NormKind::Rms,
         norm_eps: settings.number_or_none("rms_norm_eps")?.unwrap_or(1e-6),
         activation: settings.activation("hidden_act", Activation::Silu)?,
+        layers: windows.into_iter().enumerate().map(layer).collect(),
         ..base
     };
     // It may stand within the rotary settings too.
@@ -78,8 +85,8 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
         let mlp = |name: &str| LinearName::new(&format!("{prefix}.mlp.{name}"), mlp_bias);
         let norm = |name: &str| NormName::new(format!("{prefix}.{name}"));
         LayerNames {
-            attention_norm: norm("input_layernorm"),
-            mlp_norm: Some(norm("post_attention_layernorm")),
+            attention_norms: HalfNorms::input(norm("input_layernorm")),
+            mlp_norms: HalfNorms::input(norm("post_attention_layernorm")),
             qkv: QkvNames::Separate {
                 query: attention("q_proj", qkv_bias),
                 key: attention("k_proj", qkv_bias),
@@ -103,7 +110,7 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
         head: LinearName::head("lm_head", tied.then_some(&embedding), false),
         tied_head: Some("lm_head.weight".into()),
         rotary_factors: None,
-        layers: (0..config.layers).map(layer).collect(),
+        layers: (0..layers).map(layer).collect(),
         transposed: false,
         embedding,
     };

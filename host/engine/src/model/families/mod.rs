@@ -18,7 +18,6 @@ use settings::Settings;
 
 use super::ModelError;
 use super::decoder::DecoderConfig;
-use super::decoder::config::Positions;
 use super::decoder::layout::Layout;
 use super::weights::{Fp8, Gguf};
 
@@ -200,11 +199,11 @@ fn checked(family: Family) -> Result<Family, ModelError> {
         let expected = format!("expected a divisor of the {heads} query heads");
         return unsupported("num_key_value_heads", kv_heads, expected);
     }
-    if let Positions::Rotary(rotary) = &family.config.positions
-        && (rotary.dimensions == 0 || rotary.dimensions % 2 == 1 || rotary.dimensions > head_dim)
-    {
-        let expected = format!("expected an even number of a head's {head_dim} dimensions");
-        return unsupported("rotary dimensions", rotary.dimensions, expected);
+    for rotary in family.config.layers.iter().filter_map(|layer| layer.rotary) {
+        if rotary.dimensions == 0 || rotary.dimensions % 2 == 1 || rotary.dimensions > head_dim {
+            let expected = format!("expected an even number of a head's {head_dim} dimensions");
+            return unsupported("rotary dimensions", rotary.dimensions, expected);
+        }
     }
     Ok(family)
 }

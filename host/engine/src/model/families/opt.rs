@@ -2,7 +2,7 @@
 
 use super::super::ModelError;
 use super::super::decoder::DecoderConfig;
-use super::super::decoder::config::{Activation, Positions, Residual};
+use super::super::decoder::config::{Activation, HalfNorms, Positions};
 use super::super::decoder::layout::{LayerNames, Layout, LinearName, NormName, QkvNames};
 use super::{Family, Settings};
 
@@ -10,25 +10,33 @@ use super::{Family, Settings};
 pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
     let base = settings.base()?;
     let norm_first = settings.switch("do_layer_norm_before", true)?;
-    let config = DecoderConfig {
+    let mut config = DecoderConfig {
         embedding: settings.size_or_none("word_embed_proj_dim")?.unwrap_or(base.hidden),
         max_positions: Some(settings.size("max_position_embeddings")?),
         positions: Positions::Learned { offset: 2 },
         // The norms are PyTorch's with their default; the configuration has no say.
         norm_eps: 1e-5,
-        residual: if norm_first { Residual::Sequential } else { Residual::SequentialPostNorm },
         activation: settings.activation("activation_function", Activation::Relu)?,
         ..base
     };
+    if !norm_first {
+        for layer in &mut config.layers {
+            (layer.attention_norms, layer.mlp_norms) = (HalfNorms::SUM, HalfNorms::SUM);
+        }
+    }
     let biased = settings.switch("enable_bias", true)?;
     let scaled = settings.switch("layer_norm_elementwise_affine", true)?;
     let norm = |prefix: String| NormName { prefix, scaled };
+    let around = |prefix: String| match norm_first {
+        true => HalfNorms::input(norm(prefix)),
+        false => HalfNorms::sum(norm(prefix)),
+    };
     let layer = |index: usize| {
         let prefix = format!("model.decoder.layers.{index}");
         let linear = |name: &str| LinearName::new(&format!("{prefix}.{name}"), biased);
         LayerNames {
-            attention_norm: norm(format!("{prefix}.self_attn_layer_norm")),
-            mlp_norm: Some(norm(format!("{prefix}.final_layer_norm"))),
+            attention_norms: around(format!("{prefix}.self_attn_layer_norm")),
+            mlp_norms: around(format!("{prefix}.final_layer_norm")),
             qkv: QkvNames::Separate {
                 query: linear("self_attn.q_proj"),
                 key: linear("self_attn.k_proj"),
@@ -54,7 +62,7 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
         head: LinearName::head("lm_head", settings.tied(true)?.then_some(&embedding), false),
         tied_head: Some("lm_head.weight".into()),
         rotary_factors: None,
-        layers: (0..config.layers).map(layer).collect(),
+        layers: (0..config.layers.len()).map(layer).collect(),
         transposed: false,
         embedding,
     };

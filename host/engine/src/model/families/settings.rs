@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::super::decoder::DecoderConfig;
-use super::super::decoder::config::{Activation, NormKind, Positions, Residual};
+use super::super::decoder::config::{Activation, LayerConfig, NormKind, Positions};
 use super::super::{ModelError, json};
 use super::known;
 
@@ -118,8 +118,9 @@ impl Settings {
             vocabulary: self.size("vocab_size")?,
             hidden,
             embedding: hidden,
+            embedding_scale: None,
             intermediate: self.size_or_none("intermediate_size")?.unwrap_or(4 * hidden),
-            layers,
+            gated: false,
             heads,
             kv_heads: heads,
             head_dim,
@@ -127,10 +128,10 @@ impl Settings {
             positions: Positions::Learned { offset: 0 },
             norm: NormKind::Layer,
             norm_eps: 1e-5,
-            residual: Residual::Sequential,
+            norm_gain_offset: 0.0,
             activation: Activation::GeluTanh,
-            attention_scales: DecoderConfig::usual_scales(layers, head_dim),
-            windows: vec![None; layers],
+            logit_softcap: None,
+            layers: vec![LayerConfig::pre_norm(head_dim); layers],
         })
     }
 

@@ -1,4 +1,8 @@
 //! Element-wise work on rows of f32, each in one pass, compiled for several sets of instructions.
+//!
+//! All sets give the same bits: the compiler makes vectors of these loops, and neither fuses a product with a sum nor
+//! reorders one. So sums are written as [`LANES`] sums side by side, which is what vectors can do; what is added to which
+//! follows from a number's index. Another order, or `mul_add`, would change recorded results.
 
 use half::f16;
 
@@ -10,6 +14,7 @@ use super::tile::WIDTH;
 /// Sums that are taken side by side: as many numbers as the widest registers hold, twice.
 const LANES: usize = 32;
 
+/// The sum of `of` over numbers: each of [`LANES`] sums takes every `LANES`-th, then they are added up, then what is left.
 #[inline(always)]
 fn sum_of(x: &[f32], of: impl Fn(f32) -> f32) -> f32 {
     let (chunks, rest) = x.as_chunks::<LANES>();
@@ -43,6 +48,7 @@ fn largest(x: &[f32]) -> f32 {
     let mut most = [f32::NEG_INFINITY; LANES];
     for chunk in chunks {
         for (most, x) in most.iter_mut().zip(chunk) {
+            // Not `max`, which is more than one instruction for what it does with a NaN.
             *most = if *x > *most { *x } else { *most };
         }
     }
@@ -63,6 +69,8 @@ vectorized! {
 vectorized! {
     /// Layer norm: `out = (x - mean) / sqrt(variance + eps) * gain + bias`.
     pub fn layer_norm(x: &[f32], gain: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
+        // In two passes over the row, which is in the first cache: squares less the square of the mean lose all digits where
+        // the mean is large.
         let mean = sum_of(x, |x| x) / x.len() as f32;
         let variance = sum_of(x, |x| (x - mean) * (x - mean)) / x.len() as f32;
         let factor = 1.0 / (variance + eps).sqrt();
@@ -112,6 +120,13 @@ vectorized! {
     /// `x *= factor`.
     pub fn scale(x: &mut [f32], factor: f32) {
         x.iter_mut().for_each(|x| *x *= factor);
+    }
+}
+
+vectorized! {
+    /// `x = cap * tanh(x / cap)`: numbers far below the cap stay nearly as they are, none gets beyond it.
+    pub fn softcap(x: &mut [f32], cap: f32) {
+        x.iter_mut().for_each(|x| *x = cap * math::tanh(*x / cap));
     }
 }
 
@@ -172,6 +187,7 @@ vectorized! {
     /// The largest of some numbers, and the sum of `e^(x - largest)`.
     pub fn log_sum_parts(x: &[f32]) -> (f32, f64) {
         let most = largest(x);
+        // In f32 over a thousand numbers, in f64 over those: the error does not grow with the vocabulary.
         let sum = x.chunks(1024).map(|x| f64::from(sum_of(x, |x| math::exp(x - most)))).sum();
         (most, sum)
     }
@@ -187,7 +203,7 @@ vectorized! {
 }
 
 vectorized! {
-    /// Rotates pairs of neighbours.
+    /// Rotates pairs of neighbours `(x[2 * i], x[2 * i + 1])` by angles with these cosines and sines.
     pub fn rotate_neighbours(x: &mut [f32], cos: &[f32], sin: &[f32]) {
         for ((pair, cos), sin) in x.as_chunks_mut::<2>().0.iter_mut().zip(cos).zip(sin) {
             *pair = [pair[0] * cos - pair[1] * sin, pair[1] * cos + pair[0] * sin];
@@ -267,6 +283,20 @@ mod tests {
         let mut out = [0.0; 2];
         layer_norm(&[10_000.0, 10_001.0], &[1.0; 2], &[0.0; 2], 0.0, &mut out);
         assert_eq!(out, [-1.0, 1.0]);
+    }
+
+    #[test]
+    fn capped_numbers_are_their_formula() {
+        for count in [1, 5, 77] {
+            let mut x = numbers(count);
+            softcap(&mut x, 1.5);
+            for (found, x) in x.iter().zip(numbers(count)) {
+                assert!((f64::from(*found) - 1.5 * (f64::from(x) / 1.5).tanh()).abs() < 1e-6, "{x}: {found}");
+            }
+        }
+        let mut broken = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
+        softcap(&mut broken, 2.0);
+        assert!(broken[0].is_nan() && broken[1..] == [2.0, -2.0], "{broken:?}");
     }
 
     #[test]

@@ -68,7 +68,7 @@ macro_rules! vectorized {
                 match Instructions::detected() {
                     // SAFETY: the processor has these instructions.
                     Instructions::Avx512 | Instructions::Avx512Bf16 => unsafe { avx512($($arg),*) },
-                    // SAFETY: the same.
+                    // SAFETY: the processor has these instructions.
                     Instructions::Avx2 => unsafe { avx2($($arg),*) },
                     Instructions::Portable => body($($arg),*),
                 }

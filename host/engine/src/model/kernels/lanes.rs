@@ -18,7 +18,7 @@ pub(super) unsafe trait Lanes {
     unsafe fn plus(left: Self::Sum, right: Self::Sum) -> Self::Sum;
     unsafe fn store(sums: Self::Sum, to: *mut f32);
     unsafe fn load(from: *const Self::Element) -> Self::Factor;
-    unsafe fn spread(element: *const Self::Element) -> Self::Factor;
+    unsafe fn broadcast(element: *const Self::Element) -> Self::Factor;
     unsafe fn multiply_add(left: Self::Factor, right: Self::Factor, sums: Self::Sum) -> Self::Sum;
 }
 
@@ -55,7 +55,7 @@ mod x86 {
             unsafe { _mm256_loadu_ps(from) }
         }
         #[inline(always)]
-        unsafe fn spread(element: *const f32) -> __m256 {
+        unsafe fn broadcast(element: *const f32) -> __m256 {
             unsafe { _mm256_set1_ps(*element) }
         }
         #[inline(always)]
@@ -91,7 +91,7 @@ mod x86 {
             unsafe { _mm512_loadu_ps(from) }
         }
         #[inline(always)]
-        unsafe fn spread(element: *const f32) -> __m512 {
+        unsafe fn broadcast(element: *const f32) -> __m512 {
             unsafe { _mm512_set1_ps(*element) }
         }
         #[inline(always)]
@@ -127,7 +127,7 @@ mod x86 {
             unsafe { std::mem::transmute::<__m512i, __m512bh>(_mm512_loadu_si512(from.cast())) }
         }
         #[inline(always)]
-        unsafe fn spread(element: *const u32) -> __m512bh {
+        unsafe fn broadcast(element: *const u32) -> __m512bh {
             unsafe { std::mem::transmute::<__m512i, __m512bh>(_mm512_set1_epi32(*element as i32)) }
         }
         #[inline(always)]

@@ -20,7 +20,7 @@ mod tile;
 
 pub use instructions::Instructions;
 pub use panels::{Format, Panels};
-pub use product::{product, product_of, strip};
+pub use product::{product, product_bytes, product_of, strip};
 pub use q8::{BLOCK, Block};
-pub use rows::{Rows, RowsMut, padded};
+pub use rows::{Rows, RowsMut, padded, padded_bytes};
 pub use tile::WIDTH;

@@ -1,4 +1,17 @@
 //! Weights as the products want them: in strips of [`WIDTH`] outputs, each strip input by input.
+//!
+//! A tile reads [`WIDTH`] weights of one input at every step, so these lie side by side, and a strip is read from its first
+//! byte to its last. For a matrix of 40 outputs (`w[output][input]`, outputs 40 to 63 are 0):
+//!
+//! ```text
+//! F32, F16     strip 0:  w[0][0] w[1][0] ... w[31][0]   w[0][1] w[1][1] ... w[31][1]   ...
+//!              strip 1:  w[32][0] ... w[39][0] 0 ... 0  w[32][1] ...                   ...
+//! Bf16         an element is two inputs: (w[0][0], w[0][1]) (w[1][0], w[1][1]) ...     (w[0][2], w[0][3]) ...
+//! Q8           multiples the same way, two inputs of an output side by side; scales apart, for every 32 inputs one
+//!              for each of the 32 outputs
+//! ```
+//!
+//! Pairs are what AVX512-BF16 multiplies: of both factors two neighbouring inputs, added to one sum.
 
 use half::{bf16, f16};
 use rayon::prelude::*;
@@ -9,10 +22,10 @@ use super::elementwise::{blocks_to_floats, halves_to_floats, pairs_to_floats};
 use super::q8::{BLOCK, Block};
 use super::tile::WIDTH;
 
-/// How the numbers of a matrix are held.
+/// How the numbers of a packed matrix are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// 32 bits.
+    /// IEEE single precision.
     F32,
     /// IEEE half precision.
     F16,
@@ -50,19 +63,53 @@ pub(super) enum Part<'a> {
     Pairs(&'a [u32]),
 }
 
-/// Room for a part of a strip that is held in another form.
+/// Room for a part of a strip whose numbers a product wants in another format.
 #[derive(Default)]
 pub(super) struct Scratch {
     floats: Vec<f32>,
     pairs: Vec<u32>,
 }
 
-/// Where in a strip of multiples an input's weight for one of the outputs stands.
+/// Where in a strip of multiples an input's weight for one of the outputs stands: in the row of its pair of inputs, at its
+/// output's pair.
 fn at(input: usize, column: usize) -> usize {
     input / 2 * 2 * WIDTH + 2 * column + input % 2
 }
 
+impl Scratch {
+    /// Bytes of the room that one thread needs for parts of `inputs` inputs at most, read in pairs or as floats.
+    pub(super) fn bytes(format: Format, inputs: usize, in_pairs: bool) -> u64 {
+        let number = match format {
+            Format::F32 => 0,
+            Format::Bf16 if in_pairs => 0,
+            Format::Q8 if in_pairs => size_of::<u32>() / 2,
+            Format::F16 | Format::Bf16 | Format::Q8 => size_of::<f32>(),
+        };
+        (inputs * WIDTH * number) as u64
+    }
+}
+
+impl Format {
+    /// Whether a product may round its inputs to bfloat16 on a processor that multiplies pairs of them: its weights are
+    /// no more precise.
+    pub(super) fn is_coarse(self) -> bool {
+        matches!(self, Self::Bf16 | Self::Q8)
+    }
+}
+
 impl Panels {
+    /// Bytes of a matrix `[outputs, inputs]` in this format; a size that no number holds is the largest there is.
+    pub fn bytes(format: Format, outputs: usize, inputs: usize) -> u64 {
+        let strips = outputs.div_ceil(WIDTH) as u64;
+        let column = match format {
+            Format::F32 => (inputs as u64).saturating_mul(size_of::<f32>() as u64),
+            Format::F16 => (inputs as u64).saturating_mul(size_of::<f16>() as u64),
+            Format::Bf16 => (inputs.div_ceil(2) as u64).saturating_mul(size_of::<u32>() as u64),
+            Format::Q8 => (inputs as u64).saturating_add((inputs / BLOCK * size_of::<f16>()) as u64),
+        };
+        strips.saturating_mul(WIDTH as u64).saturating_mul(column)
+    }
+
     /// Packs a matrix whose rows `read` gives, one output's weights at a time.
     pub fn new(format: Format, outputs: usize, inputs: usize, read: impl Fn(usize, &mut [f32]) + Sync) -> Self {
         let strips = outputs.div_ceil(WIDTH);
@@ -143,10 +190,13 @@ impl Panels {
         self.inputs
     }
 
-    /// Whether a product may round its inputs to bfloat16 on a processor that multiplies pairs of them: its weights are
-    /// no more precise.
-    pub(super) fn is_coarse(&self) -> bool {
-        matches!(self.numbers, Numbers::Bf16(_) | Numbers::Q8 { .. })
+    pub(super) fn format(&self) -> Format {
+        match self.numbers {
+            Numbers::F32(_) => Format::F32,
+            Numbers::F16(_) => Format::F16,
+            Numbers::Bf16(_) => Format::Bf16,
+            Numbers::Q8 { .. } => Format::Q8,
+        }
     }
 
     /// Writes the weights of one output.
@@ -154,7 +204,7 @@ impl Panels {
     /// # Panics
     /// If there is no such output, or `out` is shorter than the number of inputs.
     pub fn row(&self, output: usize, out: &mut [f32]) {
-        assert!(output < self.outputs, "there are {} outputs, and {output} was asked for", self.outputs);
+        assert!(output < self.outputs, "expected an output below {}, got {output}", self.outputs);
         let (strip, column) = (output / WIDTH, output % WIDTH);
         let (inputs, out) = (self.inputs, &mut out[..self.inputs]);
         let start = strip * inputs * WIDTH + column;
@@ -209,6 +259,7 @@ impl Panels {
                 if in_pairs {
                     return Part::Pairs(numbers);
                 }
+                // An odd last input has a row of zeros behind it, which the product does not read.
                 floats.resize(from.len().next_multiple_of(2) * WIDTH, 0.0);
                 pairs_to_floats(numbers, floats);
             }
@@ -261,7 +312,20 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_the_rows_in_both_forms() {
+    fn bytes_are_those_of_the_numbers() {
+        for (format, inputs) in [(Format::F32, 5), (Format::F16, 5), (Format::Bf16, 5), (Format::Q8, 64)] {
+            let held = match panels(format, 40, inputs).numbers {
+                Numbers::F32(numbers) => size_of_val(&*numbers),
+                Numbers::F16(numbers) => size_of_val(&*numbers),
+                Numbers::Bf16(numbers) => size_of_val(&*numbers),
+                Numbers::Q8 { multiples, scales } => size_of_val(&*multiples) + size_of_val(&*scales),
+            };
+            assert_eq!(Panels::bytes(format, 40, inputs), held as u64, "{format:?}");
+        }
+    }
+
+    #[test]
+    fn parts_are_the_rows_in_both_formats() {
         for format in [Format::F32, Format::F16, Format::Bf16, Format::Q8] {
             let (outputs, inputs) = (40, 96);
             let panels = panels(format, outputs, inputs);

@@ -1,4 +1,19 @@
 //! Products of rows of states with packed weights, over all threads.
+//!
+//! `out` is divided into strips of [`WIDTH`] columns, and those into parts of `height` rows where there are fewer strips
+//! than threads can share. A thread takes a part of a strip at a time, over all inputs, [`DEPTH`] of them after the other:
+//!
+//! ```text
+//!          strip 0      strip 1            x: rows of inputs       weights: a strip
+//!         +--------+   +--------+          0 .. DEPTH | DEPTH ..   0 .. DEPTH
+//!  part 0 | 0      |   | 2      |          ---------- | --------   ----------
+//!         +--------+   +--------+                     |            DEPTH ..
+//!  part 1 | 1      |   | 3      |                     |            --------
+//!         +--------+   +--------+
+//! ```
+//!
+//! The order in which an output's terms are added follows from [`DEPTH`] and the kernel alone: bias, the first inputs, then each further
+//! part's own sum. Neither the number of threads nor `height` is in it; recorded results depend on that.
 
 use std::ops::Range;
 
@@ -6,7 +21,7 @@ use rayon::prelude::*;
 
 use super::Instructions;
 use super::bf16::to_pairs;
-use super::panels::{Panels, Part, Scratch};
+use super::panels::{Format, Panels, Part, Scratch};
 use super::rows::{Rows, RowsMut, padded};
 use super::tile::{self, Task, WIDTH};
 
@@ -24,7 +39,7 @@ struct Shared(*mut f32);
 
 // SAFETY: it is only used to write disjoint parts of a matrix that the caller has borrowed for writing.
 unsafe impl Send for Shared {}
-// SAFETY: the same.
+// SAFETY: as for `Send`: what is written through it is disjoint.
 unsafe impl Sync for Shared {}
 
 impl Shared {
@@ -42,12 +57,22 @@ pub fn product(x: Rows<'_>, weights: &Panels, bias: Option<&[f32]>, out: RowsMut
     product_with(Instructions::detected(), x, (weights, 0..weights.outputs()), bias, out, add);
 }
 
-/// The same for some of the outputs, from a multiple of [`WIDTH`] on: `out` and `bias` are of those.
+/// [`product`] for some of the outputs, from a multiple of [`WIDTH`] on: `out` `[rows, outputs.len()]` and `bias`
+/// `[outputs.len()]` are of those alone.
 ///
 /// # Panics
-/// As [`product`], or if there are no such outputs.
+/// If `x` is not as wide as `W` has inputs, `out` or `bias` not as there are `outputs`, or if there are no such outputs.
 pub fn product_of(x: Rows<'_>, weights: &Panels, outputs: Range<usize>, bias: Option<&[f32]>, out: RowsMut<'_>) {
     product_with(Instructions::detected(), x, (weights, outputs), bias, out, false);
+}
+
+/// Bytes that a product takes besides its factors and its result: `rows` rows of `inputs` inputs as pairs of bfloat16,
+/// where this processor multiplies those, and every thread's part of a strip.
+pub fn product_bytes(format: Format, rows: usize, inputs: usize) -> u64 {
+    let in_pairs = Instructions::detected() == Instructions::Avx512Bf16 && format.is_coarse();
+    let pairs = if in_pairs { Pairs::bytes(rows, inputs) } else { 0 };
+    let scratch = Scratch::bytes(format, inputs.min(DEPTH), in_pairs);
+    pairs.saturating_add(scratch.saturating_mul(rayon::current_num_threads() as u64))
 }
 
 fn product_with(
@@ -62,15 +87,19 @@ fn product_with(
     assert!(wanted.start.is_multiple_of(WIDTH) && wanted.end <= weights.outputs(), "outputs {wanted:?}");
     let first_strip = wanted.start / WIDTH;
     assert_eq!(x.width(), inputs, "states and inputs of weights");
-    assert_eq!((out.count(), out.width()), (rows, outputs), "the result's form");
+    assert_eq!((out.count(), out.width()), (rows, outputs), "the result's shape");
     assert!(bias.is_none_or(|bias| bias.len() == outputs), "biases and outputs");
     // SAFETY: the processor has them.
-    let pairs = (instructions == Instructions::Avx512Bf16 && weights.is_coarse()).then(|| unsafe { Pairs::of(x) });
+    let pairs =
+        (instructions == Instructions::Avx512Bf16 && weights.format().is_coarse()).then(|| unsafe { Pairs::of(x) });
     let strips = outputs.div_ceil(WIDTH);
+    // Four parts for each thread, so that none waits long for the last; but each part reads its strip's weights anew. Whole
+    // tiles of 12 rows (two of AVX2's 6), so that only the last part has a smaller one.
     let wanted = (4 * rayon::current_num_threads()).div_ceil(strips.max(1));
     let height = rows.div_ceil(wanted.clamp(1, rows.div_ceil(ROWS).max(1))).next_multiple_of(12);
     let parts = rows.div_ceil(height.max(1));
     let (target, stride) = (Shared(out.as_mut_ptr()), out.stride());
+    // Parts of one strip follow each other: a thread that takes several finds the weights in its cache.
     (0..strips * parts).into_par_iter().for_each_init(Scratch::default, |scratch, index| {
         let (strip, first) = (index / parts, index % parts * height);
         let (first_column, count) = (strip * WIDTH, height.min(rows - first));
@@ -79,9 +108,11 @@ fn product_with(
         if let Some(bias) = bias {
             start[..columns].copy_from_slice(&bias[first_column..][..columns]);
         }
+        // Once even without inputs: the bias is to be written.
         for from in (0..inputs.max(1)).step_by(DEPTH) {
             let to = inputs.min(from + DEPTH);
             let part = weights.part(first_strip + strip, from..to, pairs.is_some(), scratch);
+            // The bias counts once. From the second part of the inputs on, sums are added to what the first has written.
             let start = if from == 0 { start } else { [0.0; WIDTH] };
             // SAFETY: rows `first .. first + count` and these columns lie within `out`, as its type guarantees, and no
             // other index has them.
@@ -140,6 +171,10 @@ struct Pairs {
 }
 
 impl Pairs {
+    fn bytes(rows: usize, inputs: usize) -> u64 {
+        (rows as u64).saturating_mul((padded(inputs.div_ceil(2)) * size_of::<u32>()) as u64)
+    }
+
     /// # Safety
     /// The processor has AVX512-BF16.
     unsafe fn of(x: Rows<'_>) -> Self {
@@ -260,7 +295,7 @@ mod tests {
                     let more = if add { f64::from(before[index]) } else { 0.0 };
                     let expected = sum + more + bias.as_ref().map_or(0.0, |bias| f64::from(bias[column]));
                     // Rounding to bfloat16 is half of 2^-8 at most, of both factors.
-                    let coarse = set == Instructions::Avx512Bf16 && panels.is_coarse();
+                    let coarse = set == Instructions::Avx512Bf16 && panels.format().is_coarse();
                     let size: f64 =
                         states.row(row).iter().zip(&weight).map(|(a, b)| f64::from((a * b).abs())).sum();
                     let bound = if coarse { size / 128.0 + 1e-5 } else { 4e-6 * size + 1e-5 };

@@ -2,7 +2,7 @@
 
 use half::f16;
 
-/// Numbers of a block.
+/// Numbers of a quantization block.
 pub const BLOCK: usize = 32;
 /// The largest multiple that the largest number of a block may be. Each gives a scale, and where the 32 numbers fall
 /// between its multiples is chance: the best of four leaves less than nine tenths of the first one's squared error.
@@ -10,16 +10,19 @@ const LARGEST: std::ops::RangeInclusive<u8> = 124..=127;
 /// Adding and subtracting it rounds a small f32 to a whole number, and unlike `round` in many lanes at once.
 const ROUNDS: f32 = 12_582_912.0;
 
-/// 32 numbers.
+/// A quantization block: 32 numbers as multiples of one scale.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Block {
-    /// What the multiples are of.
+    /// The scale: a number is its multiple times this.
     pub scale: f16,
-    /// The numbers as multiples of it.
+    /// The numbers as multiples of the scale, from -127 to 127.
     pub multiples: [i8; BLOCK],
 }
 
 impl Block {
+    /// Bytes of a block as ggml stores it: the scale, then the multiples.
+    pub const BYTES: usize = size_of::<f16>() + BLOCK;
+
     /// Numbers in 8 bit, with the scale that gives the least squared error.
     pub fn of(numbers: &[f32; BLOCK]) -> Self {
         let scale = best_scale(numbers);
@@ -28,10 +31,13 @@ impl Block {
     }
 }
 
+/// The scale whose multiples leave the least squared error; of equal ones that of the largest multiple. What a block becomes
+/// is part of every result with 8-bit weights: a better search is another result.
 fn best_scale(numbers: &[f32; BLOCK]) -> f16 {
     let largest = numbers.iter().fold(0f32, |largest, number| largest.max(number.abs()));
     let mut best = (f32::INFINITY, f16::ZERO);
     for multiple in LARGEST.rev() {
+        // Rounded to f16 before the error is taken: products see the rounded one.
         let scale = f16::from_f32(largest / f32::from(multiple));
         let (wide, inverse) = (scale.to_f32(), inverse(scale));
         let error = numbers.iter().map(|number| (rounded(number * inverse) * wide - number).powi(2)).sum();
@@ -43,6 +49,7 @@ fn best_scale(numbers: &[f32; BLOCK]) -> f16 {
 }
 
 fn inverse(scale: f16) -> f32 {
+    // Of zeros, and of numbers too small for an f16: all multiples are 0.
     if scale == f16::ZERO { 0.0 } else { 1.0 / scale.to_f32() }
 }
 

@@ -9,7 +9,7 @@ pub struct Rows<'a> {
     stride: usize,
 }
 
-/// The same to be written.
+/// A matrix to be written, whose rows lie `stride` numbers apart.
 #[derive(Debug)]
 pub struct RowsMut<'a> {
     data: &'a mut [f32],
@@ -25,13 +25,18 @@ pub fn padded(width: usize) -> usize {
     if stride.is_multiple_of(256) { stride + 16 } else { stride }
 }
 
+/// Bytes of `count` rows of `width` numbers at the stride of [`padded`].
+pub fn padded_bytes(count: usize, width: usize) -> u64 {
+    (count as u64).saturating_mul((padded(width) * size_of::<f32>()) as u64)
+}
+
 fn check(length: usize, count: usize, width: usize, stride: usize) {
     assert!(width <= stride, "rows of {width} numbers overlap where they lie {stride} apart");
     assert!(count == 0 || (count - 1) * stride + width <= length, "{count} rows reach beyond {length} numbers");
 }
 
 impl<'a> Rows<'a> {
-    /// `count` rows of `width` numbers.
+    /// A matrix `[count, width]` in `data`, its rows `stride` numbers apart.
     ///
     /// # Panics
     /// If they reach beyond the slice or overlap.
@@ -50,12 +55,12 @@ impl<'a> Rows<'a> {
         self.width
     }
 
-    /// How far apart rows lie.
+    /// Numbers from the beginning of a row to that of the next.
     pub fn stride(&self) -> usize {
         self.stride
     }
 
-    /// One row.
+    /// The numbers of one row, counted from 0.
     pub fn row(&self, index: usize) -> &'a [f32] {
         &self.data[index * self.stride..][..self.width]
     }
@@ -66,7 +71,7 @@ impl<'a> Rows<'a> {
 }
 
 impl<'a> RowsMut<'a> {
-    /// `count` rows of `width` numbers.
+    /// A matrix `[count, width]` in `data`, its rows `stride` numbers apart.
     ///
     /// # Panics
     /// If they reach beyond the slice or overlap.
@@ -85,7 +90,7 @@ impl<'a> RowsMut<'a> {
         self.width
     }
 
-    /// How far apart rows lie.
+    /// Numbers from the beginning of a row to that of the next.
     pub fn stride(&self) -> usize {
         self.stride
     }

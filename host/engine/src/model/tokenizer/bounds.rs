@@ -1,6 +1,6 @@
 //! What a `tokenizer.json` may make of a text, found out before the library reads it.
 //!
-//! The file is a stranger's, and a few kilobytes of it can ask for all memory: rules that replace one letter by many,
+//! The file is untrusted, and a few kilobytes of it can ask for all memory: rules that replace one letter by many,
 //! one after the other; a template that repeats the text. None of the tokenizers in use makes a text more than some ten
 //! times as long, so the product over all rules is bounded, and with it what a text may come to.
 
@@ -62,7 +62,7 @@ impl Growth {
     }
 }
 
-/// The parts of the file that have rules. Its vocabulary is left to the library.
+/// The parts of a `tokenizer.json` that have rules. The vocabulary is left to the library.
 #[derive(Deserialize)]
 struct Rules {
     #[serde(default)]
@@ -94,7 +94,7 @@ struct AddedToken {
 /// Reads the rules of a `tokenizer.json`.
 ///
 /// # Errors
-/// [`ModelError::Tokenizer`] for a file that is not JSON of that form, or whose rules are too many or make too much of a
+/// [`ModelError::Tokenizer`] for a file that is not the JSON of a tokenizer, or whose rules are too many or make too much of a
 /// text.
 pub fn growth(json: &[u8]) -> Result<Growth, ModelError> {
     let rules: Rules = serde_json::from_slice(json).map_err(failed)?;
@@ -107,6 +107,7 @@ pub fn growth(json: &[u8]) -> Result<Growth, ModelError> {
     }
     let Affixes { continuing_subword_prefix: prefix, end_of_word_suffix: suffix } = &rules.model;
     let affixes: usize = [prefix, suffix].into_iter().flatten().map(String::len).sum();
+    // Each letter of a word may get both, and a letter is a byte at least.
     let mut walk = Walk { rules: 0, growth: 1.0 + affixes as f64 };
     walk.value(&rules.normalizer)?;
     walk.value(&rules.pre_tokenizer)?;
@@ -120,6 +121,8 @@ pub fn growth(json: &[u8]) -> Result<Growth, ModelError> {
     Ok(Growth(walk.growth))
 }
 
+/// What has been found on a walk through the rules. The growth is a bound and no estimate: rules count as if each made the
+/// most of what the one before it gave, also where they exclude each other.
 struct Walk {
     rules: usize,
     growth: f64,
@@ -136,7 +139,8 @@ impl Walk {
                     return Err(failed(format!("expected at most {MOST_RULES} rules, got more")));
                 }
                 self.growth *= of_rule(fields)?;
-                // The pieces of a template are no rules, and are many.
+                // The pieces of a template are no rules, and are many; `of_rule` has looked at them. The walk is as deep as
+                // the file, which its reader has bounded (`serde_json` takes 128 levels).
                 let inner =
                     fields.iter().filter(|(name, _)| !["single", "pair", "special_tokens"].contains(&name.as_str()));
                 inner.map(|(_, value)| value).try_for_each(|value| self.value(value))
@@ -153,12 +157,15 @@ fn of_rule(fields: &serde_json::Map<String, Value>) -> Result<f64, ModelError> {
     let mut growth = match text("type") {
         // U+FDFA becomes 18 letters of 33 bytes out of 3.
         Some("NFKC" | "NFKD") => 11.0,
+        // No letter becomes more than three times as long (UAX 15, table of expansion factors).
         Some("NFC" | "NFD") => 4.0,
+        // A few small letters take a byte more than their capitals; every byte becomes a letter of one or two.
         Some("Lowercase" | "ByteLevel") => 2.0,
+        // A letter of one byte gets a sign of three before it, and so does a blank in its place.
         Some("Metaspace") => 4.0,
         _ => 1.0,
     };
-    // BERT's normalizer.
+    // BERT's normalizer: blanks around a Chinese letter, or a letter taken apart as by NFD.
     if fields.contains_key("handle_chinese_chars") {
         growth *= 4.0;
     }
@@ -193,7 +200,7 @@ fn replacement(pattern: Option<&Value>, content: &str) -> f64 {
 fn charsmap(text: &str) -> Result<f64, ModelError> {
     let bytes = STANDARD.decode(text).map_err(|error| failed(format!("`precompiled_charsmap`: {error}")))?;
     let texts = bytes.split_first_chunk().and_then(|(size, rest)| rest.get(u32::from_le_bytes(*size) as usize..));
-    let texts = texts.ok_or_else(|| failed("`precompiled_charsmap` ends within its trie"))?;
+    let texts = texts.ok_or_else(|| failed("`precompiled_charsmap`: expected texts behind its trie, got its end"))?;
     Ok(texts.split(|byte| *byte == 0).map(<[u8]>::len).max().unwrap_or(0).max(1) as f64)
 }
 
@@ -305,7 +312,12 @@ mod tests {
         };
         assert_eq!(of(&map(b"a\0bcd\0"), &none, &none), Ok(3.0));
         refused(&map(&[b'x'; 20_000]), &none, &none, "for 20000 times");
-        refused(&json!({"type": "Precompiled", "precompiled_charsmap": "////"}), &none, &none, "ends within its trie");
+        refused(
+            &json!({"type": "Precompiled", "precompiled_charsmap": "////"}),
+            &none,
+            &none,
+            "expected texts behind its trie",
+        );
         refused(&json!({"type": "Precompiled", "precompiled_charsmap": "?"}), &none, &none, "precompiled_charsmap");
         let text = json!({"Sequence": {"id": "A", "type_id": 0}});
         let twice = json!({"type": "TemplateProcessing", "single": [text, text], "special_tokens": {}});

@@ -42,12 +42,14 @@ pub fn read(vocabulary: &[u8], merges: &str, config: Option<&[u8]>) -> Result<(T
     let bos = match (config.add_bos_token.flatten().unwrap_or(false), tokenizer.token_to_id(&bos)) {
         (false, _) => None,
         (true, Some(id)) => Some(id),
-        (true, None) => return Err(failed(format!("the beginning-of-text token `{bos}` is not in the vocabulary"))),
+        (true, None) => {
+            return Err(failed(format!("expected the beginning-of-text token `{bos}` in the vocabulary, got none")));
+        }
     };
     Ok((tokenizer, bos))
 }
 
-/// The merges, most frequent first, after a line with the form's version.
+/// The merges, most frequent first, after a line with the format's version.
 fn pairs(text: &str) -> Result<Merges, ModelError> {
     let lines = text
         .lines()

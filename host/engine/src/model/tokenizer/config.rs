@@ -49,7 +49,7 @@ impl Config {
     /// Reads the file.
     ///
     /// # Errors
-    /// [`ModelError::Tokenizer`] for what is not JSON of that form.
+    /// [`ModelError::Tokenizer`] for what is not the JSON of such a file.
     pub fn read(json: &[u8]) -> Result<Self, ModelError> {
         serde_json::from_slice(json).map_err(|error| failed(format!("{NAME}: {error}")))
     }

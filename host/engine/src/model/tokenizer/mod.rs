@@ -13,10 +13,10 @@ use serde::Serialize;
 use tokenizers::ModelWrapper;
 
 use super::ModelError;
-use super::quiet::without_panic;
+use super::catch_panic::catch_panic;
 use super::weights::Gguf;
 
-/// A model's tokenizer.
+/// Makes token ids of texts by a model's own rules, without those that belong to training.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     /// What stands before every text.
@@ -28,7 +28,7 @@ pub struct Tokenizer {
 /// A token and the part of a text that it stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Piece {
-    /// The token.
+    /// The token's id.
     pub id: u32,
     /// The part of the text.
     pub text: String,
@@ -41,7 +41,7 @@ fn failed(error: impl std::fmt::Display) -> ModelError {
 /// Runs a part of the tokenizer library, which panics over some malformed files, and over texts that some files' rules do
 /// not cover, instead of returning an error.
 fn guarded<T>(work: impl FnOnce() -> Result<T, ModelError>) -> Result<T, ModelError> {
-    without_panic(work).unwrap_or_else(|message| Err(failed(format!("it gave up: {message}"))))
+    catch_panic(work).unwrap_or_else(|message| Err(failed(format!("it gave up: {message}"))))
 }
 
 /// Switches off what makes one text different tokens each time, which belongs to training too; gives a note where it was
@@ -119,7 +119,7 @@ impl Tokenizer {
             let (mut before, behind) = around(&inner)?;
             notes.extend(behind.map(left_out));
             if let Some(config) = &config {
-                notes.extend(transformers::settle(&mut inner, &mut before, config)?);
+                notes.extend(transformers::reconcile(&mut inner, &mut before, config)?);
                 growth = growth.or_usual();
             }
             Ok(Self::new(inner, before, growth, notes))
@@ -159,19 +159,19 @@ impl Tokenizer {
         self.growth.most_text()
     }
 
-    /// A text's tokens alone.
+    /// A text's token ids, without those that stand before every text.
     ///
     /// # Errors
-    /// [`ModelError::Tokenizer`].
+    /// [`ModelError::Tokenizer`] for a text that is too long for the tokenizer's rules, or that they do not cover.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, ModelError> {
         self.growth.check(text)?;
         guarded(|| Ok(self.inner.encode_fast(text, false).map_err(failed)?.get_ids().to_vec()))
     }
 
-    /// A text's tokens alone, each with the part of the text that it stands for.
+    /// A text's tokens, without those that stand before every text, each with the part of the text that it stands for.
     ///
     /// # Errors
-    /// [`ModelError::Tokenizer`].
+    /// [`ModelError::Tokenizer`] for a text that is too long for the tokenizer's rules, or that they do not cover.
     pub fn pieces(&self, text: &str) -> Result<Vec<Piece>, ModelError> {
         self.growth.check(text)?;
         let encoding = guarded(|| self.inner.encode(text, false).map_err(failed))?;
@@ -184,7 +184,7 @@ impl Tokenizer {
     /// A text's tokens behind those that the model expects before a text, such as a token for its beginning.
     ///
     /// # Errors
-    /// [`ModelError::Tokenizer`].
+    /// [`ModelError::Tokenizer`] for a text that is too long for the tokenizer's rules, or that they do not cover.
     pub fn encode_with_special(&self, text: &str) -> Result<Vec<u32>, ModelError> {
         let mut ids = self.before.clone();
         ids.extend(self.encode(text)?);

@@ -38,9 +38,9 @@ impl<T: PartialEq> Readings<T> {
 ///
 /// # Errors
 /// [`ModelError::Tokenizer`] of the tokenizer library.
-pub fn settle(tokenizer: &mut Tokenizer, before: &mut Vec<u32>, config: &Config) -> Result<Vec<String>, ModelError> {
-    let blank = settle_blank(tokenizer, config)?;
-    let beginning = settle_beginning(tokenizer, before, config);
+pub fn reconcile(tokenizer: &mut Tokenizer, before: &mut Vec<u32>, config: &Config) -> Result<Vec<String>, ModelError> {
+    let blank = reconcile_blank(tokenizer, config)?;
+    let beginning = reconcile_beginning(tokenizer, before, config);
     Ok(blank.into_iter().chain(beginning).collect())
 }
 
@@ -65,7 +65,7 @@ impl Beginning {
     }
 }
 
-fn settle_beginning(tokenizer: &Tokenizer, before: &mut Vec<u32>, config: &Config) -> Option<String> {
+fn reconcile_beginning(tokenizer: &Tokenizer, before: &mut Vec<u32>, config: &Config) -> Option<String> {
     let in_file = Beginning::Tokens(before.clone());
     let readings = beginnings(tokenizer, &in_file, config)?;
     match readings.agreed() {
@@ -119,8 +119,8 @@ fn beginnings(tokenizer: &Tokenizer, in_file: &Beginning, config: &Config) -> Op
     }
 }
 
-/// Where a tokenizer's rules for a blank before a text are.
-enum Form {
+/// Where a tokenizer has its rule for a blank before a text.
+enum BlankRule {
     /// The whole pre-tokenizer is byte-level.
     ByteLevel(ByteLevel),
     /// It has other parts beside the byte-level one.
@@ -129,34 +129,34 @@ enum Form {
     Pieces,
 }
 
-fn form(tokenizer: &Tokenizer) -> Form {
+fn blank_rule(tokenizer: &Tokenizer) -> BlankRule {
     match tokenizer.get_pre_tokenizer() {
-        Some(PreTokenizerWrapper::ByteLevel(byte_level)) => Form::ByteLevel(*byte_level),
+        Some(PreTokenizerWrapper::ByteLevel(byte_level)) => BlankRule::ByteLevel(*byte_level),
         Some(PreTokenizerWrapper::Sequence(parts)) => {
             let byte_level = parts.as_ref().iter().find_map(|part| match part {
                 PreTokenizerWrapper::ByteLevel(byte_level) => Some(byte_level.add_prefix_space),
                 _ => None,
             });
-            byte_level.map_or(Form::Pieces, Form::InSequence)
+            byte_level.map_or(BlankRule::Pieces, BlankRule::InSequence)
         }
-        _ => Form::Pieces,
+        _ => BlankRule::Pieces,
     }
 }
 
-fn settle_blank(tokenizer: &mut Tokenizer, config: &Config) -> Result<Option<String>, ModelError> {
-    let form = form(tokenizer);
-    let in_file = match &form {
-        Form::ByteLevel(byte_level) => byte_level.add_prefix_space,
-        Form::InSequence(add_prefix_space) => *add_prefix_space,
-        Form::Pieces => begins_with_blank(tokenizer),
+fn reconcile_blank(tokenizer: &mut Tokenizer, config: &Config) -> Result<Option<String>, ModelError> {
+    let rule = blank_rule(tokenizer);
+    let in_file = match &rule {
+        BlankRule::ByteLevel(byte_level) => byte_level.add_prefix_space,
+        BlankRule::InSequence(add_prefix_space) => *add_prefix_space,
+        BlankRule::Pieces => begins_with_blank(tokenizer),
     };
-    let readings = blanks(&form, in_file, config);
-    match (readings.agreed(), form) {
+    let readings = blanks(&rule, in_file, config);
+    match (readings.agreed(), rule) {
         (Some(agreed), _) if *agreed == in_file => {}
-        (Some(agreed), Form::ByteLevel(byte_level)) => {
+        (Some(agreed), BlankRule::ByteLevel(byte_level)) => {
             tokenizer.with_pre_tokenizer(Some(byte_level.add_prefix_space(*agreed)));
         }
-        (Some(agreed), Form::InSequence(_)) => {
+        (Some(agreed), BlankRule::InSequence(_)) => {
             if let Some(PreTokenizerWrapper::Sequence(parts)) = tokenizer.get_pre_tokenizer() {
                 let changed = |part: &PreTokenizerWrapper| match part {
                     PreTokenizerWrapper::ByteLevel(byte_level) => byte_level.add_prefix_space(*agreed).into(),
@@ -166,7 +166,7 @@ fn settle_blank(tokenizer: &mut Tokenizer, config: &Config) -> Result<Option<Str
                 tokenizer.with_pre_tokenizer(Some(parts));
             }
         }
-        (Some(agreed), Form::Pieces) if tokenizer.token_to_id(&BLANK.to_string()).is_some() => {
+        (Some(agreed), BlankRule::Pieces) if tokenizer.token_to_id(&BLANK.to_string()).is_some() => {
             // As version 5 makes it; 4 makes the same of `tokenizer.model`.
             let scheme = if *agreed { PrependScheme::First } else { PrependScheme::Never };
             tokenizer.with_normalizer(None::<NormalizerWrapper>).map_err(failed)?;
@@ -188,29 +188,30 @@ fn settle_blank(tokenizer: &mut Tokenizer, config: &Config) -> Result<Option<Str
 }
 
 /// Whether the versions put a blank before a text.
-fn blanks(form: &Form, in_file: bool, config: &Config) -> Readings<bool> {
+fn blanks(rule: &BlankRule, in_file: bool, config: &Config) -> Readings<bool> {
     // Null makes version 4 leave the pre-tokenizer as it is, and is an error in 5.
     let by_config = |absent: bool| config.add_prefix_space.map_or(absent, |told| told.unwrap_or(in_file));
     let read = |four: bool, five: bool| Readings { four, five };
-    match (config.base_class(), form) {
-        (Some("LlamaTokenizer"), Form::Pieces) => {
+    match (config.base_class(), rule) {
+        (Some("LlamaTokenizer"), BlankRule::Pieces) => {
             let five = config.add_prefix_space.flatten().unwrap_or(true);
             read(by_config(in_file), five)
         }
-        (_, Form::Pieces) => read(in_file, in_file),
+        (_, BlankRule::Pieces) => read(in_file, in_file),
         (Some("LlamaTokenizer"), _) => read(by_config(in_file), in_file),
         // Classes whose pre-tokenizer version 5 makes anew.
         (
             Some("GPT2Tokenizer" | "GPTNeoXTokenizer" | "CodeGenTokenizer" | "Qwen2Tokenizer" | "CohereTokenizer"),
-            Form::ByteLevel(_),
+            BlankRule::ByteLevel(_),
         ) => read(by_config(false), by_config(false)),
-        (Some("GPT2Tokenizer" | "GPTNeoXTokenizer" | "CodeGenTokenizer" | "Qwen2Tokenizer"), Form::InSequence(_)) => {
-            read(in_file, by_config(false))
-        }
-        (Some("CohereTokenizer"), Form::InSequence(_)) => read(in_file || by_config(false), by_config(false)),
-        (_, Form::ByteLevel(_)) => read(by_config(false), in_file),
-        (Some("BloomTokenizer"), Form::InSequence(_)) => read(in_file || by_config(false), in_file),
-        (_, Form::InSequence(_)) => read(in_file, in_file),
+        (
+            Some("GPT2Tokenizer" | "GPTNeoXTokenizer" | "CodeGenTokenizer" | "Qwen2Tokenizer"),
+            BlankRule::InSequence(_),
+        ) => read(in_file, by_config(false)),
+        (Some("CohereTokenizer"), BlankRule::InSequence(_)) => read(in_file || by_config(false), by_config(false)),
+        (_, BlankRule::ByteLevel(_)) => read(by_config(false), in_file),
+        (Some("BloomTokenizer"), BlankRule::InSequence(_)) => read(in_file || by_config(false), in_file),
+        (_, BlankRule::InSequence(_)) => read(in_file, in_file),
     }
 }
 

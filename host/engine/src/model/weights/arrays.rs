@@ -58,7 +58,7 @@ impl Arrays {
                 if let Some((other, _)) = arrays.insert(name.clone(), (index, array))
                     && other != index
                 {
-                    return Err(malformed(format!("tensor `{name}` is in another shard too")));
+                    return Err(malformed(format!("duplicate tensor `{name}`, first in `{}`", shards[other].0)));
                 }
             }
         }
@@ -73,15 +73,15 @@ impl Arrays {
 
 impl Arrays {
     /// The number format of a tensor, where weights can have it.
-    pub fn number(&self, name: &str) -> Option<Number> {
+    pub(super) fn number(&self, name: &str) -> Option<Number> {
         self.arrays.get(name).and_then(|(_, array)| array.number.as_ref().ok().copied())
     }
 
     /// A tensor as the file has it, on the CPU; formats of 8 bits become f32.
     ///
     /// # Errors
-    /// Those of [`TensorSource::check`], or a tensor that ends outside of its file.
-    pub fn stored(&self, name: &str, shape: &[usize]) -> Result<Tensor, ModelError> {
+    /// What [`TensorSource::check`] refuses, or a tensor that ends outside of its file.
+    pub(super) fn stored(&self, name: &str, shape: &[usize]) -> Result<Tensor, ModelError> {
         let (shard, array, number) = self.found(name, shape)?;
         let (file, mapped) = &self.shards[shard];
         let short = || self.malformed(file, format!("tensor `{name}` ends outside of the file"));
@@ -205,7 +205,7 @@ mod tests {
         assert_eq!(message("z", &[1]), "tensor `z` is not in `model.safetensors`");
         assert_eq!(
             message("x", &[3, 2]),
-            "tensor `x` in `model.safetensors` has shape [2, 3], and the configuration asks for [3, 2]"
+            "tensor `x` in `model.safetensors` has the wrong shape: expected [3, 2], got [2, 3]"
         );
         let unread = "`model.safetensors` cannot be read as safetensors: tensor `mask` has dtype BOOL";
         assert_eq!(message("mask", &[2]), unread);
@@ -219,7 +219,7 @@ mod tests {
         let error = Arrays::new(vec![("cut".into(), cut)]).err().unwrap().to_string();
         assert!(error.starts_with("`cut` cannot be read as safetensors"), "{error}");
         let twice = Arrays::new(vec![("a".into(), file(&["x"])), ("b".into(), file(&["x"]))]);
-        assert!(twice.err().unwrap().to_string().contains("another shard"));
+        assert!(twice.err().unwrap().to_string().contains("duplicate tensor `x`, first in `a`"));
     }
 
     #[test]

@@ -14,7 +14,8 @@ use candle_core::{DType, Device, Tensor};
 
 pub use arrays::Arrays;
 pub use gguf::{Gguf, Value as GgufValue};
-pub use prefixed::{Prefixed, Unwrapped};
+pub(crate) use prefixed::Prefixed;
+pub use prefixed::Unwrapped;
 pub use scaled::{Fp8, ScaleForm, Scaled};
 
 use super::ModelError;
@@ -22,7 +23,7 @@ use super::floats::{all_finite, floats};
 
 /// The bytes of a weight file.
 pub trait FileBytes: Send + Sync {
-    /// All of them.
+    /// All bytes of the file.
     fn bytes(&self) -> &[u8];
 
     /// Says that a tensor has been made of some of them, so that they need not stay in memory. They can be read again.
@@ -41,7 +42,7 @@ impl FileBytes for Vec<u8> {
 /// Bytes of a weight file that outlive the reader: a mapped file, or a vector in tests.
 pub type WeightBytes = std::sync::Arc<dyn FileBytes>;
 
-/// How weights are held for the matrix products.
+/// How weights are stored for the matrix products.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WeightFormat {
     /// In the run's number format.
@@ -50,7 +51,7 @@ pub enum WeightFormat {
     Quantized,
 }
 
-/// Named tensors.
+/// Where a model's tensors are read from, by name: the files of a checkpoint, or a view of such a source.
 pub trait TensorSource {
     /// The name of the file, or what the files have in common, for messages.
     fn file(&self) -> &str;
@@ -74,7 +75,7 @@ pub trait TensorSource {
     /// Whether two tensors of one shape hold the same numbers.
     ///
     /// # Errors
-    /// Those of [`tensor`](Self::tensor).
+    /// Where one of them cannot be read, as [`tensor`](Self::tensor) says.
     fn equal(&self, one: &str, other: &str, shape: &[usize]) -> Result<bool, ModelError> {
         let read = |name: &str| self.tensor(name, shape, DType::F32, &Device::Cpu);
         same_numbers(&read(one)?, &read(other)?)
@@ -89,8 +90,14 @@ pub trait TensorSource {
     /// Reads a tensor onto a device in a number format.
     ///
     /// # Errors
-    /// Those of [`check`](Self::check), or a malformed file.
+    /// What [`check`](Self::check) refuses, a malformed file, or [`ModelError::NotFinite`].
     fn tensor(&self, name: &str, shape: &[usize], dtype: DType, device: &Device) -> Result<Tensor, ModelError>;
+}
+
+/// Bytes of a tensor of so many numbers while it is read into the CPU's memory: as it lies in a mapped file, and as it was
+/// read, both in f32 at most. A file in f64 takes twice that.
+pub(crate) fn reading_bytes(numbers: u64) -> u64 {
+    numbers.saturating_mul(2 * size_of::<f32>() as u64)
 }
 
 /// A tensor that was read into the CPU's memory, in the number format and on the device where it is wanted.

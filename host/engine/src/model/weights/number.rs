@@ -17,11 +17,6 @@ pub enum Number {
 }
 
 impl Number {
-    /// The format of such a tensor; `None` where it holds no real numbers.
-    pub fn of(dtype: DType) -> Option<Self> {
-        matches!(dtype, DType::F64 | DType::F32 | DType::F16 | DType::BF16).then_some(Self::Float(dtype))
-    }
-
     /// Whether the numbers have 8 bits.
     pub fn is_fp8(self) -> bool {
         matches!(self, Self::E4m3 | Self::E5m2)

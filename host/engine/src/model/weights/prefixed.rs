@@ -1,4 +1,4 @@
-//! Names with and without a prefix.
+//! Tensors by their names with or without a prefix, or behind a training program's wrapper.
 
 use std::borrow::Cow;
 
@@ -14,18 +14,18 @@ pub struct Prefixed<'a> {
 }
 
 impl<'a> Prefixed<'a> {
-    /// A view of a source.
+    /// A view of `source` in which a tensor is found with `prefix` before its name or without it.
     pub fn new(source: &'a dyn TensorSource, prefix: &'a str) -> Self {
         Self { source, prefix }
     }
 
-    /// The name in the file; the name asked for where the file has neither form.
+    /// The name in the file; the name asked for where the file has it neither with nor without the prefix.
     pub fn stored<'n>(&self, name: &'n str) -> Cow<'n, str> {
         if self.source.contains(name) {
             return name.into();
         }
-        let forms = [name.strip_prefix(self.prefix).map(Cow::from), Some(format!("{}{name}", self.prefix).into())];
-        forms.into_iter().flatten().find(|form| self.source.contains(form)).unwrap_or(name.into())
+        let spellings = [name.strip_prefix(self.prefix).map(Cow::from), Some(format!("{}{name}", self.prefix).into())];
+        spellings.into_iter().flatten().find(|name| self.source.contains(name)).unwrap_or(name.into())
     }
 }
 

@@ -13,7 +13,7 @@ pub fn arrays(bytes: &[u8]) -> Result<Named, String> {
     // The library keeps the last of two tensors with one name.
     if let Some((length, rest)) = bytes.split_first_chunk() {
         let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
-        json::check_keys(rest.get(..length).ok_or("its header ends outside of the file")?)?;
+        json::check_keys(rest.get(..length).ok_or("expected its header within the file, got a longer one")?)?;
     }
     let array = |view: safetensors::tensor::TensorView<'_>| {
         let start = view.data().as_ptr() as usize - bytes.as_ptr() as usize;

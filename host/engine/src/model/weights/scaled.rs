@@ -14,9 +14,9 @@ pub enum ScaleForm {
     Channel,
     /// So many rows and columns.
     Block {
-        /// Rows.
+        /// Rows that share a scale.
         rows: usize,
-        /// Columns.
+        /// Columns that share a scale.
         columns: usize,
     },
 }
@@ -46,7 +46,7 @@ struct Scales {
 }
 
 impl Scaled {
-    /// Over a checkpoint.
+    /// A view of `arrays` in which FP8 matrices are multiplied with their scales.
     pub fn new(arrays: Arrays, fp8: Fp8) -> Self {
         Self { arrays, fp8 }
     }

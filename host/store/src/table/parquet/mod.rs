@@ -27,7 +27,7 @@ use crate::fs::digest::digest_file;
 use crate::fs::error::FileError;
 use crate::fs::file::open_regular;
 use crate::fs::lfs::lfs_pointer;
-use ft_engine::model::quiet::without_panic;
+use ft_engine::model::catch_panic::catch_panic;
 
 /// Rows that are decoded together.
 const BATCH: usize = 64;
@@ -229,5 +229,5 @@ fn unread_codec(metadata: &ParquetMetaData) -> Result<(), String> {
 /// Runs a part of the decoder, which panics over some damaged files instead of returning an error. What it worked on is
 /// dropped then.
 fn guarded<T>(decode: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    without_panic(decode).unwrap_or_else(|_| Err("the decoder gave up over what it found".into()))
+    catch_panic(decode).unwrap_or_else(|_| Err("the decoder gave up over what it found".into()))
 }

@@ -5,7 +5,7 @@ mod rope;
 
 use super::super::ModelError;
 use super::super::decoder::DecoderConfig;
-use super::super::decoder::config::{Activation, NormKind, Positions, Residual, Rotary};
+use super::super::decoder::config::{Activation, HalfNorms, LayerConfig, NormKind, Positions, Rotary};
 use super::super::decoder::layout::{LayerNames, Layout, LinearName, NormName, QkvNames};
 use super::super::weights::{Gguf, GgufValue as Value, TensorSource};
 use super::{Family, UnknownSettings};
@@ -54,16 +54,23 @@ pub fn read(file: &str, kin: &Kin, gguf: &Gguf, unknown: UnknownSettings) -> Res
         return Err(unsupported(&key("attention.head_count"), heads, "expected a number above 0".into()));
     }
     let head_dim = optional("attention.key_length", hidden / heads)?;
-    let window = optional("attention.sliding_window", 0)?;
-    let config = DecoderConfig {
+    let window = Some(optional("attention.sliding_window", 0)?).filter(|window| *window > 0);
+    let rotary = Rotary {
+        dimensions: optional("rope.dimension_count", head_dim)?,
+        base: rope::base(kin.name, gguf)?,
+        interleaved: kin.interleaved,
+        scaling: rope::scaling(kin.name, gguf)?,
+    };
+    let mut config = DecoderConfig {
         vocabulary: match gguf.get(&key("vocab_size")) {
             Some(_) => integer("vocab_size")?,
             None => gguf.texts("tokenizer.ggml.tokens")?.len(),
         },
         hidden,
         embedding: hidden,
+        embedding_scale: None,
         intermediate: same("feed_forward_length")?,
-        layers,
+        gated: true,
         heads,
         kv_heads: match gguf.get(&key("attention.head_count_kv")) {
             Some(_) => same("attention.head_count_kv")?,
@@ -71,23 +78,18 @@ pub fn read(file: &str, kin: &Kin, gguf: &Gguf, unknown: UnknownSettings) -> Res
         },
         head_dim,
         max_positions: Some(integer("context_length")?),
-        positions: Positions::Rotary(Rotary {
-            dimensions: optional("rope.dimension_count", head_dim)?,
-            base: rope::base(kin.name, gguf)?,
-            interleaved: kin.interleaved,
-            scaling: rope::scaling(kin.name, gguf)?,
-            unrotated_layers: (1..=layers)
-                .filter(|number| kin.unrotated_interval > 0 && number % kin.unrotated_interval == 0)
-                .map(|number| number - 1)
-                .collect(),
-        }),
+        positions: Positions::Rotary,
         norm: NormKind::Rms,
         norm_eps: gguf.number(&key("attention.layer_norm_rms_epsilon"))?,
-        residual: Residual::Sequential,
+        norm_gain_offset: 0.0,
         activation: Activation::Silu,
-        attention_scales: DecoderConfig::usual_scales(layers, head_dim),
-        windows: vec![(window > 0).then_some(window); layers],
+        logit_softcap: None,
+        layers: vec![LayerConfig { window, rotary: Some(rotary), ..LayerConfig::pre_norm(head_dim) }; layers],
     };
+    if kin.unrotated_interval > 0 {
+        let unrotated = config.layers.iter_mut().skip(kin.unrotated_interval - 1).step_by(kin.unrotated_interval);
+        unrotated.for_each(|layer| layer.rotary = None);
+    }
     check_agreement(kin, gguf, &config)?;
     gguf.check_types()?;
     let layer = |index: usize| {
@@ -95,8 +97,8 @@ pub fn read(file: &str, kin: &Kin, gguf: &Gguf, unknown: UnknownSettings) -> Res
         let linear = |name: &str| linear(gguf, &format!("{prefix}.{name}"));
         let norm = |name: &str| NormName::new(format!("{prefix}.{name}"));
         LayerNames {
-            attention_norm: norm("attn_norm"),
-            mlp_norm: Some(norm("ffn_norm")),
+            attention_norms: HalfNorms::input(norm("attn_norm")),
+            mlp_norms: HalfNorms::input(norm("ffn_norm")),
             qkv: QkvNames::Separate { query: linear("attn_q"), key: linear("attn_k"), value: linear("attn_v") },
             head_norms: kin.head_norms.then(|| (norm("attn_q_norm"), norm("attn_k_norm"))),
             attention_output: linear("attn_output"),

@@ -77,7 +77,7 @@ pub fn read(gguf: &Gguf) -> Result<Read, ModelError> {
         None => vec![kind::NORMAL; tokens.len()],
     };
     if kinds.len() < tokens.len() {
-        return Err(failed(format!("the vocabulary has {} tokens and the types of {}", tokens.len(), kinds.len())));
+        return Err(failed(format!("expected the types of {} tokens, got {}", tokens.len(), kinds.len())));
     }
     check_neutral(gguf)?;
     let Model { tokenizer: mut inner, bos_by_default, bos_id, notes } = match gguf.text("tokenizer.ggml.model")? {
@@ -119,7 +119,7 @@ fn tokens(gguf: &Gguf) -> Result<Vec<String>, ModelError> {
     let mut ids = HashMap::new();
     for (id, token) in tokens.iter().enumerate().filter(|(_, token)| !token.is_empty()) {
         if let Some(first) = ids.insert(token, id) {
-            return Err(failed(format!("the vocabulary has `{token}` as token {first} and as token {id}")));
+            return Err(failed(format!("duplicate token `{token}`: {first} and {id}")));
         }
     }
     let name = |(id, token): (usize, &&str)| if token.is_empty() { format!("[EMPTY_{id}]") } else { (*token).into() };
@@ -155,7 +155,7 @@ fn byte_level(gguf: &Gguf, tokens: &[String]) -> Result<Model, ModelError> {
         .into_iter()
         .map(|merge| match merge.split_once(' ') {
             Some((left, right)) => Ok((left.to_owned(), right.to_owned())),
-            None => Err(failed(format!("the merge `{merge}` has no two parts"))),
+            None => Err(failed(format!("expected a merge of two parts, got `{merge}`"))),
         })
         .collect::<Result<Merges, _>>()?;
     let prefix = "tokenizer.ggml.add_space_prefix";
@@ -186,7 +186,11 @@ fn byte_level(gguf: &Gguf, tokens: &[String]) -> Result<Model, ModelError> {
 fn sentence_piece(gguf: &Gguf, tokens: &[String], kinds: &[usize]) -> Result<Model, ModelError> {
     let scores = gguf.numbers(SCORES)?;
     if scores.len() != tokens.len() {
-        return Err(failed(format!("the vocabulary has {} tokens and {} scores", tokens.len(), scores.len())));
+        return Err(failed(format!(
+            "`{SCORES}`: expected {} scores, one for each token, got {}",
+            tokens.len(),
+            scores.len()
+        )));
     }
     if let Some(id) = scores.iter().position(|score| !score.is_finite()) {
         let (token, score) = (&tokens[id], scores[id]);
@@ -211,7 +215,9 @@ fn sentence_piece(gguf: &Gguf, tokens: &[String], kinds: &[usize]) -> Result<Mod
     let mut model = BPE::builder().vocab_and_merges(vocabulary(tokens), merges).byte_fallback(true).fuse_unk(true);
     if gguf.get("tokenizer.ggml.unknown_token_id").is_some() {
         let unknown = gguf.integer("tokenizer.ggml.unknown_token_id")?;
-        let token = tokens.get(unknown).ok_or_else(|| failed(format!("the unknown token {unknown} is not there")))?;
+        let token = tokens
+            .get(unknown)
+            .ok_or_else(|| failed(format!("expected an unknown token below {}, got {unknown}", tokens.len())))?;
         model = model.unk_token(token.clone());
     }
     let mut tokenizer = Tokenizer::new(model.build().map_err(failed)?);
@@ -255,6 +261,6 @@ fn token_id(gguf: &Gguf, key: &str, or: Option<usize>, vocabulary: usize) -> Res
     };
     match u32::try_from(id) {
         Ok(token) if id < vocabulary => Ok(token),
-        _ => Err(failed(format!("`{key}` is {id}, outside of the vocabulary of {vocabulary} tokens"))),
+        _ => Err(failed(format!("`{key}`: expected a token below {vocabulary}, got {id}"))),
     }
 }

@@ -58,14 +58,14 @@ pub fn read(bytes: &[u8]) -> Result<Header, String> {
     let needed = entries.saturating_mul(13).saturating_add(tensors.saturating_mul(24));
     if needed > cursor.left() {
         return Err(format!(
-            "its header declares {tensors} tensors and {entries} metadata entries, which need at least {needed} bytes, \
-             and {} follow; it is cut short or damaged",
+            "expected at least {needed} bytes for {tensors} tensors and {entries} metadata entries, got {}; it is cut \
+             short or damaged",
             cursor.left()
         ));
     }
     if entries.max(tensors) > ENTRIES {
         return Err(format!(
-            "its header declares {tensors} tensors and {entries} metadata entries; expected at most {ENTRIES} of each"
+            "expected at most {ENTRIES} tensors and as many metadata entries, got {tensors} and {entries}"
         ));
     }
     let mut metadata = HashMap::new();
@@ -74,7 +74,7 @@ pub fn read(bytes: &[u8]) -> Result<Header, String> {
         let kind = cursor.u32()?;
         let value = cursor.value(kind, 0).map_err(|reason| format!("metadata `{key}`: {reason}"))?;
         if metadata.contains_key(&key) {
-            return Err(format!("its metadata has `{key}` twice"));
+            return Err(format!("duplicate metadata key `{key}`"));
         }
         metadata.insert(key, value);
     }
@@ -89,19 +89,20 @@ pub fn read(bytes: &[u8]) -> Result<Header, String> {
 
 /// Reads what a file begins with; fails unless it is a version that is read.
 fn version(cursor: &mut Cursor) -> Result<(), String> {
-    if cursor.take(4)? != b"GGUF" {
-        return Err("it does not begin with \"GGUF\"".into());
+    let magic = cursor.take(4)?;
+    if magic != b"GGUF" {
+        return Err(format!("expected \"GGUF\" at the beginning, got \"{}\"", magic.escape_ascii()));
     }
     match cursor.u32()? {
         2 | 3 => Ok(()),
-        1 => Err("it is of version 1, which llama.cpp stopped reading in 2023; expected version 2 or 3: \
+        1 => Err("expected version 2 or 3, got version 1, which llama.cpp stopped reading in 2023: \
                   convert the model again"
             .into()),
         // The number of the version, with its bytes the other way round.
-        other if other & 0xffff == 0 && other != 0 => Err("it is big-endian; expected little-endian: \
+        other if other & 0xffff == 0 && other != 0 => Err("expected little-endian numbers, got big-endian ones: \
                   `gguf-convert-endian FILE little` of the Python package `gguf` converts it"
             .into()),
-        other => Err(format!("it is of version {other}; expected version 2 or 3")),
+        other => Err(format!("expected version 2 or 3, got version {other}")),
     }
 }
 
@@ -110,9 +111,9 @@ fn alignment(metadata: &HashMap<String, Value>) -> Result<u64, String> {
         None => Ok(ALIGNMENT),
         Some(Value::Integer(alignment)) => match u64::try_from(*alignment) {
             Ok(alignment) if alignment.is_power_of_two() && alignment <= 1 << 20 => Ok(alignment),
-            _ => Err(format!("its metadata has `general.alignment` = {alignment}; expected a power of two")),
+            _ => Err(format!("metadata `general.alignment`: expected a power of two, got {alignment}")),
         },
-        Some(other) => Err(format!("its metadata has `general.alignment` = {other}; expected a power of two")),
+        Some(other) => Err(format!("metadata `general.alignment`: expected a power of two, got {other}")),
     }
 }
 
@@ -143,7 +144,7 @@ fn entry(cursor: &mut Cursor, name: &str) -> Result<Entry, String> {
 fn placed(directory: Vec<(String, Entry)>, start: u64, length: u64) -> Result<HashMap<String, Info>, String> {
     let mut tensors = HashMap::new();
     for (name, Entry { shape, kind, offset }) in directory {
-        let no_blocks = || format!("tensor `{name}` of shape {shape:?} is no whole number of blocks");
+        let no_blocks = || format!("tensor `{name}`: expected a whole number of blocks, got shape {shape:?}");
         let numbers = shape.iter().try_fold(1u64, |product, length| product.checked_mul(*length as u64));
         let kind = TensorType::of(kind).ok_or(kind);
         let size = match (&kind, numbers) {
@@ -153,15 +154,17 @@ fn placed(directory: Vec<(String, Entry)>, start: u64, length: u64) -> Result<Ha
         };
         let place = start.saturating_add(offset);
         if !place.is_multiple_of(LEAST_ALIGNMENT) {
-            return Err(format!("tensor `{name}` lies at {place}, which is no multiple of {LEAST_ALIGNMENT}"));
+            return Err(format!(
+                "tensor `{name}`: expected a place that is a multiple of {LEAST_ALIGNMENT}, got {place}"
+            ));
         }
         if place.checked_add(size).is_none_or(|end| end > length) {
             return Err(format!(
-                "tensor `{name}` needs {size} bytes at {place}, and the file ends at {length}; it is cut short or damaged"
+                "tensor `{name}`: expected {size} bytes at {place}, got the end of the file at {length}; it is cut short or damaged"
             ));
         }
         if tensors.contains_key(&name) {
-            return Err(format!("it has tensor `{name}` twice"));
+            return Err(format!("duplicate tensor `{name}`"));
         }
         // Both lie within a file that is in memory.
         tensors.insert(name, Info { kind, shape, start: place as usize, size: size as usize });
@@ -190,8 +193,9 @@ impl<'a> Cursor<'a> {
     fn take(&mut self, length: u64) -> Result<&'a [u8], String> {
         let end = usize::try_from(length).ok().and_then(|length| self.at.checked_add(length));
         let taken = end.and_then(|end| self.bytes.get(self.at..end));
-        let taken =
-            taken.ok_or_else(|| format!("it ends at {}, within its header; it is cut short", self.bytes.len()))?;
+        let taken = taken.ok_or_else(|| {
+            format!("expected the rest of its header, got the end of the file at {}; it is cut short", self.bytes.len())
+        })?;
         self.at += taken.len();
         Ok(taken)
     }
@@ -244,7 +248,7 @@ impl<'a> Cursor<'a> {
 
     fn list(&mut self, depth: usize) -> Result<Value, String> {
         if depth == DEPTH {
-            return Err(format!("lists are more than {DEPTH} deep"));
+            return Err(format!("expected lists at most {DEPTH} deep, got deeper ones"));
         }
         let kind = self.u32()?;
         let count = self.u64()?;
@@ -257,7 +261,7 @@ impl<'a> Cursor<'a> {
         };
         if count.saturating_mul(least) > self.left() {
             return Err(format!(
-                "a list of {count} items needs at least {} bytes, and {} follow; it is cut short or damaged",
+                "expected at least {} bytes for a list of {count} items, got {}; it is cut short or damaged",
                 count.saturating_mul(least),
                 self.left()
             ));

@@ -33,7 +33,7 @@ impl Gguf {
     /// Reads the header of a file that is the whole model, and checks that every tensor lies within the file.
     ///
     /// # Errors
-    /// [`ModelError::Malformed`].
+    /// [`ModelError::Malformed`] where the header is cut short or damaged, or a tensor lies outside of the file.
     pub fn new(file: &str, bytes: WeightBytes) -> Result<Self, ModelError> {
         Self::from_parts(vec![(file.into(), bytes)])
     }
@@ -80,7 +80,7 @@ impl Gguf {
     /// A text of the metadata.
     ///
     /// # Errors
-    /// Missing, or of another type.
+    /// [`ModelError::Malformed`] where it is missing or of another type.
     pub fn text(&self, key: &str) -> Result<&str, ModelError> {
         match self.required(key)? {
             Value::Text(text) => Ok(text),
@@ -91,7 +91,7 @@ impl Gguf {
     /// A truth value of the metadata, if it is there.
     ///
     /// # Errors
-    /// A value of another type.
+    /// [`ModelError::Malformed`] for a value of another type.
     pub fn truth(&self, key: &str) -> Result<Option<bool>, ModelError> {
         match self.get(key) {
             None => Ok(None),
@@ -103,7 +103,7 @@ impl Gguf {
     /// A whole number of the metadata, of whatever width it is stored in.
     ///
     /// # Errors
-    /// Missing, negative, or of another type.
+    /// [`ModelError::Malformed`] where it is missing, negative, or of another type.
     pub fn integer(&self, key: &str) -> Result<usize, ModelError> {
         let value = self.required(key)?;
         integer_of(value).ok_or_else(|| self.mistyped(key, "a whole number from 0 on", value))
@@ -112,7 +112,7 @@ impl Gguf {
     /// A real number of the metadata.
     ///
     /// # Errors
-    /// Missing, or of another type.
+    /// [`ModelError::Malformed`] where it is missing or of another type.
     pub fn number(&self, key: &str) -> Result<f64, ModelError> {
         let value = self.required(key)?;
         number_of(value).ok_or_else(|| self.mistyped(key, "a real number", value))
@@ -121,7 +121,7 @@ impl Gguf {
     /// A list of texts of the metadata.
     ///
     /// # Errors
-    /// Missing, or of another type.
+    /// [`ModelError::Malformed`] where it is missing or of another type.
     pub fn texts(&self, key: &str) -> Result<Vec<&str>, ModelError> {
         self.list(key, "a list of texts", |item| if let Value::Text(text) = item { Some(text.as_str()) } else { None })
     }
@@ -129,7 +129,7 @@ impl Gguf {
     /// A list of whole numbers of the metadata.
     ///
     /// # Errors
-    /// Missing, or of another type.
+    /// [`ModelError::Malformed`] where it is missing or of another type.
     pub fn integers(&self, key: &str) -> Result<Vec<usize>, ModelError> {
         self.list(key, "a list of whole numbers from 0 on", integer_of)
     }
@@ -137,7 +137,7 @@ impl Gguf {
     /// A list of real numbers of the metadata.
     ///
     /// # Errors
-    /// Missing, or of another type.
+    /// [`ModelError::Malformed`] where it is missing or of another type.
     pub fn numbers(&self, key: &str) -> Result<Vec<f32>, ModelError> {
         self.list(key, "a list of real numbers", |item| number_of(item).map(|number| number as f32))
     }
@@ -156,7 +156,7 @@ impl Gguf {
 
     /// How a metadata value was not what it has to be.
     pub fn mistyped(&self, key: &str, expected: &str, found: &Value) -> ModelError {
-        self.malformed(format!("its metadata has `{key}` as {}; expected {expected}", found.kind()))
+        self.malformed(format!("metadata `{key}`: expected {expected}, got {}", found.kind()))
     }
 
     fn unread(&self, name: &str, part: usize, info: &Info, more: usize) -> ModelError {
@@ -190,7 +190,7 @@ impl Gguf {
     }
 
     fn required(&self, key: &str) -> Result<&Value, ModelError> {
-        self.get(key).ok_or_else(|| self.malformed(format!("its metadata lacks `{key}`")))
+        self.get(key).ok_or_else(|| self.malformed(format!("missing metadata `{key}`")))
     }
 
     fn malformed(&self, reason: String) -> ModelError {

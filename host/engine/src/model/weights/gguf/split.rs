@@ -20,7 +20,7 @@ pub fn joined(headers: Vec<Header>) -> Result<(HashMap<String, Value>, Tensors),
         place.check(part, given).map_err(wrong)?;
         declared = declared.or(place.tensors);
         if place.tensors != declared {
-            return Err(wrong("its `split.tensors.count` is not that of the first part".into()));
+            return Err(wrong("its `split.tensors.count` differs from the first part's".into()));
         }
         if part == 0 {
             metadata = header.metadata;
@@ -31,14 +31,15 @@ pub fn joined(headers: Vec<Header>) -> Result<(HashMap<String, Value>, Tensors),
         }
         for (name, info) in header.tensors {
             if tensors.contains_key(&name) {
-                return Err(wrong(format!("tensor `{name}` is in another part too")));
+                return Err(wrong(format!("duplicate tensor `{name}`, in another part too")));
             }
             tensors.insert(name, (part, info));
         }
     }
     match declared {
         Some(declared) if given > 1 && declared != tensors.len() => {
-            let reason = format!("`split.tensors.count` is {declared}, and the {given} parts have {}", tensors.len());
+            let reason =
+                format!("expected {declared} tensors (`split.tensors.count`), got {} in {given} parts", tensors.len());
             Err((0, reason))
         }
         _ => Ok((metadata, tensors)),
@@ -66,14 +67,17 @@ impl Place {
             None => Ok(None),
             Some(Value::Integer(number)) => match usize::try_from(*number) {
                 Ok(number) => Ok(Some(number)),
-                Err(_) => Err(format!("its metadata has `{key}` = {number}; expected a number from 0 on")),
+                Err(_) => Err(format!("metadata `{key}`: expected a number from 0 on, got {number}")),
             },
-            Some(other) => Err(format!("its metadata has `{key}` as {}; expected a whole number", other.kind())),
+            Some(other) => Err(format!("metadata `{key}`: expected a whole number, got {}", other.kind())),
         };
         let count = number("split.count")?.unwrap_or(1).max(1);
         let place = Self { number: number("split.no")?.unwrap_or(0), count, tensors: number("split.tensors.count")? };
         if place.number >= place.count {
-            return Err(format!("its metadata has `split.no` = {} of `split.count` = {count}", place.number));
+            return Err(format!(
+                "metadata `split.no`: expected a number below `split.count` = {count}, got {}",
+                place.number
+            ));
         }
         Ok(place)
     }
@@ -83,15 +87,14 @@ impl Place {
         let (number, count) = (self.number + 1, self.count);
         if given == 1 && count > 1 {
             return Err(format!(
-                "it is part {number} of {count} of a split model; expected all parts beside each other, under names \
-                 that end in `-{number:05}-of-{count:05}.gguf` and so on, or one file, which \
-                 `llama-gguf-split --merge` makes of them"
+                "expected all {count} parts of a split model beside each other, got part {number} alone; their names end in \
+                 `-{number:05}-of-{count:05}.gguf` and so on, and `llama-gguf-split --merge` makes one file of them"
             ));
         }
         if count != given || self.number != part {
             let expected = part + 1;
             return Err(format!(
-                "it is part {number} of {count} by its metadata, and part {expected} of {given} by its name"
+                "expected part {expected} of {given}, as its name says, got part {number} of {count} by its metadata"
             ));
         }
         Ok(())

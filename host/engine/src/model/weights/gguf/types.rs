@@ -6,9 +6,9 @@ use super::blocks::{self, Decode};
 
 /// A type of tensors.
 pub struct TensorType {
-    /// Its number in files.
+    /// The number that GGUF files have for the type.
     pub id: u32,
-    /// Its name, as ggml's tools write it.
+    /// The type's name, as ggml's tools write it.
     pub name: &'static str,
     /// How many numbers a block has.
     block: u64,

@@ -20,27 +20,25 @@ const DICTIONARY: u64 = 64 << 20;
 /// Where each storage's numbers lie, by its key.
 pub type Storages = HashMap<String, Range<usize>>;
 
-/// The form of a checkpoint.
-pub enum Form {
+/// What a checkpoint's pickle is in.
+pub enum Container {
     /// A zip archive.
     Zip,
     /// A row of pickles.
     Row,
 }
 
-impl Form {
+impl Container {
     /// By what the file begins with.
     ///
     /// # Errors
-    /// The form of the first versions.
+    /// A tar archive, as the first versions wrote them.
     pub fn of(bytes: &[u8]) -> Result<Self, String> {
         match bytes.get(257..262) {
             _ if bytes.starts_with(b"PK") => Ok(Self::Zip),
-            Some(b"ustar") => {
-                Err("it is a tar archive, as PyTorch before 0.1.10 saved them; expected one saved since: \
+            Some(b"ustar") => Err("expected a checkpoint of PyTorch 0.1.10 or later, got a tar archive: \
                  load it with `torch.load` and save it again"
-                    .into())
-            }
+                .into()),
             _ => Ok(Self::Row),
         }
     }
@@ -54,12 +52,12 @@ pub fn zipped(bytes: &[u8]) -> Result<(Vec<u8>, Storages), String> {
     for index in 0..archive.len() {
         let mut member = archive.by_index(index).map_err(|error| error.to_string())?;
         let name = member.name().map_err(|error| error.to_string())?.into_owned();
-        let twice = || format!("it has the member `{name}` twice");
+        let twice = || format!("duplicate member `{name}`");
         let mut small = || -> Result<Vec<u8>, String> {
             let mut content = Vec::new();
             let read = member.by_ref().take(DICTIONARY + 1).read_to_end(&mut content);
             match read.map_err(|error| error.to_string())? as u64 > DICTIONARY {
-                true => Err(format!("its member `{name}` has more than {} MiB", DICTIONARY >> 20)),
+                true => Err(format!("member `{name}`: expected at most {} MiB, got more", DICTIONARY >> 20)),
                 false => Ok(content),
             }
         };
@@ -68,16 +66,16 @@ pub fn zipped(bytes: &[u8]) -> Result<(Vec<u8>, Storages), String> {
                 return Err(twice());
             }
         } else if name.ends_with("/constants.pkl") {
-            return Err("it is a TorchScript archive (`torch.jit.save`); expected the tensors alone: \
+            return Err("expected the tensors alone, got a TorchScript archive (`torch.jit.save`): \
                  `torch.save(torch.jit.load(FILE).state_dict(), NEW)`"
                 .into());
         } else if name.ends_with("/byteorder") {
             if small()? != b"little" {
-                return Err("its numbers are big-endian; expected little-endian".into());
+                return Err("expected little-endian numbers, got big-endian ones".into());
             }
         } else if let Some((_, key)) = name.rsplit_once("/data/") {
             if member.compression() != CompressionMethod::Stored {
-                return Err(format!("its member `{name}` is compressed"));
+                return Err(format!("member `{name}`: expected stored bytes, got compressed ones"));
             }
             let start = member.data_start().and_then(|start| usize::try_from(start).ok());
             let end = start.zip(usize::try_from(member.size()).ok()).and_then(|(start, size)| start.checked_add(size));
@@ -87,11 +85,11 @@ pub fn zipped(bytes: &[u8]) -> Result<(Vec<u8>, Storages), String> {
                         return Err(twice());
                     }
                 }
-                None => return Err(format!("its member `{name}` ends outside of the file")),
+                None => return Err(format!("member `{name}` ends outside of the file")),
             };
         }
     }
-    Ok((dictionary.ok_or("the archive has no `data.pkl`")?, storages))
+    Ok((dictionary.ok_or("missing member `data.pkl`")?, storages))
 }
 
 /// A row of pickles: the dictionary among them, and the storages.
@@ -99,7 +97,7 @@ pub fn row(bytes: &[u8]) -> Result<(Pickle<'_>, Storages), String> {
     let mut rest = bytes;
     let magic = next(&mut rest)?;
     if !matches!(magic.get(magic.root), Object::Int(MAGIC)) {
-        return Err("it does not begin as `torch.save` begins".into());
+        return Err("expected the beginning that `torch.save` writes, got another".into());
     }
     let _protocol = next(&mut rest)?;
     let system = next(&mut rest)?;
@@ -108,7 +106,7 @@ pub fn row(bytes: &[u8]) -> Result<(Pickle<'_>, Storages), String> {
             system.text(*key) == Some("little_endian") && matches!(system.get(*value), Object::Bool(false))
         };
         if items.iter().any(is_big) {
-            return Err("its numbers are big-endian; expected little-endian".into());
+            return Err("expected little-endian numbers, got big-endian ones".into());
         }
     }
     let dictionary = next(&mut rest)?;
@@ -124,14 +122,14 @@ pub fn row(bytes: &[u8]) -> Result<(Pickle<'_>, Storages), String> {
     let mut storages = Storages::new();
     for key in list {
         let key = keys.text(*key).ok_or("it has a storage without a name")?;
-        let outside = || format!("its storage `{key}` ends outside of the file");
+        let outside = || format!("storage `{key}` ends outside of the file");
         let (count, numbers) = rest.split_first_chunk().ok_or_else(outside)?;
-        let size = *widths.get(key).ok_or_else(|| format!("nothing says what its storage `{key}` holds"))?;
+        let size = *widths.get(key).ok_or_else(|| format!("storage `{key}`: nothing says what it holds"))?;
         let length = usize::try_from(u64::from_le_bytes(*count)).ok().and_then(|count| count.checked_mul(size));
         let start = bytes.len() - numbers.len();
         rest = length.and_then(|length| numbers.get(length..)).ok_or_else(outside)?;
         if storages.insert(key.to_owned(), start..bytes.len() - rest.len()).is_some() {
-            return Err(format!("it has the storage `{key}` twice"));
+            return Err(format!("duplicate storage `{key}`"));
         }
     }
     Ok((dictionary, storages))

@@ -128,7 +128,16 @@ impl<'a> Pickle<'a> {
     }
 }
 
+/// The stack machine, half way through a pickle. What keeps it within bounds and free of panics:
+///
+/// - An id is given out only by `push`, after its object is in the list, and no object is ever removed: every id on the stack
+///   or in the memo has an object. Ids may go in circles (`l = []; l.append(l)`); nothing here follows them.
+/// - Nothing below the last mark is taken while the mark stands (`top`), so a mark never points above the stack's end.
+/// - An operation takes a byte at least and makes two objects at most, so the file bounds both; what one operation could
+///   copy out of another object is counted apart (`copied`). Lengths are held to the rest of the file before anything is
+///   taken.
 struct Machine<'a> {
+    /// What has not been played.
     rest: &'a [u8],
     objects: Vec<Object<'a>>,
     stack: Vec<Id>,
@@ -140,7 +149,8 @@ struct Machine<'a> {
 }
 
 impl<'a> Machine<'a> {
-    /// Plays one operation; gives whether another follows. Codes as in CPython's `Lib/pickletools.py`.
+    /// Plays one operation; gives whether another follows. Codes as in CPython's `Lib/pickletools.py`, in groups that do
+    /// alike.
     fn step(&mut self) -> Result<bool, String> {
         match self.number(1)? as u8 {
             // STOP
@@ -148,9 +158,9 @@ impl<'a> Machine<'a> {
             // PROTO
             0x80 => match self.number(1)? {
                 0..=5 => {}
-                other => return Err(format!("its pickle is of protocol {other}; expected one up to 5")),
+                other => return Err(format!("pickle: expected a protocol up to 5, got {other}")),
             },
-            // FRAME
+            // FRAME: operations run across its end as if there were none, so only its length is checked.
             0x95 => {
                 let length = self.number(8)?;
                 if length > self.rest.len() {
@@ -161,7 +171,7 @@ impl<'a> Machine<'a> {
             b'(' => {
                 if self.marks.len() >= MARKS {
                     return Err(format!(
-                        "its pickle opens more than {MARKS} tuples, lists and dictionaries in each other"
+                        "pickle: expected at most {MARKS} tuples, lists and dictionaries within each other, got more"
                     ));
                 }
                 self.marks.push(self.stack.len());
@@ -232,6 +242,7 @@ impl<'a> Machine<'a> {
             // PERSID, BINPERSID
             b'P' => {
                 let id = self.line()?;
+                // By way of the stack, since an object's id comes from there.
                 self.push(Object::Text(id))?;
                 let id = self.pop()?;
                 self.push(Object::Persistent(id))?;
@@ -251,7 +262,7 @@ impl<'a> Machine<'a> {
                 self.remember(key)?;
             }
             0x94 => self.remember(self.memo.len())?,
-            code => return Err(format!("its pickle has the operation {code:#04x}, which no checkpoint needs")),
+            code => return Err(format!("pickle: expected an operation of checkpoints, got {code:#04x}")),
         }
         Ok(true)
     }
@@ -297,7 +308,7 @@ impl<'a> Machine<'a> {
     fn long(&mut self, length: usize) -> Result<Object<'a>, String> {
         let bytes = self.take(length)?;
         if bytes.len() > 16 {
-            return Err(format!("its pickle has a whole number of {length} bytes"));
+            return Err(format!("pickle: expected a whole number of at most 16 bytes, got {length} bytes"));
         }
         let negative = bytes.last().is_some_and(|last| *last >= 0x80);
         let mut all = [if negative { 0xff } else { 0 }; 16];
@@ -312,7 +323,7 @@ impl<'a> Machine<'a> {
             b'S' | b'V' => {
                 let line = self.line()?;
                 if line.contains('\\') {
-                    return Err("its pickle has a text with escapes".into());
+                    return Err("pickle: expected a text without escapes, got one with them".into());
                 }
                 // What is written as a line has quotes where Python 2 wrote it.
                 let quoted = |quote: char| line.strip_prefix(quote)?.strip_suffix(quote).map(str::to_owned);
@@ -356,7 +367,7 @@ impl<'a> Machine<'a> {
         let top = self.top()?;
         match self.objects.get_mut(top) {
             Some(Object::List(items) | Object::Set(items) | Object::Call { parts: items, .. }) => items.extend(new),
-            _ => return Err("its pickle puts an item into what is no list".into()),
+            _ => return Err("pickle: expected a list to put an item into, got something else".into()),
         }
         Ok(())
     }
@@ -368,7 +379,7 @@ impl<'a> Machine<'a> {
         match self.objects.get_mut(top) {
             Some(Object::Dict(items)) => items.extend(new),
             Some(Object::Call { parts, .. }) => parts.extend(new.into_iter().flat_map(|(key, value)| [key, value])),
-            _ => return Err("its pickle puts an item into what is no dictionary".into()),
+            _ => return Err("pickle: expected a dictionary to put an item into, got something else".into()),
         }
         Ok(())
     }
@@ -406,7 +417,7 @@ impl<'a> Machine<'a> {
     fn listed(&self, items: &[Id]) -> Result<Vec<(Id, Id)>, String> {
         let pair = |id: &Id| match self.objects.get(*id) {
             Some(Object::List(pair) | Object::Tuple(pair)) if pair.len() == 2 => Ok((pair[0], pair[1])),
-            _ => Err("its pickle makes a dictionary of what are no pairs".into()),
+            _ => Err("pickle: expected pairs to make a dictionary of, got something else".into()),
         };
         items.iter().map(pair).collect()
     }
@@ -415,7 +426,7 @@ impl<'a> Machine<'a> {
     fn named(&self, id: Id) -> Result<Cow<'a, str>, String> {
         match self.objects.get(id) {
             Some(Object::Text(Cow::Borrowed(text))) => Ok(Cow::Borrowed(*text)),
-            _ => Err("its pickle imports what has no name".into()),
+            _ => Err("pickle: expected a name to import, got something else".into()),
         }
     }
 
@@ -430,7 +441,7 @@ impl<'a> Machine<'a> {
 
     fn recall(&mut self, key: usize) -> Result<(), String> {
         let id = self.memo.get(&key).copied();
-        self.put(id.ok_or_else(|| format!("its pickle recalls object {key}, which it has not made"))?)
+        self.put(id.ok_or_else(|| format!("pickle: recalls object {key}, which it has not made"))?)
     }
 
     fn remember(&mut self, key: usize) -> Result<(), String> {
@@ -446,6 +457,7 @@ impl<'a> Machine<'a> {
 
     fn put(&mut self, id: Id) -> Result<(), String> {
         self.stack.push(id);
+        // The stack grows without objects too, by DUP and GET.
         if self.objects.len().max(self.stack.len()) > OBJECTS {
             return Err(too_many());
         }
@@ -465,7 +477,7 @@ impl<'a> Machine<'a> {
     }
 
     fn pop_to_mark(&mut self) -> Result<Vec<Id>, String> {
-        let mark = self.marks.pop().ok_or("its pickle goes back to a mark that is not there")?;
+        let mark = self.marks.pop().ok_or("pickle: expected a mark to go back to, got none")?;
         // Nothing below a mark is taken while it stands.
         Ok(self.stack.split_off(mark))
     }
@@ -479,7 +491,7 @@ impl<'a> Machine<'a> {
     /// A whole number written as a line.
     fn decimal(&mut self) -> Result<usize, String> {
         let line = self.line()?;
-        line.parse().map_err(|_| format!("its pickle has {line:?} for a number"))
+        line.parse().map_err(|_| format!("pickle: expected a number, got {line:?}"))
     }
 
     fn take(&mut self, length: usize) -> Result<&'a [u8], String> {
@@ -500,21 +512,21 @@ impl<'a> Machine<'a> {
 fn pairs(items: &[Id]) -> Result<Vec<(Id, Id)>, String> {
     match items.as_chunks::<2>() {
         (pairs, []) => Ok(pairs.iter().map(|[key, value]| (*key, *value)).collect()),
-        _ => Err("its pickle has a key without a value".into()),
+        _ => Err("pickle: expected a value for each key, got a key without one".into()),
     }
 }
 
 fn whole_number(digits: &str) -> Result<i128, String> {
     let digits = digits.strip_suffix('L').unwrap_or(digits);
-    digits.parse().map_err(|_| format!("its pickle has {digits:?} for a whole number"))
+    digits.parse().map_err(|_| format!("pickle: expected a whole number, got {digits:?}"))
 }
 
 fn too_many() -> String {
-    format!("its pickle makes more than {OBJECTS} objects")
+    format!("pickle: expected at most {OBJECTS} objects, got more")
 }
 
 fn absent() -> String {
-    "its pickle takes an object where there is none".into()
+    "pickle: expected an object on its stack, got none".into()
 }
 
 fn cut() -> String {
@@ -576,28 +588,28 @@ mod tests {
         }
         let doubled = times(b"Nq\x00", b"h\x00h\x00\x86q\x00", 40);
         assert!(Pickle::read(&doubled).is_ok());
-        assert!(error(&times(b"", b"N", OBJECTS + 1)).contains("more than 4194304 objects"));
-        assert!(error(&times(b"", b"(", MARKS + 1)).contains("opens more than 65536 tuples"));
-        assert!(error(&times(b"Nq\x00", b"h\x00", OBJECTS + 1)).contains("more than 4194304 objects"));
+        assert!(error(&times(b"", b"N", OBJECTS + 1)).contains("at most 4194304 objects"));
+        assert!(error(&times(b"", b"(", MARKS + 1)).contains("at most 65536 tuples"));
+        assert!(error(&times(b"Nq\x00", b"h\x00", OBJECTS + 1)).contains("at most 4194304 objects"));
         let list = [b"]q\x00(".as_slice(), &b"N".repeat(1 << 16), b"e0c__builtin__\nset\nq\x01"].concat();
         assert!(Pickle::read(&times(&list, b"h\x01h\x00\x85R", 10)).is_ok());
-        assert!(error(&times(&list, b"h\x01h\x00\x85R", 100)).contains("more than 4194304 objects"));
+        assert!(error(&times(&list, b"h\x01h\x00\x85R", 100)).contains("at most 4194304 objects"));
     }
 
     #[test]
     fn misuse_is_refused() {
         for (bytes, expected) in [
-            (b"\x80\x06.".as_slice(), "protocol 6"),
+            (b"\x80\x06.".as_slice(), "expected a protocol up to 5, got 6"),
             (b"\x95\xff\x00\x00\x00\x00\x00\x00\x00N.", "ends within"),
-            (b"(0.", "takes an object where there is none"),
-            (b"t.", "mark that is not there"),
-            (b"N(K\x01u.", "a key without a value"),
-            (b"NK\x01K\x02s.", "no dictionary"),
-            (b"NK\x01a.", "no list"),
+            (b"(0.", "expected an object on its stack"),
+            (b"t.", "expected a mark"),
+            (b"N(K\x01u.", "got a key without one"),
+            (b"NK\x01K\x02s.", "expected a dictionary"),
+            (b"NK\x01a.", "expected a list"),
             (b"h\x00.", "recalls object 0"),
-            (b"cos\nsystem\n\x82\x01.", "operation 0x82"),
-            (b"\x97.", "operation 0x97"),
-            (b"\x8c\x02\xff\xff\x8c\x01a\x93.", "imports what has no name"),
+            (b"cos\nsystem\n\x82\x01.", "got 0x82"),
+            (b"\x97.", "got 0x97"),
+            (b"\x8c\x02\xff\xff\x8c\x01a\x93.", "expected a name to import"),
         ] {
             let error = error(bytes);
             assert!(error.contains(expected), "{bytes:?}: {error}");

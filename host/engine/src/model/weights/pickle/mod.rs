@@ -6,7 +6,7 @@ mod view;
 
 use std::collections::{HashMap, HashSet};
 
-use self::archive::{Form, Storages};
+use self::archive::{Container, Storages};
 use self::machine::{Id, Object, Pickle};
 use self::view::View;
 use super::arrays::Named;
@@ -20,12 +20,12 @@ const LISTED: usize = 10;
 /// A checkpoint's tensors; fails where the file is not one or is cut short. What else the dictionary has is left out,
 /// unless there are tensors in it.
 pub fn arrays(bytes: &[u8]) -> Result<Named, String> {
-    match Form::of(bytes)? {
-        Form::Zip => {
+    match Container::of(bytes)? {
+        Container::Zip => {
             let (pickled, storages) = archive::zipped(bytes)?;
             tensors(&Pickle::read(&pickled)?.0, &storages)
         }
-        Form::Row => {
+        Container::Row => {
             let (pickle, storages) = archive::row(bytes)?;
             tensors(&pickle, &storages)
         }
@@ -39,20 +39,18 @@ fn tensors(pickle: &Pickle<'_>, storages: &Storages) -> Result<Named, String> {
     for (key, value) in state(pickle)? {
         let name = pickle.text(*key);
         let entry = || name.map_or("an entry without a name".to_owned(), |name| format!("tensor `{name}`"));
-        match View::of(pickle, *value).map_err(|reason| format!("{} {reason}", entry()))? {
+        match View::of(pickle, *value).map_err(|reason| format!("{}: {reason}", entry()))? {
             Some(view) => {
                 let name = name.ok_or("it has a tensor without a name")?;
-                let array = view.within(storages).map_err(|reason| format!("tensor `{name}` {reason}"))?;
+                let array = view.within(storages).map_err(|reason| format!("tensor `{name}`: {reason}"))?;
                 if !names.insert(name) {
-                    return Err(format!("it has tensor `{name}` twice"));
+                    return Err(format!("duplicate tensor `{name}`"));
                 }
                 arrays.push((name.to_owned(), array));
             }
             None if holds_tensors(pickle, *value, &mut seen) => {
                 let name = name.unwrap_or("without a name");
-                return Err(format!(
-                    "its entry `{name}` stands among tensors and holds others; expected tensors alone"
-                ));
+                return Err(format!("expected tensors alone, got entry `{name}` among them, which holds others"));
             }
             None => {}
         }
@@ -67,11 +65,11 @@ fn state<'a>(pickle: &'a Pickle<'_>) -> Result<&'a [(Id, Id)], String> {
         Object::Call { callable, .. } if View::of(pickle, pickle.root) == Ok(None) => {
             let (module, name) = pickle.global(*callable).unwrap_or(("", "of no name"));
             return Err(format!(
-                "it holds an object of class `{module}.{name}`; expected a dictionary of tensors, as \
-                 `torch.save(model.state_dict(), FILE)` makes"
+                "expected a dictionary of tensors, as `torch.save(model.state_dict(), FILE)` makes, got an object of class \
+                 `{module}.{name}`"
             ));
         }
-        _ => return Err("it is not a dictionary of tensors".into()),
+        _ => return Err("expected a dictionary of tensors, got something else".into()),
     };
     let is_tensor = |value: Id| View::of(pickle, value) != Ok(None);
     if items.is_empty() || items.iter().any(|(_, value)| is_tensor(*value)) {
@@ -97,13 +95,16 @@ fn state<'a>(pickle: &'a Pickle<'_>) -> Result<&'a [(Id, Id)], String> {
     };
     if named.is_empty() {
         let names: Vec<&str> = items.iter().filter_map(|(key, _)| pickle.text(*key)).collect();
-        return Err(format!("its dictionary has no tensors; its entries are {}", listed(&names)));
+        return Err(format!(
+            "expected a dictionary of tensors, got one with entries {} and no tensors",
+            listed(&names)
+        ));
     }
     let names: Vec<&str> = named.iter().map(|(name, _)| *name).collect();
     Err(format!(
-        "its tensors are within {}; expected them in the dictionary itself, or in one of its entries {}",
-        listed(&names),
-        listed(&WRAPPERS)
+        "expected tensors in the dictionary itself or in one of its entries {}, got them within {}",
+        listed(&WRAPPERS),
+        listed(&names)
     ))
 }
 
@@ -146,6 +147,6 @@ mod tests {
         assert_eq!(read.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["w"]);
         let bytes = shared(b"}", b"NN", b"u", b"");
         let error = tensors(&Pickle::read(&bytes).unwrap().0, &storages).err().unwrap();
-        assert!(error.starts_with("its dictionary has no tensors"), "{error}");
+        assert!(error.starts_with("expected a dictionary of tensors, got one with entries"), "{error}");
     }
 }

@@ -68,7 +68,7 @@ impl<'a> View<'a> {
             let (Some((module, name)), Some(items)) = (pickle.global(callable), pickle.tuple(args)) else {
                 return Ok(None);
             };
-            let other = || Err(format!("is made by `{module}.{name}`; expected a dense tensor"));
+            let other = || Err(format!("expected a dense tensor, got one made by `{module}.{name}`"));
             match (module, name, items) {
                 ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state", [data, ..]) => {
                     let Object::Call { callable: inner, args: of, .. } = pickle.get(*data) else { return other() };
@@ -78,7 +78,7 @@ impl<'a> View<'a> {
                     match pickle.global(*kind) {
                         Some(("torch", "Tensor") | ("torch.nn.parameter", "Parameter" | "Buffer")) => {}
                         Some((module, name)) => {
-                            return Err(format!("is of type `{module}.{name}`; expected a dense tensor"));
+                            return Err(format!("expected a dense tensor, got one of type `{module}.{name}`"));
                         }
                         None => return other(),
                     }
@@ -97,12 +97,12 @@ impl<'a> View<'a> {
                 }
                 (module, name, _) if module.starts_with("torch") && name.starts_with("_rebuild") => return other(),
                 (module, "_reconstruct", _) if module.starts_with("numpy") => {
-                    return Err("is an array of NumPy; expected a tensor".into());
+                    return Err("expected a tensor, got an array of NumPy".into());
                 }
                 _ => return Ok(None),
             }
         }
-        Err("is wrapped more often than tensors are".into())
+        Err(format!("expected at most {WRAPPED} calls around a tensor, got more"))
     }
 
     fn plain(
@@ -122,7 +122,7 @@ impl<'a> View<'a> {
             };
             Some(Self { kind, storage, offset: pickle.size(offset)?, shape: sizes(shape)?, strides: sizes(strides)? })
         };
-        view().ok_or_else(|| "is no view of a storage".into())
+        view().ok_or_else(|| "expected a view of a storage, got something else".into())
     }
 
     /// Where its numbers lie in the file.
@@ -131,14 +131,18 @@ impl<'a> View<'a> {
     /// A storage that is not there, a view that begins outside of it, or a shape that cannot be.
     pub fn within(self, storages: &Storages) -> Result<Array, String> {
         let Self { storage, kind, offset, shape, strides } = self;
-        let whole = storages.get(storage.key).ok_or_else(|| format!("has no storage `{}`", storage.key))?;
+        let whole = storages
+            .get(storage.key)
+            .ok_or_else(|| format!("expected storage `{}`, got none of that name", storage.key))?;
         let first = storage.width().unwrap_or(1).checked_mul(storage.first);
         let start = width(kind).unwrap_or(1).checked_mul(offset).and_then(|offset| offset.checked_add(whole.start));
         let start = start.zip(first).and_then(|(start, first)| start.checked_add(first));
-        let start = start.filter(|start| *start <= whole.end).ok_or("begins outside of its storage")?;
+        let start = start
+            .filter(|start| *start <= whole.end)
+            .ok_or("expected a first number within its storage, got one outside")?;
         let count = shape.iter().try_fold(1usize, |count, length| count.checked_mul(*length));
         if shape.len() != strides.len() || count.and_then(|count| count.checked_mul(8)).is_none() {
-            return Err(format!("has no such shape: {shape:?}, {strides:?}"));
+            return Err(format!("expected a possible shape with as many strides, got {shape:?} with {strides:?}"));
         }
         let ordered = is_in_order(&shape, &strides);
         Ok(Array {
@@ -157,7 +161,7 @@ fn unmarked(pickle: &Pickle<'_>, rest: &[Id]) -> Result<(), String> {
         Some(Object::Dict(marks)) if marks.iter().all(|(_, on)| matches!(pickle.get(*on), Object::Bool(false))) => {
             Ok(())
         }
-        Some(_) => Err("is negated or conjugated; expected plain numbers".into()),
+        Some(_) => Err("expected plain numbers, got negated or conjugated ones".into()),
     }
 }
 

@@ -2,14 +2,15 @@
 
 use candle_core::{Device, Result, Tensor};
 
-use super::super::config::{DecoderConfig, Positions};
-use super::super::tree::TokenTree;
+use super::super::super::alibi::alibi_slopes;
+use super::super::super::config::{DecoderConfig, Positions};
+use super::super::super::tree::TokenTree;
 
 /// Stands for "not seen" in a mask. Finite, so that a row that sees nothing gives a vanishing weight instead of NaN.
 pub const UNSEEN: f32 = -1e30;
 
 /// Queries of one long text are taken this many at a time, which bounds the memory of their scores.
-const CHUNK: usize = 512;
+pub const CHUNK: usize = 512;
 
 /// A run of query tokens whose scores are computed together.
 pub struct Chunk {
@@ -29,9 +30,9 @@ pub struct Padded {
     pub trees: usize,
     /// Tokens of the widest tree.
     pub width: usize,
-    /// For each padded place its token in packed order (any token for padding), `[trees * width]`.
+    /// For each padded row its token in packed order (any token for padding), `[trees * width]`.
     pub gather: Tensor,
-    /// For each packed token its padded place, `[tokens]`.
+    /// For each packed token its padded row, `[tokens]`.
     pub scatter: Tensor,
     /// Per window variant, which tokens of its own tree each token sees, `[trees, width, width]`.
     pub masks: Vec<Tensor>,
@@ -50,7 +51,7 @@ pub struct Alibi {
 }
 
 /// What attention needs to know about a batch.
-pub struct ComposedPlan {
+pub struct AttentionPlan {
     /// Query tokens in runs.
     pub chunks: Vec<Chunk>,
     /// The trees side by side, if there are several.
@@ -61,16 +62,16 @@ pub struct ComposedPlan {
     windows: Vec<Option<usize>>,
 }
 
-impl ComposedPlan {
+impl AttentionPlan {
     /// Plans attention over `past` cached positions and within each tree.
     ///
     /// # Errors
     /// A failed transfer to the device.
     pub fn new(config: &DecoderConfig, trees: &[TokenTree], past: usize, device: &Device) -> Result<Self> {
         let mut windows: Vec<Option<usize>> = Vec::new();
-        for window in &config.windows {
-            if !windows.contains(window) {
-                windows.push(*window);
+        for layer in &config.layers {
+            if !windows.contains(&layer.window) {
+                windows.push(layer.window);
             }
         }
         let depths: Vec<usize> = trees.iter().flat_map(|tree| tree.depths().iter().copied()).collect();
@@ -151,8 +152,8 @@ impl Padded {
             Some(past) => {
                 let mut index = vec![0f32; trees.len() * width];
                 for (tree, row) in trees.iter().zip(index.chunks_mut(width)) {
-                    for (place, depth) in row.iter_mut().zip(tree.depths()) {
-                        *place = (past + depth) as f32;
+                    for (index, depth) in row.iter_mut().zip(tree.depths()) {
+                        *index = (past + depth) as f32;
                     }
                 }
                 Some(Tensor::from_vec(index, (trees.len(), width), device)?)
@@ -193,27 +194,9 @@ fn past_mask(depths: &[usize], past: usize, window: Option<usize>, device: &Devi
     Tensor::from_vec(mask, (1, depths.len(), past), device).map(Some)
 }
 
-/// The slopes of ALiBi (Press et al. 2021, arXiv 2108.12409, section 3): a geometric series for a power of two;
-/// for other numbers of heads that of the next lower power, then every other slope of the next higher.
-pub fn alibi_slopes(heads: usize) -> Vec<f32> {
-    let lower = if heads.is_power_of_two() { heads } else { heads.next_power_of_two() / 2 };
-    let series = |n: usize, k: usize| 2f64.powf(-8.0 * k as f64 / n as f64) as f32;
-    let own = (1..=lower).map(|k| series(lower, k));
-    let between = (1..).step_by(2).map(|k| series(2 * lower, k));
-    own.chain(between).take(heads).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn slopes_for_powers_of_two_and_others() {
-        assert_eq!(alibi_slopes(4), [0.25, 0.0625, 0.015625, 0.00390625]);
-        let six = alibi_slopes(6);
-        assert_eq!(six[..4], [0.25, 0.0625, 0.015625, 0.00390625]);
-        assert_eq!(six[4..], [0.5, 0.125]);
-    }
 
     #[test]
     fn a_window_hides_the_far_past() {

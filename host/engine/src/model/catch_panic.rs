@@ -1,4 +1,4 @@
-//! Panics of libraries that give up over what a stranger's file has, instead of returning an error.
+//! Catches the panics of libraries that give up over an untrusted file instead of returning an error.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,9 +8,11 @@ thread_local! {
     static QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Calls `work`, and gives the message of a panic in it, which is printed nowhere. What it worked on is not to be used
-/// after that.
-pub fn without_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+/// Calls `work`. What it worked on is not to be used after a panic.
+///
+/// # Errors
+/// The message of a panic in it, which is printed nowhere.
+pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = std::panic::take_hook();
@@ -35,10 +37,10 @@ mod tests {
 
     #[test]
     fn a_panic_becomes_its_message() {
-        assert_eq!(without_panic(|| 3), Ok(3));
-        assert_eq!(without_panic(|| -> u8 { panic!("a plain one") }), Err("a plain one".to_owned()));
+        assert_eq!(catch_panic(|| 3), Ok(3));
+        assert_eq!(catch_panic(|| -> u8 { panic!("a plain one") }), Err("a plain one".to_owned()));
         let number = 7;
-        assert_eq!(without_panic(|| -> u8 { panic!("number {number}") }), Err("number 7".to_owned()));
-        assert_eq!(without_panic(|| -> u8 { std::panic::panic_any(7) }), Err("no reason is given".to_owned()));
+        assert_eq!(catch_panic(|| -> u8 { panic!("number {number}") }), Err("number 7".to_owned()));
+        assert_eq!(catch_panic(|| -> u8 { std::panic::panic_any(7) }), Err("no reason is given".to_owned()));
     }
 }

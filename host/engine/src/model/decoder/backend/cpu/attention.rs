@@ -1,13 +1,14 @@
 //! Attention on the CPU: a few rows at a time, their scores of the shared past and of their own trees side by side in one
-//! row, one softmax over both. Keys are packed once per pass, so that all heads' products are the kernels' own.
+//! row, one softmax over both. Keys are packed once per pass and layer, so that all heads' products are the kernels' own.
 
 use rayon::prelude::*;
 
-use super::super::config::{DecoderConfig, Positions};
-use super::super::tree::TokenTree;
-use super::plan::alibi_slopes;
-use crate::model::kernels::elementwise::{add_ramp, exponentials, scale};
-use crate::model::kernels::{Rows, WIDTH, padded, strip};
+use super::super::super::alibi::alibi_slopes;
+use super::super::super::config::{DecoderConfig, Positions};
+use super::super::super::tree::TokenTree;
+use super::super::Heads;
+use crate::model::kernels::elementwise::{add_ramp, exponentials, scale, softcap};
+use crate::model::kernels::{Rows, WIDTH, padded, padded_bytes, strip};
 
 /// Rows whose scores are there at once: as many as a product takes together.
 const TILE: usize = 12;
@@ -35,32 +36,31 @@ struct Token {
 }
 
 /// What attention needs to know about a batch: made once, used by every layer.
-pub struct CpuPlan {
+pub struct AttentionPlan {
     tokens: Vec<Token>,
     past: usize,
     slopes: Option<Vec<f32>>,
 }
 
-/// A layer's shape and settings.
+/// What one layer's scores go through.
 #[derive(Clone, Copy)]
-pub struct CpuSetting {
-    /// Query heads.
-    pub heads: usize,
-    /// Heads of keys and values; a divisor of `heads`.
-    pub kv_heads: usize,
-    /// Width of a head.
-    pub width: usize,
+pub struct Scores {
+    pub heads: Heads,
     /// How many keys a query sees, its own included.
     pub window: Option<usize>,
+    /// Scores `s` become `cap * tanh(s / cap)` before anything is added to them.
+    pub softcap: Option<f64>,
 }
 
-impl CpuPlan {
+impl AttentionPlan {
     /// Plans attention over `past` cached positions and within each tree.
     pub fn new(config: &DecoderConfig, trees: &[TokenTree], past: usize) -> Self {
         let mut tokens: Vec<Token> = Vec::with_capacity(trees.iter().map(TokenTree::len).sum());
         for tree in trees {
             let start = tokens.len();
             for (node, (parent, depth)) in tree.parents().iter().zip(tree.depths()).enumerate() {
+                // A token sees what its parent sees, and itself: right behind the parent it lengthens the parent's last run,
+                // behind a sibling's branch it begins another.
                 let mut runs = parent.map_or_else(Vec::new, |parent| tokens[start + parent].runs.clone());
                 match runs.last_mut() {
                     Some(run) if run.first + run.length == start + node => run.length += 1,
@@ -74,53 +74,74 @@ impl CpuPlan {
     }
 }
 
-/// Keys `[width, 32]` in panels and values with whole panels of columns, of some positions, a head after the other.
-pub struct Packed<'a> {
+/// Keys and values of some positions as products read them, a head after the other.
+///
+/// Scores are products of queries with transposed keys, and outputs are products of weights with values; both take their
+/// right factor in panels of [`WIDTH`] columns. A panel of keys is `[head_dim, WIDTH]`: 32 positions side by side, those
+/// beyond the last 0. Values stay rows, filled up to whole panels where a head is no multiple of a panel wide.
+pub struct PackedKv<'a> {
     positions: usize,
+    /// `[kv_heads, panels, head_dim, WIDTH]`.
     keys: Vec<f32>,
-    /// `[kv_heads, positions, padded width]`.
+    /// `[kv_heads, positions, head_dim to the next multiple of WIDTH]`.
     values: std::borrow::Cow<'a, [f32]>,
 }
 
-impl<'a> Packed<'a> {
-    /// Packs keys and values `[kv_heads, positions, width]`.
-    pub fn new(keys: &[f32], values: &'a [f32], (kv_heads, positions, width): (usize, usize, usize)) -> Self {
+impl<'a> PackedKv<'a> {
+    /// Packs keys and values of the shape `[kv_heads, positions, head_dim]`.
+    pub fn new(keys: &[f32], values: &'a [f32], (kv_heads, positions, head_dim): (usize, usize, usize)) -> Self {
         let panels = positions.div_ceil(WIDTH);
-        let mut packed = vec![0f32; kv_heads * panels * width * WIDTH];
-        packed.par_chunks_mut(width * WIDTH).enumerate().with_min_len(2).for_each(|(index, panel)| {
+        let mut packed = vec![0f32; kv_heads * panels * head_dim * WIDTH];
+        packed.par_chunks_mut(head_dim * WIDTH).enumerate().with_min_len(2).for_each(|(index, panel)| {
             let (head, first) = (index / panels, index % panels * WIDTH);
             let count = WIDTH.min(positions - first);
-            let keys = &keys[(head * positions + first) * width..][..count * width];
-            for (position, key) in keys.chunks(width).enumerate() {
+            let keys = &keys[(head * positions + first) * head_dim..][..count * head_dim];
+            for (position, key) in keys.chunks(head_dim).enumerate() {
                 key.iter().enumerate().for_each(|(at, number)| panel[at * WIDTH + position] = *number);
             }
         });
-        let wide = width.next_multiple_of(WIDTH);
-        let values = if wide == width {
+        let row = head_dim.next_multiple_of(WIDTH);
+        let values = if row == head_dim {
             values.into()
         } else {
-            let mut padded = vec![0f32; kv_heads * positions * wide];
-            let rows = padded.chunks_mut(wide).zip(values.chunks(width));
-            rows.for_each(|(padded, value)| padded[..width].copy_from_slice(value));
+            let mut padded = vec![0f32; kv_heads * positions * row];
+            let rows = padded.chunks_mut(row).zip(values.chunks(head_dim));
+            rows.for_each(|(padded, value)| padded[..head_dim].copy_from_slice(value));
             padded.into()
         };
         Self { positions, keys: packed, values }
     }
 
-    fn panel(&self, head: usize, index: usize, width: usize) -> &[f32] {
+    /// Bytes that keys and values of this shape take once more when they are packed.
+    pub fn bytes((kv_heads, positions, head_dim): (usize, usize, usize)) -> u64 {
+        let row = head_dim.next_multiple_of(WIDTH);
+        let keys = (positions.next_multiple_of(WIDTH) as u64).saturating_mul(head_dim as u64);
+        // Values whose rows are whole panels are read where they are.
+        let values = if row == head_dim { 0 } else { (positions as u64).saturating_mul(row as u64) };
+        keys.saturating_add(values).saturating_mul(kv_heads as u64 * size_of::<f32>() as u64)
+    }
+
+    fn panel(&self, head: usize, index: usize, head_dim: usize) -> &[f32] {
         let panels = self.positions.div_ceil(WIDTH);
-        &self.keys[(head * panels + index) * width * WIDTH..][..width * WIDTH]
+        &self.keys[(head * panels + index) * head_dim * WIDTH..][..head_dim * WIDTH]
     }
 }
 
-/// The heads' outputs into `out`, rows of `heads * width` numbers `stride` apart, for queries `[heads, tokens, width]` that
+/// Bytes of the scores that are there at a time for trees of at most `largest_tree` tokens, over all threads.
+pub fn scores_bytes(tokens: usize, largest_tree: usize, past: usize) -> u64 {
+    let columns = past.next_multiple_of(WIDTH) + (largest_tree + TILE).next_multiple_of(WIDTH);
+    let tiles = tokens.div_ceil(TILE).min(rayon::current_num_threads());
+    padded_bytes(TILE, columns).saturating_mul(tiles as u64)
+}
+
+/// The heads' outputs into `out`, rows of `heads * head_dim` numbers `stride` apart, for queries `[heads, tokens, head_dim]` that
 /// are scaled already. `fresh` are the batch's own keys and values.
 pub fn attend(
-    plan: &CpuPlan,
-    setting: CpuSetting,
+    plan: &AttentionPlan,
+    layer: Scores,
     queries: &[f32],
-    fresh: &Packed<'_>,
-    past: Option<&Packed<'_>>,
+    fresh: &PackedKv<'_>,
+    past: Option<&PackedKv<'_>>,
     out: &mut [f32],
     stride: usize,
 ) {
@@ -133,8 +154,9 @@ pub fn attend(
             let first = first + tile * TILE;
             let rows = TILE.min(tokens.saturating_sub(first));
             if rows > 0 {
-                let tile = Tile { plan, setting, first, rows };
-                (0..setting.heads).for_each(|head| tile.attend(head, queries, fresh, past, &mut scores, out, stride));
+                let tile = Tile { plan, layer, first, rows };
+                (0..layer.heads.query)
+                    .for_each(|head| tile.attend(head, queries, fresh, past, &mut scores, out, stride));
             }
         }
     });
@@ -142,8 +164,8 @@ pub fn attend(
 
 /// Some rows of the batch.
 struct Tile<'a> {
-    plan: &'a CpuPlan,
-    setting: CpuSetting,
+    plan: &'a AttentionPlan,
+    layer: Scores,
     first: usize,
     rows: usize,
 }
@@ -154,60 +176,68 @@ impl Tile<'_> {
         &self,
         head: usize,
         queries: &[f32],
-        fresh: &Packed<'_>,
-        past: Option<&Packed<'_>>,
+        fresh: &PackedKv<'_>,
+        past: Option<&PackedKv<'_>>,
         scores: &mut Vec<f32>,
         out: &mut [f32],
         stride: usize,
     ) {
-        let CpuSetting { heads, kv_heads, width, .. } = self.setting;
+        let Heads { query: heads, kv: kv_heads, head_dim } = self.layer.heads;
         let (tokens, rows) = (self.plan.tokens.len(), self.rows);
         let group = head / (heads / kv_heads);
         let own = &self.plan.tokens[self.first..][..rows];
-        // Nothing before the first row's tree is seen, and nothing behind the last row.
+        // Tokens of the batch that any of these rows sees: nothing before the first row's tree, and nothing behind the last
+        // row, since parents come before their children.
         let seen = own[0].tree..self.first + rows;
         let panels = seen.start / WIDTH..seen.end.div_ceil(WIDTH);
         let past_keys = past.map_or(0, |past| past.positions);
+        // A row of scores has the past's keys first, then those of `panels`, each part in whole panels: one softmax over the
+        // row is one over both.
         let past_columns = past_keys.next_multiple_of(WIDTH);
         let columns = past_columns + panels.len() * WIDTH;
         let line = padded(columns);
         scores.resize(line * TILE, 0.0);
-        let queries = &queries[(head * tokens + self.first) * width..][..rows * width];
-        let queries = Rows::new(queries, rows, width, width);
+        let queries = &queries[(head * tokens + self.first) * head_dim..][..rows * head_dim];
+        let queries = Rows::new(queries, rows, head_dim, head_dim);
         if let Some(past) = past {
             for panel in 0..past_columns / WIDTH {
-                let keys = past.panel(group, panel, width);
+                let keys = past.panel(group, panel, head_dim);
                 strip(queries, keys, WIDTH, WIDTH, &mut scores[panel * WIDTH..], line, false);
             }
         }
         for (index, panel) in panels.clone().enumerate() {
-            let keys = fresh.panel(group, panel, width);
+            let keys = fresh.panel(group, panel, head_dim);
             strip(queries, keys, WIDTH, WIDTH, &mut scores[past_columns + index * WIDTH..], line, false);
         }
         let slope = self.plan.slopes.as_ref().map(|slopes| slopes[head]);
         let mut shares = [0f32; TILE];
         for ((token, scores), share) in own.iter().zip(scores.chunks_mut(line)).zip(&mut shares) {
+            if let Some(cap) = self.layer.softcap {
+                softcap(&mut scores[..columns], cap as f32);
+            }
             let (of_past, of_trees) = scores[..columns].split_at_mut(past_columns);
             self.bias(token, &mut of_past[..past_keys], of_trees, panels.start * WIDTH, slope);
             of_past[past_keys..].fill(f32::NEG_INFINITY);
+            // The outputs are divided by the sum, of which there are fewer than of weights.
             *share = 1.0 / exponentials(&mut scores[..columns]);
         }
-        let wide = width.next_multiple_of(WIDTH);
-        for first in (0..width).step_by(WIDTH) {
-            let count = WIDTH.min(width - first);
-            let out = &mut out[head * width + first..];
+        let value_row = head_dim.next_multiple_of(WIDTH);
+        for first in (0..head_dim).step_by(WIDTH) {
+            let count = WIDTH.min(head_dim - first);
+            let out = &mut out[head * head_dim + first..];
             if let Some(past) = past {
-                let values = &past.values[group * past_keys * wide + first..];
+                let values = &past.values[group * past_keys * value_row + first..];
+                // Hidden keys have the weight 0, so that all of them can be multiplied.
                 let weights = Rows::new(scores, rows, past_keys, line);
-                strip(weights, values, wide, count, out, stride, false);
+                strip(weights, values, value_row, count, out, stride, false);
             }
-            let values = &fresh.values[(group * tokens + seen.start) * wide + first..];
+            let values = &fresh.values[(group * tokens + seen.start) * value_row + first..];
             let weights = &scores[past_columns + seen.start - panels.start * WIDTH..];
             let weights = Rows::new(weights, rows, seen.len(), line);
-            strip(weights, values, wide, count, out, stride, past.is_some());
+            strip(weights, values, value_row, count, out, stride, past.is_some());
         }
         for (out, share) in out.chunks_mut(stride).zip(shares).take(rows) {
-            scale(&mut out[head * width..][..width], share);
+            scale(&mut out[head * head_dim..][..head_dim], share);
         }
     }
 
@@ -215,12 +245,13 @@ impl Tile<'_> {
     fn bias(&self, token: &Token, of_past: &mut [f32], of_trees: &mut [f32], from: usize, slope: Option<f32>) {
         let past = self.plan.past;
         // Keys with an index below this one are out of the window.
-        let nearest = self.setting.window.map_or(0, |window| (past + token.depth + 1).saturating_sub(window));
+        let nearest = self.layer.window.map_or(0, |window| (past + token.depth + 1).saturating_sub(window));
         if let Some(slope) = slope {
             add_ramp(of_past, slope, 0.0);
         }
         let hidden = nearest.min(of_past.len());
         of_past[..hidden].fill(f32::NEG_INFINITY);
+        // Between the runs of tokens that it sees lie its siblings and their children, and other trees.
         let mut behind = 0;
         for run in &token.runs {
             let outside = nearest.saturating_sub(past + run.depth).min(run.length);
@@ -246,7 +277,7 @@ mod tests {
             text.iter().fold(None, |parent, token| Some(tree.insert(*token, parent)));
         }
         let trees = [TokenTree::chain(&[9, 9]), tree.clone()];
-        let plan = CpuPlan::new(&super::super::tests::config(1, 1, None, false), &trees, 0);
+        let plan = AttentionPlan::new(&super::super::super::attention_tests::config(1, 1, None, false), &trees, 0);
         for (node, token) in plan.tokens[2..].iter().enumerate() {
             assert_eq!((token.tree, token.depth), (2, tree.depths()[node]));
             let mut keys: Vec<usize> = tree.path(node).map(|node| node + 2).collect();

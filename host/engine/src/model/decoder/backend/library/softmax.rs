@@ -2,6 +2,8 @@
 
 use candle_core::{D, DType, Result, Tensor};
 
+use super::capped;
+
 /// How the rows of a score matrix `[groups * kv_heads, repeats * queries, keys]` belong together:
 /// row `(g * kv_heads + h, r * queries + q)` is query `q` of group `g` under head `h * repeats + r`.
 #[derive(Clone, Copy)]
@@ -23,16 +25,23 @@ pub struct Bias<'a> {
     pub alibi: Option<(&'a Tensor, &'a Tensor)>,
 }
 
-/// `softmax(scale * scores + bias)` over the keys, and each row's log-sum-exp, `[..., 1]`; both f32.
+/// `softmax(cap(scale * scores) + bias)` over the keys, and each row's log-sum-exp, `[..., 1]`; both f32.
+/// `cap(s)` is `softcap * tanh(s / softcap)`, or `s` where there is no cap.
 ///
 /// # Errors
 /// A failed computation.
-pub fn masked_softmax(scores: &Tensor, rows: Rows, scale: f64, bias: Bias<'_>) -> Result<(Tensor, Tensor)> {
+pub fn masked_softmax(
+    scores: &Tensor,
+    rows: Rows,
+    scale: f64,
+    softcap: Option<f64>,
+    bias: Bias<'_>,
+) -> Result<(Tensor, Tensor)> {
     let scores = scores.to_dtype(DType::F32)?;
     let (outer, inner, keys) = scores.dims3()?;
     let Rows { kv_heads, repeats, queries } = rows;
     let groups = outer / kv_heads;
-    let mut scores = (scores * scale)?.reshape((groups, kv_heads, repeats, queries, keys))?;
+    let mut scores = capped((scores * scale)?, softcap)?.reshape((groups, kv_heads, repeats, queries, keys))?;
     if let Some(mask) = bias.mask {
         scores = scores.broadcast_add(&mask.reshape((groups, 1, 1, queries, keys))?)?;
     }
