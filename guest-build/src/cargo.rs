@@ -28,6 +28,8 @@ const HOST_ONLY: [&str; 10] = [
 pub struct Cargo {
     folder: PathBuf,
     target: PathBuf,
+    /// The packages to build; empty for all that cargo builds in the folder.
+    packages: Vec<String>,
 }
 
 /// A core module that cargo built.
@@ -42,7 +44,13 @@ pub struct Module {
 impl Cargo {
     /// Cargo in `folder`, with what it builds below `target`.
     pub fn new(folder: &Path, target: &Path) -> Self {
-        Self { folder: folder.to_owned(), target: target.to_owned() }
+        Self { folder: folder.to_owned(), target: target.to_owned(), packages: Vec::new() }
+    }
+
+    /// Restricts [`build`](Self::build) to some packages of the workspace.
+    pub fn only(mut self, packages: &[&str]) -> Self {
+        self.packages = packages.iter().map(|&package| package.to_owned()).collect();
+        self
     }
 
     /// Cargo in `folder`, with what it builds where cargo itself would have it.
@@ -66,16 +74,12 @@ impl Cargo {
         cargo
     }
 
-    /// Builds the core modules of the workspace's guests.
+    /// Builds the core modules of the workspace's guests, or of those that [`only`](Self::only) names.
     ///
     /// # Errors
     /// If cargo cannot be started or reports a failure.
     pub fn build(&self, compiler: &Compiler, locked: bool) -> Result<Vec<Module>, BuildError> {
-        let mut cargo = self.call("build");
-        cargo.args(["--release", "--message-format=json-render-diagnostics"]);
-        if locked {
-            cargo.arg("--locked");
-        }
+        let mut cargo = self.build_call(locked);
         compiler.apply(&mut cargo);
         cargo.env("CARGO_ENCODED_RUSTFLAGS", without_paths(compiler));
         let started = cargo.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
@@ -85,6 +89,18 @@ impl Cargo {
         }
         let text = String::from_utf8_lossy(&output.stdout);
         Ok(text.lines().filter_map(|line| module(&serde_json::from_str(line).ok()?)).collect())
+    }
+
+    fn build_call(&self, locked: bool) -> Command {
+        let mut cargo = self.call("build");
+        cargo.args(["--release", "--message-format=json-render-diagnostics"]);
+        if locked {
+            cargo.arg("--locked");
+        }
+        for package in &self.packages {
+            cargo.args(["--package", package]);
+        }
+        cargo
     }
 }
 
@@ -120,6 +136,19 @@ fn without_paths(compiler: &Compiler) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_build_is_of_all_packages_or_of_those_named() {
+        let packages = |cargo: &Cargo| {
+            let call = cargo.build_call(true);
+            let words: Vec<_> = call.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
+            let named = words.windows(2).filter(|pair| pair[0] == "--package");
+            named.map(|pair| pair[1].clone()).collect::<Vec<_>>()
+        };
+        let cargo = Cargo::new(Path::new("guests"), Path::new("target"));
+        assert!(packages(&cargo).is_empty());
+        assert_eq!(packages(&cargo.only(&["sst2", "momentum"])), ["sst2", "momentum"]);
+    }
 
     #[test]
     fn modules_are_told_from_other_artifacts() {

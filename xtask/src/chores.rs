@@ -9,14 +9,25 @@ use crate::guests;
 use crate::licences;
 use crate::workspace::{Workspace, output, run};
 
+/// The plugins that the demo runs: its task, and the optimizer that is the default.
+const DEMO_PLUGINS: [&str; 2] = ["sst2", "momentum"];
+
 /// From nothing to the table: plugins, host, model, a run of SST-2 on the bundled sample.
+///
+/// # Errors
+/// If a build fails, the model cannot be fetched, or the run fails.
 pub fn demo(workspace: &Workspace, arguments: &[String]) -> Result<()> {
-    guests::build(workspace)?;
+    let given = |option: &str| is_given(arguments, option);
+    if given("--task") || given("--optimizer") || given("--config") {
+        // Which plugins these come to is the host's to say, and it is not built yet.
+        guests::build(workspace)?;
+    } else {
+        guests::build_only(workspace, &DEMO_PLUGINS)?;
+    }
     let host = build_host(workspace)?;
     run(workspace.program(&host).args(["model", "pull"]))?;
     let mut demo = workspace.program(&host);
     demo.args(["run", "--task", "plugins/sst2.wasm", "--data", "sample"]);
-    let given = |option: &str| arguments.iter().any(|argument| argument.split('=').next() == Some(option));
     if !given("--out") {
         demo.arg("--out").arg(fresh_folder(workspace, "demo"));
     }
@@ -27,12 +38,18 @@ pub fn demo(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     run(demo.args(arguments))
 }
 
+/// Whether an option is among the arguments, as `--option value` or `--option=value`.
+fn is_given(arguments: &[String], option: &str) -> bool {
+    arguments.iter().any(|argument| argument.split('=').next() == Some(option))
+}
+
 /// The program, as users have it.
 ///
 /// # Errors
 /// If it cannot be built.
 pub fn build_host(workspace: &Workspace) -> Result<PathBuf> {
-    run(workspace.cargo().args(["build", "--release", "--package", "ft-host"]))?;
+    // Not by its package: features are those of the whole workspace then, as in `test`, which need not compile it again.
+    run(workspace.cargo().args(["build", "--release", "--bin", "ft-host"]))?;
     Ok(workspace.target(&format!("release/ft-host{}", std::env::consts::EXE_SUFFIX)))
 }
 

@@ -20,23 +20,40 @@ struct Guest {
 }
 
 /// Builds all guests and fixtures. Files that are up to date are left alone.
+///
+/// # Errors
+/// If there is no compiler, a build fails, or a component cannot be written.
 pub fn build(workspace: &Workspace) -> Result<()> {
-    let compiler = {
-        let guests = workspace.path("plugins");
-        Compiler::choose(&guests, &workspace.target("wasm-toolchain"), &|message| eprintln!("{message}"))?
-    };
-    let modules = Cargo::new(&workspace.path("plugins"), &workspace.target("wasm")).build(&compiler, true)?;
-    for Guest { package, component } in find(workspace)? {
-        let module = modules.iter().find(|module| module.package == package);
-        let module = module.with_context(|| format!("no module of `{package}`: is its crate-type `cdylib`?"))?;
-        let path = &module.path;
-        let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        write(workspace, &component, &component::encode(&package, &bytes)?)?;
-    }
+    build_rust(workspace, &find(workspace)?, &[])?;
     for (name, bytes) in fixtures::build(workspace)? {
         write(workspace, &workspace.path(&format!("plugins/hostile/{name}.wasm")), &bytes)?;
     }
     build_python(workspace)
+}
+
+/// Builds the guests in Rust of these packages, and no others. Files that are up to date are left alone.
+///
+/// # Errors
+/// If there is no compiler, a package is no guest, a build fails, or a component cannot be written.
+pub fn build_only(workspace: &Workspace, packages: &[&str]) -> Result<()> {
+    let mut guests = find(workspace)?;
+    guests.retain(|guest| packages.contains(&guest.package.as_str()));
+    build_rust(workspace, &guests, packages)
+}
+
+/// Builds guests in Rust: `packages` names those that cargo compiles, and is empty for all.
+fn build_rust(workspace: &Workspace, guests: &[Guest], packages: &[&str]) -> Result<()> {
+    let folder = workspace.path("plugins");
+    let compiler = Compiler::choose(&folder, &workspace.target("wasm-toolchain"), &|message| eprintln!("{message}"))?;
+    let modules = Cargo::new(&folder, &workspace.target("wasm")).only(packages).build(&compiler, true)?;
+    for Guest { package, component } in guests {
+        let module = modules.iter().find(|module| module.package == *package);
+        let module = module.with_context(|| format!("no module of `{package}`: is its crate-type `cdylib`?"))?;
+        let path = &module.path;
+        let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        write(workspace, component, &component::encode(package, &bytes)?)?;
+    }
+    Ok(())
 }
 
 /// Builds the guests in Python. Without componentize-py they are left out, which is an error where checks are made.

@@ -28,7 +28,7 @@ const HELP: &str = "\
 usage: cargo xtask COMMAND [ARGUMENTS]
 
   plugins      build tasks, meta-optimizers and the sandbox's fixtures to plugins/*.wasm
-  demo         build all, fetch the model, run SST-2 on the bundled sample; ARGUMENTS go to `ft-host run`
+  demo         build what it runs, fetch the model, run SST-2 on the bundled sample; ARGUMENTS go to `ft-host run`
   test         check licences, build plugins and run every test; ARGUMENTS go to the host's `cargo test`
   licences     hold every package of the lock files to the licences in deny.toml
   wit          render wit/plugin.wit to docs/wit.md
