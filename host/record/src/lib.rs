@@ -14,6 +14,7 @@ pub mod export;
 pub mod figures;
 pub mod lines;
 pub mod overview;
+pub mod results;
 pub mod run_report;
 pub mod samples;
 pub mod schema;

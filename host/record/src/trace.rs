@@ -1,7 +1,5 @@
 //! Trace records: how far a step moved the cache, one line of `trace.jsonl` each.
 
-use std::io;
-
 use serde::{Deserialize, Serialize};
 
 /// One line of `trace.jsonl`. The fields are the keys, in this order; written and read back, every number is the same.
@@ -52,22 +50,20 @@ impl TraceRecord {
     /// Reads one line.
     ///
     /// # Errors
-    /// If the line is not a record, or one that [`TraceRecord::write`] would refuse.
+    /// If the line is not a record, or one that [`TraceRecord::line`] would refuse.
     pub fn parse(line: &str) -> Result<Self, TraceError> {
         let record: Self = serde_json::from_str(line)?;
         record.check()?;
         Ok(record)
     }
 
-    /// Writes the record as one line, with its line feed, in one piece.
+    /// The record as one line, without a line feed.
     ///
     /// # Errors
-    /// Those of `out`; a number that is not finite, since JSON has none such.
-    pub fn write(&self, mut out: impl io::Write) -> io::Result<()> {
-        self.check().map_err(io::Error::other)?;
-        let mut line = serde_json::to_vec(self)?;
-        line.push(b'\n');
-        out.write_all(&line)
+    /// [`TraceError::NotANorm`]: JSON has no number that is not finite.
+    pub fn line(&self) -> Result<String, TraceError> {
+        self.check()?;
+        Ok(serde_json::to_string(self)?)
     }
 
     /// The pseudo-gradient's norm over the whole cache.
@@ -121,16 +117,14 @@ mod tests {
     }
 
     fn line(record: &TraceRecord) -> String {
-        let mut bytes = Vec::new();
-        record.write(&mut bytes).expect("memory takes all");
-        String::from_utf8(bytes).expect("JSON is UTF-8")
+        record.line().unwrap()
     }
 
     #[test]
     fn a_line_has_these_keys_in_this_order() {
         let expected = r#"{"pseudo_gradient":[3.0,4.0],"update":[0.5,0.0],"cache":[10.0,20.0]}"#;
         let expected = format!(r#"{{"seed":3,"step":2,"tokens":57,"seconds":0.25,"layers":[{expected},{expected}]}}"#);
-        assert_eq!(line(&record([3.0, 4.0, 0.5, 0.0, 10.0, 20.0])), expected + "\n");
+        assert_eq!(line(&record([3.0, 4.0, 0.5, 0.0, 10.0, 20.0])), expected);
     }
 
     #[test]
@@ -149,12 +143,10 @@ mod tests {
 
     #[test]
     fn what_is_no_norm_is_refused_by_name() {
-        let mut bytes = Vec::new();
         for value in [f64::NAN, f64::INFINITY, -1.0] {
-            let message = record([0.0, 0.0, 0.0, value, 0.0, 0.0]).write(&mut bytes).unwrap_err().to_string();
+            let message = record([0.0, 0.0, 0.0, value, 0.0, 0.0]).line().unwrap_err().to_string();
             assert_eq!(message, format!("expected a finite number from 0 for `update` of layer 0, got {value}"));
         }
-        assert!(bytes.is_empty());
         let good = line(&record([1.0; 6]));
         for bad in ["", "{", "[]", &good.replace("[1.0,1.0]", "[1.0]"), &good.replace("seed", "sead")] {
             assert!(matches!(TraceRecord::parse(bad), Err(TraceError::NotARecord(_))), "{bad}");

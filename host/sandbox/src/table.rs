@@ -1,6 +1,8 @@
 //! The `table` resource: rows that the host reads and the plugin parses.
 
-use wasmtime::component::Resource;
+use std::any::Any;
+
+use wasmtime::component::{Resource, ResourceTableError};
 
 use super::bindings::table;
 use super::bindings::types::{Error, ErrorKind};
@@ -13,8 +15,9 @@ const MOST_ROWS: u32 = 1 << 16;
 /// What a row source fails with; it reaches the caller of the plugin as it is.
 pub type RowSourceError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The rows of one split of a data set, as the host reads them.
-pub trait RowSource {
+/// The rows of one split of a data set, as the host reads them. A source is [`Any`], so that who hands one over gets it
+/// back as what it is.
+pub trait RowSource: Any {
     /// The names of the columns, in the file's order.
     ///
     /// # Errors
@@ -50,6 +53,15 @@ enum Form {
 impl RowTable {
     pub(super) fn new(source: Box<dyn RowSource + Send>) -> Self {
         Self { source, used_as: None }
+    }
+
+    /// The source that the table was made of.
+    ///
+    /// # Errors
+    /// [`ResourceTableError::WrongType`] where that is no `R`.
+    pub(super) fn into_source<R: RowSource>(self) -> Result<R, ResourceTableError> {
+        let source: Box<dyn Any> = self.source;
+        source.downcast().map(|source| *source).map_err(|_| ResourceTableError::WrongType)
     }
 
     /// Settles on one form at the first use.
@@ -191,6 +203,27 @@ mod tests {
         let refused = bytes.next_rows(table(), 2).unwrap().unwrap_err();
         assert_eq!(refused.message, "this table is read by bytes: `read` was called first");
         assert!(bytes.read(table(), 0).unwrap().unwrap_err().message.starts_with("`max` is 0"));
+    }
+
+    #[test]
+    fn a_source_comes_back_as_what_it_is() {
+        let table = || RowTable::new(Box::new(Endless { fails: true }));
+        assert!(table().into_source::<Endless>().unwrap().fails);
+        struct Other;
+        impl RowSource for Other {
+            fn columns(&mut self) -> Result<Vec<String>, RowSourceError> {
+                Ok(Vec::new())
+            }
+
+            fn next_rows(&mut self, _max: usize) -> Result<Vec<String>, RowSourceError> {
+                Ok(Vec::new())
+            }
+
+            fn read(&mut self, _max: usize) -> Result<Vec<u8>, RowSourceError> {
+                Ok(Vec::new())
+            }
+        }
+        assert!(matches!(table().into_source::<Other>(), Err(ResourceTableError::WrongType)));
     }
 
     #[test]

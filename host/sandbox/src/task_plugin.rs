@@ -130,13 +130,28 @@ impl TaskPlugin {
     /// When the rows cannot be read ([`Failure::Rows`] has the source's own error), an example is not what it has to be,
     /// there are more than the limits allow, or the plugin fails.
     pub fn read_all(&mut self, split: Split, rows: Box<dyn RowSource + Send>) -> Result<ReadOutcome, PluginError> {
+        self.read_table(split, RowTable::new(rows)).map(|(outcome, _)| outcome)
+    }
+
+    /// All examples of a split as [`Self::read_all`] gives them, and the source that they were read from.
+    ///
+    /// # Errors
+    /// Those of [`Self::read_all`]; the source is gone then.
+    pub fn read_back<R: RowSource + Send>(&mut self, split: Split, rows: R) -> Result<(ReadOutcome, R), PluginError> {
+        let (outcome, table) = self.read_table(split, RowTable::new(Box::new(rows)))?;
+        let rows = self.sandbox.bind(|_| Ok(table.into_source()?))?;
+        Ok((outcome, rows))
+    }
+
+    fn read_table(&mut self, split: Split, table: RowTable) -> Result<(ReadOutcome, RowTable), PluginError> {
         let labels = self.labels()?;
-        let table = self.sandbox.state().resources.push(RowTable::new(rows));
+        let table = self.sandbox.state().resources.push(table);
         let table = self.sandbox.bind(|_| Ok(table?))?;
         let outcome = self.read_batches(split, table.rep(), &labels);
         // After a trap the table is gone already, with all else that the plugin could reach.
-        let _ = self.sandbox.state().resources.delete(table);
-        outcome
+        let table = self.sandbox.state().resources.delete(table);
+        let outcome = outcome?;
+        Ok((outcome, self.sandbox.bind(|_| Ok(table?))?))
     }
 
     fn read_batches(&mut self, split: Split, table: u32, labels: &[String]) -> Result<ReadOutcome, PluginError> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use candle_core::Device;
 
 use super::PluginCard;
-use crate::run::{PluginUsage, Plugins, RunError, TaskConfig, resolve_options};
+use crate::run::{Configured, PluginSpec, PluginUsage, Plugins, RunError};
 use ft_sandbox::options::OptionSetting;
 use ft_sandbox::{Limits, PluginKind};
 
@@ -14,7 +14,7 @@ use ft_sandbox::{Limits, PluginKind};
 pub struct Validated {
     /// What it is.
     pub card: PluginCard,
-    /// Its options with the values that it was opened with.
+    /// The values of all options that the plugin was started with.
     pub options: Vec<OptionSetting>,
     /// What that took.
     pub usage: PluginUsage,
@@ -34,10 +34,10 @@ pub fn validate(
     let inspection = plugins.inspect(file, limits)?;
     let kind = inspection.kind;
     let card = PluginCard::new(file.display().to_string(), inspection);
+    let spec = PluginSpec { file, options, limits };
     let (options, usage) = match kind {
         PluginKind::Task => {
-            let config = TaskConfig { options: options.to_vec(), ..TaskConfig::bare(file, limits) };
-            let (mut task, options) = plugins.task(&config)?;
+            let Configured { plugin: mut task, options } = plugins.task(spec)?;
             task.sources()?;
             task.labels()?;
             task.written()?;
@@ -45,9 +45,7 @@ pub fn validate(
             (options, PluginUsage::new(task.description(), task.usage(), limits))
         }
         PluginKind::Optimizer => {
-            let mut optimizer = plugins.optimizer(file, limits, &Device::Cpu)?;
-            let options = resolve_options(optimizer.description(), options)?;
-            optimizer.open(&options)?;
+            let Configured { plugin: optimizer, options } = plugins.optimizer(spec, &Device::Cpu)?;
             (options, PluginUsage::new(optimizer.description(), optimizer.usage(), limits))
         }
     };

@@ -16,28 +16,28 @@ pub const COMPILE: &str = "compile-plugin";
 #[derive(Clone, Default)]
 pub struct Interrupt {
     stop: Stop,
-    gentle: Arc<AtomicBool>,
+    graceful: Arc<AtomicBool>,
 }
 
 impl Interrupt {
-    /// Installs the handler. Until [`Self::gently`], an interrupt ends the program at once.
+    /// Installs the handler. Until [`Self::arm_graceful`], an interrupt ends the program at once.
     pub fn install() -> anyhow::Result<Self> {
         let interrupt = Self::default();
         let shared = interrupt.clone();
         ctrlc::set_handler(move || {
-            if !shared.gentle.load(Ordering::Relaxed) || shared.stop.ask() {
+            if !shared.graceful.load(Ordering::Relaxed) || shared.stop.ask() {
                 std::process::exit(ExitStatus::Interrupted.code().into());
             }
             // Below the `^C` of the terminal.
-            let told = stderr_screen().prose("stopping after this batch; once more to stop at once");
+            let told = stderr_screen().prose("finishing this batch; press Ctrl-C again to quit now");
             say_page(&(Page::blank() + told));
         })?;
         Ok(interrupt)
     }
 
     /// From here on an interrupt asks the run to stop.
-    pub fn gently(&self) -> &AtomicBool {
-        self.gentle.store(true, Ordering::Relaxed);
+    pub fn arm_graceful(&self) -> &AtomicBool {
+        self.graceful.store(true, Ordering::Relaxed);
         self.stop.flag()
     }
 

@@ -10,11 +10,11 @@ use super::interrupt::Interrupt;
 use super::limits::LimitSettings;
 use super::terminal::{Downloads, Terminal, print, print_json, stdout_screen};
 use super::values;
-use crate::run::{self, Observer, Preview, RunError, TaskConfig};
+use crate::run::{self, Observer, PreviewRequest, RunError, TaskConfig};
 use crate::ui::prompt;
 use ft_engine::task::sampling::Sampling;
 use ft_sandbox::Limits;
-use ft_store::datasets::location::DataLocation;
+use ft_store::datasets::location::{Access, DataLocation};
 use ft_store::machine::environment::Environment;
 use ft_store::models::catalogue::DEFAULT_MODEL;
 use ft_store::plugin_path::PluginPath;
@@ -98,9 +98,10 @@ pub fn run(args: PromptArgs, mut environment: Environment) -> anyhow::Result<Exi
         limits: args.limits.over(&Limits::default()),
     };
     let observer: Arc<dyn Observer> = Arc::new(Terminal::new(args.json));
-    let asked = (args.model.as_str(), args.seed, args.index);
-    let preview: Preview =
-        run::preview(&config, asked, &environment, &observer, &Downloads::new(args.json), &interrupt.engine())?;
+    let asked = PreviewRequest { model: &args.model, seed: args.seed, index: args.index };
+    let downloads = Downloads::new(args.json);
+    let access = Access { environment: &environment, progress: &downloads };
+    let preview = run::preview(&config, asked, access, &observer, &interrupt.engine())?;
     if args.json {
         print_json(&preview)?;
     } else {

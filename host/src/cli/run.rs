@@ -13,11 +13,12 @@ use super::terminal::{
 };
 use super::threads;
 use crate::run::memory::size;
-use crate::run::{self, Observer, Outcome, Plan, PluginUsage, RunError};
+use crate::run::{self, Observer, Observers, Outcome, Plan, PluginUsage, RunError};
 use crate::ui::screen::{Page, Screen};
 use crate::ui::{table, usage};
 use ft_record::analysis::{Analysis, Known};
 use ft_record::sheet;
+use ft_store::datasets::location::Access;
 use ft_store::fs::file::read_file;
 use ft_store::machine::environment::{Environment, expand_path};
 use ft_store::plugin_path::PluginPath;
@@ -93,8 +94,10 @@ pub fn run(args: RunArgs, mut environment: Environment) -> anyhow::Result<ExitSt
     let config =
         settings.into_config(threads, Insistence { restart: args.restart, force: args.force }, &plugin_path)?;
     let terminal = Arc::new(Terminal::new(quiet));
-    let observer: Arc<dyn Observer> = terminal.clone();
-    let plan = run::prepare(config, &environment, &observer, &Downloads::new(quiet), &interrupt.engine())?;
+    let observer: Arc<dyn Observer> = Arc::new(Observers(vec![terminal.bar(), terminal.clone()]));
+    let downloads = Downloads::new(quiet);
+    let access = Access { environment: &environment, progress: &downloads };
+    let plan = run::prepare(config, access, &observer, &interrupt.engine())?;
     if dry_run {
         print_plan(&plan, json)?;
         if args.show_usage {
@@ -105,7 +108,7 @@ pub fn run(args: RunArgs, mut environment: Environment) -> anyhow::Result<ExitSt
     if !quiet {
         say_page(&(demonstrations(&plan, 6, stderr_screen()) + Page::blank()));
     }
-    let outcome = run::execute(plan, &observer, interrupt.gently());
+    let outcome = run::execute(plan, &observer, interrupt.arm_graceful());
     terminal.finish();
     let outcome = outcome?;
     print_outcome(&outcome, json, stdout_screen())?;
@@ -148,7 +151,7 @@ fn print_plan(plan: &Plan, json: bool) -> anyhow::Result<()> {
     ));
     let memory = &record.memory;
     let free =
-        memory.available.map_or_else(|| "what there is is not known".into(), |free| format!("{} are free", size(free)));
+        memory.available.map_or_else(|| "available memory unknown".into(), |free| format!("{} are free", size(free)));
     page += screen.prose(&format!(
         "about {} of memory: weights {}, keys and values {}, states {}, records {}; {free}",
         size(memory.total),

@@ -6,7 +6,7 @@
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::run::{Event, Observer};
 use crate::ui::progress::{DownloadBar, Progress, RunBar};
@@ -145,29 +145,62 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Shows how a run goes.
-pub struct Terminal {
+/// The bar that shows how far a run is.
+pub struct RunProgress {
     progress: Progress,
-    quiet: bool,
     /// The bar, and the last step.
     bar: Mutex<Option<(RunBar, usize)>>,
+}
+
+impl RunProgress {
+    fn with(&self, act: impl FnOnce(&RunBar, usize)) {
+        if let Some((bar, last_step)) = &*lock(&self.bar) {
+            act(bar, *last_step);
+        }
+    }
+}
+
+impl Observer for RunProgress {
+    fn event(&self, event: Event<'_>) {
+        match event {
+            Event::Started { queries, last_step } => {
+                *lock(&self.bar) = Some((self.progress.run(queries as u64), last_step));
+            }
+            Event::Seed(seed) => self.with(|bar, _| bar.seed(seed)),
+            Event::Choosing => self.with(|bar, _| bar.choosing()),
+            Event::Step(step) => self.with(|bar, last_step| bar.step(step as u32, last_step as u32)),
+            Event::Scored(queries) => self.with(|bar, _| bar.scored(queries as u64)),
+            _ => {}
+        }
+    }
+}
+
+/// Prints what a run has to say, beside its bar.
+pub struct Terminal {
+    quiet: bool,
+    bar: Arc<RunProgress>,
 }
 
 impl Terminal {
     /// When `quiet`, nothing is printed but plugins' warnings.
     pub fn new(quiet: bool) -> Self {
-        Self { progress: progress(quiet), quiet, bar: Mutex::new(None) }
+        Self { quiet, bar: Arc::new(RunProgress { progress: progress(quiet), bar: Mutex::new(None) }) }
+    }
+
+    /// The bar that gives way to what is printed; it observes the run by itself.
+    pub fn bar(&self) -> Arc<RunProgress> {
+        self.bar.clone()
     }
 
     /// Takes the bar away.
     pub fn finish(&self) {
-        if let Some((bar, _)) = lock(&self.bar).take() {
+        if let Some((bar, _)) = lock(&self.bar.bar).take() {
             bar.finish();
         }
     }
 
     fn say(&self, text: &str) {
-        match &*lock(&self.bar) {
+        match &*lock(&self.bar.bar) {
             Some((bar, _)) => bar.aside(|| say(text)),
             None => say(text),
         }
@@ -182,30 +215,7 @@ impl Observer for Terminal {
                 self.say(&format!("{} ({}): {}", record.plugin, record.level, record.message));
             }
             Event::LoadingWeights if !self.quiet => self.say("reading weights"),
-            Event::Note(_) | Event::Log(_) | Event::LoadingWeights => {}
-            Event::Started { queries, last_step } => {
-                *lock(&self.bar) = Some((self.progress.run(queries as u64), last_step));
-            }
-            Event::Seed(seed) => {
-                if let Some((bar, _)) = &*lock(&self.bar) {
-                    bar.seed(seed);
-                }
-            }
-            Event::Choosing => {
-                if let Some((bar, _)) = &*lock(&self.bar) {
-                    bar.choosing();
-                }
-            }
-            Event::Step(step) => {
-                if let Some((bar, last)) = &*lock(&self.bar) {
-                    bar.step(step as u32, *last as u32);
-                }
-            }
-            Event::Scored(queries) => {
-                if let Some((bar, _)) = &*lock(&self.bar) {
-                    bar.scored(queries as u64);
-                }
-            }
+            _ => {}
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Everything that a run depends on.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use ft_engine::model::device::{DTypeChoice, DeviceChoice};
@@ -81,22 +81,6 @@ pub struct TaskConfig {
     pub sample: Option<usize>,
     /// What the task may use.
     pub limits: Limits,
-}
-
-impl TaskConfig {
-    /// A task that is asked about itself, with no options and no rows of the user's.
-    pub fn bare(plugin: &Path, limits: &Limits) -> Self {
-        Self {
-            plugin: plugin.to_owned(),
-            options: Vec::new(),
-            data: DataLocation::HUB,
-            skip_bad_rows: false,
-            sampling: Sampling::Stratified,
-            shots: None,
-            sample: None,
-            limits: limits.clone(),
-        }
-    }
 }
 
 /// How the step whose scores are the result is chosen, without a look at the evaluation split's answers.

@@ -1,16 +1,14 @@
 //! A task's rows: opened, made into examples by the plugin, and accounted for.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
 use super::RunError;
 use super::class_names::{Finding, NamedColumns, OtherClasses};
 use super::classes;
 use ft_engine::task::example::{Example, Source};
 use ft_record::schema::{DataRecord, FileRecord};
-use ft_sandbox::{Rejection, RowSource, RowSourceError, TaskPlugin};
+use ft_sandbox::{ReadOutcome, Rejection, RowSource, RowSourceError, TaskPlugin};
 use ft_store::datasets::location::{Access, DataLocation};
 use ft_store::fs::digest::Hasher;
-use ft_store::table::{RowError, RowPlace, Table};
+use ft_store::table::{RowError, RowPlace, Table, TableFile};
 
 /// Bad rows that are told one by one; the rest is counted.
 const TOLD: usize = 5;
@@ -33,8 +31,8 @@ pub struct SplitExamples {
     pub other_classes: Vec<OtherClasses>,
 }
 
-/// A table that the plugin reads while the host keeps it, to know afterwards which row was which.
-struct Reading {
+/// A split's rows as the plugin reads them, with what the host has to know afterwards of each.
+struct SplitRows {
     table: Table,
     skip_bad_rows: bool,
     /// Where the rows that the plugin was given stand.
@@ -47,8 +45,15 @@ struct Reading {
     pending: Option<RowError>,
 }
 
-impl Reading {
-    fn next_rows(&mut self, max: usize) -> Result<Vec<String>, RowError> {
+impl SplitRows {
+    fn new(table: Table, skip_bad_rows: bool) -> Self {
+        let mut named = NamedColumns::default();
+        // A plugin may read the file's bytes and ask for no row.
+        named.note(&table, None);
+        Self { table, skip_bad_rows, places: Vec::new(), named, unreadable: Vec::new(), pending: None }
+    }
+
+    fn read_rows(&mut self, max: usize) -> Result<Vec<String>, RowError> {
         let (mut rows, mut bytes) = (Vec::new(), 0);
         while rows.len() < max && bytes < BATCH_BYTES {
             if let Some(error) = self.pending.take() {
@@ -75,32 +80,17 @@ impl Reading {
     }
 }
 
-struct Shared(Arc<Mutex<Option<Reading>>>);
-
-fn lock(shared: &Mutex<Option<Reading>>) -> MutexGuard<'_, Option<Reading>> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Shared {
-    fn with<T>(&self, read: impl FnOnce(&mut Reading) -> Result<T, RowError>) -> Result<T, RowSourceError> {
-        match lock(&self.0).as_mut() {
-            Some(reading) => Ok(read(reading)?),
-            None => Err("the table is closed".into()),
-        }
-    }
-}
-
-impl RowSource for Shared {
+impl RowSource for SplitRows {
     fn columns(&mut self) -> Result<Vec<String>, RowSourceError> {
-        self.with(|reading| Ok(reading.table.columns().to_vec()))
+        Ok(self.table.columns().to_vec())
     }
 
     fn next_rows(&mut self, max: usize) -> Result<Vec<String>, RowSourceError> {
-        self.with(|reading| reading.next_rows(max))
+        Ok(self.read_rows(max)?)
     }
 
     fn read(&mut self, max: usize) -> Result<Vec<u8>, RowSourceError> {
-        self.with(|reading| reading.table.read(max))
+        Ok(self.table.read(max)?)
     }
 }
 
@@ -118,34 +108,20 @@ pub fn read_split(
 ) -> Result<SplitExamples, RunError> {
     let table = location.open(source, access)?;
     let file = table.name().to_owned();
-    let mut named = NamedColumns::default();
-    // A plugin may read the file's bytes and ask for no row.
-    named.note(&table, None);
-    let reading = Reading { table, skip_bad_rows, places: Vec::new(), named, unreadable: Vec::new(), pending: None };
-    let shared = Arc::new(Mutex::new(Some(reading)));
-    let outcome = task.read_all(source.split, Box::new(Shared(shared.clone())))?;
-    let Some(Reading { table, places, named, unreadable, .. }) = lock(&shared).take() else {
-        return Err(RunError::NoRows { file, split: source.split });
-    };
+    let (ReadOutcome { examples, rejected }, rows) =
+        task.read_back(source.split, SplitRows::new(table, skip_bad_rows))?;
+    let SplitRows { table, places, named, unreadable, .. } = rows;
     let labels = task.labels()?;
-    let takes_none = outcome.examples.is_empty();
-    if let Some(row) = counts_from_one(&outcome.rejected, &labels, &outcome.examples) {
+    if let Some(row) = counts_from_one(&rejected, &labels, &examples) {
         let place = place(row, &places, &file);
         return Err(RunError::CountedFromOne { place, column: row.column.clone(), classes: labels.len() });
     }
-    let names: Vec<String> = classes::of_split(&labels, &outcome.examples).into_iter().map(str::to_owned).collect();
-    let rows = outcome.rejected.iter().map(|row| row.row);
-    let findings = named.compare(&names, &outcome.examples, places.len(), rows);
-    let mut rejected = outcome.rejected.into_iter();
-    if !skip_bad_rows && let Some(first) = rejected.next() {
-        return Err(reject(first, &places, &file, takes_none));
-    }
-    let skipped = unreadable.len() + rejected.len();
-    let reasons = unreadable
-        .into_iter()
-        .chain(rejected.map(|rejection| reject(rejection, &places, &file, takes_none).to_string()));
-    let reasons: Vec<String> = reasons.take(TOLD).collect();
-    if outcome.examples.is_empty() {
+    let names: Vec<String> = classes::of_split(&labels, &examples).into_iter().map(str::to_owned).collect();
+    let findings = named.compare(&names, &examples, places.len(), rejected.iter().map(|row| row.row));
+    let takes_none = examples.is_empty();
+    let rejected = rejected.into_iter().map(|rejection| reject(rejection, &places, &file, takes_none));
+    let (skipped, reasons) = left_out(unreadable, rejected, skip_bad_rows)?;
+    if takes_none {
         let split = source.split;
         return Err(match reasons.into_iter().next() {
             Some(first) => RunError::OnlyBadRows { file, split, skipped, first },
@@ -161,7 +137,30 @@ pub fn read_split(
             Finding::Unlike(note) => remarks.push(note),
         }
     }
-    let record = DataRecord {
+    let record = record(source, &file, &files, (skipped, &examples));
+    Ok(SplitExamples { examples, record, skipped: reasons, remarks, other_classes })
+}
+
+/// How many rows are left out, and what is wrong with the first few of them.
+///
+/// # Errors
+/// The first row that the task rejects, where bad rows are not left out.
+fn left_out(
+    unreadable: Vec<String>,
+    mut rejected: impl ExactSizeIterator<Item = RunError>,
+    skip_bad_rows: bool,
+) -> Result<(usize, Vec<String>), RunError> {
+    if !skip_bad_rows && let Some(first) = rejected.next() {
+        return Err(first);
+    }
+    let skipped = unreadable.len() + rejected.len();
+    let reasons = unreadable.into_iter().chain(rejected.map(|error| error.to_string()));
+    Ok((skipped, reasons.take(TOLD).collect()))
+}
+
+/// What is written down of a split that was read from these files.
+fn record(source: &Source, file: &str, files: &[TableFile], (skipped, examples): (usize, &[Example])) -> DataRecord {
+    DataRecord {
         split: source.split.to_string().into(),
         repository: source.repository.clone().into(),
         config: source.config.clone().map(Into::into),
@@ -181,9 +180,8 @@ pub fn read_split(
                 sha256: file.summary.sha256.as_str().into(),
             })
             .collect(),
-        examples_sha256: digest(&outcome.examples).into(),
-    };
-    Ok(SplitExamples { examples: outcome.examples, record, skipped: reasons, remarks, other_classes })
+        examples_sha256: digest(examples).into(),
+    }
 }
 
 /// The digest of all texts and answers, each text with its length before it.

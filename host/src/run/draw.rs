@@ -1,6 +1,7 @@
 //! What a seed draws, as text and tokens: demonstrations, queries, and what the step is chosen by.
 
 use super::RunError;
+use super::config::{RunConfig, TaskConfig};
 use super::evaluation::{EvaluationRows, Scored};
 use super::held_out::{Candidates, Chosen};
 use super::render::{Query, Renderer, render_all};
@@ -14,7 +15,7 @@ use ft_record::schema::DrawRecord;
 
 /// What one seed draws.
 pub struct Draw {
-    /// Its demonstrations, as they are written down, and the evaluation rows that are left out.
+    /// The demonstrations, as they are written down, and the evaluation rows that are left out.
     pub record: DrawRecord,
     /// What is scored: places in [`Drawn::queries`], in the order in which they are scored.
     pub queries: Vec<usize>,
@@ -30,7 +31,7 @@ pub struct Draw {
 
 /// What all seeds draw.
 pub struct Drawn {
-    /// Of each seed, one at least.
+    /// What each seed draws, in the order of the seeds.
     pub draws: Vec<Draw>,
     /// All that is scored, once each.
     pub queries: Vec<Query>,
@@ -63,12 +64,33 @@ pub struct Shown<'a> {
     pub selection: Selection,
     /// The demonstrations, each with its row.
     pub demonstrations: Vec<(usize, &'a Example)>,
-    /// Their texts.
+    /// The text of each demonstration.
     pub rendered: Vec<Untrusted>,
     /// All of it as one text.
     pub text: String,
-    /// Its tokens.
+    /// The token ids of that text.
     pub ids: Vec<u32>,
+}
+
+impl<'a> Shown<'a> {
+    /// Lets a seed draw its rows, and renders and tokenizes its demonstrations, whether or not the model has room for them.
+    ///
+    /// # Errors
+    /// Too few rows, an example that the prompt does not take, a failure of the plugin or the tokenizer.
+    pub fn draw(renderer: &mut Renderer<'_>, rows: &'a Rows, config: &TaskConfig, seed: u64) -> Result<Self, RunError> {
+        let selection = rows.select(config, seed)?;
+        let demonstrations = rows.demonstrations(&selection);
+        let rendered = render_all(renderer.task, &demonstrations)?;
+        let mut shown = Self { selection, demonstrations, rendered, text: String::new(), ids: Vec::new() };
+        (shown.text, shown.ids) = renderer.text_and_ids(&shown.pairs())?;
+        Ok(shown)
+    }
+
+    /// The demonstrations with their texts.
+    pub fn pairs(&self) -> Vec<(&'a Example, &str)> {
+        let pairs = self.demonstrations.iter().zip(&self.rendered);
+        pairs.map(|((_, example), text)| (*example, text.raw().as_str())).collect()
+    }
 }
 
 /// Lets every seed draw, renders and tokenizes what it draws, and leaves out of scoring what may not or cannot be scored. A
@@ -79,11 +101,12 @@ pub struct Shown<'a> {
 ///
 /// # Errors
 /// Too few rows, an example that the prompt does not take, what does not fit, a failure of the plugin.
-pub fn draw(mut renderer: Renderer<'_>, rows: &Rows) -> Result<Drawn, RunError> {
-    let config = renderer.config;
+pub(super) fn draw(mut renderer: Renderer<'_>, config: &RunConfig, rows: &Rows) -> Result<Drawn, RunError> {
     let mut shown = Vec::with_capacity(config.seeds.len());
     for seed in &config.seeds {
-        shown.push(show(&mut renderer, rows, *seed)?);
+        let of_seed = Shown::draw(&mut renderer, rows, &config.task, *seed)?;
+        renderer.check_fit(&of_seed.pairs(), &of_seed.text, &of_seed.ids)?;
+        shown.push(of_seed);
     }
     let mut known = KnownExamples::default();
     for (seed, of_seed) in shown.iter().enumerate() {
@@ -93,9 +116,9 @@ pub fn draw(mut renderer: Renderer<'_>, rows: &Rows) -> Result<Drawn, RunError> 
     }
     let mut held_out = Vec::with_capacity(shown.len());
     for (seed, of_seed) in shown.iter().enumerate() {
-        held_out.push(Candidates::draw(&mut renderer, rows, of_seed, seed, &mut known)?);
+        held_out.push(Candidates::draw(&mut renderer, rows, (of_seed, seed), config.select, &mut known)?);
     }
-    let mut evaluation = EvaluationRows::new(renderer, rows, known, &shown);
+    let mut evaluation = EvaluationRows::new(renderer, (config, rows), known, &shown);
     let mut scored = Vec::with_capacity(shown.len());
     for (seed, (of_seed, candidates)) in shown.iter().zip(&mut held_out).enumerate() {
         scored.push(evaluation.score(seed, &of_seed.selection.evaluation, candidates)?);
@@ -113,7 +136,7 @@ pub fn draw(mut renderer: Renderer<'_>, rows: &Rows) -> Result<Drawn, RunError> 
             let unusable = scored.unusable.len();
             return Err(RunError::NothingToScore { seed: *seed, rows: evaluation_rows, overlapping, unusable, first });
         }
-        let held_out = candidates.choose(&renderer)?;
+        let held_out = candidates.choose(config, renderer.room)?;
         let record = DrawRecord {
             seed: *seed,
             demonstrations: of_seed.text.into(),
@@ -128,13 +151,4 @@ pub fn draw(mut renderer: Renderer<'_>, rows: &Rows) -> Result<Drawn, RunError> 
         draws.push(Draw { record, queries: places, evaluation_rows, limited, other_answers, held_out });
     }
     Ok(Drawn { draws, queries, unusable })
-}
-
-fn show<'a>(renderer: &mut Renderer<'_>, rows: &'a Rows, seed: u64) -> Result<Shown<'a>, RunError> {
-    let selection = rows.select(&renderer.config.task, seed)?;
-    let demonstrations = rows.demonstrations(&selection);
-    let rendered = render_all(renderer.task, &demonstrations)?;
-    let pairs = demonstrations.iter().zip(&rendered).map(|((_, example), text)| (*example, text.raw().as_str()));
-    let (text, ids) = renderer.demonstrations(&pairs.collect::<Vec<_>>())?;
-    Ok(Shown { selection, demonstrations, rendered, text, ids })
 }

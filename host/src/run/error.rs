@@ -13,48 +13,11 @@ use ft_engine::tune::TuneError;
 use ft_record::samples::SampleError;
 use ft_record::schema::MemoryRecord;
 use ft_sandbox::options::OptionError;
-use ft_sandbox::{EngineError, ErrorKind, Failure, PluginError};
+use ft_sandbox::{EngineError, PluginError};
 use ft_store::datasets::location::DataError;
 use ft_store::fs::error::FileError;
-use ft_store::hub::error::HubError;
 use ft_store::hub::fetch;
 use ft_store::table::RowError;
-
-/// Whose fault a failure is; the command line makes an exit status of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RunErrorKind {
-    /// The user's input is wrong.
-    Input,
-    /// A plugin failed or ran over a limit.
-    Plugin,
-    /// The host failed.
-    Host,
-    /// Nobody's: the user wanted to stop.
-    Interrupted,
-}
-
-impl RunErrorKind {
-    /// Whose fault it is that a model could not be had: a source that does not answer is not the user's.
-    pub fn of_fetch(error: &fetch::ModelError) -> Self {
-        match error {
-            fetch::ModelError::NoSource { .. } => Self::Host,
-            fetch::ModelError::Hub(error) => match error {
-                HubError::Offline { .. }
-                | HubError::OpenTokenizer { .. }
-                | HubError::Adapter { .. }
-                | HubError::Gated { .. }
-                | HubError::Refused { .. }
-                | HubError::NoRepository { .. }
-                | HubError::NoRevision { .. }
-                | HubError::NoFile { .. }
-                | HubError::OnlyGguf { .. }
-                | HubError::NoWeights { .. } => Self::Input,
-                _ => Self::Host,
-            },
-            _ => Self::Input,
-        }
-    }
-}
 
 /// Why a run failed.
 #[derive(Debug, thiserror::Error)]
@@ -77,17 +40,17 @@ pub enum RunError {
         folders: Vec<PathBuf>,
     },
     /// A folder in a plugin's place.
-    #[error("`{}` is a folder, and a plugin is a file", folder.display())]
+    #[error("expected a plugin's file, got the folder `{}`", folder.display())]
     PluginFolder {
         /// The folder.
         folder: PathBuf,
     },
     /// A plugin's file with another digest than those that are required.
-    #[error("`{}` has SHA-256 {found}, and only {} may run", file.display(), required.join(", "))]
+    #[error("`{}`: expected SHA-256 {}, got {found}", file.display(), required.join(" or "))]
     Digest {
         /// The file.
         file: PathBuf,
-        /// Its digest.
+        /// The file's digest.
         found: String,
         /// The digests that the user requires.
         required: Vec<String>,
@@ -158,7 +121,7 @@ pub enum RunError {
     #[error("{0}")]
     OtherClasses(OtherClasses),
     /// A split without rows.
-    #[error("{file} has no row for the {split} split")]
+    #[error("{file}: expected rows for the {split} split, got none")]
     NoRows {
         /// What messages call the data file.
         file: String,
@@ -178,7 +141,7 @@ pub enum RunError {
         first: String,
     },
     /// A row that is beyond the last.
-    #[error("row {index} was asked for, and the evaluation split has {rows} rows, counted from 0")]
+    #[error("expected a row of the evaluation split from 0 to {}, got row {index}", .rows.saturating_sub(1))]
     NoSuchRow {
         /// The row.
         index: usize,
@@ -232,9 +195,9 @@ pub enum RunError {
         unusable: usize,
     },
     /// Demonstrations without a token.
-    #[error("the demonstrations have no token: {text:?}")]
+    #[error("expected demonstrations of one token or more, got the text {text:?}")]
     EmptyDemonstrations {
-        /// Their text.
+        /// The demonstrations' text.
         text: String,
     },
     /// Demonstrations that are too long to be made tokens of.
@@ -254,7 +217,7 @@ pub enum RunError {
     TooManyTokens {
         /// The example that is too much.
         id: String,
-        /// Its choices.
+        /// How many choices the example has.
         choices: usize,
     },
     /// A query of more tokens than are shown.
@@ -264,7 +227,7 @@ pub enum RunError {
     TooManyPieces {
         /// The example.
         id: String,
-        /// Its choices.
+        /// How many choices the example has.
         choices: usize,
         /// The tokens that are shown.
         most: usize,
@@ -320,7 +283,7 @@ pub enum RunError {
         available: u64,
     },
     /// A step to score that is beyond the last.
-    #[error("step {step} is to be scored, and there are {steps} steps")]
+    #[error("expected steps to score from 1 to {steps}, got {step}")]
     NoSuchStep {
         /// The step.
         step: usize,
@@ -369,10 +332,13 @@ pub enum RunError {
         message: String,
     },
     /// A configuration without a seed.
-    #[error("there is no seed")]
+    #[error("expected a seed, got none")]
     NoSeed,
+    /// The user wanted the run to end. What was found before is recorded.
+    #[error("interrupted")]
+    Interrupted,
     /// Leave-one-out with a single demonstration.
-    #[error("leave-one-out was asked for, and there is only one demonstration")]
+    #[error("expected two demonstrations or more for leave-one-out, got one")]
     NothingToLeaveOut,
     /// A score that is not a number, over a cache that an optimizer moved.
     #[error("plugin {plugin}: example `{id}` over the cache of step {step}")]
@@ -387,33 +353,6 @@ pub enum RunError {
         #[source]
         source: SampleError,
     },
-}
-
-impl RunError {
-    /// Whose fault it is.
-    pub fn kind(&self) -> RunErrorKind {
-        match self {
-            Self::Plugin(error) => plugin_kind(error),
-            Self::Tune(TuneError::Model(error)) | Self::Model(error) => match error {
-                ModelError::Candle(_) => RunErrorKind::Host,
-                _ => RunErrorKind::Input,
-            },
-            // A value of an option that only the model's layers or positions show to be wrong.
-            Self::Tune(TuneError::Optimizer { source, .. }) => {
-                source.downcast_ref().map_or(RunErrorKind::Plugin, plugin_kind)
-            }
-            Self::Tune(_) | Self::BadUpdate { .. } => RunErrorKind::Plugin,
-            Self::Unusable { reason, .. } => match &**reason {
-                Unusable::Prompt(error) => plugin_kind(error),
-                _ => RunErrorKind::Input,
-            },
-            // Scores of the first steps are finite, or it is told as the model's failure: later ones are of the rule's making.
-            Self::Sample { source: SampleError::NotFinite { .. }, .. } => RunErrorKind::Plugin,
-            Self::Engine(_) | Self::Sample { .. } => RunErrorKind::Host,
-            Self::Fetch(error) => RunErrorKind::of_fetch(error),
-            _ => RunErrorKind::Input,
-        }
-    }
 }
 
 /// How many rows cannot be used besides the first.
@@ -431,19 +370,4 @@ fn left_out(rows: usize, what: &str, overlapping: usize, role: &str, unusable: u
     let reasons = [(overlapping, role), (unusable, "unusable")].into_iter().filter(|(count, _)| *count > 0);
     let reasons: Vec<String> = reasons.map(|(count, reason)| format!("{count} {reason}")).collect();
     format!("expected rows to keep, got {rows} {what}{plural} to leave out ({})", reasons.join(", "))
-}
-
-/// A file that is no plugin of the right kind is the user's choice; what happens once it runs is the plugin's.
-fn plugin_kind(error: &PluginError) -> RunErrorKind {
-    match error.failure() {
-        Failure::NotAComponent(_) | Failure::WrongWorld(_) | Failure::Compile { .. } | Failure::Interface { .. } => {
-            RunErrorKind::Input
-        }
-        Failure::Rows(_) => RunErrorKind::Input,
-        // The orderly way to say that what it was given is wrong.
-        Failure::Returned { kind: ErrorKind::InvalidOption | ErrorKind::InvalidData, .. } => RunErrorKind::Input,
-        Failure::NoCompiler { .. } | Failure::NoMemory { .. } => RunErrorKind::Host,
-        Failure::Interrupted => RunErrorKind::Interrupted,
-        _ => RunErrorKind::Plugin,
-    }
 }

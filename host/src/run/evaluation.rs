@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::mem;
 
+use super::config::RunConfig;
 use super::draw::{Role, Shown};
 use super::held_out::Candidates;
 use super::render::{Query, Renderer};
@@ -31,6 +32,7 @@ pub struct Scored {
 pub struct EvaluationRows<'a> {
     /// What renders them.
     pub renderer: Renderer<'a>,
+    config: &'a RunConfig,
     rows: &'a Rows,
     known: KnownExamples<Role>,
     /// The demonstrations' tokens before each row, the most of all seeds that draw it.
@@ -55,13 +57,18 @@ enum State {
     Scored(usize),
     /// It cannot be scored.
     Unusable(Unusable),
-    /// The same, and is counted.
+    /// It cannot be scored, and is counted already.
     Counted,
 }
 
 impl<'a> EvaluationRows<'a> {
     /// Over the demonstrations of all seeds, with the examples that are `known`: what is shown, and what is held out.
-    pub fn new(renderer: Renderer<'a>, rows: &'a Rows, known: KnownExamples<Role>, shown: &[Shown<'_>]) -> Self {
+    pub fn new(
+        renderer: Renderer<'a>,
+        (config, rows): (&'a RunConfig, &'a Rows),
+        known: KnownExamples<Role>,
+        shown: &[Shown<'_>],
+    ) -> Self {
         let mut before = vec![0; rows.evaluation.examples.len()];
         for of_seed in shown {
             for row in &of_seed.selection.evaluation {
@@ -69,7 +76,7 @@ impl<'a> EvaluationRows<'a> {
             }
         }
         let unusable = UnusableRows::of(Split::Evaluation);
-        Self { renderer, rows, known, before, prepared: HashMap::new(), queries: Vec::new(), unusable }
+        Self { renderer, config, rows, known, before, prepared: HashMap::new(), queries: Vec::new(), unusable }
     }
 
     /// What the `seed`th seed scores of the rows that it drew.
@@ -77,7 +84,7 @@ impl<'a> EvaluationRows<'a> {
     /// # Errors
     /// A failure of the plugin or the tokenizer that is not about a single row.
     pub fn score(&mut self, seed: usize, drawn: &[usize], held_out: &mut Candidates) -> Result<Scored, RunError> {
-        let config = self.renderer.config;
+        let config = self.config;
         let is_shown = |role: &Role| matches!(role, Role::Demonstration { seed: of, .. } if *of == seed);
         let mut scored = Scored::default();
         for &row in drawn {
@@ -113,7 +120,7 @@ impl<'a> EvaluationRows<'a> {
         let example = &self.rows.evaluation.examples[row];
         let (query, choices) = self.renderer.query(row, example)?;
         let found = self.known.find(example, &choices);
-        let too_long = |query: &Query| fit::query(self.renderer.positions, self.before[row], query.tokens.longest());
+        let too_long = |query: &Query| fit::query(self.renderer.room.limit, self.before[row], query.tokens.longest());
         let state = match query {
             Ok(query) => too_long(&query).map_or(State::Ready(query), State::Unusable),
             Err(reason) => State::Unusable(reason),

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::RunError;
-use super::changes::changes;
 use super::journal::Journal;
+use super::plan_diff::plan_diff;
 use ft_record::samples::SampleRecord;
 use ft_record::schema::{FORMAT_VERSION, PlanRecord, RESULTS_LIMIT, ResultsRecord};
 use ft_record::trace::TraceRecord;
@@ -25,7 +25,7 @@ const FILES: [&str; 4] = [SAMPLES, TRACE, HELD_OUT, RESULTS];
 /// How a run begins in a folder.
 pub enum Beginning {
     /// There is nothing to go on with; files that are there are kept under other names.
-    Anew,
+    Fresh,
     /// An earlier run of the same plan ended before its end, or at it.
     Continue(Box<ResultsRecord>),
 }
@@ -50,15 +50,15 @@ pub fn earlier(folder: &Path, restart: bool) -> Result<Option<ResultsRecord>, Ru
 /// # Errors
 /// An unfinished run of another plan, or what else is in the way.
 pub fn beginning(folder: &Path, earlier: Option<ResultsRecord>, plan: &PlanRecord) -> Result<Beginning, RunError> {
-    let Some(earlier) = earlier else { return Ok(Beginning::Anew) };
+    let Some(earlier) = earlier else { return Ok(Beginning::Fresh) };
     let scored = output::regular(&folder.join(SAMPLES))?.map_or(0, |samples| samples.len());
     let changes =
-        changes(&earlier.plan, plan).map_err(|error| FileError::io("read", folder.join(RESULTS), error.into()))?;
+        plan_diff(&earlier.plan, plan).map_err(|error| FileError::io("read", folder.join(RESULTS), error.into()))?;
     match changes.is_empty() {
         // Its samples are gone, and its results are kept under another name.
-        true if scored == 0 && !earlier.selected.is_empty() => Ok(Beginning::Anew),
+        true if scored == 0 && !earlier.selected.is_empty() => Ok(Beginning::Fresh),
         true => Ok(Beginning::Continue(Box::new(earlier))),
-        false if earlier.complete || scored == 0 => Ok(Beginning::Anew),
+        false if earlier.complete || scored == 0 => Ok(Beginning::Fresh),
         false => Err(RunError::Changed { folder: folder.to_owned(), changes }),
     }
 }
@@ -95,7 +95,7 @@ impl OutFolder {
         FILES.into_iter().try_for_each(|name| output::regular(&folder.join(name)).map(drop))?;
         let moved = match beginning {
             Beginning::Continue(_) => None,
-            Beginning::Anew => {
+            Beginning::Fresh => {
                 // Held while the files are renamed: none is taken from a process that is still writing. Not a byte of
                 // them is touched: they may be anybody's.
                 let samples = folder.join(SAMPLES);
@@ -110,7 +110,7 @@ impl OutFolder {
             // Another run may have been at work here since that was read.
             let path = folder.join(RESULTS);
             let now = earlier(folder, false)?;
-            let differs = |now: ResultsRecord| changes(&found.plan, &now.plan).map(|changes| !changes.is_empty());
+            let differs = |now: ResultsRecord| plan_diff(&found.plan, &now.plan).map(|changes| !changes.is_empty());
             let differs = now.map_or(Ok(true), differs).map_err(|error| FileError::io("read", &path, error.into()))?;
             if differs {
                 return Err(FileError::Changed { path }.into());
@@ -123,11 +123,20 @@ impl OutFolder {
         Ok((Self { folder: folder.to_owned(), samples, trace, held_out }, moved))
     }
 
+    /// Replaces `results.json` by what there is so far, unless an earlier process has written a later one: as long as its
+    /// samples are recalled there is nothing new.
+    ///
+    /// # Errors
+    /// Those of [`Self::write`].
+    pub fn update(&self, results: &ResultsRecord) -> Result<(), RunError> {
+        if self.samples.replays() { Ok(()) } else { self.write(results) }
+    }
+
     /// Replaces `results.json`, after the journals have reached the disk. Whatever has come to have its name since the
     /// folder was opened loses the name, and nothing else.
     ///
     /// # Errors
-    /// A full disk, foremost; the old file stays then.
+    /// I/O errors, e.g. a full disk; the old file stays then.
     pub fn write(&self, results: &ResultsRecord) -> Result<(), RunError> {
         self.samples.sync()?;
         self.trace.sync()?;
@@ -154,23 +163,23 @@ mod tests {
         for (name, text) in texts {
             std::fs::write(at(name), text).unwrap();
         }
-        let (open, moved) = OutFolder::open(folder.path(), &Beginning::Anew, false).unwrap();
+        let (open, moved) = OutFolder::open(folder.path(), &Beginning::Fresh, false).unwrap();
         assert_eq!(moved, Some(at("samples.2.jsonl")));
         assert_eq!(std::fs::read(at("samples.2.jsonl")).unwrap(), b"old\n\xe9half");
         assert_eq!(std::fs::read(at("trace.2.jsonl")).unwrap(), b"old trace");
         assert_eq!(std::fs::read(at("samples.1.jsonl")).unwrap(), b"older");
         assert_eq!(std::fs::read(at(SAMPLES)).unwrap(), b"");
-        let busy = OutFolder::open(folder.path(), &Beginning::Anew, false).map(drop).unwrap_err();
+        let busy = OutFolder::open(folder.path(), &Beginning::Fresh, false).map(drop).unwrap_err();
         assert!(busy.to_string().starts_with("another process is writing to"), "{busy}");
         drop(open);
-        OutFolder::open(folder.path(), &Beginning::Anew, false).unwrap();
+        OutFolder::open(folder.path(), &Beginning::Fresh, false).unwrap();
     }
 
     #[test]
     fn a_half_written_line_is_set_aside_with_the_others() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(SAMPLES), "old\nhalf").unwrap();
-        let (_, moved) = OutFolder::open(folder.path(), &Beginning::Anew, false).unwrap();
+        let (_, moved) = OutFolder::open(folder.path(), &Beginning::Fresh, false).unwrap();
         assert_eq!(std::fs::read(moved.unwrap()).unwrap(), b"old\nhalf");
     }
 
@@ -192,7 +201,7 @@ mod tests {
                     let error = earlier(folder.path(), restart).map(drop).unwrap_err().to_string();
                     assert!(error.ends_with(&expected), "{error}");
                 }
-                let error = OutFolder::open(folder.path(), &Beginning::Anew, true).map(drop).unwrap_err().to_string();
+                let error = OutFolder::open(folder.path(), &Beginning::Fresh, true).map(drop).unwrap_err().to_string();
                 assert!(error.ends_with(&expected), "{error}");
                 assert_eq!(std::fs::read(&target).ok(), there.then(|| b"{}\n".to_vec()));
                 std::fs::remove_file(&link).unwrap();
@@ -202,7 +211,7 @@ mod tests {
         // The folder is named by the user, as a link if they like.
         let link = elsewhere.path().join("out");
         std::os::unix::fs::symlink(folder.path(), &link).unwrap();
-        OutFolder::open(&link, &Beginning::Anew, true).unwrap();
+        OutFolder::open(&link, &Beginning::Fresh, true).unwrap();
         assert!(folder.path().join(SAMPLES).is_file());
     }
 }

@@ -1,9 +1,9 @@
 //! The examples by which the step is chosen: none of them is shown to the model or scored as a result.
 
 use super::RunError;
-use super::config::{HELD_OUT_ROWS, HeldOut, Select};
+use super::config::{HELD_OUT_ROWS, HeldOut, RunConfig, Select};
 use super::draw::{Role, Shown};
-use super::fit;
+use super::fit::{self, Room};
 use super::render::{Query, Renderer};
 use super::rows::Rows;
 use super::usable::{Unusable, UnusableRows};
@@ -22,7 +22,7 @@ pub struct Fold {
 pub struct Chosen {
     /// The rows, in the demonstrations' split.
     pub rows: Vec<usize>,
-    /// The same, over the demonstrations that each is scored over.
+    /// The examples, each behind the demonstrations that it is scored behind.
     pub folds: Vec<Fold>,
     /// How many of the rows that were drawn are demonstrations or scored rows too: left out, unless overlap is allowed.
     pub overlapping: usize,
@@ -53,15 +53,12 @@ impl Candidates {
     pub fn draw(
         renderer: &mut Renderer<'_>,
         rows: &Rows,
-        shown: &Shown<'_>,
-        seed: usize,
+        (shown, seed): (&Shown<'_>, usize),
+        select: Select,
         known: &mut KnownExamples<Role>,
     ) -> Result<Self, RunError> {
-        let held_out = match renderer.config.select {
-            Select::HeldOut(held_out) => held_out,
-            Select::Last | Select::Converged { .. } => {
-                return Ok(Self { candidates: Vec::new(), folds: Vec::new() });
-            }
+        let Select::HeldOut(held_out) = select else {
+            return Ok(Self { candidates: Vec::new(), folds: Vec::new() });
         };
         match held_out {
             HeldOut::Rows(count) => Self::rows(renderer, rows, (shown, seed), count, known),
@@ -139,8 +136,8 @@ impl Candidates {
     ///
     /// # Errors
     /// A row that cannot be used where such rows are not left out, and none that is left.
-    pub fn choose(self, renderer: &Renderer<'_>) -> Result<Chosen, RunError> {
-        let (count, config) = (self.candidates.len(), renderer.config);
+    pub fn choose(self, config: &RunConfig, room: Room) -> Result<Chosen, RunError> {
+        let count = self.candidates.len();
         let folds = self.folds.into_iter().map(|ids| Fold { ids, queries: Vec::new() });
         let (mut folds, mut rows, mut overlapping) = (folds.collect::<Vec<Fold>>(), Vec::new(), 0);
         let mut unusable = UnusableRows::of(Split::Demonstrations);
@@ -151,7 +148,7 @@ impl Candidates {
             }
             let fold = &mut folds[fold];
             let fitting =
-                query.and_then(|query| match fit::query(renderer.positions, fold.ids.len(), query.tokens.longest()) {
+                query.and_then(|query| match fit::query(room.limit, fold.ids.len(), query.tokens.longest()) {
                     None => Ok(query),
                     Some(too_long) => Err(too_long),
                 });

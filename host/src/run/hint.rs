@@ -25,12 +25,19 @@ impl RunError {
             Self::Rows(error) | Self::Data(DataError::Row(error)) => rows_hint(error),
             Self::Tune(TuneError::Optimizer { source, .. }) => source.downcast_ref::<PluginError>()?.hint(),
             Self::BadUpdate { source, .. } if matches!(**source, TuneError::NotFinite { .. }) => Some(BLOWN_UP.into()),
-            Self::BadUpdate { .. } => Some("this is a fault of the plugin, for its author to mend".into()),
+            Self::BadUpdate { .. } => Some("this is a bug in the plugin; please report it to its author".into()),
             Self::Option { source, .. } => Some(source.hint()),
             Self::Tune(TuneError::Model(error)) | Self::Model(error) => error.hint().map(str::to_owned),
             Self::Fetch(error) => error.hint(),
             Self::Data(error) => error.hint(),
             Self::File(error) => error.hint(),
+            _ => self.own_hint(),
+        }
+    }
+
+    /// What helps against what only a run can find wrong.
+    fn own_hint(&self) -> Option<String> {
+        match self {
             Self::Rejected { message, takes_none, .. } => {
                 let folder = message.ends_with("the column is missing").then_some("is `--data` the right folder?");
                 // Where all rows are like that, nothing would be left.

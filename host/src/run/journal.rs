@@ -13,25 +13,28 @@ use ft_store::fs::error::FileError;
 use ft_store::fs::journal::{HeldJournal, LineWriter};
 
 /// A record that is one line of a journal.
-pub trait Line: Sized {
-    /// What says where in the run it belongs.
+pub(super) trait Line: Sized {
+    /// Where in a run a record belongs.
     type Place: PartialEq + Debug;
 
-    /// Its place.
+    /// Where in the run the record belongs.
     fn place(&self) -> Self::Place;
 
-    /// Reads a line.
+    /// Reads a line, without its line feed.
     ///
     /// # Errors
     /// What does not hold for it.
-    fn parse(line: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>>;
+    fn parse(line: &str) -> Result<Self, LineProblem>;
 
-    /// The line, without its line break.
+    /// The line that [`Self::parse`] reads, without a line feed.
     ///
     /// # Errors
-    /// The serialiser's.
-    fn line(&self) -> std::io::Result<String>;
+    /// A record that no line can hold.
+    fn line(&self) -> Result<String, LineProblem>;
 }
+
+/// Why a line is no record, or a record no line.
+type LineProblem = Box<dyn std::error::Error + Send + Sync>;
 
 impl Line for SampleRecord {
     type Place = Place;
@@ -40,14 +43,12 @@ impl Line for SampleRecord {
         SampleRecord::place(self)
     }
 
-    fn parse(line: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+    fn parse(line: &str) -> Result<Self, LineProblem> {
         Ok(SampleRecord::parse(line)?)
     }
 
-    fn line(&self) -> std::io::Result<String> {
-        let mut bytes = Vec::new();
-        self.write(&mut bytes)?;
-        Ok(String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned())
+    fn line(&self) -> Result<String, LineProblem> {
+        Ok(SampleRecord::line(self)?)
     }
 }
 
@@ -59,19 +60,17 @@ impl Line for TraceRecord {
         (self.seed, self.step)
     }
 
-    fn parse(line: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+    fn parse(line: &str) -> Result<Self, LineProblem> {
         Ok(TraceRecord::parse(line)?)
     }
 
-    fn line(&self) -> std::io::Result<String> {
-        let mut bytes = Vec::new();
-        self.write(&mut bytes)?;
-        Ok(String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned())
+    fn line(&self) -> Result<String, LineProblem> {
+        Ok(TraceRecord::line(self)?)
     }
 }
 
 /// A journal, open for one run.
-pub struct Journal<L> {
+pub(super) struct Journal<L> {
     path: PathBuf,
     writer: LineWriter,
     /// Lines of an earlier process that this one has not come to yet.
@@ -103,22 +102,55 @@ impl<L: Line> Journal<L> {
         !self.earlier.is_empty()
     }
 
-    /// The next line, where an earlier process wrote it.
+    /// The record of `place`: the next line, where an earlier process wrote it; otherwise it is computed and added.
     ///
     /// # Errors
-    /// When it belongs to another place: the journal is not this run's.
-    pub fn recall(&mut self, place: &L::Place) -> Result<Option<L>, RunError> {
+    /// [`RunError::ForeignLine`] where the next line belongs elsewhere: the journal is not this run's. What `compute` fails
+    /// with; a full disk.
+    pub fn entry(&mut self, place: &L::Place, compute: impl FnOnce() -> Result<L, RunError>) -> Result<L, RunError> {
+        if let Some(record) = self.recall(place)? {
+            return Ok(record);
+        }
+        let record = compute()?;
+        self.add(&record)?;
+        Ok(record)
+    }
+
+    /// The records of places that are computed as one batch: the next lines, as far as an earlier process wrote them. Where
+    /// it did not write all of them, the whole batch is computed, since the same batch gives the same bits, and the rest is
+    /// added. `compute` gives the records of all places, in their order; those before one that fails are added.
+    ///
+    /// # Errors
+    /// Those of [`Self::entry`].
+    pub fn batch<I: IntoIterator<Item = Result<L, RunError>>>(
+        &mut self,
+        places: &[L::Place],
+        compute: impl FnOnce() -> Result<I, RunError>,
+    ) -> Result<Vec<L>, RunError> {
+        let mut records = Vec::with_capacity(places.len());
+        for place in places {
+            let Some(record) = self.recall(place)? else { break };
+            records.push(record);
+        }
+        let known = records.len();
+        if known < places.len() {
+            for record in compute()?.into_iter().skip(known) {
+                let record = record?;
+                self.add(&record)?;
+                records.push(record);
+            }
+        }
+        Ok(records)
+    }
+
+    /// The next line, where an earlier process wrote it.
+    fn recall(&mut self, place: &L::Place) -> Result<Option<L>, RunError> {
         let Some(record) = self.earlier.pop_front() else { return Ok(None) };
         self.passed += 1;
         if record.place() == *place {
             return Ok(Some(record));
         }
         Err(self.foreign(&format!("{place:?}"), &record))
-    }
-
-    /// The place of the next line, where an earlier process wrote it.
-    pub fn next_place(&self) -> Option<L::Place> {
-        self.earlier.front().map(L::place)
     }
 
     /// What is wrong with a line that this process came to last and that belongs elsewhere.
@@ -131,7 +163,7 @@ impl<L: Line> Journal<L> {
         }
     }
 
-    /// Where it is.
+    /// The journal's file.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -143,14 +175,10 @@ impl<L: Line> Journal<L> {
         self.earlier.drain(..count).collect()
     }
 
-    /// Adds a line.
-    ///
-    /// # Errors
-    /// A full disk, foremost.
-    pub fn add(&mut self, record: &L) -> Result<(), RunError> {
+    fn add(&mut self, record: &L) -> Result<(), RunError> {
         debug_assert!(self.earlier.is_empty(), "lines are added behind those of the earlier process");
         let refused = |source| FileError::io("write", &self.path, source);
-        let line = record.line().map_err(refused)?;
+        let line = record.line().map_err(|problem| refused(std::io::Error::other(problem)))?;
         if line.len() > LINE_LIMIT {
             // It could not be read again.
             let found = format!("expected a record of at most {LINE_LIMIT} bytes, got one of {}", line.len());
@@ -163,9 +191,18 @@ impl<L: Line> Journal<L> {
     /// Brings all lines to the disk.
     ///
     /// # Errors
-    /// A full disk, foremost.
+    /// I/O errors, e.g. a full disk.
     pub fn sync(&self) -> Result<(), RunError> {
         Ok(self.writer.sync()?)
+    }
+}
+
+impl Journal<SampleRecord> {
+    /// The next lines, where an earlier process wrote them for one step of this seed: all of the step; `None` where the next
+    /// line belongs to another seed, or there is none.
+    pub fn recall_step(&mut self, seed: u64) -> Option<Vec<SampleRecord>> {
+        let step = self.earlier.front().map(SampleRecord::place).filter(|place| place.seed == seed)?.step;
+        Some(self.recall_while(|place| (place.seed, place.step) == (seed, step)))
     }
 }
 
@@ -189,16 +226,48 @@ mod tests {
             for processed in [first, records.len()] {
                 let mut journal = Journal::open(path.clone()).unwrap();
                 for record in &records[..processed] {
-                    match journal.recall(&record.place()).unwrap() {
-                        Some(earlier) => assert_eq!(earlier, *record),
-                        None => journal.add(record).unwrap(),
-                    }
+                    assert_eq!(journal.entry(&record.place(), || Ok(record.clone())).unwrap(), *record);
                 }
                 assert!(!journal.replays());
             }
             let written = std::fs::read_to_string(&path).unwrap();
             assert_eq!(ft_record::samples::parse_all(written.as_bytes()).unwrap().records, records, "after {first}");
         }
+    }
+
+    #[test]
+    fn a_batch_that_is_known_in_part_is_computed_whole_and_added_in_part() {
+        let folder = tempfile::tempdir().unwrap();
+        let records: Vec<SampleRecord> = (0..4).map(|index| record(1, index)).collect();
+        let places: Vec<Place> = records.iter().map(SampleRecord::place).collect();
+        for known in 0..=records.len() {
+            let path = folder.path().join(format!("{known}.jsonl"));
+            let mut journal = Journal::open(path.clone()).unwrap();
+            records[..known].iter().for_each(|record| journal.add(record).unwrap());
+            drop(journal);
+            let mut journal = Journal::open(path.clone()).unwrap();
+            let mut computed = 0;
+            let batch = journal.batch(&places, || {
+                computed = records.len();
+                Ok(records.iter().cloned().map(Ok))
+            });
+            assert_eq!(batch.unwrap(), records);
+            assert_eq!(computed, if known == records.len() { 0 } else { records.len() }, "{known} known");
+            drop(journal);
+            assert_eq!(Journal::open(path).unwrap().recall_step(0), Some(records.clone()), "{known} known");
+        }
+    }
+
+    #[test]
+    fn what_comes_before_a_record_that_fails_is_added() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("samples.jsonl");
+        let mut journal = Journal::open(path.clone()).unwrap();
+        let places = [0, 1, 2].map(|index| record(1, index).place());
+        let records = || [Ok(record(1, 0)), Err(RunError::Interrupted), Ok(record(1, 2))];
+        assert!(matches!(journal.batch(&places, || Ok(records())), Err(RunError::Interrupted)));
+        drop(journal);
+        assert_eq!(Journal::open(path).unwrap().recall_step(0), Some(vec![record(1, 0)]));
     }
 
     #[test]
@@ -228,8 +297,8 @@ mod tests {
         for half in ["", "{", &line] {
             std::fs::write(&path, format!("{line}\n{half}")).unwrap();
             let mut journal = Journal::<SampleRecord>::open(path.clone()).unwrap();
-            assert_eq!(journal.next_place(), Some(record(0, 0).place()));
-            assert_eq!(journal.recall_while(|_| true), [record(0, 0)]);
+            assert_eq!(journal.recall_step(1), None);
+            assert_eq!(journal.recall_step(0), Some(vec![record(0, 0)]));
             journal.add(&record(0, 1)).unwrap();
             let expected = format!("{line}\n{}\n", record(0, 1).line().unwrap());
             assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);

@@ -3,7 +3,7 @@
 use candle_core::{DType, Device};
 
 use super::config::RunConfig;
-use super::draw::Draw;
+use super::draw::{Draw, Drawn};
 use super::error::RunError;
 use super::model::OpenModel;
 use super::render::Query;
@@ -11,7 +11,7 @@ use ft_engine::model::decoder::Placement;
 use ft_engine::model::device::free_memory;
 use ft_engine::model::memory::estimate;
 use ft_engine::model::weights::WeightFormat;
-use ft_engine::score::{self, BatchSize, QueryTokens};
+use ft_engine::score::{self, BatchSize};
 use ft_engine::tune;
 use ft_record::samples::SampleRecord;
 use ft_record::schema::MemoryRecord;
@@ -20,18 +20,18 @@ use ft_store::machine::memory::available;
 /// What the program takes besides the model: its code, the plugins and their compiler, the tokenizer.
 const PROGRAM: u64 = 40 << 20;
 
-/// The memory of a run, and what there is of it on its device.
-pub fn of_run<'a>(
+/// The memory of a run that scores so many steps of each seed, zero-shot among them, and what there is of it on its device.
+pub(super) fn of_run(
     config: &RunConfig,
-    device: &Device,
-    dtype: DType,
+    (device, dtype): (&Device, DType),
     model: &OpenModel,
-    demonstrations: usize,
-    queries: impl Iterator<Item = &'a QueryTokens>,
-    records: u64,
+    drawn: &Drawn,
+    scored_steps: usize,
 ) -> MemoryRecord {
+    let demonstrations = drawn.draws.iter().map(|draw| draw.record.demonstration_ids.len()).max().unwrap_or(0);
+    let records = of_records(drawn, scored_steps, config.steps);
     let (mut all, mut longest, mut scored) = (0usize, 0usize, 0usize);
-    for query in queries {
+    for query in drawn.queries.iter().map(|query| &query.tokens) {
         let tokens = query.tree_tokens();
         all += tokens;
         longest = longest.max(tokens);
@@ -58,24 +58,24 @@ pub fn of_run<'a>(
 
 /// Bytes of the records of all steps, which a run keeps until its end: with many choices, rows, steps and seeds they outgrow
 /// all else.
-pub fn of_records(draws: &[Draw], queries: &[Query], scored_steps: usize, steps: usize) -> u64 {
+fn of_records(drawn: &Drawn, scored_steps: usize, steps: usize) -> u64 {
     let record = |query: &Query| {
         let choice = size_of::<f64>() + 2 * size_of::<usize>();
         (size_of::<SampleRecord>() + query.id.len() + query.tokens.choices.len() * choice) as u64
     };
     let of_draw = |draw: &Draw| {
-        let scored: u64 = draw.queries.iter().map(|place| record(&queries[*place])).sum();
+        let scored: u64 = draw.queries.iter().map(|place| record(&drawn.queries[*place])).sum();
         let held_out: u64 = draw.held_out.folds.iter().flat_map(|fold| &fold.queries).map(record).sum();
         scored.saturating_mul(scored_steps as u64).saturating_add(held_out.saturating_mul(steps as u64))
     };
-    draws.iter().map(of_draw).fold(0, u64::saturating_add)
+    drawn.draws.iter().map(of_draw).fold(0, u64::saturating_add)
 }
 
 /// Refuses a run that does not fit.
 ///
 /// # Errors
 /// [`RunError::Memory`] with the numbers. Where the system does not say what it has, everything fits.
-pub fn check(memory: &MemoryRecord, model: &str, device: &Device) -> Result<(), RunError> {
+pub(super) fn check(memory: &MemoryRecord, model: &str, device: &Device) -> Result<(), RunError> {
     match memory.available {
         Some(available) if memory.total > available => Err(RunError::Memory {
             model: model.into(),
@@ -88,7 +88,7 @@ pub fn check(memory: &MemoryRecord, model: &str, device: &Device) -> Result<(), 
 }
 
 /// What 8-bit weights save.
-pub fn saved(memory: &MemoryRecord, weights: WeightFormat, dtype: DType) -> Option<String> {
+pub(super) fn saved(memory: &MemoryRecord, weights: WeightFormat, dtype: DType) -> Option<String> {
     (weights == WeightFormat::Quantized).then(|| {
         format!(
             "8-bit weights take {}, where all in {} would take {}",

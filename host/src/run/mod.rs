@@ -1,12 +1,12 @@
 //! From what a user wants to what came of it: a [`RunConfig`] becomes a [`Plan`] (everything that can be checked before
 //! weights are read), and a plan an [`Outcome`] (`samples.jsonl` and `results.json`, written as results come).
 
-mod changes;
 mod class_names;
 mod classes;
 mod config;
 mod data;
 mod draw;
+mod dry_step;
 mod error;
 mod evaluation;
 mod execute;
@@ -16,34 +16,43 @@ mod folder;
 pub mod fuzzing;
 mod held_out;
 mod hint;
+mod inputs;
+mod iterate;
 mod journal;
+mod kind;
 pub mod memory;
 mod model;
 mod notes;
 mod observer;
 mod plan;
+mod plan_diff;
 mod plugins;
 mod preview;
 mod record;
-mod rehearsal;
+mod recorder;
 mod render;
 mod rows;
 mod scoring;
+mod seeds;
 mod selection;
+mod stop;
+#[cfg(test)]
+mod table_model;
 mod text_bound;
-mod tuner;
+mod tuned_model;
 mod usable;
 mod usage;
 
 pub use class_names::OtherClasses;
 pub use config::{HeldOut, MOST_STEPS, RunConfig, ScoreSteps, Seeds, Select, TaskConfig};
 pub use data::{SplitExamples, read_split};
-pub use error::{RunError, RunErrorKind};
+pub use error::RunError;
 pub use execute::{Outcome, execute};
+pub use kind::RunErrorKind;
 pub use model::{describe_model, open_weights};
-pub use observer::{Event, Observer};
+pub use observer::{Event, Observer, Observers};
 pub use plan::{Plan, prepare};
-pub use plugins::{Plugins, find_plugin, resolve as resolve_options};
-pub use preview::{ChoicePreview, Preview, preview, task_sources};
+pub use plugins::{Configured, PluginSpec, Plugins, find_plugin, resolve_options};
+pub use preview::{ChoicePreview, Preview, PreviewRequest, preview, task_sources};
 pub use usable::Unusable;
 pub use usage::PluginUsage;

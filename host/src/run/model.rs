@@ -20,9 +20,9 @@ const SMALL_FILE: u64 = 256 << 20;
 
 /// A model whose weights have not been read.
 pub struct OpenModel {
-    /// Its shape and tensor names.
+    /// The model's shape and tensor names.
     pub family: Family,
-    /// Its tokenizer.
+    /// The model's tokenizer.
     pub tokenizer: Tokenizer,
     source: Box<dyn TensorSource>,
     /// The tensors of the files that the model does not use.

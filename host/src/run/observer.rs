@@ -1,9 +1,13 @@
 //! Who is told how a run goes.
 
+use std::sync::Arc;
+
+use ft_record::schema::{SelectedRecord, StepRecord};
+use ft_record::trace::TraceRecord;
 use ft_sandbox::LogRecord;
 
 /// Something that happened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
     /// Something the user should know about the results.
     Note(&'a str),
@@ -26,10 +30,26 @@ pub enum Event<'a> {
     Step(usize),
     /// So many more queries are scored.
     Scored(usize),
+    /// How far a step moved the cache, as `trace.jsonl` has it; also where an earlier process wrote it.
+    Traced(&'a TraceRecord),
+    /// A step whose queries are all scored, in numbers, as `results.json` has it; also where an earlier process scored it.
+    /// Zero-shot comes before the step that it is compared with, and without the comparison.
+    StepScored(&'a StepRecord),
+    /// The step that is the result of a seed is known.
+    Selected(&'a SelectedRecord),
 }
 
 /// Told of every event, from the thread that does the work.
 pub trait Observer: Send + Sync {
-    /// One event.
+    /// Takes one event.
     fn event(&self, event: Event<'_>);
+}
+
+/// Several observers, each told of every event in their order.
+pub struct Observers(pub Vec<Arc<dyn Observer>>);
+
+impl Observer for Observers {
+    fn event(&self, event: Event<'_>) {
+        self.0.iter().for_each(|observer| observer.event(event));
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use candle_core::Device;
 
 use super::RunError;
-use super::config::TaskConfig;
+use super::config::{RunConfig, TaskConfig};
 use super::observer::{Event, Observer};
 use ft_sandbox::options::{self, OptionSetting};
 use ft_sandbox::{
@@ -17,6 +17,37 @@ use ft_store::fs::cache_paths::CachePaths;
 use ft_store::fs::file::{PLUGIN_LIMIT, read_file};
 use ft_store::machine::environment::FT_HOST_CACHE;
 use ft_store::plugin_path::PluginPath;
+
+/// A plugin as it is asked for: a file, with what it is given and allowed.
+#[derive(Clone, Copy, Debug)]
+pub struct PluginSpec<'a> {
+    /// The plugin's file.
+    pub file: &'a Path,
+    /// Values for some of the plugin's options; the others have their defaults.
+    pub options: &'a [(String, String)],
+    /// What each call of the plugin may use.
+    pub limits: &'a Limits,
+}
+
+impl<'a> PluginSpec<'a> {
+    /// The task of a configuration.
+    pub(super) fn of_task(config: &'a TaskConfig) -> Self {
+        Self { file: &config.plugin, options: &config.options, limits: &config.limits }
+    }
+
+    /// The optimizer of a configuration.
+    pub(super) fn of_optimizer(config: &'a RunConfig) -> Self {
+        Self { file: &config.optimizer, options: &config.optimizer_options, limits: &config.optimizer_limits }
+    }
+}
+
+/// A loaded plugin that has been given its options.
+pub struct Configured<P> {
+    /// The plugin.
+    pub plugin: P,
+    /// The values of all its options.
+    pub options: Vec<OptionSetting>,
+}
 
 /// Loads plugins.
 pub struct Plugins {
@@ -39,34 +70,50 @@ impl Plugins {
         Ok(Self { engine, log, required: Vec::new() })
     }
 
-    /// The same, but only for files with one of these SHA-256 in hexadecimal, where any are named.
+    /// Loads only files with one of these SHA-256 in hexadecimal, where any are named.
     pub fn requiring(self, digests: &[String]) -> Self {
         Self { required: digests.to_vec(), ..self }
     }
 
-    /// The same, with messages that go nowhere.
+    /// Loads plugins whose messages go nowhere.
     pub fn silent(&self) -> Self {
         Self { engine: self.engine.clone(), log: Arc::new(|_| ()), required: self.required.clone() }
     }
 
-    /// A task plugin, configured, and all its options.
+    /// A task plugin that has been configured with its options.
     ///
     /// # Errors
     /// A file that is no task plugin, an option that it does not take, a failure of the plugin.
-    pub fn task(&self, config: &TaskConfig) -> Result<(TaskPlugin, Vec<OptionSetting>), RunError> {
-        let binary = self.binary(&config.plugin)?;
-        let mut task = TaskPlugin::load(&self.engine, binary, config.limits.clone(), self.log.clone())?;
-        let options = resolve(task.description(), &config.options)?;
-        task.configure(&options)?;
-        Ok((task, options))
+    pub fn task(&self, spec: PluginSpec<'_>) -> Result<Configured<TaskPlugin>, RunError> {
+        let binary = self.binary(spec.file)?;
+        let mut plugin = TaskPlugin::load(&self.engine, binary, spec.limits.clone(), self.log.clone())?;
+        let options = resolve_options(plugin.description(), spec.options)?;
+        plugin.configure(&options)?;
+        Ok(Configured { plugin, options })
     }
 
-    /// An optimizer plugin for caches on `device`.
+    /// An optimizer plugin for caches on `device`, with a session opened with its options.
+    ///
+    /// # Errors
+    /// A file that is no optimizer plugin, an option that it does not take, a failure of the plugin.
+    pub fn optimizer(&self, spec: PluginSpec<'_>, device: &Device) -> Result<Configured<OptimizerPlugin>, RunError> {
+        let mut plugin = self.unopened_optimizer(spec.file, spec.limits, device)?;
+        let options = resolve_options(plugin.description(), spec.options)?;
+        plugin.open(&options)?;
+        Ok(Configured { plugin, options })
+    }
+
+    /// An optimizer plugin for caches on `device`, without a session.
     ///
     /// # Errors
     /// A file that is no optimizer plugin, or a failure of the plugin.
-    pub fn optimizer(&self, path: &Path, limits: &Limits, device: &Device) -> Result<OptimizerPlugin, RunError> {
-        let binary = self.binary(path)?;
+    pub fn unopened_optimizer(
+        &self,
+        file: &Path,
+        limits: &Limits,
+        device: &Device,
+    ) -> Result<OptimizerPlugin, RunError> {
+        let binary = self.binary(file)?;
         Ok(OptimizerPlugin::load(&self.engine, binary, limits.clone(), self.log.clone(), device)?)
     }
 
@@ -117,7 +164,7 @@ pub fn find_plugin(path: &PluginPath, plugin: &Path) -> Result<PathBuf, RunError
 ///
 /// # Errors
 /// An option that it does not have, or a value that it does not take.
-pub fn resolve(description: &Description, given: &[(String, String)]) -> Result<Vec<OptionSetting>, RunError> {
+pub fn resolve_options(description: &Description, given: &[(String, String)]) -> Result<Vec<OptionSetting>, RunError> {
     options::resolve(&description.options, given)
         .map_err(|source| RunError::Option { plugin: description.name.clone(), source })
 }

@@ -7,24 +7,23 @@ use serde::Serialize;
 
 use super::RunError;
 use super::config::TaskConfig;
+use super::draw::Shown;
+use super::fit::Room;
 use super::model::open_tokenizer;
 use super::observer::Observer;
-use super::plugins::Plugins;
-use super::render::render_all;
+use super::plugins::{PluginSpec, Plugins};
+use super::render::Renderer;
 use super::rows::Rows;
-use super::text_bound::TextBound;
 use ft_engine::model::Tokenizer;
 use ft_engine::model::tokenizer::Piece;
-use ft_engine::task::example::{RenderedChoice, Source, Split};
+use ft_engine::task::example::{Example, RenderedChoice, Source, Split};
 use ft_engine::task::overlap::KnownExamples;
-use ft_engine::task::prompt::demonstration_text;
 use ft_engine::text::Untrusted;
 use ft_sandbox::{EngineOptions, Limits};
 use ft_store::datasets::location::Access;
 use ft_store::fs::cache_paths::CachePaths;
 use ft_store::hub::fetch::fetch_tokenizer;
 use ft_store::machine::environment::Environment;
-use ft_store::progress::Progress;
 
 /// Tokens of a query's choices together that are shown, each with its text.
 const MOST_PIECES: usize = 1 << 22;
@@ -34,11 +33,11 @@ const MOST_PIECES: usize = 1 << 22;
 pub struct Preview {
     /// The demonstrations' text.
     pub demonstrations: Untrusted,
-    /// Its tokens, with those that the model expects around a text.
+    /// The token ids of that text, with those that the model expects around a text.
     pub demonstration_ids: Vec<u32>,
     /// The query's row in the evaluation split.
     pub index: usize,
-    /// Its name.
+    /// The query's own name.
     pub id: Untrusted,
     /// The right choice.
     pub answer: usize,
@@ -62,69 +61,91 @@ pub struct ChoicePreview {
     pub span_start: usize,
 }
 
-/// Renders and tokenizes the demonstrations of `seed` and the query of evaluation row `index`.
+/// Which prompt is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct PreviewRequest<'a> {
+    /// The model whose tokenizer it is, as the user names it.
+    pub model: &'a str,
+    /// The seed that draws the demonstrations.
+    pub seed: u64,
+    /// The query's row in the evaluation split, from 0.
+    pub index: usize,
+}
+
+/// Renders and tokenizes the demonstrations and the query that are asked for.
 ///
 /// # Errors
 /// Whatever would stop a run before the weights, and a row that is not there.
 pub fn preview(
     config: &TaskConfig,
-    (model, seed, index): (&str, u64, usize),
-    environment: &Environment,
+    asked: PreviewRequest<'_>,
+    access: Access<'_>,
     observer: &Arc<dyn Observer>,
-    progress: &dyn Progress,
     engine: &EngineOptions,
 ) -> Result<Preview, RunError> {
-    let (mut task, _) = Plugins::new(&CachePaths::new(environment), observer, engine)?.task(config)?;
-    let rows = Rows::read(&mut task, config, Access { environment, progress })?;
+    let plugins = Plugins::new(&CachePaths::new(access.environment), observer, engine)?;
+    let mut task = plugins.task(PluginSpec::of_task(config))?.plugin;
+    let rows = Rows::read(&mut task, config, access)?;
+    let PreviewRequest { index, seed, .. } = asked;
     let example = rows
         .evaluation
         .examples
         .get(index)
         .ok_or_else(|| RunError::NoSuchRow { index, rows: rows.evaluation.examples.len() })?;
-    let selection = rows.select(config, seed)?;
-    let shown = rows.demonstrations(&selection);
-    let rendered = render_all(&mut task, &shown)?;
-    let (separator, tokenizer) = (task.separator()?, open_tokenizer(&fetch_tokenizer(model, environment, progress)?)?);
-    let texts: Vec<&str> = rendered.iter().map(|text| text.raw().as_str()).collect();
-    let pairs = shown.iter().zip(&texts).map(|((_, example), text)| (*example, *text));
-    TextBound::new(None, &tokenizer).demonstrations(&pairs.collect::<Vec<_>>(), separator.raw())?;
-    let demonstrations = demonstration_text(&texts, separator.raw());
-    let query = task.render_query(example)?;
+    let tokenizer = open_tokenizer(&fetch_tokenizer(asked.model, access.environment, access.progress)?)?;
+    let mut renderer = Renderer::new(&mut task, &tokenizer, Room::UNBOUNDED)?;
+    let shown = Shown::draw(&mut renderer, &rows, config, seed)?;
+    let query = renderer.task.render_query(example)?;
     let mut notes = rows.notes(config);
-    if !selection.evaluation.contains(&index) {
-        let drawn = selection.evaluation.len();
-        notes.push(format!("this row is not among the {drawn} evaluation rows that seed {seed} draws"));
-    }
-    let mut known = KnownExamples::default();
-    shown.iter().zip(&texts).for_each(|((row, example), text)| known.add(example, text, *row));
-    let found = known.find(example, &query);
-    if !found.same.is_empty() {
-        notes
-            .push("this row is a demonstration too: a run leaves it out, unless `--allow-overlap` is given".to_owned());
-    } else if !found.other_answer.is_empty() {
-        notes.push("a demonstration asks what this row asks, and has another answer".to_owned());
-    }
+    notes.extend(row_notes(&shown, seed, (index, example), &query));
     let unusable = |reason| RunError::Unusable {
         split: Split::Evaluation,
         id: example.id.clone(),
         reason: Box::new(reason),
         more: 0,
     };
-    TextBound::new(None, &tokenizer).query(&query).map_err(unusable)?;
+    renderer.text_bound().query(&query).map_err(unusable)?;
     let choices = choices(&example.id, query, &tokenizer)?;
     let empty = |choice: &ChoicePreview| choice.span_start >= choice.tokens.len();
     if let Some(choice) = choices.iter().position(empty) {
         notes.push(format!("choice {choice} leaves nothing to score: a run does not take this row"));
     }
     Ok(Preview {
-        demonstration_ids: tokenizer.encode_with_special(&demonstrations)?,
-        demonstrations: demonstrations.into(),
+        demonstration_ids: shown.ids,
+        demonstrations: shown.text.into(),
         index,
         id: example.id.clone().into(),
         answer: example.answer,
         choices,
         notes: notes.into_iter().map(Into::into).collect(),
     })
+}
+
+/// Why a run with this seed does not score a row, and what a reader should know of the row.
+fn row_notes(
+    shown: &Shown<'_>,
+    seed: u64,
+    (index, example): (usize, &Example),
+    query: &[RenderedChoice],
+) -> Vec<String> {
+    let mut notes = Vec::new();
+    let drawn = &shown.selection.evaluation;
+    if !drawn.contains(&index) {
+        let drawn = drawn.len();
+        notes.push(format!("this row is not among the {drawn} evaluation rows that seed {seed} draws"));
+    }
+    let mut known = KnownExamples::default();
+    for ((row, demonstration), text) in shown.demonstrations.iter().zip(&shown.rendered) {
+        known.add(demonstration, text.raw(), *row);
+    }
+    let found = known.find(example, query);
+    if !found.same.is_empty() {
+        notes
+            .push("this row is a demonstration too: a run leaves it out, unless `--allow-overlap` is given".to_owned());
+    } else if !found.other_answer.is_empty() {
+        notes.push("a demonstration asks what this row asks, and has another answer".to_owned());
+    }
+    notes
 }
 
 /// What a task loads, one source for each split.
@@ -138,8 +159,8 @@ pub fn task_sources(
     observer: &Arc<dyn Observer>,
     engine: &EngineOptions,
 ) -> Result<Vec<Source>, RunError> {
-    let config = TaskConfig::bare(plugin, limits);
-    let (mut task, _) = Plugins::new(&CachePaths::new(environment), observer, engine)?.task(&config)?;
+    let plugins = Plugins::new(&CachePaths::new(environment), observer, engine)?;
+    let mut task = plugins.task(PluginSpec { file: plugin, options: &[], limits })?.plugin;
     Ok(task.sources()?)
 }
 

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::config::{RunConfig, Select};
+use super::iterate::Step;
 use super::model::OpenModel;
 use ft_engine::model::weights::WeightFormat;
 use ft_engine::text::Untrusted;
-use ft_engine::tune::{LayerNorms, Positions, State};
+use ft_engine::tune::{LayerNorms, Positions};
 use ft_record::schema::{ConfigRecord, FileRecord, LimitsRecord, ModelRecord, PluginRecord};
 use ft_record::trace::{LayerTrace, TraceRecord};
 use ft_sandbox::options::OptionSetting;
@@ -112,12 +113,13 @@ pub fn called(PluginRecord { name, version, file, .. }: &PluginRecord) -> String
     format!("{} {} ({})", name.harmless(), version.harmless(), file.harmless())
 }
 
-/// How far a step moved the cache.
-pub fn trace(seed: u64, state: &State, tokens: usize, seconds: f64) -> TraceRecord {
+/// How far a step of a seed moved the cache of so many tokens.
+pub(super) fn trace(seed: u64, tokens: usize, step: &Step<'_>) -> TraceRecord {
     let layer = |norms: &LayerNorms| LayerTrace {
         pseudo_gradient: norms.pseudo_gradient,
         update: norms.update,
         cache: norms.cache,
     };
+    let Step { state, seconds, .. } = *step;
     TraceRecord { seed, step: state.step() as u32, tokens, seconds, layers: state.norms.iter().map(layer).collect() }
 }

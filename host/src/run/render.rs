@@ -1,6 +1,6 @@
 //! Examples as the model gets them: text of the task's prompt, and tokens.
 
-use super::config::RunConfig;
+use super::fit::Room;
 use super::text_bound::{MOST_TOKENS, TextBound};
 use super::usable::Unusable;
 use super::{RunError, fit};
@@ -14,13 +14,13 @@ use ft_sandbox::TaskPlugin;
 /// One example, ready to be scored.
 #[derive(Clone)]
 pub struct Query {
-    /// Its row in its split.
+    /// The example's row in its split, from 0.
     pub index: usize,
-    /// Its name.
+    /// The example's own name.
     pub id: String,
     /// The right choice.
     pub answer: usize,
-    /// Its choices' tokens.
+    /// The tokens of its choices.
     pub tokens: QueryTokens,
     /// How many characters each choice's scored text has.
     pub characters: Vec<usize>,
@@ -35,24 +35,32 @@ pub fn render_all(task: &mut TaskPlugin, shown: &[(usize, &Example)]) -> Result<
 }
 
 /// What a task makes of examples for one model.
-pub struct Renderer<'a> {
-    /// The settings.
-    pub config: &'a RunConfig,
+pub(super) struct Renderer<'a> {
     /// The task.
     pub task: &'a mut TaskPlugin,
     /// The model's tokenizer.
     pub tokenizer: &'a Tokenizer,
-    /// The model's positions, where they are bounded.
-    pub positions: Option<usize>,
+    /// What has to fit into the model's positions.
+    pub room: Room,
     /// What follows every demonstration.
-    pub separator: String,
+    separator: String,
     /// Tokens of all queries so far.
-    pub tokens: usize,
+    tokens: usize,
 }
 
-impl Renderer<'_> {
-    fn text_bound(&self) -> TextBound {
-        TextBound::new(self.positions, self.tokenizer)
+impl<'a> Renderer<'a> {
+    /// Asks the task for its separator.
+    ///
+    /// # Errors
+    /// A failure of the plugin.
+    pub fn new(task: &'a mut TaskPlugin, tokenizer: &'a Tokenizer, room: Room) -> Result<Self, RunError> {
+        let separator = task.separator()?.into_raw();
+        Ok(Self { task, tokenizer, room, separator, tokens: 0 })
+    }
+
+    /// The most text that the model takes.
+    pub fn text_bound(&self) -> TextBound {
+        TextBound::new(self.room.limit, self.tokenizer)
     }
 
     /// An example as a query, with its choices as the prompt writes them; none of those where the prompt does not take it.
@@ -86,24 +94,41 @@ impl Renderer<'_> {
         Ok((Ok(Query { index, id: example.id.clone(), answer: example.answer, tokens, characters }), choices))
     }
 
-    /// Demonstrations as tokens that the model has positions for.
+    /// Demonstrations as one text and its token ids, with those that the model expects around a text.
     ///
     /// # Errors
-    /// A text without tokens, or one that does not fit.
-    pub fn demonstrations(&self, demonstrations: &[(&Example, &str)]) -> Result<(String, Vec<u32>), RunError> {
+    /// [`RunError::TooMuchText`]; a text that the tokenizer cannot encode.
+    pub fn text_and_ids(&self, demonstrations: &[(&Example, &str)]) -> Result<(String, Vec<u32>), RunError> {
         self.text_bound().demonstrations(demonstrations, &self.separator)?;
         let texts: Vec<&str> = demonstrations.iter().map(|(_, text)| *text).collect();
         let text = demonstration_text(&texts, &self.separator);
         let ids = self.tokenizer.encode_with_special(&text)?;
+        Ok((text, ids))
+    }
+
+    /// Demonstrations as one text and its token ids, which the model has positions for.
+    ///
+    /// # Errors
+    /// Those of [`Self::text_and_ids`] and [`Self::check_fit`].
+    pub fn demonstrations(&self, demonstrations: &[(&Example, &str)]) -> Result<(String, Vec<u32>), RunError> {
+        let (text, ids) = self.text_and_ids(demonstrations)?;
+        self.check_fit(demonstrations, &text, &ids)?;
+        Ok((text, ids))
+    }
+
+    /// Refuses demonstrations that no pass can run over.
+    ///
+    /// # Errors
+    /// [`RunError::EmptyDemonstrations`], [`RunError::ContextTooLong`].
+    pub fn check_fit(&self, demonstrations: &[(&Example, &str)], text: &str, ids: &[u32]) -> Result<(), RunError> {
         if ids.is_empty() {
-            return Err(RunError::EmptyDemonstrations { text });
+            return Err(RunError::EmptyDemonstrations { text: text.to_owned() });
         }
         let longest = || {
             let tokens = |text: &str| self.tokenizer.encode(text).map_or(0, |ids| ids.len());
             let lengths = demonstrations.iter().map(|(example, text)| (example.id.clone(), tokens(text)));
             lengths.max_by_key(|(_, tokens)| *tokens).filter(|_| demonstrations.len() > 1)
         };
-        fit::demonstrations(self.config, self.positions, ids.len(), longest)?;
-        Ok((text, ids))
+        fit::demonstrations(self.room, ids.len(), longest)
     }
 }

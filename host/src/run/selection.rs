@@ -4,50 +4,57 @@ use std::collections::BTreeMap;
 
 use super::RunError;
 use super::draw::Draw;
+use super::iterate::{Criterion, Sink, Step, iterate};
 use super::journal::Journal;
 use super::render::Query;
-use super::scoring::Scoring;
-use super::tuner::{Tuner, Tuning};
-use ft_engine::tune::Verdict;
+use super::scoring::Scorer;
+use super::tuned_model::TunedModel;
 use ft_record::samples::SampleRecord;
 
 /// Tunes every fold of a draw for `steps` steps and scores its examples at each of them. Gives the step at which the right
-/// choices have the highest log-likelihood together, the lowest of equal ones; `None`: stopped before the end.
+/// choices have the highest log-likelihood together, the lowest of equal ones; `None` where there is no step.
 ///
 /// # Errors
-/// The model's, the plugin's, a full disk.
-pub fn choose(
+/// Failures of the model or the optimizer; a full disk; [`RunError::Interrupted`].
+pub(super) fn select_by_held_out<M: TunedModel>(
+    model: &mut M,
     draw: &Draw,
     steps: usize,
-    tuning: &mut Tuning<'_>,
-    scoring: Scoring<'_>,
+    scorer: Scorer<'_>,
     journal: &mut Journal<SampleRecord>,
 ) -> Result<Option<usize>, RunError> {
     let mut likelihoods: BTreeMap<usize, f64> = (1..=steps).map(|step| (step, 0.0)).collect();
+    let until = Criterion { last_step: steps, until_norm: None };
     for fold in &draw.held_out.folds {
         let queries: Vec<&Query> = fold.queries.iter().collect();
-        let mut tuner = Tuner::new(scoring.decoder, &fold.ids, tuning.policy);
-        for step in 1..=steps {
-            let (state, _) = tuner.advance(tuning)?;
-            let converged = state.verdict == Verdict::Converged;
-            let Some(records) = scoring.score(journal, draw.record.seed, &state.context, &queries)? else {
-                return Ok(None);
-            };
-            let likelihood = likelihood(&records);
-            // A rule that has converged stays where it is.
-            let reached = if converged { step..=steps } else { step..=step };
-            likelihoods.range_mut(reached).for_each(|(_, sum)| *sum += likelihood);
-            if converged {
-                break;
-            }
-        }
+        let mut sink =
+            HeldOutLikelihoods { seed: draw.record.seed, queries: &queries, scorer, journal, sums: &mut likelihoods };
+        iterate(model, &fold.ids, until, scorer.stop, &mut sink)?;
     }
     Ok(best(&likelihoods))
 }
 
-/// The log-likelihood of the right choices, in nats.
-fn likelihood(records: &[SampleRecord]) -> f64 {
-    records.iter().filter_map(|record| record.loglik.get(record.answer)).sum()
+/// Adds up the log-likelihoods of a fold's right choices, step by step.
+struct HeldOutLikelihoods<'a> {
+    seed: u64,
+    queries: &'a [&'a Query],
+    scorer: Scorer<'a>,
+    journal: &'a mut Journal<SampleRecord>,
+    /// Of every step, in nats, over all folds so far.
+    sums: &'a mut BTreeMap<usize, f64>,
+}
+
+impl<M: TunedModel> Sink<M> for HeldOutLikelihoods<'_> {
+    fn step(&mut self, model: &M, step: &Step<'_>) -> Result<(), RunError> {
+        let behind = (self.seed, &step.state.context);
+        let records = self.scorer.score(model, self.journal, behind, self.queries)?;
+        let likelihood: f64 = records.iter().filter_map(|record| record.loglik.get(record.answer)).sum();
+        let t = step.state.step();
+        // An optimizer that has converged stays where it is.
+        let reached = self.sums.range_mut(t..).take(if step.settled { usize::MAX } else { 1 });
+        reached.for_each(|(_, sum)| *sum += likelihood);
+        Ok(())
+    }
 }
 
 /// The step with the highest sum, the lowest of equal ones.

@@ -5,7 +5,7 @@ use ft_sandbox::{Description, Limits, Usage};
 /// One plugin's use of its budgets.
 #[derive(Clone, Debug)]
 pub struct PluginUsage {
-    /// Its name and version.
+    /// The plugin's name and version.
     pub plugin: String,
     /// What it used.
     pub usage: Usage,

@@ -111,7 +111,7 @@ fn plugins_that_are_none_or_others() {
         "none.wasm",
         &["there is no file `none.wasm`, and no plugin of that name in `plugins` or", "hint: `ft-host plugin list`"],
     );
-    task("model", &["`model` is a folder, and a plugin is a file", "hint: `ft-host plugin build model`"]);
+    task("model", &["expected a plugin's file, got the folder `model`", "hint: `ft-host plugin build model`"]);
     task("text.wasm", &["plugin text.wasm: this is text, not a component: it starts with `hello`"]);
     task("core.wasm", &["plugin core.wasm: this is a core WebAssembly module", "hint: `ft-host plugin build DIR`"]);
     task("empty.wasm", &["plugin empty.wasm: the file is empty"]);
@@ -174,7 +174,7 @@ fn rows_that_the_task_does_not_take() {
     check(b"{\"text\": \"good\", \"label\": 1}\n", &column);
     let label = ["error: `data/sst2/train.jsonl`, line 2, column `label`: expected a class from 0 to 1, got 7"];
     check(b"{\"sentence\": \"good\", \"label\": 1}\n{\"sentence\": \"bad\", \"label\": 7}\n", &label);
-    check(b"", &["error: `data/sst2/train.jsonl` has no row for the demonstrations split"]);
+    check(b"", &["error: `data/sst2/train.jsonl`: expected rows for the demonstrations split, got none"]);
     check(b"{\"sentence\": \"g\xff\", \"label\": 1}\n", &["`data/sst2/train.jsonl`, line 1: not UTF-8 at byte 16"]);
     let broken = [ROWS.as_bytes(), b"{\"sentence\": \"g\xff\", \"label\": 1}\n"].concat();
     check(&broken, &["`data/sst2/train.jsonl`, line 3: not UTF-8 at byte 16 of the line"]);
@@ -185,7 +185,7 @@ fn rows_that_the_task_does_not_take() {
         ["error: `data/sst2/train.jsonl`: expected 2 rows or more to draw demonstrations from, got 1", "`--shots`"];
     check(b"{\"sentence\": \"good\", \"label\": 1}\n", &few);
     place.data("data", ROWS, "\n\n");
-    let empty = ["error: `data/sst2/validation.jsonl` has no row for the evaluation split"];
+    let empty = ["error: `data/sst2/validation.jsonl`: expected rows for the evaluation split, got none"];
     place.sst2(&["--data", "data"]).failed(2, &empty);
 }
 
@@ -246,7 +246,7 @@ fn output_folders_that_cannot_be() {
 fn settings_that_make_no_sense() {
     let place = Place::with_model();
     let check = |more: &[&str], parts: &[&str]| drop(place.sst2(more).failed(2, parts));
-    let step = ["step 9 is to be scored, and there are 3 steps", "hint: raise `--steps`"];
+    let step = ["expected steps to score from 1 to 3, got 9", "hint: raise `--steps`"];
     check(&["--score-steps", "9", "--steps", "3"], &step);
     check(&["--score-steps", "first"], &["expected all, last or a list of steps like 1,5,10, got `first`"]);
     for flag in ["--shots", "--steps", "--sample", "--limit", "--batch-tokens", "--threads"] {

@@ -14,14 +14,16 @@ fn only_plugins_with_a_required_digest_run() {
     let short = ["--limit", "2", "--steps", "2"];
     let both = ["--require-digest", &task, "--require-digest", &optimizer.to_uppercase()];
     place.sst2(&[&short[..], &both].concat()).good();
-    let named = format!("sst2.wasm` has SHA-256 {task}, and only {optimizer} may run");
+    let named = format!("sst2.wasm`: expected SHA-256 {optimizer}, got {task}");
     place.sst2(&[&short[..], &both[2..3], &[&optimizer]].concat()).failed(2, &[&named, "hint: look at it with"]);
     place.sst2(&["--require-digest", "abc"]).failed(2, &["expected a SHA-256 of 64 hexadecimal digits, got `abc`"]);
     // In a run file as a list.
     let text = format!("require-digest = [\"{task}\", \"{}\"]\n", "0".repeat(64));
     let file = place.write("run.toml", text);
     let more = ["--config", file.to_str().unwrap(), "--out", "filed"];
-    place.sst2(&[&short[..], &more].concat()).failed(2, &[&format!("momentum.wasm` has SHA-256 {optimizer}")]);
+    place
+        .sst2(&[&short[..], &more].concat())
+        .failed(2, &["momentum.wasm`: expected SHA-256 ", &format!(", got {optimizer}")]);
 }
 
 #[test]

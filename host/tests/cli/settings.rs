@@ -211,7 +211,7 @@ fn a_prompt_is_shown_with_its_tokens() {
     }
     let text = prompt(&["--index", "3"]).good().stdout;
     assert!(text.contains("demonstration tokens\nReview: ") && text.contains("|| "), "{text}");
-    prompt(&["--index", "120"]).failed(2, &["row 120 was asked for, and the evaluation split has 120 rows"]);
+    prompt(&["--index", "120"]).failed(2, &["expected a row of the evaluation split from 0 to 119, got row 120"]);
     // No weights are needed.
     std::fs::remove_file(place.path("model/model.safetensors")).unwrap();
     prompt(&["--index", "3"]).good();

@@ -66,7 +66,7 @@ pub fn examples(task: &mut TaskPlugin, data: &DataLocation, split: Split) -> Vec
 /// Rows from a function that gives the next so many of them.
 pub struct Rows<F>(pub F);
 
-impl<F: FnMut(usize) -> Result<Vec<String>, RowSourceError>> RowSource for Rows<F> {
+impl<F: FnMut(usize) -> Result<Vec<String>, RowSourceError> + 'static> RowSource for Rows<F> {
     fn columns(&mut self) -> Result<Vec<String>, RowSourceError> {
         Err("no task asks for the columns".into())
     }

@@ -209,7 +209,9 @@ mod tests {
             for (dtype, bytes) in [(DType::F32, 4), (DType::BF16, 2)] {
                 let weights = of(config, dtype, WeightFormat::Dense).weights;
                 let ratio = weights as f64 / (parameters * bytes) as f64;
-                assert!((0.999..=1.0).contains(&ratio), "{ratio}");
+                // OPT's table of positions is f32 on the CPU whatever the number format is.
+                let most = if dtype == DType::F32 { 1.0 } else { 1.0005 };
+                assert!((0.999..=most).contains(&ratio), "{ratio}");
             }
             let quantized = of(config, DType::F32, WeightFormat::Quantized);
             let saved = quantized.weights as f64 / quantized.dense_weights as f64;

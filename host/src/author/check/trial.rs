@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 use candle_core::Device;
 
 use super::Subject;
-use crate::run::{RunError, TaskConfig, resolve_options};
+use crate::run::{PluginSpec, RunError, resolve_options};
 use ft_sandbox::{Description, OptimizerPlugin, PluginError, TaskPlugin, Usage};
 
 /// What is checked, and what its instances used so far.
@@ -24,13 +24,13 @@ impl<'a> Trial<'a> {
 
     /// A task with these options.
     pub fn task(&self, options: &[(String, String)]) -> Result<Counted<'a, TaskPlugin>, RunError> {
-        let config = TaskConfig { options: options.to_vec(), ..TaskConfig::bare(self.file, self.limits) };
-        Ok(Counted { plugin: self.plugins.task(&config)?.0, usage: self.usage })
+        let spec = PluginSpec { file: self.file, options, limits: self.limits };
+        Ok(Counted { plugin: self.plugins.task(spec)?.plugin, usage: self.usage })
     }
 
     /// A rule with a session of these options.
     pub fn rule(&self, options: &[(String, String)]) -> Result<Counted<'a, OptimizerPlugin>, RunError> {
-        let rule = self.plugins.optimizer(self.file, self.limits, &Device::Cpu)?;
+        let rule = self.plugins.unopened_optimizer(self.file, self.limits, &Device::Cpu)?;
         let mut rule = Counted { plugin: rule, usage: self.usage };
         let options = resolve_options(rule.description(), options)?;
         rule.open(&options)?;

@@ -40,8 +40,8 @@ const CONSEQUENCES: [&str; 12] = [
 /// What differs, each as `name: before -> now`; nothing if one run can go on where the other ended.
 ///
 /// # Errors
-/// The serialiser's.
-pub fn changes(before: &PlanRecord, now: &PlanRecord) -> Result<Vec<String>, serde_json::Error> {
+/// If a plan cannot be serialized.
+pub(super) fn plan_diff(before: &PlanRecord, now: &PlanRecord) -> Result<Vec<String>, serde_json::Error> {
     let found = differences_but(before, now, &WITHOUT_EFFECT)?;
     let (causes, consequences): (Vec<Difference>, Vec<Difference>) =
         found.into_iter().partition(|difference| !CONSEQUENCES.contains(&difference.name.raw().as_str()));
