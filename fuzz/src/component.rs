@@ -17,7 +17,7 @@ use ft_host::author::PluginCard;
 use ft_host::ui;
 use ft_host::ui::screen::Screen;
 use ft_sandbox::{
-    Budget, Compiler, CompilerProgram, EngineOptions, Failure, Inspection, Limits, OptimizerPlugin, PluginBinary,
+    Compiler, CompilerProgram, EngineOptions, Failure, Inspection, Limit, Limits, OptimizerPlugin, PluginBinary,
     PluginEngine, PluginError, PluginKind, TaskPlugin, inspect, kind_of, options,
 };
 use wasm_smith::{Config, Module};
@@ -203,8 +203,8 @@ fn check_error(error: &PluginError) {
 /// Whether a busy machine may have had its part in it.
 fn is_of_the_machine(failure: &Failure) -> bool {
     match failure {
-        Failure::Spent(budget) => {
-            matches!(budget, Budget::Time { .. } | Budget::CompileTime { .. } | Budget::CompileMemory { .. })
+        Failure::LimitExceeded(limit) => {
+            matches!(limit, Limit::Time { .. } | Limit::CompileTime { .. } | Limit::CompileMemory { .. })
         }
         Failure::NoCompiler { .. } | Failure::Interrupted => true,
         _ => false,

@@ -11,7 +11,7 @@ pub mod task {
         world: "task-plugin",
         path: "../../wit",
         imports: { default: trappable },
-        with: { "forward-tuning:plugin/table.table": crate::table::RowTable },
+        with: { "forward-tuning:plugin/table.table": crate::state::row_table::RowTable },
     });
 }
 
@@ -24,7 +24,7 @@ pub mod optimizer {
         with: {
             "forward-tuning:plugin/types": super::task::forward_tuning::plugin::types,
             "forward-tuning:plugin/log": super::task::forward_tuning::plugin::log,
-            "forward-tuning:plugin/tensor.tensor": crate::ledger::DeviceTensor,
+            "forward-tuning:plugin/tensor.tensor": crate::state::ledger::DeviceTensor,
         },
     });
 }

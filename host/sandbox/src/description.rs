@@ -1,8 +1,8 @@
 //! What a plugin says about itself, checked.
 
-use super::bindings::info;
-use super::bindings::types;
-use super::options::{OptionKind, OptionSetting, OptionSpec, OptionValue};
+use crate::bindings::info;
+use crate::bindings::types;
+use crate::options::{OptionKind, OptionSetting, OptionSpec, OptionValue};
 use ft_engine::text::{harmless_within, is_harmless};
 
 const LONGEST_NAME: usize = 64;
@@ -10,7 +10,7 @@ const LONGEST_SENTENCE: usize = 400;
 const MOST_OPTIONS: usize = 100;
 const MOST_CHOICES: usize = 1000;
 
-/// What a plugin is.
+/// A plugin's description of itself, checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Description {
     /// Lower case letters, digits, `-` and `_`.
@@ -25,13 +25,13 @@ pub struct Description {
 
 /// What is wrong with a plugin's description. Texts in it are fit to be shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadDescription {
+pub enum InvalidDescription {
     /// A name that is none.
-    #[error("its {what} is `{name}`; allowed are 1 to {LONGEST_NAME} of the characters {allowed}")]
+    #[error("expected {what} of 1 to {LONGEST_NAME} characters from {allowed}, got `{name}`")]
     Name {
-        /// Whose name it is.
+        /// What is named: the plugin or an option, with its article.
         what: &'static str,
-        /// The name.
+        /// The name that was given.
         name: String,
         /// Which characters a name has.
         allowed: &'static str,
@@ -39,65 +39,65 @@ pub enum BadDescription {
     /// A version that is none.
     #[error("expected a version MAJOR.MINOR.PATCH in digits, got `{version}`")]
     Version {
-        /// The version.
+        /// The version that was given.
         version: String,
     },
     /// Two options of one name.
-    #[error("it has two options `{name}`")]
+    #[error("duplicate option `{name}`")]
     Twice {
-        /// The name.
+        /// The name that two options have.
         name: String,
     },
     /// Too many options, or too many texts to choose from.
-    #[error("it has {found} {what}; {most} at most are allowed")]
+    #[error("expected at most {most} {what}, got {found}")]
     TooMany {
         /// What there is too much of.
         what: &'static str,
-        /// How many there are.
+        /// Number of options or choices that were given.
         found: usize,
         /// How many there may be.
         most: usize,
     },
     /// Bounds that leave nothing, or are no numbers, or texts that cannot be shown.
-    #[error("its option `{option}` takes {kind}, which no value can be")]
+    #[error("option `{option}`: expected a kind that some value has, got {kind}")]
     Kind {
-        /// The option.
+        /// Name of the option.
         option: String,
         /// What it says it takes.
         kind: String,
     },
     /// A default that the option itself does not take.
-    #[error("its option `{option}` takes {kind}, and its default `{default}` is not that")]
+    #[error("option `{option}`: expected {kind} as its default, got `{default}`")]
     Default {
-        /// The option.
+        /// Name of the option.
         option: String,
-        /// What it takes.
+        /// What values the option takes, in words.
         kind: String,
-        /// The default.
+        /// The default that was given.
         default: String,
     },
 }
 
 impl Description {
     /// Checks a description as it came from the plugin.
-    pub(super) fn check(raw: info::Description) -> Result<Self, BadDescription> {
-        let name = name("name", &raw.name, "a-z 0-9 - _", |b| b == b'-')?;
+    pub(crate) fn check(raw: info::Description) -> Result<Self, InvalidDescription> {
+        let name = name("a name", &raw.name, "a-z 0-9 - _", |b| b == b'-')?;
         let is_version = raw.version.split('.').count() == 3
             && raw
                 .version
                 .split('.')
                 .all(|part| (1..=9).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit()));
         if !is_version {
-            return Err(BadDescription::Version { version: harmless_within(&raw.version, LONGEST_NAME) });
+            return Err(InvalidDescription::Version { version: harmless_within(&raw.version, LONGEST_NAME) });
         }
         if raw.options.len() > MOST_OPTIONS {
-            return Err(BadDescription::TooMany { what: "options", found: raw.options.len(), most: MOST_OPTIONS });
+            return Err(InvalidDescription::TooMany { what: "options", found: raw.options.len(), most: MOST_OPTIONS });
         }
         let mut options: Vec<OptionSpec> = Vec::with_capacity(raw.options.len());
         for option in raw.options {
             let option = check_option(option)?;
             if options.iter().any(|earlier| earlier.name == option.name) {
-                return Err(BadDescription::Twice { name: option.name });
+                return Err(InvalidDescription::Twice { name: option.name });
             }
             options.push(option);
         }
@@ -105,15 +105,15 @@ impl Description {
     }
 }
 
-fn check_option(raw: info::OptionSpec) -> Result<OptionSpec, BadDescription> {
-    let name = name("option's name", &raw.name, "a-z 0-9 _", |_| false)?;
+fn check_option(raw: info::OptionSpec) -> Result<OptionSpec, InvalidDescription> {
+    let name = name("an option name", &raw.name, "a-z 0-9 _", |_| false)?;
     let kind = match raw.kind {
         info::OptionKind::Boolean => OptionKind::Boolean,
         info::OptionKind::Integer(range) => OptionKind::Integer { minimum: range.minimum, maximum: range.maximum },
         info::OptionKind::Number(range) => OptionKind::Number { minimum: range.minimum, maximum: range.maximum },
         info::OptionKind::Text => OptionKind::Text,
         info::OptionKind::Choice(choices) if choices.len() > MOST_CHOICES => {
-            return Err(BadDescription::TooMany { what: "choices", found: choices.len(), most: MOST_CHOICES });
+            return Err(InvalidDescription::TooMany { what: "choices", found: choices.len(), most: MOST_CHOICES });
         }
         info::OptionKind::Choice(choices) => OptionKind::Choice(choices),
     };
@@ -128,12 +128,12 @@ fn check_option(raw: info::OptionSpec) -> Result<OptionSpec, BadDescription> {
         OptionKind::Choice(choices) => !choices.is_empty() && choices.iter().all(|choice| is_harmless(choice)),
     };
     if !is_possible {
-        return Err(BadDescription::Kind { option: name, kind: shown() });
+        return Err(InvalidDescription::Kind { option: name, kind: shown() });
     }
     let default = OptionValue::from(raw.default);
     if !kind.allows(&default) || !is_harmless(&default.to_string()) {
         let default = harmless_within(&default.to_string(), LONGEST_NAME);
-        return Err(BadDescription::Default { option: name, kind: shown(), default });
+        return Err(InvalidDescription::Default { option: name, kind: shown(), default });
     }
     Ok(OptionSpec { name, help: harmless_within(&raw.help, LONGEST_SENTENCE), kind, default })
 }
@@ -143,12 +143,12 @@ fn name(
     name: &str,
     allowed: &'static str,
     is_extra: impl Fn(u8) -> bool,
-) -> Result<String, BadDescription> {
+) -> Result<String, InvalidDescription> {
     let is_allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || is_extra(b);
     if (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(is_allowed) {
         Ok(name.to_owned())
     } else {
-        Err(BadDescription::Name { what, name: harmless_within(name, LONGEST_NAME), allowed })
+        Err(InvalidDescription::Name { what, name: harmless_within(name, LONGEST_NAME), allowed })
     }
 }
 
@@ -205,7 +205,7 @@ mod tests {
     fn names_and_versions_have_a_form() {
         for name in ["", "Momentum", "a b", "a\u{1b}", &"x".repeat(65)] {
             let message = check(name, "1.2.3", vec![]).unwrap_err();
-            assert!(message.starts_with("its name is `") && message.ends_with("characters a-z 0-9 - _"), "{message}");
+            assert!(message.starts_with("expected a name of 1 to 64 characters from a-z 0-9 - _, got `"), "{message}");
         }
         for version in ["", "1", "1.2", "1.2.x", "1.2.3.4", "1..3", "1.2.3\n"] {
             let message = check("x", version, vec![]).unwrap_err();
@@ -221,33 +221,33 @@ mod tests {
         let cases = [
             (
                 option("A", info::OptionKind::Boolean, types::OptionValue::Boolean(true)),
-                "its option's name is `A`; allowed are 1 to 64 of the characters a-z 0-9 _",
+                "expected an option name of 1 to 64 characters from a-z 0-9 _, got `A`",
             ),
             (
                 option("a", info::OptionKind::Integer(any), types::OptionValue::Number(1.0)),
-                "its option `a` takes a whole number, and its default `1` is not that",
+                "option `a`: expected a whole number as its default, got `1`",
             ),
             (
                 option("a", info::OptionKind::Integer(none), types::OptionValue::Integer(1)),
-                "its option `a` takes a whole number from 2 to 1, which no value can be",
+                "option `a`: expected a kind that some value has, got a whole number from 2 to 1",
             ),
             (
                 option("a", info::OptionKind::Number(no_number), types::OptionValue::Number(1.0)),
-                "its option `a` takes a number from NaN, which no value can be",
+                "option `a`: expected a kind that some value has, got a number from NaN",
             ),
             (
                 option("a", info::OptionKind::Choice(vec![]), types::OptionValue::Text(String::new())),
-                "its option `a` takes one of , which no value can be",
+                "option `a`: expected a kind that some value has, got one of ",
             ),
             (
                 option("a", info::OptionKind::Choice(vec!["x\u{7}".into()]), types::OptionValue::Text("x".into())),
-                "its option `a` takes one of `x\\u{7}`, which no value can be",
+                "option `a`: expected a kind that some value has, got one of `x\\u{7}`",
             ),
         ];
         for (option, expected) in cases {
             assert_eq!(message(option), expected);
         }
         let twice = || option("a", info::OptionKind::Boolean, types::OptionValue::Boolean(true));
-        assert_eq!(check("x", "1.2.3", vec![twice(), twice()]), Err("it has two options `a`".into()));
+        assert_eq!(check("x", "1.2.3", vec![twice(), twice()]), Err("duplicate option `a`".into()));
     }
 }

@@ -1,14 +1,13 @@
 //! What can go wrong with a plugin, and whose fault it is.
 
 use std::fmt;
-use std::time::Duration;
 
-use super::answer::BadAnswer;
-use super::binary::NotAComponent;
-use super::contract::WrongWorld;
-use super::description::BadDescription;
-use super::table::RowSourceError;
-use ft_engine::text::bytes;
+use crate::component::binary::NotAComponent;
+use crate::component::contract::WrongWorld;
+use crate::description::InvalidDescription;
+use crate::limits::Limit;
+use crate::rows::RowSourceError;
+use crate::task::invalid_answer::InvalidAnswer;
 
 /// A failure of a plugin: which plugin, in which call, and what. All text in it is fit to be shown.
 #[derive(Debug)]
@@ -41,7 +40,7 @@ impl fmt::Display for Identity {
     }
 }
 
-/// What went wrong.
+/// What went wrong with a plugin.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The file is not a component.
@@ -52,35 +51,35 @@ pub enum Failure {
     WrongWorld(WrongWorld),
     /// wasmtime takes the bytes for no valid component, or one that needs what this host has switched off, or there is
     /// so much to compile that it would take long.
-    #[error("it cannot be compiled: {reason}")]
+    #[error("cannot be compiled: {reason}")]
     Compile {
-        /// What wasmtime said.
+        /// The reason, in wasmtime's words or this host's.
         reason: String,
     },
     /// The process that compiles plugins could not be had, or somebody killed it; the plugin is not to blame.
-    #[error("the compiler of plugins failed")]
+    #[error("the plugin compiler failed")]
     NoCompiler {
-        /// The system's reason.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// The system had no memory, or no addresses, for an instance; the plugin is not to blame.
-    #[error("the system has no memory for it: {reason}")]
+    #[error("not enough memory to instantiate it: {reason}")]
     NoMemory {
-        /// The system's reason.
+        /// The error of the system.
         reason: String,
     },
     /// The user wanted to stop; the plugin is not to blame.
     #[error("interrupted")]
     Interrupted,
     /// Imports or exports have other types than the WIT package says.
-    #[error("its interface is not that of the package: {reason}")]
+    #[error("interface does not match the WIT package: {reason}")]
     Interface {
-        /// What wasmtime said.
+        /// The reason, in wasmtime's words or this host's.
         reason: String,
     },
     /// The description makes no sense.
     #[error(transparent)]
-    Description(BadDescription),
+    Description(InvalidDescription),
     /// The plugin stopped by itself: a panic, a wild pointer, a stack too deep.
     #[error("trapped: {reason}{}{}", said(.message), within(.frames))]
     Trap {
@@ -94,18 +93,18 @@ pub enum Failure {
     /// The plugin reported an error in the orderly way.
     #[error("reported ({kind}): {message}")]
     Returned {
-        /// What kind of error it says it is.
+        /// The kind of error that the plugin names.
         kind: ErrorKind,
-        /// Its message.
+        /// The plugin's message, fit to be shown.
         message: String,
     },
-    /// The plugin used up what it may use.
+    /// The plugin exceeded a limit.
     #[error(transparent)]
-    Spent(Budget),
+    LimitExceeded(Limit),
     /// A host function was called with arguments that do not fit together.
-    #[error("called `{operation}` wrongly: {problem}")]
-    Misuse {
-        /// The host function.
+    #[error("invalid arguments to `{operation}`: {problem}")]
+    InvalidArguments {
+        /// Name of the host function.
         operation: &'static str,
         /// What does not fit, with the shapes.
         problem: String,
@@ -113,36 +112,36 @@ pub enum Failure {
     /// The device failed in a tensor operation.
     #[error("the device failed in `{operation}`")]
     Device {
-        /// The host function.
+        /// Name of the host function.
         operation: &'static str,
-        /// What candle said.
+        /// The tensor library's error.
         #[source]
         source: candle_core::Error,
     },
     /// The plugin ended itself by WASI's `exit`, where it was to answer.
-    #[error("ended itself with exit status {status}, and did not answer{}", said(.message))]
+    #[error("exited with status {status} instead of returning{}", said(.message))]
     Exit {
-        /// The exit status.
+        /// Status that the plugin exited with.
         status: u8,
         /// The last line that it wrote to standard error in this call, or logged as an error.
         message: Option<String>,
     },
     /// A function of WASI was called that would reach out of the sandbox; such functions are linked and refuse.
-    #[error("called `{function}`, and plugins have no access to the system")]
-    System {
-        /// The function's name.
+    #[error("called `{function}`: plugins have no access to the system")]
+    SystemAccess {
+        /// Name of the WASI function, with interface and version.
         function: String,
     },
     /// The rows could not be read; the plugin is not to blame.
-    #[error("the rows of the table could not be read")]
+    #[error("cannot read the rows of the table")]
     Rows(#[source] RowSourceError),
     /// The answer is not what the package asks for.
     #[error(transparent)]
-    Answer(BadAnswer),
+    Answer(InvalidAnswer),
     /// An earlier call trapped or ran over a limit, and what it left behind is undefined.
-    #[error("not called: it failed in `{earlier}` before, and cannot be used again")]
+    #[error("cannot be called after it failed in `{earlier}`")]
     Dead {
-        /// The call that failed.
+        /// Name of the call that failed.
         earlier: &'static str,
     },
     /// A step was asked for before the rule was opened with its options.
@@ -167,7 +166,7 @@ pub enum ErrorKind {
     InvalidData,
     /// It does not do what was asked of it.
     Unsupported,
-    /// Anything else.
+    /// An error of no other kind.
     Failed,
 }
 
@@ -182,107 +181,18 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// The budget that a plugin used up, with its value.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Budget {
-    /// Instructions.
-    #[error("used up its fuel: more than {limit} units in one call")]
-    Fuel {
-        /// Units for each call.
-        limit: u64,
-    },
-    /// Wall clock.
-    #[error("used up its time: more than {limit:?} in one call")]
-    Time {
-        /// Time for each call.
-        limit: Duration,
-    },
-    /// Wall clock of the compiler.
-    #[error("takes too long to compile: more than {limit:?}")]
-    CompileTime {
-        /// Time for the whole component.
-        limit: Duration,
-    },
-    /// Memory of the compiler.
-    #[error("takes too much memory to compile: more than {}", bytes(*.limit))]
-    CompileMemory {
-        /// Bytes of address space for the compiler.
-        limit: u64,
-    },
-    /// Linear memory.
-    #[error("used up its memory: asked for {}, and {} are allowed", bytes(*.asked), bytes(*.limit))]
-    Memory {
-        /// Bytes for all memories.
-        limit: u64,
-        /// Bytes that there would have been.
-        asked: u64,
-    },
-    /// Table elements.
-    #[error("used up its tables: asked for {asked} elements, and {limit} are allowed")]
-    TableElements {
-        /// Elements for all tables.
-        limit: usize,
-        /// Elements that there would have been.
-        asked: usize,
-    },
-    /// Handles to resources.
-    #[error("used up its handles: more than {limit} at once")]
-    Handles {
-        /// Handles at once.
-        limit: usize,
-    },
-    /// Core instances, tables, memories.
-    #[error("is made of too many parts: more than {limit} instances, tables or memories")]
-    Instances {
-        /// So many of each.
-        limit: usize,
-    },
-    /// Bytes across the boundary.
-    #[error("moved too much at once: more than {} in one host call", bytes(*.limit))]
-    CallBytes {
-        /// Bytes for each host call.
-        limit: u64,
-    },
-    /// Tensors on the device.
-    #[error("used up its tensors: {} are in use, {} more were asked for, and {} are allowed", bytes(*.live), bytes(*.asked), bytes(*.limit))]
-    TensorBytes {
-        /// Bytes for all tensors.
-        limit: u64,
-        /// Bytes in use.
-        live: u64,
-        /// Bytes that were to come on top.
-        asked: u64,
-    },
-}
-
-impl Budget {
-    /// The flag that raises this budget.
-    pub fn flag(&self) -> &'static str {
-        match self {
-            Self::Fuel { .. } => "--plugin-fuel",
-            Self::Time { .. } => "--plugin-time",
-            Self::CompileTime { .. } => "--plugin-compile-time",
-            Self::CompileMemory { .. } => "--plugin-compile-memory",
-            Self::Memory { .. } => "--plugin-memory",
-            Self::TableElements { .. } | Self::Handles { .. } | Self::Instances { .. } => "--plugin-tables",
-            Self::CallBytes { .. } => "--plugin-call-bytes",
-            Self::TensorBytes { .. } => "--plugin-tensor-bytes",
-        }
-    }
-}
-
 impl PluginError {
-    pub(super) fn new(identity: Identity, call: Option<&'static str>, failure: Failure) -> Self {
+    pub(crate) fn new(identity: Identity, call: Option<&'static str>, failure: Failure) -> Self {
         Self(Box::new(Parts { identity, call, about: None, failure }))
     }
 
     /// The error with what the call was about.
-    pub(super) fn about(mut self, what: String) -> Self {
+    pub(crate) fn about(mut self, what: String) -> Self {
         self.0.about = Some(what);
         self
     }
 
-    /// Which plugin it was.
+    /// The plugin that failed.
     pub fn plugin(&self) -> &Identity {
         &self.0.identity
     }
@@ -292,7 +202,7 @@ impl PluginError {
         self.0.call
     }
 
-    /// What went wrong.
+    /// What went wrong in the call, or while the plugin was loaded.
     pub fn failure(&self) -> &Failure {
         &self.0.failure
     }
@@ -317,7 +227,7 @@ impl PluginError {
             Failure::WrongWorld(_) | Failure::Interface { .. } => {
                 "build the plugin against this host's `wit/`".to_owned()
             }
-            Failure::Spent(budget) => format!("if you trust the plugin, raise the limit with `{}`", budget.flag()),
+            Failure::LimitExceeded(limit) => format!("if you trust the plugin, raise the limit with `{}`", limit.flag()),
             Failure::Returned { kind: ErrorKind::InvalidOption, .. } => {
                 "change the option that the message names, or leave it out".to_owned()
             }
@@ -339,10 +249,10 @@ impl PluginError {
             Failure::Compile { .. }
             | Failure::Description(_)
             | Failure::Trap { .. }
-            | Failure::Misuse { .. }
+            | Failure::InvalidArguments { .. }
             | Failure::Exit { .. }
-            | Failure::System { .. }
-            | Failure::Answer(_) => "this is a fault of the plugin, for its author to mend".to_owned(),
+            | Failure::SystemAccess { .. }
+            | Failure::Answer(_) => "this is a bug in the plugin; please report it to its author".to_owned(),
         })
     }
 }

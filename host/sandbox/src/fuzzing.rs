@@ -4,17 +4,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::Device;
 
-pub use super::bindings::{data, dataset, info, log, tensor, types};
-use super::host::HostState;
-use super::log::LogBook;
-use super::{BadAnswer, BadDescription, Description, Limits, LogRecord, task_answers};
+pub use crate::bindings::{data, dataset, info, log, tensor, types};
+use crate::description::{Description, InvalidDescription};
+use crate::limits::Limits;
+use crate::state::HostState;
+use crate::state::log_book::LogBook;
+use crate::state::log_book::LogRecord;
+use crate::task::answer_check;
+use crate::task::invalid_answer::InvalidAnswer;
 use ft_engine::task::example::{Example, Source};
 
 /// What `info.describe` gave, checked.
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn description(raw: info::Description) -> Result<Description, BadDescription> {
+pub fn description(raw: info::Description) -> Result<Description, InvalidDescription> {
     Description::check(raw)
 }
 
@@ -22,24 +26,24 @@ pub fn description(raw: info::Description) -> Result<Description, BadDescription
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn sources(raw: Vec<dataset::Source>) -> Result<Vec<Source>, BadAnswer> {
-    task_answers::sources(raw)
+pub fn sources(raw: Vec<dataset::Source>) -> Result<Vec<Source>, InvalidAnswer> {
+    answer_check::sources(raw)
 }
 
 /// What `dataset.labels` gave, checked.
 ///
 /// # Errors
 /// What is wrong with them.
-pub fn labels(raw: Vec<String>) -> Result<Vec<String>, BadAnswer> {
-    task_answers::labels(raw)
+pub fn labels(raw: Vec<String>) -> Result<Vec<String>, InvalidAnswer> {
+    answer_check::labels(raw)
 }
 
 /// What `dataset.read` or `dataset.written` gave, checked.
 ///
 /// # Errors
 /// What is wrong with the first bad one.
-pub fn examples(raw: Vec<data::Example>, labels: &[String], limits: &Limits) -> Result<Vec<Example>, BadAnswer> {
-    let mut check = task_answers::ExampleCheck::new(limits, labels);
+pub fn examples(raw: Vec<data::Example>, labels: &[String], limits: &Limits) -> Result<Vec<Example>, InvalidAnswer> {
+    let mut check = answer_check::ExampleCheck::new(limits, labels);
     raw.into_iter().map(|raw| check.check(raw)).collect()
 }
 
@@ -49,7 +53,7 @@ pub fn messages(raw: Vec<(log::Level, String)>, limits: &Limits) -> Vec<LogRecor
     let sink = Arc::clone(&shown);
     let keep = move |record| sink.lock().unwrap_or_else(PoisonError::into_inner).push(record);
     let book = LogBook::new("fuzz".into(), limits, Arc::new(keep));
-    let mut state = HostState::new(limits.clone(), book, Device::Cpu, super::clock::Stop::default());
+    let mut state = HostState::new(limits.clone(), book, Device::Cpu, crate::stop::Stop::default());
     for (level, message) in raw {
         // A message is never refused.
         let _ = log::Host::write(&mut state, level, message);
@@ -60,5 +64,5 @@ pub fn messages(raw: Vec<(log::Level, String)>, limits: &Limits) -> Vec<LogRecor
 /// The `tensor` resource as a plugin reaches it, with nothing in it.
 pub fn tensors(limits: Limits) -> impl tensor::HostTensor {
     let book = LogBook::new("fuzz".into(), &limits, Arc::new(|_| ()));
-    HostState::new(limits, book, Device::Cpu, super::clock::Stop::default())
+    HostState::new(limits, book, Device::Cpu, crate::stop::Stop::default())
 }

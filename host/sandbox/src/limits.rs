@@ -1,8 +1,10 @@
-//! What one plugin may use.
+//! What one plugin may use, and what it says when that is exceeded.
 
 use std::time::Duration;
 
-/// The budgets of one plugin. All of them are armed before every call into it.
+use ft_engine::text::bytes;
+
+/// The most that one plugin may use. All limits are armed before every call into it.
 ///
 /// The defaults are many times what the plugins of this project need, and little enough that the worst plugin costs a
 /// person a minute and no swapping.
@@ -61,5 +63,123 @@ impl Default for Limits {
             examples: 4_000_000,
             example_bytes: 1 << 30,
         }
+    }
+}
+
+/// A limit that a plugin exceeded, with its value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Limit {
+    /// Fuel, about one unit for each instruction of a call.
+    #[error("exceeded the fuel limit ({limit} units per call)")]
+    Fuel {
+        /// Units allowed for each call.
+        limit: u64,
+    },
+    /// Wall clock of a call, host functions included.
+    #[error("exceeded the time limit ({} per call)", seconds(*.limit))]
+    Time {
+        /// Time allowed for each call.
+        limit: Duration,
+    },
+    /// Wall clock for compiling the component.
+    #[error("exceeded the compile time limit ({})", seconds(*.limit))]
+    CompileTime {
+        /// Time for the whole component.
+        limit: Duration,
+    },
+    /// Address space for compiling the component.
+    #[error("exceeded the compile memory limit ({})", bytes(*.limit))]
+    CompileMemory {
+        /// Bytes of address space for the compiler.
+        limit: u64,
+    },
+    /// Linear memory, all memories of the plugin together.
+    #[error("exceeded the memory limit ({}): asked for {}", bytes(*.limit), bytes(*.asked))]
+    Memory {
+        /// Bytes allowed for all memories.
+        limit: u64,
+        /// Bytes that there would have been.
+        asked: u64,
+    },
+    /// Elements of tables, all tables of the plugin together.
+    #[error("exceeded the table limit ({limit} elements): asked for {asked}")]
+    TableElements {
+        /// Elements allowed for all tables.
+        limit: usize,
+        /// Elements that there would have been.
+        asked: usize,
+    },
+    /// Handles to resources that are open at once.
+    #[error("exceeded the handle limit ({limit} at once)")]
+    Handles {
+        /// Handles allowed at once.
+        limit: usize,
+    },
+    /// Core instances, tables and memories, so many of each.
+    #[error("exceeded the instance limit ({limit} instances, tables or memories)")]
+    Instances {
+        /// Number allowed of each.
+        limit: usize,
+    },
+    /// Bytes that one call moves between host and plugin.
+    #[error("exceeded the per-call transfer limit ({})", bytes(*.limit))]
+    CallBytes {
+        /// Bytes for each host call.
+        limit: u64,
+    },
+    /// Bytes of live tensors that the plugin made or keeps.
+    #[error("exceeded the tensor memory limit ({}): {} in use, asked for {} more", bytes(*.limit), bytes(*.live), bytes(*.asked))]
+    TensorBytes {
+        /// Bytes allowed for all tensors.
+        limit: u64,
+        /// Bytes in use before.
+        live: u64,
+        /// Bytes that were to come on top.
+        asked: u64,
+    },
+}
+
+impl Limit {
+    /// The flag that raises this limit.
+    pub fn flag(&self) -> &'static str {
+        match self {
+            Self::Fuel { .. } => "--plugin-fuel",
+            Self::Time { .. } => "--plugin-time",
+            Self::CompileTime { .. } => "--plugin-compile-time",
+            Self::CompileMemory { .. } => "--plugin-compile-memory",
+            Self::Memory { .. } => "--plugin-memory",
+            Self::TableElements { .. } | Self::Handles { .. } | Self::Instances { .. } => "--plugin-tables",
+            Self::CallBytes { .. } => "--plugin-call-bytes",
+            Self::TensorBytes { .. } => "--plugin-tensor-bytes",
+        }
+    }
+}
+
+/// A length of time as messages have it: `60 s`, `300 ms`.
+fn seconds(time: Duration) -> String {
+    match time.as_millis() {
+        millis if millis < 1000 => format!("{millis} ms"),
+        millis if millis % 1000 == 0 => format!("{} s", time.as_secs()),
+        _ => format!("{} s", time.as_secs_f64()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_told_with_its_value_and_unit() {
+        let time = |millis| Limit::Time { limit: Duration::from_millis(millis) }.to_string();
+        for (millis, expected) in [(0, "0 ms"), (300, "300 ms"), (1500, "1.5 s"), (60_000, "60 s")] {
+            assert_eq!(time(millis), format!("exceeded the time limit ({expected} per call)"));
+        }
+        let transfer = Limit::CallBytes { limit: 64 << 20 };
+        assert_eq!(transfer.to_string(), "exceeded the per-call transfer limit (64 MiB)");
+        let memory = Limit::Memory { limit: 16 << 20, asked: 4 << 30 };
+        assert_eq!(memory.to_string(), "exceeded the memory limit (16 MiB): asked for 4 GiB");
+        let tensors = Limit::TensorBytes { limit: 1 << 20, live: 1 << 10, asked: 256 };
+        let expected = "exceeded the tensor memory limit (1 MiB): 1 KiB in use, asked for 256 bytes more";
+        assert_eq!(tensors.to_string(), expected);
     }
 }

@@ -137,7 +137,7 @@ pub struct OptionSpec {
     pub name: String,
     /// What it does, in one sentence.
     pub help: String,
-    /// Which values it takes.
+    /// Which values the option takes.
     pub kind: OptionKind,
     /// Its value when the user sets none.
     pub default: OptionValue,
@@ -153,7 +153,7 @@ impl fmt::Display for OptionSpec {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum OptionError {
     /// A name that the plugin does not know.
-    #[error("the plugin has no option `{name}`")]
+    #[error("unknown option `{name}`")]
     Unknown {
         /// The name as the user wrote it.
         name: String,
@@ -161,21 +161,21 @@ pub enum OptionError {
         known: Vec<OptionSpec>,
     },
     /// A value of another kind, or out of bounds.
-    #[error("option `{}` takes {}, and `{value}` is not that", spec.name, spec.kind)]
+    #[error("option `{}`: expected {}, got `{value}`", spec.name, spec.kind)]
     Value {
-        /// The option.
+        /// What the plugin says of the option.
         spec: Box<OptionSpec>,
         /// The value as the user wrote it.
         value: String,
     },
     /// One option with two values.
-    #[error("option `{name}` is given twice, as `{first}` and as `{second}`")]
+    #[error("duplicate option `{name}`: `{first}` and `{second}`")]
     Twice {
-        /// The option.
+        /// Name of the option.
         name: String,
-        /// Its first value.
+        /// The value that was given first.
         first: String,
-        /// Its second value.
+        /// The value that was given later.
         second: String,
     },
 }
@@ -259,25 +259,25 @@ mod tests {
     fn values_are_checked_by_kind_and_bounds() {
         let cases = [
             ("flag=true", "true"),
-            ("flag=yes", "option `flag` takes true or false, and `yes` is not that"),
+            ("flag=yes", "option `flag`: expected true or false, got `yes`"),
             ("count=-7", "-7"),
-            ("count=1.5", "option `count` takes a whole number, and `1.5` is not that"),
-            ("count=9223372036854775808", "option `count` takes a whole number, and `9223372036854775808` is not that"),
+            ("count=1.5", "option `count`: expected a whole number, got `1.5`"),
+            ("count=9223372036854775808", "option `count`: expected a whole number, got `9223372036854775808`"),
             ("small=4", "4"),
-            ("small=5", "option `small` takes a whole number from -1 to 4, and `5` is not that"),
+            ("small=5", "option `small`: expected a whole number from -1 to 4, got `5`"),
             ("rate=1e-3", "0.001"),
             ("rate=2", "2.0"),
-            ("rate=nan", "option `rate` takes a number, and `nan` is not that"),
-            ("rate=inf", "option `rate` takes a number, and `inf` is not that"),
-            ("rate=", "option `rate` takes a number, and `` is not that"),
+            ("rate=nan", "option `rate`: expected a number, got `nan`"),
+            ("rate=inf", "option `rate`: expected a number, got `inf`"),
+            ("rate=", "option `rate`: expected a number, got ``"),
             ("share=1", "1.0"),
-            ("share=1.01", "option `share` takes a number from 0 to 1, and `1.01` is not that"),
-            ("least=0.25", "option `least` takes a number from 0.5, and `0.25` is not that"),
+            ("share=1.01", "option `share`: expected a number from 0 to 1, got `1.01`"),
+            ("least=0.25", "option `least`: expected a number from 0.5, got `0.25`"),
             ("text=", "\"\""),
             ("text=a=b", "\"a=b\""),
             ("mode=b c", "\"b c\""),
-            ("mode=d", "option `mode` takes one of `a`, `b c`, and `d` is not that"),
-            ("foo=1", "the plugin has no option `foo`"),
+            ("mode=d", "option `mode`: expected one of `a`, `b c`, got `d`"),
+            ("foo=1", "unknown option `foo`"),
         ];
         for (given, expected) in cases {
             assert_eq!(one(given), expected, "{given}");
@@ -298,7 +298,7 @@ mod tests {
     fn an_option_given_twice_is_an_error() {
         let given = [("rate".to_owned(), "1".to_owned()), ("rate".to_owned(), "1".to_owned())];
         let error = resolve(&specs(), &given).unwrap_err();
-        assert_eq!(error.to_string(), "option `rate` is given twice, as `1` and as `1`");
+        assert_eq!(error.to_string(), "duplicate option `rate`: `1` and `1`");
     }
 
     #[test]

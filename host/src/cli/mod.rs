@@ -102,7 +102,7 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => compare::run(&args),
         Command::Model(command) => model::run(command, environment),
         Command::Plugin(command) => plugin::run(command, environment),
-        // Another process of this program reads the status, see `plugin::compiler`.
+        // Another process of this program reads the status, see `ft_sandbox::compiler`.
         Command::CompilePlugin { memory, seconds } => {
             let Err((status, words)) = compiler::serve(memory, Duration::from_secs(seconds)) else {
                 return ExitStatus::Done.into();

@@ -8,13 +8,13 @@ use candle_core::{DType, Device, Tensor};
 use super::plugins::{Configured, PluginSpec};
 use super::{Plugins, RunError};
 use ft_engine::tune::{Slot, SlotKind};
-use ft_sandbox::{Budget, ErrorKind, Failure, Limits, PluginError};
+use ft_sandbox::{ErrorKind, Failure, Limit, Limits, PluginError};
 
 /// The most time for each call of a dry step.
 const MOST_TIME: Duration = Duration::from_secs(2);
 
 fn is_over(error: &PluginError) -> bool {
-    matches!(error.failure(), Failure::Spent(Budget::Time { .. }))
+    matches!(error.failure(), Failure::LimitExceeded(Limit::Time { .. }))
 }
 
 /// The cache that an optimizer will meet, as far as it is known without weights.

@@ -183,7 +183,7 @@ fn last_call(attack: &Attack, limits: Limits) -> Duration {
         }
     };
     let message = failed.unwrap_err().to_string();
-    assert!(message.contains("used up its time: more than 300ms"), "`{}`: {message}", attack.name);
+    assert!(message.contains("exceeded the time limit (300 ms per call)"), "`{}`: {message}", attack.name);
     usage.most_time
 }
 

@@ -31,7 +31,7 @@ fn a_run_file_has_budgets_for_one_plugin_within_the_flags() {
     let place = Place::with_model();
     let short = ["--limit", "2", "--steps", "2", "--config", "run.toml"];
     place.write("run.toml", "[optimizer-limits]\ntensor-bytes = \"1k\"\n");
-    let spent = ["plugin momentum", "used up its tensors", "1 KiB are allowed"];
+    let spent = ["plugin momentum", "exceeded the tensor memory limit (1 KiB)"];
     place.sst2(&short).failed(3, &spent);
     // The task's own budget does not touch the optimizer, nor the other way round.
     place

@@ -50,17 +50,19 @@ fn validate_refuses_what_a_run_would_refuse() {
         "ok: optimizer momentum 0.1.0, with step_size=0.5 momentum=0.9 update=both skip_first=0 layers=all\n"
     );
     assert_eq!(validate(&guest("sst2"), &["--json"]).good().json()["name"], "sst2");
-    validate(&guest("momentum"), &["-O", "step=1"]).failed(2, &["has no option `step`", "-O step_size=0.01"]);
-    validate(&guest("momentum"), &["-O", "momentum=2"]).failed(2, &["a number from 0 to 1, and `2` is not that"]);
-    validate(&guest("hostile/wrong-version"), &[])
-        .failed(2, &["made for forward-tuning:plugin@0.2.0; this host takes 0.1.x", "hint: build the plugin against"]);
-    validate(&guest("hostile/wrong-world"), &[]).failed(2, &["has nothing to do with forward-tuning:plugin"]);
-    validate(&guest("hostile/loop-describe"), &[]).failed(3, &["in `info.describe`: used up its fuel"]);
+    validate(&guest("momentum"), &["-O", "step=1"]).failed(2, &["unknown option `step`", "-O step_size=0.01"]);
+    validate(&guest("momentum"), &["-O", "momentum=2"]).failed(2, &["expected a number from 0 to 1, got `2`"]);
+    validate(&guest("hostile/wrong-version"), &[]).failed(
+        2,
+        &["expected forward-tuning:plugin@0.1.x, got forward-tuning:plugin@0.2.0", "hint: build the plugin against"],
+    );
+    validate(&guest("hostile/wrong-world"), &[]).failed(2, &["expected a component for forward-tuning:plugin"]);
+    validate(&guest("hostile/loop-describe"), &[]).failed(3, &["in `info.describe`: exceeded the fuel limit"]);
     validate(&guest("hostile/task"), &["-T", "attack=error-in-configure"]).failed(2, &["no such luck"]);
     validate(&guest("hostile/task"), &["-T", "attack=one-choice"])
         .failed(3, &["different ones on one line each, got [\"negative\"]"]);
     let text = place.write("notes.wasm", "a text");
-    validate(text.to_str().unwrap(), &[]).failed(2, &["this is text, not a component: it starts with `a text`"]);
+    validate(text.to_str().unwrap(), &[]).failed(2, &["expected a component, got text that starts with `a text`"]);
     validate("none/x.wasm", &[]).failed(2, &["cannot open `none/x.wasm`"]);
 }
 
@@ -134,14 +136,14 @@ fn a_plugin_that_is_not_sound_fails_its_test() {
         let has_started = !done.stdout.contains("FAILED  start");
         assert_eq!(done.stderr.contains("tensors"), has_started, "{}", done.stderr);
     };
-    failed("hostile/task", "attack=duplicate-ids", &["FAILED  rows: evaluation", "two examples have the id `twin`"]);
+    failed("hostile/task", "attack=duplicate-ids", &["FAILED  rows: evaluation", "duplicate id `twin`"]);
     failed("hostile/task", "attack=panic-in-query", &["a panic in `render-query`, at example 0"]);
     failed(
         "hostile/task",
         "attack=one-choice",
         &["FAILED  start", "different ones on one line each, got [\"negative\"]", "0 passed, 1 failed"],
     );
-    failed("hostile/task", "attack=strange-full-text", &["does not go on where its context ends"]);
+    failed("hostile/task", "attack=strange-full-text", &["to start with its context"]);
     failed("hostile/optimizer", "attack=nothing-over-nothing", &["ok      steps", "FAILED  where nothing moves"]);
     failed("hostile/optimizer", "attack=wrong-shape", &["FAILED  steps", "a key matrix of"]);
     failed(
@@ -167,7 +169,7 @@ fn names_are_found_on_the_plugin_path() {
     let listed = listed.as_array().unwrap();
     let names: Vec<&str> = listed.iter().map(|one| one["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["broken", "momentum", "sst2", "qasc", "sst2", "gate"]);
-    assert_eq!(listed[0]["refused"], "plugin first/broken.wasm: this is a zip archive, not a component");
+    assert_eq!(listed[0]["refused"], "plugin first/broken.wasm: expected a component, got a zip archive");
     assert_eq!((&listed[4]["hidden_by"], &listed[2]["hidden_by"]), (&Value::from("first/sst2.wasm"), &Value::Null));
     let shown = host(&["plugin", "list"]).good().stdout;
     assert!(shown.contains("plugins/sst2.wasm (hidden by first/sst2.wasm)\n    SST-2 from GLUE"), "{shown}");

@@ -21,26 +21,22 @@ fn what_is_no_component_is_named() {
     let this_test = std::fs::read(std::env::current_exe().unwrap()).unwrap();
     let cut = guest("sst2")[..50_000].to_vec();
     let cases = [
-        ("empty.wasm", Vec::new(), "plugin empty.wasm: the file is empty"),
+        ("empty.wasm", Vec::new(), "plugin empty.wasm: expected a component, got an empty file"),
         (
             "module.wasm",
             wat::parse_str("(module)").unwrap(),
-            "plugin module.wasm: this is a core WebAssembly module, not a component",
+            "plugin module.wasm: expected a component, got a core WebAssembly module",
         ),
-        ("x.wat", b"(component)".to_vec(), "plugin x.wat: this is WebAssembly text, not a component"),
+        ("x.wat", b"(component)".to_vec(), "plugin x.wat: expected a component, got WebAssembly text"),
         (
             "lib.rs",
             b"//! A rule\n".to_vec(),
-            "plugin lib.rs: this is text, not a component: it starts with `//! A rule\\n`",
+            "plugin lib.rs: expected a component, got text that starts with `//! A rule\\n`",
         ),
-        ("w.whl", b"PK\x03\x04\x14\0".to_vec(), "plugin w.whl: this is a zip archive, not a component"),
+        ("w.whl", b"PK\x03\x04\x14\0".to_vec(), "plugin w.whl: expected a component, got a zip archive"),
         #[cfg(target_os = "linux")]
-        ("host", this_test, "plugin host: this is a native program or library (ELF), not a component"),
-        (
-            "cut.wasm",
-            cut,
-            "plugin cut.wasm: the component is cut short: its 50000 bytes end in the middle of a section",
-        ),
+        ("host", this_test, "plugin host: expected a component, got a native program or library (ELF)"),
+        ("cut.wasm", cut, "plugin cut.wasm: truncated component: its 50000 bytes end within a section"),
     ];
     for (name, bytes, expected) in cases {
         let error = as_task(name, bytes);
@@ -61,24 +57,30 @@ fn the_wrong_world_is_answered_with_what_is_missing() {
     assert!(
         error
             .to_string()
-            .starts_with("plugin x.wasm: this component has nothing to do with forward-tuning:plugin: it exports "),
+            .starts_with("plugin x.wasm: expected a component for forward-tuning:plugin, got one that exports "),
         "{error}"
     );
     let half = "package forward-tuning:plugin@0.1.0; interface info { describe: func(); } world half { export info; }";
     let error = as_task("half.wasm", component(&[], half, "half", None));
     assert_eq!(
         error.to_string(),
-        "plugin half.wasm: a task plugin exports `info`, `dataset`, `prompt`; this component lacks `dataset`, `prompt`"
+        "plugin half.wasm: expected the exports `info`, `dataset`, `prompt` of a task plugin, got a component without `dataset`, `prompt`"
     );
 }
 
 #[test]
 fn the_wrong_version_is_answered_with_the_right_one() {
     let error = as_task("old.wasm", guest("hostile/wrong-version"));
-    assert_eq!(error.to_string(), "plugin old.wasm: made for forward-tuning:plugin@0.2.0; this host takes 0.1.x");
+    assert_eq!(
+        error.to_string(),
+        "plugin old.wasm: expected forward-tuning:plugin@0.1.x, got forward-tuning:plugin@0.2.0"
+    );
     let release_candidate = WIT.replace("@0.1.0", "@0.1.0-rc.1");
     let error = as_optimizer("rc.wasm", component(&[], &release_candidate, "optimizer-plugin", None));
-    assert_eq!(error.to_string(), "plugin rc.wasm: made for forward-tuning:plugin@0.1.0-rc.1; this host takes 0.1.x");
+    assert_eq!(
+        error.to_string(),
+        "plugin rc.wasm: expected forward-tuning:plugin@0.1.x, got forward-tuning:plugin@0.1.0-rc.1"
+    );
 }
 
 #[test]
@@ -96,11 +98,11 @@ fn imports_that_no_plugin_is_given_are_named() {
     let error = as_task("spy.wasm", component(&[WIT, spy], world, "w", None));
     assert_eq!(
         error.to_string(),
-        "plugin spy.wasm: a task plugin may import `types`, `data`, `log`, `table`, and this one imports `evil:corp/spy`"
+        "plugin spy.wasm: expected imports of a task plugin among `types`, `data`, `log`, `table`, got `evil:corp/spy`"
     );
     let world = "package test:both; world w { include forward-tuning:plugin/task-plugin@0.1.0; import forward-tuning:plugin/tensor@0.1.0; }";
     let error = as_task("both.wasm", component(&[WIT], world, "w", None));
-    assert!(error.to_string().ends_with("this one imports `forward-tuning:plugin/tensor@0.1.0`"), "{error}");
+    assert!(error.to_string().ends_with("got `forward-tuning:plugin/tensor@0.1.0`"), "{error}");
 }
 
 #[test]
@@ -109,7 +111,7 @@ fn an_interface_of_other_types_is_refused() {
         WIT.replace("write: func(level: level, message: string);", "write: func(level: level, message: list<u8>);");
     assert_ne!(other, WIT);
     let error = as_task("other.wasm", component(&[], &other, "task-plugin", None));
-    assert!(error.to_string().starts_with("plugin other.wasm: its interface is not that of the package: "), "{error}");
+    assert!(error.to_string().starts_with("plugin other.wasm: interface does not match the WIT package: "), "{error}");
     let other = WIT.replace("separator: func() -> string;", "separator: func() -> u32;");
     assert_ne!(other, WIT);
     // Exports are looked at before anything of the plugin runs.
@@ -129,5 +131,5 @@ fn a_component_cut_anywhere_is_refused_in_good_order() {
 #[test]
 fn a_file_name_cannot_act_on_the_terminal() {
     let error = inspect(&ENGINE, PluginBinary::new("a\u{1b}[2J\nb", Vec::new()), Limits::default()).unwrap_err();
-    assert_eq!(error.to_string(), "plugin a\\u{1b}[2J\\nb: the file is empty");
+    assert_eq!(error.to_string(), "plugin a\\u{1b}[2J\\nb: expected a component, got an empty file");
 }

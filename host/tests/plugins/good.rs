@@ -63,7 +63,7 @@ fn an_unreadable_table_is_the_row_sources_own_error() {
     assert!(matches!(error.failure(), Failure::Rows(_)), "{error}");
     let source = std::error::Error::source(&error).expect("the source's error is kept");
     assert_eq!(source.to_string(), "row 300: the disk is on fire");
-    assert!(error.to_string().ends_with("in `dataset.read`: the rows of the table could not be read"), "{error}");
+    assert!(error.to_string().ends_with("in `dataset.read`: cannot read the rows of the table"), "{error}");
 }
 
 /// The paper's rule in candle's own operations, in the order that the package fixes.

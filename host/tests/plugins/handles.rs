@@ -54,8 +54,8 @@ fn rule(limits: Limits) -> OptimizerPlugin {
 fn handles_that_are_not_the_plugins_to_give_are_refused() {
     for step in [2, 3, 4] {
         let error = rule(tight()).step(step, slots(1, &[2, 4, 8], DType::F32)).unwrap_err();
-        let expected = "plugin handles 1.0.0 (handles.wasm), in `meta-optimizer.session.step`: it gave back a handle \
-                        that it does not own (the same one twice, or one that it dropped): unknown handle index ";
+        let expected = "plugin handles 1.0.0 (handles.wasm), in `meta-optimizer.session.step`: used a handle \
+                        that it does not own (one that it returned or dropped before): unknown handle index ";
         assert!(error.to_string().starts_with(expected), "step {step}: {error}");
     }
 }
@@ -69,9 +69,9 @@ fn tensors_that_are_kept_count_though_the_host_made_them() {
     }
     let error = rule.step(5, slots(1, &[2, 4, 8], DType::F32)).unwrap_err();
     assert!(
-        error.to_string().ends_with(
-            "used up its tensors: 4 KiB are in use, 0 bytes more were asked for, and 3 KiB are allowed (step 5)"
-        ),
+        error
+            .to_string()
+            .ends_with("exceeded the tensor memory limit (3 KiB): 4 KiB in use, asked for 0 bytes more (step 5)"),
         "{error}"
     );
 }
@@ -79,5 +79,5 @@ fn tensors_that_are_kept_count_though_the_host_made_them() {
 #[test]
 fn handles_are_bounded_though_clones_cost_no_memory() {
     let error = rule(tight()).step(6, slots(1, &[2, 4, 8], DType::F32)).unwrap_err();
-    assert!(error.to_string().ends_with("used up its handles: more than 5000 at once (step 6)"), "{error}");
+    assert!(error.to_string().ends_with("exceeded the handle limit (5000 at once) (step 6)"), "{error}");
 }

@@ -41,10 +41,10 @@ fn a_guest_that_only_links_wasi_works() {
 #[test]
 fn a_call_to_wasi_is_refused_by_name() {
     let error = inspect(&ENGINE, guest_with_wasi("(drop (call $secret))"), tight()).unwrap_err();
-    assert!(matches!(error.failure(), Failure::System { .. }));
+    assert!(matches!(error.failure(), Failure::SystemAccess { .. }));
     assert_eq!(
         error.to_string(),
-        "plugin wasi.wasm, in `info.describe`: called `wasi:cli/environment@0.2.6.[static]secret.open`, and plugins have no access to the system"
+        "plugin wasi.wasm, in `info.describe`: called `wasi:cli/environment@0.2.6.[static]secret.open`: plugins have no access to the system"
     );
 }
 

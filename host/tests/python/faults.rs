@@ -152,6 +152,6 @@ fn there_is_no_clock() {
 fn memory_beyond_the_limit_ends_the_plugin_with_the_limits_name() {
     let Some(task) = faulty("memory") else { return };
     let error = task.unwrap().render_query(&example()).unwrap_err();
-    assert!(matches!(error.failure(), Failure::Spent(_)), "{error}");
+    assert!(matches!(error.failure(), Failure::LimitExceeded(_)), "{error}");
     assert!(error.to_string().contains("memory"), "{error}");
 }

@@ -1,0 +1,258 @@
+//! A task plugin: what to load, how rows become examples, and how examples become text.
+
+use candle_core::Device;
+use wasmtime::component::Resource;
+
+use super::sandbox::{Sandbox, Started};
+use super::usage::Usage;
+use crate::bindings::{self, data, info, types};
+use crate::component::binary::PluginBinary;
+use crate::component::contract::PluginKind;
+use crate::description::Description;
+use crate::engine::PluginEngine;
+use crate::error::{Failure, PluginError};
+use crate::limits::Limits;
+use crate::options::OptionSetting;
+use crate::rows::RowSource;
+use crate::state::log_book::LogSink;
+use crate::state::row_table::RowTable;
+use crate::task::answer_check::{self, ExampleCheck};
+use crate::task::convert;
+use crate::task::invalid_answer::InvalidAnswer;
+use ft_engine::task::example::{Example, RenderedChoice, Source, Split};
+use ft_engine::text::{Untrusted, harmless_within};
+
+/// Rows that one call to `dataset.read` is asked for: enough to make the call's cost vanish, few enough to stay far
+/// within the limits of one call.
+const BATCH: u32 = 256;
+
+/// A loaded task plugin. Its functions need `configure` first, once.
+pub struct TaskPlugin {
+    sandbox: Sandbox,
+    info: info::Guest,
+    exports: bindings::task::TaskPlugin,
+    description: Description,
+}
+
+/// All examples of one split.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadOutcome {
+    /// The examples, in the order of the rows.
+    pub examples: Vec<Example>,
+    /// The rows that made none.
+    pub rejected: Vec<Rejection>,
+}
+
+/// A row that does not make an example. Texts in it are fit to be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// The row's index in the table, from 0.
+    pub row: u64,
+    /// The column at fault, where there is one.
+    pub column: Option<String>,
+    /// What was expected and what came.
+    pub message: String,
+}
+
+impl TaskPlugin {
+    /// Compiles and starts a task plugin.
+    ///
+    /// # Errors
+    /// When the bytes are no task plugin that this host takes, or it fails to start or to describe itself.
+    pub fn load(
+        engine: &PluginEngine,
+        binary: PluginBinary,
+        limits: Limits,
+        log: LogSink,
+    ) -> Result<Self, PluginError> {
+        // A task has no tensors; the device stays unused.
+        let started = Sandbox::start(engine, binary, Some(PluginKind::Task), limits, log, &Device::Cpu)?;
+        let Started { mut sandbox, instance, info, description, .. } = started;
+        let exports = sandbox.bind(|store| bindings::task::TaskPlugin::new(store, &instance))?;
+        Ok(Self { sandbox, info, exports, description })
+    }
+
+    /// What the plugin says it is.
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// What it says that it is when it is asked again.
+    ///
+    /// # Errors
+    /// When the description is none, or the plugin fails.
+    pub fn describe_again(&mut self) -> Result<Description, PluginError> {
+        self.sandbox.describe(&self.info)
+    }
+
+    /// The bytes that it was loaded from.
+    pub fn binary(&self) -> &PluginBinary {
+        self.sandbox.binary()
+    }
+
+    /// What it used so far.
+    pub fn usage(&self) -> Usage {
+        self.sandbox.usage()
+    }
+
+    /// Sets all options, as [`options::resolve`](crate::options::resolve) gives them.
+    ///
+    /// # Errors
+    /// When the plugin does not take them, or fails.
+    pub fn configure(&mut self, options: &[OptionSetting]) -> Result<(), PluginError> {
+        let options: Vec<types::OptionSetting> = options.iter().map(Into::into).collect();
+        let exports = &self.exports;
+        self.sandbox.call_fallible("dataset.configure", |store| {
+            exports.forward_tuning_plugin_dataset().call_configure(store, &options)
+        })
+    }
+
+    /// What to load: one source for each split, demonstrations first. Its names are plain file names.
+    ///
+    /// # Errors
+    /// When there is not one source for each split, a name is none, or the plugin fails.
+    pub fn sources(&mut self) -> Result<Vec<Source>, PluginError> {
+        let (call, exports) = ("dataset.sources", &self.exports);
+        let raw = self.sandbox.call(call, |store| exports.forward_tuning_plugin_dataset().call_sources(store))?;
+        answer_check::sources(raw).map_err(|bad| self.bad(call, bad))
+    }
+
+    /// The classes, where every example has these very choices; none for other tasks.
+    ///
+    /// # Errors
+    /// When the labels are not different lines of text, or the plugin fails.
+    pub fn labels(&mut self) -> Result<Vec<String>, PluginError> {
+        let (call, exports) = ("dataset.labels", &self.exports);
+        let raw = self.sandbox.call(call, |store| exports.forward_tuning_plugin_dataset().call_labels(store))?;
+        answer_check::labels(raw).map_err(|bad| self.bad(call, bad))
+    }
+
+    /// All examples of a split, read in batches until the plugin says that there are no more.
+    ///
+    /// # Errors
+    /// When the rows cannot be read ([`Failure::Rows`] has the source's own error), an example is not what it has to be,
+    /// there are more than the limits allow, or the plugin fails.
+    pub fn read_all(&mut self, split: Split, rows: Box<dyn RowSource + Send>) -> Result<ReadOutcome, PluginError> {
+        self.read_table(split, RowTable::new(rows)).map(|(outcome, _)| outcome)
+    }
+
+    /// All examples of a split as [`Self::read_all`] gives them, and the source that they were read from.
+    ///
+    /// # Errors
+    /// Those of [`Self::read_all`]; the source is gone then.
+    pub fn read_back<R: RowSource + Send>(&mut self, split: Split, rows: R) -> Result<(ReadOutcome, R), PluginError> {
+        let (outcome, table) = self.read_table(split, RowTable::new(Box::new(rows)))?;
+        let rows = self.sandbox.bind(|_| Ok(table.into_source()?))?;
+        Ok((outcome, rows))
+    }
+
+    fn read_table(&mut self, split: Split, table: RowTable) -> Result<(ReadOutcome, RowTable), PluginError> {
+        let labels = self.labels()?;
+        let table = self.sandbox.state().resources.push(table);
+        let table = self.sandbox.bind(|_| Ok(table?))?;
+        let outcome = self.read_batches(split, table.rep(), &labels);
+        // After a trap the table is gone already, with all else that the plugin could reach.
+        let table = self.sandbox.state().resources.delete(table);
+        let outcome = outcome?;
+        Ok((outcome, self.sandbox.bind(|_| Ok(table?))?))
+    }
+
+    fn read_batches(&mut self, split: Split, table: u32, labels: &[String]) -> Result<ReadOutcome, PluginError> {
+        let call = "dataset.read";
+        let limits = self.sandbox.limits().clone();
+        let mut check = ExampleCheck::new(&limits, labels);
+        let mut outcome = ReadOutcome { examples: Vec::new(), rejected: Vec::new() };
+        loop {
+            let exports = &self.exports;
+            let batch = self.sandbox.call_fallible(call, |store| {
+                let dataset = exports.forward_tuning_plugin_dataset();
+                dataset.call_read(store, convert::wit_split(split), Resource::new_borrow(table), BATCH)
+            })?;
+            if batch.examples.is_empty() && batch.rejected.is_empty() {
+                return Ok(outcome);
+            }
+            for raw in batch.examples {
+                outcome.examples.push(check.check(raw).map_err(|bad| self.bad(call, bad))?);
+            }
+            for raw in batch.rejected {
+                let message = harmless_within(&raw.message, limits.log_characters);
+                check.reject(outcome.rejected.len(), &message).map_err(|bad| self.bad(call, bad))?;
+                let column = raw.column.map(|column| harmless_within(&column, 100));
+                outcome.rejected.push(Rejection { row: raw.row, column, message });
+            }
+        }
+    }
+
+    /// Demonstrations written by hand; none if the task has none.
+    ///
+    /// # Errors
+    /// When an example is not what it has to be, or the plugin fails.
+    pub fn written(&mut self) -> Result<Vec<Example>, PluginError> {
+        let labels = self.labels()?;
+        let (call, exports) = ("dataset.written", &self.exports);
+        let raw = self.sandbox.call(call, |store| exports.forward_tuning_plugin_dataset().call_written(store))?;
+        let mut check = ExampleCheck::new(self.sandbox.limits(), &labels);
+        let examples: Result<Vec<Example>, InvalidAnswer> = raw.into_iter().map(|raw| check.check(raw)).collect();
+        examples.map_err(|bad| self.bad(call, bad))
+    }
+
+    /// The text that follows every demonstration.
+    ///
+    /// # Errors
+    /// When the plugin fails.
+    pub fn separator(&mut self) -> Result<Untrusted, PluginError> {
+        let exports = &self.exports;
+        let text =
+            self.sandbox.call("prompt.separator", |store| exports.forward_tuning_plugin_prompt().call_separator(store));
+        text.map(Untrusted::from)
+    }
+
+    /// An example with its answer, as the model is shown it.
+    ///
+    /// # Errors
+    /// When the text is empty, or the plugin does not take the example or fails.
+    pub fn render_demonstration(&mut self, example: &Example) -> Result<Untrusted, PluginError> {
+        let (call, exports, raw) = ("prompt.render-demonstration", &self.exports, convert::wit_example(example));
+        let text = self
+            .sandbox
+            .call_fallible(call, |store| exports.forward_tuning_plugin_prompt().call_render_demonstration(store, &raw));
+        let text = text.map_err(|error| error.about(format!("example `{}`", example.id)))?;
+        if text.is_empty() {
+            return Err(self.bad(call, InvalidAnswer::EmptyText { id: example.id.clone() }));
+        }
+        Ok(text.into())
+    }
+
+    /// Context and full text for each choice of an example, in the choices' order.
+    ///
+    /// # Errors
+    /// When there are not as many texts as choices, one is empty or does not start with its context, or the plugin does not take the example or fails.
+    pub fn render_query(&mut self, example: &Example) -> Result<Vec<RenderedChoice>, PluginError> {
+        let (call, exports) = ("prompt.render-query", &self.exports);
+        let raw: data::Example = convert::wit_example(example);
+        let choices = self
+            .sandbox
+            .call_fallible(call, |store| exports.forward_tuning_plugin_prompt().call_render_query(store, &raw))
+            .map_err(|error| error.about(format!("example `{}`", example.id)))?;
+        let (expected, found) = (example.choices.len(), choices.len());
+        if found != expected {
+            return Err(self.bad(call, InvalidAnswer::RenderedChoices { id: example.id.clone(), expected, found }));
+        }
+        let id = || example.id.clone();
+        if choices.iter().any(|choice| choice.full.is_empty()) {
+            return Err(self.bad(call, InvalidAnswer::EmptyText { id: id() }));
+        }
+        // Tokens are counted from the end of the context's: in another text these are any.
+        if let Some(choice) = choices.iter().position(|choice| !choice.full.starts_with(&choice.context)) {
+            return Err(self.bad(call, InvalidAnswer::FullWithoutContext { id: id(), choice }));
+        }
+        let rendered = choices
+            .into_iter()
+            .map(|choice| RenderedChoice { context: choice.context.into(), full: choice.full.into() });
+        Ok(rendered.collect())
+    }
+
+    fn bad(&self, call: &'static str, bad: InvalidAnswer) -> PluginError {
+        self.sandbox.error(Some(call), Failure::Answer(bad))
+    }
+}

@@ -1,0 +1,89 @@
+//! What the host keeps for one running plugin, and how it counts.
+
+pub(crate) mod ledger;
+pub(crate) mod log_book;
+pub(crate) mod meter;
+pub(crate) mod row_table;
+pub(crate) mod system;
+
+use candle_core::{Device, Tensor};
+use wasmtime::component::{Resource, ResourceTable};
+
+use self::ledger::{DeviceTensor, Ledger};
+use self::log_book::LogBook;
+use self::meter::Meter;
+use self::system::System;
+use crate::clock::Clock;
+use crate::limits::{Limit, Limits};
+use crate::rows::RowSourceError;
+use crate::stop::Stop;
+use crate::trap::HostTrap;
+
+/// The data of a plugin's store: what its imports work on.
+pub(crate) struct HostState {
+    pub(crate) limits: Limits,
+    /// When the present call has to be over.
+    pub(crate) clock: Clock,
+    pub(crate) resources: ResourceTable,
+    pub(crate) log: LogBook,
+    pub(crate) system: System,
+    pub(crate) row_failure: Option<RowSourceError>,
+    pub(crate) ledger: Ledger,
+    pub(crate) device: Device,
+    pub(crate) meter: Meter,
+    /// The most bytes that one host function handed over or took.
+    pub(crate) most_moved: u64,
+}
+
+impl HostState {
+    pub(crate) fn new(limits: Limits, log: LogBook, device: Device, stop: Stop) -> Self {
+        let mut resources = ResourceTable::new();
+        resources.set_max_capacity(limits.table_elements);
+        Self {
+            clock: Clock { deadline: None, limit: limits.time, stop },
+            resources,
+            log,
+            system: System::new(limits.log_characters),
+            row_failure: None,
+            ledger: Ledger::new(limits.tensor_bytes),
+            device,
+            meter: Meter::new(&limits),
+            most_moved: 0,
+            limits,
+        }
+    }
+
+    /// Notes that a host function moved so many bytes, and ends the call if that is too much.
+    pub(crate) fn moves(&mut self, bytes: u64) -> Result<(), HostTrap> {
+        if bytes > self.limits.call_bytes {
+            return Err(Limit::CallBytes { limit: self.limits.call_bytes }.into());
+        }
+        self.moved(bytes);
+        Ok(())
+    }
+
+    /// Notes that a host function moved so many bytes, which wasmtime has held to the limit.
+    pub(crate) fn moved(&mut self, bytes: u64) {
+        self.most_moved = self.most_moved.max(bytes);
+    }
+
+    /// Another reference to a handle's tensor; no numbers are copied.
+    pub(crate) fn tensor(&self, handle: &Resource<DeviceTensor>) -> wasmtime::Result<Tensor> {
+        Ok(self.resources.get(handle)?.tensor.clone())
+    }
+
+    pub(crate) fn push(&mut self, tensor: DeviceTensor) -> wasmtime::Result<Resource<DeviceTensor>> {
+        Ok(self.resources.push(tensor)?)
+    }
+
+    /// Hands a tensor of the host to the plugin for the coming call.
+    pub(crate) fn lend(&mut self, tensor: Tensor) -> wasmtime::Result<Resource<DeviceTensor>> {
+        let charge = self.ledger.lend(tensor.elem_count() as u64 * tensor.dtype().size_in_bytes() as u64);
+        self.push(DeviceTensor::new(tensor, charge))
+    }
+
+    /// Takes a tensor that the plugin gave back.
+    pub(crate) fn take(&mut self, handle: Resource<DeviceTensor>) -> wasmtime::Result<Tensor> {
+        Ok(self.resources.delete(handle)?.tensor)
+    }
+}

@@ -1,0 +1,240 @@
+//! Checks on what a task plugin answers.
+
+use std::collections::HashSet;
+
+use crate::bindings::{data, dataset};
+use crate::limits::Limits;
+use crate::task::convert::split_of;
+use crate::task::invalid_answer::InvalidAnswer;
+use ft_engine::task::example::{Example, Source, Split};
+use ft_engine::text::{harmless_within, is_harmless};
+
+const LONGEST_ID: usize = 200;
+/// Characters of a text, and texts of a list, that a message shows.
+const SHOWN: usize = 60;
+const SHOWN_TEXTS: usize = 8;
+
+/// One source for each split, demonstrations first, whose names lead to no other folder.
+pub(crate) fn sources(raw: Vec<dataset::Source>) -> Result<Vec<Source>, InvalidAnswer> {
+    let mut sources = Vec::with_capacity(2);
+    for split in [Split::Demonstrations, Split::Evaluation] {
+        let mut matching = raw.iter().filter(|source| split_of(source.split) == split);
+        match (matching.next(), matching.count()) {
+            (Some(source), 0) => sources.push(check_source(split, source)?),
+            (first, further) => {
+                return Err(InvalidAnswer::Sources { split, found: usize::from(first.is_some()) + further });
+            }
+        }
+    }
+    Ok(sources)
+}
+
+fn check_source(split: Split, source: &dataset::Source) -> Result<Source, InvalidAnswer> {
+    let check = |part: &'static str, name: &str| {
+        if is_file_name(name) {
+            Ok(())
+        } else {
+            Err(InvalidAnswer::SourceName { split, part, name: harmless_within(name, SHOWN) })
+        }
+    };
+    check("folder", &source.folder)?;
+    check("name", &source.name)?;
+    if let Some(config) = &source.config {
+        check("configuration", config)?;
+    }
+    // `owner/name`, or a bare name as the hub's oldest data sets have it.
+    if source.repository.splitn(2, '/').any(|part| !is_file_name(part)) {
+        return Err(InvalidAnswer::SourceName {
+            split,
+            part: "repository",
+            name: harmless_within(&source.repository, SHOWN),
+        });
+    }
+    if source.sample == Some(0) {
+        return Err(InvalidAnswer::EmptySample { split });
+    }
+    Ok(Source {
+        split,
+        repository: source.repository.clone(),
+        config: source.config.clone(),
+        name: source.name.clone(),
+        folder: source.folder.clone(),
+        sample: source.sample.map(|rows| rows as usize),
+    })
+}
+
+/// A name that stays in the folder it is looked up in, on every system.
+fn is_file_name(name: &str) -> bool {
+    (1..=100).contains(&name.len())
+        && !name.starts_with('.')
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'+' | b'-'))
+}
+
+/// No labels, or at least two different ones.
+pub(crate) fn labels(raw: Vec<String>) -> Result<Vec<String>, InvalidAnswer> {
+    let different: HashSet<&String> = raw.iter().collect();
+    let are_classes = raw.len() != 1
+        && different.len() == raw.len()
+        && raw.iter().all(|label| !label.is_empty() && is_harmless(label));
+    if are_classes { Ok(raw) } else { Err(InvalidAnswer::Labels { labels: shown(&raw) }) }
+}
+
+/// Checks examples one after the other; knows those that came before.
+pub(crate) struct ExampleCheck<'a> {
+    limits: &'a Limits,
+    labels: &'a [String],
+    ids: HashSet<String>,
+    bytes: u64,
+}
+
+impl<'a> ExampleCheck<'a> {
+    pub(crate) fn new(limits: &'a Limits, labels: &'a [String]) -> Self {
+        Self { limits, labels, ids: HashSet::new(), bytes: 0 }
+    }
+
+    /// Counts a rejected row, the `index`th, with its message as the host keeps it.
+    pub(crate) fn reject(&mut self, index: usize, message: &str) -> Result<(), InvalidAnswer> {
+        self.keep(index, kept(message))
+    }
+
+    /// Counts one more of what there are `index` of, and its bytes.
+    fn keep(&mut self, index: usize, bytes: u64) -> Result<(), InvalidAnswer> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        let Limits { examples, example_bytes, .. } = *self.limits;
+        if index >= examples || self.bytes > example_bytes {
+            return Err(InvalidAnswer::TooMuch { examples, example_bytes });
+        }
+        Ok(())
+    }
+
+    /// The example as the host keeps it.
+    pub(crate) fn check(&mut self, raw: data::Example) -> Result<Example, InvalidAnswer> {
+        let index = self.ids.len();
+        let fields = raw.fields.iter().flat_map(|(name, text)| [name, text]);
+        let texts = [&raw.id, &raw.query].into_iter().chain(&raw.choices).chain(fields);
+        self.keep(index, texts.map(|text| kept(text)).sum())?;
+        if !(1..=LONGEST_ID).contains(&raw.id.chars().count()) || !is_harmless(&raw.id) {
+            return Err(InvalidAnswer::Id { index, id: harmless_within(&raw.id, LONGEST_ID) });
+        }
+        if raw.choices.len() < 2 {
+            return Err(InvalidAnswer::Choices { id: raw.id, found: raw.choices.len() });
+        }
+        let answer = raw.answer as usize;
+        if answer >= raw.choices.len() {
+            return Err(InvalidAnswer::AnswerIndex { id: raw.id, answer: raw.answer, choices: raw.choices.len() });
+        }
+        if !self.labels.is_empty() && raw.choices != self.labels {
+            let (choices, labels) = (shown(&raw.choices), shown(self.labels));
+            return Err(InvalidAnswer::NotTheLabels { id: raw.id, choices, labels });
+        }
+        if !self.ids.insert(raw.id.clone()) {
+            return Err(InvalidAnswer::TwinIds { id: raw.id, index });
+        }
+        Ok(Example {
+            id: raw.id,
+            query: raw.query.into(),
+            choices: raw.choices.into_iter().map(Into::into).collect(),
+            answer,
+            fields: raw.fields.into_iter().map(|(name, text)| (name.into(), text.into())).collect(),
+        })
+    }
+}
+
+/// What a text takes in the host's memory: a text of no characters takes some too.
+fn kept(text: &str) -> u64 {
+    (text.len() + size_of::<String>()) as u64
+}
+
+/// The first few texts, each cut and fit to be shown.
+fn shown(texts: &[String]) -> Vec<String> {
+    texts.iter().take(SHOWN_TEXTS).map(|text| harmless_within(text, SHOWN)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(split: data::Split, folder: &str, name: &str, repository: &str) -> dataset::Source {
+        let (folder, name, repository) = (folder.into(), name.into(), repository.into());
+        dataset::Source { split, repository, config: Some("sst2".into()), name, folder, sample: None }
+    }
+
+    fn message(raw: Vec<dataset::Source>) -> String {
+        sources(raw).expect_err("the sources are wrong").to_string()
+    }
+
+    #[test]
+    fn sources_are_one_for_each_split() {
+        let train = || source(data::Split::Demonstrations, "sst2", "train", "nyu-mll/glue");
+        let test = || source(data::Split::Evaluation, "sst2", "validation", "sst2");
+        let checked = sources(vec![test(), train()]).unwrap();
+        assert_eq!(checked.iter().map(|source| source.name.as_str()).collect::<Vec<_>>(), ["train", "validation"]);
+        assert_eq!(message(vec![train()]), "expected 1 source for the evaluation split, got 0");
+        assert_eq!(message(vec![train(), test(), train()]), "expected 1 source for the demonstrations split, got 2");
+        let none = dataset::Source { sample: Some(0), ..test() };
+        assert_eq!(message(vec![train(), none]), "expected a sample of 1 row or more for the evaluation split, got 0");
+    }
+
+    #[test]
+    fn no_source_leads_out_of_the_data_folder() {
+        let split = data::Split::Demonstrations;
+        for bad in ["", ".", "..", "../up", "a/b", "a\\b", "/etc", "C:", "a\0", "a\n", ".hidden", "\u{202e}a", "é"] {
+            for raw in [source(split, bad, "train", "r"), source(split, "sst2", bad, "r")] {
+                let message = message(vec![raw]);
+                assert!(message.contains("expected letters, digits and `. _ + -`"), "{bad:?}: {message}");
+            }
+        }
+        for bad in ["", "/", "a/", "/a", "a/b/c", "../a", "a/..", "https://a"] {
+            let message = message(vec![source(split, "sst2", "train", bad)]);
+            assert!(message.contains("for the demonstrations split's repository, not starting"), "{bad:?}: {message}");
+        }
+    }
+
+    #[test]
+    fn labels_are_classes() {
+        let check = |raw: &[&str]| labels(raw.iter().map(ToString::to_string).collect()).is_ok();
+        assert!(check(&[]) && check(&["a", "b"]) && check(&["very negative", "b", "c"]));
+        assert!(!check(&["a"]) && !check(&["a", "a"]) && !check(&["a", ""]) && !check(&["a", "b\u{1b}"]));
+    }
+
+    #[test]
+    fn examples_are_checked() {
+        let example = |id: &str, choices: &[&str], answer| data::Example {
+            id: id.into(),
+            query: "query".into(),
+            choices: choices.iter().map(ToString::to_string).collect(),
+            answer,
+            fields: vec![],
+        };
+        let labels = ["a".to_owned(), "b".to_owned()];
+        let limits = Limits { examples: 3, example_bytes: 300, ..Limits::default() };
+        let mut check = ExampleCheck::new(&limits, &labels);
+        let mut message = |raw| check.check(raw).err().map(|error| error.to_string()).unwrap_or_default();
+        assert_eq!(message(example("x", &["a", "b"], 1)), "");
+        let cases = [
+            (example("y", &["a"], 0), "example `y`: expected at least 2 choices, got 1"),
+            (example("y", &["a", "b"], 2), "example `y`: expected an answer index below 2, got 2"),
+        ];
+        for (raw, expected) in cases {
+            assert_eq!(message(raw), expected);
+        }
+        assert_eq!(
+            message(example("z", &["a", "b"], 1)),
+            "exceeded the limit of a split (3 examples, 300 bytes of text)"
+        );
+
+        let limits = Limits::default();
+        let mut check = ExampleCheck::new(&limits, &labels);
+        let mut message = |raw| check.check(raw).err().map(|error| error.to_string()).unwrap_or_default();
+        assert_eq!(message(example("x", &["a", "b"], 1)), "");
+        assert_eq!(message(example("x", &["a", "b"], 1)), "duplicate id `x` of example 1");
+        assert_eq!(
+            message(example("y", &["b", "a"], 1)),
+            "example `y`: expected the task's labels [\"a\", \"b\"] as choices, got [\"b\", \"a\"]"
+        );
+        assert_eq!(
+            message(example("\u{1b}", &["a", "b"], 1)),
+            "expected an id of 1 to 200 characters on one line for example 1, got `\\u{1b}`"
+        );
+    }
+}

@@ -1,0 +1,123 @@
+//! Answers of a plugin that are not what the WIT package asks for.
+
+use ft_engine::task::example::Split;
+use ft_engine::text::bytes;
+
+/// An answer that is not what the package asks for. Texts in it are fit to be shown.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidAnswer {
+    /// A split without a source, or with several.
+    #[error("expected 1 source for the {split} split, got {found}")]
+    Sources {
+        /// The split whose source or sample it is.
+        split: Split,
+        /// Number of sources for the split.
+        found: usize,
+    },
+    /// A source's name that could be a path out of the data folder.
+    #[error(
+        "expected letters, digits and `. _ + -` for the {split} split's {part}, not starting with `.`, got `{name}`"
+    )]
+    SourceName {
+        /// The split whose source or sample it is.
+        split: Split,
+        /// Which name of the source it is: folder, name, configuration or repository.
+        part: &'static str,
+        /// The name that was given.
+        name: String,
+    },
+    /// A sample of no rows.
+    #[error("expected a sample of 1 row or more for the {split} split, got 0")]
+    EmptySample {
+        /// The split whose source or sample it is.
+        split: Split,
+    },
+    /// Labels that are no set of classes.
+    #[error("expected no labels, or at least 2 distinct ones on one line each, got {labels:?}")]
+    Labels {
+        /// The labels that were given.
+        labels: Vec<String>,
+    },
+    /// An example without a usable name.
+    #[error("expected an id of 1 to 200 characters on one line for example {index}, got `{id}`")]
+    Id {
+        /// The example's place in the split.
+        index: usize,
+        /// The id that was given.
+        id: String,
+    },
+    /// Two examples with one name.
+    #[error("duplicate id `{id}` of example {index}")]
+    TwinIds {
+        /// The id that both examples have.
+        id: String,
+        /// The place of the second.
+        index: usize,
+    },
+    /// An example with fewer than two choices.
+    #[error("example `{id}`: expected at least 2 choices, got {found}")]
+    Choices {
+        /// Id of the example.
+        id: String,
+        /// How many choices it has.
+        found: usize,
+    },
+    /// A right answer that is none of the choices.
+    #[error("example `{id}`: expected an answer index below {choices}, got {answer}")]
+    AnswerIndex {
+        /// Id of the example.
+        id: String,
+        /// Index that was given as the right choice.
+        answer: u32,
+        /// How many choices there are.
+        choices: usize,
+    },
+    /// Choices other than the classes.
+    #[error("example `{id}`: expected the task's labels {labels:?} as choices, got {choices:?}")]
+    NotTheLabels {
+        /// Id of the example.
+        id: String,
+        /// The choices of the example.
+        choices: Vec<String>,
+        /// The labels of the task.
+        labels: Vec<String>,
+    },
+    /// More examples or text than a split may have.
+    #[error("exceeded the limit of a split ({examples} examples, {} of text)", bytes(*.example_bytes))]
+    TooMuch {
+        /// Examples that a split may have.
+        examples: usize,
+        /// Bytes of text that they may have together.
+        example_bytes: u64,
+    },
+    /// A rendered query that does not match the example's choices.
+    #[error("example `{id}`: expected {expected} rendered choices, got {found}")]
+    RenderedChoices {
+        /// Id of the example.
+        id: String,
+        /// Number of choices that the example has.
+        expected: usize,
+        /// Number of choices that were rendered.
+        found: usize,
+    },
+    /// A full text that is something else than its context and what follows.
+    #[error("example `{id}`: expected the full text of choice {choice} to start with its context, got another text")]
+    FullWithoutContext {
+        /// Id of the example.
+        id: String,
+        /// Index of the choice, from 0.
+        choice: usize,
+    },
+    /// Nothing to show to the model.
+    #[error("example `{id}`: expected a rendered text, got an empty one")]
+    EmptyText {
+        /// Id of the example.
+        id: String,
+    },
+    /// A handle that the plugin does not own, or gave back before.
+    #[error("used a handle that it does not own (one that it returned or dropped before): {reason}")]
+    Handle {
+        /// wasmtime's message about the handle.
+        reason: String,
+    },
+}
