@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use ft_host::cli::fuzzing::{RunFile, run_file};
-use ft_host::run::{HeldOut, RunConfig, Select};
+use ft_host::options::{HeldOut, Select};
+use ft_host::run::RunConfig;
 
 /// Of any bytes.
 pub fn run(bytes: &[u8]) {

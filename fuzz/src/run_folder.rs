@@ -135,7 +135,7 @@ fn check_html(text: &str) {
 
 /// A run does not differ from itself.
 fn check_comparison(report: &RunReport) {
-    let comparison = match compare(report, report, None, None) {
+    let comparison = match compare(report, report, None, None, &[]) {
         Ok(comparison) => comparison,
         Err(CompareError::NothingScored { .. }) => return assert!(report.analysis.results.is_empty()),
         Err(error) => panic!("{error}"),

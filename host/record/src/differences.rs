@@ -6,12 +6,8 @@ use serde_json::{Map, Value};
 use super::schema::PlanRecord;
 use ft_engine::text::Untrusted;
 
-/// Parts that a comparison of results does not tell: where things lie, and what follows from the rest.
-const NOT_TOLD: [&str; 20] = [
-    "config.limits",
-    "config.optimizer_limits",
-    "config.threads",
-    "config.batch_tokens",
+/// Parts besides options that a comparison of results does not tell: where things lie, and what follows from the rest.
+const NOT_TOLD: [&str; 14] = [
     "demonstration_ids",
     "demonstration_rows",
     "demonstrations",
@@ -25,9 +21,7 @@ const NOT_TOLD: [&str; 20] = [
     "memory",
     "model.files",
     "notes",
-    "optimizer.file",
     "score_steps",
-    "task.file",
 ];
 
 /// A part of a plan that is not the same.
@@ -48,12 +42,13 @@ impl Difference {
     }
 }
 
-/// Every setting in which two plans differ, by name, as far as it is of interest beside their results.
+/// Every part in which two plans differ, by name, as far as it is of interest beside their results: not those of `untold`,
+/// places of options like `config.threads`, and not what follows from other parts.
 ///
 /// # Errors
 /// The serialiser's.
-pub fn differences(a: &PlanRecord, b: &PlanRecord) -> Result<Vec<Difference>, serde_json::Error> {
-    differences_but(a, b, &NOT_TOLD)
+pub fn differences(a: &PlanRecord, b: &PlanRecord, untold: &[&str]) -> Result<Vec<Difference>, serde_json::Error> {
+    differences_but(a, b, &[&NOT_TOLD, untold].concat())
 }
 
 /// Every part in which two plans differ, by name, but for those of `left_out` and what is within them.

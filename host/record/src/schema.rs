@@ -182,6 +182,37 @@ pub struct ConfigRecord {
     /// `--allow-nonfinite`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_nonfinite: bool,
+    /// Options that came later than these, those that are set, by their names with `_` for `-`; also what a later version
+    /// of this host has recorded.
+    #[serde(flatten)]
+    pub further: BTreeMap<Untrusted, Untrusted<Value>>,
+}
+
+impl ConfigRecord {
+    /// The options that have a field of their own here, whose values are what an option came to.
+    pub const FIELDS: [&str; 21] = [
+        "model",
+        "data",
+        "skip_bad_rows",
+        "sampling",
+        "shots",
+        "seeds",
+        "steps",
+        "sample",
+        "limit",
+        "allow_overlap",
+        "score_steps",
+        "select",
+        "held_out",
+        "until_norm",
+        "positions",
+        "device",
+        "dtype",
+        "weights",
+        "threads",
+        "batch_tokens",
+        "allow_nonfinite",
+    ];
 }
 
 /// What each plugin may use.
@@ -310,4 +341,47 @@ pub struct StepRecord {
     pub step_seconds: f64,
     /// Seconds that scoring took.
     pub score_seconds: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn config() -> Value {
+        json!({
+            "model": "m", "data": "sample", "skip_bad_rows": true, "sampling": "first", "shots": 2, "seeds": [0, 3],
+            "steps": 4, "sample": 9, "limit": null, "allow_overlap": true, "score_steps": "all", "select": "held-out",
+            "held_out": "8", "until_norm": 0.5, "positions": "continue", "device": "cpu", "dtype": "f32",
+            "weights": "dense", "threads": 2, "batch_tokens": 64,
+            "limits": {
+                "fuel": 1, "seconds": 60.0, "memory": 2, "table_elements": 3, "call_bytes": 4, "tensor_bytes": 5
+            },
+            "allow_nonfinite": true
+        })
+    }
+
+    #[test]
+    fn the_fields_are_those_that_are_written() {
+        let record: ConfigRecord = serde_json::from_value(config()).unwrap();
+        assert!(record.further.is_empty());
+        let written = serde_json::to_value(&record).unwrap();
+        assert_eq!(written, config());
+        let names = written.as_object().unwrap().keys().filter(|name| *name != "limits");
+        let mut fields = ConfigRecord::FIELDS.to_vec();
+        fields.sort_unstable();
+        assert!(names.eq(fields.iter()), "{fields:?}");
+    }
+
+    #[test]
+    fn an_option_without_a_field_is_kept() {
+        let mut value = config();
+        value["beam"] = json!(4);
+        let record: ConfigRecord = serde_json::from_value(value.clone()).unwrap();
+        assert_eq!(record.further.len(), 1);
+        assert_eq!(serde_json::to_value(&record).unwrap(), value);
+        // It comes last, so that what other versions wrote stays as it was.
+        assert!(serde_json::to_string(&record).unwrap().ends_with(",\"allow_nonfinite\":true,\"beam\":4}"));
+    }
 }

@@ -8,6 +8,7 @@ use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
 use super::report::open;
 use super::terminal::{print, print_json, stdout_screen};
+use crate::options::{Effect, RunOptions};
 use crate::ui;
 use ft_record::compare::compare;
 
@@ -36,7 +37,8 @@ pub struct CompareArgs {
 pub fn run(args: &CompareArgs) -> anyhow::Result<ExitStatus> {
     Interrupt::install()?;
     let (a, b) = (open(&args.a)?, open(&args.b)?);
-    let comparison = compare(&a, &b, args.step_a, args.step_b)?;
+    let comparison =
+        compare(&a, &b, args.step_a, args.step_b, &RunOptions::recorded_of(&[Effect::Rounding, Effect::Nothing]))?;
     if args.json {
         print_json(&comparison)?;
     } else {

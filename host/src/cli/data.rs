@@ -7,53 +7,47 @@ use clap::{Args, Subcommand};
 
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
-use super::limits::LimitSettings;
 use super::terminal::{Downloads, Terminal, print, print_path, say, stdout_screen};
-use super::values;
+use crate::options::{DataOptions, HubCacheOptions, LimitOptions, NetworkOptions, parse};
 use crate::run::{self, Observer, RunError};
 use ft_engine::task::example::{Source, Split};
 use ft_sandbox::Limits;
 use ft_store::datasets::hub::{HubSplit, fetch_split};
-use ft_store::datasets::location::{Access, DataError, DataLocation, open_files};
+use ft_store::datasets::location::{Access, DataError, open_files};
 use ft_store::hub_id::HubId;
 use ft_store::machine::environment::Environment;
 use ft_store::plugin_path::PluginPath;
 use ft_store::progress::Progress;
-use ft_store::table::{Format, Quoting, Table};
+use ft_store::table::{Format, Table};
 
 #[derive(Subcommand)]
 pub enum DataCommand {
     /// Fetch a data set from the hub, if it is not there yet, and print where its files are.
     Pull {
         #[command(flatten)]
-        what: What,
+        what: DatasetArgs,
         /// No progress and no notes on stderr.
         #[arg(long, short)]
         quiet: bool,
     },
     /// Print the first rows of a split, one JSON object per line.
+    #[command(mut_arg("data", |data| data.requires("task")))]
     Head {
         #[command(flatten)]
-        what: What,
-        /// Where the task's rows come from: as for `ft-host run`.
-        #[arg(long, value_name = "sample|DIR|SPLIT=FILE", requires = "task")]
-        data: Vec<String>,
-        /// Whether cells of CSV and TSV files may stand in double quotes: `csv`, `none`, or `auto` for `csv` in CSV and
-        /// `none` in TSV.
-        #[arg(long, value_name = "auto|csv|none", default_value_t = Quoting::Auto)]
-        quoting: Quoting,
+        what: DatasetArgs,
+        #[command(flatten)]
+        data: DataOptions,
         /// How many rows.
-        #[arg(short = 'n', long = "rows", value_name = "N", default_value_t = 5, value_parser = values::at_least_one)]
+        #[arg(short = 'n', long = "rows", value_name = "N", default_value_t = 5, value_parser = parse::at_least_one)]
         rows: usize,
-        /// Use no network.
-        #[arg(long)]
-        offline: bool,
+        #[command(flatten)]
+        network: NetworkOptions,
     },
 }
 
 /// Which data set: a task's, one of the hub's, or a file.
 #[derive(Args)]
-pub struct What {
+pub struct DatasetArgs {
     /// A task plugin, a file or a name on the plugin path, whose data set is meant.
     #[arg(long, value_name = "FILE|NAME", conflicts_with_all = ["name", "config"])]
     task: Option<PathBuf>,
@@ -66,17 +60,15 @@ pub struct What {
     #[arg(long, value_name = "CONFIG")]
     config: Option<String>,
 
-    /// The folder of the hub's downloads, as `cache_dir` of the Hugging Face tools [default: HF_HUB_CACHE, or hub in
-    /// HF_HOME].
-    #[arg(long, value_name = "DIR")]
-    cache_dir: Option<PathBuf>,
+    #[command(flatten)]
+    hub_cache: HubCacheOptions,
 
     /// The split: its own name, or, with --task, `demonstrations` or `evaluation` [default: train, or the task's].
     #[arg(long, value_name = "SPLIT")]
     split: Option<String>,
 
     #[command(flatten)]
-    limits: LimitSettings,
+    limits: LimitOptions,
 }
 
 /// Carries out a command.
@@ -84,7 +76,7 @@ pub fn run(command: DataCommand, mut environment: Environment) -> anyhow::Result
     Interrupt::install()?;
     match command {
         DataCommand::Pull { what, quiet } => {
-            environment.use_hub_cache(what.cache_dir.clone());
+            environment.use_hub_cache(what.hub_cache.cache_dir.clone());
             let downloads = Downloads::new(quiet);
             for split in what.hub_splits(&environment, quiet)? {
                 for path in
@@ -94,10 +86,10 @@ pub fn run(command: DataCommand, mut environment: Environment) -> anyhow::Result
                 }
             }
         }
-        DataCommand::Head { what, data, quoting, rows, offline } => {
-            environment.offline |= offline;
-            environment.use_hub_cache(what.cache_dir.clone());
-            let table = what.table(&data, quoting, &environment, &Downloads::new(false))?;
+        DataCommand::Head { what, data, rows, network } => {
+            environment.offline |= network.offline;
+            environment.use_hub_cache(what.hub_cache.cache_dir.clone());
+            let table = what.table(&data, &environment, &Downloads::new(false))?;
             head(table, rows)?;
         }
     }
@@ -124,7 +116,7 @@ fn is_file_or_stream(path: &Path) -> bool {
     path.exists() && !path.is_dir()
 }
 
-impl What {
+impl DatasetArgs {
     /// What the task loads: all of it, or the split asked for.
     fn sources(&self, task: &Path, environment: &Environment, quiet: bool) -> anyhow::Result<Vec<Source>> {
         let observer: Arc<dyn Observer> = Arc::new(Terminal::new(quiet));
@@ -167,13 +159,7 @@ impl What {
         }
     }
 
-    fn table(
-        &self,
-        data: &[String],
-        quoting: Quoting,
-        environment: &Environment,
-        progress: &dyn Progress,
-    ) -> anyhow::Result<Table> {
+    fn table(&self, data: &DataOptions, environment: &Environment, progress: &dyn Progress) -> anyhow::Result<Table> {
         let opened = match (&self.task, &self.name) {
             (Some(task), _) => {
                 let sources = self.sources(task, environment, false)?;
@@ -181,12 +167,12 @@ impl What {
                 let Some(source) = sources.iter().find(|source| evaluation(source)) else {
                     return Err(RunError::Settings("the task has no evaluation split".into()).into());
                 };
-                let location = DataLocation::parse(data).map_err(RunError::Settings)?.with_quoting(quoting);
+                let location = data.location().map_err(RunError::Settings)?;
                 location.open(source, Access { environment, progress })
             }
             // A name that says a form is a file's, though there may be none.
             (None, Some(name)) if is_file_or_stream(Path::new(name)) || Format::of(Path::new(name)).is_some() => {
-                open_files(&[PathBuf::from(name)], quoting)
+                open_files(&[PathBuf::from(name)], data.quoting())
             }
             (None, _) => {
                 let mut files = Vec::new();
@@ -195,7 +181,7 @@ impl What {
                         fetch_split(&split, environment, progress).map_err(DataError::from).map_err(RunError::from)?,
                     );
                 }
-                open_files(&files, quoting)
+                open_files(&files, data.quoting())
             }
         };
         Ok(opened.map_err(RunError::from)?)

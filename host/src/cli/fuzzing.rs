@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::settings::{Insistence, Settings};
-use crate::run::{RunConfig, RunError};
+use crate::options::RunOptions;
+use crate::run::{RunConfig, RunError, RunOverrides};
 use ft_store::machine::environment::Environment;
 use ft_store::plugin_path::PluginPath;
 
@@ -20,8 +20,8 @@ pub struct RunFile {
 /// # Errors
 /// What is wrong with it.
 pub fn run_file(text: &str, folder: &Path) -> Result<RunFile, String> {
-    let settings = Settings::parse(text, folder, Path::to_owned).map_err(|error| error.to_string())?;
-    let printed = settings.clone().with_defaults().to_toml();
+    let options = RunOptions::parse(text, folder, Path::to_owned).map_err(|error| error.to_string())?;
+    let printed = options.clone().with_defaults().to_toml().map_err(Into::into);
     let plugins = PluginPath::new(&Environment::from_variables(&|_| None, None, None));
-    Ok(RunFile { printed, config: settings.into_config(1, Insistence::default(), &plugins) })
+    Ok(RunFile { printed, config: RunConfig::new(options, 1, RunOverrides::default(), &plugins) })
 }

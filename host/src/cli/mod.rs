@@ -2,21 +2,18 @@
 
 mod compare;
 mod data;
-mod default_optimizer;
 mod exit;
 #[doc(hidden)]
 pub mod fuzzing;
 mod interrupt;
-mod limits;
 mod model;
 mod plugin;
 mod prompt;
 mod report;
 mod run;
-mod settings;
+mod shell;
 mod terminal;
 mod threads;
-mod values;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -74,6 +71,11 @@ enum Command {
     /// Write, build, check, inspect or list plugins.
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
+    /// Print a script that completes commands and flags in a shell.
+    Completions(shell::CompletionsArgs),
+    /// Print a command's manual page.
+    #[command(hide = true)]
+    Man(shell::ManArgs),
 }
 
 /// The command line as clap has it, for what is checked against its commands and flags.
@@ -102,6 +104,8 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => compare::run(&args),
         Command::Model(command) => model::run(command, environment),
         Command::Plugin(command) => plugin::run(command, environment),
+        Command::Completions(args) => shell::completions(&args, Cli::command()),
+        Command::Man(args) => shell::man(&args, Cli::command()),
         // Another process of this program reads the status, see `ft_sandbox::compiler`.
         Command::CompilePlugin { memory, seconds } => {
             let Err((status, words)) = compiler::serve(memory, Duration::from_secs(seconds)) else {

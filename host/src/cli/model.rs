@@ -7,6 +7,7 @@ use clap::Subcommand;
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
 use super::terminal::{Downloads, print, print_path, stdout_screen};
+use crate::options::{HubCacheOptions, NetworkOptions};
 use crate::run::describe_model;
 use crate::ui::models;
 use crate::ui::screen::Page;
@@ -23,33 +24,26 @@ pub enum ModelCommand {
         /// A name of the catalogue, owner/name[@revision] on the hub, or a path.
         #[arg(default_value = DEFAULT_MODEL)]
         model: String,
-        /// The folder of the hub's downloads, as `cache_dir` of the Hugging Face tools [default: HF_HUB_CACHE, or hub in
-        /// HF_HOME].
-        #[arg(long, value_name = "DIR")]
-        cache_dir: Option<PathBuf>,
-        /// Use no network.
-        #[arg(long)]
-        offline: bool,
+        #[command(flatten)]
+        hub_cache: HubCacheOptions,
+        #[command(flatten)]
+        network: NetworkOptions,
         /// No progress and no notes on stderr.
         #[arg(long, short)]
         quiet: bool,
     },
     /// List the models of the catalogue and those that are on this machine.
     List {
-        /// The folder of the hub's downloads, as `cache_dir` of the Hugging Face tools [default: HF_HUB_CACHE, or hub in
-        /// HF_HOME].
-        #[arg(long, value_name = "DIR")]
-        cache_dir: Option<PathBuf>,
+        #[command(flatten)]
+        hub_cache: HubCacheOptions,
     },
     /// Describe a model without reading its weights.
     Inspect {
         /// A name of the catalogue, owner/name[@revision] on the hub, or a path.
         #[arg(default_value = DEFAULT_MODEL)]
         model: String,
-        /// The folder of the hub's downloads, as `cache_dir` of the Hugging Face tools [default: HF_HUB_CACHE, or hub in
-        /// HF_HOME].
-        #[arg(long, value_name = "DIR")]
-        cache_dir: Option<PathBuf>,
+        #[command(flatten)]
+        hub_cache: HubCacheOptions,
     },
 }
 
@@ -57,9 +51,9 @@ pub enum ModelCommand {
 pub fn run(command: ModelCommand, mut environment: Environment) -> anyhow::Result<ExitStatus> {
     Interrupt::install()?;
     match command {
-        ModelCommand::Pull { model, cache_dir, offline, quiet } => {
-            environment.use_hub_cache(cache_dir);
-            environment.offline |= offline;
+        ModelCommand::Pull { model, hub_cache, network, quiet } => {
+            environment.use_hub_cache(hub_cache.cache_dir);
+            environment.offline |= network.offline;
             let downloads = Downloads::new(quiet);
             let files = fetch_model(&model, &environment, &downloads)?;
             files.notes.iter().for_each(|note| downloads.note(note));
@@ -69,12 +63,12 @@ pub fn run(command: ModelCommand, mut environment: Environment) -> anyhow::Resul
             };
             print_path(path)?;
         }
-        ModelCommand::List { cache_dir } => {
-            environment.use_hub_cache(cache_dir);
+        ModelCommand::List { hub_cache } => {
+            environment.use_hub_cache(hub_cache.cache_dir);
             print(&models::list(&list_models(&environment)?, stdout_screen()))?;
         }
-        ModelCommand::Inspect { model, cache_dir } => {
-            environment.use_hub_cache(cache_dir);
+        ModelCommand::Inspect { model, hub_cache } => {
+            environment.use_hub_cache(hub_cache.cache_dir);
             let files = fetch_model(&model, &environment, &Downloads::new(false))?;
             let lines = describe_model(&files)?;
             print(&lines.iter().map(|line| stdout_screen().prose(line)).collect::<Page>())?;

@@ -7,23 +7,25 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
-use super::limits::LimitSettings;
 use super::terminal::{
     Downloads, Terminal, print, print_json, print_path, say, say_page, stderr_screen, stdout_screen,
 };
-use super::values;
 use crate::author::check::{Subject, check};
 use crate::author::scaffold::{self, Language};
 use crate::author::{PluginCard, build, inventory, validate};
+use crate::options::{DataOptions, LimitOptions, NetworkOptions, parse};
 use crate::run::{Observer, Plugins, RunError, find_plugin};
 use crate::ui::screen::Screen;
 use crate::ui::{plugin as shown, usage};
 use ft_sandbox::{Limits, PluginKind};
-use ft_store::datasets::location::{Access, DataLocation};
+use ft_store::datasets::location::Access;
 use ft_store::fs::cache_paths::CachePaths;
 use ft_store::machine::environment::{Environment, expand_path};
 use ft_store::plugin_path::PluginPath;
-use ft_store::table::Quoting;
+
+/// The help of `--data` where another place is the default than for `run`.
+const TEST_DATA: &str = "Where a task's rows come from, as for `ft-host run` [default: the folder `data` beside the plugin, \
+    or the bundled sample]";
 
 #[derive(Subcommand)]
 pub enum PluginCommand {
@@ -58,12 +60,12 @@ pub enum PluginCommand {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        limits: LimitSettings,
+        limits: LimitOptions,
     },
     /// Check everything of a plugin that `run` would refuse before it reads weights.
     Validate {
         #[command(flatten)]
-        which: Which,
+        which: PluginArgs,
         /// Print what the plugin is as JSON.
         #[arg(long)]
         json: bool,
@@ -78,27 +80,21 @@ pub enum PluginCommand {
 
 /// What is checked, and with what.
 #[derive(Args)]
+#[command(mut_arg("data", |data| data.help(TEST_DATA)))]
 pub struct TestArgs {
     #[command(flatten)]
-    which: Which,
+    which: PluginArgs,
 
     /// Fixtures: rows and the prompts they become, or caches and their updates [default: NAME.fixtures.toml or
     /// fixtures.toml beside the plugin].
     #[arg(long, value_name = "FILE")]
     fixtures: Option<PathBuf>,
 
-    /// Where a task's rows come from, as for `ft-host run` [default: the folder `data` beside the plugin, or the bundled
-    /// sample].
-    #[arg(long, value_name = "sample|DIR|SPLIT=FILE")]
-    data: Vec<String>,
+    #[command(flatten)]
+    data: DataOptions,
 
-    /// Whether cells of CSV and TSV files may stand in double quotes, as for `ft-host run`.
-    #[arg(long, value_name = "auto|csv|none", default_value_t = Quoting::Auto)]
-    quoting: Quoting,
-
-    /// Use no network.
-    #[arg(long)]
-    offline: bool,
+    #[command(flatten)]
+    network: NetworkOptions,
 
     /// Print the report as JSON.
     #[arg(long)]
@@ -111,17 +107,17 @@ pub struct TestArgs {
 
 /// A plugin and its options.
 #[derive(Args)]
-pub struct Which {
+pub struct PluginArgs {
     /// A file, or a name on the plugin path.
     #[arg(value_name = "FILE|NAME")]
     plugin: PathBuf,
 
     /// Set an option of the plugin.
-    #[arg(short = 'O', short_alias = 'T', long = "option", value_name = "NAME=VALUE", value_parser = values::name_and_value)]
+    #[arg(short = 'O', short_alias = 'T', long = "option", value_name = "NAME=VALUE", value_parser = parse::name_and_value)]
     options: Vec<(String, String)>,
 
     #[command(flatten)]
-    limits: LimitSettings,
+    limits: LimitOptions,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -149,20 +145,21 @@ pub fn run(command: PluginCommand, environment: Environment) -> anyhow::Result<E
         PluginCommand::Build { dir } => build_folder(&dir, &environment),
         PluginCommand::Test(args) => test(args, environment),
         PluginCommand::Inspect { plugin, json, limits } => {
-            let Desk { plugins, path, limits, screen } = Desk::open(&environment, limits)?;
+            let PluginContext { plugins, path, limits, screen } = PluginContext::open(&environment, limits)?;
             let file = find_plugin(&path, &plugin)?;
             let card = PluginCard::new(file.display().to_string(), plugins.inspect(&file, &limits)?);
             if json { print_json(&card) } else { print(&shown::card(&card, screen)) }?;
             Ok(ExitStatus::Done)
         }
         PluginCommand::Validate { which, json } => {
-            let Desk { plugins, path, limits, screen } = Desk::open(&environment, which.limits)?;
+            let PluginContext { plugins, path, limits, screen } = PluginContext::open(&environment, which.limits)?;
             let validated = validate(&plugins, &find_plugin(&path, &which.plugin)?, &which.options, &limits)?;
             if json { print_json(&validated.card) } else { print(&shown::validated(&validated, screen)) }?;
             Ok(ExitStatus::Done)
         }
         PluginCommand::List { json } => {
-            let Desk { plugins, path, limits, screen } = Desk::open(&environment, LimitSettings::default())?;
+            let PluginContext { plugins, path, limits, screen } =
+                PluginContext::open(&environment, LimitOptions::default())?;
             let listed = inventory(&plugins, &path, &limits)?;
             if json { print_json(&listed) } else { print(&shown::list(&listed, screen)) }?;
             if listed.is_empty() {
@@ -176,15 +173,15 @@ pub fn run(command: PluginCommand, environment: Environment) -> anyhow::Result<E
 }
 
 /// What it takes to look at plugins.
-struct Desk {
+struct PluginContext {
     plugins: Plugins,
     path: PluginPath,
     limits: Limits,
     screen: Screen,
 }
 
-impl Desk {
-    fn open(environment: &Environment, limits: LimitSettings) -> anyhow::Result<Self> {
+impl PluginContext {
+    fn open(environment: &Environment, limits: LimitOptions) -> anyhow::Result<Self> {
         let interrupt = Interrupt::install()?;
         let observer: Arc<dyn Observer> = Arc::new(Terminal::new(false));
         Ok(Self {
@@ -197,11 +194,11 @@ impl Desk {
 }
 
 fn test(args: TestArgs, mut environment: Environment) -> anyhow::Result<ExitStatus> {
-    let Desk { plugins, path, limits, screen } = Desk::open(&environment, args.which.limits)?;
-    environment.offline |= args.offline;
-    let data = match args.data.as_slice() {
+    let PluginContext { plugins, path, limits, screen } = PluginContext::open(&environment, args.which.limits)?;
+    environment.offline |= args.network.offline;
+    let data = match args.data.data.as_slice() {
         [] => None,
-        data => Some(DataLocation::parse(data).map_err(RunError::Settings)?.with_quoting(args.quoting)),
+        _ => Some(args.data.location().map_err(RunError::Settings)?),
     };
     let subject = Subject {
         plugins: &plugins,

@@ -7,30 +7,33 @@ use clap::Args;
 
 use super::exit::ExitStatus;
 use super::interrupt::Interrupt;
-use super::settings::{Insistence, Settings};
 use super::terminal::{
     Downloads, Terminal, print, print_json, print_run_file, say, say_page, stderr_screen, stdout_screen,
 };
 use super::threads;
+use crate::options::{OptionGroup, RunOptions};
 use crate::run::memory::size;
-use crate::run::{self, Observer, Observers, Outcome, Plan, PluginUsage, RunError};
+use crate::run::{self, Observer, Observers, Outcome, Plan, PluginUsage, RunConfig, RunError, RunOverrides};
 use crate::ui::screen::{Page, Screen};
 use crate::ui::{table, usage};
 use ft_record::analysis::{Analysis, Known};
 use ft_record::sheet;
 use ft_store::datasets::location::Access;
-use ft_store::fs::file::read_file;
 use ft_store::machine::environment::{Environment, expand_path};
 use ft_store::plugin_path::PluginPath;
-
-/// A run file has some lines; what is larger is something else.
-const RUN_FILE_LIMIT: u64 = 1 << 20;
 
 #[derive(Args)]
 pub struct RunArgs {
     #[command(flatten)]
-    settings: Settings,
+    options: RunOptions,
 
+    #[command(flatten, next_display_order = 910)]
+    call: CallArgs,
+}
+
+/// What is said for one call, and in no run file.
+#[derive(Args)]
+struct CallArgs {
     /// A run file: the flags by their names, in TOML, with paths relative to the file; flags win over it.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -65,34 +68,25 @@ pub struct RunArgs {
     dry_run: bool,
 }
 
-/// The settings of a run file.
-fn run_file(path: &Path) -> Result<Settings, RunError> {
-    let wrong = |message: String| RunError::RunFile { path: path.to_owned(), message };
-    let text = String::from_utf8(read_file(path, RUN_FILE_LIMIT)?).map_err(|error| wrong(error.to_string()))?;
-    let folder = path.parent().unwrap_or(Path::new(""));
-    Settings::parse(&text, folder, expand_path).map_err(|error| wrong(error.to_string().trim_end().to_owned()))
-}
-
 /// Prepares and carries out a run.
-pub fn run(args: RunArgs, mut environment: Environment) -> anyhow::Result<ExitStatus> {
-    let mut settings = args.settings;
-    settings.expand(Path::new(""), expand_path);
+pub fn run(RunArgs { mut options, call: args }: RunArgs, mut environment: Environment) -> anyhow::Result<ExitStatus> {
+    options.expand(Path::new(""), expand_path);
     if let Some(path) = &args.config {
-        settings = settings.or(run_file(&expand_path(path))?);
+        options = options.overlay(RunOptions::read(&expand_path(path), expand_path).map_err(RunError::from)?);
     }
     let plugin_path = PluginPath::new(&environment);
+    let options = run::with_plugins(options, &plugin_path)?;
     if args.print_config {
-        print_run_file(&settings.with_plugins(&plugin_path)?.with_defaults().to_toml()?)?;
+        print_run_file(&options.with_defaults().to_toml()?)?;
         return Ok(ExitStatus::Done);
     }
-    let settings = settings.with_plugins(&plugin_path)?;
-    let threads = threads::settle(settings.threads(), &environment);
-    environment.offline |= settings.offline();
-    environment.use_hub_cache(settings.cache_dir());
+    let threads = threads::settle(options.compute.threads, &environment);
+    environment.offline |= options.network.offline;
+    environment.use_hub_cache(options.hub_cache.cache_dir.clone());
     let (json, dry_run, quiet) = (args.json, args.dry_run, args.quiet || args.json);
     let interrupt = Interrupt::install()?;
-    let config =
-        settings.into_config(threads, Insistence { restart: args.restart, force: args.force }, &plugin_path)?;
+    let overrides = RunOverrides { restart: args.restart, force: args.force };
+    let config = RunConfig::new(options, threads, overrides, &plugin_path)?;
     let terminal = Arc::new(Terminal::new(quiet));
     let observer: Arc<dyn Observer> = Arc::new(Observers(vec![terminal.bar(), terminal.clone()]));
     let downloads = Downloads::new(quiet);

@@ -94,7 +94,7 @@ pub fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
 
 /// Writes lines that another program reads to stdout: a file or a pipe gets them as they are, since they name something
 /// and another spelling would name nothing. Only on a terminal are they text for a person.
-fn print_data(lines: &str) -> anyhow::Result<()> {
+pub fn print_data(lines: &str) -> anyhow::Result<()> {
     if io::stdout().is_terminal() { print(&Page::document(lines)) } else { write_out(lines.as_bytes()) }
 }
 

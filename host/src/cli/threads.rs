@@ -2,10 +2,8 @@
 
 use std::process::Command;
 
+use crate::options::MOST_THREADS;
 use ft_store::machine::environment::{Environment, RAYON_NUM_THREADS};
-
-/// The most threads that `--threads` takes; the environment has no more.
-pub const MOST_THREADS: usize = 1024;
 
 /// The number of threads to compute with: asked for, from the environment, or one for each core.
 ///

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::config::Select;
 use super::draw::Draw;
 use super::folder::{self, Beginning, OutFolder};
 use super::observer::{Event, Observer};
@@ -17,6 +16,7 @@ use super::stop::StopFlag;
 use super::tuned_model::{PluginTuned, TunedModel};
 use super::usage::PluginUsage;
 use super::{RunError, RunErrorKind};
+use crate::options::Select;
 use ft_engine::model::decoder::Placement;
 use ft_engine::tune::StepPolicy;
 use ft_record::samples::SampleRecord;

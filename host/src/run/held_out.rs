@@ -1,12 +1,13 @@
 //! The examples by which the step is chosen: none of them is shown to the model or scored as a result.
 
 use super::RunError;
-use super::config::{HELD_OUT_ROWS, HeldOut, RunConfig, Select};
+use super::config::RunConfig;
 use super::draw::{Role, Shown};
 use super::fit::{self, Room};
 use super::render::{Query, Renderer};
 use super::rows::Rows;
 use super::usable::{Unusable, UnusableRows};
+use crate::options::{HELD_OUT_ROWS, HeldOut, Select};
 use ft_engine::task::example::{Example, RenderedChoice, Split};
 use ft_engine::task::overlap::KnownExamples;
 

@@ -5,6 +5,7 @@ mod class_names;
 mod classes;
 mod config;
 mod data;
+mod default_optimizer;
 mod draw;
 mod dry_step;
 mod error;
@@ -44,7 +45,7 @@ mod usable;
 mod usage;
 
 pub use class_names::OtherClasses;
-pub use config::{HeldOut, MOST_STEPS, RunConfig, ScoreSteps, Seeds, Select, TaskConfig};
+pub use config::{RunConfig, RunOverrides, TaskConfig, with_plugins};
 pub use data::{SplitExamples, read_split};
 pub use error::RunError;
 pub use execute::{Outcome, execute};

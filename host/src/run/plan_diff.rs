@@ -1,25 +1,13 @@
 //! What differs between an earlier run's plan and this one's, as far as results depend on it.
 
+use crate::options::{Effect, RunOptions};
 use ft_record::differences::{Difference, differences_but};
 use ft_record::schema::PlanRecord;
 
-/// Parts of a plan that no result depends on: budgets, where things lie, and what is said about them. Plugins, models and
-/// data are compared by their digests.
-const WITHOUT_EFFECT: [&str; 13] = [
-    "memory",
-    "config.limits",
-    "config.optimizer_limits",
-    "config.model",
-    "task.file",
-    "optimizer.file",
-    "model.asked",
-    "model.source",
-    "model.files.name",
-    "config.data",
-    "data.file",
-    "data.further_files.name",
-    "notes",
-];
+/// Parts of a plan, besides options, that no result depends on: where things lie, and what is said about them. Plugins,
+/// models and data are compared by their digests.
+const WITHOUT_EFFECT: [&str; 7] =
+    ["memory", "model.asked", "model.source", "model.files.name", "data.file", "data.further_files.name", "notes"];
 
 /// Parts that follow from others: named only where no cause of theirs is.
 const CONSEQUENCES: [&str; 12] = [
@@ -42,7 +30,8 @@ const CONSEQUENCES: [&str; 12] = [
 /// # Errors
 /// If a plan cannot be serialized.
 pub(super) fn plan_diff(before: &PlanRecord, now: &PlanRecord) -> Result<Vec<String>, serde_json::Error> {
-    let found = differences_but(before, now, &WITHOUT_EFFECT)?;
+    let options = RunOptions::recorded_of(&[Effect::Source, Effect::Nothing]);
+    let found = differences_but(before, now, &[&WITHOUT_EFFECT[..], &options].concat())?;
     let (causes, consequences): (Vec<Difference>, Vec<Difference>) =
         found.into_iter().partition(|difference| !CONSEQUENCES.contains(&difference.name.raw().as_str()));
     let told = if causes.is_empty() { consequences } else { causes };

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::config::{RunConfig, Select};
+use super::config::RunConfig;
 use super::iterate::Step;
 use super::model::OpenModel;
-use ft_engine::model::weights::WeightFormat;
+use crate::options::Select;
 use ft_engine::text::Untrusted;
-use ft_engine::tune::{LayerNorms, Positions};
+use ft_engine::tune::LayerNorms;
 use ft_record::schema::{ConfigRecord, FileRecord, LimitsRecord, ModelRecord, PluginRecord};
 use ft_record::trace::{LayerTrace, TraceRecord};
 use ft_sandbox::options::OptionSetting;
@@ -39,22 +39,23 @@ pub fn config(config: &RunConfig, shots: usize, device: String, dtype: &str) -> 
             Select::Converged { until_norm } => until_norm,
             _ => None,
         },
-        positions: match config.positions {
-            Positions::Continue => "continue".into(),
-            Positions::Restart => "restart".into(),
-        },
+        positions: config.positions.to_string().into(),
         device: device.into(),
         dtype: dtype.into(),
-        weights: match config.weights {
-            WeightFormat::Dense => "dense".into(),
-            WeightFormat::Quantized => "quantized".into(),
-        },
+        weights: config.weights.to_string().into(),
         threads: config.threads,
         batch_tokens: config.batch_tokens,
         limits: limits(&config.task.limits),
         optimizer_limits: (config.optimizer_limits != config.task.limits).then(|| limits(&config.optimizer_limits)),
         allow_nonfinite: config.allow_nonfinite,
+        further: further(&config.recorded),
     }
+}
+
+/// Options that the record has no field of its own for.
+fn further(recorded: &BTreeMap<&'static str, Value>) -> BTreeMap<Untrusted, Untrusted<Value>> {
+    let unnamed = recorded.iter().filter(|(name, _)| !ConfigRecord::FIELDS.contains(name));
+    unnamed.map(|(name, value)| ((*name).into(), Untrusted::new(value.clone()))).collect()
 }
 
 fn limits(limits: &Limits) -> LimitsRecord {
@@ -122,4 +123,15 @@ pub(super) fn trace(seed: u64, tokens: usize, step: &Step<'_>) -> TraceRecord {
     };
     let Step { state, seconds, .. } = *step;
     TraceRecord { seed, step: state.step() as u32, tokens, seconds, layers: state.norms.iter().map(layer).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_without_a_field_is_recorded_as_it_was_asked_for() {
+        let recorded = BTreeMap::from([("steps", Value::from(4)), ("beam", Value::from(3))]);
+        assert_eq!(further(&recorded), BTreeMap::from([("beam".into(), Untrusted::new(Value::from(3)))]));
+    }
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::RunError;
-use super::config::Select;
 use super::draw::Draw;
 use super::iterate::{Criterion, Sink, Step, iterate};
 use super::observer::Event;
@@ -13,6 +12,7 @@ use super::render::Query;
 use super::scoring::Scorer;
 use super::selection::select_by_held_out;
 use super::tuned_model::TunedModel;
+use crate::options::Select;
 use ft_engine::model::Context;
 use ft_record::results::StepSeconds;
 use ft_record::samples::{SampleError, SampleRecord};

@@ -26,6 +26,7 @@ mod report;
 mod resume;
 mod rows;
 mod settings;
+mod shell;
 mod support;
 mod terminal;
 mod terminal_text;

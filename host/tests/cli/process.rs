@@ -128,7 +128,7 @@ fn a_table_that_cannot_be_written_is_an_error() {
 fn help_is_there_for_every_command() {
     let place = Place::empty();
     let model = ["model", "model pull", "model list", "model inspect"];
-    let data = ["data", "data pull", "data head", "prompt", "report", "compare"];
+    let data = ["data", "data pull", "data head", "prompt", "report", "compare", "completions", "man"];
     let plugin =
         ["plugin", "plugin new", "plugin build", "plugin test", "plugin inspect", "plugin validate", "plugin list"];
     for command in ["", "run"].iter().chain(&model).chain(&data).chain(&plugin) {

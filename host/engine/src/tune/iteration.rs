@@ -1,5 +1,8 @@
 //! The iteration over some demonstrations, step by step; it never sees text.
 
+use std::fmt;
+use std::str::FromStr;
+
 use candle_core::Tensor;
 
 use super::error::TuneError;
@@ -20,12 +23,40 @@ pub enum Positions {
 }
 
 impl Positions {
+    /// Both policies, the default first.
+    pub const ALL: [Positions; 2] = [Positions::Continue, Positions::Restart];
+
+    /// The word for it on the command line and in results.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Positions::Continue => "continue",
+            Positions::Restart => "restart",
+        }
+    }
+
     /// The position id of the demonstrations' first token in a pass behind their own cache.
     fn first(self, demonstrations: usize) -> usize {
         match self {
             Self::Continue => demonstrations,
             Self::Restart => 0,
         }
+    }
+}
+
+impl fmt::Display for Positions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Positions {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Positions::ALL.into_iter().find(|positions| positions.as_str() == text);
+        found.ok_or_else(|| {
+            format!("expected one of {}, got `{text}`", Positions::ALL.map(Positions::as_str).join(", "))
+        })
     }
 }
 

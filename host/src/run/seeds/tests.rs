@@ -4,15 +4,15 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
-use super::super::config::HeldOut;
 use super::super::execute::{Found, carry_out};
 use super::super::folder::{OutFolder, beginning, earlier};
 use super::super::held_out::{Chosen, Fold};
 use super::super::stop::StopFlag;
 use super::super::table_model::{Table, TableModel, query};
 use super::super::usable::UnusableRows;
-use super::super::{Observer, RunErrorKind, Select};
+use super::super::{Observer, RunErrorKind};
 use super::*;
+use crate::options::{HeldOut, Select};
 use ft_engine::model::ModelError;
 use ft_engine::task::example::Split;
 use ft_record::schema::{DrawRecord, PlanRecord};

@@ -8,7 +8,9 @@ mod prefixed;
 mod safetensors;
 mod scaled;
 
+use std::fmt;
 use std::ops::Range;
+use std::str::FromStr;
 
 use candle_core::{DType, Device, Tensor};
 
@@ -49,6 +51,36 @@ pub enum WeightFormat {
     Dense,
     /// In 8 bit, blocks of 32 with one scale each (Q8_0), quantized when they are read.
     Quantized,
+}
+
+impl WeightFormat {
+    /// Both formats, the default first.
+    pub const ALL: [WeightFormat; 2] = [WeightFormat::Dense, WeightFormat::Quantized];
+
+    /// The word for it on the command line and in results.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            WeightFormat::Dense => "dense",
+            WeightFormat::Quantized => "quantized",
+        }
+    }
+}
+
+impl fmt::Display for WeightFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for WeightFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = WeightFormat::ALL.into_iter().find(|format| format.as_str() == text);
+        found.ok_or_else(|| {
+            format!("expected one of {}, got `{text}`", WeightFormat::ALL.map(WeightFormat::as_str).join(", "))
+        })
+    }
 }
 
 /// Where a model's tensors are read from, by name: the files of a checkpoint, or a view of such a source.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::run::RunError;
+use super::RunError;
 use ft_store::plugin_path::PluginPath;
 
 const FILE: &str = "momentum.wasm";

@@ -3,54 +3,12 @@
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
-use serde::de::{Deserializer, Error, Visitor};
-use serde::{Deserialize, Serialize, Serializer};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use super::threads::MOST_THREADS;
-use crate::run::MOST_STEPS;
+use super::compute::MOST_THREADS;
 
-/// A value that is read from its text and written as it.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-pub struct Text<T>(pub T);
-
-impl<T: FromStr<Err = String>> FromStr for Text<T> {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        text.parse().map(Self)
-    }
-}
-
-impl<T: Display> Serialize for Text<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-impl<'de, T: FromStr<Err = String>> Deserialize<'de> for Text<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // A number is a text of digits: `limit = 5` and `held-out = 5` are both fine.
-        struct AnyText;
-
-        impl Visitor<'_> for AnyText {
-            type Value = String;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text or a number")
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<String, E> {
-                Ok(text.to_owned())
-            }
-
-            fn visit_i64<E: Error>(self, number: i64) -> Result<String, E> {
-                Ok(number.to_string())
-            }
-        }
-
-        deserializer.deserialize_any(AnyText)?.parse().map(Self).map_err(Error::custom)
-    }
-}
+/// More steps than anybody waits for.
+pub const MOST_STEPS: usize = 100_000;
 
 /// A number of bytes: `64M`, `2G`, `512k` (powers of 1024), or a plain number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
@@ -79,7 +37,27 @@ impl Display for Bytes {
     }
 }
 
+/// One of a few words, which the help lists.
+pub fn one_of<T>(words: impl IntoIterator<Item = &'static str> + 'static) -> impl TypedValueParser<Value = T>
+where
+    T: FromStr<Err = String> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(words).try_map(|text: String| text.parse::<T>())
+}
+
+/// The value that a word stands for.
+///
+/// # Errors
+/// The words that there are.
+pub fn word<T: Copy, const N: usize>(text: &str, all: [T; N], as_str: fn(T) -> &'static str) -> Result<T, String> {
+    let found = all.into_iter().find(|value| as_str(*value) == text);
+    found.ok_or_else(|| format!("expected one of {}, got `{text}`", all.map(as_str).join(", ")))
+}
+
 /// A SHA-256 in hexadecimal; it is compared in lower case.
+///
+/// # Errors
+/// What was expected.
 pub fn sha256(text: &str) -> Result<String, String> {
     let is_digest = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_digest
@@ -88,6 +66,9 @@ pub fn sha256(text: &str) -> Result<String, String> {
 }
 
 /// `NAME=VALUE`.
+///
+/// # Errors
+/// What was expected.
 pub fn name_and_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
@@ -96,11 +77,17 @@ pub fn name_and_value(text: &str) -> Result<(String, String), String> {
 }
 
 /// Rows: more than any split has, and no more than a run file, whose numbers have 63 bits, can say.
+///
+/// # Errors
+/// What was expected.
 pub fn at_least_one(text: &str) -> Result<usize, String> {
     count::<4_000_000_000>(text)
 }
 
 /// A whole number from 1 to `MOST`, beyond which nobody means it and memory or time would not suffice.
+///
+/// # Errors
+/// What was expected.
 pub fn count<const MOST: usize>(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(number) if (1..=MOST).contains(&number) => Ok(number),
@@ -109,26 +96,41 @@ pub fn count<const MOST: usize>(text: &str) -> Result<usize, String> {
 }
 
 /// Deep-Thinking steps: each is kept in journals and tables.
+///
+/// # Errors
+/// What was expected.
 pub fn steps(text: &str) -> Result<usize, String> {
     count::<MOST_STEPS>(text)
 }
 
 /// Demonstrations, of each class or in all: more than any model has positions.
+///
+/// # Errors
+/// What was expected.
 pub fn shots(text: &str) -> Result<usize, String> {
     count::<100_000>(text)
 }
 
 /// Threads for computing: each takes a stack, and starting them takes time.
+///
+/// # Errors
+/// What was expected.
 pub fn threads(text: &str) -> Result<usize, String> {
     count::<MOST_THREADS>(text)
 }
 
 /// Query tokens that run together: their states are in memory at once.
+///
+/// # Errors
+/// What was expected.
 pub fn batch_tokens(text: &str) -> Result<usize, String> {
     count::<1_048_576>(text)
 }
 
 /// A positive number of seconds.
+///
+/// # Errors
+/// What was expected.
 pub fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if seconds > 0.0 && seconds < 1e9 => Ok(seconds),
@@ -137,6 +139,9 @@ pub fn seconds(text: &str) -> Result<f64, String> {
 }
 
 /// A positive number.
+///
+/// # Errors
+/// What was expected.
 pub fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if number > 0.0 && number.is_finite() => Ok(number),

@@ -1,0 +1,58 @@
+//! `ft-host completions` and `ft-host man`: what shells and `man` know of the program, made of its own definition.
+
+use clap::{Args, Command};
+use clap_complete::Shell;
+use clap_mangen::Man;
+
+use super::exit::ExitStatus;
+use super::terminal::print_data;
+use crate::run::RunError;
+
+#[derive(Args)]
+pub struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+#[derive(Args)]
+pub struct ManArgs {
+    /// The command, like `plugin new` [default: the program itself].
+    #[arg(value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+/// Prints a shell's completion script.
+pub fn completions(args: &CompletionsArgs, mut program: Command) -> anyhow::Result<ExitStatus> {
+    let name = program.get_name().to_owned();
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut program, &name, &mut script);
+    // clap_complete 4.6 spells a `-` of the program's name in two ways in a bash script, which then completes no command.
+    let script = String::from_utf8(script)?.replace(&name.replace('-', "__subcmd__"), &name.replace('-', "__"));
+    print_data(&script)?;
+    Ok(ExitStatus::Done)
+}
+
+/// Prints a command's manual page, in roff.
+pub fn man(args: &ManArgs, mut program: Command) -> anyhow::Result<ExitStatus> {
+    // Gives subcommands their names in full, and the flags that all of them have.
+    program.build();
+    let mut command = &program;
+    for name in &args.command {
+        command = command.find_subcommand(name).ok_or_else(|| no_command(command, name))?;
+    }
+    let mut page = Vec::new();
+    let source = format!("{} {}", program.get_name(), env!("CARGO_PKG_VERSION"));
+    Man::new(command.clone()).source(source).render(&mut page)?;
+    print_data(&String::from_utf8(page)?)?;
+    Ok(ExitStatus::Done)
+}
+
+fn no_command(above: &Command, name: &str) -> RunError {
+    let commands = above.get_subcommands().filter(|command| !command.is_hide_set());
+    let expected: Vec<&str> = commands.map(Command::get_name).collect();
+    RunError::Settings(match expected.as_slice() {
+        [] => format!("expected no command below `{}`, got `{name}`", above.get_name()),
+        _ => format!("expected one of {}, got `{name}`", expected.join(", ")),
+    })
+}

@@ -1,0 +1,119 @@
+//! Which step is the result.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::held_out::HeldOut;
+use super::parse;
+
+options! {
+    /// How the step that is the result is chosen.
+    pub struct SelectionOptions supersedes by one_way {
+        /// Which step is the result: the `last`, the one at which `held-out` examples are likeliest, or the one at which
+        /// the cache has `converged` [default: last].
+        #[arg(long, value_parser = parse::one_of::<SelectBy>(SelectBy::ALL.map(SelectBy::as_str)))]
+        select: Option<SelectBy>, default SelectBy::Last, affects Results;
+
+        /// What `--select held-out` looks at: `leave-one-out` for the demonstrations themselves, or a number of further
+        /// rows of their split [default: leave-one-out, or 32 rows where there is one demonstration].
+        #[arg(long, value_name = "leave-one-out|N")]
+        held_out: Option<HeldOut>, affects Results;
+
+        /// With `--select converged`: stop when the pseudo-gradient's norm over the whole cache is below this (see
+        /// trace.jsonl); without it the optimizer decides.
+        #[arg(long, value_name = "NORM")]
+        until_norm: Option<f64>, parse parse::positive, affects Results;
+    }
+}
+
+/// One way of choosing the step replaces another, with what belongs to it.
+fn one_way(above: &SelectionOptions, below: &mut SelectionOptions) {
+    if above.select.is_some() {
+        *below = SelectionOptions::default();
+    }
+}
+
+impl SelectionOptions {
+    /// The way that these ask for.
+    ///
+    /// # Errors
+    /// In words, an option that belongs to another way.
+    pub fn resolve(&self) -> Result<Select, String> {
+        let contradiction = |flag: &str, value: SelectBy| {
+            Err(format!("`--{flag}` says how `--select {value}` works, and the step is not chosen that way"))
+        };
+        match self.select() {
+            SelectBy::HeldOut if self.until_norm.is_none() => {
+                Ok(Select::HeldOut(self.held_out.unwrap_or(HeldOut::Either)))
+            }
+            SelectBy::Converged if self.held_out.is_none() => Ok(Select::Converged { until_norm: self.until_norm }),
+            _ if self.held_out.is_some() => contradiction("held-out", SelectBy::HeldOut),
+            _ if self.until_norm.is_some() => contradiction("until-norm", SelectBy::Converged),
+            _ => Ok(Select::Last),
+        }
+    }
+}
+
+/// What `--select` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SelectBy {
+    /// The last step.
+    Last,
+    /// Examples that are no part of the evaluation.
+    HeldOut,
+    /// That the cache has settled.
+    Converged,
+}
+
+impl SelectBy {
+    /// All ways, the default first.
+    pub const ALL: [SelectBy; 3] = [SelectBy::Last, SelectBy::HeldOut, SelectBy::Converged];
+
+    /// The word for it on the command line and in results.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Last => "last",
+            Self::HeldOut => "held-out",
+            Self::Converged => "converged",
+        }
+    }
+}
+
+impl fmt::Display for SelectBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for SelectBy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        parse::word(text, Self::ALL, Self::as_str)
+    }
+}
+
+/// How the step whose scores are the result is chosen, without a look at the evaluation split's answers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Select {
+    /// The last one.
+    Last,
+    /// The one at which examples that are no part of the evaluation have the highest likelihood.
+    HeldOut(HeldOut),
+    /// The one at which the iteration has settled: the optimizer says so, or the pseudo-gradient's norm falls below a bound.
+    Converged {
+        /// The bound, on the norm over the whole cache.
+        until_norm: Option<f64>,
+    },
+}
+
+impl fmt::Display for Select {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let by = match self {
+            Self::Last => SelectBy::Last,
+            Self::HeldOut(_) => SelectBy::HeldOut,
+            Self::Converged { .. } => SelectBy::Converged,
+        };
+        f.write_str(by.as_str())
+    }
+}

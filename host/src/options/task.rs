@@ -1,0 +1,78 @@
+//! The task, its data, and which rows of them are used.
+
+use std::path::PathBuf;
+
+use super::parse;
+use ft_engine::task::sampling::Sampling;
+use ft_store::datasets::location::DataLocation;
+use ft_store::table::Quoting;
+
+options! {
+    /// Which task.
+    pub struct TaskOptions {
+        /// The task plugin, a WebAssembly component: a file, or its name on the plugin path (`ft-host plugin list`).
+        #[arg(long, value_name = "FILE|NAME")]
+        task: Option<PathBuf>, path Plugin, recorded "task.file", affects Nothing;
+
+        /// Set an option of the task.
+        #[arg(
+            short = 'T',
+            long = "task-option",
+            value_name = "NAME=VALUE",
+            value_parser = parse::name_and_value,
+            display_order = 901
+        )]
+        task_options: Vec<(String, String)>, recorded "options.task", affects Results;
+    }
+}
+
+options! {
+    /// Where rows come from.
+    pub struct DataOptions {
+        /// Where rows come from: `sample` for the bundled sample, a folder with DIR/<data set>/<split>.jsonl (.json,
+        /// .parquet, .csv, .tsv), or evaluation=FILE and demonstrations=FILE for single splits; may be given several times
+        /// [default: the data set's repository on the hub].
+        #[arg(long, value_name = "sample|DIR|SPLIT=FILE")]
+        data: Vec<String>, path Data, affects Source;
+
+        /// Whether cells of CSV and TSV files may stand in double quotes: `csv` as RFC 4180 has it, `none` for quotes that
+        /// are characters like others, `auto` for `csv` in CSV and `none` in TSV [default: auto].
+        #[arg(long, value_name = "auto|csv|none")]
+        quoting: Option<Quoting>, default Quoting::Auto, recorded "data.quoting", affects Results;
+    }
+}
+
+impl DataOptions {
+    /// The place that these name.
+    ///
+    /// # Errors
+    /// In words, what cannot be meant.
+    pub fn location(&self) -> Result<DataLocation, String> {
+        Ok(DataLocation::parse(&self.data)?.with_quoting(self.quoting()))
+    }
+}
+
+options! {
+    /// Which rows become demonstrations, and which are evaluated.
+    pub struct RowOptions {
+        /// Leave out rows that cannot be read, that the task does not take, or that cannot be scored (too long for the
+        /// model, nothing to score), and count them.
+        #[arg(long, display_order = 252)]
+        skip_bad_rows: bool, affects Results;
+
+        /// How demonstrations are chosen: `stratified` by class where the task has classes, `random`, `written` by the
+        /// task's author, or the `first` rows [default: stratified].
+        #[arg(long, value_name = "HOW")]
+        sampling: Option<Sampling>, default Sampling::Stratified, affects Results;
+
+        /// Demonstrations; with `--sampling stratified` and a task with classes, demonstrations of each class [default: 1,
+        /// or all that are written].
+        #[arg(long, value_name = "N")]
+        shots: Option<usize>, parse parse::shots, affects Results;
+
+        /// Score only N evaluation rows, drawn at random by the seed, the same ones for every optimizer and step [default:
+        /// all, or as many as the task draws].
+        #[arg(long, value_name = "N", display_order = 390)]
+        sample: Option<usize>, parse parse::at_least_one, affects Results;
+    }
+}
