@@ -218,8 +218,8 @@ mod tests {
         let cut: WeightBytes = Arc::new(bytes[..bytes.len() - 4].to_vec());
         let error = Arrays::new(vec![("cut".into(), cut)]).err().unwrap().to_string();
         assert!(error.starts_with("`cut` cannot be read as safetensors"), "{error}");
-        let twice = Arrays::new(vec![("a".into(), file(&["x"])), ("b".into(), file(&["x"]))]);
-        assert!(twice.err().unwrap().to_string().contains("duplicate tensor `x`, first in `a`"));
+        let twice = Arrays::new(vec![("a".into(), file(&["y"])), ("b".into(), file(&["y"]))]);
+        assert!(twice.err().unwrap().to_string().contains("duplicate tensor `y`, first in `a`"));
     }
 
     #[test]
