@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ft_store::fs::digest::Digest;
-use ft_store::table::{Quoting, Table};
+use ft_store::table::{Quoting, TableReader};
 use serde::de::IgnoredAny;
 
 use super::scratch::with_file;
@@ -24,7 +24,7 @@ pub fn run(bytes: &[u8]) {
 
 fn read(path: &Path, ending: &str, file: &[u8]) {
     let named = |message: String| assert!(message.contains(&path.display().to_string()), "{message}");
-    let mut table = match Table::open(&[path.to_owned()], Quoting::Auto).expect("its name says what it is") {
+    let mut table = match TableReader::open(&[path.to_owned()], Quoting::Auto).expect("its name says what it is") {
         Ok(table) => table,
         Err(error) => return named(error.to_string()),
     };

@@ -37,7 +37,7 @@ pub struct Cargo {
 pub struct Module {
     /// The package that it was built from.
     pub package: String,
-    /// Its file.
+    /// The module's file.
     pub path: PathBuf,
 }
 

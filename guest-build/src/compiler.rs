@@ -9,12 +9,12 @@ use crate::BuildError;
 use crate::process::{is_there, output, program, run, words};
 
 /// The target of all Rust guests: nothing but core WebAssembly, so that a component imports the WIT package alone.
-pub const TARGET: &str = "wasm32-unknown-unknown";
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Unpacks Debian's compiler into a folder and prints where it is.
 const SCRIPT: &str = include_str!("../debian-rustc.sh");
 
-/// A compiler for [`TARGET`].
+/// A compiler of Rust guests for the target `wasm32-unknown-unknown`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Compiler {
     /// The active toolchain, which has the target's standard library.
@@ -23,7 +23,7 @@ pub enum Compiler {
     Debian {
         /// The folder that it was unpacked into.
         folder: PathBuf,
-        /// Runs it.
+        /// The script that runs the compiler.
         rustc: PathBuf,
         /// The active toolchain's linker; Debian's package has none.
         linker: PathBuf,
@@ -31,8 +31,8 @@ pub enum Compiler {
 }
 
 impl Compiler {
-    /// Finds one, or gets one, and says which, for the guests in `guests`: rustup chooses the toolchain by the folder that
-    /// it is called in. `folder` is where Debian's would be unpacked.
+    /// Finds one, or gets one, and says which, for the guests in `guests`: rustup chooses the toolchain by the folder
+    /// that it is called in. `folder` is where Debian's would be unpacked.
     ///
     /// # Errors
     /// If there is none and none can be had.

@@ -1,4 +1,4 @@
-//! Core modules become components.
+//! Encoding of core modules as components.
 
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{Resolve, WorldId};
@@ -42,6 +42,6 @@ mod tests {
     fn a_module_without_a_world_is_refused() {
         let module = wat::parse_str(r#"(module (import "env" "f" (func)))"#).unwrap();
         let error = encode("strange", &module).unwrap_err();
-        assert!(error.to_string().starts_with("`strange` makes no component: "), "{error}");
+        assert!(error.to_string().starts_with("cannot make a component of `strange`: "), "{error}");
     }
 }

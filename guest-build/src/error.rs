@@ -3,108 +3,108 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::TARGET;
+use crate::compiler::TARGET;
 
-/// Why there is no component.
+/// Why a guest was not built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// No compiler for guests, and no way to get one.
     #[error("no compiler for {TARGET}{}", .tried.as_ref().map(|tried| format!(": {tried}")).unwrap_or_default())]
     NoCompiler {
-        /// What was tried to get one, and how it failed.
+        /// What was tried to get a compiler, and how it failed; `None` if nothing could be tried.
         tried: Option<String>,
     },
     /// A toolchain without its linker.
     #[error("the active toolchain has no linker at `{}`", linker.display())]
     NoLinker {
-        /// Where it was looked for.
+        /// The path at which the linker should be.
         linker: PathBuf,
     },
     /// A program that is not there.
     #[error("cannot start {words}: {source}")]
     Start {
-        /// The call.
+        /// The command line, in backticks.
         words: String,
-        /// The system's reason.
+        /// The system's error.
         source: io::Error,
     },
     /// A program that reported a failure; what it printed has gone to the terminal.
     #[error("{words} ended with {status}")]
     Ended {
-        /// The call.
+        /// The command line, in backticks.
         words: String,
-        /// Its status.
+        /// The exit status, as the system words it.
         status: String,
     },
     /// A program that answered something else than expected.
-    #[error("{words} answered with something else than {expected}")]
+    #[error("{words}: expected {expected}, got another answer")]
     Answer {
-        /// The call.
+        /// The command line, in backticks.
         words: String,
-        /// What was expected.
+        /// What the answer should have been.
         expected: &'static str,
     },
     /// A file that the system refused.
     #[error("cannot {action} `{}`: {source}", path.display())]
     File {
-        /// What was tried.
+        /// The operation, as in "cannot `action` ...".
         action: &'static str,
-        /// The file.
+        /// The file that the operation was tried on.
         path: PathBuf,
-        /// The system's reason.
+        /// The system's error.
         source: io::Error,
     },
     /// A crate that makes no core module.
-    #[error("`{package}` makes no WebAssembly module")]
+    #[error("`{package}`: expected a WebAssembly module, got none")]
     NoModule {
-        /// The package.
+        /// The name of the package.
         package: String,
     },
     /// No componentize-py, and no way to get it.
     #[error("no componentize-py {}: {why}", crate::python::VERSION)]
     NoComponentizer {
-        /// What is missing.
+        /// Why there is no componentize-py, and what pip said.
         why: String,
     },
     /// A Python module that is no plugin.
-    #[error("`{}` exports neither a task nor an optimizer", app.display())]
+    #[error("`{}`: expected a task or an optimizer, got neither", app.display())]
     NoExport {
-        /// The module.
+        /// The file of the Python module.
         app: PathBuf,
     },
     /// A Python module that is two plugins.
-    #[error("`{}` exports a task and an optimizer: a component is one of them", app.display())]
+    #[error("`{}`: expected a task or an optimizer, got both", app.display())]
     TwoExports {
-        /// The module.
+        /// The file of the Python module.
         app: PathBuf,
     },
     /// A core module that does not fit the world that it names.
-    #[error("`{package}` makes no component: {reason}")]
+    #[error("cannot make a component of `{package}`: {reason}")]
     NoComponent {
-        /// The package.
+        /// The name of the package, or the file of a Python module.
         package: String,
-        /// What the encoder said.
+        /// The reason in the encoder's words.
         reason: String,
     },
 }
 
 impl BuildError {
-    /// What to do next, where something is known to help.
+    /// What to do about the error; `None` if nothing is known to help.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoCompiler { .. } => Some(format!(
                 "`rustup target add {TARGET}` gets one; without rustup, install your distribution's standard library for that target"
             )),
-            Self::NoLinker { .. } => Some("use a toolchain of rustup's".into()),
+            Self::NoLinker { .. } => Some("use a toolchain of rustup".into()),
             Self::Start { source, words } if source.kind() == io::ErrorKind::NotFound => {
                 ["`cargo", "`rustc"].iter().any(|start| words.starts_with(start)).then(|| {
                     "install Rust (https://rustup.rs, or your distribution's `cargo` and `rustc`), or have it on the path"
                         .into()
                 })
             }
-            Self::NoModule { .. } => Some("the manifest needs `[lib]` with `crate-type = [\"cdylib\"]`".into()),
+            Self::NoModule { .. } => Some("set `crate-type = [\"cdylib\"]` in `[lib]` of the manifest".into()),
             Self::NoComponent { package, .. } if !package.ends_with(crate::python::APP) => {
-                Some("does the crate call `export_task!` or `export_optimizer!` of ft-plugin, once?".into())
+                Some("call `export_task!` or `export_optimizer!` of ft-plugin in the crate, once".into())
             }
             Self::NoComponentizer { .. } => Some(format!(
                 "install Python 3.9 or later with pip (on Debian: `apt install python3 python3-pip`), or have \
@@ -112,7 +112,7 @@ impl BuildError {
                 crate::python::VERSION
             )),
             Self::NoExport { .. } => Some(
-                "its last line is `Info, Dataset, Prompt = export_task(...)` or `Info, MetaOptimizer = export_optimizer(...)`"
+                "end it with the line `Info, Dataset, Prompt = export_task(...)` or `Info, MetaOptimizer = export_optimizer(...)`"
                     .into(),
             ),
             _ => None,

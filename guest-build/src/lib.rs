@@ -15,5 +15,5 @@ pub mod process;
 pub mod python;
 
 pub use cargo::{Cargo, Module};
-pub use compiler::{Compiler, TARGET};
+pub use compiler::Compiler;
 pub use error::BuildError;

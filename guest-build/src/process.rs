@@ -1,4 +1,4 @@
-//! Other programs.
+//! Calls of other programs.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -11,7 +11,7 @@ const CODE_FROM_ELSEWHERE: [&str; 5] = ["PYTHONPATH", "PYTHONHOME", "PYTHONSTART
 
 /// A call of a program by its name or path, for which only the absolute folders of `PATH` are looked through, by the
 /// program itself too: nothing that lies in the folder where the user happens to stand is run.
-pub fn program(name: impl AsRef<OsStr>) -> Command {
+pub(crate) fn program(name: impl AsRef<OsStr>) -> Command {
     // A path stays the one that it is here, in whichever folder the program is to run.
     let path = Path::new(name.as_ref());
     let path = (path.components().count() > 1).then(|| std::path::absolute(path).ok()).flatten();
@@ -23,8 +23,8 @@ pub fn program(name: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// A call of a Python interpreter in isolated mode: neither the current folder, nor the user's packages, nor `PYTHON...`
-/// variables have a say in which modules it loads.
+/// A call of a Python interpreter in isolated mode: neither the current folder, nor the user's packages, nor
+/// `PYTHON...` variables have a say in which modules it loads.
 pub fn python(interpreter: impl AsRef<OsStr>) -> Command {
     let mut command = program(interpreter);
     command.arg("-I");
@@ -45,7 +45,7 @@ fn absolute_folders(path: &OsStr) -> OsString {
 }
 
 /// What a program prints on its standard output, without the line's end; its messages go where ours go.
-pub fn output(command: &mut Command) -> Result<String, BuildError> {
+pub(crate) fn output(command: &mut Command) -> Result<String, BuildError> {
     let started = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
     let Output { status, stdout, .. } =
         started.map_err(|source| BuildError::Start { words: words(command), source })?;
@@ -58,7 +58,7 @@ pub fn output(command: &mut Command) -> Result<String, BuildError> {
 }
 
 /// Runs a program to its end; all that it prints goes to our standard error.
-pub fn run(command: &mut Command) -> Result<(), BuildError> {
+pub(crate) fn run(command: &mut Command) -> Result<(), BuildError> {
     let status = command.stdin(Stdio::null()).stdout(std::io::stderr()).status();
     let status = status.map_err(|source| BuildError::Start { words: words(command), source })?;
     if status.success() {
@@ -68,14 +68,14 @@ pub fn run(command: &mut Command) -> Result<(), BuildError> {
 }
 
 /// Whether a program is there and answers to `--version`.
-pub fn is_there(program: impl AsRef<OsStr>) -> bool {
+pub(crate) fn is_there(program: impl AsRef<OsStr>) -> bool {
     let mut command = self::program(program);
     let status = command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     status.is_ok_and(|status| status.success())
 }
 
 /// A call, as a person would type it.
-pub fn words(command: &Command) -> String {
+pub(crate) fn words(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
     let words: Vec<_> = std::iter::once(program).chain(command.get_args()).map(OsStr::to_string_lossy).collect();
     format!("`{}`", words.join(" "))

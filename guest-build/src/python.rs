@@ -25,7 +25,7 @@ const INTERPRETERS: [&str; 2] = ["python3", "python"];
 
 /// A plugin's folder and what is needed beside it to build a component.
 pub struct Sources<'a> {
-    /// The folder with [`APP`].
+    /// The plugin's folder, which has the file [`APP`].
     pub folder: &'a Path,
     /// The folder that holds the module `ft_plugin`.
     pub sdk: &'a Path,
@@ -60,7 +60,7 @@ impl Tool {
             }
         }
         let (Some(interpreter), Some(ours)) = (interpreter, ours) else {
-            return Err(BuildError::NoComponentizer { why: "there is no python3 to get it with".into() });
+            return Err(BuildError::NoComponentizer { why: "no python3 to get it with".into() });
         };
         get(interpreter, tools, say)?;
         match ours.version() {
@@ -226,7 +226,7 @@ mod tests {
         assert_eq!(world("Info, Dataset, Prompt = ft.export_task(T)\n"), Ok("task-plugin"));
         let optimizer = "# not export_task(T)\nInfo, MetaOptimizer = ft.export_optimizer(ft.selected(Gate))\n";
         assert_eq!(world(optimizer), Ok("optimizer-plugin"));
-        assert!(world("import ft_plugin\n").unwrap_err().contains("exports neither a task nor an optimizer"));
+        assert!(world("import ft_plugin\n").unwrap_err().contains("expected a task or an optimizer, got neither"));
         assert!(world("export_task(T)\nexport_optimizer(G)\n").unwrap_err().contains("a component is one of them"));
         fs::remove_dir_all(folder).unwrap();
     }

@@ -1,8 +1,8 @@
 //! The metrics against scipy, scikit-learn, statsmodels and exact fractions; the scripts in `data/metrics` wrote the values.
 
-use ft_engine::metrics::accuracy::{Count, Z_95};
+use ft_engine::metrics::accuracy::{CorrectCount, Z_95};
 use ft_engine::metrics::confusion::Confusion;
-use ft_engine::metrics::drawn::two_sided;
+use ft_engine::metrics::hypergeometric::two_sided;
 use ft_engine::metrics::paired::Paired;
 use ft_engine::metrics::spread::Spread;
 use serde_json::Value;
@@ -59,7 +59,7 @@ fn macro_f1_and_confusion_are_those_of_scikit_learn() {
     for case in golden("classes") {
         let (answers, predictions) = (counts(&case["answers"]), counts(&case["predictions"]));
         let mut confusion = Confusion::new(count(&case["labels"]));
-        let mut right = Count::default();
+        let mut right = CorrectCount::default();
         for (answer, prediction) in answers.into_iter().zip(predictions) {
             confusion.add(answer, prediction);
             right.add(answer == prediction);
@@ -74,7 +74,7 @@ fn macro_f1_and_confusion_are_those_of_scikit_learn() {
 #[test]
 fn wilson_intervals_are_those_of_statsmodels() {
     for case in golden("wilson") {
-        let interval = Count { correct: count(&case["correct"]), n: count(&case["n"]) }.wilson(Z_95);
+        let interval = CorrectCount { correct: count(&case["correct"]), n: count(&case["n"]) }.wilson(Z_95);
         close(interval.low, &case["low"], 1e-12, &case);
         close(interval.high, &case["high"], 1e-12, &case);
     }

@@ -4,19 +4,19 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use ft_store::fs::digest::Digest;
-use ft_store::table::{Kind, Quoting, Table, kind_of_file};
+use ft_store::table::{FileKind, Quoting, TableReader, kind_of_file};
 use serde_json::Value;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tables").join(name)
 }
 
-fn open(path: &Path) -> Result<Table, String> {
+fn open(path: &Path) -> Result<TableReader, String> {
     open_with(path, Quoting::Auto)
 }
 
-fn open_with(path: &Path, quoting: Quoting) -> Result<Table, String> {
-    Table::open(&[path.to_owned()], quoting).expect("its name says what it is").map_err(|error| error.to_string())
+fn open_with(path: &Path, quoting: Quoting) -> Result<TableReader, String> {
+    TableReader::open(&[path.to_owned()], quoting).expect("its name says what it is").map_err(|error| error.to_string())
 }
 
 fn rows(path: &Path) -> Result<Vec<Value>, String> {
@@ -100,7 +100,7 @@ fn forms_that_are_close_to_the_known_ones_give_the_same_rows() {
         std::fs::write(&path, &bytes).unwrap();
         assert_eq!(rows(&path).unwrap(), expected, "{name}");
         let table = open(&path).unwrap();
-        assert_eq!((table.form().as_str(), table.remarks()), (form, Vec::new()), "{name}");
+        assert_eq!((table.format_name().as_str(), table.remarks()), (form, Vec::new()), "{name}");
         assert_eq!(table.columns()[..3], ["id", "question", "label"], "{name}");
         let summary = &table.finish().unwrap()[0].summary;
         assert_eq!((summary.rows, summary.bytes), (25, bytes.len() as u64), "{name}");
@@ -113,7 +113,7 @@ fn forms_that_are_close_to_the_known_ones_give_the_same_rows() {
 
 #[test]
 fn a_compression_that_is_not_read_is_named() {
-    let error = Table::open(&[fixture("lzo.parquet")], Quoting::Auto).unwrap().map(drop).unwrap_err();
+    let error = TableReader::open(&[fixture("lzo.parquet")], Quoting::Auto).unwrap().map(drop).unwrap_err();
     let message = error.to_string();
     assert!(message.ends_with("column `text`: its compression is LZO, which is not read"), "{message}");
     assert!(error.hint().unwrap().contains("brotli"));
@@ -136,7 +136,7 @@ fn files_of_another_kind_are_told_as_what_they_are() {
     ] {
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
-        let error = Table::open(&[path], Quoting::Auto).unwrap().map(drop).unwrap_err();
+        let error = TableReader::open(&[path], Quoting::Auto).unwrap().map(drop).unwrap_err();
         assert!(error.to_string().ends_with(expected) && error.to_string().contains(name), "{error}");
         assert!(error.hint().is_some() && !error.can_be_skipped(), "{error}");
     }
@@ -150,12 +150,12 @@ fn a_pipe_is_refused_and_not_waited_for() {
     for name in ["a.jsonl", "a.json", "a.csv", "a.tsv", "a.parquet"] {
         let path = folder.path().join(name);
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-        let error = Table::open(&[path], Quoting::Auto).unwrap().map(drop).unwrap_err();
+        let error = TableReader::open(&[path], Quoting::Auto).unwrap().map(drop).unwrap_err();
         assert!(error.to_string().ends_with("expected a regular file, got a pipe or a device"), "{error}");
         assert!(error.hint().unwrap().starts_with("write it to a file first"), "{error}");
     }
     for stream in ["/dev/null", "-"] {
-        assert_eq!(kind_of_file(Path::new(stream)), Some(Kind::Stream), "{stream}");
+        assert_eq!(kind_of_file(Path::new(stream)), Some(FileKind::Stream), "{stream}");
     }
 }
 
@@ -175,7 +175,7 @@ fn tsv_quotes_are_characters_unless_the_user_says_otherwise() {
     // What pandas writes with `sep="\t"`.
     std::fs::write(&path, "sentence\tlabel\n\"a\ttab\"\t0\n\"two\nlines\"\t1\n\"\"\"so\"\" he says\"\t1\n").unwrap();
     let mut table = open_with(&path, Quoting::Csv).unwrap();
-    assert_eq!(table.form(), "TSV, cells may be quoted");
+    assert_eq!(table.format_name(), "TSV, cells may be quoted");
     let mut sentences = Vec::new();
     while let Some(row) = table.next_row().unwrap() {
         sentences.push(serde_json::from_str::<Value>(&row).unwrap()["sentence"].as_str().unwrap().to_owned());
@@ -240,7 +240,7 @@ fn a_schema_without_a_bottom_is_refused() {
 #[test]
 fn several_files_are_one_table() {
     let paths = [fixture("snappy.parquet"), fixture("rows.jsonl"), fixture("zstd.parquet")];
-    let mut table = Table::open(&paths, Quoting::Auto).unwrap().unwrap();
+    let mut table = TableReader::open(&paths, Quoting::Auto).unwrap().unwrap();
     let mut seen = Vec::new();
     while let Some(row) = table.next_row().unwrap() {
         seen.push((row, table.place()));
@@ -250,7 +250,7 @@ fn several_files_are_one_table() {
     assert_eq!(seen[26].1.to_string(), format!("`{}`, line 2", paths[1].display()));
     let files = table.finish().unwrap();
     assert_eq!(files.iter().map(|file| file.summary.rows).collect::<Vec<_>>(), [25, 25, 25]);
-    let is_none = |paths: &[PathBuf]| Table::open(paths, Quoting::Auto).is_none();
+    let is_none = |paths: &[PathBuf]| TableReader::open(paths, Quoting::Auto).is_none();
     assert!(is_none(&[PathBuf::from("x.txt")]) && is_none(&[]));
 }
 

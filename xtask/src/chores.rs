@@ -16,7 +16,7 @@ const DEMO_PLUGINS: [&str; 2] = ["sst2", "momentum"];
 ///
 /// # Errors
 /// If a build fails, the model cannot be fetched, or the run fails.
-pub fn demo(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+pub(crate) fn demo(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let given = |option: &str| is_given(arguments, option);
     if given("--task") || given("--optimizer") || given("--config") {
         // Which plugins these come to is the host's to say, and it is not built yet.
@@ -47,14 +47,14 @@ fn is_given(arguments: &[String], option: &str) -> bool {
 ///
 /// # Errors
 /// If it cannot be built.
-pub fn build_host(workspace: &Workspace) -> Result<PathBuf> {
+pub(crate) fn build_host(workspace: &Workspace) -> Result<PathBuf> {
     // Not by its package: features are those of the whole workspace then, as in `test`, which need not compile it again.
     run(workspace.cargo().args(["build", "--release", "--bin", "ft-host"]))?;
     Ok(workspace.target(&format!("release/ft-host{}", std::env::consts::EXE_SUFFIX)))
 }
 
 /// Every test: the licences, the guests' own on this machine's target, then the host's with the guests as components.
-pub fn test(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+pub(crate) fn test(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     licences::check(workspace)?;
     guests::build(workspace)?;
     run(Cargo::new(&workspace.path("plugins"), &workspace.target("plugins")).call("test").arg("--locked"))?;
@@ -67,7 +67,7 @@ pub fn test(workspace: &Workspace, arguments: &[String]) -> Result<()> {
 }
 
 /// A bench, with fresh plugins: the one of all figures, or another by its name behind `--bench`.
-pub fn bench(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+pub(crate) fn bench(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     guests::build(workspace)?;
     let (name, arguments) = match arguments {
         [flag, name, rest @ ..] if flag == "--bench" => (name.as_str(), rest),
@@ -76,8 +76,9 @@ pub fn bench(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     run(workspace.cargo().args(["bench", "--package", "ft-host", "--bench", name, "--"]).args(arguments))
 }
 
-/// Type-checks the feature `cuda`, in the profile that compiles proc macros without optimising them. Its kernels are empty, so the target folder is one that is never linked from.
-pub fn check_cuda(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+/// Type-checks the feature `cuda`, in the profile that compiles proc macros without optimising them. Its kernels are
+/// empty, so the target folder is one that is never linked from.
+pub(crate) fn check_cuda(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let mut cargo = workspace.cargo();
     cargo
         .env("NVCC", workspace.path("xtask/cuda/nvcc"))
@@ -87,9 +88,9 @@ pub fn check_cuda(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     run(cargo.arg(workspace.target("cuda-check")).args(arguments))
 }
 
-/// Builds the program with the feature `cuda`, without a GPU and without CUDA installed; it starts on machines of both kinds.
-/// `CUDA_COMPUTE_CAP` chooses the chips, 90 (Hopper) where it is not set.
-pub fn cuda(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+/// Builds the program with the feature `cuda`, without a GPU and without CUDA installed; it starts on machines of both
+/// kinds. `CUDA_COMPUTE_CAP` chooses the chips, 90 (Hopper) where it is not set.
+pub(crate) fn cuda(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let cudarc = cudarc_source(workspace)?;
     let mut setup = workspace.program("bash");
     setup.arg(workspace.path("xtask/cuda/setup.sh")).arg(workspace.target("cuda-13.0")).arg(cudarc);
@@ -110,7 +111,7 @@ pub fn cuda(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     run(cargo.arg(workspace.target("cuda")).args(arguments))
 }
 
-/// Where cargo keeps the source of the `cudarc` that the lock file names.
+/// The folder in which cargo keeps the source of the `cudarc` that the lock file names.
 fn cudarc_source(workspace: &Workspace) -> Result<PathBuf> {
     let metadata = output(workspace.cargo().args(["metadata", "--format-version", "1", "--all-features"]))?;
     let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
@@ -121,7 +122,7 @@ fn cudarc_source(workspace: &Workspace) -> Result<PathBuf> {
 }
 
 /// The first of `target/<name>/1`, `target/<name>/2`, ... that is not there.
-pub fn fresh_folder(workspace: &Workspace, name: &str) -> PathBuf {
+pub(crate) fn fresh_folder(workspace: &Workspace, name: &str) -> PathBuf {
     let mut number = 1;
     loop {
         let folder = workspace.target(&format!("{name}/{number}"));

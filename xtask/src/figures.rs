@@ -42,7 +42,7 @@ struct Members {
 ///
 /// # Errors
 /// If a manifest or a source file cannot be read.
-pub fn print(workspace: &Workspace) -> Result<()> {
+pub(crate) fn print(workspace: &Workspace) -> Result<()> {
     let manifest = workspace.path("Cargo.toml");
     let manifest: Manifest = toml::from_str(&fs::read_to_string(&manifest).context("cannot read Cargo.toml")?)?;
     let mut crates = Vec::new();

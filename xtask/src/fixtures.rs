@@ -22,7 +22,7 @@ const WRONG_WORLD: &str = "
 ///
 /// # Errors
 /// If the WIT package or a module cannot be read or do not fit together.
-pub fn build(workspace: &Workspace) -> Result<Vec<(&'static str, Vec<u8>)>> {
+pub(crate) fn build(workspace: &Workspace) -> Result<Vec<(&'static str, Vec<u8>)>> {
     let wit = workspace.path("wit/plugin.wit");
     let wit = fs::read_to_string(&wit).with_context(|| format!("cannot read {}", wit.display()))?;
     let newer = wit.replace("@0.1.0", "@0.2.0");

@@ -1,5 +1,5 @@
-//! Every guest becomes a component at `plugins/<folder>.wasm`, the hostile ones at `plugins/hostile/<folder>.wasm`, those
-//! in Python at `plugins/python/<folder>.wasm`.
+//! Every guest becomes a component at `plugins/<folder>.wasm`, the hostile ones at `plugins/hostile/<folder>.wasm`,
+//! those in Python at `plugins/python/<folder>.wasm`.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -13,9 +13,9 @@ use crate::workspace::Workspace;
 
 /// A crate that becomes a component.
 struct Guest {
-    /// Its package: the folder's name, with `hostile-` before it for a hostile one.
+    /// The guest's package: the folder's name, with `hostile-` before it for a hostile one.
     package: String,
-    /// Where the component goes.
+    /// The file that the component is written to.
     component: PathBuf,
 }
 
@@ -23,7 +23,7 @@ struct Guest {
 ///
 /// # Errors
 /// If there is no compiler, a build fails, or a component cannot be written.
-pub fn build(workspace: &Workspace) -> Result<()> {
+pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     build_rust(workspace, &find(workspace)?, &[])?;
     for (name, bytes) in fixtures::build(workspace)? {
         write(workspace, &workspace.path(&format!("plugins/hostile/{name}.wasm")), &bytes)?;
@@ -35,7 +35,7 @@ pub fn build(workspace: &Workspace) -> Result<()> {
 ///
 /// # Errors
 /// If there is no compiler, a package is no guest, a build fails, or a component cannot be written.
-pub fn build_only(workspace: &Workspace, packages: &[&str]) -> Result<()> {
+pub(crate) fn build_only(workspace: &Workspace, packages: &[&str]) -> Result<()> {
     let mut guests = find(workspace)?;
     guests.retain(|guest| packages.contains(&guest.package.as_str()));
     build_rust(workspace, &guests, packages)

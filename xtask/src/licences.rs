@@ -45,7 +45,7 @@ impl Licences {
         match holds(expression, &|licence| self.allows(package, licence)) {
             Some(true) => None,
             Some(false) => Some(format!("is under `{expression}`")),
-            None => Some(format!("has `{expression}`, which is no licence expression")),
+            None => Some(format!("has `{expression}`: expected a licence expression")),
         }
     }
 }
@@ -53,10 +53,10 @@ impl Licences {
 /// Checks every package of the three lock files, for all systems and with all features.
 ///
 /// # Errors
-/// The packages that `deny.toml` does not allow.
-pub fn check(workspace: &Workspace) -> Result<()> {
-    let policy = std::fs::read_to_string(workspace.path("deny.toml")).context("deny.toml cannot be read")?;
-    let policy: Policy = toml::from_str(&policy).context("deny.toml cannot be read")?;
+/// If `deny.toml` does not allow a package; the error lists them all.
+pub(crate) fn check(workspace: &Workspace) -> Result<()> {
+    let policy = std::fs::read_to_string(workspace.path("deny.toml")).context("cannot read deny.toml")?;
+    let policy: Policy = toml::from_str(&policy).context("cannot read deny.toml")?;
     let mut licences: BTreeMap<(String, String), Option<String>> = BTreeMap::new();
     for manifest in MANIFESTS {
         let mut cargo = workspace.cargo();
@@ -185,6 +185,6 @@ mod tests {
         assert_eq!(licences.fault("b", Some("MIT")), None);
         assert_eq!(licences.fault("b", Some("MPL-2.0")).as_deref(), Some("is under `MPL-2.0`"));
         assert_eq!(licences.fault("a", None).as_deref(), Some("names no licence"));
-        assert!(licences.fault("a", Some("(MIT")).unwrap().contains("no licence expression"));
+        assert!(licences.fault("a", Some("(MIT")).unwrap().contains("expected a licence expression"));
     }
 }

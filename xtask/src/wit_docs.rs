@@ -18,17 +18,17 @@ const PAGE: &str = "docs/wit.md";
 ///
 /// # Errors
 /// If the package cannot be read or the page cannot be written.
-pub fn write(workspace: &Workspace) -> Result<()> {
+pub(crate) fn write(workspace: &Workspace) -> Result<()> {
     let page = workspace.path(PAGE);
     fs::write(&page, page_of_package(workspace)?).with_context(|| format!("cannot write {}", page.display()))?;
     println!("{PAGE}");
     Ok(())
 }
 
-/// The page as Markdown.
+/// The reference page as Markdown.
 fn page_of_package(workspace: &Workspace) -> Result<String> {
     let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_path(workspace.path("wit")).context("wit/ is no WIT package")?;
+    let (package, _) = resolve.push_path(workspace.path("wit")).context("cannot read the WIT package in wit/")?;
     let package = &resolve.packages[package];
     let mut page = Page { resolve: &resolve, text: String::new() };
     page.paragraph(&format!("# `{}`", package.name))?;

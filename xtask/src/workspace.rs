@@ -1,4 +1,4 @@
-//! Where things are, and how other programs are called.
+//! The folders of the repository, and calls of other programs.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -6,15 +6,15 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-/// The project's folders.
-pub struct Workspace {
+/// The folders of the repository.
+pub(crate) struct Workspace {
     root: PathBuf,
     target: PathBuf,
 }
 
 impl Workspace {
     /// The workspace that this program was built from, and the target folder that cargo uses for it.
-    pub fn find() -> Result<Self> {
+    pub(crate) fn find() -> Result<Self> {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
         let root = manifest.parent().context("xtask/ has no parent folder")?.to_path_buf();
         let target = match std::env::var_os("CARGO_TARGET_DIR") {
@@ -25,27 +25,27 @@ impl Workspace {
     }
 
     /// A path below the root.
-    pub fn path(&self, relative: &str) -> PathBuf {
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
         self.root.join(relative)
     }
 
     /// A path below the target folder.
-    pub fn target(&self, relative: &str) -> PathBuf {
+    pub(crate) fn target(&self, relative: &str) -> PathBuf {
         self.target.join(relative)
     }
 
     /// A path as the user may type it: relative to the root where it is below.
-    pub fn shown<'a>(&self, path: &'a Path) -> std::path::Display<'a> {
+    pub(crate) fn shown<'a>(&self, path: &'a Path) -> std::path::Display<'a> {
         path.strip_prefix(&self.root).unwrap_or(path).display()
     }
 
-    /// Cargo, in the root.
-    pub fn cargo(&self) -> Command {
+    /// A call of cargo in the root.
+    pub(crate) fn cargo(&self) -> Command {
         self.program(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
     }
 
-    /// Another program, in the root.
-    pub fn program(&self, name: impl AsRef<OsStr>) -> Command {
+    /// A call of another program in the root.
+    pub(crate) fn program(&self, name: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(name);
         command.current_dir(&self.root);
         command
@@ -56,7 +56,7 @@ impl Workspace {
 ///
 /// # Errors
 /// If it cannot be started or reports a failure.
-pub fn run(command: &mut Command) -> Result<()> {
+pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("cannot start {}", words(command)))?;
     if !status.success() {
         bail!("{} ended with {status}", words(command));
@@ -68,7 +68,7 @@ pub fn run(command: &mut Command) -> Result<()> {
 ///
 /// # Errors
 /// If it cannot be started or reports a failure.
-pub fn output(command: &mut Command) -> Result<String> {
+pub(crate) fn output(command: &mut Command) -> Result<String> {
     let started = command.stderr(Stdio::inherit()).output();
     let output = started.with_context(|| format!("cannot start {}", words(command)))?;
     if !output.status.success() {

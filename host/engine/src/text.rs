@@ -12,13 +12,13 @@ pub fn harmless(text: &str) -> String {
     harmless_within(text, usize::MAX)
 }
 
-/// The same, cut to about `limit` characters with `…` in the place of the rest.
+/// `text` made [`harmless`] and cut to about `limit` characters, with `…` in the place of the rest.
 pub fn harmless_within(text: &str, limit: usize) -> String {
     escaped(text, limit, is_harmful)
 }
 
-/// The same without a limit and but for [joiners](is_joiner): for texts that another program reads as data, where words
-/// and emoji have to stay what they are.
+/// `text` made [`harmless`] except for [joiners](is_joiner), for texts that another program reads as data: words and
+/// emoji stay what they are.
 pub fn harmless_data(text: &str) -> String {
     escaped(text, usize::MAX, |character| is_harmful(character) && !is_joiner(character))
 }
@@ -49,9 +49,9 @@ pub fn is_harmless(text: &str) -> bool {
     !text.chars().any(is_harmful)
 }
 
-/// Whether a character moves the cursor or misleads the eye: Unicode's categories Cc (controls), Cf (invisible marks that
-/// change how the text around them reads, those of the bidirectional algorithm of UAX 9 among them), Zl and Zp (line and
-/// paragraph separators), and all of the block of tags.
+/// Whether a character moves the cursor or misleads the eye: Unicode's categories Cc (controls), Cf (invisible marks
+/// that change how the text around them reads, those of the bidirectional algorithm of UAX 9 among them), Zl and Zp
+/// (line and paragraph separators), and all of the block of tags.
 pub fn is_harmful(character: char) -> bool {
     character.is_control()
         || matches!(character,
@@ -103,7 +103,8 @@ mod tests {
         }
     }
 
-    /// By the Unicode Character Database, as Python's `unicodedata` has it: `tests/data/text/harmful.py` wrote the list.
+    /// By the Unicode Character Database, as Python's `unicodedata` has it: `tests/data/text/harmful.py` wrote the
+    /// list.
     #[test]
     fn every_invisible_character_is_harmful() {
         let listed = include_str!("../../tests/data/text/harmful.txt");

@@ -32,7 +32,7 @@ pub struct Analysis {
     pub results: Vec<ResultStep>,
     /// The accuracy over the seeds, each at its result; none for a single seed.
     pub result: Option<SpreadRecord>,
-    /// Each seed's best step from 1 on, where there are several: picked by the answers themselves, so not a result.
+    /// Each seed's best step from 1 on, where there are several: chosen with the test labels, so not a result.
     pub oracle: Vec<OracleStep>,
     /// The step from 1 on with the best mean over the seeds, of those that all came to; again not a result.
     pub oracle_of_means: Option<OracleMean>,
@@ -40,12 +40,12 @@ pub struct Analysis {
     pub confusion: Option<ConfusionRecord>,
     /// Steps that are not whole, which nothing above is made of.
     pub unfinished: Vec<UnfinishedStep>,
-    /// Where each seed's step and result stand in `steps` and `results`.
+    /// The indices of each seed's steps and result in `steps` and `results`.
     #[serde(skip)]
     places: Places,
 }
 
-/// Where things stand in lists that may be long: a journal has as many seeds and steps as somebody wrote into it.
+/// Indices into lists that may be long: a journal has as many seeds and steps as somebody wrote into it.
 #[derive(Clone, Debug, PartialEq)]
 struct Places {
     steps: HashMap<(u64, u32), usize>,
@@ -61,150 +61,150 @@ impl Places {
     }
 }
 
-/// One step over several seeds.
+/// The scores of one step over several seeds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SeedsScores {
     /// 0 is zero-shot, 1 in-context learning.
     pub step: u32,
-    /// The accuracies by log-likelihood.
+    /// The spread of the accuracies by log-likelihood.
     pub accuracy: SpreadRecord,
-    /// The accuracies by log-likelihood per token.
+    /// The spread of the accuracies by log-likelihood per token.
     pub accuracy_tokens: SpreadRecord,
-    /// The accuracies by log-likelihood per character.
+    /// The spread of the accuracies by log-likelihood per character.
     pub accuracy_norm: SpreadRecord,
-    /// Macro-F1, for classification.
+    /// The spread of macro-F1; `None` for tasks without classes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub macro_f1: Option<SpreadRecord>,
     /// The differences to each seed's in-context learning; null for step 1 itself.
     pub difference: Option<SpreadRecord>,
 }
 
-/// Mean and spread over seeds.
+/// Mean and spread of a number over seeds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct SpreadRecord {
-    /// How many seeds.
+    /// The number of seeds.
     pub seeds: usize,
-    /// The mean.
+    /// The arithmetic mean over the seeds.
     pub mean: f64,
-    /// The sample standard deviation; null for a single seed.
+    /// The sample standard deviation, with `seeds - 1` below the fraction line; null for a single seed.
     pub sd: Option<f64>,
-    /// The smallest.
+    /// The smallest value of a seed.
     pub min: f64,
-    /// The largest.
+    /// The largest value of a seed.
     pub max: f64,
 }
 
 /// The step at which a seed's result stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct ResultStep {
-    /// The seed.
+    /// The seed that drew the demonstrations.
     pub seed: u64,
-    /// The step.
+    /// The number of the step: 0 is zero-shot, 1 in-context learning.
     pub step: u32,
     /// Whether the run selected it; if not, the seed has not come to its end, and this is its last whole step.
     pub selected: bool,
 }
 
-/// A seed's best step.
+/// The step from 1 on with a seed's best accuracy: chosen with the test labels, not a result.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct OracleStep {
-    /// The seed.
+    /// The seed that drew the demonstrations.
     pub seed: u64,
     /// The step, the first of equal ones.
     pub step: u32,
-    /// Its accuracy.
+    /// The accuracy at this step, from 0 to 1.
     pub accuracy: f64,
 }
 
-/// The step with the best mean.
+/// The step from 1 on with the best mean accuracy over seeds: chosen with the test labels, not a result.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct OracleMean {
     /// The step, the first of equal ones.
     pub step: u32,
-    /// The mean of its accuracies.
+    /// The mean of the seeds' accuracies at this step, from 0 to 1.
     pub mean: f64,
 }
 
 /// Classes of a confusion matrix at most: its square is what a report has to hold, and a person to read.
-pub const MOST_CLASSES_SHOWN: usize = 100;
+pub(crate) const MOST_CLASSES_SHOWN: usize = 100;
 
-/// Which class was taken for which.
+/// A confusion matrix: which class was predicted for which.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ConfusionRecord {
-    /// The classes.
+    /// The names of the classes.
     pub labels: Vec<Untrusted>,
-    /// A row for each class, a column for each predicted one.
+    /// The number of examples: a row for each right class, a column for each predicted one.
     pub counts: Vec<Vec<usize>>,
 }
 
 /// A step of which not all examples are scored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct UnfinishedStep {
-    /// The seed.
+    /// The seed that drew the demonstrations.
     pub seed: u64,
-    /// The step.
+    /// The number of the step: 0 is zero-shot, 1 in-context learning.
     pub step: u32,
-    /// Scored examples.
+    /// The number of examples that are scored.
     pub n: usize,
-    /// How many there would be.
+    /// The number of examples of a whole step.
     pub of: usize,
 }
 
 /// Records that are not those of one run. Lines are counted from 1, the records' places in their file.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum AnalysisError {
-    /// A place that an earlier line has already.
+    /// Two records of one place.
     #[error("line {line} repeats line {first}: seed {}, step {}, example {}", .place.seed, .place.step, .place.index)]
     Twice {
-        /// The second.
+        /// The line of the second record.
         line: usize,
-        /// The first.
+        /// The line of the first record.
         first: usize,
-        /// Seed, step and example.
+        /// The seed, step and example that both are of.
         place: Place,
     },
-    /// The same row is another example than it was before.
+    /// Two records of one row whose examples differ.
     #[error("line {line}: expected {what} {expected} for example {index}, as in line {first}, got {found}")]
     OtherExample {
-        /// The line.
+        /// The line of the record that differs.
         line: usize,
-        /// The line that has the example first.
+        /// The line of the row's first record.
         first: usize,
-        /// The example's row.
+        /// The example's row in its split, from 0.
         index: usize,
-        /// What differs.
+        /// What differs, with its article: the name, the answer, the number of choices.
         what: &'static str,
-        /// What it was.
+        /// The value in the row's first record.
         expected: String,
-        /// What it is.
+        /// The value in the record that differs.
         found: String,
     },
     /// A whole step over other examples than the seed's first.
     #[error("line {line}: example {index} is scored at step {step} of seed {seed} and not at its step {first_step}")]
     OtherExamples {
-        /// The line.
+        /// The line of the record that the first step lacks.
         line: usize,
-        /// The seed.
+        /// The seed of the record.
         seed: u64,
-        /// The step.
+        /// The step of the record.
         step: u32,
-        /// The example's row.
+        /// The example's row in its split, from 0.
         index: usize,
-        /// The seed's first step.
+        /// The seed's first step, which the record's step is held to.
         first_step: u32,
     },
     /// A step with more examples than the run scores.
     #[error("line {line}: expected {of} examples at step {step} of seed {seed}, got {n}")]
     TooMany {
-        /// The step's last line.
+        /// The last line of the step.
         line: usize,
-        /// The seed.
+        /// The seed of the step.
         seed: u64,
-        /// The step.
+        /// The step with too many examples.
         step: u32,
-        /// Its examples.
+        /// The number of examples in the step.
         n: usize,
-        /// How many there are to be.
+        /// The number of examples of a whole step.
         of: usize,
     },
 }
@@ -222,7 +222,7 @@ impl Analysis {
     /// The numbers that follow from the records of a run.
     ///
     /// # Errors
-    /// Records that are not those of one run.
+    /// If the records are not those of one run.
     pub fn new(records: &[SampleRecord], known: &Known<'_>) -> Result<Self, AnalysisError> {
         let mut seeds = by_seed(records)?;
         let rows: HashMap<u64, usize> = known.rows.iter().rev().copied().collect();
@@ -265,19 +265,19 @@ impl Analysis {
     }
 
     /// The scores of every seed at its result.
-    pub fn at_results(&self) -> impl Iterator<Item = &StepScores> {
+    pub(crate) fn at_results(&self) -> impl Iterator<Item = &StepScores> {
         self.results.iter().filter_map(|result| self.step(result.seed, result.step))
     }
 
     /// Whether a seed's result stands at this step because the run selected it.
-    pub fn is_selected(&self, seed: u64, step: u32) -> bool {
+    pub(crate) fn is_selected(&self, seed: u64, step: u32) -> bool {
         let result = self.places.results.get(&seed).and_then(|place| self.results.get(*place));
         result == Some(&ResultStep { seed, step, selected: true })
     }
 }
 
 impl SpreadRecord {
-    /// Of one value for each seed; None if there are none.
+    /// The mean and spread of one value for each seed; `None` for no values.
     pub fn of(values: &[f64]) -> Option<Self> {
         let Spread { count, mean, sd, min, max } = Spread::of(values)?;
         Some(Self { seeds: count, mean, sd, min, max })
@@ -310,7 +310,7 @@ fn by_seed(records: &[SampleRecord]) -> Result<Vec<Seed<'_>>, AnalysisError> {
     Ok(seeds)
 }
 
-/// What differs between two records' examples, with both values.
+/// Checks that two records are of the same example; the error says what differs, and both values.
 pub(super) fn same_example(first: &SampleRecord, second: &SampleRecord) -> Result<(), (&'static str, String, String)> {
     if first.id != second.id {
         return Err(("the name", format!("{:?}", first.id), format!("{:?}", second.id)));
@@ -328,7 +328,7 @@ pub(super) fn same_example(first: &SampleRecord, second: &SampleRecord) -> Resul
 /// Takes out the steps that have fewer than `rows` examples; than the fullest step, where that is not known.
 ///
 /// # Errors
-/// A step with more examples.
+/// If a step has more examples.
 fn set_apart_unfinished(seed: &mut Seed<'_>, rows: Option<usize>) -> Result<Vec<UnfinishedStep>, AnalysisError> {
     let of = rows.or_else(|| seed.steps.values().map(BTreeMap::len).max()).unwrap_or_default();
     if let Some((&step, records)) = seed.steps.iter().find(|(_, records)| records.len() > of) {
@@ -342,7 +342,7 @@ fn set_apart_unfinished(seed: &mut Seed<'_>, rows: Option<usize>) -> Result<Vec<
     Ok(unfinished)
 }
 
-/// Whole steps have as many examples each; these are the same ones.
+/// Checks that whole steps, which have as many examples each, have the same ones.
 fn same_examples(seed: &Seed<'_>) -> Result<(), AnalysisError> {
     let Some((&first_step, first)) = seed.steps.first_key_value() else { return Ok(()) };
     for (&step, records) in &seed.steps {

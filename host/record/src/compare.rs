@@ -9,60 +9,60 @@ use super::differences::{Difference, differences};
 use super::run_report::RunReport;
 use super::samples::SampleRecord;
 use super::scores::PairedScores;
-use ft_engine::metrics::accuracy::{Count, Z_95};
+use ft_engine::metrics::accuracy::{CorrectCount, Z_95};
 use ft_engine::text::Untrusted;
 
-/// What comes of a comparison.
+/// A comparison of two runs on the same examples.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Comparison {
-    /// The first run.
+    /// The numbers of the first run.
     pub a: Side,
-    /// The second run.
+    /// The numbers of the second run.
     pub b: Side,
-    /// Pairs: examples, times seeds.
+    /// The number of pairs: examples times seeds.
     pub n: usize,
-    /// The seeds of both.
+    /// The seeds that both runs have.
     pub seeds: Vec<u64>,
     /// The first's accuracy less the second's, and how sure that is.
     pub versus: PairedScores,
-    /// In what the runs differ.
+    /// The settings in which the runs' plans differ.
     pub differences: Vec<Difference>,
-    /// What a reader has to know.
+    /// What restricts the comparison.
     pub notes: Vec<Untrusted>,
 }
 
-/// One of two runs.
+/// The numbers of one of two runs that are compared.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Side {
     /// The folder, as it was named.
     pub name: Untrusted,
     /// Each seed's step, in the order of `seeds`.
     pub steps: Vec<u32>,
-    /// Right predictions by log-likelihood.
+    /// The number of right predictions by log-likelihood, over all pairs.
     pub correct: usize,
-    /// Their share.
+    /// The share of right predictions, from 0 to 1.
     pub accuracy: f64,
-    /// Its 95 % Wilson interval.
+    /// The 95 % Wilson interval of the accuracy.
     pub interval: [f64; 2],
 }
 
 /// Why two runs cannot be compared.
 #[derive(Debug, thiserror::Error)]
 pub enum CompareError {
-    /// A run without a whole step.
+    /// A run without a step that is scored whole.
     #[error("`{}` has no step that is scored whole", .name.harmless())]
     NothingScored {
-        /// The run.
+        /// The run's folder, as it was named.
         name: Untrusted,
     },
-    /// A step that is not there.
+    /// A step that is asked for and is not scored whole.
     #[error("step {step} of seed {seed} is not scored whole in `{}`", .name.harmless())]
     NoStep {
-        /// The run.
+        /// The run's folder, as it was named.
         name: Untrusted,
-        /// The seed.
+        /// The seed that lacks the step.
         seed: u64,
-        /// The step.
+        /// The step that was asked for.
         step: u32,
     },
     /// The runs have different seeds.
@@ -71,41 +71,41 @@ pub enum CompareError {
         .a_name.harmless(), .b_name.harmless()
     )]
     Seeds {
-        /// The first run.
+        /// The first run's folder, as it was named.
         a_name: Untrusted,
-        /// Its seeds.
+        /// The seeds of the first run.
         a: Vec<u64>,
-        /// The second run.
+        /// The second run's folder, as it was named.
         b_name: Untrusted,
-        /// Its seeds.
+        /// The seeds of the second run.
         b: Vec<u64>,
     },
     /// An example of one run is not scored in the other.
     #[error(
-        "expected the same examples in both runs; example {index} of seed {seed} is in `{}` alone", .name.harmless()
+        "expected the same examples in both runs, got example {index} of seed {seed} in `{}` alone", .name.harmless()
     )]
     Alone {
-        /// The run that has it.
+        /// The folder of the run that has the example.
         name: Untrusted,
-        /// The seed.
+        /// The seed of the example's records.
         seed: u64,
-        /// The example's row.
+        /// The example's row in its split, from 0.
         index: usize,
     },
-    /// The same row is another example.
+    /// A row that is another example in the other run.
     #[error(
-        "expected the same examples in both runs; example {index} of seed {seed} has {what} {a} in the first and {b} in the second"
+        "expected the same examples in both runs, got example {index} of seed {seed} with {what} {a} in the first and {b} in the second"
     )]
     OtherExample {
-        /// The seed.
+        /// The seed of the example's records.
         seed: u64,
-        /// The example's row.
+        /// The example's row in its split, from 0.
         index: usize,
-        /// What differs.
+        /// What differs, with its article: the name, the answer, the number of choices.
         what: &'static str,
-        /// The first run's.
+        /// The value in the first run.
         a: String,
-        /// The second run's.
+        /// The value in the second run.
         b: String,
     },
     /// Each run left out what the other scored.
@@ -114,9 +114,9 @@ pub enum CompareError {
         .a.harmless(), .b.harmless()
     )]
     NothingInCommon {
-        /// The first run.
+        /// The first run's folder, as it was named.
         a: Untrusted,
-        /// The second run.
+        /// The second run's folder, as it was named.
         b: Untrusted,
     },
     /// The evaluation split was read from different data.
@@ -125,24 +125,24 @@ pub enum CompareError {
         .a.harmless(), .b.harmless()
     )]
     OtherData {
-        /// The first run's file.
+        /// The first run's evaluation file.
         a: Untrusted,
-        /// The second run's file.
+        /// The second run's evaluation file.
         b: Untrusted,
     },
     /// The plans cannot be written as JSON.
-    #[error("the plans cannot be compared")]
+    #[error("cannot compare the plans")]
     Plans(#[source] serde_json::Error),
 }
 
 impl CompareError {
-    /// What to do next, where something is known to help.
+    /// What to do about the error; `None` if nothing is known to help.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoStep { .. } => {
                 Some("name a step that the run scored for all seeds, with `--step-a` and `--step-b`".into())
             }
-            Self::NothingScored { .. } => Some("run it again: it goes on where it ended".into()),
+            Self::NothingScored { .. } => Some("run it again: it resumes where it ended".into()),
             Self::Seeds { .. } => Some("run both with the same `--seeds`".into()),
             Self::NothingInCommon { .. } => Some("run both without `--limit`".into()),
             Self::Alone { .. } | Self::OtherExample { .. } | Self::OtherData { .. } => Some(
@@ -161,7 +161,7 @@ type Rows = BTreeSet<usize>;
 /// are places of options in the runs' plans, like `config.threads`, whose differences are not named.
 ///
 /// # Errors
-/// Runs that are not on the same examples with the same seeds, and steps that are not there.
+/// If the runs do not have the same examples and seeds, or a step is not scored whole.
 pub fn compare(
     a: &RunReport,
     b: &RunReport,
@@ -193,7 +193,7 @@ pub fn compare(
     }
     same_data(a, b)?;
     let side = |run: &RunReport, steps: &BTreeMap<u64, u32>, records: Vec<&SampleRecord>| {
-        let mut count = Count::default();
+        let mut count = CorrectCount::default();
         records.iter().for_each(|record| count.add(record.is_correct()));
         let interval = count.wilson(Z_95);
         Some(Side {
@@ -238,8 +238,9 @@ fn examples<'a>(run: &'a RunReport, steps: &BTreeMap<u64, u32>) -> HashMap<u64, 
     examples
 }
 
-/// Takes out the examples that a run has alone for a reason: the other run left them out, as demonstrations or since they
-/// cannot be used, or the run took them under the same limit for those that it left out itself. Gives their number.
+/// Takes out the examples that a run has alone for a reason: the other run left them out, as demonstrations or since
+/// they cannot be used, or the run took them under the same limit for those that it left out itself. Gives their
+/// number.
 fn without_alone(
     (examples, left_out): (&mut Examples<'_>, &Rows),
     (scored, left_out_by_other): (&Examples<'_>, &Rows),

@@ -3,7 +3,7 @@
 use ft_engine::text::{harmless, harmless_data, is_harmful, is_joiner};
 
 /// For HTML and SVG, as text and inside quoted attributes, on one line.
-pub fn html(text: &str) -> String {
+pub(crate) fn html(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in harmless(text).chars() {
         match character {
@@ -20,7 +20,7 @@ pub fn html(text: &str) -> String {
 
 /// For Markdown, on one line and not at its beginning: nothing in it marks, links or ends a cell. Tags are written as
 /// entities, since not every reader takes a backslash before them.
-pub fn markdown(text: &str) -> String {
+pub(crate) fn markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in harmless(text).chars() {
         match character {
@@ -39,9 +39,10 @@ pub fn markdown(text: &str) -> String {
     out.replace("://", "&#58;//").replace("www.", "www&#46;")
 }
 
-/// A field of a CSV file (RFC 4180) that no spreadsheet takes for a formula: text that begins like one has an apostrophe
-/// before it. For texts, not for numbers. A table is data: joiners stay, since words and emoji are spelt with them.
-pub fn csv(text: &str) -> String {
+/// A field of a CSV file (RFC 4180) that no spreadsheet takes for a formula: text that begins like one has an
+/// apostrophe before it. For texts, not for numbers. A table is data: joiners stay, since words and emoji are spelt
+/// with them.
+pub(crate) fn csv(text: &str) -> String {
     let mut field = harmless_data(text);
     // A program that trims blanks or what has no width would find the formula behind them.
     let visible = field.trim_start_matches(|character: char| character.is_whitespace() || is_joiner(character));

@@ -1,5 +1,5 @@
-//! Files of one JSON record a line, read line by line: such a file may be as large as a disk, and whoever made it may not
-//! have been this program.
+//! Files of one JSON record a line, read line by line: such a file may be as large as a disk, and whoever made it may
+//! not have been this program.
 
 use std::error::Error;
 use std::io::{self, BufRead, Read};
@@ -11,9 +11,9 @@ pub const LINE_LIMIT: usize = 16 << 20;
 #[derive(Debug, thiserror::Error)]
 #[error("line {line}")]
 pub struct LineError {
-    /// The line, from 1.
+    /// The number of the line, from 1.
     pub line: usize,
-    /// What does not hold.
+    /// Why the line is no record.
     #[source]
     pub source: Box<dyn Error + Send + Sync>,
 }
@@ -21,11 +21,11 @@ pub struct LineError {
 /// Why there is no line to be read as a record.
 #[derive(Debug, thiserror::Error)]
 enum NoLine {
-    /// It is longer than any record.
+    /// The line is longer than [`LINE_LIMIT`].
     #[error("it is longer than {} MiB, the most that is read of one line", LINE_LIMIT >> 20)]
     TooLong,
     /// The system or the disk refused.
-    #[error("it cannot be read")]
+    #[error("cannot read the line")]
     Unreadable(#[source] io::Error),
 }
 
@@ -37,19 +37,19 @@ pub struct LineReader<R> {
     whole: u64,
 }
 
-/// A line of a text.
+/// A line of a text, as [`LineReader`] reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line<'a> {
-    /// Its bytes, without its line feed.
+    /// The line's bytes, without its line feed.
     pub bytes: &'a [u8],
-    /// Which it is, from 1.
+    /// The number of the line, from 1.
     pub number: usize,
     /// Whether it has a line feed; only a last one may have none.
     pub ended: bool,
 }
 
 impl<R: BufRead> LineReader<R> {
-    /// Begins with the first line.
+    /// Reads a text from its first line on.
     pub fn new(text: R) -> Self {
         Self { text, line: Vec::new(), number: 0, whole: 0 }
     }
@@ -57,7 +57,7 @@ impl<R: BufRead> LineReader<R> {
     /// The next line; `None` at the end.
     ///
     /// # Errors
-    /// A line that is too long, or that the reader refuses.
+    /// If the line is too long, or the reader fails.
     pub fn next_line(&mut self) -> Result<Option<Line<'_>>, LineError> {
         self.line.clear();
         self.number += 1;
@@ -88,7 +88,7 @@ impl Line<'_> {
     /// The line as a record.
     ///
     /// # Errors
-    /// What `parse` says, and bytes that are no text, by the line.
+    /// If `parse` fails or the bytes are no text, with the number of the line.
     pub fn record<T, E: Into<Box<dyn Error + Send + Sync>>>(
         &self,
         parse: impl Fn(&str) -> Result<T, E>,
@@ -99,7 +99,7 @@ impl Line<'_> {
     }
 }
 
-/// What a file holds.
+/// The records of a file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lines<T> {
     /// The records of its lines, in their order.
@@ -111,7 +111,7 @@ pub struct Lines<T> {
 /// Reads every line with `parse`. A last line without a line feed that is no record is left out.
 ///
 /// # Errors
-/// Names the first other line that is no record.
+/// If any other line is no record; the error names the first.
 pub fn read<T, E: Into<Box<dyn Error + Send + Sync>>>(
     text: impl BufRead,
     parse: impl Fn(&str) -> Result<T, E>,
@@ -192,7 +192,7 @@ mod tests {
         }
         let text = io::BufReader::new(b"1\n2".as_slice().chain(Broken));
         let error = read(text, |line| line.parse::<u32>()).unwrap_err();
-        assert_eq!((error.line, error.source.to_string().as_str()), (2, "it cannot be read"));
+        assert_eq!((error.line, error.source.to_string().as_str()), (2, "cannot read the line"));
         assert_eq!(error.source.source().unwrap().to_string(), "the disk is gone");
     }
 }

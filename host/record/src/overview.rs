@@ -1,15 +1,20 @@
-//! Several runs side by side.
+//! A table of several runs at their results.
 
-use super::figures;
+use super::format;
 use super::run_report::RunReport;
 use super::scores::StepScores;
-use super::sheet::{Row, RowKind, SELECTED, Sheet, headings};
+use super::table_model::{Row, RowKind, SELECTED, TableModel, headings};
 
 /// A row for each run at its result: over its seeds where it has several.
-pub fn of_runs(runs: &[RunReport]) -> Sheet {
+pub fn of_runs(runs: &[RunReport]) -> TableModel {
     let rows: Vec<Row> = runs.iter().map(|run| Row { cells: cells(run), kind: RowKind::Plain }).collect();
     let names = ["run", "task", "seeds", "step", "accuracy", "n", "95 % Wilson", "vs in-context"];
-    Sheet { title: "All runs at their results".into(), headings: headings(names), rows, legend: vec![SELECTED.into()] }
+    TableModel {
+        title: "All runs at their results".into(),
+        headings: headings(names),
+        rows,
+        legend: vec![SELECTED.into()],
+    }
 }
 
 fn cells(run: &RunReport) -> Vec<String> {
@@ -18,10 +23,10 @@ fn cells(run: &RunReport) -> Vec<String> {
     match (results.as_slice(), &run.analysis.result) {
         ([one], None) => cells.extend([
             steps(run),
-            figures::percent(one.accuracy),
+            format::percent(one.accuracy),
             one.n.to_string(),
-            figures::range(one.interval),
-            figures::versus(one.versus_icl.as_ref()),
+            format::range(one.interval),
+            format::versus(one.versus_icl.as_ref()),
         ]),
         (several, Some(result)) => {
             let differences = several.iter().filter_map(|step| Some(step.versus_icl?.difference)).collect::<Vec<f64>>();
@@ -29,13 +34,13 @@ fn cells(run: &RunReport) -> Vec<String> {
             let n: usize = several.iter().map(|step| step.n).max().unwrap_or_default();
             cells.extend([
                 steps(run),
-                figures::spread(result),
+                format::spread(result),
                 n.to_string(),
-                figures::NONE.into(),
-                figures::points_spread(differences.as_ref()),
+                format::NONE.into(),
+                format::points_spread(differences.as_ref()),
             ]);
         }
-        _ => cells.resize(8, figures::NONE.into()),
+        _ => cells.resize(8, format::NONE.into()),
     }
     cells
 }
@@ -48,6 +53,6 @@ fn steps(run: &RunReport) -> String {
     match (steps().min(), steps().max()) {
         (Some(first), Some(last)) if first < last => format!("{first}-{last}{mark}"),
         (Some(step), _) => format!("{step}{mark}"),
-        _ => figures::NONE.into(),
+        _ => format::NONE.into(),
     }
 }

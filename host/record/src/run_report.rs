@@ -10,35 +10,35 @@ use super::analysis::{Analysis, AnalysisError, Known, MOST_CLASSES_SHOWN};
 use super::lines::{self, LineError, Lines};
 use super::samples::{self, SampleRecord};
 use super::schema::{FORMAT_VERSION, PluginRecord, ResultsRecord};
-use super::sheet::{self, Seconds};
+use super::table_model::{self, Seconds};
 use super::trace::TraceRecord;
 use ft_engine::text::Untrusted;
 
-/// What a run's folder holds.
+/// The files of a run's folder, opened.
 #[derive(Clone, Copy, Debug)]
 pub struct Files<'a, R> {
-    /// `results.json`.
+    /// The bytes of `results.json`.
     pub results: &'a [u8],
-    /// `samples.jsonl`, which is read line by line.
+    /// A reader of `samples.jsonl`, which is read line by line.
     pub samples: R,
-    /// `trace.jsonl`, where it is there.
+    /// A reader of `trace.jsonl`; `None` if there is none.
     pub trace: Option<R>,
 }
 
-/// A run.
+/// A run as a report shows it, read from its folder.
 #[derive(Clone, Debug)]
 pub struct RunReport {
-    /// The folder, as it was named.
+    /// The run's folder, as it was named.
     pub name: Untrusted,
-    /// `results.json`; its numbers are not used, but for times.
+    /// The content of `results.json`; its numbers are not used, but for times.
     pub results: ResultsRecord,
-    /// `samples.jsonl`.
+    /// The records of `samples.jsonl`.
     pub records: Vec<SampleRecord>,
-    /// What follows from the records.
+    /// The numbers that follow from the records.
     pub analysis: Analysis,
-    /// What each step took.
+    /// The seconds that each step took.
     pub seconds: Seconds,
-    /// `trace.jsonl`; empty where it is not there.
+    /// The records of `trace.jsonl`; empty if there is none.
     pub trace: Vec<TraceRecord>,
     /// What a reader of the numbers has to know: sampled or limited data, an unfinished run, what was left out.
     pub notes: Vec<Untrusted>,
@@ -51,55 +51,55 @@ const MOST_UNFINISHED_SHOWN: usize = 20;
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// `results.json` is not what this program writes.
-    #[error("`{}/results.json` is not the record of a run", .name.harmless())]
+    #[error("`{}/results.json`: expected the record of a run", .name.harmless())]
     Results {
-        /// The folder.
+        /// The run's folder, as it was named.
         name: Untrusted,
-        /// What does not hold.
+        /// The JSON parser's error.
         #[source]
         source: serde_json::Error,
     },
-    /// `results.json` has the form of another version.
+    /// `results.json` has the format of another version.
     #[error("`{}/results.json`: expected format version {FORMAT_VERSION}, got {found}", .name.harmless())]
     Version {
-        /// The folder.
+        /// The run's folder, as it was named.
         name: Untrusted,
-        /// Its version.
+        /// The format version of the file.
         found: u32,
     },
     /// A line is no record.
-    #[error("`{}/{file}` has a line that is no record", .name.harmless())]
+    #[error("`{}/{file}`: expected a record on each line", .name.harmless())]
     Line {
-        /// The folder.
+        /// The run's folder, as it was named.
         name: Untrusted,
-        /// The file.
+        /// The file's name in the folder.
         file: &'static str,
-        /// Which line, and why.
+        /// The line's number, and why it is no record.
         #[source]
         source: LineError,
     },
     /// The sample records are not those of one run.
-    #[error("`{}/samples.jsonl` is not the journal of one run", .name.harmless())]
+    #[error("`{}/samples.jsonl`: expected the journal of one run", .name.harmless())]
     Records {
-        /// The folder.
+        /// The run's folder, as it was named.
         name: Untrusted,
-        /// What does not fit, by its line.
+        /// The line that does not fit, and why.
         #[source]
         source: AnalysisError,
     },
 }
 
 impl ReportError {
-    /// What to do next, where something is known to help.
+    /// What to do about the error; `None` if nothing is known to help.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Version { .. } => {
                 Some("run again with this version, or report with the version that wrote it".into())
             }
             Self::Results { .. } => Some("name the output folder of an `ft-host run`".into()),
-            Self::Line { .. } | Self::Records { .. } => Some(
-                "was the file edited, or were two journals put together? only a last line may be half-written".into(),
-            ),
+            Self::Line { .. } | Self::Records { .. } => {
+                Some("restore the file as one run wrote it; only its last line may be half-written".into())
+            }
         }
     }
 }
@@ -108,7 +108,7 @@ impl RunReport {
     /// Reads the files of the folder called `name`.
     ///
     /// # Errors
-    /// A file that is not what a run writes, by its line.
+    /// If a file is not what a run writes; the error names its line.
     pub fn new<R: BufRead>(name: &str, files: Files<'_, R>) -> Result<Self, ReportError> {
         let name = Untrusted::from(name);
         let results = results(&name, files.results)?;
@@ -125,7 +125,7 @@ impl RunReport {
         let mut notes = plan.notes.clone();
         if !results.complete {
             let (done, all) = (results.selected.len(), plan.config.seeds.len());
-            notes.push(format!("this run has not come to its end: {done} of {all} seeds have").into());
+            notes.push(format!("this run is unfinished: {done} of {all} seeds are complete").into());
         }
         for (file, cut) in [("samples.jsonl", samples.cut), ("trace.jsonl", trace.cut)] {
             if cut {
@@ -145,7 +145,7 @@ impl RunReport {
                 format!("no confusion matrix is shown: {classes} classes, and {MOST_CLASSES_SHOWN} at most have one");
             notes.push(note.into());
         }
-        let seconds = sheet::seconds(&results.steps);
+        let seconds = table_model::seconds(&results.steps);
         Ok(Self { name, records: samples.records, trace: trace.records, analysis, seconds, notes, results })
     }
 

@@ -8,7 +8,8 @@ use super::lines::{self, LineError, Lines};
 use ft_engine::metrics::choice::{argmax, per_character, per_token};
 use ft_engine::text::Untrusted;
 
-/// One line of `samples.jsonl`. The fields are the keys, in this order; written and read back, every number is the same.
+/// One line of `samples.jsonl`. The fields are the keys, in this order; written and read back, every number is the
+/// same.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SampleRecord {
@@ -18,9 +19,9 @@ pub struct SampleRecord {
     pub step: u32,
     /// The example's row in its split, from 0.
     pub index: usize,
-    /// The example's own name.
+    /// The example's name in the data set, which the task gives.
     pub id: Untrusted,
-    /// The right choice.
+    /// The index of the right choice.
     pub answer: usize,
     /// The choice with the largest log-likelihood, the lowest index of equal ones.
     pub prediction: usize,
@@ -32,29 +33,29 @@ pub struct SampleRecord {
     pub characters: Vec<usize>,
 }
 
-/// Where a sample record stands in a run.
+/// The place of a sample record in a run: its seed, step and example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     /// The seed that chose the demonstrations.
     pub seed: u64,
-    /// The Deep-Thinking step.
+    /// The Deep-Thinking step: 0 is zero-shot, 1 plain in-context learning.
     pub step: u32,
     /// The example's row in its split, from 0.
     pub index: usize,
 }
 
-/// What was found for one choice.
+/// The numbers of one scored choice.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Choice {
-    /// The sum over its scored tokens, in nats.
+    /// The log-likelihood: the sum over the scored tokens, in nats.
     pub loglik: f64,
-    /// How many tokens were scored.
+    /// The number of tokens that were scored.
     pub tokens: usize,
-    /// How many characters its scored text has, without blanks before it.
+    /// The number of characters of the scored text, without blanks before it.
     pub characters: usize,
 }
 
-/// What does not hold for a sample record.
+/// Why a line or value is no sample record.
 #[derive(Debug, thiserror::Error)]
 pub enum SampleError {
     /// The line is not a sample record in JSON.
@@ -63,19 +64,19 @@ pub enum SampleError {
     /// `loglik`, `tokens` and `characters` differ in length.
     #[error("expected as many token and character counts as log-likelihoods, got {tokens}, {characters} and {loglik}")]
     Lengths {
-        /// The number of log-likelihoods.
+        /// The number of log-likelihoods in the record.
         loglik: usize,
-        /// The number of token counts.
+        /// The number of token counts in the record.
         tokens: usize,
-        /// The number of character counts.
+        /// The number of character counts in the record.
         characters: usize,
     },
     /// A log-likelihood is NaN or infinite: JSON has no such number, and no prediction follows from it.
     #[error("expected a finite log-likelihood for choice {choice}, got {value}")]
     NotFinite {
-        /// The choice, from 0.
+        /// The index of the choice.
         choice: usize,
-        /// Its log-likelihood.
+        /// The log-likelihood that is not finite.
         value: f64,
     },
     /// The answer is none of the choices.
@@ -83,15 +84,15 @@ pub enum SampleError {
     Answer {
         /// The index given as the answer.
         answer: usize,
-        /// How many choices there are.
+        /// The number of choices.
         choices: usize,
     },
     /// The prediction does not follow from the log-likelihoods.
     #[error("expected the prediction {expected} by the log-likelihoods, got {prediction}")]
     Prediction {
-        /// What the record says.
+        /// The prediction in the record.
         prediction: usize,
-        /// What follows from its log-likelihoods.
+        /// The prediction that follows from the log-likelihoods.
         expected: usize,
     },
 }
@@ -112,7 +113,7 @@ impl SampleRecord {
         Ok(record)
     }
 
-    /// Reads one line.
+    /// Reads one line of `samples.jsonl`.
     ///
     /// # Errors
     /// If the line is not a record, or one that [`SampleRecord::new`] would not make.
@@ -134,24 +135,24 @@ impl SampleRecord {
         serde_json::to_string(self)
     }
 
-    /// Where it stands in the run.
+    /// The record's place in its run.
     pub fn place(&self) -> Place {
         Place { seed: self.seed, step: self.step, index: self.index }
     }
 
     /// Whether the prediction is the answer.
-    pub fn is_correct(&self) -> bool {
+    pub(crate) fn is_correct(&self) -> bool {
         self.prediction == self.answer
     }
 
     /// Whether the choice with the largest log-likelihood per token is the answer.
-    pub fn is_correct_per_token(&self) -> bool {
+    pub(crate) fn is_correct_per_token(&self) -> bool {
         let means: Vec<f64> = self.loglik.iter().zip(&self.tokens).map(|(&sum, &n)| per_token(sum, n)).collect();
         argmax(&means) == Some(self.answer)
     }
 
     /// Whether the choice with the largest log-likelihood per character is the answer.
-    pub fn is_correct_per_character(&self) -> bool {
+    pub(crate) fn is_correct_per_character(&self) -> bool {
         let of = |(&sum, &n): (&f64, &usize)| per_character(sum, n);
         let means: Vec<f64> = self.loglik.iter().zip(&self.characters).map(of).collect();
         argmax(&means) == Some(self.answer)
@@ -176,7 +177,7 @@ impl SampleRecord {
 /// Reads all records of a `samples.jsonl`.
 ///
 /// # Errors
-/// Names the first line that is no record, unless it is a half-written last one.
+/// If a line is no record, unless it is a half-written last one; the error names the first.
 pub fn parse_all(text: impl io::BufRead) -> Result<Lines<SampleRecord>, LineError> {
     lines::read(text, SampleRecord::parse)
 }

@@ -3,29 +3,29 @@
 use serde::{Deserialize, Serialize};
 
 use super::samples::SampleRecord;
-use ft_engine::metrics::accuracy::{Count, Z_95};
+use ft_engine::metrics::accuracy::{CorrectCount, Z_95};
 use ft_engine::metrics::confusion::Confusion;
 use ft_engine::metrics::paired::Paired;
 
 /// The part of all resamples between the ends of an interval of a difference.
 pub const LEVEL: f64 = 0.95;
 
-/// One seed's step in numbers.
+/// The scores of one seed's step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepScores {
     /// The seed that chose the demonstrations.
     pub seed: u64,
     /// 0 is zero-shot, 1 in-context learning.
     pub step: u32,
-    /// Scored examples.
+    /// The number of scored examples.
     pub n: usize,
-    /// Right predictions by log-likelihood.
+    /// The number of right predictions by log-likelihood.
     pub correct: usize,
-    /// Their share.
+    /// The share of right predictions by log-likelihood, from 0 to 1.
     pub accuracy: f64,
-    /// Its standard error.
+    /// The standard error of the accuracy.
     pub standard_error: f64,
-    /// Its 95 % Wilson interval.
+    /// The 95 % Wilson interval of the accuracy.
     pub interval: [f64; 2],
     /// Share of right predictions by log-likelihood per token.
     pub accuracy_tokens: f64,
@@ -34,16 +34,16 @@ pub struct StepScores {
     /// The mean of the classes' F1, where every example has the same classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub macro_f1: Option<f64>,
-    /// Compared with the same seed's step 1; null for step 1 itself and where that is not whole.
+    /// The comparison with the same seed's step 1; null for step 1 itself and if that is not whole.
     pub versus_icl: Option<PairedScores>,
 }
 
 /// Two accuracies on the same examples, compared example by example.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PairedScores {
-    /// The first accuracy less the second.
+    /// The first accuracy less the second, from -1 to 1.
     pub difference: f64,
-    /// Of McNemar's exact test, two-sided.
+    /// The p-value of McNemar's exact test, two-sided.
     pub p_value: f64,
     /// The 95 % percentile bootstrap interval of the difference, over all resamples of the examples.
     pub interval: [f64; 2],
@@ -56,11 +56,11 @@ pub struct PairedScores {
 impl StepScores {
     /// The scores of one seed's step from all of its records, with `icl` the same seed's records of step 1, in the same
     /// order of examples, or none where there are not as many. `classes` is the number of the task's labels, 0 without.
-    /// None where there are no records.
+    /// `None` where there are no records.
     pub fn of(records: &[&SampleRecord], icl: &[&SampleRecord], classes: usize) -> Option<Self> {
         let first = records.first()?;
-        let mut accuracy = Count::default();
-        let (mut by_tokens, mut by_characters) = (Count::default(), Count::default());
+        let mut accuracy = CorrectCount::default();
+        let (mut by_tokens, mut by_characters) = (CorrectCount::default(), CorrectCount::default());
         for record in records {
             accuracy.add(record.is_correct());
             by_tokens.add(record.is_correct_per_token());
@@ -85,7 +85,7 @@ impl StepScores {
 }
 
 impl PairedScores {
-    /// Of pairs of records of one example each; None if there are none.
+    /// Compares pairs of records of one example each; `None` for no pairs.
     pub fn of<'a>(pairs: impl IntoIterator<Item = (&'a SampleRecord, &'a SampleRecord)>) -> Option<Self> {
         let mut paired = Paired::default();
         for (first, second) in pairs {
@@ -102,7 +102,7 @@ impl PairedScores {
     }
 }
 
-/// Which class was taken for which; None without classes, or where an example has more or fewer choices than that.
+/// Which class was taken for which; `None` without classes, or where an example has more or fewer choices than that.
 pub fn confusion<'a>(records: impl IntoIterator<Item = &'a SampleRecord>, classes: usize) -> Option<Confusion> {
     let mut confusion = Confusion::new(classes);
     for record in records {

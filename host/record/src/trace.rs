@@ -10,11 +10,11 @@ pub struct TraceRecord {
     pub seed: u64,
     /// The Deep-Thinking step, from 2: step 1 makes the first cache and moves none.
     pub step: u32,
-    /// The demonstrations' tokens.
+    /// The number of the demonstrations' tokens.
     pub tokens: usize,
     /// Seconds that the step's pass and update took.
     pub seconds: f64,
-    /// Norms layer by layer.
+    /// The norms of each layer, from the first on.
     pub layers: Vec<LayerTrace>,
 }
 
@@ -22,15 +22,15 @@ pub struct TraceRecord {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LayerTrace {
-    /// Of the pseudo-gradient, the proposed cache less the one before the step.
+    /// Norms of the pseudo-gradient: the proposed cache less the one before the step.
     pub pseudo_gradient: [f64; 2],
-    /// Of the update, the cache after the step less the one before it.
+    /// Norms of the update: the cache after the step less the one before it.
     pub update: [f64; 2],
-    /// Of the cache before the step.
+    /// Norms of the cache before the step.
     pub cache: [f64; 2],
 }
 
-/// What does not hold for a trace record.
+/// Why a line or value is no trace record.
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
     /// The line is not a trace record in JSON.
@@ -39,15 +39,15 @@ pub enum TraceError {
     /// A norm or a time that is negative, NaN or infinite.
     #[error("expected a finite number from 0 for {what}, got {value}")]
     NotANorm {
-        /// What it belongs to.
+        /// The norm or time with its layer.
         what: String,
-        /// The number.
+        /// The number that is negative or not finite.
         value: f64,
     },
 }
 
 impl TraceRecord {
-    /// Reads one line.
+    /// Reads one line of `trace.jsonl`.
     ///
     /// # Errors
     /// If the line is not a record, or one that [`TraceRecord::line`] would refuse.

@@ -18,7 +18,7 @@ use ft_store::hub_id::HubId;
 use ft_store::machine::environment::Environment;
 use ft_store::plugin_path::PluginPath;
 use ft_store::progress::Progress;
-use ft_store::table::{Format, Table};
+use ft_store::table::{Format, TableReader};
 
 #[derive(Subcommand)]
 pub enum DataCommand {
@@ -97,8 +97,8 @@ pub fn run(command: DataCommand, mut environment: Environment) -> anyhow::Result
 }
 
 /// The rows on stdout, what they are on stderr.
-fn head(mut table: Table, rows: usize) -> anyhow::Result<()> {
-    say(&format!("{} ({}): {}", table.name(), table.form(), table.columns().join(", ")));
+fn head(mut table: TableReader, rows: usize) -> anyhow::Result<()> {
+    say(&format!("{} ({}): {}", table.name(), table.format_name(), table.columns().join(", ")));
     for _ in 0..rows {
         match table.next_row().map_err(RunError::from)? {
             Some(row) => print(&stdout_screen().json_row(&row))?,
@@ -159,7 +159,12 @@ impl DatasetArgs {
         }
     }
 
-    fn table(&self, data: &DataOptions, environment: &Environment, progress: &dyn Progress) -> anyhow::Result<Table> {
+    fn table(
+        &self,
+        data: &DataOptions,
+        environment: &Environment,
+        progress: &dyn Progress,
+    ) -> anyhow::Result<TableReader> {
         let opened = match (&self.task, &self.name) {
             (Some(task), _) => {
                 let sources = self.sources(task, environment, false)?;

@@ -56,7 +56,7 @@ impl ExitStatus {
                 AuthorError::Run(error) => error.kind(),
                 _ => RunErrorKind::Input,
             }
-        } else if let Some(error) = error.downcast_ref::<fetch::ModelError>() {
+        } else if let Some(error) = error.downcast_ref::<fetch::FetchError>() {
             RunErrorKind::of_fetch(error)
         } else if error.is::<ReportError>() || error.is::<CompareError>() || error.is::<FileError>() {
             // Folders and files that the user named.
@@ -95,7 +95,7 @@ pub fn told(error: &anyhow::Error, screen: Screen) -> Page {
 fn hint(error: &anyhow::Error) -> Option<String> {
     let of_run = error.downcast_ref().and_then(RunError::hint);
     let of_author = || error.downcast_ref().and_then(AuthorError::hint);
-    let of_model = || error.downcast_ref().and_then(fetch::ModelError::hint);
+    let of_model = || error.downcast_ref().and_then(fetch::FetchError::hint);
     let of_report = || error.downcast_ref().and_then(ReportError::hint);
     let of_comparison = || error.downcast_ref().and_then(CompareError::hint);
     let of_file = || error.downcast_ref().and_then(FileError::hint);
@@ -137,7 +137,7 @@ mod tests {
             RunError::Changed { folder: EVIL.into(), changes: vec![text(), text()] }.into(),
             RunError::from(row).into(),
             RunError::from(tensors).into(),
-            RunError::from(fetch::ModelError::Hub(hub)).into(),
+            RunError::from(fetch::FetchError::Hub(hub)).into(),
             AuthorError::Fixtures { path: EVIL.into(), message: text() }.into(),
             ReportError::Line { name: EVIL.into(), file: "samples.jsonl", source: line }.into(),
             CompareError::OtherData { a: EVIL.into(), b: EVIL.into() }.into(),

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::run::{Event, Observer};
-use crate::ui::progress::{DownloadBar, Progress, RunBar};
+use crate::ui::progress::{DownloadBar, RunBar, TerminalProgress};
 use crate::ui::screen::{Page, Screen};
 use crate::ui::style::{Emphasis, Style};
 use ft_sandbox::LogLevel;
@@ -74,12 +74,12 @@ fn size<T>(_stream: T) -> Option<Size> {
 }
 
 /// How progress is shown on stderr.
-fn progress(quiet: bool) -> Progress {
+fn progress(quiet: bool) -> TerminalProgress {
     let stderr = io::stderr();
     let (dumb, size) = (WISHES.get().is_none_or(|wishes| wishes.dumb), size(&stderr));
     // Without rows the bar does not know the columns either, and would go over the edge.
     let drawable = stderr.is_terminal() && !dumb && size.is_none_or(|size| size.rows > 0);
-    Progress::new(drawable, size.map(|size| size.columns), quiet)
+    TerminalProgress::new(drawable, size.map(|size| size.columns), quiet)
 }
 
 /// Writes to stdout; a reader that has gone away is no error.
@@ -147,7 +147,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The bar that shows how far a run is.
 pub struct RunProgress {
-    progress: Progress,
+    progress: TerminalProgress,
     /// The bar, and the last step.
     bar: Mutex<Option<(RunBar, usize)>>,
 }
@@ -222,7 +222,7 @@ impl Observer for Terminal {
 
 /// Shows how a download goes.
 pub struct Downloads {
-    progress: Progress,
+    progress: TerminalProgress,
     quiet: bool,
     bar: Mutex<Option<DownloadBar>>,
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::Value;
 
 use ft_engine::task::example::Example;
-use ft_store::table::{ClassColumn, Table};
+use ft_store::table::{ClassColumn, TableReader};
 
 /// Names that a message lists; the rest is counted.
 const LISTED: usize = 10;
@@ -77,7 +77,7 @@ pub(super) enum Finding {
 impl NamedColumns {
     /// Takes note of a table's columns, and of the row that is handed over, with its number. What is no whole number
     /// names no class.
-    pub fn note(&mut self, table: &Table, row: Option<(usize, &str)>) {
+    pub fn note(&mut self, table: &TableReader, row: Option<(usize, &str)>) {
         let named = table.classes();
         if named.is_empty() {
             return;

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use ft_engine::metrics::drawn::{LEVEL, Unlike, unlike};
+use ft_engine::metrics::hypergeometric::{LEVEL, UnusualClass, unusual_classes};
 use ft_engine::task::example::Example;
 use ft_engine::text::harmless;
-use ft_record::figures::p_value;
+use ft_record::format::p_value;
 
 /// Classes that are named; the rest is counted.
 const NAMED: usize = 4;
@@ -53,7 +53,7 @@ pub fn note(labels: &[String], split: &[Example], scored: impl Iterator<Item = u
     };
     let all = counts(&mut split.iter().map(|example| example.answer));
     let rows = counts(&mut { scored });
-    let found = unlike(&rows, &all);
+    let found = unusual_classes(&rows, &all);
     let likeliest = found.iter().map(|class| class.p_value).reduce(f64::min)?;
     let (n, split): (usize, usize) = (rows.iter().sum(), all.iter().sum());
     let told = found.iter().take(NAMED).map(|class| of_class(class, names[class.class], (n, split)));
@@ -71,7 +71,7 @@ pub fn note(labels: &[String], split: &[Example], scored: impl Iterator<Item = u
     Some(format!("{what}: {told}{likely}; {advice}"))
 }
 
-fn of_class(class: &Unlike, name: &str, (n, all): (usize, usize)) -> String {
+fn of_class(class: &UnusualClass, name: &str, (n, all): (usize, usize)) -> String {
     format!("`{}` {} of {n} scored and {} of all {all}", harmless(name), class.rows, class.split)
 }
 

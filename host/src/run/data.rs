@@ -8,7 +8,7 @@ use ft_record::schema::{DataRecord, FileRecord};
 use ft_sandbox::{ReadOutcome, Rejection, RowSource, RowSourceError, TaskPlugin};
 use ft_store::datasets::location::{Access, DataLocation};
 use ft_store::fs::digest::Hasher;
-use ft_store::table::{RowError, RowPlace, Table, TableFile};
+use ft_store::table::{RowError, RowPlace, TableFile, TableReader};
 
 /// Bad rows that are told one by one; the rest is counted.
 const TOLD: usize = 5;
@@ -33,7 +33,7 @@ pub struct SplitExamples {
 
 /// A split's rows as the plugin reads them, with what the host has to know afterwards of each.
 struct SplitRows {
-    table: Table,
+    table: TableReader,
     skip_bad_rows: bool,
     /// Where the rows that the plugin was given stand.
     places: Vec<RowPlace>,
@@ -46,7 +46,7 @@ struct SplitRows {
 }
 
 impl SplitRows {
-    fn new(table: Table, skip_bad_rows: bool) -> Self {
+    fn new(table: TableReader, skip_bad_rows: bool) -> Self {
         let mut named = NamedColumns::default();
         // A plugin may read the file's bytes and ask for no row.
         named.note(&table, None);

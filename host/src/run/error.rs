@@ -68,7 +68,7 @@ pub enum RunError {
     Engine(#[from] EngineError),
     /// There are no files for the model.
     #[error(transparent)]
-    Fetch(#[from] fetch::ModelError),
+    Fetch(#[from] fetch::FetchError),
     /// There are no rows.
     #[error(transparent)]
     Data(#[from] DataError),

@@ -100,7 +100,7 @@ impl OutFolder {
                 // them is touched: they may be anybody's.
                 let samples = folder.join(SAMPLES);
                 let held = output::regular(&samples)?.map(|_| HeldJournal::open(&samples)).transpose()?;
-                let moved = output::set_aside(folder, &FILES)?;
+                let moved = output::rename_earlier(folder, &FILES)?;
                 drop(held);
                 moved
             }

@@ -94,7 +94,7 @@ impl<L: Line> Journal<L> {
         }
         let whole = lines.whole();
         drop(lines);
-        Ok(Self { writer: held.go_on(whole)?, path, earlier, passed: 0 })
+        Ok(Self { writer: held.resume(whole)?, path, earlier, passed: 0 })
     }
 
     /// Whether lines of an earlier process are still to come.

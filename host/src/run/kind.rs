@@ -24,10 +24,10 @@ pub enum RunErrorKind {
 
 impl RunErrorKind {
     /// Whose fault it is that a model could not be had: a source that does not answer is not the user's.
-    pub fn of_fetch(error: &fetch::ModelError) -> Self {
+    pub fn of_fetch(error: &fetch::FetchError) -> Self {
         match error {
-            fetch::ModelError::NoSource { .. } => Self::Host,
-            fetch::ModelError::Hub(error) => match error {
+            fetch::FetchError::NoSource { .. } => Self::Host,
+            fetch::FetchError::Hub(error) => match error {
                 HubError::Offline { .. }
                 | HubError::OpenTokenizer { .. }
                 | HubError::Adapter { .. }

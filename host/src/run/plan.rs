@@ -20,7 +20,7 @@ use ft_record::schema::{FORMAT_VERSION, MOST_SCORED_STEPS, MemoryRecord, Options
 use ft_sandbox::{EngineOptions, OptimizerPlugin};
 use ft_store::datasets::location::Access;
 use ft_store::fs::cache_paths::CachePaths;
-use ft_store::fs::digest_cache::RememberedDigests;
+use ft_store::fs::digest_cache::DigestCache;
 use ft_store::fs::file::probe_folder;
 use ft_store::models::files::{FileDigest, FilesState};
 
@@ -77,8 +77,8 @@ pub fn prepare(
         memory::check(&memory, &config.model, &frame.device)?;
     }
     // Where results are to be gone on with, it has to be the same model, and not one that was once taken for it.
-    let remembered = RememberedDigests::new(&paths);
-    let remembered = if frame.earlier.is_some() { remembered.computed_anew() } else { remembered };
+    let remembered = DigestCache::new(&paths);
+    let remembered = if frame.earlier.is_some() { remembered.recomputing() } else { remembered };
     let digests = inputs.model.files.digests(&remembered, access.progress)?;
     let record = frame.record(&config, &inputs, &drawn, memory, digests)?;
     let beginning = folder::beginning(&config.out, frame.earlier, &record)?;

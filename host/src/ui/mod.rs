@@ -1,12 +1,12 @@
 //! What is printed: progress, tables, text from elsewhere made harmless.
 
-pub mod models;
+pub(crate) mod models;
 pub mod plugin;
-pub mod progress;
-pub mod prompt;
+pub(crate) mod progress;
+pub(crate) mod prompt;
 pub mod report;
 pub mod screen;
-pub mod style;
-pub mod table;
-pub mod text;
-pub mod usage;
+pub(crate) mod style;
+pub(crate) mod table;
+pub(crate) mod text;
+pub(crate) mod usage;

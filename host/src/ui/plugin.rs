@@ -9,7 +9,7 @@ use crate::author::{Listed, PluginCard, Validated};
 use crate::run::memory::size;
 use ft_engine::text::harmless;
 
-/// What a plugin is.
+/// The facts of a plugin: its name, world, file and options.
 pub fn card(card: &PluginCard, screen: Screen) -> Page {
     let heading = format!("{} {}", card.name, card.version);
     let mut out = screen.headed(&heading, &format!("  {}", card.summary), 2);
@@ -38,7 +38,7 @@ pub fn card(card: &PluginCard, screen: Screen) -> Page {
 }
 
 /// That a run would take a plugin, and how.
-pub fn validated(validated: &Validated, screen: Screen) -> Page {
+pub(crate) fn validated(validated: &Validated, screen: Screen) -> Page {
     let card = &validated.card;
     let options: Vec<String> =
         validated.options.iter().map(|setting| format!("{}={}", setting.name, setting.value)).collect();
@@ -48,7 +48,7 @@ pub fn validated(validated: &Validated, screen: Screen) -> Page {
 }
 
 /// The plugins of the plugin path, two lines for each.
-pub fn list(listed: &[Listed], screen: Screen) -> Page {
+pub(crate) fn list(listed: &[Listed], screen: Screen) -> Page {
     let widest = listed.iter().map(|listed| harmless(&listed.name).width()).max().unwrap_or(0);
     let of = |listed: &Listed| {
         let name = harmless(&listed.name);
@@ -67,7 +67,7 @@ pub fn list(listed: &[Listed], screen: Screen) -> Page {
 }
 
 /// What the checks of a plugin found, a line for each.
-pub fn checks(report: &CheckReport, screen: Screen) -> Page {
+pub(crate) fn checks(report: &CheckReport, screen: Screen) -> Page {
     let mut out = Page::default();
     for Check { name, verdict } in &report.checks {
         let (word, emphasis, text) = match verdict {

@@ -32,35 +32,35 @@ struct Template {
 
 /// Whether progress is drawn, decided once for the whole program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
+pub(crate) struct TerminalProgress {
     visible: bool,
     narrow: bool,
 }
 
 /// How far a run is.
-pub struct RunBar {
+pub(crate) struct RunBar {
     bar: ProgressBar,
     /// `seed 3, ` where there are several seeds.
     seed: Mutex<String>,
 }
 
 /// How far a download is.
-pub struct DownloadBar(ProgressBar);
+pub(crate) struct DownloadBar(ProgressBar);
 
-impl Progress {
-    /// Progress is drawn only where stderr is a terminal that can take a line back, of `columns` columns where that is known,
-    /// and the user did not ask for quiet.
-    pub fn new(terminal: bool, columns: Option<usize>, quiet: bool) -> Self {
+impl TerminalProgress {
+    /// Progress is drawn only where stderr is a terminal that can take a line back, of `columns` columns where that is
+    /// known, and the user did not ask for quiet.
+    pub(crate) fn new(terminal: bool, columns: Option<usize>, quiet: bool) -> Self {
         Self { visible: terminal && !quiet, narrow: columns.is_some_and(|columns| columns < WIDE) }
     }
 
     /// Starts the bar of a run that scores `total` queries, counted over all of its scored steps.
-    pub fn run(self, total: u64) -> RunBar {
+    pub(crate) fn run(self, total: u64) -> RunBar {
         RunBar { bar: self.bar(Some(total), &RUN), seed: Mutex::default() }
     }
 
     /// Starts the bar of a download of `total` bytes, where the sender says how many.
-    pub fn download(self, name: &str, total: Option<u64>) -> DownloadBar {
+    pub(crate) fn download(self, name: &str, total: Option<u64>) -> DownloadBar {
         let template = if total.is_some() { &DOWNLOAD } else { &DOWNLOAD_OF_UNKNOWN_LENGTH };
         DownloadBar(self.bar(total, template).with_message(shorten(&harmless(name), NAME_COLUMNS)))
     }
@@ -75,18 +75,18 @@ impl Progress {
 
 impl RunBar {
     /// Says which seed's turn it is, in front of every further message.
-    pub fn seed(&self, seed: u64) {
+    pub(crate) fn seed(&self, seed: u64) {
         *self.seed.lock().unwrap_or_else(PoisonError::into_inner) = format!("seed {seed}, ");
     }
 
     /// Says which Deep-Thinking step of how many is being run; step 0 is zero-shot.
-    pub fn step(&self, step: u32, last: u32) {
+    pub(crate) fn step(&self, step: u32, last: u32) {
         self.message(&if step == 0 { "zero-shot".to_owned() } else { format!("step {step}/{last}") });
     }
 
     /// Says that the step that is the result is being chosen.
-    pub fn choosing(&self) {
-        self.message("choosing the step");
+    pub(crate) fn choosing(&self) {
+        self.message("selecting the step");
     }
 
     fn message(&self, message: &str) {
@@ -94,30 +94,30 @@ impl RunBar {
         self.bar.set_message(format!("{seed}{message}"));
     }
 
-    /// Counts further scored queries.
-    pub fn scored(&self, queries: u64) {
+    /// Adds queries that were scored.
+    pub(crate) fn scored(&self, queries: u64) {
         self.bar.inc(queries);
     }
 
     /// Takes the bar off the screen while `print` writes, so that the two do not run into each other.
-    pub fn aside(&self, print: impl FnOnce()) {
+    pub(crate) fn aside(&self, print: impl FnOnce()) {
         self.bar.suspend(print);
     }
 
     /// Removes the bar: the table that follows says all.
-    pub fn finish(self) {
+    pub(crate) fn finish(self) {
         self.bar.finish_and_clear();
     }
 }
 
 impl DownloadBar {
     /// Counts further bytes; those of an earlier try that were kept, too.
-    pub fn advance(&self, bytes: u64) {
+    pub(crate) fn advance(&self, bytes: u64) {
         self.0.inc(bytes);
     }
 
     /// Leaves the bar as it is on the screen.
-    pub fn finish(self) {
+    pub(crate) fn finish(self) {
         self.0.abandon();
     }
 }
@@ -134,9 +134,9 @@ mod tests {
 
     #[test]
     fn a_bar_needs_a_terminal_and_no_quiet() {
-        assert!(Progress::new(true, None, false).visible);
+        assert!(TerminalProgress::new(true, None, false).visible);
         for (terminal, quiet) in [(true, true), (false, false), (false, true)] {
-            assert!(!Progress::new(terminal, None, quiet).visible);
+            assert!(!TerminalProgress::new(terminal, None, quiet).visible);
         }
     }
 
@@ -177,7 +177,7 @@ mod tests {
 
     /// As a terminal of that width gets it.
     fn drawn(template: &Template, columns: u16, message: &str) -> String {
-        let progress = Progress { visible: false, ..Progress::new(true, Some(columns.into()), false) };
+        let progress = TerminalProgress { visible: false, ..TerminalProgress::new(true, Some(columns.into()), false) };
         let paper = Paper(columns, Arc::default());
         let bar = progress.bar(Some(98_362_432), template);
         bar.set_message(message.to_owned());
@@ -202,12 +202,12 @@ mod tests {
 
     #[test]
     fn a_run_counts_queries() {
-        let bar = Progress::new(false, None, false).run(200);
+        let bar = TerminalProgress::new(false, None, false).run(200);
         bar.step(0, 15);
         assert_eq!(bar.bar.message(), "zero-shot");
         bar.seed(4);
         bar.choosing();
-        assert_eq!(bar.bar.message(), "seed 4, choosing the step");
+        assert_eq!(bar.bar.message(), "seed 4, selecting the step");
         bar.step(3, 15);
         bar.scored(32);
         bar.scored(8);
@@ -223,12 +223,12 @@ mod tests {
 
     #[test]
     fn a_download_counts_bytes_and_shows_a_harmless_name() {
-        let bar = Progress::new(false, Some(80), true).download("a\x1b[2J-model-with-a-long-name.gguf", None);
+        let bar = TerminalProgress::new(false, Some(80), true).download("a\x1b[2J-model-with-a-long-name.gguf", None);
         bar.advance(1 << 20);
         assert_eq!(bar.0.message(), "a\\u{1b}[2J-model-...");
         assert_eq!((bar.0.position(), bar.0.length()), (1 << 20, None));
         bar.finish();
-        let bar = Progress::new(false, Some(80), true).download("model.gguf", Some(98_362_432));
+        let bar = TerminalProgress::new(false, Some(80), true).download("model.gguf", Some(98_362_432));
         assert_eq!(bar.0.length(), Some(98_362_432));
     }
 }

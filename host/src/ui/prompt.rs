@@ -4,15 +4,15 @@ use super::screen::{Page, Screen};
 use super::style::Emphasis;
 use crate::run::{ChoicePreview, Preview};
 
-/// Between two tokens.
+/// The mark between two tokens.
 const BOUNDARY: &str = "|";
 
 /// Before the first scored token.
 const SPAN: &str = "||";
 
-/// The demonstrations, then each choice of the query, cut into tokens; the right choice has a star, its scored span stands
-/// behind `||`.
-pub fn render(preview: &Preview, screen: Screen) -> Page {
+/// The demonstrations, then each choice of the query, cut into tokens; the right choice has a star, its scored span
+/// stands behind `||`.
+pub(crate) fn render(preview: &Preview, screen: Screen) -> Page {
     let line = |text: &str, emphasis| screen.pieces(&[(text, emphasis)]);
     let mut out = line(&format!("{} demonstration tokens", preview.demonstration_ids.len()), Emphasis::Strong);
     out += preview.demonstrations.raw().lines().map(|text| line(text, Emphasis::None)).collect::<Page>();

@@ -4,10 +4,10 @@ use super::screen::{Page, Screen};
 use super::table;
 use ft_record::compare::{Comparison, Side};
 use ft_record::differences::Difference;
-use ft_record::figures;
+use ft_record::format;
 use ft_record::overview;
 use ft_record::run_report::RunReport;
-use ft_record::sheet;
+use ft_record::table_model;
 
 /// Each run with its tables and notes; where there are several, a table of all of them comes last.
 pub fn render(runs: &[RunReport], screen: Screen) -> Page {
@@ -25,9 +25,9 @@ fn of_run(run: &RunReport, screen: Screen) -> Page {
         out += screen.line(&format!("  {name:10} {value}"), 13);
     }
     out += Page::blank();
-    let mut sheets = sheet::of_run(&run.analysis, &run.seconds);
-    sheets.extend(sheet::confusion(&run.analysis));
-    out += table::render_all(&sheets, screen);
+    let mut tables = table_model::of_run(&run.analysis, &run.seconds);
+    tables.extend(table_model::confusion(&run.analysis));
+    out += table::render_all(&tables, screen);
     out + run.notes.iter().map(|note| screen.note(&note.harmless())).collect::<Page>()
 }
 
@@ -37,18 +37,18 @@ pub fn comparison(comparison: &Comparison, screen: Screen) -> Page {
     let side = |letter: &str, side: &Side| {
         let mut steps = side.steps.clone();
         steps.dedup();
-        let steps: Vec<String> = steps.into_iter().map(figures::step).collect();
-        let (name, accuracy) = (side.name.harmless(), figures::percent(side.accuracy));
-        let rest = format!(", step {}: {accuracy} ({})", steps.join(", "), figures::range(side.interval));
+        let steps: Vec<String> = steps.into_iter().map(format::step).collect();
+        let (name, accuracy) = (side.name.harmless(), format::percent(side.accuracy));
+        let rest = format!(", step {}: {accuracy} ({})", steps.join(", "), format::range(side.interval));
         screen.headed(&format!("{letter}: {name}"), &rest, 2)
     };
     let mut out = side("a", a) + side("b", b);
     let over = if seeds.len() > 1 { format!("{n} pairs over {} seeds", seeds.len()) } else { format!("{n} pairs") };
     let difference = format!(
         "a - b: {} points (95 % bootstrap {}; McNemar p{}) in {over}",
-        figures::points(versus.difference),
-        figures::points_range(versus.interval),
-        figures::p_value(versus.p_value)
+        format::points(versus.difference),
+        format::points_range(versus.interval),
+        format::p_value(versus.p_value)
     );
     out += screen.line(&difference, 2);
     out += screen.line(&format!("only a is right: {}; only b is right: {}", versus.wins, versus.losses), 2);

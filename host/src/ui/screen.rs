@@ -1,4 +1,5 @@
-//! Where text goes: with emphasis or without, and into lines of which width; and the only way in which text gets there.
+//! Text on a stream: with emphasis or without, and into lines of which width; and the only way in which text gets
+//! there.
 
 use std::ops::{Add, AddAssign};
 
@@ -18,20 +19,20 @@ use ft_record::escape;
 pub struct Page(String);
 
 impl Page {
-    /// An empty line.
-    pub fn blank() -> Self {
+    /// A page of one empty line.
+    pub(crate) fn blank() -> Self {
         Self("\n".to_owned())
     }
 
     /// Pages below each other, with an empty line between two.
-    pub fn apart(pages: impl IntoIterator<Item = Page>) -> Self {
+    pub(crate) fn apart(pages: impl IntoIterator<Item = Page>) -> Self {
         let pages: Vec<String> = pages.into_iter().map(|page| page.0).collect();
         Self(pages.join("\n"))
     }
 
-    /// A document in a form of its own, such as Markdown or CSV, whose lines are its own matter. Joiners in it stay,
+    /// A document in a format of its own, such as Markdown or CSV, whose lines are its own matter. Joiners in it stay,
     /// since it may be data.
-    pub fn document(text: &str) -> Self {
+    pub(crate) fn document(text: &str) -> Self {
         let line = |line: &str| match line.strip_suffix('\n') {
             Some(line) => harmless_data(line) + "\n",
             None => harmless_data(line),
@@ -39,11 +40,11 @@ impl Page {
         Self(text.split_inclusive('\n').map(line).collect())
     }
 
-    /// A value as JSON that reads back as the same.
+    /// A value as JSON, which reads back as the value.
     ///
     /// # Errors
-    /// The serialiser's.
-    pub fn json(value: &impl Serialize) -> serde_json::Result<Self> {
+    /// If serialization fails.
+    pub(crate) fn json(value: &impl Serialize) -> serde_json::Result<Self> {
         Ok(Self(escape::json(&serde_json::to_string_pretty(value)?) + "\n"))
     }
 
@@ -53,7 +54,7 @@ impl Page {
     }
 
     /// How many lines there are.
-    pub fn height(&self) -> usize {
+    pub(crate) fn height(&self) -> usize {
         self.0.lines().count()
     }
 }
@@ -82,7 +83,7 @@ impl FromIterator<Page> for Page {
 /// A stream as text is laid out for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Screen {
-    /// Whether it shows emphasis.
+    /// Whether the stream shows emphasis.
     pub style: Style,
     /// The columns of a terminal; `None` for a file or a pipe, whose lines have any length.
     pub width: Option<usize>,
@@ -92,47 +93,48 @@ impl Screen {
     /// A file or a pipe: nothing but text, in lines of any length.
     pub const PLAIN: Screen = Screen { style: Style::PLAIN, width: None };
 
-    /// A line, or as many as it takes, the further ones indented; each with its line feed. What is longer than a line is cut.
-    pub fn line(self, text: &str, indent: usize) -> Page {
+    /// A line, or as many as it takes, the further ones indented; each with its line feed. What is longer than a line
+    /// is cut.
+    pub(crate) fn line(self, text: &str, indent: usize) -> Page {
         self.marked("", Emphasis::None, text, indent)
     }
 
-    /// As [`line`](Self::line) with a heading at its beginning, which is emphasised.
-    pub fn headed(self, heading: &str, rest: &str, indent: usize) -> Page {
+    /// A [`line`](Self::line) that begins with an emphasised heading.
+    pub(crate) fn headed(self, heading: &str, rest: &str, indent: usize) -> Page {
         self.marked(heading, Emphasis::Strong, rest, indent)
     }
 
-    /// As [`headed`](Self::headed) with another emphasis; blanks before the mark have none.
-    pub fn marked(self, mark: &str, emphasis: Emphasis, rest: &str, indent: usize) -> Page {
+    /// A [`line`](Self::line) that begins with an emphasised mark; blanks before the mark are not emphasised.
+    pub(crate) fn marked(self, mark: &str, emphasis: Emphasis, rest: &str, indent: usize) -> Page {
         self.beginning_with(mark, emphasis, rest, (indent, LongWords::Cut))
     }
 
-    /// As [`line`](Self::line), with all of it emphasised.
-    pub fn emphasised(self, text: &str, emphasis: Emphasis, indent: usize) -> Page {
+    /// A [`line`](Self::line) of which all is emphasised.
+    pub(crate) fn emphasised(self, text: &str, emphasis: Emphasis, indent: usize) -> Page {
         let laid_out = self.laid_out(&harmless(text), indent, LongWords::Cut);
         Page(laid_out.lines().map(|line| self.style.with(emphasis, line) + "\n").collect())
     }
 
     /// One line whatever its width, made of pieces that are each emphasised or not.
-    pub fn pieces(self, pieces: &[(&str, Emphasis)]) -> Page {
+    pub(crate) fn pieces(self, pieces: &[(&str, Emphasis)]) -> Page {
         let piece = |(text, emphasis): &(&str, Emphasis)| self.style.with(*emphasis, &harmless(text));
         Page(pieces.iter().map(piece).collect::<String>() + "\n")
     }
 
     /// Prose in one paragraph. A word that is longer than a line stays whole, since it is a path or an address that
     /// somebody may want to copy.
-    pub fn prose(self, text: &str) -> Page {
+    pub(crate) fn prose(self, text: &str) -> Page {
         self.beginning_with("", Emphasis::None, text, (2, LongWords::Keep))
     }
 
-    /// A note as prose.
-    pub fn note(self, note: &str) -> Page {
+    /// A note as prose, behind `note:`.
+    pub(crate) fn note(self, note: &str) -> Page {
         self.prose(&format!("note: {note}"))
     }
 
     /// A message behind the word that says what it is, as prose. A text that came with line breaks keeps them; its
     /// further lines are indented, so that none of them passes for a message of its own.
-    pub fn message(self, mark: &str, emphasis: Emphasis, text: &str) -> Page {
+    pub(crate) fn message(self, mark: &str, emphasis: Emphasis, text: &str) -> Page {
         let mut lines = text.lines();
         let first = format!(" {}", lines.next().unwrap_or_default());
         let page = self.beginning_with(mark, emphasis, &first, (2, LongWords::Keep));
@@ -144,14 +146,14 @@ impl Screen {
     }
 
     /// The first lines of a text, cut where they are wide, and how many more there are.
-    pub fn head(self, text: &str, lines: usize) -> Page {
+    pub(crate) fn head(self, text: &str, lines: usize) -> Page {
         const WIDEST: usize = 100;
         let shown = head(text, lines, self.width.map_or(WIDEST, |width| width.min(WIDEST)));
         shown.lines().map(|line| self.pieces(&[(line, Emphasis::None)])).collect()
     }
 
     /// A row of data in JSON: a line that reads back as the same, where the terminal is wide enough for it.
-    pub fn json_row(self, row: &str) -> Page {
+    pub(crate) fn json_row(self, row: &str) -> Page {
         Page(self.laid_out(&escape::json_line(row), 2, LongWords::Cut))
     }
 

@@ -2,10 +2,10 @@
 
 /// How a piece of text stands out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Emphasis {
-    /// It does not.
+pub(crate) enum Emphasis {
+    /// Not at all.
     None,
-    /// Headings.
+    /// For headings.
     Strong,
     /// What is of less weight.
     Faint,
@@ -20,11 +20,11 @@ pub struct Style {
 }
 
 impl Style {
-    /// Text as it is.
+    /// Text without terminal codes.
     pub const PLAIN: Style = Style { codes: false };
 
-    /// Text with codes.
-    pub const CODES: Style = Style { codes: true };
+    /// Text with terminal codes.
+    pub(crate) const CODES: Style = Style { codes: true };
 
     /// A text with the codes of an emphasis around it.
     pub(super) fn with(self, emphasis: Emphasis, text: &str) -> String {

@@ -7,7 +7,7 @@ use super::screen::{Page, Screen};
 use super::style::Emphasis;
 use super::text::shorten;
 use ft_engine::text::harmless;
-use ft_record::sheet::{Row, Sheet};
+use ft_record::table_model::{Row, TableModel};
 
 /// Blanks behind a cell, besides the one between two columns.
 const GAP: u16 = 1;
@@ -15,37 +15,37 @@ const GAP: u16 = 1;
 /// What is longer than this is cut: names of folders and classes can have any length.
 const WIDEST: usize = 48;
 
-/// The table with its headings, every line ended by a line feed, and what explains its marks below it.
-/// Where it is wider than the screen, its columns stand in several tables below each other, each with the first column; or
-/// every row takes several short lines, where that is shorter or a column is too wide. No number is cut or left out.
-pub fn render(sheet: &Sheet, screen: Screen) -> Page {
-    render_keyed(sheet, 1, screen)
+/// The table with its headings, every line ended by a line feed, and what explains its marks below it. Where it is
+/// wider than the screen, its columns stand in several tables below each other, each with the first column; or every
+/// row takes several short lines, where that is shorter or a column is too wide. No number is cut or left out.
+pub(crate) fn render(table: &TableModel, screen: Screen) -> Page {
+    render_keyed(table, 1, screen)
 }
 
-/// The same where it takes the first `keys` columns to say what a row is about.
-pub fn render_keyed(sheet: &Sheet, keys: usize, screen: Screen) -> Page {
-    let table = match screen.width {
-        None => with_headings(&lines(sheet, 0..sheet.headings.len(), &[]), screen),
-        Some(width) => within(sheet, keys, width, screen),
+/// Renders a table whose first `keys` columns say what a row is about, and are repeated in every block.
+pub(crate) fn render_keyed(table: &TableModel, keys: usize, screen: Screen) -> Page {
+    let page = match screen.width {
+        None => with_headings(&lines(table, 0..table.headings.len(), &[]), screen),
+        Some(width) => within(table, keys, width, screen),
     };
-    sheet.legend.iter().fold(table, |page, line| page + screen.emphasised(line, Emphasis::Faint, 2))
+    table.legend.iter().fold(page, |page, line| page + screen.emphasised(line, Emphasis::Faint, 2))
 }
 
 /// Several tables, with their titles and an empty line between them; a single one needs no title.
-pub fn render_all(sheets: &[Sheet], screen: Screen) -> Page {
-    match sheets {
-        [sheet] => render(sheet, screen),
-        sheets => {
-            let title = |sheet: &Sheet| screen.emphasised(&sheet.title, Emphasis::Strong, 2);
-            Page::apart(sheets.iter().map(|sheet| title(sheet) + render(sheet, screen)))
+pub(crate) fn render_all(tables: &[TableModel], screen: Screen) -> Page {
+    match tables {
+        [table] => render(table, screen),
+        tables => {
+            let title = |table: &TableModel| screen.emphasised(&table.title, Emphasis::Strong, 2);
+            Page::apart(tables.iter().map(|table| title(table) + render(table, screen)))
         }
     }
 }
 
 /// The rows in lines of at most `width` columns.
-fn within(sheet: &Sheet, keys: usize, width: usize, screen: Screen) -> Page {
-    let narrow: Page = sheet.rows.iter().map(|row| narrow(sheet, row, screen)).collect();
-    match blocks(sheet, keys, width) {
+fn within(table: &TableModel, keys: usize, width: usize, screen: Screen) -> Page {
+    let narrow: Page = table.rows.iter().map(|row| narrow(table, row, screen)).collect();
+    match blocks(table, keys, width) {
         Some(blocks) if blocks.len() == 1 || height(&blocks) <= narrow.height() => {
             Page::apart(blocks.iter().map(|block| with_headings(block, screen)))
         }
@@ -58,19 +58,19 @@ fn height(blocks: &[Vec<String>]) -> usize {
     blocks.iter().map(|block| block.len() + 1).sum::<usize>().saturating_sub(1)
 }
 
-/// The columns as few tables that are narrow enough, in their order and each behind the first `keys`; None where a column
-/// is too wide for that.
-fn blocks(sheet: &Sheet, keys: usize, width: usize) -> Option<Vec<Vec<String>>> {
+/// The columns as few tables that are narrow enough, in their order and each behind the first `keys`; `None` where a
+/// column is too wide for that.
+fn blocks(table: &TableModel, keys: usize, width: usize) -> Option<Vec<Vec<String>>> {
     let fits = |lines: &Vec<String>| lines.iter().all(|line| line.width() <= width);
     let mut blocks = Vec::new();
-    let mut rest = keys..sheet.headings.len();
+    let mut rest = keys..table.headings.len();
     if rest.is_empty() {
-        return Some(vec![lines(sheet, 0..keys, &[])]).filter(|blocks| blocks.iter().all(fits));
+        return Some(vec![lines(table, 0..keys, &[])]).filter(|blocks| blocks.iter().all(fits));
     }
     while !rest.is_empty() {
         let columns: Vec<usize> = rest.clone().collect();
         let taken = (1..=columns.len()).rev().find_map(|count| {
-            let lines = lines(sheet, 0..keys, &columns[..count]);
+            let lines = lines(table, 0..keys, &columns[..count]);
             fits(&lines).then_some((lines, count))
         });
         let (lines, count) = taken?;
@@ -86,25 +86,25 @@ fn with_headings(lines: &[String], screen: Screen) -> Page {
     lines.iter().enumerate().map(|(index, line)| screen.pieces(&[(line, emphasis(index))])).collect()
 }
 
-/// Lines of the table with some columns, headings first. Without colour or box-drawing characters, so that it is the same
-/// anywhere.
-fn lines(sheet: &Sheet, first: std::ops::Range<usize>, further: &[usize]) -> Vec<String> {
+/// Lines of the table with some columns, headings first. Without colour or box-drawing characters, so that it is the
+/// same anywhere.
+fn lines(table: &TableModel, first: std::ops::Range<usize>, further: &[usize]) -> Vec<String> {
     let columns: Vec<usize> = first.chain(further.iter().copied()).collect();
     let chosen = |cells: &[String]| {
         let cells = columns.iter().map(|&column| cells.get(column).map_or_else(String::new, |text| cell(text)));
         cells.collect::<Vec<String>>()
     };
-    let mut table = Table::new();
-    table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('-').junction('-')));
-    table.set_header(chosen(&sheet.headings));
-    table.add_rows(sheet.rows.iter().map(|row| chosen(&row.cells)));
-    for (index, column) in table.column_iter_mut().enumerate() {
+    let mut grid = Table::new();
+    grid.load_style(TableStyle::new().header_separator(LineStyle::none().fill('-').junction('-')));
+    grid.set_header(chosen(&table.headings));
+    grid.add_rows(table.rows.iter().map(|row| chosen(&row.cells)));
+    for (index, column) in grid.column_iter_mut().enumerate() {
         column.set_padding((0, GAP));
         if index > 0 {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    table.lines().map(|line| line.trim_end().to_owned()).collect()
+    grid.lines().map(|line| line.trim_end().to_owned()).collect()
 }
 
 /// A text of whatever length and origin as a cell.
@@ -113,8 +113,8 @@ fn cell(text: &str) -> String {
 }
 
 /// One row as its first cell and, indented, a line for each other cell that says something.
-fn narrow(sheet: &Sheet, row: &Row, screen: Screen) -> Page {
-    let mut pairs = sheet.headings.iter().map(|text| cell(text)).zip(row.cells.iter().map(|text| cell(text)));
+fn narrow(table: &TableModel, row: &Row, screen: Screen) -> Page {
+    let mut pairs = table.headings.iter().map(|text| cell(text)).zip(row.cells.iter().map(|text| cell(text)));
     let Some((heading, first)) = pairs.next() else { return Page::default() };
     // Without the heading a bare number would not say what it is.
     let bare = first.starts_with(|first: char| first.is_ascii_digit());
@@ -140,7 +140,7 @@ mod tests {
     use ft_record::analysis::{Analysis, Known};
     use ft_record::samples::{Choice, Place, SampleRecord};
     use ft_record::schema::SelectedRecord;
-    use ft_record::sheet::{Seconds, of_run};
+    use ft_record::table_model::{Seconds, of_run};
     use std::path::Path;
 
     fn columns(width: usize) -> Screen {
@@ -157,7 +157,7 @@ mod tests {
         (0..1000).map(of).collect()
     }
 
-    fn sheets(steps: &[Vec<SampleRecord>], selected: &[(u64, u32)], seconds: &[((u64, u32), f64)]) -> Vec<Sheet> {
+    fn tables(steps: &[Vec<SampleRecord>], selected: &[(u64, u32)], seconds: &[((u64, u32), f64)]) -> Vec<TableModel> {
         let selected: Vec<SelectedRecord> =
             selected.iter().map(|&(seed, step)| SelectedRecord { seed, step }).collect();
         let known = Known { selected: &selected, ..Known::default() };
@@ -165,10 +165,10 @@ mod tests {
         of_run(&analysis, &seconds.iter().copied().collect::<Seconds>())
     }
 
-    fn several() -> Sheet {
+    fn several() -> TableModel {
         let steps = [step(0, 0, 571, 570), step(0, 1, 800, 790), step(0, 2, 812, 0), step(0, 15, 811, 1000)];
         let seconds = [((0, 0), 0.0), ((0, 1), 12.34), ((0, 2), 99.96), ((0, 15), 7384.0)];
-        sheets(&steps, &[(0, 15)], &seconds).remove(0)
+        tables(&steps, &[(0, 15)], &seconds).remove(0)
     }
 
     /// Compares with `tests/data/ui/<name>.txt`; with `FT_BLESS` set it writes that file instead.
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn one_step_has_no_oracle() {
-        let one = sheets(&[step(0, 0, 500, 500), step(0, 1, 800, 800)], &[], &[((0, 0), 1.0), ((0, 1), 2.5)]);
+        let one = tables(&[step(0, 0, 500, 500), step(0, 1, 800, 800)], &[], &[((0, 0), 1.0), ((0, 1), 2.5)]);
         check("table_one", &render_all(&one, Screen::PLAIN));
     }
 
@@ -201,8 +201,8 @@ mod tests {
             [step(42, 0, 571, 570), step(42, 1, 790, 800), step(42, 15, 760, 730)],
         ];
         let seconds = [((13, 15), 61.0), ((42, 15), 60.0)];
-        let sheets = sheets(steps.as_flattened(), &[(13, 15), (42, 15)], &seconds);
-        check("table_seeds", &render_all(&sheets, Screen::PLAIN));
+        let tables = tables(steps.as_flattened(), &[(13, 15), (42, 15)], &seconds);
+        check("table_seeds", &render_all(&tables, Screen::PLAIN));
     }
 
     /// Numbers stay whole and with what they are about in any width that has room for one.
@@ -227,9 +227,9 @@ mod tests {
 
     #[test]
     fn a_row_is_named_by_all_its_keys() {
-        let mut sheet = several();
-        sheet.rows.truncate(2);
-        let page = render_keyed(&sheet, 2, columns(60));
+        let mut table = several();
+        table.rows.truncate(2);
+        let page = render_keyed(&table, 2, columns(60));
         let rendered = page.as_str();
         let of_zero_shot: Vec<&str> = rendered.lines().filter(|line| line.starts_with("zero-shot")).collect();
         assert!(of_zero_shot.len() > 1 && of_zero_shot.iter().all(|line| line.contains("57.1 %")), "{rendered}");
@@ -249,15 +249,15 @@ mod tests {
 
     #[test]
     fn nothing_scored_is_headings_only() {
-        assert_eq!(render_all(&sheets(&[], &[], &[]), Screen::PLAIN).height(), 2);
+        assert_eq!(render_all(&tables(&[], &[], &[]), Screen::PLAIN).height(), 2);
     }
 
     #[test]
     fn a_cell_acts_on_no_terminal() {
-        let mut sheet = several();
-        sheet.rows[0].cells[0] = "\x1b[2J\nrun".into();
+        let mut table = several();
+        table.rows[0].cells[0] = "\x1b[2J\nrun".into();
         for width in [None, Some(40)] {
-            let page = render(&sheet, Screen { width, ..Screen::PLAIN });
+            let page = render(&table, Screen { width, ..Screen::PLAIN });
             let rendered = page.as_str();
             assert!(rendered.contains(r"\u{1b}[2J\nrun") && !rendered.contains('\x1b'), "{rendered}");
         }

@@ -4,12 +4,12 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use ft_engine::text::harmless;
 
-/// Where a text was cut.
+/// The mark at which a text was cut.
 const CUT: &str = "...";
 
 /// The text as far as it fits into `width` columns of a terminal, the last three of them dots if it was cut.
 /// Expects one line, see [`harmless`].
-pub fn shorten(text: &str, width: usize) -> String {
+pub(crate) fn shorten(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
@@ -28,16 +28,16 @@ pub fn shorten(text: &str, width: usize) -> String {
 
 /// What becomes of a word that is longer than a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LongWords {
-    /// It goes on in the next line.
+pub(crate) enum LongWords {
+    /// A long word goes on in the next line.
     Cut,
-    /// It stays whole, and its line is too long.
+    /// A long word stays whole, and its line is too long.
     Keep,
 }
 
-/// The text in lines of at most `width` columns, broken at blanks; all but the first are indented by `indent` columns, or
-/// by as many as leave most of the line. Expects one line, see [`harmless`].
-pub fn wrap(text: &str, width: usize, indent: usize, long: LongWords) -> Vec<String> {
+/// The text in lines of at most `width` columns, broken at blanks; all but the first are indented by `indent` columns,
+/// or by as many as leave most of the line. Expects one line, see [`harmless`].
+pub(crate) fn wrap(text: &str, width: usize, indent: usize, long: LongWords) -> Vec<String> {
     let width = width.max(1);
     let indent = " ".repeat(indent.min(width / 3));
     let mut lines: Vec<String> = Vec::new();
@@ -68,9 +68,9 @@ pub fn wrap(text: &str, width: usize, indent: usize, long: LongWords) -> Vec<Str
     lines.iter().map(|line| line.trim_end_matches(' ').to_owned()).collect()
 }
 
-/// The first `lines` lines, each made [`harmless`] and [`shorten`]ed to `width`, and if there are more a line that counts them.
-/// Every line ends with a line feed.
-pub fn head(text: &str, lines: usize, width: usize) -> String {
+/// The first `lines` lines, each made [`harmless`] and [`shorten`]ed to `width`, and if there are more a line that
+/// counts them. Every line ends with a line feed.
+pub(crate) fn head(text: &str, lines: usize, width: usize) -> String {
     let mut out = String::new();
     for line in text.lines().take(lines) {
         out.push_str(&shorten(&harmless(line), width));

@@ -4,19 +4,20 @@ use super::screen::{Page, Screen};
 use super::table;
 use crate::run::PluginUsage;
 use crate::run::memory::size;
-use ft_record::sheet::{Row, RowKind, Sheet};
+use ft_record::table_model::{Row, RowKind, TableModel};
 use ft_sandbox::{Limits, Usage};
 
-/// A table with a row for each budget of each plugin: the most of one call or at once, the limit, and the sum of all calls.
-pub fn render(plugins: &[PluginUsage], screen: Screen) -> Page {
+/// A table with a row for each budget of each plugin: the most of one call or at once, the limit, and the sum of all
+/// calls.
+pub(crate) fn render(plugins: &[PluginUsage], screen: Screen) -> Page {
     let rows = plugins.iter().flat_map(|plugin| rows(&plugin.plugin, &plugin.usage, &plugin.limits));
-    let sheet = Sheet {
+    let table = TableModel {
         title: "usage".into(),
         headings: ["plugin", "budget", "most", "limit", "share", "all calls"].map(Into::into).into(),
         rows: rows.collect(),
         legend: Vec::new(),
     };
-    table::render_keyed(&sheet, 2, screen)
+    table::render_keyed(&table, 2, screen)
 }
 
 fn rows(plugin: &str, usage: &Usage, limits: &Limits) -> Vec<Row> {

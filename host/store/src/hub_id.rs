@@ -3,15 +3,15 @@
 /// A repository of the hub at a revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HubId {
-    /// `owner/name`.
+    /// The repository as `owner/name`.
     pub repository: String,
     /// A branch, a tag or a commit.
     pub revision: String,
 }
 
 impl HubId {
-    /// The revision where none is named.
-    pub const MAIN: &str = "main";
+    /// The revision that is used if none is named.
+    pub(crate) const MAIN: &str = "main";
 
     /// Reads `owner/name` or `owner/name@revision`; `None` where the text does not have that form.
     pub fn parse(text: &str) -> Option<HubId> {
@@ -27,7 +27,7 @@ impl HubId {
             .then(|| HubId { repository: repository.to_owned(), revision: revision.to_owned() })
     }
 
-    /// The same repository at a commit.
+    /// This repository at a commit.
     pub fn at(&self, commit: &str) -> HubId {
         HubId { repository: self.repository.clone(), revision: commit.to_owned() }
     }

@@ -1,4 +1,4 @@
-//! Where plugins are looked for by their names.
+//! The folders in which plugins are found by their names.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,8 @@ pub struct PluginPath {
 }
 
 impl PluginPath {
-    /// The folders of `FT_PLUGIN_PATH`, then `plugins` in the current folder, then `plugins` in this host's data folder.
+    /// The folders of `FT_PLUGIN_PATH`, then `plugins` in the current folder, then `plugins` in this host's data
+    /// folder.
     pub fn new(environment: &Environment) -> PluginPath {
         let own = environment.data_folder.as_ref().map(|folder| folder.join(HERE));
         let all = environment.plugin_path.iter().cloned().chain([PathBuf::from(HERE)]).chain(own.clone());
@@ -38,8 +39,8 @@ impl PluginPath {
         &self.folders
     }
 
-    /// The file that a user means: the path itself, or, where it is a bare name and no file, the first `NAME.wasm` in the
-    /// folders. `None` where a bare name is in none of them, and nothing else has it.
+    /// The file that a user means: the path itself, or, where it is a bare name and no file, the first `NAME.wasm` in
+    /// the folders. `None` where a bare name is in none of them, and nothing else has it.
     pub fn find(&self, plugin: &Path) -> Option<PathBuf> {
         if !is_bare(plugin) || plugin.is_file() {
             return Some(plugin.to_owned());
@@ -52,7 +53,7 @@ impl PluginPath {
     /// The components in the folders, by folder and name. A name that an earlier folder has hides the later ones.
     ///
     /// # Errors
-    /// The system's, with the folder, where one is there and cannot be listed.
+    /// If a folder is there and cannot be listed: the folder, with the system's error.
     pub fn list(&self) -> Result<Vec<Found>, (PathBuf, std::io::Error)> {
         let mut found: Vec<Found> = Vec::new();
         for folder in &self.folders {
@@ -90,7 +91,7 @@ impl PluginPath {
 pub struct Found {
     /// The name that finds it: that of its file without the extension.
     pub name: String,
-    /// Its file.
+    /// The plugin's file.
     pub path: PathBuf,
     /// The file that the name finds instead, where an earlier folder has one.
     pub hidden_by: Option<PathBuf>,

@@ -4,7 +4,8 @@
 ///
 /// The calls come from the thread that does the work, in order.
 pub trait Progress {
-    /// A piece of work begins: `what` in a few words, and its size in bytes where that is known. It ends any piece before.
+    /// A piece of work begins: `what` in a few words, and its size in bytes where that is known. It ends any piece
+    /// before.
     fn start(&self, what: &str, total: Option<u64>);
     /// So many bytes more are done.
     fn advance(&self, bytes: u64);
@@ -12,7 +13,7 @@ pub trait Progress {
     fn note(&self, message: &str);
 }
 
-/// Tells nobody.
+/// Progress that is shown nowhere.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 

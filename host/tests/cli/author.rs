@@ -224,8 +224,10 @@ fn a_new_plugin_in_python_builds_and_passes_its_test() {
     let checks = tested(&place, &folder, "info/info.wasm");
     assert!(checks.iter().any(|(name, _)| name == "fixture 2"), "{checks:?}");
     std::fs::write(folder.join("meta-optimizer/app.py"), "print('nothing')\n").unwrap();
-    host(&place, &folder, &["plugin", "build", "meta-optimizer"])
-        .failed(2, &["`meta-optimizer/app.py` exports neither a task nor an optimizer", "hint: its last line is"]);
+    host(&place, &folder, &["plugin", "build", "meta-optimizer"]).failed(
+        2,
+        &["`meta-optimizer/app.py`: expected a task or an optimizer, got neither", "hint: end it with the line"],
+    );
 }
 
 /// Whether the guests in Python could be built here; loud where they could not, and a failure where checks are made.

@@ -70,7 +70,7 @@ fn a_folder_that_is_needed_is_asked_for_by_the_name_of_its_variable() {
     for name in ["config.json", "tokenizer.json", "model.safetensors"] {
         hub.add("owner/tiny", MAIN_COMMIT, name, b"{}");
     }
-    online(&["model", "pull", "owner/tiny"]).failed(4, &["could not be written to `", "hint: set `HF_HUB_CACHE`"]);
+    online(&["model", "pull", "owner/tiny"]).failed(4, &["cannot write `", "hint: set `HF_HUB_CACHE`"]);
     let pulled = online(&["model", "pull", "owner/tiny", "--cache-dir", "hub"]).good();
     assert!(pulled.stderr.contains("are not waited for"), "{}", pulled.stderr);
     assert!(pulled.stdout.contains(&format!("hub/models--owner--tiny/snapshots/{MAIN_COMMIT}")), "{}", pulled.stdout);

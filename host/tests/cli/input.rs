@@ -33,10 +33,14 @@ fn models_that_are_none() {
     };
     try_model("none.gguf", &["no model file or folder `none.gguf`", "hint: `ft-host model list`"]);
     try_model("models/none", &["`config.json` of models/none@main is not in the cache", "offline", "hint: "]);
-    try_model("smollm", &["`smollm` is no model", "smollm2-135m-instruct", "hint: name a .gguf file"]);
+    try_model("smollm", &["unknown model `smollm`", "smollm2-135m-instruct", "hint: name a .gguf file"]);
     let offline = ["`smollm2-135m-instruct` is not in the cache", "offline", "hint: ", "ft-host model pull"];
     place.sst2(&["--model", "smollm2-135m-instruct"]).failed(2, &offline);
-    check("text.gguf", b"hello", &["`text.gguf` is not a GGUF file: it begins with \"hell\""]);
+    check(
+        "text.gguf",
+        b"hello",
+        &["`text.gguf`: expected a GGUF file, which begins with \"GGUF\", got one that begins with \"hell\""],
+    );
     let whole = gguf("llama");
     check("cut.gguf", &whole[..40], &["`cut.gguf` cannot be read as GGUF: "]);
     let short = &whole[..whole.len() - 2048];
@@ -228,7 +232,7 @@ fn a_context_that_is_too_long_is_told_before_the_weights() {
 fn output_folders_that_cannot_be() {
     let place = Place::with_model();
     place.write("file", "mine");
-    place.sst2(&["--out", "file"]).failed(2, &["error: `file` is not a folder"]);
+    place.sst2(&["--out", "file"]).failed(2, &["error: `file`: expected a folder, got another kind of file"]);
     place.sst2(&["--out", "file/below"]).failed(2, &["cannot create the folder `file/below`"]);
     assert_eq!(place.read("file"), "mine");
     // A folder in the place of a result.

@@ -180,7 +180,7 @@ fn a_killed_run_is_shown_as_far_as_it_came() {
     place.write("killed/samples.jsonl", half);
     let done = place.host(&["report", "killed"]).good();
     for note in [
-        "note: this run has not come to its end: 0 of 1 seeds have",
+        "note: this run is unfinished: 0 of 1 seeds are complete",
         "note: the last line of samples.jsonl is half-written; it is left out",
         "note: seed 7, step 3: 5 of 12 examples are scored; left out",
     ] {
@@ -204,16 +204,19 @@ fn what_is_no_run_is_refused_by_name() {
     let twice = change("twice", &|samples| samples.push(samples[13].clone()));
     twice.failed(
         2,
-        &["`twice/samples.jsonl` is not the journal of one run", "line 49 repeats line 14: seed 7, step 1, example 1"],
+        &[
+            "`twice/samples.jsonl`: expected the journal of one run",
+            "line 49 repeats line 14: seed 7, step 1, example 1",
+        ],
     );
     let other = change("other", &|samples| samples[13]["id"] = "another".into());
     other.failed(2, &["line 14: expected the name \"row-1\" for example 1, as in line 2, got \"another\""]);
     let bad = change("bad", &|samples| samples[13]["prediction"] = 7.into());
-    bad.failed(2, &["`bad/samples.jsonl` has a line that is no record", "line 14", "expected the prediction"]);
+    bad.failed(2, &["`bad/samples.jsonl`: expected a record on each line", "line 14", "expected the prediction"]);
     folder(&place, "old", &[7], &[], |results| results["format_version"] = 1.into());
     place.host(&["report", "old"]).failed(2, &["`old/results.json`: expected format version 2, got 1", "hint:"]);
     place.write("old/results.json", "[]");
-    place.host(&["report", "old"]).failed(2, &["`old/results.json` is not the record of a run"]);
+    place.host(&["report", "old"]).failed(2, &["`old/results.json`: expected the record of a run"]);
 }
 
 #[test]

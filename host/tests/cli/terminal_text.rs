@@ -120,7 +120,7 @@ fn every_text_of_a_run_is_harmless_in_every_report() {
         place.host(&["report", folder])
     };
     let id = serde_json::to_string(EVIL).unwrap();
-    spoilt("\"id\":\"", &format!("\"id\":{id},\"x\":\"")).failed(2, &[&name, "has a line that is no record"]);
+    spoilt("\"id\":\"", &format!("\"id\":{id},\"x\":\"")).failed(2, &[&name, "expected a record on each line"]);
     let id = format!("\"id\":\"{}", id.trim_matches('"'));
     spoilt("\"id\":\"", &id).failed(2, &[&name, "expected the name ", "\\u{202e}b"]);
     spoilt("\"seed\"", &format!("\"{}\"", id[6..].trim_matches('"'))).failed(2, &[&name, "\\u{202e}b"]);

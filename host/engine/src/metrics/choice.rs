@@ -1,7 +1,7 @@
 //! From log-likelihoods to a prediction.
 
 /// The index of the largest value; of equal ones the lowest. NaN is never the largest.
-/// None if there are no values or all of them are NaN.
+/// `None` if there are no values or all of them are NaN.
 pub fn argmax(values: &[f64]) -> Option<usize> {
     let numbers = values.iter().copied().enumerate().filter(|(_, value)| !value.is_nan());
     numbers.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(index, _)| index)
@@ -13,8 +13,8 @@ pub fn per_token(loglik: f64, tokens: usize) -> f64 {
     loglik / tokens.max(1) as f64
 }
 
-/// The mean log-likelihood of a character of the scored text: `loglik` over `characters`, as lm-evaluation-harness has it
-/// in `acc_norm`. A text without characters keeps its sum.
+/// The mean log-likelihood of a character of the scored text: `loglik` over `characters`, as lm-evaluation-harness has
+/// it in `acc_norm`. A text without characters keeps its sum.
 pub fn per_character(loglik: f64, characters: usize) -> f64 {
     loglik / characters.max(1) as f64
 }

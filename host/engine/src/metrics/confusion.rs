@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-/// Counts by class and predicted class. Takes memory for the classes and for the pairs that occur, not for their product:
-/// how many classes there are is up to a task.
+/// Counts by class and predicted class. Takes memory for the classes and for the pairs that occur, not for their
+/// product: how many classes there are is up to a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confusion {
     classes: usize,
@@ -38,7 +38,7 @@ impl Confusion {
     }
 
     /// The mean of the classes' F1, all of equal weight. A class that neither occurs nor is predicted has 0, as in
-    /// scikit-learn's `f1_score(average="macro", labels=all, zero_division=0)`. None without classes.
+    /// scikit-learn's `f1_score(average="macro", labels=all, zero_division=0)`. `None` without classes.
     pub fn macro_f1(&self) -> Option<f64> {
         let mut hits = vec![0_usize; self.classes];
         // As the class, and as what was predicted: a hit is there twice.

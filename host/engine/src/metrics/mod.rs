@@ -1,9 +1,9 @@
 //! Accuracies, intervals and paired tests: pure numbers.
 
 pub mod accuracy;
-pub mod binomial;
+pub(crate) mod binomial;
 pub mod choice;
 pub mod confusion;
-pub mod drawn;
+pub mod hypergeometric;
 pub mod paired;
 pub mod spread;

@@ -10,7 +10,7 @@ pub struct Paired {
     pub wins: usize,
     /// Examples that only the second got right.
     pub losses: usize,
-    /// All examples.
+    /// The number of examples.
     pub n: usize,
 }
 
@@ -22,13 +22,13 @@ impl Paired {
         self.n += 1;
     }
 
-    /// The first's accuracy less the second's; None where nothing was counted.
+    /// The first's accuracy less the second's; `None` where nothing was counted.
     pub fn difference(self) -> Option<f64> {
         (self.n > 0).then(|| (self.wins as f64 - self.losses as f64) / self.n as f64)
     }
 
-    /// McNemar's exact test: the two-sided probability of a split of the discordant examples at least as uneven, if either
-    /// way were as likely as the other to win one. 1 where none differs.
+    /// McNemar's exact test: the two-sided probability of a split of the discordant examples at least as uneven, if
+    /// either way were as likely as the other to win one. 1 where none differs.
     pub fn p_value(self) -> f64 {
         let smaller = self.wins.min(self.losses);
         (2.0 * fair_tail(self.wins + self.losses, smaller)).min(1.0)
@@ -38,7 +38,7 @@ impl Paired {
     ///
     /// A resample of n examples depends on nothing but how many wins and losses it has, so the distribution over all
     /// n^n resamples is that of a trinomial; it is computed and nothing is drawn. That is what a bootstrap with ever
-    /// more resamples comes to, without its noise or a seed. None where nothing was counted.
+    /// more resamples comes to, without its noise or a seed. `None` where nothing was counted.
     pub fn bootstrap(self, level: f64) -> Option<Interval> {
         let Paired { wins, losses, n } = self;
         if n == 0 {

@@ -3,20 +3,21 @@
 /// Mean and spread of some values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
-    /// How many values there are.
+    /// The number of values.
     pub count: usize,
-    /// Their mean.
+    /// The arithmetic mean of the values.
     pub mean: f64,
-    /// Their sample standard deviation, with `count - 1` below the fraction line; None for a single value.
+    /// The sample standard deviation of the values, with `count - 1` below the fraction line; `None` for a single
+    /// value.
     pub sd: Option<f64>,
-    /// The smallest.
+    /// The smallest value.
     pub min: f64,
-    /// The largest.
+    /// The largest value.
     pub max: f64,
 }
 
 impl Spread {
-    /// Of these values; None if there are none.
+    /// The mean and spread of values; `None` for no values.
     pub fn of(values: &[f64]) -> Option<Self> {
         let count = values.len();
         let mean = values.iter().sum::<f64>() / count as f64;

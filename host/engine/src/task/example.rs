@@ -7,7 +7,7 @@ use crate::text::Untrusted;
 pub enum Split {
     /// Examples that are shown to the model with their answers.
     Demonstrations,
-    /// Examples that are scored.
+    /// The examples that are scored.
     Evaluation,
 }
 
@@ -45,9 +45,9 @@ pub struct RenderedChoice {
 }
 
 impl RenderedChoice {
-    /// How many characters of `full` stand behind the context, without blanks before them: the length that lm-evaluation-harness
-    /// divides by in `acc_norm`, except that what the prompt puts behind the choice (a full stop) counts as well.
-    /// A full text that does not begin with its context counts whole.
+    /// How many characters of `full` stand behind the context, without blanks before them: the length that
+    /// lm-evaluation-harness divides by in `acc_norm`, except that what the prompt puts behind the choice (a full stop)
+    /// counts as well. A full text that does not begin with its context counts whole.
     pub fn scored_characters(&self) -> usize {
         let full = self.full.raw();
         let continuation = full.strip_prefix(self.context.raw()).unwrap_or(full);
@@ -62,7 +62,7 @@ pub struct Source {
     pub split: Split,
     /// The data set's repository on the hub.
     pub repository: String,
-    /// Its configuration, where it has several.
+    /// The repository's configuration; `None` if it has only one.
     pub config: Option<String>,
     /// The data set's own name for the split.
     pub name: String,

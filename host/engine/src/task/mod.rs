@@ -3,5 +3,5 @@
 pub mod example;
 pub mod overlap;
 pub mod prompt;
-pub mod python_random;
+pub(crate) mod python_random;
 pub mod sampling;

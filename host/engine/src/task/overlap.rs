@@ -1,9 +1,9 @@
 //! Which examples are the same one, whatever row and file they come from.
 //!
-//! An example is shown to a model by its demonstration. Another row is the same example if its right choice, as the prompt
-//! writes it, is that very text, or if question, choices, right choice and fields are the same in whatever order the choices
-//! come. Names of examples, columns that the prompt does not use, and white space make no difference. A row with the same
-//! question and another right answer is another example.
+//! An example is shown to a model by its demonstration. Another row is the same example if its right choice, as the
+//! prompt writes it, is that very text, or if question, choices, right choice and fields are the same in whatever order
+//! the choices come. Names of examples, columns that the prompt does not use, and white space make no difference. A row
+//! with the same question and another right answer is another example.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -17,12 +17,12 @@ pub struct KnownExamples<T> {
     questions: HashMap<Question, Vec<T>>,
 }
 
-/// What was found of an example.
+/// The known examples that an example repeats or contradicts.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Found<T> {
     /// The known examples that are the same one.
     pub same: Vec<T>,
-    /// Those that say of the same question that another choice is right.
+    /// The known examples with the same question and another right choice.
     pub other_answer: Vec<T>,
 }
 

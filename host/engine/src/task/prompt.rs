@@ -1,4 +1,4 @@
-//! The demonstration text.
+//! The text of all demonstrations.
 
 /// The demonstration text: every rendered demonstration, each followed by the separator, the last one too.
 /// No demonstrations give the empty text.

@@ -11,12 +11,12 @@ const SHIFT: usize = 397;
 
 /// A stream of pseudo-random numbers equal to that of `random.Random(seed)` in CPython.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PythonRandom {
+pub(crate) struct PythonRandom {
     state: [u32; WORDS],
     next: usize,
 }
 
-/// Without the state's 624 words.
+/// Shows the type's name without the state's 624 words.
 impl fmt::Debug for PythonRandom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PythonRandom").finish_non_exhaustive()
@@ -24,8 +24,8 @@ impl fmt::Debug for PythonRandom {
 }
 
 impl PythonRandom {
-    /// The stream of `random.Random(seed)`.
-    pub fn new(seed: u64) -> Self {
+    /// The stream that `random.Random(seed)` gives.
+    pub(crate) fn new(seed: u64) -> Self {
         let low = seed as u32;
         let high = (seed >> 32) as u32;
         let key: &[u32] = if high == 0 { &[low] } else { &[low, high] };
@@ -33,7 +33,8 @@ impl PythonRandom {
     }
 
     /// `random()`: a number in `0.0 .. 1.0` with 53 random bits.
-    pub fn random(&mut self) -> f64 {
+    #[cfg(test)]
+    fn random(&mut self) -> f64 {
         let high = f64::from(self.word() >> 5);
         let low = f64::from(self.word() >> 6);
         (high * 67_108_864.0 + low) / 9_007_199_254_740_992.0
@@ -43,7 +44,7 @@ impl PythonRandom {
     ///
     /// # Panics
     /// If `count` is over 64.
-    pub fn bits(&mut self, count: u32) -> u64 {
+    pub(crate) fn bits(&mut self, count: u32) -> u64 {
         assert!(count <= 64, "at most 64 bits fit, {count} were asked for");
         let mut value = 0;
         let mut done = 0;
@@ -59,7 +60,7 @@ impl PythonRandom {
     ///
     /// # Panics
     /// If `bound` is 0: there is no such number.
-    pub fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         assert!(bound > 0, "no number is below 0");
         // The bound's own bit length, not that of bound - 1: a power of two costs a rejected draw half of the time.
         let bits = usize::BITS - bound.leading_zeros();
@@ -72,8 +73,8 @@ impl PythonRandom {
     }
 
     /// `sample(range(population), count)`: `count` different numbers of `0..population`, in the order drawn.
-    /// None if `count` is more than `population`; nothing is drawn then.
-    pub fn sample(&mut self, population: usize, count: usize) -> Option<Vec<usize>> {
+    /// `None` if `count` is more than `population`; nothing is drawn then.
+    pub(crate) fn sample(&mut self, population: usize, count: usize) -> Option<Vec<usize>> {
         if count > population {
             return None;
         }
@@ -84,8 +85,8 @@ impl PythonRandom {
         })
     }
 
-    /// `shuffle(items)`: permutes in place.
-    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+    /// `shuffle(items)`: permutes the items in place.
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             let other = self.below(last + 1);
             items.swap(last, other);
@@ -210,7 +211,8 @@ mod tests {
     #[derive(Deserialize)]
     struct Stream {
         seed: u64,
-        /// Numerators over 2^53. Of every fifty calls only the first is kept: seven hundred calls reach the third twist.
+        /// Numerators over 2^53. Of every fifty calls only the first is kept: seven hundred calls reach the third
+        /// twist.
         random: Vec<u64>,
         bits: Vec<(u32, u64)>,
         below: Vec<(usize, usize)>,

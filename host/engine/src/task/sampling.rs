@@ -1,7 +1,7 @@
 //! Which rows become demonstrations and which are scored, chosen as the authors' code chooses them.
 //!
-//! One [`PythonRandom`] stream, seeded with the run's seed, first draws the evaluation rows (where a task uses only some
-//! of them), then the demonstrations, then rows to hold out, so that a seed gives the authors' rows.
+//! One stream of Python's generator, seeded with the run's seed, first draws the evaluation rows (where a task uses
+//! only some of them), then the demonstrations, then rows to hold out, so that a seed gives the authors' rows.
 
 mod mode;
 mod stratified;
@@ -10,12 +10,12 @@ pub use mode::Sampling;
 
 use super::python_random::PythonRandom;
 
-/// What to choose.
+/// What to draw, and from what.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// Seeds the stream.
+    /// The seed of the random stream.
     pub seed: u64,
-    /// How demonstrations are chosen.
+    /// The mode in which demonstrations are drawn.
     pub sampling: Sampling,
     /// How many demonstrations: for each class where they are drawn class by class ([`Sampling::Stratified`], and the
     /// task has classes), in all otherwise. 0 gives none.
@@ -51,10 +51,10 @@ impl Demonstrations {
     }
 }
 
-/// What was chosen.
+/// The rows that were drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {
-    /// The demonstrations.
+    /// The demonstrations, in the order in which they are shown.
     pub demonstrations: Demonstrations,
     /// Rows of the evaluation split, in the order in which they are scored.
     pub evaluation: Vec<usize>,
@@ -72,38 +72,38 @@ pub enum SamplingError {
     TooFewRows {
         /// How many demonstrations were asked for, in all.
         needed: usize,
-        /// How many rows there are.
+        /// The number of rows in the demonstration split.
         rows: usize,
     },
     /// The demonstration split has too few rows of one class.
     #[error("expected {needed} rows or more of class {label} to draw demonstrations from, got {rows}")]
     TooFewOfClass {
-        /// The class, from 0.
+        /// The index of the class, from 0.
         label: usize,
-        /// How many of its rows were asked for.
+        /// The number of rows of the class that were asked for.
         needed: usize,
-        /// How many there are.
+        /// The number of rows of the class in the split.
         rows: usize,
     },
     /// The plugin has written too few demonstrations by hand.
-    #[error("expected {needed} demonstrations written by hand, the task has {written}")]
+    #[error("expected {needed} demonstrations written by hand, got {written}")]
     TooFewWritten {
-        /// How many were asked for.
+        /// The number of demonstrations that were asked for.
         needed: usize,
-        /// How many there are.
+        /// The number of demonstrations that the plugin has.
         written: usize,
     },
     /// Too few rows are left beside the demonstrations.
     #[error("expected {needed} rows or more beside the demonstrations to hold out, got {rows}")]
     TooFewLeft {
-        /// How many were asked for.
+        /// The number of rows that were asked for.
         needed: usize,
-        /// How many are left.
+        /// The number of rows beside the demonstrations.
         rows: usize,
     },
 }
 
-/// Chooses the rows.
+/// Draws the rows to score and the demonstrations.
 ///
 /// # Errors
 /// If there are fewer rows, fewer of some class, or fewer written demonstrations than the shots need.
@@ -225,7 +225,7 @@ mod tests {
         let uneven = stratified(2, &[0, 1, 0, 0], 2);
         assert_eq!(uneven, Err(SamplingError::TooFewOfClass { label: 1, needed: 2, rows: 1 }));
         let written = select(&request(Sampling::Written, 5, &[0; 9], 2)).unwrap_err();
-        assert_eq!(written.to_string(), "expected 5 demonstrations written by hand, the task has 4");
+        assert_eq!(written.to_string(), "expected 5 demonstrations written by hand, got 4");
     }
 
     #[test]

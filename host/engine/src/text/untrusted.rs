@@ -12,14 +12,14 @@ use super::harmless;
 /// it cannot do is be shown, since there is no `Display`:
 ///
 /// ```compile_fail
-/// let note = ft_host::text::Untrusted::from("three rows\u{1b}[2J");
+/// let note = ft_engine::text::Untrusted::from("three rows\u{1b}[2J");
 /// println!("note: {note}");
 /// ```
 ///
 /// It has to be made harmless first:
 ///
 /// ```
-/// let note = ft_host::text::Untrusted::from("three rows\u{1b}[2J");
+/// let note = ft_engine::text::Untrusted::from("three rows\u{1b}[2J");
 /// println!("note: {}", note.harmless());
 /// # assert_eq!(note.harmless(), "three rows\\u{1b}[2J");
 /// ```
@@ -38,7 +38,7 @@ impl<T> Untrusted<T> {
         &self.0
     }
 
-    /// The same, taken out.
+    /// Takes the value out, as [`raw`](Self::raw) gives it.
     pub fn into_raw(self) -> T {
         self.0
     }
@@ -51,7 +51,8 @@ impl<T: Display> Untrusted<T> {
     }
 }
 
-/// As the value in it, made harmless: Rust's own escapes know most of what a terminal acts on, and need not know all.
+/// The value's own `Debug` output, made harmless: Rust's escapes know most of what a terminal acts on, and need not
+/// know all.
 impl<T: Debug> Debug for Untrusted<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&harmless(&format!("{:?}", self.0)))

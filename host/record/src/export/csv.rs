@@ -38,7 +38,7 @@ const COLUMNS: [&str; 27] = [
 ];
 
 /// A line for each run, seed and step.
-pub fn render(runs: &[RunReport]) -> String {
+pub(crate) fn render(runs: &[RunReport]) -> String {
     let mut out = COLUMNS.join(",") + "\n";
     for run in runs {
         // The first of a step's, should there be several.

@@ -7,7 +7,7 @@ use crate::escape::html;
 use crate::overview;
 use crate::run_report::RunReport;
 use crate::scores::StepScores;
-use crate::sheet::{self, RowKind, Sheet};
+use crate::table_model::{self, RowKind, TableModel};
 use crate::trace::TraceRecord;
 
 /// What a page of this one's own could do is forbidden in it as well.
@@ -16,13 +16,14 @@ const HEAD: &str = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\
     <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>ft-host report</title>\n";
 
 /// The page with a section for each run; where there are several, a table of all of them comes last.
-pub fn render(runs: &[RunReport]) -> String {
+pub(crate) fn render(runs: &[RunReport]) -> String {
     let mut out =
         format!("{HEAD}<style>\n{}</style>\n</head>\n<body>\n<h1>Forward tuning</h1>\n", include_str!("style.css"));
     runs.iter().for_each(|run| out += &section(run));
     if runs.len() > 1 {
         let overview = overview::of_runs(runs);
-        out += &format!("<h2>{}</h2>\n{}", overview.title, table(&Sheet { title: String::new(), ..overview }));
+        out +=
+            &format!("<h2>{}</h2>\n{}", overview.title, table_html(&TableModel { title: String::new(), ..overview }));
     }
     out + "</body>\n</html>\n"
 }
@@ -39,15 +40,15 @@ fn section(run: &RunReport) -> String {
     }
     out += "<h3>Accuracy at every step, with 95 % Wilson intervals</h3>\n";
     out += &accuracy(run).svg();
-    sheet::of_run(&run.analysis, &run.seconds).iter().for_each(|sheet| out += &table(sheet));
+    table_model::of_run(&run.analysis, &run.seconds).iter().for_each(|table| out += &table_html(table));
     if !run.trace.is_empty() {
         out += "<h3>How far each step moves the cache</h3>\n";
         out += &norms(run, "pseudo-gradient norm, over the whole cache", TraceRecord::pseudo_gradient_norm);
         out += &norms(run, "update norm, over the whole cache", TraceRecord::update_norm);
     }
-    if let (Some(matrix), Some(sheet)) = (&run.analysis.confusion, sheet::confusion(&run.analysis)) {
-        out += &format!("<h3>{}</h3>\n{}", html(&sheet.title), confusion(&matrix.labels, &matrix.counts));
-        out += &legend(&sheet);
+    if let (Some(matrix), Some(table)) = (&run.analysis.confusion, table_model::confusion(&run.analysis)) {
+        out += &format!("<h3>{}</h3>\n{}", html(&table.title), confusion(&matrix.labels, &matrix.counts));
+        out += &legend(&table);
     }
     let plan = &run.results.plan;
     for draw in std::iter::once(&plan.draw).chain(&plan.further_draws) {
@@ -101,13 +102,13 @@ fn norms(run: &RunReport, title: &str, norm: fn(&TraceRecord) -> f64) -> String 
     format!("<figure>\n<figcaption>{title}</figcaption>\n{}</figure>\n", plot.svg())
 }
 
-fn table(sheet: &Sheet) -> String {
+fn table_html(table: &TableModel) -> String {
     let cells = |tag: &str, cells: &[String]| {
         cells.iter().map(|cell| format!("<{tag}>{}</{tag}>", html(cell))).collect::<String>()
     };
-    let mut out = if sheet.title.is_empty() { String::new() } else { format!("<h3>{}</h3>\n", html(&sheet.title)) };
-    out += &format!("<div class=\"scroll\"><table>\n<tr>{}</tr>\n", cells("th", &sheet.headings));
-    for row in &sheet.rows {
+    let mut out = if table.title.is_empty() { String::new() } else { format!("<h3>{}</h3>\n", html(&table.title)) };
+    out += &format!("<div class=\"scroll\"><table>\n<tr>{}</tr>\n", cells("th", &table.headings));
+    for row in &table.rows {
         let class = match row.kind {
             RowKind::Plain => "",
             RowKind::Result => " class=\"result\"",
@@ -115,9 +116,9 @@ fn table(sheet: &Sheet) -> String {
         };
         out += &format!("<tr{class}>{}</tr>\n", cells("td", &row.cells));
     }
-    out + "</table></div>\n" + &legend(sheet)
+    out + "</table></div>\n" + &legend(table)
 }
 
-fn legend(sheet: &Sheet) -> String {
-    sheet.legend.iter().map(|line| format!("<p class=\"legend\">{}</p>\n", html(line))).collect()
+fn legend(table: &TableModel) -> String {
+    table.legend.iter().map(|line| format!("<p class=\"legend\">{}</p>\n", html(line))).collect()
 }

@@ -1,4 +1,4 @@
-//! JSON.
+//! Reports as JSON, with all digits.
 
 use serde::Serialize;
 
@@ -41,8 +41,8 @@ struct Norms {
     update: f64,
 }
 
-/// One object with the runs in `runs`.
-pub fn render(runs: &[RunReport]) -> Result<String, serde_json::Error> {
+/// Writes one object with the runs in `runs`.
+pub(crate) fn render(runs: &[RunReport]) -> Result<String, serde_json::Error> {
     let report = Report { runs: runs.iter().map(of_run).collect() };
     Ok(escape::json(&serde_json::to_string_pretty(&report)?) + "\n")
 }

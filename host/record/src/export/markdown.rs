@@ -1,12 +1,12 @@
-//! Markdown.
+//! Reports as Markdown.
 
 use crate::escape::markdown;
 use crate::overview;
 use crate::run_report::RunReport;
-use crate::sheet::{self, RowKind, Sheet};
+use crate::table_model::{self, RowKind, TableModel};
 
 /// A section for each run; where there are several, a table of all of them at the end.
-pub fn render(runs: &[RunReport]) -> String {
+pub(crate) fn render(runs: &[RunReport]) -> String {
     let mut out = String::new();
     for run in runs {
         out += &format!("## {}\n\n", markdown(run.name.raw()));
@@ -17,25 +17,26 @@ pub fn render(runs: &[RunReport]) -> String {
             out += &format!("- **note**: {}\n", markdown(note.raw()));
         }
         out.push('\n');
-        let sheets = sheet::of_run(&run.analysis, &run.seconds);
-        sheets.iter().chain(&sheet::confusion(&run.analysis)).for_each(|sheet| out += &table(sheet));
+        let tables = table_model::of_run(&run.analysis, &run.seconds);
+        tables.iter().chain(&table_model::confusion(&run.analysis)).for_each(|table| out += &table_markdown(table));
     }
     if runs.len() > 1 {
         let overview = overview::of_runs(runs);
-        out += &format!("## {}\n\n{}", overview.title, table(&Sheet { title: String::new(), ..overview }));
+        out +=
+            &format!("## {}\n\n{}", overview.title, table_markdown(&TableModel { title: String::new(), ..overview }));
     }
     out
 }
 
-fn table(sheet: &Sheet) -> String {
+fn table_markdown(table: &TableModel) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
     let escaped = |cells: &[String]| cells.iter().map(|cell| markdown(cell)).collect::<Vec<_>>();
-    let mut out = if sheet.title.is_empty() { String::new() } else { format!("### {}\n\n", markdown(&sheet.title)) };
-    out += &line(&escaped(&sheet.headings));
+    let mut out = if table.title.is_empty() { String::new() } else { format!("### {}\n\n", markdown(&table.title)) };
+    out += &line(&escaped(&table.headings));
     let rules: Vec<String> =
-        (0..sheet.headings.len()).map(|index| if index == 0 { ":--" } else { "--:" }.into()).collect();
+        (0..table.headings.len()).map(|index| if index == 0 { ":--" } else { "--:" }.into()).collect();
     out += &line(&rules);
-    for row in &sheet.rows {
+    for row in &table.rows {
         let mut cells = escaped(&row.cells);
         if row.kind == RowKind::Result {
             cells.iter_mut().filter(|cell| !cell.is_empty()).for_each(|cell| *cell = format!("**{cell}**"));
@@ -43,7 +44,7 @@ fn table(sheet: &Sheet) -> String {
         out += &line(&cells);
     }
     out.push('\n');
-    for line in &sheet.legend {
+    for line in &table.legend {
         out += &format!("{}\n\n", markdown(line));
     }
     out

@@ -1,4 +1,4 @@
-//! Reports of runs as texts in several forms, one file each. All of them carry the runs' notes.
+//! Reports of runs as texts in several formats, one file each. All of them carry the runs' notes.
 
 mod csv;
 mod html;
@@ -8,23 +8,23 @@ mod plot;
 
 use super::run_report::RunReport;
 
-/// A form of a report.
+/// The format of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// Tables in Markdown.
+    /// Text with tables in Markdown.
     Markdown,
     /// A line for each run, seed and step, with all digits.
     Csv,
-    /// Everything, with all digits.
+    /// One object with everything, with all digits.
     Json,
     /// One page with curves, which loads nothing and runs nothing.
     Html,
 }
 
-/// The runs in this form.
+/// A report of runs in a format.
 ///
 /// # Errors
-/// The serialiser's.
+/// If serialization fails.
 pub fn render(format: Format, runs: &[RunReport]) -> Result<String, serde_json::Error> {
     match format {
         Format::Markdown => Ok(markdown::render(runs)),

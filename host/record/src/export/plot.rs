@@ -17,40 +17,40 @@ const BELOW: f64 = 40.0;
 const BESIDE: f64 = 4.0;
 /// At most so many marks on an axis.
 const MARKS: f64 = 6.0;
-/// As many colours as the style sheet has.
-pub const COLOURS: usize = 6;
+/// The number of colours that the style sheet has for lines.
+pub(crate) const COLOURS: usize = 6;
 
-/// A point, with an interval where there is one.
-pub struct Point {
-    /// The step.
+/// A point of a line, with an interval if there is one.
+pub(crate) struct Point {
+    /// The step, on the horizontal axis.
     pub step: u32,
-    /// The value.
+    /// The value, on the vertical axis.
     pub value: f64,
-    /// Both ends of its interval.
+    /// The lower and upper end of the value's interval.
     pub interval: Option<[f64; 2]>,
-    /// Whether it is the result.
+    /// Whether this step is the result.
     pub marked: bool,
 }
 
 /// Points joined by a line.
-pub struct Line {
-    /// What it shows.
+pub(crate) struct Line {
+    /// The name that stands beside the line.
     pub name: String,
-    /// Its points, from the first step to the last.
+    /// The points, from the first step to the last.
     pub points: Vec<Point>,
 }
 
 /// A value that does not depend on the step.
-pub struct Reference {
-    /// What it is.
+pub(crate) struct Reference {
+    /// The name that stands beside the line.
     pub name: String,
-    /// The value.
+    /// The value, on the vertical axis.
     pub value: f64,
 }
 
-/// Lines over steps.
-pub struct Plot {
-    /// What it shows, in a few words.
+/// A chart with lines over steps.
+pub(crate) struct Plot {
+    /// The title, in a few words.
     pub title: String,
     /// The lines, each in a colour of its own.
     pub lines: Vec<Line>,
@@ -60,7 +60,7 @@ pub struct Plot {
     pub shares: bool,
 }
 
-/// Where values stand on the page.
+/// The ranges of both axes.
 struct Scale {
     steps: [f64; 2],
     values: [f64; 2],
@@ -78,7 +78,7 @@ impl Scale {
 
 impl Plot {
     /// The plot as one element; empty where there is no point.
-    pub fn svg(&self) -> String {
+    pub(crate) fn svg(&self) -> String {
         let Some((scale, every_step, every_value)) = self.scale() else { return String::new() };
         let title = html(&self.title);
         let mut out = format!(
@@ -198,7 +198,7 @@ fn apart(mut names: Vec<(f64, String, String)>) -> Vec<(f64, String, String)> {
 }
 
 /// Counts by class and predicted class; a cell is the darker the larger its part of its class.
-pub fn confusion(labels: &[Untrusted], counts: &[Vec<usize>]) -> String {
+pub(crate) fn confusion(labels: &[Untrusted], counts: &[Vec<usize>]) -> String {
     const CELL: f64 = 56.0;
     const NAMES: f64 = 150.0;
     const HEAD: f64 = 60.0;

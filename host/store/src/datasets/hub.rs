@@ -1,8 +1,8 @@
 //! Data sets of the hub: which files hold a split, and their way into the cache.
 //!
 //! The hub converts most data sets to Parquet by itself, on a branch of its own; where it has not, the repository's own
-//! files are looked at by the names that data sets usually have. What was found is remembered beside this host's cache, so
-//! that a split that is there costs no request.
+//! files are looked at by the names that data sets usually have. What was found is remembered beside this host's cache,
+//! so that a split that is there costs no request.
 
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,7 @@ pub struct HubSplit {
     pub id: HubId,
     /// The configuration, where there are several.
     pub config: Option<String>,
-    /// The split's name.
+    /// The split's name in the repository, e.g. `train`.
     pub split: String,
 }
 
@@ -59,7 +59,7 @@ pub enum DatasetError {
         "{split}: the hub has not converted it to Parquet, and none of the repository's {files} files looks like it"
     )]
     NoFiles {
-        /// What was looked for.
+        /// The split that was looked for.
         split: HubSplit,
         /// How many files there are.
         files: usize,
@@ -67,15 +67,15 @@ pub enum DatasetError {
     /// Files of the split are missing, or do not belong together.
     #[error("{split}: {source}")]
     Shards {
-        /// What was looked for.
+        /// The split that was looked for.
         split: HubSplit,
-        /// What is wrong.
+        /// Which shards are missing or do not belong together.
         source: Box<ShardError>,
     },
     /// The split is not on this machine, and the user wants no network.
     #[error("{split} is not in the cache, and this run is offline")]
     Offline {
-        /// What was looked for.
+        /// The split that was looked for.
         split: HubSplit,
     },
 }
@@ -116,7 +116,7 @@ struct Found {
 /// The files of a split, in the order of its rows, from the cache or else from the hub.
 ///
 /// # Errors
-/// A repository, a split or a file that is not there or not for this user; a broken connection.
+/// If the repository, split or file is not there or not for this user, or the connection fails.
 pub fn fetch_split(
     split: &HubSplit,
     environment: &Environment,
@@ -173,7 +173,7 @@ fn remember(memo: &Path, found: &Found) -> Result<(), FileError> {
 /// The files, if all of them are in the cache. A note that cannot be read is none.
 ///
 /// # Errors
-/// A note of an earlier version of this host, which took what was there for all of it.
+/// If the note is of an earlier version of this host, which took what was there for all of it.
 fn remembered(hub: &Hub, split: &HubSplit, memo: &Path) -> Result<Option<Vec<PathBuf>>, DatasetError> {
     let found = read_file(memo, 1 << 20).ok().and_then(|text| serde_json::from_slice::<Found>(&text).ok());
     let Some(found) = found else { return Ok(None) };
@@ -232,7 +232,7 @@ fn in_folder(files: &[String], folder: &str, split: &str) -> Result<Vec<String>,
 const SYNONYMS: [&[&str]; 3] =
     [&["train", "training"], &["validation", "valid", "val", "dev"], &["test", "testing", "eval", "evaluation"]];
 
-/// Those of a repository's files that hold a split, in the folder that speaks of it most clearly.
+/// The files of a repository that hold a split, in the folder that speaks of it most clearly.
 fn own_files(files: &[String], config: Option<&str>, split: &str) -> Result<Vec<String>, ShardError> {
     let names = SYNONYMS.iter().find(|names| names.contains(&split)).copied().unwrap_or(&[]);
     let names = std::iter::once(split).chain(names.iter().copied().filter(|name| *name != split));

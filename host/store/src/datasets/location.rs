@@ -1,4 +1,4 @@
-//! Where a data set's rows come from.
+//! The location of a data set's rows.
 
 use std::path::{Path, PathBuf};
 
@@ -12,12 +12,12 @@ use crate::machine::environment::Environment;
 use crate::models::names::is_plain_name;
 use crate::progress::Progress;
 use crate::table::shards::{self, ShardError};
-use crate::table::{Format, Kind, Quoting, RowError, Table, kind_of_file};
+use crate::table::{FileKind, Format, Quoting, RowError, TableReader, kind_of_file};
 
-/// What `--data` says.
+/// Where a task's data come from, as `--data` and `--quoting` say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataLocation {
-    /// Where splits come from that have no file of their own here.
+    /// The source of splits that have no file of their own in `files`.
     pub base: DataBase,
     /// Splits with a file of their own.
     pub files: Vec<(Split, PathBuf)>,
@@ -25,7 +25,7 @@ pub struct DataLocation {
     pub quoting: Quoting,
 }
 
-/// Where splits come from.
+/// The source of splits that have no file of their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DataBase {
     /// The sample that this host carries.
@@ -41,9 +41,9 @@ pub enum DataBase {
 pub enum DataError {
     /// The folder has no such data set or split.
     #[error(
-        "no rows for the {split} split: there is none of {}{}",
+        "no rows for the {split} split: expected one of {}, got {}",
         listed(looked_for),
-        if others.is_empty() { String::new() } else { format!(", only {}", listed(others)) }
+        if others.is_empty() { "none of them".into() } else { listed(others) }
     )]
     Missing {
         /// The split, as the task uses it.
@@ -56,45 +56,45 @@ pub enum DataError {
     /// Files of the split are missing, or do not belong together.
     #[error("`{}`: {source}", folder.display())]
     Shards {
-        /// The folder.
+        /// The folder that was searched for the split.
         folder: PathBuf,
-        /// What is wrong.
+        /// Which shards are missing or do not belong together.
         source: ShardError,
     },
-    /// The name of a file does not say in which form its rows are.
+    /// The name of a file does not say in which format its rows are.
     #[error(
         "`{}`: expected a name that ends in .jsonl, .json, .parquet, .csv or .tsv{}",
         path.display(),
         kind.map(|kind| format!(", got {kind}")).unwrap_or_default()
     )]
     Format {
-        /// The file.
+        /// The file, whose name ends in none of the known extensions.
         path: PathBuf,
-        /// What it is, where that is known.
-        kind: Option<Kind>,
+        /// The kind of file by its first bytes; `None` if it is not known.
+        kind: Option<FileKind>,
     },
     /// The task has no bundled sample.
-    #[error("there is no bundled sample of `{folder}/{split}`, only of {available}")]
+    #[error("no bundled sample of `{folder}/{split}`: expected one of {available}")]
     NoSample {
         /// The data set's folder name.
         folder: String,
-        /// The split's name.
+        /// The split's name in the data set.
         split: String,
-        /// What there is.
+        /// The samples that this host has, as `folder/split`.
         available: String,
     },
     /// A task that names a folder, a split or a repository in a way that leads elsewhere.
-    #[error("the task names the {what} of its data {name:?}, which is not a plain name")]
+    #[error("{what} of the task's data: expected a plain name, got {name:?}")]
     BadName {
         /// `folder`, `split`, `configuration` or `repository`.
         what: &'static str,
-        /// The name.
+        /// The name that the task gave.
         name: String,
     },
     /// The hub did not give it.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
-    /// A row is malformed.
+    /// A row or a file of rows cannot be used.
     #[error(transparent)]
     Row(#[from] RowError),
     /// A file could not be read.
@@ -136,9 +136,9 @@ impl DataError {
 /// What a location needs to be opened: the hub's address and cache, and somebody to tell about downloads.
 #[derive(Clone, Copy)]
 pub struct Access<'a> {
-    /// The user's settings.
+    /// The addresses, folders and tokens of the user's environment.
     pub environment: &'a Environment,
-    /// Told of downloads.
+    /// Receives the progress of downloads.
     pub progress: &'a dyn Progress,
 }
 
@@ -151,15 +151,16 @@ impl DataLocation {
         DataLocation { base, files: Vec::new(), quoting: Quoting::Auto }
     }
 
-    /// The same, with CSV and TSV files read as `quoting` says.
+    /// Reads CSV and TSV files with this quoting.
     pub fn with_quoting(self, quoting: Quoting) -> DataLocation {
         DataLocation { quoting, ..self }
     }
 
-    /// What `--data` says, given any number of times: `sample`, a folder, `evaluation=FILE` or `demonstrations=FILE`.
+    /// Reads the values of `--data`, given any number of times: `sample`, a folder, `evaluation=FILE` or
+    /// `demonstrations=FILE`.
     ///
     /// # Errors
-    /// In words, what cannot be meant.
+    /// If the values contradict each other or cannot be read; the text says how.
     pub fn parse<S: AsRef<str>>(texts: &[S]) -> Result<DataLocation, String> {
         let mut base = None;
         let mut files: Vec<(Split, PathBuf)> = Vec::new();
@@ -170,15 +171,17 @@ impl DataLocation {
                 .find_map(|split| Some((split, text.strip_prefix(&split.to_string())?.strip_prefix('=')?)));
             match split {
                 Some((split, _)) if files.iter().any(|(known, _)| *known == split) => {
-                    return Err(format!("`--data {split}=...` is there twice"));
+                    return Err(format!("duplicate `--data {split}=...`"));
                 }
                 Some((split, file)) => files.push((split, file.into())),
                 None if base.is_some() => {
-                    return Err(format!("`--data {text}` is the second place for all splits; one is enough"));
+                    return Err(format!("expected one place for all splits, got a second: `--data {text}`"));
                 }
                 None if text == "sample" => base = Some(DataBase::Sample),
                 None if Path::new(text).is_file() => {
-                    return Err(format!("`--data {text}` is a file; say of which split: `--data evaluation={text}`"));
+                    return Err(format!(
+                        "expected a split with its file, e.g. `--data evaluation={text}`, got the file alone"
+                    ));
                 }
                 None => base = Some(DataBase::Folder(text.into())),
             }
@@ -200,8 +203,8 @@ impl DataLocation {
     /// Opens the rows of one split, positioned at the first.
     ///
     /// # Errors
-    /// Missing files, a form that is not read, a hub that does not give them, a first row that is none.
-    pub fn open(&self, source: &Source, access: Access<'_>) -> Result<Table, DataError> {
+    /// If files are missing or of an unknown format, the hub does not give them, or the first row is malformed.
+    pub fn open(&self, source: &Source, access: Access<'_>) -> Result<TableReader, DataError> {
         if let Some(path) = self.file(source.split) {
             return open_files(&[path.to_owned()], self.quoting);
         }
@@ -236,33 +239,33 @@ impl std::fmt::Display for DataLocation {
     }
 }
 
-fn open_sample(source: &Source) -> Result<Table, DataError> {
+fn open_sample(source: &Source) -> Result<TableReader, DataError> {
     let Source { folder, name, .. } = source;
     let bytes = sample::find(folder, name).ok_or_else(|| DataError::NoSample {
         folder: folder.clone(),
         split: name.clone(),
         available: sample::names().join(", "),
     })?;
-    Ok(Table::from_jsonl(&format!("bundled sample {folder}/{name}.jsonl"), bytes)?)
+    Ok(TableReader::from_jsonl(&format!("bundled sample {folder}/{name}.jsonl"), bytes)?)
 }
 
-/// Opens files whose names say what form they have.
+/// Opens files whose names say what format they have.
 ///
 /// # Errors
-/// [`DataError::Format`] for one that does not; what is wrong with a file.
-pub fn open_files(paths: &[PathBuf], quoting: Quoting) -> Result<Table, DataError> {
+/// [`DataError::Format`] if a name does not say it. If a file cannot be read.
+pub fn open_files(paths: &[PathBuf], quoting: Quoting) -> Result<TableReader, DataError> {
     if let Some(path) = paths.iter().find(|path| Format::of(path).is_none()) {
         return Err(DataError::Format { path: path.clone(), kind: kind_of_file(path) });
     }
-    match Table::open(paths, quoting) {
+    match TableReader::open(paths, quoting) {
         Some(table) => Ok(table?),
         None => Err(DataError::Format { path: PathBuf::new(), kind: None }),
     }
 }
 
-/// Opens the files of a split: `DIR/<data set>/<split>.<form>`, or the hub's shards, `<split>-00000-of-00002.parquet` or
-/// `<split>/0000.parquet`.
-fn in_folder(folder: &Path, source: &Source, quoting: Quoting) -> Result<Table, DataError> {
+/// Opens the files of a split: `DIR/<data set>/<split>.<format>`, or the hub's shards, `<split>-00000-of-00002.parquet`
+/// or `<split>/0000.parquet`.
+fn in_folder(folder: &Path, source: &Source, quoting: Quoting) -> Result<TableReader, DataError> {
     let folder = folder.join(&source.folder);
     let mut files = file_names(&folder);
     let inner = file_names(&folder.join(&source.name));
@@ -311,7 +314,7 @@ mod tests {
         }
     }
 
-    fn open(location: &DataLocation, source: &Source) -> Result<Table, DataError> {
+    fn open(location: &DataLocation, source: &Source) -> Result<TableReader, DataError> {
         let environment = Environment { offline: true, ..Environment::from_process() };
         location.open(source, Access { environment: &environment, progress: &crate::progress::Silent })
     }
@@ -358,9 +361,9 @@ mod tests {
         write("train.arrow", "ARROW1\0\0");
         let error = open(&location, &source("sst2", "train")).map(drop).unwrap_err();
         assert!(
-            error.to_string().ends_with(
-                "only `{}`".replace("{}", folder.path().join("sst2/train.arrow").to_str().unwrap()).as_str()
-            ),
+            error
+                .to_string()
+                .ends_with("got `{}`".replace("{}", folder.path().join("sst2/train.arrow").to_str().unwrap()).as_str()),
             "{error}"
         );
     }
@@ -381,8 +384,8 @@ mod tests {
         assert_eq!(parse(&[]), DataLocation::HUB);
 
         let refused = |texts: &[&str]| DataLocation::parse(texts).unwrap_err();
-        assert!(refused(&[&file, &file]).contains("twice"));
-        assert!(refused(&["sample", "x"]).contains("second place"));
+        assert!(refused(&[&file, &file]).contains("duplicate"));
+        assert!(refused(&["sample", "x"]).contains("got a second: `--data x`"));
         let bare = path.to_str().unwrap();
         assert!(refused(&[bare]).contains(&format!("--data evaluation={bare}")));
         let error = open(&parse(&["evaluation=x.txt"]), &source("sst2", "x")).map(drop).unwrap_err();
@@ -415,7 +418,7 @@ mod tests {
             assert!(!table.next_rows(3).unwrap().is_empty());
         }
         let error = open(&parse(&["sample"]), &source("sst2", "test")).map(drop).unwrap_err().to_string();
-        assert!(error.starts_with("there is no bundled sample of `sst2/test`, only of "), "{error}");
+        assert!(error.starts_with("no bundled sample of `sst2/test`: expected one of "), "{error}");
     }
 
     #[test]

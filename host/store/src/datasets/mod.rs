@@ -1,4 +1,4 @@
-//! Where a data set's rows come from: files, folders, the hub, or the sample that is bundled.
+//! Sources of a data set's rows: files, folders, the hub, or the sample that is bundled.
 
 pub mod hub;
 pub mod location;

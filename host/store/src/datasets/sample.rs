@@ -2,11 +2,11 @@
 //!
 //! A sample shows that everything works. It is no data set of the paper's, and every output made from it says so.
 
-/// One file of a sample.
+/// A file of the bundled sample.
 struct SampleFile {
     /// The data set's folder name, as below `--data DIR`.
     folder: &'static str,
-    /// The split's name.
+    /// The split's name in the data set.
     split: &'static str,
     /// JSON lines in the hub's columns.
     bytes: &'static [u8],

@@ -20,14 +20,14 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
 }
 
 /// A file that takes its final name only on [`commit`](AtomicFile::commit), and is removed when it is dropped before.
-pub struct AtomicFile {
+pub(crate) struct AtomicFile {
     file: NamedTempFile,
     path: PathBuf,
 }
 
 impl AtomicFile {
     /// Opens a temporary file beside `path`, whose folder must be there.
-    pub fn create(path: &Path) -> Result<AtomicFile, FileError> {
+    pub(crate) fn create(path: &Path) -> Result<AtomicFile, FileError> {
         let mut builder = tempfile::Builder::new();
         let prefix = temporary_prefix();
         builder.prefix(&prefix);
@@ -38,13 +38,8 @@ impl AtomicFile {
         Ok(AtomicFile { file, path: path.to_owned() })
     }
 
-    /// Where the bytes are until the commit.
-    pub fn temporary_path(&self) -> &Path {
-        self.file.path()
-    }
-
     /// Brings the bytes to the disk and gives the file its name, replacing what had it.
-    pub fn commit(self) -> Result<(), FileError> {
+    pub(crate) fn commit(self) -> Result<(), FileError> {
         let path = self.path;
         self.file.as_file().sync_all().map_err(|source| FileError::io("write", &path, source))?;
         self.file.persist(&path).map_err(|error| FileError::io("write", &path, error.error))?;
@@ -64,15 +59,15 @@ impl Write for AtomicFile {
 }
 
 /// How the names of all unfinished files begin.
-pub const TEMPORARY_PREFIX: &str = ".ft-host-partial-";
+pub(crate) const TEMPORARY_PREFIX: &str = ".ft-host-partial-";
 
 /// How the names of this user's unfinished files begin; others may have theirs in the same folder.
-pub fn temporary_prefix() -> String {
+pub(crate) fn temporary_prefix() -> String {
     format!("{TEMPORARY_PREFIX}{}-", owner::mark())
 }
 
-/// Whether a name is one that the user of this mark gives to unfinished files, or gave before names had marks: then random
-/// letters and digits were all of it.
+/// Whether a name is one that the user of this mark gives to unfinished files, or gave before names had marks: then
+/// random letters and digits were all of it.
 fn is_own_name(name: &str, mark: &str) -> bool {
     let Some(rest) = name.strip_prefix(TEMPORARY_PREFIX) else { return false };
     !rest.contains('-') || rest.strip_prefix(mark).is_some_and(|rest| rest.starts_with('-'))
@@ -87,14 +82,14 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// Brings a rename to the disk. Some file systems refuse to sync a folder; the content is safe all the same.
-pub fn sync_folder(path: &Path) {
+pub(crate) fn sync_folder(path: &Path) {
     if let Ok(folder) = File::open(folder_of(path)) {
         let _ = folder.sync_all();
     }
 }
 
-/// Removes what this user's processes that were killed left of files they had not committed: regular files of their names
-/// that belong to this user. Only for a folder in which no other process of the user is at work.
+/// Removes what this user's processes that were killed left of files they had not committed: regular files of their
+/// names that belong to this user. Only for a folder in which no other process of the user is at work.
 pub fn remove_temporary(folder: &Path) -> Result<(), FileError> {
     let refused = |source| FileError::io("read the folder", folder, source);
     let mark = owner::mark();
@@ -145,7 +140,7 @@ mod tests {
         write_atomic(&path, b"old").unwrap();
         let mut file = AtomicFile::create(&path).unwrap();
         file.write_all(b"half").unwrap();
-        assert_eq!(std::fs::read(file.temporary_path()).unwrap(), b"half");
+        assert_eq!(std::fs::read(file.file.path()).unwrap(), b"half");
         drop(file);
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(names(folder.path()), ["results.json"]);
@@ -179,7 +174,7 @@ mod tests {
         }
         let folder = tempfile::tempdir().unwrap();
         let file = AtomicFile::create(&folder.path().join("results.json")).unwrap();
-        let name = file.temporary_path().file_name().unwrap().to_str().unwrap().to_owned();
+        let name = file.file.path().file_name().unwrap().to_str().unwrap().to_owned();
         assert!(is_own_name(&name, &owner::mark()) && name.starts_with(&temporary_prefix()), "{name}");
     }
 

@@ -1,8 +1,9 @@
 //! This host's own cache folder. All that is in it can be deleted at any time and is made again when needed.
 //!
-//! Each sub-folder's name carries the version of its form, so that a newer host never misreads what an older one left.
-//! No folder, or one that cannot be written to (a read-only system, a user without a home, a full disk), costs time and
-//! nothing else, but where a file is to be kept for good: then the error names the variable that names another folder.
+//! Each sub-folder's name carries the version of its format, so that a newer host never misreads what an older one
+//! left. No folder, or one that cannot be written to (a read-only system, a user without a home, a full disk), costs
+//! time and nothing else, but where a file is to be kept for good: then the error names the variable that names another
+//! folder.
 
 use std::path::{Path, PathBuf};
 
@@ -29,34 +30,34 @@ impl CachePaths {
     /// The cache folder itself.
     ///
     /// # Errors
-    /// [`FileError::NoCacheFolder`].
-    pub fn root(&self) -> Result<&Path, FileError> {
+    /// [`FileError::NoCacheFolder`] if there is no cache folder.
+    pub(crate) fn root(&self) -> Result<&Path, FileError> {
         self.root.as_deref().ok_or(FileError::NoCacheFolder { variable: FT_HOST_CACHE })
     }
 
     /// Models of the catalogue, each under its own file name. A file under its final name has been checked.
     ///
     /// # Errors
-    /// [`FileError::NoCacheFolder`].
-    pub fn models(&self) -> Result<PathBuf, FileError> {
+    /// [`FileError::NoCacheFolder`] if there is no cache folder.
+    pub(crate) fn models(&self) -> Result<PathBuf, FileError> {
         Ok(self.root()?.join("models-v1"))
     }
 
     /// Digests of files, remembered by path and by what tells a file from another one there; none where somebody wrote
     /// them who is not to be believed.
-    pub fn digests(&self) -> Option<PathBuf> {
+    pub(crate) fn digests(&self) -> Option<PathBuf> {
         self.trusted("digests-v2").ok()
     }
 
     /// Which files of the hub hold a split of a data set, one note each.
-    pub fn datasets(&self) -> Option<PathBuf> {
+    pub(crate) fn datasets(&self) -> Option<PathBuf> {
         self.root.as_ref().map(|root| root.join("datasets-v1"))
     }
 
     /// Compilers and tools for plugins, unpacked and never installed; they run as this user.
     ///
     /// # Errors
-    /// [`FileError::NoCacheFolder`], [`FileError::NotOwn`].
+    /// [`FileError::NoCacheFolder`] if there is no cache folder, [`FileError::NotOwn`] if it belongs to another user.
     pub fn tools(&self) -> Result<PathBuf, FileError> {
         self.trusted("tools-v1")
     }
@@ -74,9 +75,9 @@ impl CachePaths {
         Ok(folder)
     }
 
-    /// The lock that stands for the work called `name`, waited for where another process holds it. Where none can be had,
-    /// the work goes on without, and `progress` is told.
-    pub fn lock(&self, name: &str, progress: &dyn Progress, waiting: impl FnOnce()) -> Option<FileLock> {
+    /// The lock that stands for the work called `name`, waited for where another process holds it. Where none can be
+    /// had, the work goes on without, and `progress` is told.
+    pub(crate) fn lock(&self, name: &str, progress: &dyn Progress, waiting: impl FnOnce()) -> Option<FileLock> {
         let lock = || {
             let folder = self.root()?.join("locks-v1");
             create_folder(&folder)?;
@@ -91,7 +92,7 @@ impl CachePaths {
     /// as this user.
     ///
     /// # Errors
-    /// No folder, or one that is not this user's alone.
+    /// If there is no cache folder, or it is not this user's alone.
     pub fn components(&self) -> Result<PathBuf, FileError> {
         let folder = self.trusted("components-v2")?;
         create_folder(&folder)?;
@@ -115,10 +116,10 @@ impl CachePaths {
         Ok(folder)
     }
 
-    /// Why nothing can be kept in the cache, if nothing can.
+    /// Checks that files can be kept in the cache.
     ///
     /// # Errors
-    /// No folder, or one in which no file can be written.
+    /// If there is no cache folder, or no file can be written into it.
     pub fn check_writable(&self) -> Result<(), FileError> {
         writable_folder(self.root()?)
     }

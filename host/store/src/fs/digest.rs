@@ -13,7 +13,7 @@ use crate::fs::error::FileError;
 pub struct Digest(String);
 
 impl Digest {
-    /// The digest of `bytes`.
+    /// Hashes bytes in memory.
     pub fn of(bytes: &[u8]) -> Digest {
         let mut hasher = Hasher::default();
         hasher.update(bytes);
@@ -21,12 +21,12 @@ impl Digest {
     }
 
     /// A digest from its text; `None` where that is not 64 hexadecimal digits.
-    pub fn from_hex(text: &str) -> Option<Digest> {
+    pub(crate) fn from_hex(text: &str) -> Option<Digest> {
         let valid = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         valid.then(|| Digest(text.to_ascii_lowercase()))
     }
 
-    /// The 64 digits.
+    /// The digest as 64 hexadecimal digits in lower case.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -43,7 +43,7 @@ impl std::fmt::Display for Digest {
 pub struct Hasher(Sha256);
 
 impl Hasher {
-    /// Takes the next bytes.
+    /// Hashes the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
@@ -55,7 +55,7 @@ impl Hasher {
 }
 
 /// The digest of a file, read in pieces; `advance` is told of each piece's size.
-pub fn digest_file(path: &Path, mut advance: impl FnMut(u64)) -> Result<Digest, FileError> {
+pub(crate) fn digest_file(path: &Path, mut advance: impl FnMut(u64)) -> Result<Digest, FileError> {
     let mut file = File::open(path).map_err(|source| FileError::io("open", path, source))?;
     let mut hasher = Hasher::default();
     let mut piece = vec![0; PIECE];

@@ -15,8 +15,8 @@ use crate::progress::Progress;
 
 /// Digests by file. A remembered one counts as long as the file has the stamp that it had.
 #[derive(Clone, Debug)]
-pub struct RememberedDigests {
-    /// None where there is no cache: then every digest is computed.
+pub struct DigestCache {
+    /// `None` if there is no cache: then every digest is computed.
     folder: Option<PathBuf>,
     /// Whether what is remembered counts; if not, it is only replaced.
     recalls: bool,
@@ -30,12 +30,12 @@ struct Record {
     sha256: String,
 }
 
-/// What tells a file from one with other bytes. Programs that copy or unpack files set the time of modification, so that
-/// another file of the same size may have it; the time of the inode's change is the system's alone.
+/// What tells a file from one with other bytes. Programs that copy or unpack files set the time of modification, so
+/// that another file of the same size may have it; the time of the inode's change is the system's alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Stamp {
     size: u64,
-    /// Nanoseconds since 1970.
+    /// The time of the last change, in nanoseconds since 1970.
     modified: u64,
     /// 0 where the system has none.
     inode: u64,
@@ -67,20 +67,20 @@ fn inode(_metadata: &Metadata) -> (u64, (i64, i64)) {
     (0, (0, 0))
 }
 
-impl RememberedDigests {
+impl DigestCache {
     /// The digests in this host's cache.
-    pub fn new(paths: &CachePaths) -> RememberedDigests {
-        RememberedDigests { folder: paths.digests(), recalls: true }
+    pub fn new(paths: &CachePaths) -> DigestCache {
+        DigestCache { folder: paths.digests(), recalls: true }
     }
 
-    /// The same, but every digest is computed and none recalled, for what must not rest on an earlier look: a stamp can be
-    /// set back by whoever may set the clock, and a record be wrong.
-    pub fn computed_anew(self) -> RememberedDigests {
-        RememberedDigests { recalls: false, ..self }
+    /// Computes every digest and recalls none, for what must not rest on an earlier look: a stamp can be set back by
+    /// whoever may set the clock, and a record be wrong.
+    pub fn recomputing(self) -> DigestCache {
+        DigestCache { recalls: false, ..self }
     }
 
     /// The file's digest, hashed only if it is not remembered; the hashing reports to `progress`.
-    pub fn digest(&self, path: &Path, progress: &dyn Progress) -> Result<Digest, FileError> {
+    pub(crate) fn digest(&self, path: &Path, progress: &dyn Progress) -> Result<Digest, FileError> {
         let path = &path.canonicalize().map_err(|source| FileError::io("open", path, source))?;
         let stamp = Stamp::of(path)?;
         if let Some(digest) = self.recall(path, stamp) {
@@ -97,7 +97,7 @@ impl RememberedDigests {
     }
 
     /// Notes the digest of a file that was hashed while it was written.
-    pub fn note(&self, path: &Path, digest: &Digest) -> Result<(), FileError> {
+    pub(crate) fn note(&self, path: &Path, digest: &Digest) -> Result<(), FileError> {
         let path = path.canonicalize().map_err(|source| FileError::io("open", path, source))?;
         self.remember(&path, Stamp::of(&path)?, digest);
         Ok(())
@@ -150,7 +150,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.gguf");
         std::fs::write(&path, b"one").unwrap();
-        let digests = RememberedDigests { folder: Some(folder.path().join("digests")), recalls: true };
+        let digests = DigestCache { folder: Some(folder.path().join("digests")), recalls: true };
         let starts = Starts::default();
         for _ in 0..3 {
             assert_eq!(digests.digest(&path, &starts).unwrap(), Digest::of(b"one"));
@@ -174,12 +174,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.gguf");
         std::fs::write(&path, b"one").unwrap();
-        let digests = RememberedDigests { folder: Some(folder.path().join("digests")), recalls: true };
+        let digests = DigestCache { folder: Some(folder.path().join("digests")), recalls: true };
         // As it would be if the file had been changed and its stamp had not.
         digests.note(&path, &Digest::of(b"another")).unwrap();
         let starts = Starts::default();
         assert_eq!(digests.digest(&path, &starts).unwrap(), Digest::of(b"another"));
-        let anew = digests.clone().computed_anew();
+        let anew = digests.clone().recomputing();
         for expected in 1..3 {
             assert_eq!(anew.digest(&path, &starts).unwrap(), Digest::of(b"one"));
             assert_eq!(starts.0.get(), expected);
@@ -196,7 +196,7 @@ mod tests {
         let (path, other) = (folder.path().join("model.gguf"), folder.path().join("other"));
         std::fs::write(&path, b"one").unwrap();
         let modified = std::fs::metadata(&path).unwrap().modified().unwrap();
-        let digests = RememberedDigests { folder: Some(folder.path().join("digests")), recalls: true };
+        let digests = DigestCache { folder: Some(folder.path().join("digests")), recalls: true };
         assert_eq!(digests.digest(&path, &Starts::default()).unwrap(), Digest::of(b"one"));
 
         // The system's clock of files ticks every few milliseconds.
@@ -219,7 +219,7 @@ mod tests {
         let path = folder.path().join("model.gguf");
         std::fs::write(&path, b"one").unwrap();
         for folder in [Some(path.join("below a file")), None] {
-            let digests = RememberedDigests { folder, recalls: true };
+            let digests = DigestCache { folder, recalls: true };
             assert_eq!(digests.digest(&path, &Starts::default()).unwrap(), Digest::of(b"one"));
         }
     }

@@ -13,73 +13,73 @@ pub enum FileError {
     Io {
         /// What was tried, as in "cannot `action` ...".
         action: &'static str,
-        /// The file or folder.
+        /// The file or folder that the operation was tried on.
         path: PathBuf,
-        /// The system's reason.
+        /// The system's error.
         source: io::Error,
     },
     /// The file is larger than its use allows.
-    #[error("`{}` has {bytes} bytes, more than the {limit} that are read of such a file", path.display())]
+    #[error("`{}`: expected at most {limit} bytes, got {bytes}", path.display())]
     TooLarge {
-        /// The file.
+        /// The file that is too large.
         path: PathBuf,
-        /// Its size.
+        /// The file's size in bytes.
         bytes: u64,
-        /// The most that is read.
+        /// The most bytes that are read of such a file.
         limit: u64,
     },
     /// A folder where a file is needed, or the other way round.
-    #[error("`{}` is not a {expected}", path.display())]
+    #[error("`{}`: expected a {expected}, got {}", path.display(), if *expected == "file" { "a folder" } else { "another kind of file" })]
     WrongKind {
-        /// What is there.
+        /// The path with something of the other kind.
         path: PathBuf,
-        /// `file` or `folder`.
+        /// The kind that is needed: `file` or `folder`.
         expected: &'static str,
     },
     /// Something else under a name that a file of this host's own has.
     #[error("`{}`: expected a regular file, got {found}", path.display())]
     NotRegular {
-        /// What is there.
+        /// The path that is no regular file.
         path: PathBuf,
-        /// What it is.
+        /// What is at the path, e.g. `a symbolic link`.
         found: &'static str,
     },
     /// A part of the cache that is somebody else's, and would have to be trusted.
     #[error("`{}` belongs to another user", path.display())]
     NotOwn {
-        /// The folder.
+        /// The folder that belongs to another user.
         path: PathBuf,
     },
     /// A pipe or a device where a file is needed that can be read more than once.
     #[error("`{}`: expected a regular file, got a pipe or a device", path.display())]
     Stream {
-        /// What is there.
+        /// The path of the pipe or device.
         path: PathBuf,
     },
     /// The file was written to while it was read.
     #[error("`{}` changed while it was read", path.display())]
     Changed {
-        /// The file.
+        /// The file that changed.
         path: PathBuf,
     },
     /// The file was not fetched: a Git LFS pointer stands in its place.
     #[error("`{}`: expected a file of {bytes} bytes, got a Git LFS pointer to it", path.display())]
     LfsPointer {
-        /// The file.
+        /// The path of the pointer.
         path: PathBuf,
-        /// The size of the file itself.
+        /// The size in bytes of the file that the pointer stands for.
         bytes: u64,
     },
     /// Another process writes to the file.
     #[error("another process is writing to `{}`", path.display())]
     InUse {
-        /// The file.
+        /// The file that another process has locked.
         path: PathBuf,
     },
     /// A line for a journal that would be more than one line.
-    #[error("a line for `{}` holds a line break of its own", path.display())]
+    #[error("`{}`: expected one line, got a text with a line break", path.display())]
     BrokenLine {
-        /// The journal.
+        /// The journal that the line was meant for.
         path: PathBuf,
     },
     /// The cache folder refused what has to be kept there.
@@ -99,8 +99,8 @@ impl FileError {
         FileError::Io { action, path: path.into(), source }
     }
 
-    /// The same error, of something that has to be kept in this host's cache folder.
-    pub fn in_cache(self) -> FileError {
+    /// Marks the error as one of the cache folder, whose hint names `FT_HOST_CACHE`.
+    pub(crate) fn in_cache(self) -> FileError {
         match self {
             named @ (FileError::Cache(_) | FileError::NoCacheFolder { .. }) => named,
             other => FileError::Cache(Box::new(other)),

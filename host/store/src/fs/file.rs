@@ -10,9 +10,8 @@ use crate::fs::error::FileError;
 /// Opens a file that is mapped, or read more than once.
 ///
 /// # Errors
-/// The system's refusal, [`FileError::WrongKind`] for a folder, [`FileError::Stream`] for a pipe or a device, which is not
-/// opened.
-pub fn open_regular(path: &Path) -> Result<File, FileError> {
+/// I/O errors, [`FileError::WrongKind`] for a folder, [`FileError::Stream`] for a pipe or a device, which is not opened.
+pub(crate) fn open_regular(path: &Path) -> Result<File, FileError> {
     let refused = |source| FileError::io("open", path, source);
     // To open a pipe is to wait for somebody who writes to it.
     let metadata = std::fs::metadata(path).map_err(refused)?;
@@ -36,7 +35,8 @@ pub fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
 /// The bytes of a regular file of at most `limit` bytes.
 ///
 /// # Errors
-/// As [`open_regular`], and [`FileError::TooLarge`].
+/// I/O errors, [`FileError::WrongKind`] for a folder, [`FileError::Stream`] for a pipe or a device,
+/// [`FileError::TooLarge`] for more bytes.
 pub fn read_regular(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     read_opened(&open_regular(path)?, path, limit)
 }
@@ -86,7 +86,8 @@ pub fn writable_folder(out: &Path) -> Result<(), FileError> {
     }
 }
 
-/// As [`writable_folder`], but leaves no folder behind that was not there before.
+/// Checks that a file can be written into `out` as [`writable_folder`] does, and removes the folders that it created
+/// for that.
 pub fn probe_folder(out: &Path) -> Result<(), FileError> {
     let missing: Vec<&Path> =
         out.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
@@ -120,7 +121,7 @@ mod tests {
         std::fs::write(&path, b"12345678").unwrap();
         assert_eq!(read_file(&path, 8).unwrap(), b"12345678");
         let error = read_file(&path, 7).unwrap_err();
-        assert!(error.to_string().ends_with("has 8 bytes, more than the 7 that are read of such a file"), "{error}");
+        assert!(error.to_string().ends_with(": expected at most 7 bytes, got 8"), "{error}");
         assert!(matches!(read_file(folder.path(), 8), Err(FileError::WrongKind { expected: "file", .. })));
         let missing = read_file(&folder.path().join("none"), 8).unwrap_err();
         assert!(missing.to_string().starts_with("cannot open `"), "{missing}");

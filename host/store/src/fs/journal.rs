@@ -15,11 +15,12 @@ const JOURNAL_LIMIT: u64 = 16 << 30;
 /// Bytes that are read of a journal at once.
 const PIECE: usize = 1 << 16;
 
-/// Opens a journal to be read and not to be gone on with, from its beginning, in pieces. A link is followed: to read what
-/// somebody named changes nothing.
+/// Opens a journal to be read and not to be gone on with, from its beginning, in pieces. A link is followed: to read
+/// what somebody named changes nothing.
 ///
 /// # Errors
-/// As [`open_regular`]; [`FileError::TooLarge`].
+/// I/O errors, [`FileError::WrongKind`] for a folder, [`FileError::Stream`] for a pipe or a device,
+/// [`FileError::TooLarge`] for a file that is too large.
 pub fn read(path: &Path) -> Result<impl BufRead + use<>, FileError> {
     let file = open_regular(path)?;
     let bytes = file.metadata().map_err(|source| FileError::io("read", path, source))?.len();
@@ -40,7 +41,7 @@ impl HeldJournal {
     /// Takes hold of the journal `path`, and makes an empty one where there is none.
     ///
     /// # Errors
-    /// [`FileError::InUse`] where another process holds it, [`FileError::NotRegular`], whatever the system refuses.
+    /// [`FileError::InUse`] if another process holds it, [`FileError::NotRegular`] if it is no regular file, I/O errors.
     pub fn open(path: &Path) -> Result<HeldJournal, FileError> {
         let file = open_or_create(path)?;
         match file.try_lock() {
@@ -55,12 +56,12 @@ impl HeldJournal {
         BufReader::with_capacity(PIECE, &self.file)
     }
 
-    /// Goes on behind its first `whole` bytes, which are whole lines. What stands there, left by a process that ended in
-    /// the middle of a line, is cut off.
+    /// Continues the journal behind its first `whole` bytes, which are whole lines. What stands there, left by a process that ended
+    /// in the middle of a line, is cut off.
     ///
     /// # Errors
-    /// Whatever the system refuses.
-    pub fn go_on(self, whole: u64) -> Result<LineWriter, FileError> {
+    /// I/O errors, e.g. a full disk.
+    pub fn resume(self, whole: u64) -> Result<LineWriter, FileError> {
         let HeldJournal { mut file, path } = self;
         let cut = file.set_len(whole).and_then(|()| file.seek(SeekFrom::Start(whole)));
         cut.map_err(|source| FileError::io("write to", &path, source))?;
@@ -69,12 +70,13 @@ impl HeldJournal {
 }
 
 /// Writes a journal line by line: after each call the file holds whole lines only, also when the disk fills up, and
-/// what was written survives the end of the process (not a power cut; see [`sync`](LineWriter::sync)). It holds the journal.
+/// what was written survives the end of the process (not a power cut; see [`sync`](LineWriter::sync)). It holds the
+/// journal.
 #[derive(Debug)]
 pub struct LineWriter {
     file: File,
     path: PathBuf,
-    /// Bytes of whole lines.
+    /// The length in bytes of the whole lines.
     length: u64,
     line: Vec<u8>,
 }
@@ -118,7 +120,7 @@ mod tests {
     fn each_line_is_in_the_file_when_the_call_returns() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("samples.jsonl");
-        let mut journal = HeldJournal::open(&path).unwrap().go_on(0).unwrap();
+        let mut journal = HeldJournal::open(&path).unwrap().resume(0).unwrap();
         journal.write_line("{\"step\":0}").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"step\":0}\n");
         assert!(matches!(journal.write_line("a\nb"), Err(FileError::BrokenLine { .. })));
@@ -135,7 +137,7 @@ mod tests {
             std::fs::write(&path, before).unwrap();
             let held = HeldJournal::open(&path).unwrap();
             assert_eq!(text(&held), before);
-            let mut journal = held.go_on(whole.len() as u64).unwrap();
+            let mut journal = held.resume(whole.len() as u64).unwrap();
             journal.write_line("3").unwrap();
             assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{whole}3\n"));
         }
@@ -148,7 +150,7 @@ mod tests {
         let held = HeldJournal::open(&path).unwrap();
         assert_eq!(text(&held), "");
         assert!(matches!(HeldJournal::open(&path), Err(FileError::InUse { .. })));
-        let writer = held.go_on(0).unwrap();
+        let writer = held.resume(0).unwrap();
         assert!(matches!(HeldJournal::open(&path), Err(FileError::InUse { .. })));
         drop(writer);
         HeldJournal::open(&path).unwrap();

@@ -1,7 +1,7 @@
 //! Git LFS pointers: small texts that stand in a repository where the file itself was not fetched.
 //!
-//! The form is that of the LFS specification, `docs/spec.md`: lines of a key and a value, `version` first, then `oid` and
-//! `size` among others, less than 1024 bytes in all.
+//! The format is that of the LFS specification, `docs/spec.md`: lines of a key and a value, `version` first, then `oid`
+//! and `size` among others, less than 1024 bytes in all.
 
 use std::io::Read;
 use std::path::Path;
@@ -17,7 +17,7 @@ const VERSIONS: [&str; 2] = ["https://git-lfs.github.com/spec/", "https://hawser
 
 /// What a Git LFS pointer says about the file that it stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LfsPointer {
+pub(crate) struct LfsPointer {
     /// The SHA-256 of the file, in hexadecimal.
     pub oid: String,
     /// The bytes of the file.
@@ -25,7 +25,7 @@ pub struct LfsPointer {
 }
 
 /// The pointer that `bytes`, a whole file or its beginning, are; `None` for anything else.
-pub fn lfs_pointer(bytes: &[u8]) -> Option<LfsPointer> {
+pub(crate) fn lfs_pointer(bytes: &[u8]) -> Option<LfsPointer> {
     let text = &bytes[..bytes.len().min(MOST as usize)];
     // What follows a pointer's lines is not looked at, so a cut in a character does not matter.
     let text = text.utf8_chunks().next().map_or("", |chunk| chunk.valid());
@@ -45,11 +45,11 @@ pub fn lfs_pointer(bytes: &[u8]) -> Option<LfsPointer> {
     Some(LfsPointer { oid: oid?.trim_end().to_owned(), size: size? })
 }
 
-/// Refuses a file that is a Git LFS pointer. A file that cannot be read, and a pipe, which can be read only once, are left
-/// to whoever reads them.
+/// Refuses a file that is a Git LFS pointer. A file that cannot be read, and a pipe, which can be read only once, are
+/// left to whoever reads them.
 ///
 /// # Errors
-/// [`FileError::LfsPointer`], and nothing else.
+/// [`FileError::LfsPointer`] if it is one, and no other.
 pub fn refuse_lfs_pointer(path: &Path) -> Result<(), FileError> {
     let Ok(file) = open_regular(path) else { return Ok(()) };
     let mut head = Vec::new();

@@ -8,14 +8,14 @@ use crate::fs::output::open_or_create;
 
 /// Held as long as the value lives. The lock's file stays; being there means nothing.
 #[derive(Debug)]
-pub struct FileLock {
+pub(crate) struct FileLock {
     _file: File,
 }
 
 impl FileLock {
     /// Takes the lock of the file `path`, creating it; where another process holds it, `waiting` is called once and
     /// the call waits for as long as that process does its work.
-    pub fn acquire(path: &Path, waiting: impl FnOnce()) -> Result<FileLock, FileError> {
+    pub(crate) fn acquire(path: &Path, waiting: impl FnOnce()) -> Result<FileLock, FileError> {
         let file = open_or_create(path)?;
         let refused = |source| FileError::io("lock", path, source);
         match file.try_lock() {

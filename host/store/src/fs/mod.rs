@@ -8,7 +8,7 @@ pub mod error;
 pub mod file;
 pub mod journal;
 pub mod lfs;
-pub mod lock;
+pub(crate) mod lock;
 pub mod mmap;
 pub mod output;
 pub mod owner;

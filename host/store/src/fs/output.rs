@@ -1,5 +1,6 @@
-//! Files of a folder of results, to which others may have access: they are opened, made and renamed under their own names
-//! alone. What is no regular file is never opened, and no link is followed, so that a run changes nothing but its folder.
+//! Files of a folder of results, to which others may have access: they are opened, made and renamed under their own
+//! names alone. What is no regular file is never opened, and no link is followed, so that a run changes nothing but its
+//! folder.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::fs::error::FileError;
 use crate::fs::file::read_opened;
 
-/// What stands under a name that is a regular file's: the file, or nothing.
+/// The metadata of a regular file; `None` if there is nothing of that name.
 ///
 /// # Errors
 /// [`FileError::NotRegular`] for a link, wherever it leads, a folder, a pipe or a device.
@@ -36,15 +37,15 @@ fn check(path: &Path, metadata: Metadata) -> Result<Metadata, FileError> {
 /// Opens a file to read and to write it, and makes an empty one where there is none.
 ///
 /// # Errors
-/// As [`regular`], and the system's refusal.
-pub fn open_or_create(path: &Path) -> Result<File, FileError> {
+/// [`FileError::NotRegular`] for what is no regular file, and I/O errors.
+pub(crate) fn open_or_create(path: &Path) -> Result<File, FileError> {
     open(path, OpenOptions::new().read(true).write(true).create(true).truncate(false))
 }
 
 /// The bytes of a file of at most `limit` bytes; `None` where there is none.
 ///
 /// # Errors
-/// As [`regular`], [`FileError::TooLarge`], and the system's refusal.
+/// [`FileError::NotRegular`] for what is no regular file, [`FileError::TooLarge`] for more bytes, and I/O errors.
 pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
     match regular(path)? {
         Some(_) => read_opened(&open(path, OpenOptions::new().read(true))?, path, limit).map(Some),
@@ -73,12 +74,12 @@ fn follow_nothing(options: &mut OpenOptions) {
 fn follow_nothing(_options: &mut OpenOptions) {}
 
 /// Renames the files of `names` that are in `folder` to `stem.N.extension`, the last name first, all with the first `N`
-/// that stands behind none of them yet. Empty files are removed instead. Gives the new path of the first name, if there was
-/// anything to rename.
+/// that stands behind none of them yet. Empty files are removed instead. Gives the new path of the first name, if there
+/// was anything to rename.
 ///
 /// # Errors
-/// As [`regular`], for the files of `names`; the system's refusal.
-pub fn set_aside(folder: &Path, names: &[&str]) -> Result<Option<PathBuf>, FileError> {
+/// [`FileError::NotRegular`] if one of `names` is no regular file, and I/O errors.
+pub fn rename_earlier(folder: &Path, names: &[&str]) -> Result<Option<PathBuf>, FileError> {
     let mut found = Vec::new();
     for name in names {
         let path = folder.join(name);
@@ -118,16 +119,16 @@ mod tests {
     fn files_are_set_aside_under_one_free_number() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        assert_eq!(set_aside(folder.path(), &["a.jsonl", "b.json"]).unwrap(), None);
+        assert_eq!(rename_earlier(folder.path(), &["a.jsonl", "b.json"]).unwrap(), None);
         for name in ["a.jsonl", "b.json", "b.1.json"] {
             std::fs::write(at(name), name).unwrap();
         }
-        assert_eq!(set_aside(folder.path(), &["a.jsonl", "b.json"]).unwrap(), Some(at("a.2.jsonl")));
+        assert_eq!(rename_earlier(folder.path(), &["a.jsonl", "b.json"]).unwrap(), Some(at("a.2.jsonl")));
         assert_eq!(std::fs::read(at("b.1.json")).unwrap(), b"b.1.json");
         assert_eq!(std::fs::read(at("b.2.json")).unwrap(), b"b.json");
         assert!(!at("a.jsonl").exists());
         std::fs::write(at("a.jsonl"), "").unwrap();
-        assert_eq!(set_aside(folder.path(), &["a.jsonl", "b.json"]).unwrap(), None);
+        assert_eq!(rename_earlier(folder.path(), &["a.jsonl", "b.json"]).unwrap(), None);
         assert!(!at("a.jsonl").exists());
     }
 
@@ -150,7 +151,7 @@ mod tests {
         std::fs::create_dir(folder.path().join("a.jsonl")).unwrap();
         let error = open_or_create(&folder.path().join("a.jsonl")).unwrap_err().to_string();
         assert!(error.ends_with("a.jsonl`: expected a regular file, got a folder"), "{error}");
-        assert!(set_aside(folder.path(), &["a.jsonl"]).is_err() && folder.path().join("a.jsonl").is_dir());
+        assert!(rename_earlier(folder.path(), &["a.jsonl"]).is_err() && folder.path().join("a.jsonl").is_dir());
     }
 
     #[test]
@@ -166,7 +167,7 @@ mod tests {
             let errors = [
                 open_or_create(&link).map(drop).unwrap_err(),
                 read(&link, 1 << 20).map(drop).unwrap_err(),
-                set_aside(folder.path(), &["a.jsonl"]).map(drop).unwrap_err(),
+                rename_earlier(folder.path(), &["a.jsonl"]).map(drop).unwrap_err(),
             ];
             for error in errors {
                 let message = error.to_string();
@@ -182,7 +183,7 @@ mod tests {
         symlink("target", at("b.1.jsonl")).unwrap();
         symlink("nowhere", at("b.2.jsonl")).unwrap();
         std::fs::write(at("b.jsonl"), "ours").unwrap();
-        assert_eq!(set_aside(folder.path(), &["b.jsonl"]).unwrap(), Some(at("b.3.jsonl")));
+        assert_eq!(rename_earlier(folder.path(), &["b.jsonl"]).unwrap(), Some(at("b.3.jsonl")));
         assert_eq!(std::fs::read_link(at("b.2.jsonl")).unwrap(), Path::new("nowhere"));
     }
 

@@ -1,4 +1,5 @@
-//! Whose a file is, as far as the system tells: on Unix by its owner; elsewhere every file counts as the user's own.
+//! The owner of a file, as far as the system tells: on Unix by its owner; elsewhere every file counts as the user's
+//! own.
 
 use std::fs::Metadata;
 
@@ -11,13 +12,13 @@ pub fn is_own(metadata: &Metadata) -> bool {
 /// Whether what is in this file or folder may be believed without a check. Any user may name somebody else's folder;
 /// root is led to those of users who may do less by a mere `HOME`, and would act on what they wrote.
 #[cfg(unix)]
-pub fn is_trusted(metadata: &Metadata) -> bool {
+pub(crate) fn is_trusted(metadata: &Metadata) -> bool {
     trusts(user(), owner(metadata))
 }
 
 /// What stands for the user in names of files.
 #[cfg(unix)]
-pub fn mark() -> String {
+pub(crate) fn mark() -> String {
     user().to_string()
 }
 
@@ -46,13 +47,13 @@ pub fn is_own(_metadata: &Metadata) -> bool {
 
 /// Whether what is in it may be believed: the system does not say whose it is.
 #[cfg(not(unix))]
-pub fn is_trusted(_metadata: &Metadata) -> bool {
+pub(crate) fn is_trusted(_metadata: &Metadata) -> bool {
     true
 }
 
 /// What stands for the user in names of files: the same for everybody.
 #[cfg(not(unix))]
-pub fn mark() -> String {
+pub(crate) fn mark() -> String {
     "user".to_owned()
 }
 

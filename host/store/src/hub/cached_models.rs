@@ -9,7 +9,7 @@ use crate::models::names::{BPE_TOKENIZER, CONFIG, TOKENIZER};
 
 impl Hub<'_> {
     /// The models of the hub's cache that are there in full, each repository once, sorted by name.
-    pub fn cached_models(&self) -> Result<Vec<ListedModel>, HubError> {
+    pub(crate) fn cached_models(&self) -> Result<Vec<ListedModel>, HubError> {
         // Where no folder is, or none that this user may look into, there are none for this user.
         if std::fs::read_dir(self.cache).is_err() {
             return Ok(Vec::new());

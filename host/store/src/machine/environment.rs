@@ -11,49 +11,51 @@ use crate::machine::expand::expand;
 
 /// The folder of this host's own cache, instead of the user's cache folder.
 pub const FT_HOST_CACHE: &str = "FT_HOST_CACHE";
-/// Folders with plugins, separated as those of `PATH` are; they are looked through before `plugins` in the current folder.
-pub const FT_PLUGIN_PATH: &str = "FT_PLUGIN_PATH";
+/// Folders with plugins, separated as those of `PATH` are; they are looked through before `plugins` in the current
+/// folder.
+pub(crate) const FT_PLUGIN_PATH: &str = "FT_PLUGIN_PATH";
 /// The user's data folder, by the XDG base directory specification; `~/.local/share` where it is not set.
-pub const XDG_DATA_HOME: &str = "XDG_DATA_HOME";
-/// Where the Hugging Face tools keep what is theirs; `~/.cache/huggingface` where it is not set.
-pub const HF_HOME: &str = "HF_HOME";
+pub(crate) const XDG_DATA_HOME: &str = "XDG_DATA_HOME";
+/// The variable for the folder in which the Hugging Face tools keep their files; `~/.cache/huggingface` where it is not
+/// set.
+pub(crate) const HF_HOME: &str = "HF_HOME";
 /// The hub's cache of downloaded repositories; `$HF_HOME/hub` where it is not set.
-pub const HF_HUB_CACHE: &str = "HF_HUB_CACHE";
+pub(crate) const HF_HUB_CACHE: &str = "HF_HUB_CACHE";
 /// The older name of `HF_HUB_CACHE`, used where that is not set.
-pub const HUGGINGFACE_HUB_CACHE: &str = "HUGGINGFACE_HUB_CACHE";
+pub(crate) const HUGGINGFACE_HUB_CACHE: &str = "HUGGINGFACE_HUB_CACHE";
 /// The user's cache folder, by the XDG base directory specification; `~/.cache` where it is not set.
-pub const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
+pub(crate) const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
 /// The hub's address, for a mirror; `https://huggingface.co` where it is not set.
-pub const HF_ENDPOINT: &str = "HF_ENDPOINT";
+pub(crate) const HF_ENDPOINT: &str = "HF_ENDPOINT";
 /// The user's token for private and gated repositories.
-pub const HF_TOKEN: &str = "HF_TOKEN";
+pub(crate) const HF_TOKEN: &str = "HF_TOKEN";
 /// The older name of `HF_TOKEN`, used where that is not set.
-pub const HUGGING_FACE_HUB_TOKEN: &str = "HUGGING_FACE_HUB_TOKEN";
+pub(crate) const HUGGING_FACE_HUB_TOKEN: &str = "HUGGING_FACE_HUB_TOKEN";
 /// The file with the token, where no variable has one; `$HF_HOME/token` where it is not set.
-pub const HF_TOKEN_PATH: &str = "HF_TOKEN_PATH";
+pub(crate) const HF_TOKEN_PATH: &str = "HF_TOKEN_PATH";
 /// When on (`1`, `true`, `yes`, `on`), no token is sent, wherever it would come from.
-pub const HF_HUB_DISABLE_IMPLICIT_TOKEN: &str = "HF_HUB_DISABLE_IMPLICIT_TOKEN";
+pub(crate) const HF_HUB_DISABLE_IMPLICIT_TOKEN: &str = "HF_HUB_DISABLE_IMPLICIT_TOKEN";
 /// When on (`1`, `true`, `yes`, `on`), nothing is asked of any network.
-pub const HF_HUB_OFFLINE: &str = "HF_HUB_OFFLINE";
+pub(crate) const HF_HUB_OFFLINE: &str = "HF_HUB_OFFLINE";
 /// The older name of `HF_HUB_OFFLINE`, used where that is not set.
-pub const TRANSFORMERS_OFFLINE: &str = "TRANSFORMERS_OFFLINE";
+pub(crate) const TRANSFORMERS_OFFLINE: &str = "TRANSFORMERS_OFFLINE";
 /// When on, no data set is asked of any network.
-pub const HF_DATASETS_OFFLINE: &str = "HF_DATASETS_OFFLINE";
+pub(crate) const HF_DATASETS_OFFLINE: &str = "HF_DATASETS_OFFLINE";
 /// When set to anything but the empty text, output has no colour.
-pub const NO_COLOR: &str = "NO_COLOR";
+pub(crate) const NO_COLOR: &str = "NO_COLOR";
 /// When set to anything but `0`, output has colour even where it is no terminal.
-pub const CLICOLOR_FORCE: &str = "CLICOLOR_FORCE";
+pub(crate) const CLICOLOR_FORCE: &str = "CLICOLOR_FORCE";
 /// When `0`, output has no colour.
-pub const CLICOLOR: &str = "CLICOLOR";
+pub(crate) const CLICOLOR: &str = "CLICOLOR";
 /// The kind of the terminal; none or `dumb` is one without escape sequences.
-pub const TERM: &str = "TERM";
+pub(crate) const TERM: &str = "TERM";
 /// The width of lines, where it is to be another one than the terminal's own.
-pub const COLUMNS: &str = "COLUMNS";
+pub(crate) const COLUMNS: &str = "COLUMNS";
 /// How many threads to compute with, where `--threads` does not say.
 pub const RAYON_NUM_THREADS: &str = "RAYON_NUM_THREADS";
 
 /// The hub's address where `HF_ENDPOINT` names no other.
-pub const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
+pub(crate) const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 
 /// What the host takes from the process's environment, with all defaults filled in.
 #[derive(Clone, Debug)]
@@ -74,7 +76,7 @@ pub struct Environment {
     pub offline: bool,
     /// To use no network for data sets, though it may be used for models.
     pub datasets_offline: bool,
-    /// Where output has colour.
+    /// Whether output has colour.
     pub color: ColorChoice,
     /// Whether the terminal knows no escape sequences.
     pub dumb_terminal: bool,
@@ -86,14 +88,14 @@ pub struct Environment {
     pub python: PathBuf,
 }
 
-/// Where output has colour, by the customary variables.
+/// Whether output has colour, by the customary variables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColorChoice {
-    /// Where it goes to a terminal that knows escape sequences.
+    /// Only on a terminal that knows escape sequences.
     Auto,
-    /// Everywhere.
+    /// Always, in pipes and files too.
     Always,
-    /// Nowhere.
+    /// Never, not even on a terminal.
     Never,
 }
 
@@ -137,8 +139,8 @@ impl Environment {
         self.hub_cache = folder.map(|folder| expand_path(&folder)).or_else(|| self.hub_cache.take());
     }
 
-    /// The same from any source of variables: `home` is the user's home folder, `own_cache` the platform's place for
-    /// this host's cache.
+    /// Reads an environment from any source of variables: `home` is the user's home folder, `own_cache` the platform's
+    /// folder for this host's cache.
     pub fn from_variables(
         variable: &dyn Fn(&str) -> Option<OsString>,
         home: Option<&Path>,

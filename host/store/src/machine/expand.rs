@@ -4,11 +4,11 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// Where the system keeps its users, for `~user`.
+/// The file in which the system keeps its users, for `~user`.
 const USERS: &str = "/etc/passwd";
 
-/// The path with the user's folder in place of `~` or `~user` at its beginning, then with the values of the variables in
-/// it. What is not known stays as it is written, and so does a path that is no Unicode.
+/// The path with the user's folder in place of `~` or `~user` at its beginning, then with the values of the variables
+/// in it. What is not known stays as it is written, and so does a path that is no Unicode.
 pub(crate) fn expand(path: &Path, variable: &dyn Fn(&str) -> Option<OsString>, home: Option<&Path>) -> PathBuf {
     let Some(text) = path.to_str().filter(|text| text.starts_with('~') || text.contains('$')) else {
         return path.to_owned();

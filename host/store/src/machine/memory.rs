@@ -33,7 +33,7 @@ fn group_left(root: &Path, line: &str) -> Option<u64> {
     folders.filter_map(|folder| left(&folder, limit, usage)).min()
 }
 
-/// Of a group's limit, what is not in use; pages of files that were read once can be given back.
+/// What is left of a group's limit, in bytes; pages of files that were read once count as free.
 fn left(folder: &Path, limit: &str, usage: &str) -> Option<u64> {
     let number = |name: &str| read_number(&folder.join(name));
     let files = std::fs::read_to_string(folder.join("memory.stat")).ok();

@@ -5,17 +5,17 @@ use crate::hub_id::HubId;
 /// A model of the catalogue: one GGUF file with known content, and where to get it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct CatalogueModel {
-    /// What `--model` calls it.
+    /// The name that `--model` takes.
     pub name: &'static str,
     /// The model in a few words, for `ft-host model list`.
     pub summary: &'static str,
-    /// Its licence, as an SPDX expression.
+    /// The model's licence, as an SPDX expression.
     pub licence: &'static str,
     /// The file's name, in the cache and in the hub's repository.
     pub file: &'static str,
     /// The file's size in bytes.
     pub bytes: u64,
-    /// The file's SHA-256 digest.
+    /// The SHA-256 digest of the file, in hexadecimal digits.
     pub sha256: &'static str,
     /// The repository on the hub that has the file, `owner/name`.
     pub repository: &'static str,
@@ -35,7 +35,7 @@ pub struct WheelSource {
 }
 
 /// All models of the catalogue. The first is the default.
-pub const MODELS: &[CatalogueModel] = &[CatalogueModel {
+pub(crate) const MODELS: &[CatalogueModel] = &[CatalogueModel {
     name: "smollm2-135m-instruct",
     summary: "SmolLM2 135M Instruct, Q4_1 blocks",
     licence: "Apache-2.0",
@@ -59,8 +59,8 @@ pub fn find(name: &str) -> Option<&'static CatalogueModel> {
 }
 
 impl CatalogueModel {
-    /// Its repository on the hub, at the main revision.
-    pub fn hub_id(&self) -> HubId {
+    /// The model's repository on the hub, at the main revision.
+    pub(crate) fn hub_id(&self) -> HubId {
         HubId { repository: self.repository.to_owned(), revision: HubId::MAIN.to_owned() }
     }
 }

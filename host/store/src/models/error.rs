@@ -7,16 +7,16 @@ use crate::fs::error::FileError;
 /// What is wrong with a model that the user named.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelSourceError {
-    /// It looks like a path, and nothing is there.
+    /// The text looks like a path, and nothing is there.
     #[error("no model file or folder `{}`", path.display())]
     Missing {
-        /// The path.
+        /// The path that the user named.
         path: PathBuf,
     },
-    /// It is neither a path nor a name nor a repository.
+    /// The text is neither a path nor a name nor a repository.
     #[error(
-        "`{asked}` is no model: there is no file or folder of that name, it is not in the catalogue ({catalogue}), \
-         and it does not have the form `owner/name` of a repository on the hub"
+        "unknown model `{asked}`: expected a file or folder, a name of the catalogue ({catalogue}), or a repository on \
+         the hub as `owner/name`"
     )]
     Unknown {
         /// What the user asked for.
@@ -25,11 +25,11 @@ pub enum ModelSourceError {
         catalogue: String,
     },
     /// A file that is not GGUF.
-    #[error("`{}` is not a GGUF file: it begins with {begins:?}, not with \"GGUF\"", path.display())]
+    #[error("`{}`: expected a GGUF file, which begins with \"GGUF\", got one that begins with {begins:?}", path.display())]
     NotGguf {
-        /// The file.
+        /// The file that was named.
         path: PathBuf,
-        /// Its first bytes, at most four, as text.
+        /// The file's first bytes, at most four, as text.
         begins: String,
     },
     /// A part of a split GGUF model without others of its parts.
@@ -42,9 +42,9 @@ pub enum ModelSourceError {
     PartsMissing {
         /// The part that was named.
         path: PathBuf,
-        /// Which it is, counted from 1.
+        /// The number of the part, counted from 1.
         number: usize,
-        /// How many there are.
+        /// The number of parts of the whole model.
         count: usize,
         /// The names of the first that are missing.
         missing: Vec<String>,
@@ -54,11 +54,11 @@ pub enum ModelSourceError {
     /// A folder without a file that a model needs.
     #[error("the model folder `{}` has no {missing}", folder.display())]
     Incomplete {
-        /// The folder.
+        /// The model folder that was named.
         folder: PathBuf,
-        /// What it lacks.
+        /// The names of the files that it lacks, as messages list them.
         missing: String,
-        /// What it has instead.
+        /// What the folder has that may have been meant.
         instead: Instead,
     },
     /// A folder with a link that leads nowhere in the place of a file that counts.
@@ -67,23 +67,23 @@ pub enum ModelSourceError {
         folder.display(), target.display()
     )]
     Dangling {
-        /// The folder.
+        /// The model folder that was named.
         folder: PathBuf,
         /// The file's name in it.
         name: &'static str,
-        /// Where the link leads.
+        /// The path that the link leads to.
         target: PathBuf,
     },
     /// A folder with an adapter in it.
     #[error("`{}`: expected a whole model, got an adapter (`adapter_config.json`)", folder.display())]
     Adapter {
-        /// The folder.
+        /// The model folder that was named.
         folder: PathBuf,
     },
     /// An index of weight files that cannot be used.
     #[error("`{}` is not an index of weight files: {reason}", path.display())]
     BadIndex {
-        /// The index.
+        /// The index's file.
         path: PathBuf,
         /// What was expected and what came.
         reason: String,
@@ -96,13 +96,13 @@ pub enum ModelSourceError {
 /// What a folder without a model's files has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Instead {
-    /// Nothing that is known.
+    /// Nothing that this host knows.
     Nothing,
-    /// A GGUF file.
+    /// The path of a GGUF file.
     Gguf(PathBuf),
     /// Snapshots of a repository: it is the hub's cache.
     Snapshots {
-        /// `owner/name`, as far as the folder's name tells.
+        /// The repository as `owner/name`, as far as the folder's name tells.
         repository: String,
         /// The snapshot to take, where there is one.
         folder: Option<PathBuf>,
@@ -115,7 +115,7 @@ pub(crate) const MERGE_THE_ADAPTER: &str = "merge it into its base model and sav
 
 impl ModelSourceError {
     /// What the user can do about it.
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             ModelSourceError::Missing { .. } => {
                 Some("`ft-host model list` shows the models that are known by name".into())

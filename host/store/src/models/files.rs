@@ -3,54 +3,54 @@
 use std::path::{Path, PathBuf};
 
 use crate::fs::digest::Digest;
-use crate::fs::digest_cache::{RememberedDigests, Stamp};
+use crate::fs::digest_cache::{DigestCache, Stamp};
 use crate::fs::error::FileError;
 use crate::progress::Progress;
 
 /// The files of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelFiles {
-    /// The files themselves.
+    /// Which files there are, by the format of the model.
     pub kind: ModelKind,
-    /// Where they came from, for the record of a run.
+    /// The source of the files, for the record of a run.
     pub origin: ModelOrigin,
     /// What is not known of where they came from, and could change what the model computes.
     pub notes: Vec<String>,
 }
 
-/// In which form a model is stored.
+/// The files of a model, by the format that it is stored in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelKind {
     /// GGUF with weights, configuration and tokenizer: one file, or all parts of a split model in their order.
     Gguf(Vec<PathBuf>),
     /// The files of a Hugging Face repository.
     Folder {
-        /// `config.json`.
+        /// The path of `config.json`.
         config: PathBuf,
         /// The safetensors files or PyTorch checkpoints, in the order of their names.
         weights: Vec<PathBuf>,
-        /// The tokenizer's.
+        /// The files of the tokenizer.
         tokenizer: TokenizerFiles,
     },
 }
 
-/// In which form a tokenizer is stored.
+/// The files of a tokenizer, by the format that it is stored in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenizerFiles {
     /// Within the model's GGUF file, or in the first of its parts.
     Gguf(Vec<PathBuf>),
-    /// The fast tokenizer's file.
+    /// A fast tokenizer in one file.
     Json {
-        /// `tokenizer.json`.
+        /// The path of `tokenizer.json`.
         tokenizer: PathBuf,
         /// `tokenizer_config.json`, where there is one: it may say otherwise about what stands before a text.
         config: Option<PathBuf>,
     },
     /// The files that preceded it.
     Bpe {
-        /// `vocab.json`.
+        /// The path of `vocab.json`.
         vocabulary: PathBuf,
-        /// `merges.txt`.
+        /// The path of `merges.txt`.
         merges: PathBuf,
         /// `tokenizer_config.json`, where there is one.
         config: Option<PathBuf>,
@@ -58,7 +58,7 @@ pub enum TokenizerFiles {
 }
 
 impl TokenizerFiles {
-    /// All files.
+    /// The paths of the tokenizer's files.
     pub fn paths(&self) -> Vec<&PathBuf> {
         match self {
             Self::Gguf(parts) => parts.iter().collect(),
@@ -68,7 +68,7 @@ impl TokenizerFiles {
     }
 }
 
-/// Where a model came from.
+/// The source of a model's files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelOrigin {
     /// What the user asked for.
@@ -84,14 +84,14 @@ pub enum OriginKind {
     Path(PathBuf),
     /// A model of the catalogue.
     Catalogue {
-        /// Its name there.
+        /// The model's name in the catalogue.
         name: &'static str,
-        /// Where its file came from this time, in words.
+        /// The source that gave the model's file this time, in words.
         source: String,
     },
     /// A repository of the hub.
     Hub {
-        /// `owner/name`.
+        /// The repository as `owner/name`.
         repository: String,
         /// The branch, tag or commit that was asked for.
         revision: String,
@@ -100,14 +100,14 @@ pub enum OriginKind {
     },
 }
 
-/// One file of a model and what is in it.
+/// A file of a model, with its size and digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileDigest {
     /// The file's name, without its folder.
     pub name: String,
-    /// Its size in bytes.
+    /// The file's size in bytes.
     pub bytes: u64,
-    /// Its SHA-256 digest.
+    /// The SHA-256 digest of the file.
     pub sha256: Digest,
 }
 
@@ -123,15 +123,11 @@ impl ModelFiles {
     }
 
     /// The digest of each file, in the order of [`paths`](Self::paths). Large files are hashed once and remembered.
-    pub fn digests(
-        &self,
-        remembered: &RememberedDigests,
-        progress: &dyn Progress,
-    ) -> Result<Vec<FileDigest>, FileError> {
+    pub fn digests(&self, cache: &DigestCache, progress: &dyn Progress) -> Result<Vec<FileDigest>, FileError> {
         let digest = |path: &Path| {
             let metadata = std::fs::metadata(path).map_err(|source| FileError::io("read", path, source))?;
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            Ok(FileDigest { name, bytes: metadata.len(), sha256: remembered.digest(path, progress)? })
+            Ok(FileDigest { name, bytes: metadata.len(), sha256: cache.digest(path, progress)? })
         };
         self.paths().into_iter().map(digest).collect()
     }
@@ -139,7 +135,7 @@ impl ModelFiles {
     /// How the files stand on the disk now.
     ///
     /// # Errors
-    /// The system's refusal.
+    /// I/O errors, e.g. a file that is gone.
     pub fn state(&self) -> Result<FilesState, FileError> {
         let stamp = |path: &Path| Ok((path.to_owned(), Stamp::of(path)?));
         self.paths().into_iter().map(stamp).collect::<Result<_, _>>().map(FilesState)
@@ -154,7 +150,7 @@ impl FilesState {
     /// Whether the files still stand so: what was read of them meanwhile is of one state, and so are their digests.
     ///
     /// # Errors
-    /// [`FileError::Changed`] for the first that was written to or replaced, or the system's refusal.
+    /// [`FileError::Changed`] for the first file that was written to or replaced, and I/O errors.
     pub fn check(&self) -> Result<(), FileError> {
         self.0.iter().try_for_each(|(path, stamp)| match Stamp::of(path)? == *stamp {
             true => Ok(()),
@@ -166,12 +162,12 @@ impl FilesState {
 /// A model that `--model` can name without a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedModel {
-    /// Its name in the catalogue, or `owner/name` on the hub.
+    /// The model's name in the catalogue, or `owner/name` on the hub.
     pub name: String,
     /// What it is, in a few words; empty for a repository of the hub.
     pub summary: String,
     /// The bytes it takes, or will take once it is fetched.
     pub bytes: u64,
-    /// Where it is on this machine; `None` where it has not been fetched.
+    /// The model's path on this machine; `None` if it has not been fetched.
     pub path: Option<PathBuf>,
 }

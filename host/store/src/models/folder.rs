@@ -12,7 +12,7 @@ use crate::models::names::{
 use crate::models::weight_files::weight_files;
 
 /// Finds a model's files in a folder.
-pub fn folder_files(folder: &Path) -> Result<ModelKind, ModelSourceError> {
+pub(crate) fn folder_files(folder: &Path) -> Result<ModelKind, ModelSourceError> {
     let adapter = ADAPTER_WEIGHTS.iter().any(|name| folder.join(name).is_file());
     if folder.join(ADAPTER).is_file() && (adapter || weight_files(folder).is_err()) {
         return Err(ModelSourceError::Adapter { folder: folder.to_owned() });
@@ -26,12 +26,12 @@ pub fn folder_files(folder: &Path) -> Result<ModelKind, ModelSourceError> {
 }
 
 /// Refuses a folder with a link that leads nowhere in the place of one of a tokenizer's files; see [`refuse_dangling`].
-pub fn refuse_dangling_tokenizer(folder: &Path) -> Result<(), ModelSourceError> {
+pub(crate) fn refuse_dangling_tokenizer(folder: &Path) -> Result<(), ModelSourceError> {
     refuse_dangling(folder, TOKENIZER_FILES)
 }
 
-/// Refuses a folder with a link that leads nowhere in the place of a file: as a missing file it would give way to another
-/// form of weights or of the tokenizer, or leave the tokenizer without its configuration.
+/// Refuses a folder with a link that leads nowhere in the place of a file: as a missing file it would give way to
+/// another format of weights or of the tokenizer, or leave the tokenizer without its configuration.
 fn refuse_dangling(folder: &Path, names: impl IntoIterator<Item = &'static str>) -> Result<(), ModelSourceError> {
     for name in names {
         let path = folder.join(name);
@@ -45,7 +45,7 @@ fn refuse_dangling(folder: &Path, names: impl IntoIterator<Item = &'static str>)
 }
 
 /// Finds the tokenizer in a folder.
-pub fn folder_tokenizer(folder: &Path) -> Result<TokenizerFiles, ModelSourceError> {
+pub(crate) fn folder_tokenizer(folder: &Path) -> Result<TokenizerFiles, ModelSourceError> {
     let config = member(folder, TOKENIZER_CONFIG).ok();
     let missing = match member(folder, TOKENIZER) {
         Ok(tokenizer) => return Ok(TokenizerFiles::Json { tokenizer, config }),

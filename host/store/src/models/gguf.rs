@@ -12,7 +12,7 @@ use crate::models::gguf_parts::parts;
 
 /// Finds all parts of the model that a file is or belongs to, and checks that they begin as GGUF does. Whether all of a
 /// part is there only its reader can tell.
-pub fn gguf_file(path: &Path) -> Result<ModelKind, ModelSourceError> {
+pub(crate) fn gguf_file(path: &Path) -> Result<ModelKind, ModelSourceError> {
     refuse_lfs_pointer(path)?;
     let parts = parts(path)?;
     parts.iter().try_for_each(|part| check_magic(part))?;

@@ -10,8 +10,8 @@ const LISTED: usize = 5;
 /// All files of the model that a GGUF file belongs to, in their order: itself, unless its name says that it is a part.
 ///
 /// # Errors
-/// [`ModelSourceError::PartsMissing`].
-pub fn parts(path: &Path) -> Result<Vec<PathBuf>, ModelSourceError> {
+/// [`ModelSourceError::PartsMissing`] if parts are missing.
+pub(crate) fn parts(path: &Path) -> Result<Vec<PathBuf>, ModelSourceError> {
     let stem = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".gguf"));
     let Some(Place { stem, number, count }) = stem.and_then(Place::of).filter(|place| place.count > 1) else {
         return Ok(vec![path.to_owned()]);
@@ -31,7 +31,7 @@ pub fn parts(path: &Path) -> Result<Vec<PathBuf>, ModelSourceError> {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Place<'a> {
     stem: &'a str,
-    /// Counted from 1.
+    /// The part's number, counted from 1.
     number: usize,
     count: usize,
 }

@@ -2,36 +2,36 @@
 
 use std::path::Path;
 
-/// Name of the model's configuration in a folder or repository.
-pub const CONFIG: &str = "config.json";
-/// Name of the tokenizer.
-pub const TOKENIZER: &str = "tokenizer.json";
-/// Names of the files that a tokenizer had before: vocabulary and merges.
-pub const BPE_TOKENIZER: [&str; 2] = ["vocab.json", "merges.txt"];
-/// Name of the tokenizer's configuration, which not every tokenizer has beside its other files.
-pub const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+/// The name of the model's configuration in a folder or repository.
+pub(crate) const CONFIG: &str = "config.json";
+/// The name of a fast tokenizer's file in a folder or repository.
+pub(crate) const TOKENIZER: &str = "tokenizer.json";
+/// The names of an older tokenizer's files: vocabulary and merges.
+pub(crate) const BPE_TOKENIZER: [&str; 2] = ["vocab.json", "merges.txt"];
+/// The name of the tokenizer's configuration, which not every tokenizer has beside its other files.
+pub(crate) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 
-/// Name of an adapter's configuration, as PEFT saves it.
+/// The name of an adapter's configuration, as PEFT saves it.
 pub(crate) const ADAPTER: &str = "adapter_config.json";
-/// Names of its weights.
+/// The names of an adapter's weights, as PEFT saves them.
 pub(crate) const ADAPTER_WEIGHTS: [&str; 2] = ["adapter_model.safetensors", "adapter_model.bin"];
 
-/// The names under which a form of weights is stored.
+/// The names under which a format of weights is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WeightNames {
-    /// Of the weights, where they are in one file.
+pub(crate) struct WeightNames {
+    /// The name of the weights in one file.
     pub whole: &'static str,
-    /// Of the list of weight files, where there are several.
+    /// The name of the index of weights in several files.
     pub index: &'static str,
 }
 
-/// The forms of weights, the preferred one first: many models have both, and only safetensors can be mapped whole.
-pub const WEIGHTS: [WeightNames; 2] = [
+/// The formats of weights, the preferred one first: many models have both, and only safetensors can be mapped whole.
+pub(crate) const WEIGHTS: [WeightNames; 2] = [
     WeightNames { whole: "model.safetensors", index: "model.safetensors.index.json" },
     WeightNames { whole: "pytorch_model.bin", index: "pytorch_model.bin.index.json" },
 ];
 
-/// Every file of a tokenizer, in all its forms.
+/// Every file of a tokenizer, in all its formats.
 pub(crate) const TOKENIZER_FILES: [&str; 4] = [TOKENIZER, BPE_TOKENIZER[0], BPE_TOKENIZER[1], TOKENIZER_CONFIG];
 
 /// Whether a text names a file or folder right here, without a way to elsewhere.

@@ -9,10 +9,10 @@ use crate::hub_id::HubId;
 use crate::models::catalogue::{self, CatalogueModel};
 use crate::models::error::ModelSourceError;
 
-/// Where to look for a model.
+/// A place to look for a model.
 #[derive(Debug, PartialEq, Eq)]
-pub enum ModelSource {
-    /// A GGUF file.
+pub(crate) enum ModelSource {
+    /// A GGUF file on this machine.
     File(PathBuf),
     /// A folder with `config.json`, `tokenizer.json` and weights.
     Folder(PathBuf),
@@ -24,7 +24,7 @@ pub enum ModelSource {
 
 impl ModelSource {
     /// Decides what `asked` means; looks at the disk, never at the network.
-    pub fn resolve(asked: &str) -> Result<ModelSource, ModelSourceError> {
+    pub(crate) fn resolve(asked: &str) -> Result<ModelSource, ModelSourceError> {
         let path = Path::new(asked);
         if path.is_dir() {
             return Ok(ModelSource::Folder(path.to_owned()));
@@ -73,15 +73,15 @@ mod tests {
             ("owner/name@refs/pr/1", hub("owner/name", "refs/pr/1")),
             ("Cargo.toml", Ok(ModelSource::File("Cargo.toml".into()))),
             ("src/models", Ok(ModelSource::Folder("src/models".into()))),
-            ("smollm", Err("it is not in the catalogue (smollm2-135m-instruct)")),
+            ("smollm", Err("a name of the catalogue (smollm2-135m-instruct)")),
             ("owner/", Err("no model file or folder `owner/`")),
             ("models/x.gguf", Err("no model file or folder `models/x.gguf`")),
             ("./x", Err("no model file or folder `./x`")),
-            ("a/b@../c", Err("does not have the form `owner/name`")),
+            ("a/b@../c", Err("a repository on the hub as `owner/name`")),
             ("a/b/c", Err("no model file or folder `a/b/c`")),
             ("~/x", Err("no model file or folder `~/x`")),
-            ("a b/c", Err("does not have the form `owner/name`")),
-            ("", Err("`` is no model")),
+            ("a b/c", Err("a repository on the hub as `owner/name`")),
+            ("", Err("unknown model ``")),
         ];
         for (asked, expected) in cases {
             match (ModelSource::resolve(asked), expected) {

@@ -37,8 +37,8 @@ pub fn other_weights(weights: &[PathBuf]) -> Option<PathBuf> {
     let first = weights.first()?;
     let folder = first.parent()?;
     let names: Vec<_> = weights.iter().filter_map(|path| path.file_name()?.to_str()).collect();
-    let form = WEIGHTS.iter().find(|form| first.extension() == Path::new(form.whole).extension())?;
-    let index = folder.join(form.index);
+    let format = WEIGHTS.iter().find(|format| first.extension() == Path::new(format.whole).extension())?;
+    let index = folder.join(format.index);
     if index.is_file() && shard_names(&index).is_ok_and(|listed| listed != names) {
         return Some(index);
     }

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use super::error::{RowError, RowProblem, Unit};
 use super::jsonl::{JsonlTable, LINE_LIMIT, check_row, first_columns};
-use super::rows::{Rows, TableSummary};
+use super::rows::{RowReader, TableSummary};
 use super::text::{BYTE_ORDER_MARK, TextFile};
 
 /// Opens a `.json` file: an array of objects where it begins as one, JSON lines otherwise.
-pub fn open_json(path: &Path) -> Result<Box<dyn Rows>, RowError> {
+pub(crate) fn open_json(path: &Path) -> Result<Box<dyn RowReader>, RowError> {
     let mut file = TextFile::open(path, "JSON")?;
     let head = file.fill()?;
     let head = head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(head);
@@ -19,7 +19,7 @@ pub fn open_json(path: &Path) -> Result<Box<dyn Rows>, RowError> {
 }
 
 /// An array of rows, positioned before the next one.
-pub struct ArrayTable {
+pub(crate) struct ArrayTable {
     file: TextFile,
     columns: Vec<String>,
     /// The number of the row read last.
@@ -28,18 +28,18 @@ pub struct ArrayTable {
     limit: usize,
 }
 
-/// Where in the file the next byte is.
+/// The place in the file of the next byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// Before the array.
+    /// Before the array's `[`.
     Before,
     /// Behind `[`: a row or the end.
     First,
     /// Behind a comma: a row.
     Next,
-    /// Behind the array.
+    /// Behind the array's `]`.
     Behind,
-    /// Where nothing can be read any more.
+    /// Behind a mistake: nothing can be read any more.
     Lost,
 }
 
@@ -187,7 +187,7 @@ impl ArrayTable {
     }
 }
 
-impl Rows for ArrayTable {
+impl RowReader for ArrayTable {
     /// The keys of the first good row, in its order; none for an empty array.
     fn columns(&self) -> &[String] {
         &self.columns
@@ -218,7 +218,7 @@ impl Rows for ArrayTable {
         self.file.read(max)
     }
 
-    fn form(&self) -> String {
+    fn format_name(&self) -> String {
         format!("a JSON array{}", self.file.packing())
     }
 

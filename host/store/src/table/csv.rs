@@ -7,7 +7,7 @@ use super::error::{RowError, RowProblem, Unit};
 use super::format::Format;
 use super::json::object;
 use super::quoting::Quoting;
-use super::rows::{Rows, TableSummary};
+use super::rows::{RowReader, TableSummary};
 use super::scanner::{End, Record, Scanner};
 use super::text::{BYTE_ORDER_MARK, TextFile};
 
@@ -15,7 +15,7 @@ use super::text::{BYTE_ORDER_MARK, TextFile};
 const ROW_LIMIT: usize = 16 << 20;
 
 /// A file of cells, positioned before the next row.
-pub struct CsvTable {
+pub(crate) struct CsvTable {
     format: Format,
     /// What the user said, and what it comes to.
     quoting: Quoting,
@@ -27,7 +27,7 @@ pub struct CsvTable {
     rows: u64,
     /// Whether nothing behind can be read: the end, or a quote that leaves the rows unknown.
     ended: bool,
-    /// The same file for [`Rows::read`].
+    /// The file opened once more, for [`RowReader::read`].
     raw: Option<TextFile>,
     seen: Seen,
 }
@@ -42,8 +42,8 @@ struct Seen {
 }
 
 impl CsvTable {
-    /// Opens a file of a form with delimiters, and reads its headings.
-    pub fn open(path: &Path, format: Format, quoting: Quoting) -> Result<CsvTable, RowError> {
+    /// Opens a file of a format with delimiters, and reads its headings.
+    pub(crate) fn open(path: &Path, format: Format, quoting: Quoting) -> Result<CsvTable, RowError> {
         CsvTable::new(path, format, quoting, ROW_LIMIT)
     }
 
@@ -100,7 +100,7 @@ impl CsvTable {
         {
             return Err(self.malformed(RowProblem::Delimiter { expected: delimiter, name: name.clone(), got }));
         }
-        // No column is called so: the file has quoting, which its form by itself does not have.
+        // No column is called so: the file has quoting, which its format by itself does not have.
         if self.quoting == Quoting::Auto && !self.quotes && self.record.cells().all(is_in_quotes) {
             let name = columns.into_iter().next().unwrap_or_default();
             return Err(self.malformed(RowProblem::QuotedHeadings { name }));
@@ -182,13 +182,14 @@ impl CsvTable {
     }
 }
 
-/// Whether a cell begins and ends with a quote and has only pairs of them in between, as one that a writer put in quotes.
+/// Whether a cell begins and ends with a quote and has only pairs of them in between, as one that a writer put in
+/// quotes.
 fn is_in_quotes(cell: &[u8]) -> bool {
     let inner = cell.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
     inner.is_some_and(|inner| inner.split(|byte| *byte != b'"').all(|quotes| quotes.len().is_multiple_of(2)))
 }
 
-impl Rows for CsvTable {
+impl RowReader for CsvTable {
     fn columns(&self) -> &[String] {
         &self.columns
     }
@@ -222,7 +223,7 @@ impl Rows for CsvTable {
         raw.read(max)
     }
 
-    fn form(&self) -> String {
+    fn format_name(&self) -> String {
         let name = if self.format == Format::Tsv { "TSV" } else { "CSV" };
         let quotes = if self.quotes { "cells may be quoted" } else { "no quoting" };
         format!("{name}{}, {quotes}", self.file.packing())

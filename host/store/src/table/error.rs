@@ -1,6 +1,6 @@
 //! What is wrong with a row or with a whole file.
 
-use super::kind::Kind;
+use super::kind::FileKind;
 use crate::fs::error::FileError;
 
 /// What a file is counted in.
@@ -24,10 +24,10 @@ impl std::fmt::Display for Unit {
 /// A row that cannot be used, or a file that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum RowError {
-    /// A malformed row.
+    /// A row that is malformed.
     #[error("{name}, {unit} {number}: {problem}")]
     Malformed {
-        /// The file.
+        /// What messages call the file.
         name: String,
         /// What the file is counted in.
         unit: Unit,
@@ -39,12 +39,12 @@ pub enum RowError {
     /// A file that is something else than its name says.
     #[error("{name}: expected {expected}, got {got}")]
     Kind {
-        /// The file.
+        /// What messages call the file.
         name: String,
-        /// What it should hold.
+        /// What the file's name says it holds.
         expected: &'static str,
-        /// What it is.
-        got: Kind,
+        /// The kind of file by its first bytes.
+        got: FileKind,
     },
     /// The file could not be read.
     #[error(transparent)]
@@ -54,7 +54,7 @@ pub enum RowError {
 /// What is wrong with a line.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RowProblem {
-    /// Broken UTF-8.
+    /// The line has broken UTF-8.
     #[error("not UTF-8 at byte {byte} of the line")]
     NotUtf8 {
         /// The first bad byte, counted from 1.
@@ -63,38 +63,38 @@ pub enum RowProblem {
     /// More bytes than are read of a row.
     #[error("longer than the {limit} bytes that are read of a row")]
     TooLong {
-        /// The most that is read.
+        /// The most bytes that are read of a row.
         limit: usize,
     },
     /// The file ends in the middle of a row.
     #[error("the last line is half written: it has no end and is no whole row")]
     HalfWritten,
-    /// Not JSON.
+    /// The row cannot be parsed as JSON.
     #[error("not JSON: {reason}")]
     NotJson {
-        /// The parser's reason.
+        /// The JSON parser's reason.
         reason: String,
         /// Whether the text ended too early.
         ended: bool,
     },
-    /// JSON of another kind.
+    /// The row is JSON, but no object.
     #[error("expected a JSON object, got {kind}")]
     NotObject {
-        /// What is there.
+        /// The kind of JSON value, with its article.
         kind: &'static str,
     },
     /// A key of a JSON object that is there twice.
     #[error("expected each key once, got `{key}` twice")]
     DuplicateKey {
-        /// The key.
+        /// The key that is there twice.
         key: String,
     },
     /// What is no JSON array of objects, from here on.
     #[error("expected {expected}, got {got}")]
     Array {
-        /// What should come.
+        /// What should stand here in an array of objects.
         expected: &'static str,
-        /// What comes.
+        /// What stands here.
         got: String,
     },
     /// A JSON object that has the rows in it, or is no line.
@@ -103,9 +103,9 @@ pub enum RowProblem {
     /// Another number of cells than there are columns.
     #[error("expected {expected} cells, one for each column, got {got}")]
     Cells {
-        /// Columns.
+        /// The number of columns.
         expected: usize,
-        /// Cells.
+        /// The number of cells in the row.
         got: usize,
         /// Whether the row has quotes, and quotes are characters like others.
         quotes: bool,
@@ -113,9 +113,9 @@ pub enum RowProblem {
     /// A quote that no other closes.
     #[error("{cell}: the quote opened on line {line} is never closed")]
     OpenQuote {
-        /// Its column.
+        /// The cell, as messages name it: by its column or number.
         cell: String,
-        /// Its line.
+        /// The line with the quote, counted from 1.
         line: u64,
     },
     /// Text behind a cell in quotes.
@@ -123,9 +123,9 @@ pub enum RowProblem {
         "{cell}: expected the next cell or the row's end behind the quote that closes the one opened on line {line}, got text"
     )]
     BehindQuote {
-        /// Its column.
+        /// The cell, as messages name it: by its column or number.
         cell: String,
-        /// The line of the quote that opened it.
+        /// The line with the quote that opened the cell, counted from 1.
         line: u64,
         /// Whether the rows behind it are known.
         confined: bool,
@@ -133,24 +133,24 @@ pub enum RowProblem {
     /// A cell that is no text.
     #[error("column `{column}`: expected text, got a NUL byte in it")]
     Nul {
-        /// The column.
+        /// The name of the cell's column.
         column: String,
     },
     /// A cell with broken UTF-8.
     #[error("column `{column}`: not UTF-8")]
     CellNotUtf8 {
-        /// The column.
+        /// The name of the cell's column.
         column: String,
     },
     /// Headings that are no names.
     #[error("expected a different name for each column, got {name:?} {reason}")]
     Headings {
-        /// The heading.
+        /// The heading that is no name.
         name: String,
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// One heading that looks like several between other characters.
+    /// A single heading that looks like several between other characters.
     #[error(
         "expected column names between {expected}, got one, {name:?}, with {} in it",
         if *got == '\t' { "a tab".into() } else { format!("`{got}`") }
@@ -158,21 +158,21 @@ pub enum RowProblem {
     Delimiter {
         /// What should be between them.
         expected: &'static str,
-        /// The heading.
+        /// The only heading that was found.
         name: String,
-        /// What is between them.
+        /// The character that seems to separate columns.
         got: char,
     },
     /// Headings in quotes, where quotes are characters like others.
     #[error("expected column names without quotes, got `{name}`")]
     QuotedHeadings {
-        /// The first one.
+        /// The first heading in quotes.
         name: String,
     },
     /// A Parquet file that cannot be decoded from here on.
     #[error("not readable as Parquet: {reason}")]
     Parquet {
-        /// The decoder's reason.
+        /// The Parquet decoder's reason.
         reason: String,
     },
 }
@@ -180,14 +180,14 @@ pub enum RowProblem {
 /// What a JSON object is that stands where a row was expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OneObject {
-    /// It goes over several lines.
+    /// An object over several lines.
     OverLines,
-    /// It is the whole file, and has an array of the rows.
+    /// An object that is the whole file, and has an array of the rows.
     WithRows {
-        /// Its key.
+        /// The key of that array.
         key: String,
     },
-    /// It is the whole file, and has an object or an array for each column.
+    /// An object that is the whole file, and has an object or an array for each column.
     OfColumns,
 }
 

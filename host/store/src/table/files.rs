@@ -10,27 +10,27 @@ use super::format::Format;
 use super::jsonl::JsonlTable;
 use super::parquet::ParquetTable;
 use super::quoting::Quoting;
-use super::rows::{ClassColumn, Rows, TableSummary};
+use super::rows::{ClassColumn, RowReader, TableSummary};
 use super::{array, shards};
 
-/// One file of a table, read to its end.
+/// A file of a split, read to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableFile {
-    /// Its path, or that it is a bundled sample.
+    /// The file's path in quotes, or the name of a bundled sample.
     pub name: String,
-    /// What it holds.
+    /// The numbers of rows and bytes, and the digest.
     pub summary: TableSummary,
-    /// Whether cells might stand in quotes, where that is not as its form by itself has it.
+    /// Whether cells might stand in quotes, where that is not as its format by itself has it.
     pub quoting: Option<Quoting>,
     /// What a reader of results should know of how it was read, in words.
     pub remarks: Vec<String>,
 }
 
 /// A split's rows: one file, or several one after the other.
-pub struct Table {
+pub struct TableReader {
     name: Arc<str>,
     columns: Vec<String>,
-    current: Box<dyn Rows>,
+    current: Box<dyn RowReader>,
     /// The files behind the current one.
     further: VecDeque<PathBuf>,
     quoting: Quoting,
@@ -39,14 +39,14 @@ pub struct Table {
     known: Vec<String>,
 }
 
-/// Where a row stands.
+/// The place of a row in a split's files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowPlace {
     /// What messages call its file. Shared by all rows of the file: a place is kept for every row.
     pub file: Arc<str>,
     /// What the file is counted in.
     pub unit: Unit,
-    /// Its number there, from 1.
+    /// The number of the row, line or object in its file, counted from 1.
     pub number: u64,
 }
 
@@ -56,10 +56,10 @@ impl std::fmt::Display for RowPlace {
     }
 }
 
-impl Table {
-    /// Opens files that are read one after the other; their names say what form they have. Gives `None` for a name that
-    /// does not, or for no file at all.
-    pub fn open(paths: &[PathBuf], quoting: Quoting) -> Option<Result<Table, RowError>> {
+impl TableReader {
+    /// Opens files that are read one after the other; their names say what format they have. Gives `None` for a name
+    /// that does not, or for no file at all.
+    pub fn open(paths: &[PathBuf], quoting: Quoting) -> Option<Result<TableReader, RowError>> {
         if paths.iter().any(|path| Format::of(path).is_none()) {
             return None;
         }
@@ -72,27 +72,27 @@ impl Table {
         let (name, columns) = (quoted(&first), current.columns().to_vec());
         let known = further.is_empty().then(|| shards::part_alone(&first)).flatten();
         let known = known.map(|part| format!("{name} is {part} alone")).into_iter().collect();
-        Some(Ok(Table { name, columns, current, further, quoting, done: Vec::new(), known }))
+        Some(Ok(TableReader { name, columns, current, further, quoting, done: Vec::new(), known }))
     }
 
     /// JSON lines in memory; `name` stands for them in messages.
-    pub fn from_jsonl(name: &str, bytes: &'static [u8]) -> Result<Table, RowError> {
+    pub(crate) fn from_jsonl(name: &str, bytes: &'static [u8]) -> Result<TableReader, RowError> {
         let current = JsonlTable::from_bytes(name, bytes)?;
         let columns = current.columns().to_vec();
         let (name, current) = (name.into(), Box::new(current));
         let (further, quoting) = (VecDeque::new(), Quoting::Auto);
-        Ok(Table { name, columns, current, further, quoting, done: Vec::new(), known: Vec::new() })
+        Ok(TableReader { name, columns, current, further, quoting, done: Vec::new(), known: Vec::new() })
     }
 
-    /// The same table, with something more that a reader should know of its files.
+    /// Adds a remark for readers of results.
     pub(crate) fn remarked(mut self, remark: String) -> Self {
         self.known.push(remark);
         self
     }
 
-    /// The form of the file at hand, with what is decided by more than the form: for people.
-    pub fn form(&self) -> String {
-        self.current.form()
+    /// The current file's format for people, with what is decided by more than the format: gzip, quoting.
+    pub fn format_name(&self) -> String {
+        self.current.format_name()
     }
 
     /// What a reader should know of how the rows so far were read, in words.
@@ -139,7 +139,7 @@ impl Table {
         Ok(rows)
     }
 
-    /// Where the row that was read last stands.
+    /// The place of the row that was read last.
     pub fn place(&self) -> RowPlace {
         RowPlace { file: self.name.clone(), unit: self.current.unit(), number: self.current.number() }
     }
@@ -167,7 +167,7 @@ impl Table {
     /// Goes on to the next file, if there is one.
     fn next_file(&mut self) -> Result<bool, RowError> {
         let Some(path) = self.further.pop_front() else { return Ok(false) };
-        // The form was looked at when the table was opened.
+        // The format was looked at when the table was opened.
         let Some(next) = open_file(&path, self.quoting) else { return Ok(false) };
         let last = std::mem::replace(&mut self.current, next?);
         let name = std::mem::replace(&mut self.name, quoted(&path));
@@ -176,7 +176,7 @@ impl Table {
     }
 }
 
-fn finished(name: &str, rows: Box<dyn Rows>) -> Result<TableFile, RowError> {
+fn finished(name: &str, rows: Box<dyn RowReader>) -> Result<TableFile, RowError> {
     let (quoting, remarks) = (rows.quoting(), rows.remarks());
     Ok(TableFile { name: name.trim_matches('`').to_owned(), summary: rows.finish()?, quoting, remarks })
 }
@@ -185,9 +185,9 @@ fn quoted(path: &Path) -> Arc<str> {
     format!("`{}`", path.display()).into()
 }
 
-fn open_file(path: &Path, quoting: Quoting) -> Option<Result<Box<dyn Rows>, RowError>> {
-    fn boxed<T: Rows + 'static>(table: Result<T, RowError>) -> Result<Box<dyn Rows>, RowError> {
-        table.map(|table| Box::new(table) as Box<dyn Rows>)
+fn open_file(path: &Path, quoting: Quoting) -> Option<Result<Box<dyn RowReader>, RowError>> {
+    fn boxed<T: RowReader + 'static>(table: Result<T, RowError>) -> Result<Box<dyn RowReader>, RowError> {
+        table.map(|table| Box::new(table) as Box<dyn RowReader>)
     }
     Some(match Format::of(path)? {
         Format::Jsonl => boxed(JsonlTable::open(path)),

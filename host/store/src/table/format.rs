@@ -1,15 +1,15 @@
-//! Forms of a data file, by its name.
+//! Formats of a data file, by its name.
 
 use std::path::Path;
 
-/// Forms of a data file.
+/// The format of a data file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// One JSON object per line.
     Jsonl,
     /// An array of JSON objects, or one object per line.
     Json,
-    /// Parquet.
+    /// A Parquet file.
     Parquet,
     /// Cells between commas, with headings.
     Csv,
@@ -17,7 +17,7 @@ pub enum Format {
     Tsv,
 }
 
-/// The extensions of every form, its usual one first.
+/// The extensions of every format, its usual one first.
 const EXTENSIONS: [(Format, &[&str]); 5] = [
     (Format::Jsonl, &["jsonl", "ndjson"]),
     (Format::Json, &["json"]),
@@ -30,22 +30,22 @@ const EXTENSIONS: [(Format, &[&str]); 5] = [
 const PARQUET_SUFFIXES: [&str; 7] = [".gzip", ".gz", ".snappy", ".zstd", ".brotli", ".br", ".lz4"];
 
 impl Format {
-    /// All forms, in the order in which they are named.
-    pub const ALL: [Format; 5] = [Format::Jsonl, Format::Json, Format::Parquet, Format::Csv, Format::Tsv];
+    /// All formats, in the order in which they are named.
+    pub(crate) const ALL: [Format; 5] = [Format::Jsonl, Format::Json, Format::Parquet, Format::Csv, Format::Tsv];
 
     /// The usual extension of such files.
-    pub fn extension(self) -> &'static str {
+    pub(crate) fn extension(self) -> &'static str {
         EXTENSIONS.iter().find(|(format, _)| *format == self).map_or("", |(_, extensions)| extensions[0])
     }
 
-    /// The form that a file's name speaks of.
+    /// The format that a file's name ends in; `None` if it is none of these.
     pub fn of(path: &Path) -> Option<Format> {
         Format::split(path.file_name()?.to_str()?).map(|(_, format)| format)
     }
 
-    /// A file's name without what says its form, and the form. Text files may be packed with gzip, which ends their
+    /// A file's name without what says its format, and the format. Text files may be packed with gzip, which ends their
     /// names with `.gz`.
-    pub fn split(name: &str) -> Option<(&str, Format)> {
+    pub(crate) fn split(name: &str) -> Option<(&str, Format)> {
         let lower = name.to_ascii_lowercase();
         let ends = |extension: &str, behind: &str| {
             let rest = lower.strip_suffix(behind)?.strip_suffix(extension)?.strip_suffix('.')?;

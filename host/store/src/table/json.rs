@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// One object; its keys stand in the order given, which `serde_json`'s own map does not keep.
-pub fn object<'a>(entries: impl IntoIterator<Item = (&'a str, Value)>) -> String {
+pub(crate) fn object<'a>(entries: impl IntoIterator<Item = (&'a str, Value)>) -> String {
     let entries: Vec<String> =
         entries.into_iter().map(|(key, value)| format!("{}:{value}", Value::from(key))).collect();
     format!("{{{}}}", entries.join(","))

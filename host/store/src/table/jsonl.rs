@@ -6,14 +6,14 @@ use std::path::Path;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::error::{HALF_PAIR, NO_NUMBER, OneObject, RowError, RowProblem, Unit};
-use super::rows::{Rows, TableSummary};
+use super::rows::{RowReader, TableSummary};
 use super::text::{BYTE_ORDER_MARK, TextFile};
 
 /// The most that is read of one line: 16 MiB. The longest row of the paper's data sets has 5 KiB.
-pub const LINE_LIMIT: usize = 16 << 20;
+pub(crate) const LINE_LIMIT: usize = 16 << 20;
 
 /// A file of rows, positioned before the next one. Reads forward only, a row at a time.
-pub struct JsonlTable {
+pub(crate) struct JsonlTable {
     file: TextFile,
     columns: Vec<String>,
     /// The number of the line read last.
@@ -24,17 +24,17 @@ pub struct JsonlTable {
 
 impl JsonlTable {
     /// Opens a file; reads up to its first good row, for the columns.
-    pub fn open(path: &Path) -> Result<JsonlTable, RowError> {
+    pub(crate) fn open(path: &Path) -> Result<JsonlTable, RowError> {
         JsonlTable::new(TextFile::open(path, "JSON lines")?, LINE_LIMIT)
     }
 
-    /// The same over bytes in memory; `name` stands for them in messages.
-    pub fn from_bytes(name: &str, bytes: &'static [u8]) -> Result<JsonlTable, RowError> {
+    /// Reads bytes in memory; `name` stands for them in messages.
+    pub(crate) fn from_bytes(name: &str, bytes: &'static [u8]) -> Result<JsonlTable, RowError> {
         JsonlTable::new(TextFile::from_bytes(name, bytes, "JSON lines")?, LINE_LIMIT)
     }
 
     /// A file whose name leaves open whether it has JSON lines: one object that is all of it is refused.
-    pub fn of_json(file: TextFile) -> Result<JsonlTable, RowError> {
+    pub(crate) fn of_json(file: TextFile) -> Result<JsonlTable, RowError> {
         let mut whole = JsonlTable::over(file.again()?, LINE_LIMIT);
         let first = whole.next_row();
         let first = match first {
@@ -95,7 +95,7 @@ impl JsonlTable {
     }
 }
 
-impl Rows for JsonlTable {
+impl RowReader for JsonlTable {
     /// The keys of the first good row, in its order; none for an empty file.
     fn columns(&self) -> &[String] {
         &self.columns
@@ -132,7 +132,7 @@ impl Rows for JsonlTable {
         self.file.read(max)
     }
 
-    fn form(&self) -> String {
+    fn format_name(&self) -> String {
         format!("JSON lines{}", self.file.packing())
     }
 
@@ -146,13 +146,13 @@ impl Rows for JsonlTable {
     }
 }
 
-/// How a line ended.
+/// What ended a line.
 enum LineEnd {
-    /// With a line break.
+    /// A line break.
     Break,
-    /// With the end of the file.
+    /// The end of the file.
     File,
-    /// Anyhow, and too late.
+    /// Either of the two, behind more bytes than are read of a row.
     TooLong,
 }
 
@@ -248,8 +248,8 @@ pub(super) fn keys(row: &str) -> serde_json::Result<Vec<String>> {
     parser.end().map(|()| keys)
 }
 
-/// What an object that is a whole file holds instead of being a row: its rows under a name that people use for them, or its
-/// columns, as pandas writes them unless it is told otherwise.
+/// What an object that is a whole file holds instead of being a row: its rows under a name that people use for them, or
+/// its columns, as pandas writes them unless it is told otherwise.
 fn wrapped(row: &str) -> Option<OneObject> {
     const NAMES: [&str; 11] = [
         "data",
@@ -283,12 +283,12 @@ fn wrapped(row: &str) -> Option<OneObject> {
 /// Rows among which the first good one is looked for, for its columns.
 const LOOKED_AT: usize = 100;
 
-/// The columns of a form whose rows have their own keys: those of the first good row of `ahead`, a table that nobody else
-/// reads. None where there are no rows.
+/// The columns of a format whose rows have their own keys: those of the first good row of `ahead`, a table that nobody
+/// else reads. Empty if there are no rows.
 ///
 /// # Errors
-/// The first row's, where none of the first [`LOOKED_AT`] is good; an error behind which nothing can be read.
-pub(super) fn first_columns(mut ahead: impl Rows) -> Result<Vec<String>, RowError> {
+/// The error of the first row, where none of the first [`LOOKED_AT`] is good; an error behind which nothing can be read.
+pub(super) fn first_columns(mut ahead: impl RowReader) -> Result<Vec<String>, RowError> {
     let mut bad = None;
     for _ in 0..LOOKED_AT {
         match ahead.next_row() {

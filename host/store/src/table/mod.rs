@@ -1,4 +1,4 @@
-//! Rows of data sets, whatever their file's form, one JSON object each.
+//! Rows of data sets, whatever their file's format, one JSON object each.
 
 mod array;
 mod csv;
@@ -16,8 +16,8 @@ pub(crate) mod shards;
 mod text;
 
 pub use error::{OneObject, RowError, RowProblem, Unit};
-pub use files::{RowPlace, Table, TableFile};
+pub use files::{RowPlace, TableFile, TableReader};
 pub use format::Format;
-pub use kind::{Kind, kind_of_file};
+pub use kind::{FileKind, kind_of_file};
 pub use quoting::Quoting;
 pub use rows::{ClassColumn, TableSummary};

@@ -5,10 +5,10 @@ use std::str::FromStr;
 
 use super::format::Format;
 
-/// What `--quoting` says.
+/// Whether cells of CSV and TSV files may stand in quotes (`--quoting`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Quoting {
-    /// As the form has it: CSV has quoting, TSV has none, as GLUE's files.
+    /// By the format: CSV has quoting, TSV has none, as GLUE's files.
     #[default]
     Auto,
     /// A cell that begins with `"` goes to the next single `"`, over delimiters and line breaks; `""` in it is one `"`.
@@ -29,8 +29,8 @@ impl Quoting {
         }
     }
 
-    /// Whether cells of a form may stand in quotes.
-    pub fn applies_to(self, format: Format) -> bool {
+    /// Whether cells of a format may stand in quotes.
+    pub(crate) fn applies_to(self, format: Format) -> bool {
         match self {
             Quoting::Auto => format == Format::Csv,
             Quoting::Csv => true,

@@ -1,4 +1,4 @@
-//! What every form of file gives: rows one after the other, and what the whole file holds.
+//! What every format of file gives: rows one after the other, and what the whole file holds.
 
 use super::error::{RowError, Unit};
 use super::quoting::Quoting;
@@ -7,25 +7,25 @@ use crate::fs::digest::Digest;
 /// A column of classes as whole numbers, with the names that the file has for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClassColumn {
-    /// The column.
+    /// The name of the column.
     pub column: String,
     /// The name of class 0, of class 1, and so on.
     pub names: Vec<String>,
 }
 
-/// What a whole file holds.
+/// The size and digest of a whole file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableSummary {
-    /// Its rows.
+    /// The number of rows.
     pub rows: u64,
-    /// Its bytes.
+    /// The number of bytes, as they are stored.
     pub bytes: u64,
     /// The digest of all its bytes.
     pub sha256: Digest,
 }
 
 /// A file of rows, positioned before the next one. Reads forward only, a row at a time.
-pub(super) trait Rows: Send {
+pub(super) trait RowReader: Send {
     /// The names of the columns, in the file's order.
     fn columns(&self) -> &[String];
 
@@ -41,16 +41,16 @@ pub(super) trait Rows: Send {
     /// The number of the row read last, in the file's units, counted from 1.
     fn number(&self) -> u64;
 
-    /// What the file is counted in.
+    /// The unit in which rows are counted.
     fn unit(&self) -> Unit;
 
     /// The next bytes as they stand in the file, unpacked where it is packed, at most `max`, and fewer only at the end.
     fn read(&mut self, max: usize) -> Result<Vec<u8>, RowError>;
 
-    /// Its form, with what is decided by more than the form: for people.
-    fn form(&self) -> String;
+    /// The file's format for people, with what is decided by more than the format: gzip, quoting.
+    fn format_name(&self) -> String;
 
-    /// Whether cells may stand in quotes, where that is not as the form by itself has it.
+    /// Whether cells may stand in quotes; `None` if the format alone decides it.
     fn quoting(&self) -> Option<Quoting> {
         None
     }

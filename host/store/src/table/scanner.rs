@@ -1,9 +1,9 @@
 //! Where cells and rows of CSV and TSV end.
 //!
-//! As RFC 4180 has it, and stricter than most readers: behind a quoted cell nothing but a delimiter or the row's end may
-//! come, since a quote that is only a character would otherwise make one row of several.
+//! As RFC 4180 has it, and stricter than most readers: behind a quoted cell nothing but a delimiter or the row's end
+//! may come, since a quote that is only a character would otherwise make one row of several.
 
-/// What byte comes next.
+/// The role of the next byte, by the bytes before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// The first one of a row.
@@ -12,7 +12,7 @@ enum State {
     Cell,
     /// A further one of a cell without quotes.
     Plain,
-    /// One within quotes.
+    /// A byte of a cell within quotes.
     Quoted,
     /// One behind a quote that may have been the last or the first of two.
     Closed,
@@ -21,7 +21,7 @@ enum State {
 }
 
 /// How a file's cells are separated, and where in it the scanner is.
-pub struct Scanner {
+pub(crate) struct Scanner {
     delimiter: u8,
     quoting: bool,
     state: State,
@@ -33,8 +33,8 @@ pub struct Scanner {
 
 /// A mistake in a row's quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mistake {
-    /// The cell, from 0.
+pub(crate) struct Mistake {
+    /// The cell's place in its row, from 0.
     pub cell: usize,
     /// The line on which its quote was opened.
     pub opened: u64,
@@ -43,7 +43,7 @@ pub struct Mistake {
 }
 
 /// The cells of one row, one after the other. Kept from row to row for its memory.
-pub struct Record {
+pub(crate) struct Record {
     bytes: Vec<u8>,
     /// Where each cell ends in `bytes`.
     ends: Vec<usize>,
@@ -90,7 +90,7 @@ impl LineCells {
 
 impl Record {
     /// An empty one, which keeps at most `limit` bytes.
-    pub fn new(limit: usize) -> Record {
+    pub(crate) fn new(limit: usize) -> Record {
         Record {
             bytes: Vec::new(),
             ends: Vec::new(),
@@ -135,8 +135,8 @@ impl Record {
         self.ends.clear();
     }
 
-    /// Its cells.
-    pub fn cells(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+    /// The bytes of each cell, without quotes.
+    pub(crate) fn cells(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         (0..self.ends.len()).map(|cell| {
             let start = cell.checked_sub(1).map_or(0, |before| self.ends[before]);
             &self.bytes[start..self.ends[cell]]
@@ -144,40 +144,40 @@ impl Record {
     }
 
     /// Whether it has several lines, each of which would be a row of `columns` cells by itself.
-    pub fn looks_like_rows(&self, columns: usize) -> bool {
+    pub(crate) fn looks_like_rows(&self, columns: usize) -> bool {
         self.several_lines && columns > 1 && !self.lines.differ && self.lines.each == Some(columns)
     }
 
     /// The quote that was opened last: its cell, from 0, and its line.
-    pub fn opened(&self) -> (usize, u64) {
+    pub(crate) fn opened(&self) -> (usize, u64) {
         self.opened
     }
 
     #[cfg(test)]
-    pub fn capacities(&self) -> (usize, usize) {
+    pub(crate) fn capacities(&self) -> (usize, usize) {
         (self.bytes.capacity(), self.ends.capacity())
     }
 }
 
-/// How the end of a file was met.
+/// Where the end of a file was met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// Between rows.
+pub(crate) enum End {
+    /// Behind a whole row.
     Clean,
     /// Behind a row without a line break.
     Row,
-    /// Within quotes.
+    /// Within a cell in quotes.
     Open,
 }
 
 impl Scanner {
     /// Before the first byte of a file.
-    pub fn new(delimiter: u8, quoting: bool) -> Scanner {
+    pub(crate) fn new(delimiter: u8, quoting: bool) -> Scanner {
         Scanner { delimiter, quoting, state: State::Row, line: 1, after_return: false }
     }
 
     /// Takes bytes up to the end of a row; gives how many they were, and whether the row came to its end.
-    pub fn take(&mut self, bytes: &[u8], record: &mut Record) -> (usize, bool) {
+    pub(crate) fn take(&mut self, bytes: &[u8], record: &mut Record) -> (usize, bool) {
         for (at, byte) in bytes.iter().enumerate() {
             if self.byte(*byte, record) {
                 return (at + 1, true);
@@ -187,7 +187,7 @@ impl Scanner {
     }
 
     /// Takes the end of the file.
-    pub fn end(&mut self, record: &mut Record) -> End {
+    pub(crate) fn end(&mut self, record: &mut Record) -> End {
         let state = std::mem::replace(&mut self.state, State::Row);
         match state {
             State::Row => return End::Clean,

@@ -1,8 +1,8 @@
 //! Which files of a folder hold a split, and whether all of them are there.
 //!
-//! A split is one file, `train.jsonl`, or several: `train-00000-of-00002.parquet`, with a digest behind the number where
-//! older versions of the `datasets` library wrote them, or `train/0000.parquet`. Half of a split must not be taken for all of
-//! it, so what the numbers promise is held against what is there.
+//! A split is one file, `train.jsonl`, or several: `train-00000-of-00002.parquet`, with a digest behind the number
+//! where older versions of the `datasets` library wrote them, or `train/0000.parquet`. Half of a split must not be
+//! taken for all of it, so what the numbers promise is held against what is there.
 
 use std::collections::BTreeMap;
 use std::mem::{Discriminant, discriminant};
@@ -21,15 +21,15 @@ pub enum ShardError {
     Missing {
         /// Which of how many, as the beginning of a sentence.
         missing: String,
-        /// One that is there.
+        /// The name of a shard that is there.
         there: String,
     },
     /// Shards that are there twice, or beyond the last.
     #[error("expected {count} shards, each once, got `{file}` {what}")]
     Surplus {
-        /// How many there should be.
+        /// The number of shards that there should be.
         count: u64,
-        /// One too many.
+        /// The name of a shard that is one too many.
         file: String,
         /// Why it is one too many.
         what: String,
@@ -37,7 +37,7 @@ pub enum ShardError {
     /// Files of one format that hold the split in more than one way, each of which may be all of it.
     #[error("expected one file or one set of shards, got `{first}` and `{second}`")]
     Several {
-        /// A file.
+        /// The name of a file that holds the split.
         first: String,
         /// A file that does not belong with it.
         second: String,
@@ -47,20 +47,20 @@ pub enum ShardError {
 /// A file's place in a split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// It is all of it.
+    /// The file holds all of the split.
     Whole,
-    /// It has a number.
+    /// One of several files with numbers.
     Shard(Number),
-    /// It is one of those in the split's own folder, in the order of their names.
+    /// One of the files in the split's own folder, in the order of their names.
     InFolder,
 }
 
-/// A shard's number.
+/// The number in a shard's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Number {
-    /// As it is written.
+    /// The number as it is written; some writers count from 0, others from 1.
     index: u64,
-    /// Of how many, where the name says it.
+    /// The number of shards; `None` if the name does not say it.
     of: Option<u64>,
 }
 
@@ -74,19 +74,19 @@ struct Way {
 
 /// The files that hold a split.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found<'a> {
+pub(crate) struct Found<'a> {
     /// In order; none where the split is not there.
     pub files: Vec<&'a str>,
     /// A file that holds it in a format of lower rank, and is passed over.
     pub passed_over: Option<&'a str>,
 }
 
-/// Those of the `files` of a folder (their paths below it, with `/`) that hold the split `name`. Where a split is there in several formats, which a folder of copies may have, the first format of [`Format::ALL`] is
-/// taken.
+/// The files that hold the split `name`, among the `files` of a folder (their paths below it, with `/`). If a split is
+/// there in several formats, which a folder of copies may have, the first format of [`Format::ALL`] is taken.
 ///
 /// # Errors
-/// Files that do not belong together, and shards that are missing, there twice or too many.
-pub fn of_split<'a>(files: &'a [String], name: &str) -> Result<Found<'a>, ShardError> {
+/// If files do not belong together, or shards are missing, there twice or too many.
+pub(crate) fn of_split<'a>(files: &'a [String], name: &str) -> Result<Found<'a>, ShardError> {
     let mut found: Vec<(&str, Place)> = Vec::new();
     let mut way: Option<(Way, &str)> = None;
     let mut passed_over = None;
@@ -230,7 +230,7 @@ fn digits(text: &str) -> Result<u64, ()> {
 }
 
 /// What part of a split a file by itself is, as `shard 2 of 5`, where its name says that it is one.
-pub fn part_alone(path: &Path) -> Option<String> {
+pub(crate) fn part_alone(path: &Path) -> Option<String> {
     let (stem, _) = Format::split(path.file_name()?.to_str()?)?;
     let Number { index, of: Some(of) } = number(stem)? else { return None };
     // Whether they are counted from 0 or from 1, one of several cannot tell but at the end.

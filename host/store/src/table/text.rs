@@ -7,19 +7,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use flate2::bufread::MultiGzDecoder;
 
 use super::error::RowError;
-use super::kind::{HEAD, Kind};
+use super::kind::{FileKind, HEAD};
 use crate::fs::digest::{Digest, Hasher};
 use crate::fs::error::FileError;
 use crate::fs::file::open_regular;
 use crate::fs::lfs::lfs_pointer;
 
 /// Some editors put it at the start of a file.
-pub const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+pub(crate) const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 type Bytes = Box<dyn Read + Send>;
 
 /// A text file, read forward only.
-pub struct TextFile {
+pub(crate) struct TextFile {
     origin: Origin,
     /// What a file of this kind should hold, for messages.
     expected: &'static str,
@@ -28,7 +28,7 @@ pub struct TextFile {
     packed: bool,
 }
 
-/// Where the bytes are.
+/// The source of the bytes.
 #[derive(Clone)]
 enum Origin {
     File(PathBuf),
@@ -69,13 +69,13 @@ impl TextFile {
     /// Opens a file. `expected` is what messages say should be in it.
     ///
     /// # Errors
-    /// A file that is not there, a folder, or a file of another kind.
-    pub fn open(path: &Path, expected: &'static str) -> Result<TextFile, RowError> {
+    /// If the file is not there, or is a folder or a file of another kind.
+    pub(crate) fn open(path: &Path, expected: &'static str) -> Result<TextFile, RowError> {
         TextFile::new(Origin::File(path.to_owned()), expected)
     }
 
-    /// The same over bytes in memory; `name` stands for them in messages.
-    pub fn from_bytes(name: &str, bytes: &'static [u8], expected: &'static str) -> Result<TextFile, RowError> {
+    /// Reads bytes in memory; `name` stands for them in messages.
+    pub(crate) fn from_bytes(name: &str, bytes: &'static [u8], expected: &'static str) -> Result<TextFile, RowError> {
         TextFile::new(Origin::Memory { name: name.to_owned(), bytes }, expected)
     }
 
@@ -89,29 +89,29 @@ impl TextFile {
         let counted = Box::new(Counted { bytes: stored, tally: tally.clone() });
         let refused = |packed| refusal(&origin, packed);
         let (mut head, mut bytes) = peek(counted).map_err(refused(false))?;
-        let packed = Kind::of(&head) == Some(Kind::Gzip);
+        let packed = FileKind::of(&head) == Some(FileKind::Gzip);
         if packed {
             let unpacked = MultiGzDecoder::new(BufReader::with_capacity(1 << 16, bytes));
             (head, bytes) = peek(Box::new(unpacked)).map_err(refused(true))?;
         }
         let file = TextFile { origin, expected, reader: BufReader::with_capacity(1 << 16, bytes), tally, packed };
-        match (lfs_pointer(&head), Kind::of(&head)) {
+        match (lfs_pointer(&head), FileKind::of(&head)) {
             (Some(pointer), _) => Err(FileError::LfsPointer { path: file.path(), bytes: pointer.size }.into()),
             (None, Some(got)) => Err(RowError::Kind { name: file.name(), expected, got }),
             (None, None) => Ok(file),
         }
     }
 
-    /// The same file from its beginning.
+    /// Opens the file once more, at its beginning.
     ///
     /// # Errors
-    /// As [`TextFile::open`].
-    pub fn again(&self) -> Result<TextFile, RowError> {
+    /// Errors of [`TextFile::open`].
+    pub(crate) fn again(&self) -> Result<TextFile, RowError> {
         TextFile::new(self.origin.clone(), self.expected)
     }
 
     /// What messages call the file: its path in quotes, or what stands for it.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match &self.origin {
             Origin::File(path) => format!("`{}`", path.display()),
             Origin::Memory { name, .. } => name.clone(),
@@ -125,25 +125,25 @@ impl TextFile {
         }
     }
 
-    /// What its form is called with behind its name: `, gzip` where it is packed.
-    pub fn packing(&self) -> &'static str {
+    /// The packing as it is shown behind the format: `, gzip`, or nothing.
+    pub(crate) fn packing(&self) -> &'static str {
         if self.packed { ", gzip" } else { "" }
     }
 
     /// The next bytes, as many as there are at hand; none at the end. The first time they are [`HEAD`] or all of a
     /// shorter file.
-    pub fn fill(&mut self) -> Result<&[u8], RowError> {
+    pub(crate) fn fill(&mut self) -> Result<&[u8], RowError> {
         let (origin, packed) = (&self.origin, self.packed);
         self.reader.fill_buf().map_err(|source| refusal(origin, packed)(source))
     }
 
     /// Goes on by so many of the bytes at hand.
-    pub fn consume(&mut self, count: usize) {
+    pub(crate) fn consume(&mut self, count: usize) {
         self.reader.consume(count);
     }
 
     /// The next bytes, at most `max`, and fewer only at the end.
-    pub fn read(&mut self, max: usize) -> Result<Vec<u8>, RowError> {
+    pub(crate) fn read(&mut self, max: usize) -> Result<Vec<u8>, RowError> {
         let mut bytes = Vec::new();
         let read = self.reader.by_ref().take(max as u64).read_to_end(&mut bytes);
         read.map_err(refusal(&self.origin, self.packed))?;
@@ -151,7 +151,7 @@ impl TextFile {
     }
 
     /// Reads the rest. Gives the bytes and the digest of the file as it is stored.
-    pub fn finish(mut self) -> Result<(u64, Digest), RowError> {
+    pub(crate) fn finish(mut self) -> Result<(u64, Digest), RowError> {
         loop {
             let count = self.fill()?.len();
             if count == 0 {
@@ -241,6 +241,12 @@ mod tests {
             assert!(message.contains(expected) && message.contains("t.jsonl.gz`"), "{message}");
         }
         let folder = tempfile::tempdir().unwrap();
-        assert!(TextFile::open(folder.path(), "text").map(drop).unwrap_err().to_string().ends_with("is not a file"));
+        assert!(
+            TextFile::open(folder.path(), "text")
+                .map(drop)
+                .unwrap_err()
+                .to_string()
+                .ends_with("expected a file, got a folder")
+        );
     }
 }

@@ -1,9 +1,9 @@
-//! The ways to choose demonstrations.
+//! The modes in which demonstrations are drawn (`--sampling`).
 
 use std::fmt;
 use std::str::FromStr;
 
-/// How demonstrations are chosen.
+/// The mode in which demonstrations are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sampling {
     /// Equally many rows of every class, at random; where a task has no classes, as [`Sampling::Random`].
@@ -12,7 +12,7 @@ pub enum Sampling {
     Random,
     /// The plugin's own demonstrations, written by hand, from the first on.
     Written,
-    /// The split's first rows.
+    /// The first rows of the split, in its order.
     First,
 }
 
@@ -44,7 +44,7 @@ impl FromStr for Sampling {
         let found = Sampling::ALL.into_iter().find(|sampling| sampling.as_str() == text);
         found.ok_or_else(|| {
             let words = Sampling::ALL.map(Sampling::as_str).join(", ");
-            format!("`{text}` is no way to choose demonstrations; one of {words} was expected")
+            format!("expected one of {words}, got `{text}`")
         })
     }
 }
@@ -59,6 +59,6 @@ mod tests {
             assert_eq!(sampling.to_string().parse(), Ok(sampling));
         }
         let error = "best".parse::<Sampling>().unwrap_err();
-        assert!(error.ends_with("one of stratified, random, written, first was expected"), "{error}");
+        assert_eq!(error, "expected one of stratified, random, written, first, got `best`");
     }
 }

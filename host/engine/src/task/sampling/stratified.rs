@@ -1,4 +1,4 @@
-//! Demonstrations class by class.
+//! Drawing of demonstrations class by class.
 
 use super::{SamplingError, all_but};
 use crate::task::python_random::PythonRandom;

@@ -1,11 +1,11 @@
 //! Dates and times as texts: `2020-01-02`, `03:04:05.678`, `2020-01-02 03:04:05.678901 +00:00`.
 //!
-//! Fractions have all digits of their unit, so that equal times of a column are equal texts. The calendar is the Gregorian
-//! one for all times, as in ISO 8601.
+//! Fractions have all digits of their unit, so that equal times of a column are equal texts. The calendar is the
+//! Gregorian one for all times, as in ISO 8601.
 
 /// What times of a column are counted in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fraction {
+pub(crate) enum Fraction {
     Millis,
     Micros,
     Nanos,
@@ -30,14 +30,14 @@ impl Fraction {
 }
 
 /// The date so many days after 1970-01-01.
-pub fn date(days: i64) -> String {
+pub(crate) fn date(days: i64) -> String {
     let (year, month, day) = civil(days.into());
     let sign = if year < 0 { "-" } else { "" };
     format!("{sign}{:04}-{month:02}-{day:02}", year.unsigned_abs())
 }
 
 /// A time of day. One that no day has is counted on.
-pub fn time(count: i128, fraction: Fraction) -> String {
+pub(crate) fn time(count: i128, fraction: Fraction) -> String {
     let sign = if count < 0 { "-" } else { "" };
     let count = count.abs();
     let (seconds, part) = (count / fraction.per_second(), count % fraction.per_second());
@@ -46,7 +46,7 @@ pub fn time(count: i128, fraction: Fraction) -> String {
 }
 
 /// The point in time so long after the beginning of 1970; `utc` says that this is meant in UTC, and shows it.
-pub fn timestamp(count: i128, fraction: Fraction, utc: bool) -> String {
+pub(crate) fn timestamp(count: i128, fraction: Fraction, utc: bool) -> String {
     let day = 86_400 * fraction.per_second();
     let (days, rest) = (count.div_euclid(day), count.rem_euclid(day));
     // A count of 96 bits has no more days than this.

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use crate::table::rows::ClassColumn;
 
-/// The columns of whole numbers that the footer names the classes of. What is written in another form names none.
-pub fn of(metadata: &FileMetaData) -> Vec<ClassColumn> {
+/// The columns of whole numbers that the footer names the classes of. What is written in another format names none.
+pub(crate) fn of(metadata: &FileMetaData) -> Vec<ClassColumn> {
     let entries = metadata.key_value_metadata().into_iter().flatten();
     let said = entries.filter(|entry| entry.key == "huggingface").find_map(|entry| entry.value.as_deref());
     let fields = metadata.schema().get_fields();

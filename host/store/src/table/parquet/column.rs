@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::value::{self, Meaning};
 
 /// A leaf of one row group.
-pub struct Column {
-    /// Its path in the schema, as messages have it.
+pub(crate) struct Column {
+    /// The column's path in the schema, as messages have it.
     pub name: String,
     values: Box<dyn Values>,
     most: i16,
@@ -21,9 +21,9 @@ pub struct Column {
     value: usize,
 }
 
-/// What a leaf gives.
-pub enum Cell {
-    /// A value, or null.
+/// What a leaf has for a row.
+pub(crate) enum Cell {
+    /// A value as JSON, or null.
     Json(Value),
     /// A text with broken UTF-8.
     NotUtf8,
@@ -31,7 +31,7 @@ pub enum Cell {
 
 impl Column {
     /// A leaf, positioned before the first row of its group.
-    pub fn new(descriptor: ColumnDescPtr, reader: ColumnReader) -> Column {
+    pub(crate) fn new(descriptor: ColumnDescPtr, reader: ColumnReader) -> Column {
         let (name, most) = (descriptor.path().parts().join("."), descriptor.max_def_level());
         let meaning = Meaning::of(&descriptor);
         let bytes = move |bytes: &[u8]| match (meaning, std::str::from_utf8(bytes)) {
@@ -62,8 +62,8 @@ impl Column {
     /// Reads the next `rows` rows; those before have to be taken.
     ///
     /// # Errors
-    /// What the decoder does not like, or that there are fewer rows.
-    pub fn fill(&mut self, rows: usize) -> Result<(), String> {
+    /// If the decoder fails or there are fewer rows; the text says which.
+    pub(crate) fn fill(&mut self, rows: usize) -> Result<(), String> {
         self.definitions.clear();
         self.repetitions.clear();
         self.values.clear();
@@ -82,23 +82,23 @@ impl Column {
     }
 
     /// How much of the path of the value at hand is there; `None` behind the last value that was read.
-    pub fn definition(&self) -> Option<i16> {
+    pub(crate) fn definition(&self) -> Option<i16> {
         (self.level < self.levels).then(|| self.definitions.get(self.level).copied().unwrap_or(self.most))
     }
 
     /// Which list the value at hand goes on with: 0 if it begins a row, and behind the last.
-    pub fn repetition(&self) -> i16 {
+    pub(crate) fn repetition(&self) -> i16 {
         self.repetitions.get(self.level).copied().unwrap_or(0)
     }
 
     /// Goes on to the next value or missing value.
-    pub fn skip(&mut self) {
+    pub(crate) fn skip(&mut self) {
         self.value += usize::from(self.definition() == Some(self.most));
         self.level += 1;
     }
 
     /// The value at hand, null for one that is missing; goes on to the next. `None` behind the last.
-    pub fn take(&mut self) -> Option<Cell> {
+    pub(crate) fn take(&mut self) -> Option<Cell> {
         let there = self.definition()? == self.most;
         let cell = if there { self.values.get(self.value)? } else { Cell::Json(Value::Null) };
         self.skip();

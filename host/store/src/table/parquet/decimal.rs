@@ -3,10 +3,10 @@
 /// The most bytes that are read of a decimal: 77 digits, more than any writer has.
 const MOST: usize = 32;
 
-/// The decimal whose digits are a number in two's complement, the highest byte first, with the point `scale` digits from
-/// the right. Without an exponent, and without a point where the scale is 0. `None` for one that is longer than any
-/// writer's.
-pub fn decimal(bytes: &[u8], scale: u32) -> Option<String> {
+/// The decimal whose digits are a number in two's complement, the highest byte first, with the point `scale` digits
+/// from the right. Without an exponent, and without a point where the scale is 0. `None` for one that is longer than
+/// any writer's.
+pub(crate) fn decimal(bytes: &[u8], scale: u32) -> Option<String> {
     let negative = bytes.first().is_some_and(|byte| byte & 0x80 != 0);
     let sign = if negative { 0xff } else { 0 };
     let start = bytes.iter().position(|byte| *byte != sign).unwrap_or(bytes.len());

@@ -1,7 +1,7 @@
 //! A look at a file's end before the decoder has it.
 //!
-//! The decoder descends into a schema without a limit, so that a small file of groups within groups would end the program
-//! by its stack. The length of the schema bounds its depth, and stands at the footer's beginning.
+//! The decoder descends into a schema without a limit, so that a small file of groups within groups would end the
+//! program by its stack. The length of the schema bounds its depth, and stands at the footer's beginning.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -12,8 +12,8 @@ const MOST_ELEMENTS: u64 = 2000;
 /// Checks that the schema has no more than [`MOST_ELEMENTS`].
 ///
 /// # Errors
-/// In words, that it has more, or that there is no footer.
-pub fn check(file: &mut File) -> Result<(), String> {
+/// If it has more, or there is no footer; the text says which.
+pub(crate) fn check(file: &mut File) -> Result<(), String> {
     let head = head(file)
         .map_err(|error| error.to_string())?
         .ok_or("it has no Parquet footer: it is cut short, or another kind of file")?;

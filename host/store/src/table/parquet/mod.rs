@@ -21,8 +21,8 @@ use parquet::file::serialized_reader::SerializedFileReader;
 use self::column::Column;
 use self::shape::Shape;
 use super::error::{RowError, RowProblem, UNREAD_CODEC, Unit};
-use super::kind::{HEAD, Kind};
-use super::rows::{ClassColumn, Rows, TableSummary};
+use super::kind::{FileKind, HEAD};
+use super::rows::{ClassColumn, RowReader, TableSummary};
 use crate::fs::digest::digest_file;
 use crate::fs::error::FileError;
 use crate::fs::file::open_regular;
@@ -35,7 +35,7 @@ const BATCH: usize = 64;
 const ROW_LIMIT: usize = 16 << 20;
 
 /// A Parquet file, positioned before the next row.
-pub struct ParquetTable {
+pub(crate) struct ParquetTable {
     path: PathBuf,
     /// `None` after damage: nothing behind it can be trusted.
     decoder: Option<Decoder>,
@@ -44,7 +44,7 @@ pub struct ParquetTable {
     /// Rows of the whole file, as its footer has it.
     total: u64,
     number: u64,
-    /// The same file for [`Rows::read`].
+    /// The file opened once more, for [`RowReader::read`].
     raw: Option<File>,
 }
 
@@ -99,7 +99,7 @@ impl Decoder {
 
 impl ParquetTable {
     /// Opens a file and reads its footer.
-    pub fn open(path: &Path) -> Result<ParquetTable, RowError> {
+    pub(crate) fn open(path: &Path) -> Result<ParquetTable, RowError> {
         let mut file = open_regular(path)?;
         let mut head = Vec::new();
         let read = file.by_ref().take(HEAD).read_to_end(&mut head);
@@ -107,7 +107,7 @@ impl ParquetTable {
         if let Some(pointer) = lfs_pointer(&head) {
             return Err(FileError::LfsPointer { path: path.to_owned(), bytes: pointer.size }.into());
         }
-        if let Some(got) = Kind::of(&head).filter(|kind| *kind != Kind::Parquet) {
+        if let Some(got) = FileKind::of(&head).filter(|kind| *kind != FileKind::Parquet) {
             return Err(RowError::Kind { name: format!("`{}`", path.display()), expected: "Parquet", got });
         }
         let mut table = ParquetTable {
@@ -146,7 +146,7 @@ impl ParquetTable {
     }
 }
 
-impl Rows for ParquetTable {
+impl RowReader for ParquetTable {
     fn columns(&self) -> &[String] {
         &self.columns
     }
@@ -203,7 +203,7 @@ impl Rows for ParquetTable {
         Ok(bytes)
     }
 
-    fn form(&self) -> String {
+    fn format_name(&self) -> String {
         "Parquet".into()
     }
 

@@ -5,12 +5,12 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::column::{Cell, Column};
-use super::shape::{Kind, Shape};
+use super::shape::{Shape, ShapeKind};
 use crate::table::error::RowProblem;
 
-/// Takes one row from the columns and makes one JSON object of it. After a problem the columns stand behind the row all the
-/// same, unless [they are damaged](RowProblem::Parquet).
-pub fn take_row(shapes: &[Shape], columns: &mut [Column], limit: usize) -> Result<String, RowProblem> {
+/// Takes one row from the columns and makes one JSON object of it. After a problem the columns stand behind the row all
+/// the same, unless [they are damaged](RowProblem::Parquet).
+pub(crate) fn take_row(shapes: &[Shape], columns: &mut [Column], limit: usize) -> Result<String, RowProblem> {
     let mut row = Writer { columns, text: String::new(), limit, problem: None };
     row.object(shapes)?;
     let Writer { text, problem, .. } = row;
@@ -52,9 +52,9 @@ impl Writer<'_> {
             return Ok(());
         }
         match &shape.kind {
-            Kind::Leaf => self.leaf(first),
-            Kind::Group(shapes) => self.object(shapes),
-            Kind::List { filled_from, repetition, element } => {
+            ShapeKind::Leaf => self.leaf(first),
+            ShapeKind::Group(shapes) => self.object(shapes),
+            ShapeKind::List { filled_from, repetition, element } => {
                 self.text.push('[');
                 if self.definition(first) < *filled_from {
                     self.skip(shape);

@@ -1,7 +1,8 @@
 //! What a schema's columns are as JSON: texts and numbers, objects, lists.
 //!
-//! Parquet stores only leaves. Beside each value stand two levels: how much of its path is there (definition), and which
-//! list it goes on with (repetition); see Melnik et al. 2010, "Dremel", section 4. A shape says what the levels mean.
+//! Parquet stores only leaves. Beside each value stand two levels: how much of its path is there (definition), and
+//! which list it goes on with (repetition); see Melnik et al. 2010, "Dremel", section 4. A shape says what the levels
+//! mean.
 
 use std::ops::Range;
 
@@ -10,31 +11,31 @@ use parquet::schema::types::Type;
 
 /// A column of the file, or a part of one.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Shape {
-    /// Its own name.
+pub(crate) struct Shape {
+    /// The column's name, without those of the groups around it.
     pub name: String,
     /// The definition level from which on it is there; below it is null. `None` where it cannot be null.
     pub there_from: Option<i16>,
-    /// What it is.
-    pub kind: Kind,
+    /// How the column becomes JSON.
+    pub kind: ShapeKind,
     /// The leaves below it, one at least, by their place among all leaves of the file.
     pub leaves: Range<usize>,
 }
 
-/// What a column is.
+/// How a column becomes JSON.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum ShapeKind {
     /// A text, a number, a boolean.
     Leaf,
-    /// An object.
+    /// An object with these members.
     Group(Vec<Shape>),
-    /// A list.
+    /// A list of elements of one shape.
     List {
         /// The definition level from which on it has an element.
         filled_from: i16,
         /// The repetition level of every element but the first.
         repetition: i16,
-        /// What its elements are. A map is a list of objects with `key` and `value`.
+        /// The shape of its elements. A map is a list of objects with `key` and `value`.
         element: Box<Shape>,
     },
 }
@@ -49,8 +50,8 @@ struct Levels {
 /// The shapes of a file's columns.
 ///
 /// # Errors
-/// In words, for a group without a column in it.
-pub fn shapes(schema: &Type) -> Result<Vec<Shape>, String> {
+/// If a group has no column in it; the text names it.
+pub(crate) fn shapes(schema: &Type) -> Result<Vec<Shape>, String> {
     let mut leaves = 0;
     fields(schema).iter().map(|field| shape(field, Levels { definition: 0, repetition: 0 }, &mut leaves)).collect()
 }
@@ -73,14 +74,16 @@ fn content(field: &Type, levels: Levels, there_from: Option<i16>, leaves: &mut u
     let kind = match fields(field) {
         [] if field.is_primitive() => {
             *leaves += 1;
-            Kind::Leaf
+            ShapeKind::Leaf
         }
         [] => return Err(format!("the group `{}` has no columns", field.name())),
         [repeated] if is_list(field) && repetition(repeated) == Repetition::REPEATED => {
             let is_element = is_map(field) || is_element(repeated);
             return list(field.name(), repeated, is_element, levels, there_from, leaves);
         }
-        children => Kind::Group(children.iter().map(|child| shape(child, levels, leaves)).collect::<Result<_, _>>()?),
+        children => {
+            ShapeKind::Group(children.iter().map(|child| shape(child, levels, leaves)).collect::<Result<_, _>>()?)
+        }
     };
     Ok(Shape { name: field.name().to_owned(), there_from, kind, leaves: first..*leaves })
 }
@@ -101,7 +104,7 @@ fn list(
         _ => content(repeated, inner, None, leaves)?,
     };
     let (filled_from, repetition) = (inner.definition, inner.repetition);
-    let kind = Kind::List { filled_from, repetition, element: Box::new(element) };
+    let kind = ShapeKind::List { filled_from, repetition, element: Box::new(element) };
     Ok(Shape { name: name.to_owned(), there_from, kind, leaves: first..*leaves })
 }
 
@@ -139,13 +142,14 @@ mod tests {
 
     use super::*;
 
-    /// A shape in few characters: `name`, `?` for one that may be null, `{...}` for an object, `[...]` for a list with its levels.
+    /// A shape in few characters: `name`, `?` for one that may be null, `{...}` for an object, `[...]` for a list with
+    /// its levels.
     fn short(shape: &Shape) -> String {
         let there = shape.there_from.map_or(String::new(), |level| format!("?{level}"));
         let kind = match &shape.kind {
-            Kind::Leaf => String::new(),
-            Kind::Group(children) => format!("{{{}}}", children.iter().map(short).collect::<Vec<_>>().join(" ")),
-            Kind::List { filled_from, repetition, element } => {
+            ShapeKind::Leaf => String::new(),
+            ShapeKind::Group(children) => format!("{{{}}}", children.iter().map(short).collect::<Vec<_>>().join(" ")),
+            ShapeKind::List { filled_from, repetition, element } => {
                 format!("[{filled_from},{repetition}:{}]", short(element))
             }
         };

@@ -1,7 +1,7 @@
 //! What a leaf's values mean, and each of them as JSON.
 //!
-//! Newer writers say it by a logical type, older ones by a converted type. Times, dates and decimals become texts. What has
-//! no form in JSON (bytes that are no text, NaN) becomes null.
+//! Newer writers say it by a logical type, older ones by a converted type. Times, dates and decimals become texts. What
+//! has no form in JSON (bytes that are no text, NaN) becomes null.
 
 use half::f16;
 use parquet::basic::{ConvertedType, LogicalType, TimeUnit};
@@ -14,7 +14,7 @@ use super::decimal::decimal;
 
 /// What a leaf's values mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Meaning {
+pub(crate) enum Meaning {
     /// What the physical type says: numbers, and bytes that may be a text.
     Plain,
     /// Text in UTF-8, which broken UTF-8 is a fault of.
@@ -25,13 +25,13 @@ pub enum Meaning {
     Signed(u8),
     /// Digits with the point so many digits from the right.
     Decimal(u32),
-    /// Days since 1970.
+    /// A date, as days since 1970.
     Date,
-    /// A time of day.
+    /// A time of day, counted from midnight.
     Time(Fraction),
     /// A point in time since 1970; with `true` in UTC, otherwise as clocks showed it somewhere.
     Timestamp(Fraction, bool),
-    /// Half precision.
+    /// A number in half precision.
     Float16,
     /// 16 bytes that are written in hexadecimal.
     Uuid,
@@ -41,7 +41,7 @@ pub enum Meaning {
 
 impl Meaning {
     /// The meaning of a leaf.
-    pub fn of(leaf: &ColumnDescriptor) -> Meaning {
+    pub(crate) fn of(leaf: &ColumnDescriptor) -> Meaning {
         let scale = || u32::try_from(leaf.type_scale()).map_or(Meaning::Opaque, Meaning::Decimal);
         match leaf.logical_type_ref() {
             Some(LogicalType::String | LogicalType::Enum | LogicalType::Json) => Meaning::Text,
@@ -93,7 +93,7 @@ fn fraction(unit: &TimeUnit) -> Fraction {
 }
 
 /// A value of 32 or 64 bits.
-pub fn whole(meaning: Meaning, value: i64) -> Value {
+pub(crate) fn whole(meaning: Meaning, value: i64) -> Value {
     match meaning {
         // What a writer put above the bits of the type is no part of the value.
         Meaning::Unsigned(bits) if bits < 64 => (value as u64 & ((1 << bits) - 1)).into(),
@@ -110,7 +110,7 @@ pub fn whole(meaning: Meaning, value: i64) -> Value {
 }
 
 /// A timestamp of older writers: a day and the nanoseconds of it, without a word on its zone.
-pub fn int96(value: &Int96) -> Value {
+pub(crate) fn int96(value: &Int96) -> Value {
     const JULIAN_DAY_OF_1970: i128 = 2_440_588;
     const DAY: i128 = 86_400_000_000_000;
     let [low, high, day] = *value.data() else { return Value::Null };
@@ -121,7 +121,7 @@ pub fn int96(value: &Int96) -> Value {
 }
 
 /// A value of bytes that is no [`Meaning::Text`].
-pub fn bytes(meaning: Meaning, bytes: &[u8]) -> Value {
+pub(crate) fn bytes(meaning: Meaning, bytes: &[u8]) -> Value {
     match meaning {
         Meaning::Decimal(scale) => decimal(bytes, scale).map_or(Value::Null, Value::from),
         Meaning::Float16 => match *bytes {
@@ -144,6 +144,6 @@ fn uuid(bytes: &[u8]) -> Option<String> {
 }
 
 /// A floating-point number; NaN and infinities are null.
-pub fn number(value: f64) -> Value {
+pub(crate) fn number(value: f64) -> Value {
     Number::from_f64(value).map_or(Value::Null, Value::Number)
 }

@@ -3,46 +3,46 @@
 use std::collections::BTreeMap;
 
 use super::analysis::{Analysis, SpreadRecord};
-use super::figures;
+use super::format;
 use super::schema::StepRecord;
 use super::scores::StepScores;
 use ft_engine::text::Untrusted;
 
-/// What an oracle is, wherever one is shown.
-pub const ORACLE: &str = "oracle: the best step, picked by the answers themselves; not a result";
-/// What the mark of a step says.
-pub const SELECTED: &str = "*: the step that is the result";
+/// The line that explains an oracle, wherever one is shown.
+pub(crate) const ORACLE: &str = "oracle: best step chosen with the test labels; not a valid result";
+/// The line that explains the mark of a step.
+pub(crate) const SELECTED: &str = "*: the step that is the result";
 
-/// A table.
+/// A table of results, with texts in its cells.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sheet {
-    /// What it is about, where there are several.
+pub struct TableModel {
+    /// The title, which is shown if there are several tables.
     pub title: String,
-    /// What stands above the columns.
+    /// The headings of the columns.
     pub headings: Vec<String>,
-    /// Rows of as many cells.
+    /// The rows, with as many cells as there are headings.
     pub rows: Vec<Row>,
-    /// What explains the marks in it.
+    /// Lines that explain the marks in the table.
     pub legend: Vec<String>,
 }
 
-/// A row of a table.
+/// A row of a table of results.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// Its cells; empty where there is nothing to say.
+    /// The texts of the cells; empty where there is nothing to say.
     pub cells: Vec<String>,
-    /// What it is.
+    /// The role of the row, by which it is emphasised.
     pub kind: RowKind,
 }
 
-/// What a row is.
+/// The role of a row in its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowKind {
-    /// One of several.
+    /// A row like others.
     Plain,
-    /// What the run came to.
+    /// The step that is the result.
     Result,
-    /// The best that there was, picked by the answers.
+    /// The best step, chosen with the test labels.
     Oracle,
 }
 
@@ -56,7 +56,7 @@ pub fn seconds(steps: &[StepRecord]) -> Seconds {
 }
 
 /// The tables of a run: for one seed its steps, for several the steps over all seeds and each seed at its result.
-pub fn of_run(analysis: &Analysis, seconds: &Seconds) -> Vec<Sheet> {
+pub fn of_run(analysis: &Analysis, seconds: &Seconds) -> Vec<TableModel> {
     if analysis.over_seeds.is_empty() {
         vec![of_seed(analysis, seconds)]
     } else {
@@ -73,22 +73,22 @@ pub(super) fn headings<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<Stri
 
 fn scores(scores: &StepScores) -> Vec<String> {
     vec![
-        figures::percent(scores.accuracy),
+        format::percent(scores.accuracy),
         scores.n.to_string(),
-        figures::range(scores.interval),
-        figures::percent(scores.accuracy_tokens),
-        figures::percent(scores.accuracy_norm),
-        figures::versus(scores.versus_icl.as_ref()),
+        format::range(scores.interval),
+        format::percent(scores.accuracy_tokens),
+        format::percent(scores.accuracy_norm),
+        format::versus(scores.versus_icl.as_ref()),
     ]
 }
 
 fn time(seconds: &Seconds, scores: &StepScores) -> String {
     let seconds = seconds.get(&(scores.seed, scores.step));
-    seconds.map_or_else(String::new, |seconds| figures::duration(*seconds))
+    seconds.map_or_else(String::new, |seconds| format::duration(*seconds))
 }
 
 fn marked(step: u32, selected: bool) -> String {
-    format!("{}{}", figures::step(step), if selected { "*" } else { "" })
+    format!("{}{}", format::step(step), if selected { "*" } else { "" })
 }
 
 fn row(kind: RowKind, first: impl IntoIterator<Item = String>, rest: Vec<String>) -> Row {
@@ -106,7 +106,7 @@ pub(super) fn legend(rows: &[Row]) -> Vec<String> {
     lines.into_iter().filter(|(kind, _)| has(*kind)).map(|(_, line)| line.to_owned()).collect()
 }
 
-fn of_seed(analysis: &Analysis, seconds: &Seconds) -> Sheet {
+fn of_seed(analysis: &Analysis, seconds: &Seconds) -> TableModel {
     let of_step = |step: &StepScores| {
         let selected = analysis.is_selected(step.seed, step.step);
         let mut cells = scores(step);
@@ -123,42 +123,42 @@ fn of_seed(analysis: &Analysis, seconds: &Seconds) -> Sheet {
         row(RowKind::Oracle, [format!("oracle (step {})", best.step)], cells)
     }));
     let headings = headings(std::iter::once("step").chain(SCORES).chain(["time"]));
-    Sheet { title: "Steps".into(), headings, legend: legend(&rows), rows }
+    TableModel { title: "Steps".into(), headings, legend: legend(&rows), rows }
 }
 
-fn over_seeds(analysis: &Analysis) -> Sheet {
+fn over_seeds(analysis: &Analysis) -> TableModel {
     let mut rows: Vec<Row> = Vec::new();
     for step in &analysis.over_seeds {
         let selected = analysis.results.iter().all(|result| result.selected && result.step == step.step);
         let SpreadRecord { seeds, min, max, .. } = step.accuracy;
         let cells = vec![
-            figures::spread(&step.accuracy),
+            format::spread(&step.accuracy),
             seeds.to_string(),
-            figures::range([min, max]),
-            figures::spread(&step.accuracy_tokens),
-            figures::spread(&step.accuracy_norm),
-            figures::points_spread(step.difference.as_ref()),
+            format::range([min, max]),
+            format::spread(&step.accuracy_tokens),
+            format::spread(&step.accuracy_norm),
+            format::points_spread(step.difference.as_ref()),
         ];
         rows.push(row(kind(selected), [marked(step.step, selected)], cells));
     }
     rows.extend(analysis.oracle_of_means.map(|best| {
-        let mut cells = vec![figures::percent(best.mean)];
+        let mut cells = vec![format::percent(best.mean)];
         cells.resize(6, String::new());
         row(RowKind::Oracle, [format!("oracle (step {})", best.step)], cells)
     }));
     let headings = headings(["step", "accuracy", "seeds", "range", "per token", "per character", "vs in-context"]);
-    Sheet { title: "Steps: mean ± standard deviation over seeds".into(), headings, legend: legend(&rows), rows }
+    TableModel { title: "Steps: mean ± standard deviation over seeds".into(), headings, legend: legend(&rows), rows }
 }
 
-/// Which class was taken for which at the results, with macro-F1 below; None for tasks without classes.
-pub fn confusion(analysis: &Analysis) -> Option<Sheet> {
+/// Which class was taken for which at the results, with macro-F1 below; `None` for tasks without classes.
+pub fn confusion(analysis: &Analysis) -> Option<TableModel> {
     let confusion = analysis.confusion.as_ref()?;
     let of_class = |(label, counts): (&Untrusted, &Vec<usize>)| {
         row(RowKind::Plain, [label.harmless()], counts.iter().map(usize::to_string).collect())
     };
     let f1: Vec<f64> = analysis.at_results().filter_map(|step| step.macro_f1).collect();
-    let f1 = SpreadRecord::of(&f1).map(|f1| format!("macro-F1 {}", figures::share_spread(&f1)));
-    Some(Sheet {
+    let f1 = SpreadRecord::of(&f1).map(|f1| format!("macro-F1 {}", format::share_spread(&f1)));
+    Some(TableModel {
         title: "Classes (rows) and what was predicted (columns), at the results".into(),
         headings: std::iter::once("class".to_owned()).chain(confusion.labels.iter().map(Untrusted::harmless)).collect(),
         rows: confusion.labels.iter().zip(&confusion.counts).map(of_class).collect(),
@@ -166,7 +166,7 @@ pub fn confusion(analysis: &Analysis) -> Option<Sheet> {
     })
 }
 
-fn at_results(analysis: &Analysis, seconds: &Seconds) -> Sheet {
+fn at_results(analysis: &Analysis, seconds: &Seconds) -> TableModel {
     let of_seed = |step: &StepScores| {
         let mut cells = scores(step);
         cells.push(time(seconds, step));
@@ -177,21 +177,21 @@ fn at_results(analysis: &Analysis, seconds: &Seconds) -> Sheet {
     if let Some(result) = &analysis.result {
         let over = |value: fn(&StepScores) -> f64| {
             let values: Vec<f64> = analysis.at_results().map(value).collect();
-            SpreadRecord::of(&values).map_or_else(String::new, |all| figures::spread(&all))
+            SpreadRecord::of(&values).map_or_else(String::new, |all| format::spread(&all))
         };
         let differences: Vec<f64> =
             analysis.at_results().filter_map(|step| Some(step.versus_icl?.difference)).collect();
         let cells = vec![
-            figures::spread(result),
+            format::spread(result),
             String::new(),
             String::new(),
             over(|step| step.accuracy_tokens),
             over(|step| step.accuracy_norm),
-            figures::points_spread(SpreadRecord::of(&differences).as_ref()),
+            format::points_spread(SpreadRecord::of(&differences).as_ref()),
             String::new(),
         ];
         rows.push(row(RowKind::Plain, ["mean".into(), String::new()], cells));
     }
     let headings = headings(["seed", "step"].into_iter().chain(SCORES).chain(["time"]));
-    Sheet { title: "Each seed at its result".into(), headings, legend: legend(&rows), rows }
+    TableModel { title: "Each seed at its result".into(), headings, legend: legend(&rows), rows }
 }

@@ -3,10 +3,10 @@
 use super::analysis::SpreadRecord;
 use super::scores::PairedScores;
 
-/// Where there is no number.
-pub const NONE: &str = "-";
+/// Stands in the place of a number that there is not.
+pub(crate) const NONE: &str = "-";
 
-/// A share: `81.2 %`.
+/// A share in percent: `81.2 %`.
 pub fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
@@ -38,13 +38,13 @@ pub fn p_value(p: f64) -> String {
 }
 
 /// A difference and how likely one as large would come of chance: `+1.2 (p=0.031)`.
-pub fn versus(paired: Option<&PairedScores>) -> String {
+pub(crate) fn versus(paired: Option<&PairedScores>) -> String {
     let shown = |paired: &PairedScores| format!("{} (p{})", points(paired.difference), p_value(paired.p_value));
     paired.map_or_else(|| NONE.into(), shown)
 }
 
 /// Mean and standard deviation of shares over seeds: `81.2 ± 1.3 %`.
-pub fn spread(spread: &SpreadRecord) -> String {
+pub(crate) fn spread(spread: &SpreadRecord) -> String {
     match spread.sd {
         Some(sd) => format!("{:.1} ± {:.1} %", 100.0 * spread.mean, 100.0 * sd),
         None => percent(spread.mean),
@@ -52,7 +52,7 @@ pub fn spread(spread: &SpreadRecord) -> String {
 }
 
 /// Mean and standard deviation of numbers from 0 to 1 that are no percentages: `0.812 ± 0.013`.
-pub fn share_spread(spread: &SpreadRecord) -> String {
+pub(crate) fn share_spread(spread: &SpreadRecord) -> String {
     match spread.sd {
         Some(sd) => format!("{:.3} ± {sd:.3}", spread.mean),
         None => format!("{:.3}", spread.mean),
@@ -60,7 +60,7 @@ pub fn share_spread(spread: &SpreadRecord) -> String {
 }
 
 /// Mean and standard deviation of differences over seeds, in percentage points: `+1.2 ± 0.4`.
-pub fn points_spread(spread: Option<&SpreadRecord>) -> String {
+pub(crate) fn points_spread(spread: Option<&SpreadRecord>) -> String {
     match spread {
         Some(SpreadRecord { mean, sd: Some(sd), .. }) => format!("{} ± {:.1}", points(*mean), 100.0 * sd),
         Some(spread) => points(spread.mean),
@@ -68,7 +68,7 @@ pub fn points_spread(spread: Option<&SpreadRecord>) -> String {
     }
 }
 
-/// A step by its name.
+/// A step's number, with the name of steps 0 and 1.
 pub fn step(step: u32) -> String {
     match step {
         0 => "zero-shot".into(),
@@ -78,7 +78,7 @@ pub fn step(step: u32) -> String {
 }
 
 /// A time in its two largest units.
-pub fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     let whole = seconds.round();
     match whole {
         ..100.0 => format!("{seconds:.1} s"),

@@ -2,8 +2,8 @@
 
 use super::binomial::ln_factorial;
 
-/// The probability below which a composition is told. Of a thousand random draws one is told for nothing; of a sorted split
-/// eleven rows of one of two equal classes are enough.
+/// The probability below which a composition is told. Of a thousand random draws one is told for nothing; of a sorted
+/// split eleven rows of one of two equal classes are enough.
 pub const LEVEL: f64 = 0.001;
 
 /// Terms below this part of the sum are taken for 0.
@@ -11,8 +11,8 @@ const NEGLIGIBLE: f64 = 1e-17;
 
 /// A class that the rows have in another share than the split.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Unlike {
-    /// The class.
+pub struct UnusualClass {
+    /// The index of the class, from 0.
     pub class: usize,
     /// How many of the rows are of it.
     pub rows: usize,
@@ -25,9 +25,9 @@ pub struct Unlike {
 /// The classes of which the rows have none though the split has some, and those whose counts would come of fewer than
 /// [`LEVEL`] of all random draws; `rows` and `split` count the rows of each class.
 ///
-/// The test is exact for any counts: a random draw without replacement has a hypergeometric number of rows of a class. It is
-/// two-sided, and multiplied by the number of classes that are tested.
-pub fn unlike(rows: &[usize], split: &[usize]) -> Vec<Unlike> {
+/// The test is exact for any counts: a random draw without replacement has a hypergeometric number of rows of a class.
+/// It is two-sided, and multiplied by the number of classes that are tested.
+pub fn unusual_classes(rows: &[usize], split: &[usize]) -> Vec<UnusualClass> {
     let (drawn, all): (usize, usize) = (rows.iter().sum(), split.iter().sum());
     let tests = match split.iter().filter(|count| **count > 0).count() {
         // One class has what the other has not.
@@ -36,14 +36,14 @@ pub fn unlike(rows: &[usize], split: &[usize]) -> Vec<Unlike> {
     };
     let of_class = |(class, (&rows, &split)): (usize, (&usize, &usize))| {
         let p_value = (tests as f64 * two_sided(all, split, drawn, rows)).min(1.0);
-        Unlike { class, rows, split, p_value }
+        UnusualClass { class, rows, split, p_value }
     };
-    let missing = |unlike: &Unlike| unlike.rows == 0 && unlike.split > 0 && drawn > 0;
+    let missing = |class: &UnusualClass| class.rows == 0 && class.split > 0 && drawn > 0;
     rows.iter().zip(split).enumerate().map(of_class).filter(|class| missing(class) || class.p_value < LEVEL).collect()
 }
 
-/// The probability that, of `drawn` out of `all` things of which `marked` are marked, as few as `found` or fewer are marked,
-/// or as many or more, whichever is less likely, times two.
+/// The probability that, of `drawn` out of `all` things of which `marked` are marked, as few as `found` or fewer are
+/// marked, or as many or more, whichever is less likely, times two.
 pub fn two_sided(all: usize, marked: usize, drawn: usize, found: usize) -> f64 {
     let unmarked = all - marked;
     let (lowest, highest) = (drawn.saturating_sub(unmarked), marked.min(drawn));
@@ -86,13 +86,14 @@ mod tests {
 
     #[test]
     fn a_sorted_split_is_told_and_a_mixed_one_is_not() {
-        let classes =
-            |rows: &[usize], split: &[usize]| unlike(rows, split).iter().map(|class| class.class).collect::<Vec<_>>();
+        let classes = |rows: &[usize], split: &[usize]| {
+            unusual_classes(rows, split).iter().map(|class| class.class).collect::<Vec<_>>()
+        };
         assert_eq!(classes(&[100, 0], &[533, 533]), [0, 1]);
         assert_eq!(classes(&[52, 48], &[533, 533]), [0usize; 0]);
         assert_eq!(classes(&[70, 30], &[533, 533]), [0, 1]);
         // A class that is rare is told where it is missing, with its probability.
-        let rare = unlike(&[0, 10, 10], &[9, 245, 246]);
+        let rare = unusual_classes(&[0, 10, 10], &[9, 245, 246]);
         assert_eq!((rare.len(), rare[0].class, rare[0].split), (1, 0, 9));
         assert!(rare[0].p_value > 0.5);
         // The whole split is like itself, and a class without rows is missing nowhere.
@@ -103,7 +104,7 @@ mod tests {
 
     #[test]
     fn eleven_rows_of_one_class_are_enough() {
-        let told = |rows| unlike(&[rows, 0], &[500, 500])[0].p_value < LEVEL;
+        let told = |rows| unusual_classes(&[rows, 0], &[500, 500])[0].p_value < LEVEL;
         assert!(told(11) && told(12) && !told(10));
     }
 
