@@ -384,6 +384,7 @@ fn pass(decoder: &Decoder, trees: &[TokenTree], past: Option<&KvCache>) -> (Vec<
     let (step, mut some) = (Decoder::LOGIT_STEP, Vec::new());
     let rest = step..decoder.config().vocabulary;
     decoder.logits_of(&output.hidden_states, rest.clone(), &mut some).unwrap();
+    assert_eq!(some.len(), logits.len() * rest.len());
     for (row, some) in logits.iter().zip(some.chunks(rest.len())) {
         let close = row[step..].iter().zip(some).all(|(a, b)| (a - b).abs() <= 1e-6);
         assert!(close, "{:?} {some:?}", &row[step..]);

@@ -45,7 +45,7 @@ const STREAMS: [&str; 2] = ["src/cli/terminal.rs", "sandbox/src/compiler/serve.r
 const TOUCHING: [&str; 5] = ["disallowed_methods", "disallowed_types", "print_stdout", "print_stderr", "dbg_macro"];
 
 /// Folders whose files use each other in circles still. Everywhere else three files or more never do.
-const CIRCULAR: [&str; 5] = ["engine/src/model/", "store/src/", "src/author/", "src/cli/", "src/run/"];
+const CIRCULAR: [&str; 4] = ["engine/src/model/", "src/author/", "src/cli/", "src/run/"];
 
 /// An identifier, or a character of punctuation.
 #[derive(Clone, Debug, PartialEq)]
@@ -448,7 +448,11 @@ fn a_circle_is_found_in_every_spelling() {
     let circle = |files: &[(&str, &str)]| {
         let files: Vec<(String, String)> =
             files.iter().map(|(path, source)| ((*path).to_owned(), (*source).to_owned())).collect();
-        circles(&files).into_iter().map(|circle| circle.join(" ")).collect::<Vec<_>>()
+        let sorted = |mut circle: Vec<&str>| {
+            circle.sort_unstable();
+            circle.join(" ")
+        };
+        circles(&files).into_iter().map(sorted).collect::<Vec<_>>()
     };
     let none: [String; 0] = [];
     for a in [

@@ -76,6 +76,8 @@ struct Case {
     demonstrations: usize,
     /// Queries of two choices with twenty tokens in common.
     queries: usize,
+    /// Tokens that all queries start with.
+    shared_start: usize,
     /// The row of the estimate that is to be the largest, so that each is held to the peak once.
     dominates: fn(&Memory) -> bool,
 }
@@ -111,7 +113,7 @@ fn reading_dominates(memory: &Memory) -> bool {
     memory.total > memory.weights + memory.cache + memory.activations
 }
 
-const CASES: [Case; 8] = [
+const CASES: [Case; 9] = [
     case("weights", WIDE, DType::F32, WeightFormat::Dense, (40, 8), weights_dominate),
     case("weights in 8 bit", WIDE, DType::F32, WeightFormat::Quantized, (40, 8), weights_dominate),
     case("weights in bf16", WIDE, DType::BF16, WeightFormat::Dense, (40, 8), weights_dominate),
@@ -126,6 +128,10 @@ const CASES: [Case; 8] = [
     ),
     case("cache", DEEP, DType::F32, WeightFormat::Dense, (900, 4), cache_dominates),
     case("cache in f16", DEEP, DType::F16, WeightFormat::Dense, (900, 4), cache_dominates),
+    Case {
+        shared_start: 400,
+        ..case("cache with a shared start", DEEP, DType::F32, WeightFormat::Dense, (300, 4), cache_dominates)
+    },
     case("reading a large embedding", GPT2, DType::F32, WeightFormat::Dense, (20, 2), reading_dominates),
 ];
 
@@ -137,7 +143,7 @@ const fn case(
     (demonstrations, queries): (usize, usize),
     dominates: fn(&Memory) -> bool,
 ) -> Case {
-    Case { name, config, dtype, weights, demonstrations, queries, dominates }
+    Case { name, config, dtype, weights, demonstrations, queries, shared_start: 1, dominates }
 }
 
 /// A mapped file, whose pages count until they are released.
@@ -219,15 +225,15 @@ fn file(family: &Family) -> WeightBytes {
     Arc::new(Mapped(safetensors::serialize(named.iter().map(|(name, tensor)| (name, tensor)), None).unwrap()))
 }
 
-fn query(number: usize) -> QueryTokens {
+fn query(number: usize, shared_start: usize) -> QueryTokens {
     let token = |index: usize| ((number * 31 + index * 7) % 499 + 1) as u32;
     let choice = |choice: usize| ChoiceTokens {
-        // All queries begin with one token, which runs once for all.
-        ids: std::iter::once(1)
+        // The tokens that all queries begin with run once for all.
+        ids: std::iter::repeat_n(1, shared_start)
             .chain((1..QUERY_TOKENS).map(token))
             .chain((0..CHOICE_TOKENS).map(|index| token(index + 50 * (choice + 1))))
             .collect(),
-        span_start: QUERY_TOKENS,
+        span_start: shared_start + QUERY_TOKENS - 1,
     };
     QueryTokens { choices: vec![choice(0), choice(1)] }
 }
@@ -257,9 +263,12 @@ fn measured(case: &Case) -> (Memory, usize) {
     let family = from_config_json("config.json", case.config.as_bytes(), UnknownSettings::Refuse).unwrap();
     let placement = Placement { device: Device::Cpu, dtype: case.dtype, weights: case.weights };
     let demonstrations: Vec<u32> = (0..case.demonstrations).map(|index| (index * 13 % 499 + 1) as u32).collect();
-    let queries: Vec<QueryTokens> = (0..case.queries).map(query).collect();
-    let tokens = queries.iter().map(QueryTokens::tree_tokens).sum();
+    let queries: Vec<QueryTokens> = (0..case.queries).map(|number| query(number, case.shared_start)).collect();
+    let shared_start = score::shared_start(&queries).len();
+    assert_eq!(shared_start, case.shared_start);
+    let tokens: usize = queries.iter().map(|query| query.tree_tokens() - shared_start).sum();
     let batch = BatchSize {
+        shared_start,
         tokens,
         largest_tree: tokens / case.queries,
         predictions: case.queries * (1 + 2 * (CHOICE_TOKENS - 1)),

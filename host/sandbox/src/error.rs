@@ -62,8 +62,8 @@ pub enum Failure {
         /// The error of the system.
         source: std::io::Error,
     },
-    /// The system had no memory, or no addresses, for an instance; the plugin is not to blame.
-    #[error("not enough memory to instantiate it: {reason}")]
+    /// The system had no memory, or no addresses, for an instance or its compilation; the plugin is not to blame.
+    #[error("not enough memory: {reason}")]
     NoMemory {
         /// The error of the system.
         reason: String,

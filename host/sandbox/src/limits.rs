@@ -158,6 +158,7 @@ impl Limit {
 /// A length of time as messages have it: `60 s`, `300 ms`.
 fn seconds(time: Duration) -> String {
     match time.as_millis() {
+        0 => format!("{} us", time.as_micros()),
         millis if millis < 1000 => format!("{millis} ms"),
         millis if millis % 1000 == 0 => format!("{} s", time.as_secs()),
         _ => format!("{} s", time.as_secs_f64()),
@@ -171,7 +172,7 @@ mod tests {
     #[test]
     fn a_limit_is_told_with_its_value_and_unit() {
         let time = |millis| Limit::Time { limit: Duration::from_millis(millis) }.to_string();
-        for (millis, expected) in [(0, "0 ms"), (300, "300 ms"), (1500, "1.5 s"), (60_000, "60 s")] {
+        for (millis, expected) in [(0, "0 us"), (300, "300 ms"), (1500, "1.5 s"), (60_000, "60 s")] {
             assert_eq!(time(millis), format!("exceeded the time limit ({expected} per call)"));
         }
         let transfer = Limit::CallBytes { limit: 64 << 20 };

@@ -149,12 +149,12 @@ macro_rules! options {
             )?)+
         }
 
-        impl $crate::options::OptionGroup for $group {
-            fn declared() -> Vec<$crate::options::Declared> {
+        impl $crate::options::define::OptionGroup for $group {
+            fn declared() -> Vec<$crate::options::define::Declared> {
                 vec![$(
-                    $crate::options::Declared {
-                        name: $crate::options::OptionName(first!($($name,)? stringify!($option))),
-                        effect: $crate::options::Effect::$effect,
+                    $crate::options::define::Declared {
+                        name: $crate::options::define::OptionName(first!($($name,)? stringify!($option))),
+                        effect: $crate::options::define::Effect::$effect,
                         recorded: first!($($recorded,)? concat!("config.", stringify!($option))),
                     },
                 )+]
@@ -178,11 +178,11 @@ macro_rules! options {
 
             fn change_paths(
                 &mut self,
-                change: &mut dyn FnMut($crate::options::PathKind, &std::path::Path) -> std::path::PathBuf,
+                change: &mut dyn FnMut($crate::options::paths::PathKind, &std::path::Path) -> std::path::PathBuf,
             ) {
                 $($(
                     $crate::options::paths::change_path(&mut self.$option, |path| {
-                        change($crate::options::PathKind::$path, path)
+                        change($crate::options::paths::PathKind::$path, path)
                     });
                 )?)+
                 let _ = change;
@@ -194,7 +194,7 @@ macro_rules! options {
                 map: &mut A,
             ) -> Result<bool, A::Error> {
                 $(
-                    if $crate::options::OptionName(first!($($name,)? stringify!($option))).is(key.name) {
+                    if $crate::options::define::OptionName(first!($($name,)? stringify!($option))).is(key.name) {
                         self.$option = $crate::options::define::read_value(key, map, checked!($type $(, $parse)?))?;
                         return Ok(true);
                     }
@@ -208,8 +208,8 @@ macro_rules! options {
                 map: &mut M,
             ) -> Result<(), M::Error> {
                 $(
-                    if part.effects.contains(&$crate::options::Effect::$effect) {
-                        let name = $crate::options::OptionName(first!($($name,)? stringify!($option)));
+                    if part.effects.contains(&$crate::options::define::Effect::$effect) {
+                        let name = $crate::options::define::OptionName(first!($($name,)? stringify!($option)));
                         $crate::options::define::write_value(name, &self.$option, part, map)?;
                     }
                 )+
@@ -241,13 +241,13 @@ macro_rules! option_groups {
             )+
         }
 
-        impl $crate::options::OptionGroup for $all {
-            fn declared() -> Vec<$crate::options::Declared> {
-                [$(<$group as $crate::options::OptionGroup>::declared(),)+].concat()
+        impl $crate::options::define::OptionGroup for $all {
+            fn declared() -> Vec<$crate::options::define::Declared> {
+                [$(<$group as $crate::options::define::OptionGroup>::declared(),)+].concat()
             }
 
             fn defaults() -> Self {
-                Self { $($field: <$group as $crate::options::OptionGroup>::defaults(),)+ }
+                Self { $($field: <$group as $crate::options::define::OptionGroup>::defaults(),)+ }
             }
 
             #[allow(unused_mut)]
@@ -258,7 +258,7 @@ macro_rules! option_groups {
 
             fn change_paths(
                 &mut self,
-                change: &mut dyn FnMut($crate::options::PathKind, &std::path::Path) -> std::path::PathBuf,
+                change: &mut dyn FnMut($crate::options::paths::PathKind, &std::path::Path) -> std::path::PathBuf,
             ) {
                 $(self.$field.change_paths(change);)+
             }

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserializer, Serializer};
 
-use super::OptionGroup;
-use super::define::{deserialize, serialize};
+use super::define::{OptionGroup, deserialize, serialize};
 use super::parse::{self, Bytes};
 use super::value::OptionValue;
 use ft_sandbox::Limits;

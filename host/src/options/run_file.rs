@@ -3,7 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{OptionGroup, PathKind, RunOptions};
+use super::define::OptionGroup;
+use super::paths::PathKind;
+use super::run_options::RunOptions;
 use ft_store::fs::error::FileError;
 use ft_store::fs::file::read_file;
 use ft_store::plugin_path::is_bare;

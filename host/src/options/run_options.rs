@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::compute::ComputeOptions;
-use super::define::serialize_of;
+use super::define::{Declared, Effect, OptionGroup, serialize_of};
 use super::evaluation::EvaluationOptions;
 use super::limits::{LimitOptions, LimitTable, LimitTables};
 use super::model::{HubCacheOptions, ModelOptions, NetworkOptions};
@@ -15,7 +15,6 @@ use super::seeds::SeedOptions;
 use super::select::SelectionOptions;
 use super::task::{DataOptions, RowOptions, TaskOptions};
 use super::tune::TuneOptions;
-use super::{Declared, Effect, OptionGroup};
 
 option_groups! {
     /// All options of a run. What is not set stays open until [`RunOptions::with_defaults`].

@@ -30,7 +30,7 @@ impl SeedOptions {
     /// In words, where both options are set.
     pub fn list(&self) -> Result<Vec<u64>, String> {
         match (self.seed, &self.seeds) {
-            (Some(_), Some(_)) => Err("`seed` and `seeds` are both set; one says it all".into()),
+            (Some(_), Some(_)) => Err("expected one of `seed` and `seeds`, got both".into()),
             (_, Some(Seeds(seeds))) => Ok(seeds.clone()),
             (_, None) => Ok(vec![self.seed()]),
         }

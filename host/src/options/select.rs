@@ -40,7 +40,7 @@ impl SelectionOptions {
     /// In words, an option that belongs to another way.
     pub fn resolve(&self) -> Result<Select, String> {
         let contradiction = |flag: &str, value: SelectBy| {
-            Err(format!("`--{flag}` says how `--select {value}` works, and the step is not chosen that way"))
+            Err(format!("`--{flag}`: expected `--select {value}`, got `--select {}`", self.select()))
         };
         match self.select() {
             SelectBy::HeldOut if self.until_norm.is_none() => {

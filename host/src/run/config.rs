@@ -184,7 +184,7 @@ impl TaskConfig {
     /// No task, a place of data that cannot be meant.
     pub fn new(task: &TaskOptions, data: &DataOptions, rows: &RowOptions, limits: Limits) -> Result<Self, RunError> {
         Ok(Self {
-            plugin: task.task.clone().ok_or_else(|| RunError::Settings("no task was named".into()))?,
+            plugin: task.task.clone().ok_or_else(|| RunError::Settings("expected a task, got none".into()))?,
             options: task.task_options.clone(),
             data: data.location().map_err(RunError::Settings)?,
             skip_bad_rows: rows.skip_bad_rows,

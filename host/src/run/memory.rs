@@ -37,8 +37,11 @@ pub(super) fn of_run(
         longest = longest.max(tokens);
         scored += query.choices.iter().map(|choice| choice.ids.len() - choice.span_start).sum::<usize>();
     }
+    let shared_start = score::shared_start(drawn.queries.iter().map(|query| &query.tokens)).len();
+    // Every tree has the shared start as long as it is not cut off.
+    let (all, longest) = (all - shared_start * drawn.queries.len(), longest - shared_start);
     let tokens = all.min(longest.max(config.batch_tokens));
-    let batch = BatchSize { tokens, largest_tree: longest, predictions: scored.min(tokens) };
+    let batch = BatchSize { shared_start, tokens, largest_tree: longest, predictions: scored.min(tokens) };
     let placement = Placement { device: device.clone(), dtype, weights: config.weights };
     let (model, layout) = (&model.family.config, &model.family.layout);
     let scoring = score::phases(model, &placement, demonstrations, config.steps, batch);

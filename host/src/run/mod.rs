@@ -11,6 +11,8 @@ mod dry_step;
 mod error;
 mod evaluation;
 mod execute;
+#[cfg(test)]
+mod fake_model;
 mod fit;
 mod folder;
 #[doc(hidden)]
@@ -37,8 +39,6 @@ mod scoring;
 mod seeds;
 mod selection;
 mod stop;
-#[cfg(test)]
-mod table_model;
 mod text_bound;
 mod tuned_model;
 mod usable;

@@ -175,7 +175,11 @@ impl<'a> Recorder<'a> {
     /// I/O errors, e.g. a full disk.
     pub fn finish(self, complete: bool) -> Result<(ResultsRecord, Vec<SampleRecord>), RunError> {
         let (results, samples) = self.results.finish(complete);
-        self.folder.write(&results)?;
+        if complete {
+            self.folder.write(&results)?
+        } else {
+            self.folder.update(&results)?
+        }
         Ok((results, samples))
     }
 }

@@ -91,7 +91,7 @@ fn options_of(rule: &OptimizerPlugin, attack: &str) -> Vec<OptionSetting> {
 
 /// What the loop says of an update is not the plugin's own failure, and a run's rows and its model are not read here.
 fn is_found_by_the_run(attack: &Attack) -> bool {
-    let parts = ["update in step 2", "line 1: ", "more than the 134217728"];
+    let parts = ["update in step 2", "line 1: ", "at most 134217728 bytes"];
     attack.status == 0
         || attack.name.ends_with("-text")
         || attack.parts.iter().any(|part| parts.iter().any(|run| part.contains(run)))

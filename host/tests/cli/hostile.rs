@@ -149,7 +149,7 @@ fn try_in_a_run(place: &Place, listed: &Attack) -> Result<(), String> {
     // Large files are not kept for the others; what cannot be removed goes with the whole place.
     let _ = std::fs::remove_dir_all(place.path("files"));
     // A run compiles two plugins.
-    let is_of_the_other = listed.guest == Guest::Compiled && !done.stderr.contains(&format!("{name}.wasm: takes"));
+    let is_of_the_other = listed.guest == Guest::Compiled && !done.stderr.contains(&format!("{name}.wasm: exceeded"));
     match done.status == Some(listed.status) && table::has_parts(&done.stderr, &listed.parts) && !is_of_the_other {
         true => Ok(()),
         false => {

@@ -47,7 +47,7 @@ fn models_that_are_none() {
     check(
         "short.gguf",
         short,
-        &["`short.gguf`", "tensor `token_embd.weight` needs 4096 bytes", "cut short or damaged"],
+        &["`short.gguf`", "tensor `token_embd.weight`: expected 4096 bytes at", "cut short or damaged"],
     );
     let other = ["`other.gguf` holds a model of architecture `mamba`; this host runs llama, "];
     check("other.gguf", &gguf("mamba"), &other);
@@ -117,7 +117,10 @@ fn plugins_that_are_none_or_others() {
     );
     task("model", &["expected a plugin's file, got the folder `model`", "hint: `ft-host plugin build model`"]);
     task("text.wasm", &["plugin text.wasm: expected a component, got text that starts with `hello`"]);
-    task("core.wasm", &["plugin core.wasm: this is a core WebAssembly module", "hint: `ft-host plugin build DIR`"]);
+    task(
+        "core.wasm",
+        &["plugin core.wasm: expected a component, got a core WebAssembly module", "hint: `ft-host plugin build DIR`"],
+    );
     task("empty.wasm", &["plugin empty.wasm: expected a component, got an empty file"]);
     task("cut.wasm", &["plugin cut.wasm: truncated component", "hint: build or download `cut.wasm` again"]);
     task("momentum.wasm", &["expected a task plugin, got an optimizer plugin", "hint: give it as `--optimizer"]);

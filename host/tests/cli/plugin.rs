@@ -60,7 +60,7 @@ fn validate_refuses_what_a_run_would_refuse() {
     validate(&guest("hostile/loop-describe"), &[]).failed(3, &["in `info.describe`: exceeded the fuel limit"]);
     validate(&guest("hostile/task"), &["-T", "attack=error-in-configure"]).failed(2, &["no such luck"]);
     validate(&guest("hostile/task"), &["-T", "attack=one-choice"])
-        .failed(3, &["different ones on one line each, got [\"negative\"]"]);
+        .failed(3, &["distinct ones on one line each, got [\"negative\"]"]);
     let text = place.write("notes.wasm", "a text");
     validate(text.to_str().unwrap(), &[]).failed(2, &["expected a component, got text that starts with `a text`"]);
     validate("none/x.wasm", &[]).failed(2, &["cannot open `none/x.wasm`"]);
@@ -141,7 +141,7 @@ fn a_plugin_that_is_not_sound_fails_its_test() {
     failed(
         "hostile/task",
         "attack=one-choice",
-        &["FAILED  start", "different ones on one line each, got [\"negative\"]", "0 passed, 1 failed"],
+        &["FAILED  start", "distinct ones on one line each, got [\"negative\"]", "0 passed, 1 failed"],
     );
     failed("hostile/task", "attack=strange-full-text", &["to start with its context"]);
     failed("hostile/optimizer", "attack=nothing-over-nothing", &["ok      steps", "FAILED  where nothing moves"]);

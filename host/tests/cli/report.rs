@@ -263,11 +263,11 @@ fn different_examples_are_not_compared() {
             sample
         })
         .collect();
-    let message = "example 4 of seed 7 has the name \"row-4\" in the first and \"other\" in the second";
+    let message = "got example 4 of seed 7 with the name \"row-4\" in the first and \"other\" in the second";
     compare("renamed", &renamed, &|_| ()).failed(2, &[message, "hint:"]);
     let fewer: Vec<Value> = all.iter().filter(|sample| sample["index"] != 4).cloned().collect();
     let fewer = compare("fewer", &fewer, &|results| results["evaluation_rows"] = 11.into());
-    fewer.failed(2, &["example 4 of seed 7 is in `a` alone"]);
+    fewer.failed(2, &["got example 4 of seed 7 in `a` alone"]);
     let other = compare("digest", &all, &|results| results["data"][1]["examples_sha256"] = "e2".into());
     other.failed(2, &["expected the same evaluation examples in both runs"]);
 }

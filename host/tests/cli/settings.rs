@@ -92,8 +92,8 @@ fn a_bad_run_file_is_named_with_the_line() {
     let named = ["`runs-of-mine/run.toml`", "line 7", "unknown field `stepps`"];
     place.host(&["run", "--config", "runs-of-mine/run.toml"]).failed(2, &named);
     place.host(&["run", "--config", "none.toml"]).failed(2, &["cannot open `none.toml`"]);
-    place.host(&["run"]).failed(2, &["no task was named"]);
-    place.sst2(&["--held-out", "5"]).failed(2, &["`--held-out` says how `--select held-out` works"]);
+    place.host(&["run"]).failed(2, &["expected a task, got none"]);
+    place.sst2(&["--held-out", "5"]).failed(2, &["`--held-out`: expected `--select held-out`, got `--select last`"]);
 }
 
 #[test]

@@ -208,7 +208,7 @@ fn pips_failures_are_told_apart() {
 
     let lines = "echo noise >&2; echo 'ERROR: Could not find a version' >&2; echo 'ERROR: No matching distribution' >&2; exit 3";
     let (message, _) = refused(place().with_pip(lines));
-    let expected = "pip could not download `tiny-wheel==1.0` (exit status: 3): \
+    let expected = "pip cannot download `tiny-wheel==1.0` (exit status: 3): \
                     noise; ERROR: Could not find a version; ERROR: No matching distribution";
     assert!(message.contains(expected), "{message}");
 

@@ -192,9 +192,9 @@ fn what_is_missing_is_named() {
 fn a_repository_of_gguf_files_says_which_it_has() {
     let (hub, _folder, environment) = hub_with_tiny();
     for (repository, has, lacks) in [
-        ("owner/no-config", &[][..], "no `config.json`"),
-        ("owner/no-tokenizer", &["config.json"][..], "no `tokenizer.json`"),
-        ("owner/no-weights", &["config.json", "tokenizer.json"][..], "no weights of other kinds"),
+        ("owner/no-config", &[][..], "expected `config.json`"),
+        ("owner/no-tokenizer", &["config.json"][..], "expected `tokenizer.json`"),
+        ("owner/no-weights", &["config.json", "tokenizer.json"][..], "expected weights of other kinds"),
     ] {
         for file in has.iter().chain(&["b-Q8_0.gguf", "a-F16.gguf"]) {
             hub.add(repository, MAIN_COMMIT, file, b"{}");

@@ -29,11 +29,12 @@ pub fn extended(decoder: &Decoder, context: &Context, shared_start: &[u32]) -> R
 
 /// The tokens that all choices of all queries start with, up to the first that is scored. None of a single query: its tree
 /// has them once already.
-pub fn shared_start(queries: &[QueryTokens]) -> &[u32] {
-    let [first, _, ..] = queries else { return &[] };
+pub fn shared_start<'a>(queries: impl IntoIterator<Item = &'a QueryTokens>) -> &'a [u32] {
+    let mut queries = queries.into_iter();
+    let (Some(first), Some(second)) = (queries.next(), queries.next()) else { return &[] };
     let Some(model) = first.choices.first() else { return &[] };
-    let choices = || queries.iter().flat_map(|query| &query.choices);
-    let common = choices().fold(model.span_start, |length, choice| {
+    let choices = [first, second].into_iter().chain(queries).flat_map(|query| &query.choices);
+    let common = choices.fold(model.span_start, |length, choice| {
         let same = choice.ids.iter().zip(&model.ids).take_while(|(a, b)| a == b).count();
         length.min(same).min(choice.span_start)
     });

@@ -57,8 +57,10 @@ impl CompilerProgram {
         let child = command.spawn().map_err(|source| Failure::NoCompiler { source })?;
         let ended = Running { child }.finish(bytes, started, time, stop)?;
         let over_memory = || match inherited {
-            true => Failure::Compile {
-                reason: format!("it needs more than the {memory} bytes of address space that this process may use"),
+            true => Failure::NoMemory {
+                reason: format!(
+                    "compiling it takes more than the {memory} bytes of address space that this process may use"
+                ),
             },
             false => Failure::LimitExceeded(Limit::CompileMemory { limit: limits.compile_memory }),
         };

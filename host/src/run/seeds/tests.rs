@@ -5,10 +5,10 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use super::super::execute::{Found, carry_out};
+use super::super::fake_model::{FakeModel, Table, query};
 use super::super::folder::{OutFolder, beginning, earlier};
 use super::super::held_out::{Chosen, Fold};
 use super::super::stop::StopFlag;
-use super::super::table_model::{Table, TableModel, query};
 use super::super::usable::UnusableRows;
 use super::super::{Observer, RunErrorKind};
 use super::*;
@@ -84,7 +84,7 @@ impl Setup {
     }
 
     /// Goes on in the folder, or begins there.
-    fn run(&self, folder: &Path, model: &mut TableModel<'_>, observer: &dyn Observer) -> Result<Found, RunError> {
+    fn run(&self, folder: &Path, model: &mut FakeModel<'_>, observer: &dyn Observer) -> Result<Found, RunError> {
         let draws: Vec<Draw> = self.seeds.iter().map(|seed| self.draw(*seed)).collect();
         let mut plan: PlanRecord = serde_json::from_str(PLAN).unwrap();
         plan.draw = draws[0].record.clone();
@@ -112,7 +112,7 @@ impl Setup {
 
     /// A whole run with this table in a folder of its own.
     fn whole(&self, table: Table) -> Result<Found, RunError> {
-        self.run(tempfile::tempdir().unwrap().path(), &mut TableModel::new(table, &AtomicBool::new(false)), &Silent)
+        self.run(tempfile::tempdir().unwrap().path(), &mut FakeModel::new(table, &AtomicBool::new(false)), &Silent)
     }
 }
 
@@ -181,13 +181,13 @@ fn held_out_examples_choose_the_step_that_is_then_scored() {
 #[test]
 fn an_iteration_that_settles_ends_and_says_so() {
     let (stop, folder) = (AtomicBool::new(false), tempfile::tempdir().unwrap());
-    let mut model = TableModel { converges_at: 2, ..TableModel::new(table, &stop) };
+    let mut model = FakeModel { converges_at: 2, ..FakeModel::new(table, &stop) };
     let found = Setup::new(Select::Last).run(folder.path(), &mut model, &Silent).unwrap();
     assert_eq!((steps(&found), selected(&found)), (vec![0, 1, 2], vec![2]));
     assert_eq!(notes(&found), ["the cache has converged at step 2; later steps were not run"]);
 
     let folder = tempfile::tempdir().unwrap();
-    let mut model = TableModel { norm: |step| 1.0 / step as f64, ..TableModel::new(table, &stop) };
+    let mut model = FakeModel { norm: |step| 1.0 / step as f64, ..FakeModel::new(table, &stop) };
     let until = Setup::new(Select::Converged { until_norm: Some(0.4) });
     let found = until.run(folder.path(), &mut model, &Silent).unwrap();
     assert_eq!((steps(&found), selected(&found)), (vec![0, 1, 2, 3], vec![3]));
@@ -201,7 +201,7 @@ fn an_iteration_that_settles_ends_and_says_so() {
 fn an_optimizer_that_has_converged_stays_the_likeliest_for_held_out_examples() {
     let (stop, folder) = (AtomicBool::new(false), tempfile::tempdir().unwrap());
     // Step 3 would be the likeliest, and is never taken.
-    let mut model = TableModel { converges_at: 2, ..TableModel::new(table, &stop) };
+    let mut model = FakeModel { converges_at: 2, ..FakeModel::new(table, &stop) };
     let found = Setup::new(HELD_OUT_ROWS).run(folder.path(), &mut model, &Silent).unwrap();
     assert_eq!((steps(&found), selected(&found)), (vec![0, 1, 2], vec![1]));
 }
@@ -231,7 +231,7 @@ fn scores_that_are_not_finite_end_the_run_or_leave_a_step_out() {
 fn norms_that_are_not_finite_are_not_traced() {
     let (stop, folder) = (AtomicBool::new(false), tempfile::tempdir().unwrap());
     let norm = |step| if step == 3 { f64::INFINITY } else { 1.0 };
-    let mut model = TableModel { norm, ..TableModel::new(table, &stop) };
+    let mut model = FakeModel { norm, ..FakeModel::new(table, &stop) };
     let allowing = Setup { allow_nonfinite: true, ..Setup::new(Select::Last) };
     allowing.run(folder.path(), &mut model, &Silent).unwrap();
     let trace = std::fs::read_to_string(folder.path().join("trace.jsonl")).unwrap();
@@ -242,7 +242,7 @@ fn norms_that_are_not_finite_are_not_traced() {
 #[test]
 fn seeds_that_score_the_same_rows_share_zero_shot() {
     let (stop, folder) = (AtomicBool::new(false), tempfile::tempdir().unwrap());
-    let mut model = TableModel { converges_at: 3, ..TableModel::new(table, &stop) };
+    let mut model = FakeModel { converges_at: 3, ..FakeModel::new(table, &stop) };
     let three = Setup { seeds: vec![4, 0, 2], ..Setup::new(Select::Last) };
     let found = three.run(folder.path(), &mut model, &Silent).unwrap();
     assert_eq!(model.zero_shot.get(), ROWS as usize);
@@ -278,20 +278,20 @@ fn without_times(found: &Found) -> String {
 fn a_run_that_is_stopped_in_any_call_goes_on_to_the_same_end() {
     let setup = Setup { seeds: vec![5, 1], ..Setup::new(HELD_OUT_ROWS) };
     let (never, whole) = (AtomicBool::new(false), tempfile::tempdir().unwrap());
-    let mut model = TableModel::new(table, &never);
+    let mut model = FakeModel::new(table, &never);
     let expected = setup.run(whole.path(), &mut model, &Silent).unwrap();
     let calls = model.calls.get();
     assert!(calls > 30, "{calls}");
     for stops_in in 1..calls {
         let (stop, folder) = (AtomicBool::new(false), tempfile::tempdir().unwrap());
-        let mut stopped = TableModel { stops_in, ..TableModel::new(table, &stop) };
+        let mut stopped = FakeModel { stops_in, ..FakeModel::new(table, &stop) };
         let found = setup.run(folder.path(), &mut stopped, &Silent).unwrap();
         assert!(found.interrupted && !found.results.complete, "call {stops_in}");
         let before = left(folder.path());
         for (before, whole) in before.iter().zip(left(whole.path())).take(2) {
             assert!(whole.starts_with(before.as_str()), "call {stops_in}");
         }
-        let mut model = TableModel::new(table, &never);
+        let mut model = FakeModel::new(table, &never);
         let found = setup.run(folder.path(), &mut model, &Silent).unwrap();
         assert!(!found.interrupted, "call {stops_in}");
         assert_eq!(left(folder.path()), left(whole.path()), "call {stops_in}");
@@ -324,13 +324,13 @@ fn observers_are_told_the_records() {
     let expected = ["0 of 3 at 0", "0 of 3 at 1", "moved 0.5", "3 of 3 at 2", "selected 2"];
     let (first, second) = (std::sync::Arc::new(Told::default()), std::sync::Arc::new(Told::default()));
     let both = super::super::Observers(vec![first.clone(), second.clone()]);
-    setup.run(folder.path(), &mut TableModel::new(table, &stop), &both).unwrap();
+    setup.run(folder.path(), &mut FakeModel::new(table, &stop), &both).unwrap();
     for told in [first, second] {
         assert_eq!(*told.0.lock().unwrap(), expected);
     }
     // Nothing is computed, and all is told again.
     let told = Told::default();
-    let mut model = TableModel::new(table, &stop);
+    let mut model = FakeModel::new(table, &stop);
     setup.run(folder.path(), &mut model, &told).unwrap();
     assert_eq!(model.calls.get(), 0);
     assert_eq!(*told.0.lock().unwrap(), ["0 of 3 at 0", "0 of 3 at 1", "3 of 3 at 2", "moved 0.5", "selected 2"]);

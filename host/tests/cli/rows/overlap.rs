@@ -106,7 +106,7 @@ fn the_limit_counts_rows_that_are_scored() {
     assert_eq!(scored(&place, "all", 0), [0, 1, 2]);
     assert_eq!(place.host(&["compare", "out", "all", "--json"]).good().json()["n"], 1);
     run("four", "4", &["--allow-overlap"]);
-    let parts = ["example 4 of seed 0 is in `out` alone", "`--sample` and `--limit`"];
+    let parts = ["got example 4 of seed 0 in `out` alone", "`--sample` and `--limit`"];
     place.host(&["compare", "out", "four"]).failed(2, &parts);
     run("two", "2", &[]);
     run("first", "2", &["--allow-overlap"]);

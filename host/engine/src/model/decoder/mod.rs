@@ -154,6 +154,9 @@ impl Decoder {
     ///
     /// # Errors
     /// A failed product.
+    ///
+    /// # Panics
+    /// On the CPU, if the first token is no multiple of [`Self::LOGIT_STEP`] or the last one is beyond the vocabulary.
     pub fn logits_of(&self, states: &Tensor, tokens: Range<usize>, out: &mut Vec<f32>) -> Result<(), ModelError> {
         Ok(self.network.logits_of(states, tokens, out)?)
     }
@@ -162,7 +165,7 @@ impl Decoder {
     pub const LOGIT_STEP: usize = WIDTH;
 
     /// Bytes of a weight matrix `[outputs, inputs]` as it is stored.
-    pub fn matrix_bytes(placement: &Placement, outputs: usize, inputs: usize) -> u64 {
+    pub(crate) fn matrix_bytes(placement: &Placement, outputs: usize, inputs: usize) -> u64 {
         let Placement { device, dtype, weights } = placement;
         match device {
             Device::Cpu => Cpu::matrix_bytes(*dtype, *weights, outputs, inputs),
@@ -173,7 +176,7 @@ impl Decoder {
     /// Bytes of hidden states, and of what attention or a product makes besides, that are alive at once in a pass over so
     /// many tokens, in trees of at most `largest_tree`, and past positions. The weights, the caches and the logits are not
     /// counted.
-    pub fn pass_bytes(
+    pub(crate) fn pass_bytes(
         config: &DecoderConfig,
         placement: &Placement,
         tokens: usize,
@@ -183,7 +186,7 @@ impl Decoder {
         let Placement { device, dtype, weights } = placement;
         match device {
             Device::Cpu => Cpu::pass_bytes(config, *dtype, *weights, tokens, largest_tree, past),
-            _ => Library::pass_bytes(config, *dtype, *weights, tokens, past),
+            _ => Library::pass_bytes(config, *dtype, *weights, tokens, largest_tree, past),
         }
     }
 

@@ -139,9 +139,9 @@ fn merge(past: Part, local: Part) -> Result<Tensor> {
     &local + (past - &local)?.broadcast_mul(&share)?
 }
 
-/// Bytes of the scores of one run of queries, scaled, masked and as weights, over the past or over one tree's tokens.
-pub fn scores_bytes(config: &DecoderConfig, tokens: usize, past: usize) -> u64 {
-    let (queries, keys) = (tokens.min(CHUNK) as u64, tokens.max(past) as u64);
+/// Bytes of the scores of one run of queries, scaled, masked and as weights, over the past or over the largest tree's tokens.
+pub fn scores_bytes(config: &DecoderConfig, tokens: usize, largest_tree: usize, past: usize) -> u64 {
+    let (queries, keys) = (tokens.min(CHUNK) as u64, largest_tree.max(past) as u64);
     let scores = (config.heads as u64).saturating_mul(queries).saturating_mul(keys);
     scores.saturating_mul(3 * size_of::<f32>() as u64)
 }

@@ -197,7 +197,14 @@ impl Library {
 
     /// Bytes of states that are alive at once in a pass over so many tokens and past positions, beside the weights and the
     /// caches. Scores of trees side by side are left out: they depend on the trees.
-    pub fn pass_bytes(config: &DecoderConfig, dtype: DType, weights: WeightFormat, tokens: usize, past: usize) -> u64 {
+    pub fn pass_bytes(
+        config: &DecoderConfig,
+        dtype: DType,
+        weights: WeightFormat,
+        tokens: usize,
+        largest_tree: usize,
+        past: usize,
+    ) -> u64 {
         let (hidden, up, qkv) = (config.hidden as u64, config.mlp_up_width() as u64, config.qkv_width() as u64);
         // The block's input, the sum with attention, its norm; the products, activated, and multiplied with the gate.
         let mlp = hidden.saturating_mul(3).saturating_add(up.saturating_mul(2));
@@ -211,7 +218,7 @@ impl Library {
                 matrix::unpacked_bytes(largest, config.hidden)
             }
         };
-        states.saturating_add(attention::scores_bytes(config, tokens, past)).saturating_add(unpacked)
+        states.saturating_add(attention::scores_bytes(config, tokens, largest_tree, past)).saturating_add(unpacked)
     }
 }
 

@@ -18,7 +18,7 @@ pub type Table = fn(demonstrations: u32, step: usize, row: u32) -> f64;
 const START: u32 = 9;
 
 /// A model whose scores stand in a table.
-pub struct TableModel<'a> {
+pub struct FakeModel<'a> {
     /// The scores.
     pub table: Table,
     /// The pseudo-gradient's norm of each step.
@@ -35,7 +35,7 @@ pub struct TableModel<'a> {
     pub zero_shot: Cell<usize>,
 }
 
-impl<'a> TableModel<'a> {
+impl<'a> FakeModel<'a> {
     /// A model that never converges and is never stopped.
     pub fn new(table: Table, stop: &'a AtomicBool) -> Self {
         Self { table, norm: |_| 1.0, converges_at: 0, stops_in: 0, stop, calls: Cell::new(0), zero_shot: Cell::new(0) }
@@ -55,7 +55,7 @@ pub fn query(row: u32) -> QueryTokens {
     QueryTokens { choices: vec![choice(0), choice(1)] }
 }
 
-impl TunedModel for TableModel<'_> {
+impl TunedModel for FakeModel<'_> {
     fn step(&mut self, demonstrations: &[u32], state: Option<&State>) -> Result<State, RunError> {
         self.count();
         let step = state.map_or(0, State::step) + 1;
