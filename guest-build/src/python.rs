@@ -227,7 +227,11 @@ mod tests {
         let optimizer = "# not export_task(T)\nInfo, MetaOptimizer = ft.export_optimizer(ft.selected(Gate))\n";
         assert_eq!(world(optimizer), Ok("optimizer-plugin"));
         assert!(world("import ft_plugin\n").unwrap_err().contains("expected a task or an optimizer, got neither"));
-        assert!(world("export_task(T)\nexport_optimizer(G)\n").unwrap_err().contains("expected a task or an optimizer, got both"));
+        assert!(
+            world("export_task(T)\nexport_optimizer(G)\n")
+                .unwrap_err()
+                .contains("expected a task or an optimizer, got both")
+        );
         fs::remove_dir_all(folder).unwrap();
     }
 

@@ -10,7 +10,7 @@ use super::interrupt::Interrupt;
 use super::terminal::{
     Downloads, Terminal, print, print_json, print_path, say, say_page, stderr_screen, stdout_screen,
 };
-use crate::author::check::{Subject, check};
+use crate::author::check::{Candidate, check};
 use crate::author::scaffold::{self, Language};
 use crate::author::{PluginCard, build, inventory, validate};
 use crate::options::{DataOptions, LimitOptions, NetworkOptions, parse};
@@ -200,7 +200,7 @@ fn test(args: TestArgs, mut environment: Environment) -> anyhow::Result<ExitStat
         [] => None,
         _ => Some(args.data.location().map_err(RunError::Settings)?),
     };
-    let subject = Subject {
+    let candidate = Candidate {
         plugins: &plugins,
         file: &find_plugin(&path, &args.which.plugin)?,
         options: &args.which.options,
@@ -209,7 +209,7 @@ fn test(args: TestArgs, mut environment: Environment) -> anyhow::Result<ExitStat
         fixtures: args.fixtures.as_deref(),
         access: Access { environment: &environment, progress: &Downloads::new(args.json) },
     };
-    let report = check(subject)?;
+    let report = check(candidate)?;
     if args.json { print_json(&report) } else { print(&shown::checks(&report, screen)) }?;
     if args.show_usage {
         say_page(&usage::render(report.usage.as_slice(), stderr_screen()));

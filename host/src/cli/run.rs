@@ -80,7 +80,7 @@ pub fn run(RunArgs { mut options, call: args }: RunArgs, mut environment: Enviro
         print_run_file(&options.with_defaults().to_toml()?)?;
         return Ok(ExitStatus::Done);
     }
-    let threads = threads::settle(options.compute.threads, &environment);
+    let threads = threads::resolve(options.compute.threads, &environment);
     environment.offline |= options.network.offline;
     environment.use_hub_cache(options.hub_cache.cache_dir.clone());
     let (json, dry_run, quiet) = (args.json, args.dry_run, args.quiet || args.json);

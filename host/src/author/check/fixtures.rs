@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Subject;
+use super::candidate::Candidate;
 use crate::author::AuthorError;
 use ft_engine::task::example::Split;
 use ft_store::fs::file::read_file;
@@ -106,11 +106,11 @@ impl Fixtures {
     ///
     /// # Errors
     /// A file that cannot be read as fixtures.
-    pub fn find(subject: Subject<'_>) -> Result<Option<Self>, AuthorError> {
-        if let Some(path) = subject.fixtures {
+    pub fn find(candidate: Candidate<'_>) -> Result<Option<Self>, AuthorError> {
+        if let Some(path) = candidate.fixtures {
             return Self::read(path).map(Some);
         }
-        let beside = [subject.file.with_extension("fixtures.toml"), subject.folder().join("fixtures.toml")];
+        let beside = [candidate.file.with_extension("fixtures.toml"), candidate.folder().join("fixtures.toml")];
         beside.iter().find(|path| path.is_file()).map(|path| Self::read(path)).transpose()
     }
 

@@ -2,9 +2,9 @@
 
 use candle_core::{DType, Device, Tensor};
 
+use super::checks::{Checks, listed_values};
 use super::fixtures::{Fixtures, StepsFixture, as_given};
-use super::trial::{Trial, same_description};
-use super::{Checks, listed_values};
+use super::harness::{Harness, same_description};
 use crate::run::{RunError, resolve_options};
 use ft_engine::model::ModelError;
 use ft_engine::tune::{Slot, SlotKind, check_update};
@@ -20,41 +20,41 @@ const SETTLED: usize = 40;
 const LATER: usize = 80;
 
 /// Makes the checks.
-pub fn check(trial: Trial<'_>, fixtures: Option<&Fixtures>, checks: &mut Checks) {
-    checks.record("description", description(trial));
-    checks.record("options", options(trial));
+pub fn check(harness: Harness<'_>, fixtures: Option<&Fixtures>, checks: &mut Checks) {
+    checks.record("description", description(harness));
+    checks.record("options", options(harness));
     match fixtures.filter(|fixtures| !fixtures.steps.is_empty()) {
         Some(fixtures) => {
             for (number, steps) in (1..).zip(&fixtures.steps) {
-                checks.record(format!("fixture {number}"), fixture(trial, steps));
+                checks.record(format!("fixture {number}"), fixture(harness, steps));
             }
         }
         None => checks.without_fixtures("[[steps]]", fixtures),
     }
-    checks.record("steps", steps(trial));
-    checks.record("same twice", same_twice(trial));
-    checks.record("where nothing moves", at_rest(trial));
-    checks.record("what it keeps", keeps_no_more(trial));
+    checks.record("steps", steps(harness));
+    checks.record("same twice", same_twice(harness));
+    checks.record("where nothing moves", at_rest(harness));
+    checks.record("what it keeps", keeps_no_more(harness));
 }
 
-fn description(trial: Trial<'_>) -> Result<String, String> {
-    let load = || trial.rule(trial.options).map_err(|error| error.to_string());
+fn description(harness: Harness<'_>) -> Result<String, String> {
+    let load = || harness.rule(harness.options).map_err(|error| error.to_string());
     same_description(&mut load()?, &load()?)
 }
 
 /// Every listed value of every option is taken, or refused in the orderly way, and a step can be taken with it.
-fn options(trial: Trial<'_>) -> Result<String, String> {
-    let described = trial.rule(trial.options).map_err(|error| error.to_string())?;
+fn options(harness: Harness<'_>) -> Result<String, String> {
+    let described = harness.rule(harness.options).map_err(|error| error.to_string())?;
     let made = |seed: u32| cache(seed, DType::F32).map_err(failed);
     let lent = slots(&made(0)?, &made(1)?);
     let mut tried = 0;
     for spec in &described.description().options {
         for value in listed_values(&spec.kind) {
             let mut given: Vec<(String, String)> =
-                trial.options.iter().filter(|(name, _)| *name != spec.name).cloned().collect();
+                harness.options.iter().filter(|(name, _)| *name != spec.name).cloned().collect();
             given.push((spec.name.clone(), value.to_string()));
             let fault = |error: &dyn std::fmt::Display| Err(format!("{}={value}: {error}", spec.name));
-            let stepped = trial.rule(&given).and_then(|mut rule| Ok(rule.step(2, lent.clone()).map(drop)?));
+            let stepped = harness.rule(&given).and_then(|mut rule| Ok(rule.step(2, lent.clone()).map(drop)?));
             match stepped {
                 Err(RunError::Plugin(error)) if !matches!(error.failure(), Failure::Returned { .. }) => {
                     return fault(&error);
@@ -137,10 +137,10 @@ fn run(rule: &mut OptimizerPlugin, steps: usize, dtype: DType) -> Result<Vec<Ten
 
 /// Every update has a finite matrix for each slot, of its shape and number format; in half precision a rule may say that
 /// it does not do that.
-fn steps(trial: Trial<'_>) -> Result<String, String> {
+fn steps(harness: Harness<'_>) -> Result<String, String> {
     let mut told = format!("4 steps over {LAYERS} layers of {SHAPE:?}, counts, shapes, formats, finite:");
     for dtype in [DType::F32, DType::F16, DType::BF16] {
-        let mut rule = trial.rule(trial.options).map_err(|error| error.to_string())?;
+        let mut rule = harness.rule(harness.options).map_err(|error| error.to_string())?;
         let name = dtype.as_str();
         match run(&mut rule, 4, dtype) {
             Ok(_) => told += &format!(" {name}"),
@@ -153,8 +153,8 @@ fn steps(trial: Trial<'_>) -> Result<String, String> {
 
 /// A pass may propose what there is already: the values of a model's first layer are the same in every pass. The update is
 /// finite then too.
-fn at_rest(trial: Trial<'_>) -> Result<String, String> {
-    let mut rule = trial.rule(trial.options).map_err(|error| error.to_string())?;
+fn at_rest(harness: Harness<'_>) -> Result<String, String> {
+    let mut rule = harness.rule(harness.options).map_err(|error| error.to_string())?;
     let mut current = cache(0, DType::F32).map_err(failed)?;
     for step in 2..6 {
         let lent = slots(&current, &current);
@@ -166,15 +166,15 @@ fn at_rest(trial: Trial<'_>) -> Result<String, String> {
 }
 
 /// Two instances come to the same bits, and so does a session that is opened anew.
-fn same_twice(trial: Trial<'_>) -> Result<String, String> {
+fn same_twice(harness: Harness<'_>) -> Result<String, String> {
     let fault = |error: RunError| error.to_string();
-    let mut rule = trial.rule(trial.options).map_err(fault)?;
+    let mut rule = harness.rule(harness.options).map_err(fault)?;
     let first = bits(&run(&mut rule, 6, DType::F32)?)?;
-    let mut other = trial.rule(trial.options).map_err(fault)?;
+    let mut other = harness.rule(harness.options).map_err(fault)?;
     if bits(&run(&mut other, 6, DType::F32)?)? != first {
         return Err("a second instance comes to another cache".into());
     }
-    let options = resolve_options(rule.description(), trial.options).map_err(fault)?;
+    let options = resolve_options(rule.description(), harness.options).map_err(fault)?;
     rule.open(&options).map_err(|error| error.to_string())?;
     if bits(&run(&mut rule, 6, DType::F32)?)? != first {
         return Err("a session that is opened anew remembers the one before".into());
@@ -189,9 +189,9 @@ fn bits(cache: &[Tensor]) -> Result<Vec<u32>, String> {
 }
 
 /// A rule that keeps more tensors with every step will run out of them in a long run.
-fn keeps_no_more(trial: Trial<'_>) -> Result<String, String> {
+fn keeps_no_more(harness: Harness<'_>) -> Result<String, String> {
     let peak = |steps: usize| -> Result<Usage, String> {
-        let mut rule = trial.rule(trial.options).map_err(|error| error.to_string())?;
+        let mut rule = harness.rule(harness.options).map_err(|error| error.to_string())?;
         run(&mut rule, steps, DType::F32)?;
         Ok(rule.usage())
     };
@@ -208,10 +208,10 @@ fn keeps_no_more(trial: Trial<'_>) -> Result<String, String> {
 }
 
 /// One entry of the fixtures.
-fn fixture(trial: Trial<'_>, fixture: &StepsFixture) -> Result<String, String> {
+fn fixture(harness: Harness<'_>, fixture: &StepsFixture) -> Result<String, String> {
     let given = as_given(&fixture.options);
-    let options = if given.is_empty() { trial.options } else { &given };
-    let mut rule = trial.rule(options).map_err(|error| error.to_string())?;
+    let options = if given.is_empty() { harness.options } else { &given };
+    let mut rule = harness.rule(options).map_err(|error| error.to_string())?;
     let tensors = |cache: &[Vec<f32>]| {
         let slot = |values: &Vec<f32>| Tensor::from_slice(values, (1, values.len(), 1), &Device::Cpu);
         cache.iter().map(slot).collect::<candle_core::Result<Vec<Tensor>>>().map_err(failed)

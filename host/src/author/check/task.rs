@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
+use super::checks::{Checks, listed_values};
 use super::fixtures::{Fixtures, RowFixture, as_given};
+use super::harness::{Harness, same_description};
 use super::rows::{MemoryRows, spoilt};
-use super::trial::{Trial, same_description};
-use super::{Checks, listed_values};
 use crate::run::{RunError, SplitExamples, read_split};
 use ft_engine::task::example::{Example, RenderedChoice, Source, Split};
 use ft_engine::text::Untrusted;
@@ -16,30 +16,30 @@ use ft_store::datasets::location::{DataBase, DataLocation};
 use ft_store::datasets::sample;
 
 /// Makes the checks.
-pub fn check(trial: Trial<'_>, fixtures: Option<&Fixtures>, checks: &mut Checks) {
-    checks.record("description", description(trial));
-    checks.record("options", options(trial));
+pub fn check(harness: Harness<'_>, fixtures: Option<&Fixtures>, checks: &mut Checks) {
+    checks.record("description", description(harness));
+    checks.record("options", options(harness));
     match fixtures.filter(|fixtures| !fixtures.rows.is_empty()) {
         Some(fixtures) => {
             for (number, row) in (1..).zip(&fixtures.rows) {
-                checks.record(format!("fixture {number}"), fixture(trial, row));
+                checks.record(format!("fixture {number}"), fixture(harness, row));
             }
         }
         None => checks.without_fixtures("[[row]]", fixtures),
     }
-    let sources = match trial.task(trial.options).and_then(|mut task| Ok(task.sources()?)) {
+    let sources = match harness.task(harness.options).and_then(|mut task| Ok(task.sources()?)) {
         Ok(sources) => sources,
         Err(error) => {
             checks.record("sources", Err(error.to_string()));
             return;
         }
     };
-    let Some(data) = location(trial, &sources) else {
+    let Some(data) = location(harness, &sources) else {
         checks.skipped("rows", "no `data` folder beside it and no bundled sample; `--data DIR` names rows".into());
         return;
     };
     for source in &sources {
-        let read = whole_split(trial, &data, source);
+        let read = whole_split(harness, &data, source);
         let counted = read.as_ref().map(|read| {
             let prompts: usize = read.prompts.iter().map(|(_, choices)| 1 + choices.len()).sum();
             let odd = read.examples.iter().filter(|example| has_odd_choices(example)).count();
@@ -49,26 +49,26 @@ pub fn check(trial: Trial<'_>, fixtures: Option<&Fixtures>, checks: &mut Checks)
         });
         checks.record(format!("rows: {}", source.split), counted.map_err(Clone::clone));
         let Ok(read) = read else { continue };
-        checks.record(format!("same twice: {}", source.split), same_twice(trial, &data, source, &read));
-        checks.record(format!("spoilt rows: {}", source.split), spoilt_rows(trial, &data, source));
+        checks.record(format!("same twice: {}", source.split), same_twice(harness, &data, source, &read));
+        checks.record(format!("spoilt rows: {}", source.split), spoilt_rows(harness, &data, source));
     }
 }
 
-fn description(trial: Trial<'_>) -> Result<String, String> {
-    let load = || trial.task(trial.options).map_err(|error| error.to_string());
+fn description(harness: Harness<'_>) -> Result<String, String> {
+    let load = || harness.task(harness.options).map_err(|error| error.to_string());
     same_description(&mut load()?, &load()?)
 }
 
 /// Every listed value of every option is taken, or refused in the orderly way.
-fn options(trial: Trial<'_>) -> Result<String, String> {
-    let described = trial.task(trial.options).map_err(|error| error.to_string())?;
+fn options(harness: Harness<'_>) -> Result<String, String> {
+    let described = harness.task(harness.options).map_err(|error| error.to_string())?;
     let mut tried = 0;
     for spec in &described.description().options {
         for value in listed_values(&spec.kind) {
             let mut given: Vec<(String, String)> =
-                trial.options.iter().filter(|(name, _)| *name != spec.name).cloned().collect();
+                harness.options.iter().filter(|(name, _)| *name != spec.name).cloned().collect();
             given.push((spec.name.clone(), value.to_string()));
-            match trial.task(&given) {
+            match harness.task(&given) {
                 Err(RunError::Plugin(error)) if !is_orderly(&error) => {
                     return Err(format!("{}={value}: {error}", spec.name));
                 }
@@ -85,11 +85,11 @@ fn is_orderly(error: &PluginError) -> bool {
 }
 
 /// The rows that the user names, those beside the plugin, or the bundled sample.
-fn location(trial: Trial<'_>, sources: &[Source]) -> Option<DataLocation> {
-    if let Some(data) = trial.data {
+fn location(harness: Harness<'_>, sources: &[Source]) -> Option<DataLocation> {
+    if let Some(data) = harness.data {
         return Some(data.clone());
     }
-    let beside = trial.folder().join("data");
+    let beside = harness.folder().join("data");
     if sources.iter().any(|source| beside.join(&source.folder).is_dir()) {
         return Some(DataLocation::all_from(DataBase::Folder(beside)));
     }
@@ -107,10 +107,10 @@ struct ReadSplit {
     prompts: Vec<Prompt>,
 }
 
-fn whole_split(trial: Trial<'_>, data: &DataLocation, source: &Source) -> Result<ReadSplit, String> {
+fn whole_split(harness: Harness<'_>, data: &DataLocation, source: &Source) -> Result<ReadSplit, String> {
     let read = || -> Result<Option<ReadSplit>, RunError> {
-        let mut task = trial.task(trial.options)?;
-        let SplitExamples { examples, other_classes, .. } = read_split(&mut task, data, source, false, trial.access)?;
+        let mut task = harness.task(harness.options)?;
+        let SplitExamples { examples, other_classes, .. } = read_split(&mut task, data, source, false, harness.access)?;
         if let Some(other) = other_classes.into_iter().next() {
             return Err(RunError::OtherClasses(other));
         }
@@ -118,14 +118,14 @@ fn whole_split(trial: Trial<'_>, data: &DataLocation, source: &Source) -> Result
         for example in &examples {
             let prompt = render(&mut task, example)?;
             bytes += size(&prompt);
-            if bytes > trial.limits.example_bytes {
+            if bytes > harness.limits.example_bytes {
                 return Ok(None);
             }
             prompts.push(prompt);
         }
         Ok(Some(ReadSplit { examples, prompts }))
     };
-    let most = trial.limits.example_bytes;
+    let most = harness.limits.example_bytes;
     let too_much = || format!("expected texts of at most {most} bytes of a split's rows, got more");
     let read = read().map_err(|error| error.to_string())?.ok_or_else(too_much)?;
     for (example, (_, choices)) in read.examples.iter().zip(&read.prompts) {
@@ -167,8 +167,8 @@ fn both(first: &Prompt, second: &Prompt) -> String {
 }
 
 /// Two instances give the same, and one gives the same when it is asked again.
-fn same_twice(trial: Trial<'_>, data: &DataLocation, source: &Source, first: &ReadSplit) -> Result<String, String> {
-    let second = whole_split(trial, data, source)?;
+fn same_twice(harness: Harness<'_>, data: &DataLocation, source: &Source, first: &ReadSplit) -> Result<String, String> {
+    let second = whole_split(harness, data, source)?;
     let differs = |what: &str, id: &str| Err(format!("example `{id}`: {what}"));
     for (index, example) in first.examples.iter().enumerate() {
         if second.examples.get(index) != Some(example) {
@@ -179,7 +179,7 @@ fn same_twice(trial: Trial<'_>, data: &DataLocation, source: &Source, first: &Re
             return differs(&format!("a second instance gives it another text: {}", both(prompt, again)), &example.id);
         }
     }
-    let mut task = trial.task(trial.options).map_err(|error| error.to_string())?;
+    let mut task = harness.task(harness.options).map_err(|error| error.to_string())?;
     // Backwards: what depends on the order of the calls shows.
     for (example, prompt) in first.examples.iter().zip(&first.prompts).rev() {
         match render(&mut task, example) {
@@ -191,7 +191,7 @@ fn same_twice(trial: Trial<'_>, data: &DataLocation, source: &Source, first: &Re
             Err(error) => return Err(error.to_string()),
         }
     }
-    let again = read_split(&mut task, data, source, false, trial.access).map_err(|error| error.to_string())?.examples;
+    let again = read_split(&mut task, data, source, false, harness.access).map_err(|error| error.to_string())?.examples;
     match first.examples.iter().zip(&again).find(|(first, again)| first != again) {
         Some((example, _)) => differs("it is another one when the instance reads the rows again", &example.id),
         None if again.len() != first.examples.len() => {
@@ -202,14 +202,14 @@ fn same_twice(trial: Trial<'_>, data: &DataLocation, source: &Source, first: &Re
 }
 
 /// Rows with something wrong are rejected, or taken, but never bring the plugin down.
-fn spoilt_rows(trial: Trial<'_>, data: &DataLocation, source: &Source) -> Result<String, String> {
-    let good = data.open(source, trial.access).map_err(|error| error.to_string())?.next_row();
+fn spoilt_rows(harness: Harness<'_>, data: &DataLocation, source: &Source) -> Result<String, String> {
+    let good = data.open(source, harness.access).map_err(|error| error.to_string())?.next_row();
     let good: Map<String, Value> = match good.map_err(|error| error.to_string())? {
         Some(row) => serde_json::from_str(&row).map_err(|error| error.to_string())?,
         None => return Err("there is no first row".into()),
     };
     let rows = spoilt(&good);
-    let mut task = trial.task(trial.options).map_err(|error| error.to_string())?;
+    let mut task = harness.task(harness.options).map_err(|error| error.to_string())?;
     let (mut rejected, mut taken) = (0, 0);
     for (what, row) in &rows {
         let read = task.read_all(source.split, Box::new(MemoryRows::new(std::slice::from_ref(row))));
@@ -228,10 +228,10 @@ fn spoilt_rows(trial: Trial<'_>, data: &DataLocation, source: &Source) -> Result
 }
 
 /// One row of the fixtures.
-fn fixture(trial: Trial<'_>, fixture: &RowFixture) -> Result<String, String> {
+fn fixture(harness: Harness<'_>, fixture: &RowFixture) -> Result<String, String> {
     let given = as_given(&fixture.options);
-    let options = if given.is_empty() { trial.options } else { &given };
-    let mut task = trial.task(options).map_err(|error| error.to_string())?;
+    let options = if given.is_empty() { harness.options } else { &given };
+    let mut task = harness.task(options).map_err(|error| error.to_string())?;
     let row: Map<String, Value> = fixture.data.clone().into_iter().collect();
     let outcome = task.read_all(Split::from(fixture.split), Box::new(MemoryRows::new(&[row])));
     let outcome = outcome.map_err(|error| error.to_string())?;

@@ -1,4 +1,4 @@
-//! LLaMA and its kin from the metadata of a GGUF file.
+//! LLaMA-style models from the metadata of a GGUF file.
 
 mod metadata;
 mod rope;

@@ -5,21 +5,21 @@ use std::ops::{Deref, DerefMut};
 
 use candle_core::Device;
 
-use super::Subject;
+use super::candidate::Candidate;
 use crate::run::{PluginSpec, RunError, resolve_options};
 use ft_sandbox::{Description, OptimizerPlugin, PluginError, TaskPlugin, Usage};
 
 /// What is checked, and what its instances used so far.
 #[derive(Clone, Copy)]
-pub struct Trial<'a> {
-    subject: Subject<'a>,
+pub struct Harness<'a> {
+    candidate: Candidate<'a>,
     usage: &'a RefCell<Usage>,
 }
 
-impl<'a> Trial<'a> {
-    /// A trial that adds to `usage`.
-    pub fn new(subject: Subject<'a>, usage: &'a RefCell<Usage>) -> Self {
-        Self { subject, usage }
+impl<'a> Harness<'a> {
+    /// A harness that adds to `usage`.
+    pub fn new(candidate: Candidate<'a>, usage: &'a RefCell<Usage>) -> Self {
+        Self { candidate, usage }
     }
 
     /// A task with these options.
@@ -38,11 +38,11 @@ impl<'a> Trial<'a> {
     }
 }
 
-impl<'a> Deref for Trial<'a> {
-    type Target = Subject<'a>;
+impl<'a> Deref for Harness<'a> {
+    type Target = Candidate<'a>;
 
-    fn deref(&self) -> &Subject<'a> {
-        &self.subject
+    fn deref(&self) -> &Candidate<'a> {
+        &self.candidate
     }
 }
 
