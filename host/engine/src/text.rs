@@ -82,6 +82,15 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
+/// A number of bytes rounded for reading, in decimal units: `538 MB`. [`bytes`] is exact.
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{} kB", bytes.div_ceil(1000)),
+        1_000_000..1_000_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::PluginCard;
+use super::card::PluginCard;
 use crate::run::{Plugins, RunError};
 use ft_sandbox::Limits;
 use ft_store::fs::error::FileError;

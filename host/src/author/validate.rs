@@ -4,7 +4,7 @@ use std::path::Path;
 
 use candle_core::Device;
 
-use super::PluginCard;
+use super::card::PluginCard;
 use crate::run::{Configured, PluginSpec, PluginUsage, Plugins, RunError};
 use ft_sandbox::options::OptionSetting;
 use ft_sandbox::{Limits, PluginKind};

@@ -12,10 +12,10 @@ use super::terminal::{
 };
 use super::threads;
 use crate::options::{OptionGroup, RunOptions};
-use crate::run::memory::size;
 use crate::run::{self, Observer, Observers, Outcome, Plan, PluginUsage, RunConfig, RunError, RunOverrides};
 use crate::ui::screen::{Page, Screen};
 use crate::ui::{table, usage};
+use ft_engine::text::size;
 use ft_record::analysis::{Analysis, Known};
 use ft_record::table_model;
 use ft_store::datasets::location::Access;

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::default_optimizer;
+use super::error::RunError;
 use super::plugins::find_plugin;
-use super::{RunError, default_optimizer};
 use crate::options::{DataOptions, RowOptions, RunFileError, RunOptions, ScoreSteps, Select, TaskOptions};
 use ft_engine::model::device::{DTypeChoice, DeviceChoice};
 use ft_engine::model::weights::WeightFormat;

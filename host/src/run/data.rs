@@ -1,8 +1,8 @@
 //! A task's rows: opened, made into examples by the plugin, and accounted for.
 
-use super::RunError;
 use super::class_names::{Finding, NamedColumns, OtherClasses};
 use super::classes;
+use super::error::RunError;
 use ft_engine::task::example::{Example, Source};
 use ft_record::schema::{DataRecord, FileRecord};
 use ft_sandbox::{ReadOutcome, Rejection, RowSource, RowSourceError, TaskPlugin};

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::RunError;
+use super::error::RunError;
 use ft_store::plugin_path::PluginPath;
 
 const FILE: &str = "momentum.wasm";

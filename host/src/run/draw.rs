@@ -1,16 +1,14 @@
 //! What a seed draws, as text and tokens: demonstrations, queries, and what the step is chosen by.
 
-use super::RunError;
-use super::config::{RunConfig, TaskConfig};
+use super::config::RunConfig;
+use super::error::RunError;
 use super::evaluation::{EvaluationRows, Scored};
 use super::held_out::{Candidates, Chosen};
-use super::render::{Query, Renderer, render_all};
+use super::render::{Query, Renderer};
 use super::rows::Rows;
+use super::shown::{Role, Shown};
 use super::usable::UnusableRows;
-use ft_engine::task::example::Example;
 use ft_engine::task::overlap::KnownExamples;
-use ft_engine::task::sampling::Selection;
-use ft_engine::text::Untrusted;
 use ft_record::schema::DrawRecord;
 
 /// What one seed draws.
@@ -37,60 +35,6 @@ pub struct Drawn {
     pub queries: Vec<Query>,
     /// Evaluation rows that no seed scores since they cannot be used.
     pub unusable: UnusableRows,
-}
-
-/// Which row an example is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// A demonstration of a seed, by its place among them.
-    Demonstration {
-        /// The seed's place in the run.
-        seed: usize,
-        /// The demonstration's place.
-        place: usize,
-    },
-    /// A held-out row of a seed, by its place among them.
-    HeldOut {
-        /// The seed's place in the run.
-        seed: usize,
-        /// The row's place.
-        place: usize,
-    },
-}
-
-/// A seed's rows and its demonstrations.
-pub struct Shown<'a> {
-    /// The rows.
-    pub selection: Selection,
-    /// The demonstrations, each with its row.
-    pub demonstrations: Vec<(usize, &'a Example)>,
-    /// The text of each demonstration.
-    pub rendered: Vec<Untrusted>,
-    /// All of it as one text.
-    pub text: String,
-    /// The token ids of that text.
-    pub ids: Vec<u32>,
-}
-
-impl<'a> Shown<'a> {
-    /// Lets a seed draw its rows, and renders and tokenizes its demonstrations, whether or not the model has room for them.
-    ///
-    /// # Errors
-    /// Too few rows, an example that the prompt does not take, a failure of the plugin or the tokenizer.
-    pub fn draw(renderer: &mut Renderer<'_>, rows: &'a Rows, config: &TaskConfig, seed: u64) -> Result<Self, RunError> {
-        let selection = rows.select(config, seed)?;
-        let demonstrations = rows.demonstrations(&selection);
-        let rendered = render_all(renderer.task, &demonstrations)?;
-        let mut shown = Self { selection, demonstrations, rendered, text: String::new(), ids: Vec::new() };
-        (shown.text, shown.ids) = renderer.text_and_ids(&shown.pairs())?;
-        Ok(shown)
-    }
-
-    /// The demonstrations with their texts.
-    pub fn pairs(&self) -> Vec<(&'a Example, &str)> {
-        let pairs = self.demonstrations.iter().zip(&self.rendered);
-        pairs.map(|((_, example), text)| (*example, text.raw().as_str())).collect()
-    }
 }
 
 /// Lets every seed draw, renders and tokenizes what it draws, and leaves out of scoring what may not or cannot be scored. A

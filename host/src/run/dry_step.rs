@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use candle_core::{DType, Device, Tensor};
 
+use super::error::RunError;
+use super::plugins::Plugins;
 use super::plugins::{Configured, PluginSpec};
-use super::{Plugins, RunError};
 use ft_engine::tune::{Slot, SlotKind};
 use ft_sandbox::{ErrorKind, Failure, Limit, Limits, PluginError};
 

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use super::class_names::OtherClasses;
-use super::memory::size;
 use super::text_bound::{MOST_TOKENS, TooMuchText};
 use super::usable::Unusable;
 use ft_engine::model::ModelError;
 use ft_engine::task::example::Split;
 use ft_engine::task::sampling::SamplingError;
+use ft_engine::text::size;
 use ft_engine::tune::TuneError;
 use ft_record::samples::SampleError;
 use ft_record::schema::MemoryRecord;

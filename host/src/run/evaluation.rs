@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::mem;
 
 use super::config::RunConfig;
-use super::draw::{Role, Shown};
+use super::error::RunError;
+use super::fit;
 use super::held_out::Candidates;
 use super::render::{Query, Renderer};
 use super::rows::Rows;
+use super::shown::{Role, Shown};
 use super::usable::{Unusable, UnusableRows};
-use super::{RunError, fit};
 use ft_engine::task::example::Split;
 use ft_engine::task::overlap::{Found, KnownExamples};
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::draw::Draw;
+use super::error::RunError;
 use super::folder::{self, Beginning, OutFolder};
+use super::kind::RunErrorKind;
 use super::observer::{Event, Observer};
 use super::plan::{Plan, optimizer_usage};
 use super::plugins::Configured;
@@ -15,7 +17,6 @@ use super::seeds::{Run, Schedule};
 use super::stop::StopFlag;
 use super::tuned_model::{PluginTuned, TunedModel};
 use super::usage::PluginUsage;
-use super::{RunError, RunErrorKind};
 use crate::options::Select;
 use ft_engine::model::decoder::Placement;
 use ft_engine::tune::StepPolicy;

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::RunError;
+use super::error::RunError;
 use super::tuned_model::TunedModel;
 use ft_engine::model::decoder::{Origin, Provenance};
 use ft_engine::model::{Context, KvCache, ModelError};

@@ -1,6 +1,6 @@
 //! Whether demonstrations and queries fit into the model's positions.
 
-use super::RunError;
+use super::error::RunError;
 use super::usable::Unusable;
 use ft_engine::tune::Positions;
 

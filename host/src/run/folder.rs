@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::RunError;
+use super::error::RunError;
 use super::journal::Journal;
 use super::plan_diff::plan_diff;
 use ft_record::samples::SampleRecord;

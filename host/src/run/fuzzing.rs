@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::RunError;
+use super::error::RunError;
 use super::folder::{Beginning, OutFolder, beginning, earlier};
 use ft_record::samples::SampleRecord;
 use ft_record::schema::PlanRecord;

@@ -1,11 +1,11 @@
 //! The examples by which the step is chosen: none of them is shown to the model or scored as a result.
 
-use super::RunError;
 use super::config::RunConfig;
-use super::draw::{Role, Shown};
+use super::error::RunError;
 use super::fit::{self, Room};
 use super::render::{Query, Renderer};
 use super::rows::Rows;
+use super::shown::{Role, Shown};
 use super::usable::{Unusable, UnusableRows};
 use crate::options::{HELD_OUT_ROWS, HeldOut, Select};
 use ft_engine::task::example::{Example, RenderedChoice, Split};

@@ -1,6 +1,6 @@
 //! What helps where there is no run, or no whole one.
 
-use super::RunError;
+use super::error::RunError;
 use super::usable::Unusable;
 use ft_engine::tune::TuneError;
 use ft_sandbox::{Failure, PluginError};

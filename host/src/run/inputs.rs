@@ -3,10 +3,10 @@
 
 use candle_core::Device;
 
-use super::RunError;
 use super::config::RunConfig;
 use super::draw::{self, Drawn};
 use super::dry_step::{CacheShape, dry_step};
+use super::error::RunError;
 use super::fit::Room;
 use super::model::OpenModel;
 use super::plugins::{Configured, PluginSpec, Plugins};

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::RunError;
+use super::error::RunError;
 use super::stop::StopFlag;
 use super::tuned_model::TunedModel;
 use ft_engine::tune::{State, Verdict, pseudo_gradient_norm};

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 
-use super::RunError;
+use super::error::RunError;
 use ft_record::lines::{LINE_LIMIT, LineError, LineReader};
 use ft_record::samples::{Place, SampleRecord};
 use ft_record::trace::TraceRecord;

@@ -1,6 +1,6 @@
 //! Whose fault it is that there is no run, or no whole one.
 
-use super::RunError;
+use super::error::RunError;
 use super::usable::Unusable;
 use ft_engine::model::ModelError;
 use ft_engine::tune::TuneError;

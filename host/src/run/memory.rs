@@ -12,6 +12,7 @@ use ft_engine::model::device::free_memory;
 use ft_engine::model::memory::estimate;
 use ft_engine::model::weights::WeightFormat;
 use ft_engine::score::{self, BatchSize};
+use ft_engine::text::size;
 use ft_engine::tune;
 use ft_record::samples::SampleRecord;
 use ft_record::schema::MemoryRecord;
@@ -100,15 +101,6 @@ pub(super) fn saved(memory: &MemoryRecord, weights: WeightFormat, dtype: DType) 
             size(memory.dense_weights)
         )
     })
-}
-
-/// A number of bytes, to read: `538 MB`.
-pub fn size(bytes: u64) -> String {
-    match bytes {
-        0..1_000_000 => format!("{} kB", bytes.div_ceil(1000)),
-        1_000_000..1_000_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
-        _ => format!("{:.1} GB", bytes as f64 / 1e9),
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::RunError;
+use super::error::RunError;
 use ft_engine::model::checkpoint::{self, Unused};
 use ft_engine::model::decoder::Placement;
 use ft_engine::model::families::{self, Family, UnknownSettings};

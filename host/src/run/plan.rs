@@ -7,6 +7,7 @@ use candle_core::{DType, Device};
 
 use super::config::RunConfig;
 use super::draw::{Draw, Drawn};
+use super::error::RunError;
 use super::folder::Beginning;
 use super::inputs::{Inputs, ModelInput};
 use super::model::OpenModel;
@@ -14,7 +15,7 @@ use super::observer::Observer;
 use super::plugins::{Configured, Plugins};
 use super::render::Query;
 use super::usage::PluginUsage;
-use super::{RunError, folder, memory, notes, record};
+use super::{folder, memory, notes, record};
 use ft_engine::model::device::DeviceChoice;
 use ft_record::schema::{FORMAT_VERSION, MOST_SCORED_STEPS, MemoryRecord, OptionsRecord, PlanRecord, ResultsRecord};
 use ft_sandbox::{EngineOptions, OptimizerPlugin};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use candle_core::Device;
 
-use super::RunError;
 use super::config::{RunConfig, TaskConfig};
+use super::error::RunError;
 use super::observer::{Event, Observer};
 use ft_sandbox::options::{self, OptionSetting};
 use ft_sandbox::{

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::RunError;
 use super::config::TaskConfig;
-use super::draw::Shown;
+use super::error::RunError;
 use super::fit::Room;
 use super::model::open_tokenizer;
 use super::observer::Observer;
 use super::plugins::{PluginSpec, Plugins};
 use super::render::Renderer;
 use super::rows::Rows;
+use super::shown::Shown;
 use ft_engine::model::Tokenizer;
 use ft_engine::model::tokenizer::Piece;
 use ft_engine::task::example::{Example, RenderedChoice, Source, Split};

@@ -109,11 +109,6 @@ pub fn model(origin: &ModelOrigin, files: Vec<FileDigest>, model: &OpenModel) ->
     }
 }
 
-/// What messages call a plugin that ran.
-pub fn called(PluginRecord { name, version, file, .. }: &PluginRecord) -> String {
-    format!("{} {} ({})", name.harmless(), version.harmless(), file.harmless())
-}
-
 /// How far a step of a seed moved the cache of so many tokens.
 pub(super) fn trace(seed: u64, tokens: usize, step: &Step<'_>) -> TraceRecord {
     let layer = |norms: &LayerNorms| LayerTrace {

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::draw::Draw;
+use super::error::RunError;
 use super::folder::{Beginning, OutFolder};
 use super::iterate::Step;
 use super::journal::Journal;
 use super::observer::{Event, Observer};
-use super::{RunError, record};
+use super::record;
 use ft_engine::tune::LayerNorms;
 use ft_record::results::{GrowingResults, StepSeconds};
 use ft_record::samples::SampleRecord;

@@ -1,9 +1,10 @@
 //! Examples as the model gets them: text of the task's prompt, and tokens.
 
+use super::error::RunError;
+use super::fit;
 use super::fit::Room;
 use super::text_bound::{MOST_TOKENS, TextBound};
 use super::usable::Unusable;
-use super::{RunError, fit};
 use ft_engine::model::Tokenizer;
 use ft_engine::score::{ChoiceTokens, QueryTokens};
 use ft_engine::task::example::{Example, RenderedChoice};

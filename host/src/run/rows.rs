@@ -1,9 +1,10 @@
 //! Both splits of a task as examples, and which of their rows a seed chooses.
 
 use super::class_names::OtherClasses;
+use super::classes;
 use super::config::TaskConfig;
 use super::data::{SplitExamples, read_split};
-use super::{RunError, classes};
+use super::error::RunError;
 use ft_engine::task::example::{Example, Split};
 use ft_engine::task::sampling::{self, Demonstrations, Request, Sampling, SamplingError, Selection};
 use ft_sandbox::TaskPlugin;

@@ -1,6 +1,6 @@
 //! Queries scored behind a context, batch by batch, into a journal.
 
-use super::RunError;
+use super::error::RunError;
 use super::journal::Journal;
 use super::observer::{Event, Observer};
 use super::render::Query;

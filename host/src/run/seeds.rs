@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use super::RunError;
 use super::draw::Draw;
+use super::error::RunError;
 use super::iterate::{Criterion, Sink, Step, iterate};
 use super::observer::Event;
 use super::recorder::Recorder;

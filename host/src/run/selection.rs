@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::RunError;
 use super::draw::Draw;
+use super::error::RunError;
 use super::iterate::{Criterion, Sink, Step, iterate};
 use super::journal::Journal;
 use super::render::Query;

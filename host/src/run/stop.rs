@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::RunError;
+use super::error::RunError;
 
 /// The user's wish to stop. It is looked at before every step and every batch, so that a run ends between two of them.
 #[derive(Clone, Copy)]

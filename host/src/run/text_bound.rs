@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::RunError;
+use super::error::RunError;
 use super::usable::Unusable;
 use ft_engine::model::Tokenizer;
 use ft_engine::task::example::{Example, RenderedChoice};

@@ -1,7 +1,6 @@
 //! What the method's outer loop asks of a model and its optimizer: the seam at which a test puts a table of numbers.
 
-use super::RunError;
-use super::record::called;
+use super::error::RunError;
 use ft_engine::model::decoder::{Batch, TokenTree};
 use ft_engine::model::{Context, Decoder, ModelError};
 use ft_engine::score::{self, ChoiceScore, QueryTokens};
@@ -100,4 +99,9 @@ impl TunedModel for PluginTuned {
     fn optimizer(&self) -> String {
         called(&self.record)
     }
+}
+
+/// What messages call a plugin that ran.
+fn called(PluginRecord { name, version, file, .. }: &PluginRecord) -> String {
+    format!("{} {} ({})", name.harmless(), version.harmless(), file.harmless())
 }

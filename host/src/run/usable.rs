@@ -1,6 +1,6 @@
 //! Rows that make an example and still cannot be scored.
 
-use super::RunError;
+use super::error::RunError;
 use super::text_bound::TooMuchText;
 use ft_engine::model::ModelError;
 use ft_engine::score::EmptyContinuation;

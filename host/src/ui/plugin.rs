@@ -6,8 +6,8 @@ use super::screen::{Page, Screen};
 use super::style::Emphasis;
 use crate::author::check::{Check, CheckReport, Verdict};
 use crate::author::{Listed, PluginCard, Validated};
-use crate::run::memory::size;
 use ft_engine::text::harmless;
+use ft_engine::text::size;
 
 /// The facts of a plugin: its name, world, file and options.
 pub fn card(card: &PluginCard, screen: Screen) -> Page {

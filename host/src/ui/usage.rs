@@ -3,7 +3,7 @@
 use super::screen::{Page, Screen};
 use super::table;
 use crate::run::PluginUsage;
-use crate::run::memory::size;
+use ft_engine::text::size;
 use ft_record::table_model::{Row, RowKind, TableModel};
 use ft_sandbox::{Limits, Usage};
 

@@ -1,0 +1,63 @@
+//! The demonstrations that a seed draws, which are shown to the model.
+
+use super::config::TaskConfig;
+use super::error::RunError;
+use super::render::{Renderer, render_all};
+use super::rows::Rows;
+use ft_engine::task::example::Example;
+use ft_engine::task::sampling::Selection;
+use ft_engine::text::Untrusted;
+
+/// Which row an example is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// A demonstration of a seed, by its place among them.
+    Demonstration {
+        /// The seed's place in the run.
+        seed: usize,
+        /// The demonstration's place.
+        place: usize,
+    },
+    /// A held-out row of a seed, by its place among them.
+    HeldOut {
+        /// The seed's place in the run.
+        seed: usize,
+        /// The row's place.
+        place: usize,
+    },
+}
+
+/// A seed's rows and its demonstrations.
+pub struct Shown<'a> {
+    /// The rows.
+    pub selection: Selection,
+    /// The demonstrations, each with its row.
+    pub demonstrations: Vec<(usize, &'a Example)>,
+    /// The text of each demonstration.
+    pub rendered: Vec<Untrusted>,
+    /// All of it as one text.
+    pub text: String,
+    /// The token ids of that text.
+    pub ids: Vec<u32>,
+}
+
+impl<'a> Shown<'a> {
+    /// Lets a seed draw its rows, and renders and tokenizes its demonstrations, whether or not the model has room for them.
+    ///
+    /// # Errors
+    /// Too few rows, an example that the prompt does not take, a failure of the plugin or the tokenizer.
+    pub fn draw(renderer: &mut Renderer<'_>, rows: &'a Rows, config: &TaskConfig, seed: u64) -> Result<Self, RunError> {
+        let selection = rows.select(config, seed)?;
+        let demonstrations = rows.demonstrations(&selection);
+        let rendered = render_all(renderer.task, &demonstrations)?;
+        let mut shown = Self { selection, demonstrations, rendered, text: String::new(), ids: Vec::new() };
+        (shown.text, shown.ids) = renderer.text_and_ids(&shown.pairs())?;
+        Ok(shown)
+    }
+
+    /// The demonstrations with their texts.
+    pub fn pairs(&self) -> Vec<(&'a Example, &str)> {
+        let pairs = self.demonstrations.iter().zip(&self.rendered);
+        pairs.map(|((_, example), text)| (*example, text.raw().as_str())).collect()
+    }
+}
