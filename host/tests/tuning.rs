@@ -7,8 +7,7 @@ use ft_engine::model::decoder::{Batch, Origin, Provenance, TokenTree};
 use ft_engine::model::{Context, Decoder, KvCache, ModelError};
 use ft_engine::score::{self, ChoiceScore, ChoiceTokens, QueryTokens};
 use ft_engine::tune::{
-    Iteration, MetaOptimizer, Momentum, OptimizerError, Positions, State, StepContext, StepPolicy, TuneError, Update,
-    Verdict,
+    MetaOptimizer, Momentum, OptimizerError, Positions, State, StepContext, StepPolicy, TuneError, Update, Verdict,
 };
 use support_tiny::{FAMILIES, load};
 
@@ -143,22 +142,21 @@ fn a_pass_that_fails_is_the_models_failure_whoever_asked_for_it() {
 }
 
 #[test]
-fn an_iteration_takes_the_steps_in_order_and_stays_where_a_step_fails() {
+fn steps_are_counted_and_a_step_that_fails_names_itself() {
     let decoder = load("gpt_neox");
-    let mut iteration = Iteration::new(&decoder, &DEMONSTRATIONS, StepPolicy::PUBLISHED);
-    assert!(iteration.state().is_none());
     let (mut momentum, mut apart) = (Momentum::new(0.1, 0.5), Momentum::new(0.1, 0.5));
-    let mut expected = State::first(&decoder, &DEMONSTRATIONS).unwrap();
+    let mut state = State::first(&decoder, &DEMONSTRATIONS).unwrap();
+    let mut expected = state.clone();
     for step in 1..=4 {
         if step > 1 {
+            state = state.next(&decoder, &DEMONSTRATIONS, StepPolicy::PUBLISHED, &mut momentum).unwrap();
             expected = expected.next(&decoder, &DEMONSTRATIONS, StepPolicy::PUBLISHED, &mut apart).unwrap();
         }
-        let state = iteration.advance(&mut momentum).unwrap();
         assert_eq!((state.step(), context_bits(&state.context)), (step, context_bits(&expected.context)));
     }
-    let error = iteration.advance(&mut Fails).unwrap_err();
+    let error = state.next(&decoder, &DEMONSTRATIONS, StepPolicy::PUBLISHED, &mut Fails).unwrap_err();
     assert!(matches!(error, TuneError::Optimizer { step: 5, .. }), "{error:?}");
-    assert_eq!(iteration.state().map(State::step), Some(4));
+    assert_eq!((state.step(), context_bits(&state.context)), (4, context_bits(&expected.context)));
 }
 
 #[test]

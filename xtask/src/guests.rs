@@ -5,7 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use ft_guest_build::{Cargo, Compiler, component, python};
 
 use crate::fixtures;
@@ -38,6 +38,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<()> {
 pub(crate) fn build_only(workspace: &Workspace, packages: &[&str]) -> Result<()> {
     let mut guests = find(workspace)?;
     guests.retain(|guest| packages.contains(&guest.package.as_str()));
+    ensure!(guests.len() == packages.len(), "expected guests, got {}", packages.join(", "));
     build_rust(workspace, &guests, packages)
 }
 

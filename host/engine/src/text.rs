@@ -150,6 +150,12 @@ mod tests {
     }
 
     #[test]
+    fn sizes_read_well() {
+        let sizes = [12, 999_999, 538_060_032, 59_949_080_576].map(size);
+        assert_eq!(sizes, ["1 kB", "1000 kB", "538 MB", "59.9 GB"]);
+    }
+
+    #[test]
     fn bytes_are_exact() {
         let cases =
             [(7, "7 bytes"), (1 << 16, "64 KiB"), (1 << 28, "256 MiB"), ((1 << 20) + 1, "1048577 bytes (1.0 MiB)")];

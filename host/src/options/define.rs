@@ -75,6 +75,8 @@ pub struct Key<'a> {
     pub name: &'a str,
     /// What the key in the table lacks of it.
     pub prefix: &'a str,
+    /// The name of the table; empty for the whole file.
+    pub table: &'a str,
 }
 
 /// A set of options, each of which may be open.
@@ -299,7 +301,7 @@ macro_rules! group_by_serde {
 
         impl<'de> serde::Deserialize<'de> for $group {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                $crate::options::define::deserialize("", deserializer)
+                $crate::options::define::deserialize("", "", deserializer)
             }
         }
     };
@@ -324,11 +326,12 @@ macro_rules! checked {
 
 /// The next value of a map, read and checked. Errors have the option's name, and the value's place where the format has one.
 pub(super) fn read_value<'de, A: MapAccess<'de>, T: OptionValue>(
-    Key { name, prefix }: Key<'_>,
+    Key { name, prefix, table }: Key<'_>,
     map: &mut A,
     check: fn(T) -> Result<T, Refused>,
 ) -> Result<T, A::Error> {
     struct Value<'a, T> {
+        table: &'a str,
         name: &'a str,
         check: fn(T) -> Result<T, Refused>,
     }
@@ -337,13 +340,14 @@ pub(super) fn read_value<'de, A: MapAccess<'de>, T: OptionValue>(
         type Value = T;
 
         fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
+            let table = if self.table.is_empty() { String::new() } else { format!("[{}] ", self.table) };
             let refused =
-                |Refused { text, expected }| D::Error::custom(format!("`{} = {text}`: {expected}", self.name));
-            (self.check)(T::read(deserializer)?).map_err(refused)
+                |Refused { text, expected }| D::Error::custom(format!("{table}`{} = {text}`: {expected}", self.name));
+            (self.check)(T::read_named(self.name, deserializer)?).map_err(refused)
         }
     }
 
-    map.next_value_seed(Value { name: name.strip_prefix(prefix).unwrap_or(name), check })
+    map.next_value_seed(Value { table, name: name.strip_prefix(prefix).unwrap_or(name), check })
 }
 
 /// Writes a value under its name if it is set, and is a table or not, as asked.
@@ -392,17 +396,19 @@ pub(super) fn serialize_of<G: OptionGroup, S: Serializer>(
     map.end()
 }
 
-/// Reads a group from a table, in which options lack the `prefix` of their names.
+/// Reads a group from the table of this name, in which options lack the `prefix` of their names. The whole file has none.
 pub(super) fn deserialize<'de, G: OptionGroup, D: Deserializer<'de>>(
+    table: &str,
     prefix: &'static str,
     deserializer: D,
 ) -> Result<G, D::Error> {
-    struct Table<G> {
+    struct Table<'a, G> {
+        table: &'a str,
         prefix: &'static str,
         group: PhantomData<G>,
     }
 
-    impl<'de, G: OptionGroup> Visitor<'de> for Table<G> {
+    impl<'de, G: OptionGroup> Visitor<'de> for Table<'_, G> {
         type Value = G;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -413,13 +419,13 @@ pub(super) fn deserialize<'de, G: OptionGroup, D: Deserializer<'de>>(
             let declared = G::declared();
             let mut group = G::default();
             while let Some(name) = map.next_key_seed(Name { prefix: self.prefix, declared: &declared })? {
-                group.read_option(Key { name: &name, prefix: self.prefix }, &mut map)?;
+                group.read_option(Key { name: &name, prefix: self.prefix, table: self.table }, &mut map)?;
             }
             Ok(group)
         }
     }
 
-    deserializer.deserialize_map(Table::<G> { prefix, group: PhantomData })
+    deserializer.deserialize_map(Table::<G> { table, prefix, group: PhantomData })
 }
 
 /// Reads the name of an option that there is, so that an unknown one is told where it stands.

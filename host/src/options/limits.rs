@@ -119,7 +119,11 @@ impl OptionValue for LimitTable {
     }
 
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserialize(PREFIX, deserializer).map(Self)
+        Self::read_named("", deserializer)
+    }
+
+    fn read_named<'de, D: Deserializer<'de>>(name: &str, deserializer: D) -> Result<Self, D::Error> {
+        deserialize(name, PREFIX, deserializer).map(Self)
     }
 
     fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -38,6 +38,14 @@ pub trait OptionValue: Clone + Default {
     /// Another kind of value.
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
 
+    /// Reads the value of the option with this name, which a table has its own options told with.
+    ///
+    /// # Errors
+    /// Another kind of value.
+    fn read_named<'de, D: Deserializer<'de>>(_name: &str, deserializer: D) -> Result<Self, D::Error> {
+        Self::read(deserializer)
+    }
+
     /// Writes the value of an option that is set.
     ///
     /// # Errors

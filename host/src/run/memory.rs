@@ -108,12 +108,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_read_well() {
-        let sizes = [12, 999_999, 538_060_032, 59_949_080_576].map(size);
-        assert_eq!(sizes, ["1 kB", "1000 kB", "538 MB", "59.9 GB"]);
-    }
-
-    #[test]
     fn what_does_not_fit_is_refused_with_numbers() {
         let memory = |available| MemoryRecord {
             weights: 30_000_000_000,

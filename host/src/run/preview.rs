@@ -13,7 +13,7 @@ use super::observer::Observer;
 use super::plugins::{PluginSpec, Plugins};
 use super::render::Renderer;
 use super::rows::Rows;
-use super::shown::Shown;
+use super::shown::{Rendered, Shown};
 use ft_engine::model::Tokenizer;
 use ft_engine::model::tokenizer::Piece;
 use ft_engine::task::example::{Example, RenderedChoice, Source, Split};
@@ -92,9 +92,11 @@ pub fn preview(
         .examples
         .get(index)
         .ok_or_else(|| RunError::NoSuchRow { index, rows: rows.evaluation.examples.len() })?;
+    // Before the tokenizer: what is wrong with the rows is no matter of the network.
+    let rendered = Rendered::draw(&mut task, &rows, config, seed)?;
     let tokenizer = open_tokenizer(&fetch_tokenizer(asked.model, access.environment, access.progress)?)?;
-    let mut renderer = Renderer::new(&mut task, &tokenizer, Room::UNBOUNDED)?;
-    let shown = Shown::draw(&mut renderer, &rows, config, seed)?;
+    let renderer = Renderer::new(&mut task, &tokenizer, Room::UNBOUNDED)?;
+    let shown = rendered.tokenized(&renderer)?;
     let query = renderer.task.render_query(example)?;
     let mut notes = rows.notes(config);
     notes.extend(row_notes(&shown, seed, (index, example), &query));

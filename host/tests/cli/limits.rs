@@ -47,7 +47,9 @@ fn a_run_file_has_budgets_for_one_plugin_within_the_flags() {
     let printed = place.sst2(&[&capped[..], &["--print-config"]].concat()).good().stdout;
     assert!(printed.contains("[optimizer-limits]\ntensor-bytes = \"1k\"\n"), "{printed}");
     place.write("run.toml", "[optimizer-limits]\ntime = -1.0\n");
-    place.sst2(&short).failed(2, &["`run.toml`", "line 2", "`time = -1`: expected a positive number of seconds"]);
+    place
+        .sst2(&short)
+        .failed(2, &["`run.toml`", "line 2", "[optimizer-limits] `time = -1`: expected a positive number of seconds"]);
     place.write("run.toml", "[task-limits]\ntensors = 1\n");
     place.sst2(&short).failed(2, &["`run.toml`", "unknown field `tensors`"]);
 }

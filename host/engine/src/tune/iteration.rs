@@ -164,36 +164,3 @@ fn pass(
     let output = decoder.forward(Batch { first_position, ..Batch::after(context, &trees, &last) })?;
     Ok(Proposal { cache: output.cache, last_hidden: output.hidden_states })
 }
-
-/// An iteration over some demonstrations, at its latest state.
-pub struct Iteration<'a> {
-    decoder: &'a Decoder,
-    demonstrations: &'a [u32],
-    policy: StepPolicy,
-    state: Option<State>,
-}
-
-impl<'a> Iteration<'a> {
-    /// No step taken yet over the demonstrations with these token ids.
-    pub fn new(decoder: &'a Decoder, demonstrations: &'a [u32], policy: StepPolicy) -> Self {
-        Self { decoder, demonstrations, policy, state: None }
-    }
-
-    /// The state after the latest step; `None` before step 1.
-    pub fn state(&self) -> Option<&State> {
-        self.state.as_ref()
-    }
-
-    /// Takes the next step, step 1 first, in which the optimizer has no part. A step that fails leaves the state as it was;
-    /// what the optimizer keeps is its own matter.
-    ///
-    /// # Errors
-    /// Those of [`State::first`] and [`State::next`].
-    pub fn advance(&mut self, optimizer: &mut dyn MetaOptimizer) -> Result<&State, TuneError> {
-        let next = match &self.state {
-            None => State::first(self.decoder, self.demonstrations)?,
-            Some(state) => state.next(self.decoder, self.demonstrations, self.policy, optimizer)?,
-        };
-        Ok(self.state.insert(next))
-    }
-}

@@ -15,7 +15,7 @@ mod proposal;
 mod update;
 
 pub use error::TuneError;
-pub use iteration::{Iteration, Positions, State, StepPolicy};
+pub use iteration::{Positions, State, StepPolicy};
 pub use memory::phases;
 pub use momentum::Momentum;
 pub use norms::{LayerNorms, pseudo_gradient_norm};
