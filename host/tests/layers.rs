@@ -1,12 +1,12 @@
 //! Inside a crate, a module uses only what stands below it. Between crates Cargo holds that, and what a crate may touch
 //! (files, clocks, streams) clippy does, by the `clippy.toml` beside its manifest; this holds the lints to their homes.
 //!
-//! No three files of a crate use each other in a circle, but for folders that are named below.
+//! That no three files of a crate use each other in a circle is held by `xtask/src/figures.rs`, which counts circles.
 //!
 //! Reads the sources as text: tokens without comments, strings and test modules, and in them the paths that begin at
 //! `crate` (or climb to it by `super`) and at a few packages. Test modules are left out since they ship nowhere.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -43,9 +43,6 @@ const STREAMS: [&str; 2] = ["src/cli/terminal.rs", "sandbox/src/compiler/serve.r
 
 /// Lints that hold crates to what they may touch, and that a file could allow itself.
 const TOUCHING: [&str; 5] = ["disallowed_methods", "disallowed_types", "print_stdout", "print_stderr", "dbg_macro"];
-
-/// Folders whose files use each other in circles still. Everywhere else three files or more never do.
-const CIRCULAR: [&str; 2] = ["engine/src/model/", "src/run/"];
 
 /// An identifier, or a character of punctuation.
 #[derive(Clone, Debug, PartialEq)]
@@ -280,117 +277,6 @@ fn faults(home: &Crate, path: &str, source: &str) -> Vec<String> {
     faults
 }
 
-/// All paths of a file, those of a `use` with groups taken apart.
-fn paths(tokens: &[Token]) -> Vec<Vec<String>> {
-    let mut found = Vec::new();
-    let mut i = 0;
-    while i < tokens.len() {
-        match &tokens[i] {
-            Word(_) if is_path_separator(tokens, i + 1) => i = follow(tokens, i, &[], &mut found),
-            _ => i += 1,
-        }
-    }
-    found
-}
-
-/// Adds the paths that begin here, behind `prefix`, and gives where they end.
-fn follow(tokens: &[Token], start: usize, prefix: &[String], found: &mut Vec<Vec<String>>) -> usize {
-    let mut path = prefix.to_vec();
-    let mut i = start;
-    loop {
-        match tokens.get(i) {
-            Some(Word(name)) => {
-                path.push(name.clone());
-                i += 1;
-                if !is_path_separator(tokens, i) {
-                    break;
-                }
-                i += 2;
-            }
-            Some(Mark('{')) if !path.is_empty() => {
-                let end = after_group(tokens, i);
-                i += 1;
-                while i < end {
-                    i = match &tokens[i] {
-                        // The name after it is the importing file's own.
-                        Word(name) if name == "as" => i + 2,
-                        Word(_) => follow(tokens, i, &path, found),
-                        Mark(_) => i + 1,
-                    };
-                }
-                return end;
-            }
-            _ => break,
-        }
-    }
-    found.push(path);
-    i
-}
-
-/// The module of a file, given as its path below the sources: `task/mod.rs` is `task`, `lib.rs` the top.
-fn module_of(path: &str) -> Vec<String> {
-    let mut parts: Vec<String> = path.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
-    if matches!(parts.last().map(String::as_str), Some("mod" | "lib" | "main")) {
-        parts.pop();
-    }
-    parts
-}
-
-/// The file that a path leads to, seen from a module: the longest beginning of it that is a module with a file.
-fn target(path: &[String], from: &[String], modules: &BTreeMap<Vec<String>, usize>) -> Option<usize> {
-    let mut at = from.to_vec();
-    let climbs = path.iter().take_while(|name| *name == "super").count();
-    let rest = match path[0].as_str() {
-        "crate" => {
-            at.clear();
-            &path[1..]
-        }
-        "self" => &path[1..],
-        _ if climbs > 0 => {
-            at.truncate(at.len().saturating_sub(climbs));
-            &path[climbs..]
-        }
-        // A child of the module needs no `self`.
-        name => {
-            at.push(name.to_owned());
-            modules.get(&at)?;
-            &path[1..]
-        }
-    };
-    at.extend_from_slice(rest);
-    while !modules.contains_key(&at) {
-        at.pop()?;
-    }
-    modules.get(&at).copied()
-}
-
-/// The groups of three files or more, each of which uses all others, itself or through the rest.
-fn circles(files: &[(String, String)]) -> Vec<Vec<&str>> {
-    let modules: BTreeMap<Vec<String>, usize> =
-        files.iter().enumerate().map(|(index, (path, _))| (module_of(path), index)).collect();
-    let uses: Vec<BTreeSet<usize>> = files
-        .iter()
-        .map(|(path, source)| {
-            let from = module_of(path);
-            paths(&shipped(&tokens(source))).iter().filter_map(|path| target(path, &from, &modules)).collect()
-        })
-        .collect();
-    let reached: Vec<BTreeSet<usize>> = (0..files.len())
-        .map(|start| {
-            let (mut seen, mut open) = (BTreeSet::new(), vec![start]);
-            while let Some(index) = open.pop() {
-                open.extend(uses[index].iter().copied().filter(|next| seen.insert(*next)));
-            }
-            seen
-        })
-        .collect();
-    let circle = |index: usize| -> BTreeSet<usize> {
-        reached[index].iter().copied().filter(|other| reached[*other].contains(&index)).collect()
-    };
-    let all: BTreeSet<BTreeSet<usize>> = (0..files.len()).map(circle).filter(|circle| circle.len() > 2).collect();
-    all.into_iter().map(|circle| circle.into_iter().map(|index| files[index].0.as_str()).collect()).collect()
-}
-
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("the folder is readable") {
         let path = entry.expect("the folder is readable").path();
@@ -426,53 +312,6 @@ fn every_module_uses_only_what_stands_below_it() {
         }
     }
     assert!(all.is_empty(), "\n{}", all.join("\n"));
-}
-
-#[test]
-fn no_three_files_use_each_other_in_a_circle() {
-    let mut found = Vec::new();
-    for home in &CRATES {
-        let files = files_of(home);
-        for circle in circles(&files) {
-            let full: Vec<String> = circle.iter().map(|path| format!("{}/{path}", home.sources)).collect();
-            if !CIRCULAR.iter().any(|folder| full.iter().all(|path| path.starts_with(folder))) {
-                found.push(full.join(", "));
-            }
-        }
-    }
-    assert!(found.is_empty(), "\n{}", found.join("\n"));
-}
-
-#[test]
-fn a_circle_is_found_in_every_spelling() {
-    let circle = |files: &[(&str, &str)]| {
-        let files: Vec<(String, String)> =
-            files.iter().map(|(path, source)| ((*path).to_owned(), (*source).to_owned())).collect();
-        let sorted = |mut circle: Vec<&str>| {
-            circle.sort_unstable();
-            circle.join(" ")
-        };
-        circles(&files).into_iter().map(sorted).collect::<Vec<_>>()
-    };
-    let none: [String; 0] = [];
-    for a in [
-        "use crate::room::b::B;",
-        "use super::b;",
-        "use crate::{room::{b::{self, B as C}, other}, else_where};",
-        "fn f() { crate::room::b::go::<u8>() }",
-        "pub(super) use super::super::room::b::B;",
-    ] {
-        let files = [("lib.rs", "mod room;"), ("room/a.rs", a), ("room/b.rs", "use super::c::C;")];
-        let back = ("room/c.rs", "fn f(a: super::a::A) {}");
-        assert_eq!(circle(&[&files[..], &[back]].concat()), ["room/a.rs room/b.rs room/c.rs"], "{a}");
-        let test = ("room/c.rs", "#[cfg(all(test, unix))] mod tests { use super::super::a; }");
-        assert_eq!(circle(&[&files[..], &[test]].concat()), none, "{a}");
-    }
-    // A name that a folder hands on is used through the folder.
-    let folder = ("room/mod.rs", "mod a; mod b; pub use a::A; pub use self::b::B;");
-    let through = [folder, ("room/a.rs", "use super::B;"), ("room/b.rs", "use super::A;")];
-    assert_eq!(circle(&through), ["room/a.rs room/b.rs room/mod.rs"]);
-    assert_eq!(circle(&[folder, ("room/a.rs", "use super::b::B;"), ("room/b.rs", "use super::a::A;")]), none);
 }
 
 const SAMPLE: Crate = Crate { sources: "src", layers: &[("cli", 3), ("run", 2), ("ui", 2), ("task", 0)] };

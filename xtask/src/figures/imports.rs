@@ -310,6 +310,32 @@ mod tests {
     }
 
     #[test]
+    fn a_circle_goes_through_names_that_a_folder_hands_on() {
+        let folder = file("room/mod.rs", "mod a; mod b; pub use a::A; pub use self::b::B;");
+        let through = [
+            folder,
+            file("room/a.rs", "use super::B; pub struct A;"),
+            file("room/b.rs", "use super::A; pub struct B;"),
+        ];
+        assert_eq!(circles(&through), [vec!["room/a.rs", "room/b.rs"]]);
+    }
+
+    #[test]
+    fn what_tests_use_makes_no_circle() {
+        for a in ["use crate::room::b::B;", "use crate::{room::{b::{self, B as C}, other}, else_where};"] {
+            let a = format!("{a} pub struct A;");
+            let with = |c: &str| {
+                let [a, c] = [file("room/a.rs", &a), file("room/c.rs", c)];
+                let files = [file("lib.rs", "mod room;"), a, file("room/b.rs", "use super::c::C; pub struct B;"), c];
+                circles(&files).into_iter().map(|circle| circle.join(" ")).collect::<Vec<_>>()
+            };
+            assert_eq!(with("fn f(a: super::a::A) {} pub struct C;"), ["room/a.rs room/b.rs room/c.rs"], "{a}");
+            let test = "pub struct C; #[cfg(all(test, unix))] mod tests { use super::super::a::A; }";
+            assert_eq!(with(test), Vec::<String>::new(), "{a}");
+        }
+    }
+
+    #[test]
     fn circles_are_the_largest_there_are() {
         let files = [
             file("lib.rs", "mod a; mod b; mod c; mod d; mod e; mod f;"),

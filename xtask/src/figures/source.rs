@@ -78,15 +78,12 @@ impl Source {
         source
     }
 
-    /// Takes over all but `#[cfg(test)] mod name { .. }`.
+    /// Takes over all but `#[cfg(test)] mod name { .. }`, and the same under `#[cfg(all(test, ..))]`.
     fn ship(&mut self, tokens: Vec<(usize, Token)>) {
         let (places, all): (Vec<usize>, Vec<Token>) = tokens.into_iter().unzip();
-        let word = |text: &str| Word(text.to_owned());
-        let marker = [Mark('#'), Mark('['), word("cfg"), Mark('('), word("test"), Mark(')'), Mark(']'), word("mod")];
         let mut i = 0;
         while i < all.len() {
-            let body = i + marker.len() + 1;
-            if all[i..].starts_with(&marker) && all.get(body) == Some(&Mark('{')) {
+            if let Some(body) = test_module(&all, i) {
                 let end = after_group(&all, body);
                 let lines = places[i]..=places[end - 1];
                 self.docs.retain(|doc| !lines.contains(&doc.line));
@@ -120,6 +117,20 @@ impl Source {
         }
         found
     }
+}
+
+/// Where the body of the test module opens whose attribute stands at `i`; none if none does.
+fn test_module(tokens: &[Token], i: usize) -> Option<usize> {
+    let word = |text: &str| Word(text.to_owned());
+    let alone = [Mark('#'), Mark('['), word("cfg"), Mark('('), word("test"), Mark(')')];
+    let first = [Mark('#'), Mark('['), word("cfg"), Mark('('), word("all"), Mark('('), word("test"), Mark(',')];
+    let rest = &tokens[i..];
+    if !rest.starts_with(&alone) && !rest.starts_with(&first) {
+        return None;
+    }
+    let end = i + rest.iter().position(|token| *token == Mark(']'))?;
+    let is_module = tokens.get(end + 1)?.is_word("mod") && tokens.get(end + 3) == Some(&Mark('{'));
+    is_module.then_some(end + 3)
 }
 
 /// Where the body of the function whose `fn` stands at `start` opens; none if it has no body.
@@ -292,6 +303,7 @@ mod tests {
             r"a '\'' '\u{22}' '\\' 'x' b",
             "a &'static b",
             "a\n#[cfg(test)]\nmod tests { fn x() { {} } }\nb",
+            "a\n#[cfg(all(test, unix))]\nmod tests { fn x() { {} } }\nb",
         ] {
             assert_eq!(words(text), ["a", "b"], "{text}");
         }
