@@ -142,6 +142,17 @@ fn a_pass_that_fails_is_the_models_failure_whoever_asked_for_it() {
 }
 
 #[test]
+fn a_context_of_another_model_is_refused() {
+    let decoder = load("gpt_neox");
+    let mut foreign = State::first(&decoder, &DEMONSTRATIONS).unwrap().context;
+    let layers = foreign.cache.layers();
+    foreign.cache = KvCache::new([layers, &layers[..1]].concat()).unwrap();
+    let error = score::score(&decoder, &foreign, &queries()).unwrap_err().to_string();
+    let expected = decoder.config().layers.len();
+    assert_eq!(error, format!("expected a context of {expected} layers, got one of {}", expected + 1));
+}
+
+#[test]
 fn steps_are_counted_and_a_step_that_fails_names_itself() {
     let decoder = load("gpt_neox");
     let (mut momentum, mut apart) = (Momentum::new(0.1, 0.5), Momentum::new(0.1, 0.5));

@@ -186,6 +186,14 @@ pub enum ModelError {
         /// The number of embeddings.
         vocabulary: usize,
     },
+    /// A context of another model.
+    #[error("expected a context of {layers} layers, got one of {found}")]
+    ForeignContext {
+        /// The model's layers.
+        layers: usize,
+        /// The context's.
+        found: usize,
+    },
     /// A position that the model was not made for.
     #[error("position {position} is beyond the model's {limit} positions")]
     PositionOutOfRange {

@@ -132,12 +132,16 @@ impl Decoder {
     /// Runs a batch. Logits are not computed here: pass the hidden states to [`Self::logits`].
     ///
     /// # Errors
-    /// A token or position outside the model's range, or a failed computation.
+    /// A token or position outside the model's range, a context with another number of layers, or a failed computation.
     pub fn forward(&self, batch: Batch<'_>) -> Result<Output, ModelError> {
         let ids: Vec<u32> = batch.trees.iter().flat_map(|tree| tree.tokens().iter().copied()).collect();
         let depths = batch.trees.iter().flat_map(|tree| tree.depths());
         let position_ids: Vec<u32> = depths.map(|depth| (batch.first_position + depth) as u32).collect();
         self.check(&ids, &position_ids)?;
+        let layers = self.config.layers.len();
+        if let Some(found) = batch.past().map(|past| past.layers().len()).filter(|found| *found != layers) {
+            return Err(ModelError::ForeignContext { layers, found });
+        }
         Ok(self.network.forward(&self.config, &batch, &ids, &position_ids)?)
     }
 
