@@ -5,10 +5,10 @@ use ft_engine::text::{harmless, is_harmless, is_joiner};
 use ft_host::run::fuzzing::resume;
 use ft_host::ui;
 use ft_host::ui::screen::Screen;
-use ft_record::compare::{CompareError, compare};
-use ft_record::export::{self, Format};
-use ft_record::run_report::{Files, RunReport};
-use ft_record::schema::{FORMAT_VERSION, ResultsRecord};
+use ft_record::analysis::compare::{CompareError, compare};
+use ft_record::analysis::run_report::{Files, RunReport};
+use ft_record::files::schema::{FORMAT_VERSION, ResultsRecord};
+use ft_record::present::export::{self, Format};
 use serde_json::Value;
 
 use super::input::{assert_lines_fit_to_be_shown, parts};

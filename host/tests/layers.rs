@@ -23,7 +23,7 @@ const CRATES: [Crate; 5] = [
         sources: "engine/src",
         layers: &[("tune", 3), ("score", 3), ("model", 2), ("metrics", 1), ("task", 1), ("text", 0)],
     },
-    Crate { sources: "record/src", layers: &[] },
+    Crate { sources: "record/src", layers: &[("present", 2), ("analysis", 1), ("files", 0)] },
     Crate { sources: "sandbox/src", layers: &[] },
     Crate { sources: "store/src", layers: &[] },
     Crate { sources: "src", layers: &[("cli", 4), ("ui", 3), ("author", 2), ("run", 1), ("options", 0)] },

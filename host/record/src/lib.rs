@@ -1,5 +1,10 @@
-//! What a run leaves behind, as values and text: sample records, what is computed from them, and how that is shown.
-//! Opens nothing: texts come in and go out, readers and writers are handed in.
+//! What a run leaves behind, as values and text. Opens nothing: texts come in and go out, readers and writers are handed in.
+//!
+//! - [`files`]: the records of `samples.jsonl`, `trace.jsonl` and `results.json`, as they are written and read.
+//! - [`analysis`]: the numbers that follow from them, of one run and of two.
+//! - [`present`]: tables, reports and exports.
+//!
+//! Each uses only those above it.
 
 #![warn(missing_docs)]
 #![forbid(unsafe_code)]
@@ -7,17 +12,5 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
 pub mod analysis;
-pub mod compare;
-pub mod differences;
-pub mod escape;
-pub mod export;
-pub mod format;
-pub mod lines;
-pub mod overview;
-pub mod results;
-pub mod run_report;
-pub mod samples;
-pub mod schema;
-pub mod scores;
-pub mod table_model;
-pub mod trace;
+pub mod files;
+pub mod present;

@@ -10,7 +10,7 @@ use super::report::open;
 use super::terminal::{print, print_json, stdout_screen};
 use crate::options::{Effect, RunOptions};
 use crate::ui;
-use ft_record::compare::compare;
+use ft_record::analysis::compare::compare;
 
 #[derive(Args)]
 pub struct CompareArgs {

@@ -6,8 +6,8 @@ use crate::author::AuthorError;
 use crate::run::{RunError, RunErrorKind};
 use crate::ui::screen::{Page, Screen};
 use crate::ui::style::Emphasis;
-use ft_record::compare::CompareError;
-use ft_record::run_report::ReportError;
+use ft_record::analysis::compare::CompareError;
+use ft_record::analysis::run_report::ReportError;
 use ft_store::fs::error::FileError;
 use ft_store::hub::fetch;
 
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
     use ft_engine::model::ModelError;
     use ft_engine::text::is_harmless;
-    use ft_record::lines::LineError;
+    use ft_record::files::lines::LineError;
     use ft_store::hub::error::{HubError, Wanted};
     use ft_store::hub_id::HubId;
     use ft_store::table::{RowError, RowProblem, Unit};

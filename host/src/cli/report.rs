@@ -9,9 +9,9 @@ use super::interrupt::Interrupt;
 use super::terminal::{print, stdout_screen};
 use crate::ui;
 use crate::ui::screen::Page;
-use ft_record::export::{self, Format};
-use ft_record::run_report::{Files, RunReport};
-use ft_record::schema::RESULTS_LIMIT;
+use ft_record::analysis::run_report::{Files, RunReport};
+use ft_record::files::schema::RESULTS_LIMIT;
+use ft_record::present::export::{self, Format};
 use ft_store::fs::file::read_regular;
 use ft_store::fs::journal;
 

@@ -16,8 +16,9 @@ use crate::run::{self, Observer, Observers, Outcome, Plan, PluginUsage, RunConfi
 use crate::ui::screen::{Page, Screen};
 use crate::ui::{table, usage};
 use ft_engine::text::size;
+use ft_record::analysis::seconds::seconds;
 use ft_record::analysis::{Analysis, Known};
-use ft_record::table_model;
+use ft_record::present::table_model;
 use ft_store::datasets::location::Access;
 use ft_store::machine::environment::{Environment, expand_path};
 use ft_store::plugin_path::PluginPath;
@@ -168,7 +169,7 @@ fn print_outcome(outcome: &Outcome, json: bool, screen: Screen) -> anyhow::Resul
     let rows = results.plan.scored_rows();
     let known = Known { labels: &results.plan.labels, selected: &results.selected, rows: &rows };
     let analysis = Analysis::new(&outcome.records, &known)?;
-    let mut page = table::render_all(&table_model::of_run(&analysis, &table_model::seconds(&results.steps)), screen);
+    let mut page = table::render_all(&table_model::of_run(&analysis, &seconds(&results.steps)), screen);
     for note in &results.plan.notes {
         page += screen.note(&note.harmless());
     }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use ft_engine::metrics::hypergeometric::{LEVEL, UnusualClass, unusual_classes};
 use ft_engine::task::example::Example;
 use ft_engine::text::harmless;
-use ft_record::format::p_value;
+use ft_record::present::format::p_value;
 
 /// Classes that are named; the rest is counted.
 const NAMED: usize = 4;

@@ -4,7 +4,7 @@ use super::class_names::{Finding, NamedColumns, OtherClasses};
 use super::classes;
 use super::error::RunError;
 use ft_engine::task::example::{Example, Source};
-use ft_record::schema::{DataRecord, FileRecord};
+use ft_record::files::schema::{DataRecord, FileRecord};
 use ft_sandbox::{ReadOutcome, Rejection, RowSource, RowSourceError, TaskPlugin};
 use ft_store::datasets::location::{Access, DataLocation};
 use ft_store::fs::digest::Hasher;

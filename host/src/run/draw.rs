@@ -9,7 +9,7 @@ use super::rows::Rows;
 use super::shown::{Role, Shown};
 use super::usable::UnusableRows;
 use ft_engine::task::overlap::KnownExamples;
-use ft_record::schema::DrawRecord;
+use ft_record::files::schema::DrawRecord;
 
 /// What one seed draws.
 pub struct Draw {

@@ -20,8 +20,8 @@ use super::usage::PluginUsage;
 use crate::options::Select;
 use ft_engine::model::decoder::Placement;
 use ft_engine::tune::StepPolicy;
-use ft_record::samples::SampleRecord;
-use ft_record::schema::ResultsRecord;
+use ft_record::files::samples::SampleRecord;
+use ft_record::files::schema::ResultsRecord;
 
 /// What came of a run.
 pub struct Outcome {

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::error::RunError;
 use super::folder::{Beginning, OutFolder, beginning, earlier};
-use ft_record::samples::SampleRecord;
-use ft_record::schema::PlanRecord;
-use ft_record::trace::TraceRecord;
+use ft_record::files::samples::SampleRecord;
+use ft_record::files::schema::PlanRecord;
+use ft_record::files::trace::TraceRecord;
 
 /// What a run finds in its folder before it has scored anything.
 #[derive(Debug, PartialEq)]

@@ -6,9 +6,9 @@ use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 
 use super::error::RunError;
-use ft_record::lines::{LINE_LIMIT, LineError, LineReader};
-use ft_record::samples::{Place, SampleRecord};
-use ft_record::trace::TraceRecord;
+use ft_record::files::lines::{LINE_LIMIT, LineError, LineReader};
+use ft_record::files::samples::{Place, SampleRecord};
+use ft_record::files::trace::TraceRecord;
 use ft_store::fs::error::FileError;
 use ft_store::fs::journal::{HeldJournal, LineWriter};
 
@@ -209,7 +209,7 @@ impl Journal<SampleRecord> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ft_record::samples::Choice;
+    use ft_record::files::samples::Choice;
 
     fn record(step: u32, index: usize) -> SampleRecord {
         let choice = Choice { loglik: -1.0, tokens: 1, characters: 4 };
@@ -231,7 +231,11 @@ mod tests {
                 assert!(!journal.replays());
             }
             let written = std::fs::read_to_string(&path).unwrap();
-            assert_eq!(ft_record::samples::parse_all(written.as_bytes()).unwrap().records, records, "after {first}");
+            assert_eq!(
+                ft_record::files::samples::parse_all(written.as_bytes()).unwrap().records,
+                records,
+                "after {first}"
+            );
         }
     }
 

@@ -4,7 +4,7 @@ use super::error::RunError;
 use super::usable::Unusable;
 use ft_engine::model::ModelError;
 use ft_engine::tune::TuneError;
-use ft_record::samples::SampleError;
+use ft_record::files::samples::SampleError;
 use ft_sandbox::{ErrorKind, Failure, PluginError};
 use ft_store::hub::error::HubError;
 use ft_store::hub::fetch;

@@ -14,8 +14,8 @@ use ft_engine::model::weights::WeightFormat;
 use ft_engine::score::{self, BatchSize};
 use ft_engine::text::size;
 use ft_engine::tune;
-use ft_record::samples::SampleRecord;
-use ft_record::schema::MemoryRecord;
+use ft_record::files::samples::SampleRecord;
+use ft_record::files::schema::MemoryRecord;
 use ft_store::machine::memory::available;
 
 /// What the program takes besides the model: its code, the plugins and their compiler, the tokenizer.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use ft_record::schema::{SelectedRecord, StepRecord};
-use ft_record::trace::TraceRecord;
+use ft_record::files::schema::{SelectedRecord, StepRecord};
+use ft_record::files::trace::TraceRecord;
 use ft_sandbox::LogRecord;
 
 /// Something that happened.

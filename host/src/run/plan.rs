@@ -17,7 +17,9 @@ use super::render::Query;
 use super::usage::PluginUsage;
 use super::{folder, memory, notes, record};
 use ft_engine::model::device::DeviceChoice;
-use ft_record::schema::{FORMAT_VERSION, MOST_SCORED_STEPS, MemoryRecord, OptionsRecord, PlanRecord, ResultsRecord};
+use ft_record::files::schema::{
+    FORMAT_VERSION, MOST_SCORED_STEPS, MemoryRecord, OptionsRecord, PlanRecord, ResultsRecord,
+};
 use ft_sandbox::{EngineOptions, OptimizerPlugin};
 use ft_store::datasets::location::Access;
 use ft_store::fs::cache_paths::CachePaths;

@@ -1,8 +1,8 @@
 //! What differs between an earlier run's plan and this one's, as far as results depend on it.
 
 use crate::options::{Effect, RunOptions};
-use ft_record::differences::{Difference, differences_but};
-use ft_record::schema::PlanRecord;
+use ft_record::analysis::differences::{Difference, differences_but};
+use ft_record::files::schema::PlanRecord;
 
 /// Parts of a plan, besides options, that no result depends on: where things lie, and what is said about them. Plugins,
 /// models and data are compared by their digests.

@@ -10,9 +10,9 @@ use super::journal::Journal;
 use super::observer::{Event, Observer};
 use super::record;
 use ft_engine::tune::LayerNorms;
-use ft_record::results::{GrowingResults, StepSeconds};
-use ft_record::samples::SampleRecord;
-use ft_record::schema::{PlanRecord, ResultsRecord, SelectedRecord, StepRecord};
+use ft_record::files::results::{GrowingResults, StepSeconds};
+use ft_record::files::samples::SampleRecord;
+use ft_record::files::schema::{PlanRecord, ResultsRecord, SelectedRecord, StepRecord};
 
 /// What `results.json` of an earlier process says that the journals do not.
 #[derive(Default)]

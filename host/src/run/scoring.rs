@@ -8,7 +8,7 @@ use super::stop::StopFlag;
 use super::tuned_model::TunedModel;
 use ft_engine::model::Context;
 use ft_engine::score::{self, ChoiceScore, QueryTokens};
-use ft_record::samples::{Choice, Place, SampleError, SampleRecord};
+use ft_record::files::samples::{Choice, Place, SampleError, SampleRecord};
 
 /// How queries are scored.
 #[derive(Clone, Copy)]

@@ -14,9 +14,9 @@ use super::selection::select_by_held_out;
 use super::tuned_model::TunedModel;
 use crate::options::Select;
 use ft_engine::model::Context;
-use ft_record::results::StepSeconds;
-use ft_record::samples::{SampleError, SampleRecord};
-use ft_record::schema::SelectedRecord;
+use ft_record::files::results::StepSeconds;
+use ft_record::files::samples::{SampleError, SampleRecord};
+use ft_record::files::schema::SelectedRecord;
 
 /// Which steps are taken, and which of them are scored.
 pub(super) struct Schedule {

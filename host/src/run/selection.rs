@@ -9,7 +9,7 @@ use super::journal::Journal;
 use super::render::Query;
 use super::scoring::Scorer;
 use super::tuned_model::TunedModel;
-use ft_record::samples::SampleRecord;
+use ft_record::files::samples::SampleRecord;
 
 /// Tunes every fold of a draw for `steps` steps and scores its examples at each of them. Gives the step at which the right
 /// choices have the highest log-likelihood together, the lowest of equal ones; `None` where there is no step.

@@ -5,7 +5,7 @@ use ft_engine::model::decoder::{Batch, TokenTree};
 use ft_engine::model::{Context, Decoder, ModelError};
 use ft_engine::score::{self, ChoiceScore, QueryTokens};
 use ft_engine::tune::{State, StepPolicy, TuneError, first_not_finite};
-use ft_record::schema::PluginRecord;
+use ft_record::files::schema::PluginRecord;
 use ft_sandbox::OptimizerPlugin;
 use ft_sandbox::options::OptionSetting;
 

@@ -2,12 +2,13 @@
 
 use super::screen::{Page, Screen};
 use super::table;
-use ft_record::compare::{Comparison, Side};
-use ft_record::differences::Difference;
-use ft_record::format;
-use ft_record::overview;
-use ft_record::run_report::RunReport;
-use ft_record::table_model;
+use ft_record::analysis::compare::{Comparison, Side};
+use ft_record::analysis::differences::Difference;
+use ft_record::analysis::run_report::RunReport;
+use ft_record::present::facts;
+use ft_record::present::format;
+use ft_record::present::overview;
+use ft_record::present::table_model;
 
 /// Each run with its tables and notes; where there are several, a table of all of them comes last.
 pub fn render(runs: &[RunReport], screen: Screen) -> Page {
@@ -21,7 +22,7 @@ pub fn render(runs: &[RunReport], screen: Screen) -> Page {
 
 fn of_run(run: &RunReport, screen: Screen) -> Page {
     let mut out = screen.headed(&run.name.harmless(), "", 0);
-    for (name, value) in run.facts() {
+    for (name, value) in facts::of_run(run) {
         out += screen.line(&format!("  {name:10} {value}"), 13);
     }
     out += Page::blank();

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::style::{Emphasis, Style};
 use super::text::{LongWords, head, wrap};
 use ft_engine::text::{harmless, harmless_data};
-use ft_record::escape;
+use ft_record::present::escape;
 
 /// Lines that are ready to be written to a terminal: nothing in them acts on one but emphasis of this program's own.
 ///

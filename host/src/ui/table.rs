@@ -7,7 +7,7 @@ use super::screen::{Page, Screen};
 use super::style::Emphasis;
 use super::text::shorten;
 use ft_engine::text::harmless;
-use ft_record::table_model::{Row, TableModel};
+use ft_record::present::table_model::{Row, TableModel};
 
 /// Blanks behind a cell, besides the one between two columns.
 const GAP: u16 = 1;
@@ -137,10 +137,11 @@ fn narrow(table: &TableModel, row: &Row, screen: Screen) -> Page {
 mod tests {
     use super::*;
     use crate::ui::style::Style;
+    use ft_record::analysis::seconds::Seconds;
     use ft_record::analysis::{Analysis, Known};
-    use ft_record::samples::{Choice, Place, SampleRecord};
-    use ft_record::schema::SelectedRecord;
-    use ft_record::table_model::{Seconds, of_run};
+    use ft_record::files::samples::{Choice, Place, SampleRecord};
+    use ft_record::files::schema::SelectedRecord;
+    use ft_record::present::table_model::of_run;
     use std::path::Path;
 
     fn columns(width: usize) -> Screen {

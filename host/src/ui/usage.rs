@@ -4,7 +4,7 @@ use super::screen::{Page, Screen};
 use super::table;
 use crate::run::PluginUsage;
 use ft_engine::text::size;
-use ft_record::table_model::{Row, RowKind, TableModel};
+use ft_record::present::table_model::{Row, RowKind, TableModel};
 use ft_sandbox::{Limits, Usage};
 
 /// A table with a row for each budget of each plugin: the most of one call or at once, the limit, and the sum of all

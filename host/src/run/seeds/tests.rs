@@ -15,7 +15,7 @@ use super::*;
 use crate::options::{HeldOut, Select};
 use ft_engine::model::ModelError;
 use ft_engine::task::example::Split;
-use ft_record::schema::{DrawRecord, PlanRecord};
+use ft_record::files::schema::{DrawRecord, PlanRecord};
 
 /// A plan as a run of the first version wrote it, without its seeds.
 const PLAN: &str = r#"{

@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::escape::csv;
-use crate::run_report::RunReport;
-use crate::scores::StepScores;
-use crate::trace::TraceRecord;
+use crate::analysis::run_report::RunReport;
+use crate::files::scores::StepScores;
+use crate::files::trace::TraceRecord;
+use crate::present::escape::csv;
 
 const COLUMNS: [&str; 27] = [
     "run",

@@ -1,9 +1,10 @@
 //! A table of several runs at their results.
 
 use super::format;
-use super::run_report::RunReport;
-use super::scores::StepScores;
 use super::table_model::{Row, RowKind, SELECTED, TableModel, headings};
+use crate::analysis::SpreadRecord;
+use crate::analysis::run_report::RunReport;
+use crate::files::scores::StepScores;
 
 /// A row for each run at its result: over its seeds where it has several.
 pub fn of_runs(runs: &[RunReport]) -> TableModel {
@@ -30,7 +31,7 @@ fn cells(run: &RunReport) -> Vec<String> {
         ]),
         (several, Some(result)) => {
             let differences = several.iter().filter_map(|step| Some(step.versus_icl?.difference)).collect::<Vec<f64>>();
-            let differences = super::analysis::SpreadRecord::of(&differences);
+            let differences = SpreadRecord::of(&differences);
             let n: usize = several.iter().map(|step| step.n).max().unwrap_or_default();
             cells.extend([
                 steps(run),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::schema::PlanRecord;
+use crate::files::schema::PlanRecord;
 use ft_engine::text::Untrusted;
 
 /// Parts besides options that a comparison of results does not tell: where things lie, and what follows from the rest.

@@ -1,17 +1,15 @@
 //! Everything that is known of a finished or unfinished run, from the files in its folder.
 
-use std::collections::BTreeMap;
 use std::io::BufRead;
 
 use serde::Deserialize;
-use serde_json::Value;
 
-use super::analysis::{Analysis, AnalysisError, Known, MOST_CLASSES_SHOWN};
-use super::lines::{self, LineError, Lines};
-use super::samples::{self, SampleRecord};
-use super::schema::{FORMAT_VERSION, PluginRecord, ResultsRecord};
-use super::table_model::{self, Seconds};
-use super::trace::TraceRecord;
+use super::seconds::{Seconds, seconds};
+use super::{Analysis, AnalysisError, Known, MOST_CLASSES_SHOWN};
+use crate::files::lines::{self, LineError, Lines};
+use crate::files::samples::{self, SampleRecord};
+use crate::files::schema::{FORMAT_VERSION, ResultsRecord};
+use crate::files::trace::TraceRecord;
 use ft_engine::text::Untrusted;
 
 /// The files of a run's folder, opened.
@@ -145,45 +143,8 @@ impl RunReport {
                 format!("no confusion matrix is shown: {classes} classes, and {MOST_CLASSES_SHOWN} at most have one");
             notes.push(note.into());
         }
-        let seconds = table_model::seconds(&results.steps);
+        let seconds = seconds(&results.steps);
         Ok(Self { name, records: samples.records, trace: trace.records, analysis, seconds, notes, results })
-    }
-
-    /// What was run, as names and values that can be shown.
-    pub fn facts(&self) -> Vec<(&'static str, String)> {
-        let plan = &self.results.plan;
-        let config = &plan.config;
-        let plugin = |plugin: &PluginRecord, options: &BTreeMap<Untrusted, Untrusted<Value>>| {
-            let options = options.iter().map(|(name, value)| format!(", {}={}", name.harmless(), value.harmless()));
-            format!("{} {}{}", plugin.name.harmless(), plugin.version.harmless(), options.collect::<String>())
-        };
-        let (asked, source) = (plan.model.asked.harmless(), plan.model.source.harmless());
-        let evaluation = plan.data.iter().find(|data| data.split == "evaluation");
-        let data = evaluation.map_or_else(
-            || config.data.harmless(),
-            |data| {
-                let (scored, all) = (plan.evaluation_rows, plan.evaluation_split_rows);
-                let (repository, name) = (data.repository.harmless(), data.name.harmless());
-                format!("{repository} {name}, {scored} of {all} rows ({})", config.data.harmless())
-            },
-        );
-        let seeds: Vec<String> = config.seeds.iter().map(u64::to_string).collect();
-        let settings = format!(
-            "shots {}, {} steps, seeds {}, select {}, positions {}",
-            config.shots,
-            config.steps,
-            seeds.join(","),
-            config.select.harmless(),
-            config.positions.harmless()
-        );
-        vec![
-            ("task", plugin(&plan.task, &plan.options.task)),
-            ("optimizer", plugin(&plan.optimizer, &plan.options.optimizer)),
-            ("model", format!("{asked} ({source}), {} on {}", config.dtype.harmless(), config.device.harmless())),
-            ("data", data),
-            ("settings", settings),
-            ("host", format!("ft-host {}", plan.host_version.harmless())),
-        ]
     }
 }
 

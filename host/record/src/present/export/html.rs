@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::plot::{Line, Plot, Point, Reference, confusion};
-use crate::escape::html;
-use crate::overview;
-use crate::run_report::RunReport;
-use crate::scores::StepScores;
-use crate::table_model::{self, RowKind, TableModel};
-use crate::trace::TraceRecord;
+use crate::analysis::run_report::RunReport;
+use crate::files::scores::StepScores;
+use crate::files::trace::TraceRecord;
+use crate::present::escape::html;
+use crate::present::facts;
+use crate::present::overview;
+use crate::present::table_model::{self, RowKind, TableModel};
 
 /// What a page of this one's own could do is forbidden in it as well.
 const HEAD: &str = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -30,7 +31,7 @@ pub(crate) fn render(runs: &[RunReport]) -> String {
 
 fn section(run: &RunReport) -> String {
     let mut out = format!("<h2>{}</h2>\n<dl>\n", html(run.name.raw()));
-    for (name, value) in run.facts() {
+    for (name, value) in facts::of_run(run) {
         out += &format!("<dt>{name}</dt><dd>{}</dd>\n", html(&value));
     }
     out += "</dl>\n";

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 
-use super::analysis::same_example;
 use super::differences::{Difference, differences};
 use super::run_report::RunReport;
-use super::samples::SampleRecord;
-use super::scores::PairedScores;
+use super::seed_records::same_example;
+use crate::files::samples::SampleRecord;
+use crate::files::scores::PairedScores;
 use ft_engine::metrics::accuracy::{CorrectCount, Z_95};
 use ft_engine::text::Untrusted;
 

@@ -1,16 +1,17 @@
 //! Reports as Markdown.
 
-use crate::escape::markdown;
-use crate::overview;
-use crate::run_report::RunReport;
-use crate::table_model::{self, RowKind, TableModel};
+use crate::analysis::run_report::RunReport;
+use crate::present::escape::markdown;
+use crate::present::facts;
+use crate::present::overview;
+use crate::present::table_model::{self, RowKind, TableModel};
 
 /// A section for each run; where there are several, a table of all of them at the end.
 pub(crate) fn render(runs: &[RunReport]) -> String {
     let mut out = String::new();
     for run in runs {
         out += &format!("## {}\n\n", markdown(run.name.raw()));
-        for (name, value) in run.facts() {
+        for (name, value) in facts::of_run(run) {
             out += &format!("- {name}: {}\n", markdown(&value));
         }
         for note in &run.notes {

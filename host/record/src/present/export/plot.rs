@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use crate::escape::html;
+use crate::present::escape::html;
 use ft_engine::text::Untrusted;
 
 const WIDTH: f64 = 680.0;

@@ -1,11 +1,9 @@
 //! Tables of results as texts in cells; terminal, Markdown and HTML each draw them in their own way.
 
-use std::collections::BTreeMap;
-
-use super::analysis::{Analysis, SpreadRecord};
 use super::format;
-use super::schema::StepRecord;
-use super::scores::StepScores;
+use crate::analysis::seconds::Seconds;
+use crate::analysis::{Analysis, SpreadRecord};
+use crate::files::scores::StepScores;
 use ft_engine::text::Untrusted;
 
 /// The line that explains an oracle, wherever one is shown.
@@ -44,15 +42,6 @@ pub enum RowKind {
     Result,
     /// The best step, chosen with the test labels.
     Oracle,
-}
-
-/// Seconds of each seed's steps.
-pub type Seconds = BTreeMap<(u64, u32), f64>;
-
-/// Seconds of each step, for its pass and its scoring together; none where the record has a number that is no time.
-pub fn seconds(steps: &[StepRecord]) -> Seconds {
-    let of = |step: &StepRecord| ((step.scores.seed, step.scores.step), step.step_seconds + step.score_seconds);
-    steps.iter().map(of).filter(|(_, seconds)| seconds.is_finite() && *seconds >= 0.0).collect()
 }
 
 /// The tables of a run: for one seed its steps, for several the steps over all seeds and each seed at its result.

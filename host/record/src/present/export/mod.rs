@@ -6,7 +6,7 @@ mod json;
 mod markdown;
 mod plot;
 
-use super::run_report::RunReport;
+use crate::analysis::run_report::RunReport;
 
 /// The format of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use crate::analysis::Analysis;
-use crate::escape;
-use crate::run_report::RunReport;
-use crate::schema::PlanRecord;
+use crate::analysis::run_report::RunReport;
+use crate::files::schema::PlanRecord;
+use crate::present::escape;
 use ft_engine::text::Untrusted;
 
 #[derive(Serialize)]

@@ -1,7 +1,7 @@
 //! Numbers as they are shown: with as many digits as they can bear.
 
-use super::analysis::SpreadRecord;
-use super::scores::PairedScores;
+use crate::analysis::SpreadRecord;
+use crate::files::scores::PairedScores;
 
 /// Stands in the place of a number that there is not.
 pub(crate) const NONE: &str = "-";

@@ -1,14 +1,31 @@
-//! All numbers of a run, recomputed from its sample records.
+//! The numbers that follow from what runs leave behind.
+//!
+//! [`Analysis`] has all numbers of one run, recomputed from its sample records; a [`run_report::RunReport`] has them together
+//! with everything else that the run's folder holds, and [`compare`] holds two of those against each other.
 
-use std::collections::{BTreeMap, HashMap};
+pub mod compare;
+pub mod differences;
+mod oracle;
+pub mod run_report;
+pub mod seconds;
+mod seed_records;
+mod spread;
+
+use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::samples::{Place, SampleRecord};
-use super::schema::SelectedRecord;
-use super::scores::{StepScores, confusion};
-use ft_engine::metrics::spread::Spread;
+use crate::files::samples::SampleRecord;
+use crate::files::schema::SelectedRecord;
+use crate::files::scores::{StepScores, confusion};
 use ft_engine::text::Untrusted;
+use oracle::{oracle, oracle_of_means};
+use seed_records::{SeedRecords, StepRecords, whole_steps};
+use spread::over_seeds;
+
+pub use oracle::{OracleMean, OracleStep};
+pub use seed_records::{AnalysisError, UnfinishedStep};
+pub use spread::{SeedsScores, SpreadRecord};
 
 /// What is known of a run besides its records.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,39 +78,6 @@ impl Places {
     }
 }
 
-/// The scores of one step over several seeds.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct SeedsScores {
-    /// 0 is zero-shot, 1 in-context learning.
-    pub step: u32,
-    /// The spread of the accuracies by log-likelihood.
-    pub accuracy: SpreadRecord,
-    /// The spread of the accuracies by log-likelihood per token.
-    pub accuracy_tokens: SpreadRecord,
-    /// The spread of the accuracies by log-likelihood per character.
-    pub accuracy_norm: SpreadRecord,
-    /// The spread of macro-F1; `None` for tasks without classes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub macro_f1: Option<SpreadRecord>,
-    /// The differences to each seed's in-context learning; null for step 1 itself.
-    pub difference: Option<SpreadRecord>,
-}
-
-/// Mean and spread of a number over seeds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct SpreadRecord {
-    /// The number of seeds.
-    pub seeds: usize,
-    /// The arithmetic mean over the seeds.
-    pub mean: f64,
-    /// The sample standard deviation, with `seeds - 1` below the fraction line; null for a single seed.
-    pub sd: Option<f64>,
-    /// The smallest value of a seed.
-    pub min: f64,
-    /// The largest value of a seed.
-    pub max: f64,
-}
-
 /// The step at which a seed's result stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct ResultStep {
@@ -103,26 +87,6 @@ pub struct ResultStep {
     pub step: u32,
     /// Whether the run selected it; if not, the seed has not come to its end, and this is its last whole step.
     pub selected: bool,
-}
-
-/// The step from 1 on with a seed's best accuracy: chosen with the test labels, not a result.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct OracleStep {
-    /// The seed that drew the demonstrations.
-    pub seed: u64,
-    /// The step, the first of equal ones.
-    pub step: u32,
-    /// The accuracy at this step, from 0 to 1.
-    pub accuracy: f64,
-}
-
-/// The step from 1 on with the best mean accuracy over seeds: chosen with the test labels, not a result.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct OracleMean {
-    /// The step, the first of equal ones.
-    pub step: u32,
-    /// The mean of the seeds' accuracies at this step, from 0 to 1.
-    pub mean: f64,
 }
 
 /// Classes of a confusion matrix at most: its square is what a report has to hold, and a person to read.
@@ -137,104 +101,20 @@ pub struct ConfusionRecord {
     pub counts: Vec<Vec<usize>>,
 }
 
-/// A step of which not all examples are scored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct UnfinishedStep {
-    /// The seed that drew the demonstrations.
-    pub seed: u64,
-    /// The number of the step: 0 is zero-shot, 1 in-context learning.
-    pub step: u32,
-    /// The number of examples that are scored.
-    pub n: usize,
-    /// The number of examples of a whole step.
-    pub of: usize,
-}
-
-/// Records that are not those of one run. Lines are counted from 1, the records' places in their file.
-#[derive(Debug, PartialEq, thiserror::Error)]
-pub enum AnalysisError {
-    /// Two records of one place.
-    #[error("line {line} repeats line {first}: seed {}, step {}, example {}", .place.seed, .place.step, .place.index)]
-    Twice {
-        /// The line of the second record.
-        line: usize,
-        /// The line of the first record.
-        first: usize,
-        /// The seed, step and example that both are of.
-        place: Place,
-    },
-    /// Two records of one row whose examples differ.
-    #[error("line {line}: expected {what} {expected} for example {index}, as in line {first}, got {found}")]
-    OtherExample {
-        /// The line of the record that differs.
-        line: usize,
-        /// The line of the row's first record.
-        first: usize,
-        /// The example's row in its split, from 0.
-        index: usize,
-        /// What differs, with its article: the name, the answer, the number of choices.
-        what: &'static str,
-        /// The value in the row's first record.
-        expected: String,
-        /// The value in the record that differs.
-        found: String,
-    },
-    /// A whole step over other examples than the seed's first.
-    #[error("line {line}: example {index} is scored at step {step} of seed {seed} and not at its step {first_step}")]
-    OtherExamples {
-        /// The line of the record that the first step lacks.
-        line: usize,
-        /// The seed of the record.
-        seed: u64,
-        /// The step of the record.
-        step: u32,
-        /// The example's row in its split, from 0.
-        index: usize,
-        /// The seed's first step, which the record's step is held to.
-        first_step: u32,
-    },
-    /// A step with more examples than the run scores.
-    #[error("line {line}: expected {of} examples at step {step} of seed {seed}, got {n}")]
-    TooMany {
-        /// The last line of the step.
-        line: usize,
-        /// The seed of the step.
-        seed: u64,
-        /// The step with too many examples.
-        step: u32,
-        /// The number of examples in the step.
-        n: usize,
-        /// The number of examples of a whole step.
-        of: usize,
-    },
-}
-
-/// The records of one step by their examples, each with its line.
-type Step<'a> = BTreeMap<usize, (usize, &'a SampleRecord)>;
-
-/// The steps of one seed.
-struct Seed<'a> {
-    seed: u64,
-    steps: BTreeMap<u32, Step<'a>>,
-}
-
 impl Analysis {
     /// The numbers that follow from the records of a run.
     ///
     /// # Errors
     /// If the records are not those of one run.
     pub fn new(records: &[SampleRecord], known: &Known<'_>) -> Result<Self, AnalysisError> {
-        let mut seeds = by_seed(records)?;
         let rows: HashMap<u64, usize> = known.rows.iter().rev().copied().collect();
+        let (seeds, unfinished) = whole_steps(records, &rows)?;
         let selected: HashMap<u64, u32> = known.selected.iter().rev().map(|of| (of.seed, of.step)).collect();
-        let unfinished = seeds.iter_mut().map(|seed| set_apart_unfinished(seed, rows.get(&seed.seed).copied()));
-        let unfinished = unfinished.collect::<Result<Vec<_>, _>>()?.concat();
-        seeds.iter().try_for_each(same_examples)?;
         let classes = known.labels.len();
         let of_seeds: Vec<Vec<StepScores>> = seeds.iter().map(|seed| scores(seed, classes).collect()).collect();
         let oracle = of_seeds.iter().filter_map(|steps| oracle(steps)).collect();
         let steps: Vec<StepScores> = of_seeds.into_iter().flatten().collect();
-        let of_seed = |seed: &Seed<'_>| result_step(seed, selected.get(&seed.seed).copied());
+        let of_seed = |seed: &SeedRecords<'_>| result_step(seed, selected.get(&seed.seed).copied());
         let results: Vec<ResultStep> = seeds.iter().filter_map(of_seed).collect();
         let places = Places::of(&steps, &results);
         let at = |result: &ResultStep| places.steps.get(&(result.seed, result.step)).map(|place| &steps[*place]);
@@ -276,141 +156,22 @@ impl Analysis {
     }
 }
 
-impl SpreadRecord {
-    /// The mean and spread of one value for each seed; `None` for no values.
-    pub fn of(values: &[f64]) -> Option<Self> {
-        let Spread { count, mean, sd, min, max } = Spread::of(values)?;
-        Some(Self { seeds: count, mean, sd, min, max })
-    }
-}
-
-fn by_seed(records: &[SampleRecord]) -> Result<Vec<Seed<'_>>, AnalysisError> {
-    let mut seeds: Vec<Seed<'_>> = Vec::new();
-    let mut places: HashMap<u64, usize> = HashMap::new();
-    let mut examples: HashMap<usize, (usize, &SampleRecord)> = HashMap::new();
-    for (record, line) in records.iter().zip(1..) {
-        let Place { seed, step, index } = record.place();
-        let (first, example) = *examples.entry(index).or_insert((line, record));
-        same_example(example, record).map_err(|(what, expected, found)| AnalysisError::OtherExample {
-            line,
-            first,
-            index,
-            what,
-            expected,
-            found,
-        })?;
-        let place = *places.entry(seed).or_insert(seeds.len());
-        if place == seeds.len() {
-            seeds.push(Seed { seed, steps: BTreeMap::new() });
-        }
-        if let Some((first, _)) = seeds[place].steps.entry(step).or_default().insert(index, (line, record)) {
-            return Err(AnalysisError::Twice { line, first, place: record.place() });
-        }
-    }
-    Ok(seeds)
-}
-
-/// Checks that two records are of the same example; the error says what differs, and both values.
-pub(super) fn same_example(first: &SampleRecord, second: &SampleRecord) -> Result<(), (&'static str, String, String)> {
-    if first.id != second.id {
-        return Err(("the name", format!("{:?}", first.id), format!("{:?}", second.id)));
-    }
-    if first.answer != second.answer {
-        return Err(("the answer", first.answer.to_string(), second.answer.to_string()));
-    }
-    let choices = |record: &SampleRecord| record.loglik.len();
-    if choices(first) != choices(second) {
-        return Err(("the number of choices", choices(first).to_string(), choices(second).to_string()));
-    }
-    Ok(())
-}
-
-/// Takes out the steps that have fewer than `rows` examples; than the fullest step, where that is not known.
-///
-/// # Errors
-/// If a step has more examples.
-fn set_apart_unfinished(seed: &mut Seed<'_>, rows: Option<usize>) -> Result<Vec<UnfinishedStep>, AnalysisError> {
-    let of = rows.or_else(|| seed.steps.values().map(BTreeMap::len).max()).unwrap_or_default();
-    if let Some((&step, records)) = seed.steps.iter().find(|(_, records)| records.len() > of) {
-        let line = records.values().map(|(line, _)| *line).max().unwrap_or_default();
-        return Err(AnalysisError::TooMany { line, seed: seed.seed, step, n: records.len(), of });
-    }
-    let unfinished = seed.steps.iter().filter(|(_, step)| step.len() < of);
-    let unfinished: Vec<UnfinishedStep> =
-        unfinished.map(|(&step, records)| UnfinishedStep { seed: seed.seed, step, n: records.len(), of }).collect();
-    seed.steps.retain(|_, step| step.len() >= of);
-    Ok(unfinished)
-}
-
-/// Checks that whole steps, which have as many examples each, have the same ones.
-fn same_examples(seed: &Seed<'_>) -> Result<(), AnalysisError> {
-    let Some((&first_step, first)) = seed.steps.first_key_value() else { return Ok(()) };
-    for (&step, records) in &seed.steps {
-        if let Some((&index, &(line, _))) = records.iter().find(|(index, _)| !first.contains_key(index)) {
-            return Err(AnalysisError::OtherExamples { line, seed: seed.seed, step, index, first_step });
-        }
-    }
-    Ok(())
-}
-
-fn scores<'a>(seed: &'a Seed<'_>, classes: usize) -> impl Iterator<Item = StepScores> + 'a {
-    let in_order = |step: &Step<'a>| step.values().map(|(_, record)| *record).collect::<Vec<&SampleRecord>>();
+fn scores<'a>(seed: &'a SeedRecords<'_>, classes: usize) -> impl Iterator<Item = StepScores> + 'a {
+    let in_order = |step: &StepRecords<'a>| step.values().map(|(_, record)| *record).collect::<Vec<&SampleRecord>>();
     let icl = seed.steps.get(&1).map(in_order).unwrap_or_default();
     seed.steps.values().filter_map(move |step| StepScores::of(&in_order(step), &icl, classes))
 }
 
-fn result_step(seed: &Seed<'_>, selected: Option<u32>) -> Option<ResultStep> {
+fn result_step(seed: &SeedRecords<'_>, selected: Option<u32>) -> Option<ResultStep> {
     let last = *seed.steps.last_key_value()?.0;
     let whole = selected.filter(|step| seed.steps.contains_key(step));
     Some(ResultStep { seed: seed.seed, step: whole.unwrap_or(last), selected: whole.is_some() })
 }
 
-fn over_seeds(steps: &[StepScores]) -> Vec<SeedsScores> {
-    let mut by_step: BTreeMap<u32, Vec<&StepScores>> = BTreeMap::new();
-    for scores in steps {
-        by_step.entry(scores.step).or_default().push(scores);
-    }
-    let over = |(step, all): (u32, Vec<&StepScores>)| {
-        let of = |value: &dyn Fn(&StepScores) -> Option<f64>| {
-            SpreadRecord::of(&all.iter().filter_map(|scores| value(scores)).collect::<Vec<f64>>())
-        };
-        Some(SeedsScores {
-            step,
-            accuracy: of(&|scores| Some(scores.accuracy))?,
-            accuracy_tokens: of(&|scores| Some(scores.accuracy_tokens))?,
-            accuracy_norm: of(&|scores| Some(scores.accuracy_norm))?,
-            macro_f1: of(&|scores| scores.macro_f1),
-            difference: of(&|scores| scores.versus_icl.map(|versus| versus.difference)),
-        })
-    };
-    by_step.into_iter().filter_map(over).collect()
-}
-
-/// The first of equal best values, if there are several values.
-fn best<T>(candidates: impl Iterator<Item = T>, value: impl Fn(&T) -> f64) -> Option<T> {
-    let candidates: Vec<T> = candidates.collect();
-    if candidates.len() < 2 {
-        return None;
-    }
-    candidates.into_iter().reduce(|best, next| if value(&next) > value(&best) { next } else { best })
-}
-
-/// The best of one seed's steps.
-fn oracle(steps: &[StepScores]) -> Option<OracleStep> {
-    let best = best(steps.iter().filter(|scores| scores.step > 0), |scores| scores.accuracy)?;
-    Some(OracleStep { seed: best.seed, step: best.step, accuracy: best.accuracy })
-}
-
-fn oracle_of_means(over_seeds: &[SeedsScores], seeds: usize) -> Option<OracleMean> {
-    let all_came_to = over_seeds.iter().filter(|scores| scores.step > 0 && scores.accuracy.seeds == seeds);
-    let best = best(all_came_to, |scores| scores.accuracy.mean)?;
-    Some(OracleMean { step: best.step, mean: best.accuracy.mean })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::{Choice, parse_all};
+    use crate::files::samples::{Choice, Place, parse_all};
 
     fn record(seed: u64, step: u32, index: usize, answer: usize, loglik: [f64; 2]) -> SampleRecord {
         let [first, second] = loglik;

@@ -1,0 +1,8 @@
+//! The records of a run's files, as they are written and read back.
+
+pub mod lines;
+pub mod results;
+pub mod samples;
+pub mod schema;
+pub mod scores;
+pub mod trace;

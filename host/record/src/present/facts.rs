@@ -1,0 +1,46 @@
+//! What a run was made of, in a few lines.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::analysis::run_report::RunReport;
+use crate::files::schema::PluginRecord;
+use ft_engine::text::Untrusted;
+
+/// What was run, as names and values that can be shown.
+pub fn of_run(run: &RunReport) -> Vec<(&'static str, String)> {
+    let plan = &run.results.plan;
+    let config = &plan.config;
+    let plugin = |plugin: &PluginRecord, options: &BTreeMap<Untrusted, Untrusted<Value>>| {
+        let options = options.iter().map(|(name, value)| format!(", {}={}", name.harmless(), value.harmless()));
+        format!("{} {}{}", plugin.name.harmless(), plugin.version.harmless(), options.collect::<String>())
+    };
+    let (asked, source) = (plan.model.asked.harmless(), plan.model.source.harmless());
+    let evaluation = plan.data.iter().find(|data| data.split == "evaluation");
+    let data = evaluation.map_or_else(
+        || config.data.harmless(),
+        |data| {
+            let (scored, all) = (plan.evaluation_rows, plan.evaluation_split_rows);
+            let (repository, name) = (data.repository.harmless(), data.name.harmless());
+            format!("{repository} {name}, {scored} of {all} rows ({})", config.data.harmless())
+        },
+    );
+    let seeds: Vec<String> = config.seeds.iter().map(u64::to_string).collect();
+    let settings = format!(
+        "shots {}, {} steps, seeds {}, select {}, positions {}",
+        config.shots,
+        config.steps,
+        seeds.join(","),
+        config.select.harmless(),
+        config.positions.harmless()
+    );
+    vec![
+        ("task", plugin(&plan.task, &plan.options.task)),
+        ("optimizer", plugin(&plan.optimizer, &plan.options.optimizer)),
+        ("model", format!("{asked} ({source}), {} on {}", config.dtype.harmless(), config.device.harmless())),
+        ("data", data),
+        ("settings", settings),
+        ("host", format!("ft-host {}", plan.host_version.harmless())),
+    ]
+}
