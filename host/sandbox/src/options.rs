@@ -66,7 +66,7 @@ pub enum OptionKind {
         /// The greatest value allowed.
         maximum: Option<f64>,
     },
-    /// Any text.
+    /// A text of any content.
     Text,
     /// One of these texts.
     Choice(Vec<String>),

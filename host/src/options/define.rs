@@ -24,7 +24,7 @@ pub enum Effect {
 }
 
 impl Effect {
-    /// All effects.
+    /// All effects, from the strongest to none.
     pub const ALL: [Effect; 4] = [Effect::Results, Effect::Rounding, Effect::Source, Effect::Nothing];
 }
 
@@ -46,12 +46,12 @@ impl fmt::Display for OptionName {
     }
 }
 
-/// What is declared of an option besides its value.
+/// The declaration of an option: all but its value.
 #[derive(Clone, Copy, Debug)]
 pub struct Declared {
-    /// Its name in a run file.
+    /// The option's name in a run file.
     pub name: OptionName,
-    /// What another value changes.
+    /// What another value changes of a finished run.
     pub effect: Effect,
     /// Where `results.json` has what the option came to, like `config.steps`.
     pub recorded: &'static str,
@@ -60,11 +60,11 @@ pub struct Declared {
 /// Which options of a group are written, and how.
 #[derive(Clone, Copy, Debug)]
 pub struct Part<'a> {
-    /// What their names lack in a table of their own.
+    /// The beginning of the options' names that a table of their own leaves out.
     pub prefix: &'a str,
-    /// Those that are tables, or all others.
+    /// Whether to write the options whose values are tables, or the others.
     pub tables: bool,
-    /// Those of these effects.
+    /// Write only options with one of these effects.
     pub effects: &'a [Effect],
 }
 
@@ -73,7 +73,7 @@ pub struct Part<'a> {
 pub struct Key<'a> {
     /// The whole name of the option.
     pub name: &'a str,
-    /// What the key in the table lacks of it.
+    /// The beginning of the name that the table leaves out.
     pub prefix: &'a str,
     /// The name of the table; empty for the whole file.
     pub table: &'a str,
@@ -307,7 +307,7 @@ macro_rules! group_by_serde {
     };
 }
 
-/// The first of one or two.
+/// The first of one or two expressions.
 macro_rules! first {
     ($first:expr $(, $second:expr)?) => {
         $first

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ft_store::models::catalogue::DEFAULT_MODEL;
 
 options! {
-    /// Which model.
+    /// Options of which model is used.
     pub struct ModelOptions {
         /// A GGUF file, a folder with config.json, a name of the catalogue (`ft-host model list`), or
         /// owner/name[@revision] on the hub [default: smollm2-135m-instruct].
@@ -15,7 +15,7 @@ options! {
 }
 
 options! {
-    /// Whether there is a network.
+    /// Options of the use of a network.
     pub struct NetworkOptions {
         /// Use no network.
         #[arg(long)]

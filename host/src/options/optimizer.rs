@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::parse;
 
 options! {
-    /// Which optimizer.
+    /// Options of the optimizer plugin.
     pub struct OptimizerOptions {
         /// The optimizer plugin, a file or a name like the task [default: momentum.wasm beside the task plugin or on the
         /// plugin path].

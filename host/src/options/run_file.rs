@@ -19,12 +19,12 @@ pub enum RunFileError {
     /// The file cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// It is no run file.
+    /// The file's text is not that of a run file.
     #[error("`{}`: {message}", path.display())]
     Malformed {
-        /// The file.
+        /// The path of the run file.
         path: PathBuf,
-        /// What is wrong with it, with the line where one is.
+        /// What is wrong in the file, with the line if the parser has one.
         message: String,
     },
 }

@@ -22,11 +22,11 @@ option_groups! {
     /// Groups begin at round numbers in the help, so that an option of one can stand between those of another by a
     /// `display_order` of its own. All are below 999, where clap has `--help`.
     pub struct RunOptions supersedes by cap_tables {
-        /// Which task.
+        /// The task plugin and its options.
         #[command(flatten, next_display_order = 50)]
         task: TaskOptions,
 
-        /// Which optimizer.
+        /// The optimizer plugin and its options.
         #[command(flatten, next_display_order = 100)]
         optimizer: OptimizerOptions,
 
@@ -34,7 +34,7 @@ option_groups! {
         #[command(flatten, next_display_order = 150)]
         digests: DigestOptions,
 
-        /// Which model.
+        /// The model that is tuned.
         #[command(flatten, next_display_order = 200)]
         model: ModelOptions,
 

@@ -8,11 +8,11 @@ use super::parse::MOST_STEPS;
 /// Which steps to score, besides zero-shot and step 1, which always are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ScoreSteps {
-    /// Every step.
+    /// All steps of a run.
     All,
-    /// The last step.
+    /// The last step of a run.
     Last,
-    /// These steps.
+    /// The steps with these numbers, from 1.
     List(BTreeSet<usize>),
 }
 

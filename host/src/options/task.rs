@@ -8,7 +8,7 @@ use ft_store::datasets::location::DataLocation;
 use ft_store::table::Quoting;
 
 options! {
-    /// Which task.
+    /// Options of the task plugin.
     pub struct TaskOptions {
         /// The task plugin, a WebAssembly component: a file, or its name on the plugin path (`ft-host plugin list`).
         #[arg(long, value_name = "FILE|NAME")]

@@ -1,4 +1,4 @@
-//! Deep-Thinking steps.
+//! Options of the Deep-Thinking steps.
 
 use super::parse;
 use ft_engine::tune::Positions;

@@ -190,9 +190,9 @@ impl OptionValue for Vec<(String, String)> {
 
 /// A value that an option does not take.
 pub struct Refused {
-    /// The value.
+    /// The value as text.
     pub text: String,
-    /// What was expected.
+    /// The message of the flag's parser, which says what it expects.
     pub expected: String,
 }
 

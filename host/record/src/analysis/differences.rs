@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::files::schema::PlanRecord;
 use ft_engine::text::Untrusted;
 
-/// Parts besides options that a comparison of results does not tell: where things lie, and what follows from the rest.
+/// Parts besides options that a comparison of results leaves out: where files are, and what follows from the rest.
 const NOT_TOLD: [&str; 14] = [
     "demonstration_ids",
     "demonstration_rows",
@@ -24,19 +24,19 @@ const NOT_TOLD: [&str; 14] = [
     "score_steps",
 ];
 
-/// A part of a plan that is not the same.
+/// A part of two plans in which they differ.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Difference {
-    /// Where it stands, like `config.steps`.
+    /// The place of the part in the plan, like `config.steps`.
     pub name: Untrusted,
-    /// The first run's.
+    /// The value in the first plan; null if it has none.
     pub a: Untrusted<Value>,
-    /// The second run's.
+    /// The value in the second plan; null if it has none.
     pub b: Untrusted<Value>,
 }
 
 impl Difference {
-    /// In a few words that can be shown, with `between` the two values.
+    /// The place and both values as escaped text, with `between` the values.
     pub fn sentence(&self, between: &str) -> String {
         format!("{}: {}{between}{}", self.name.harmless(), short(&self.a), short(&self.b))
     }
@@ -46,7 +46,7 @@ impl Difference {
 /// places of options like `config.threads`, and not what follows from other parts.
 ///
 /// # Errors
-/// The serialiser's.
+/// If serialization fails.
 pub fn differences(a: &PlanRecord, b: &PlanRecord, untold: &[&str]) -> Result<Vec<Difference>, serde_json::Error> {
     differences_but(a, b, &[&NOT_TOLD, untold].concat())
 }
@@ -54,7 +54,7 @@ pub fn differences(a: &PlanRecord, b: &PlanRecord, untold: &[&str]) -> Result<Ve
 /// Every part in which two plans differ, by name, but for those of `left_out` and what is within them.
 ///
 /// # Errors
-/// The serialiser's.
+/// If serialization fails.
 pub fn differences_but(
     a: &PlanRecord,
     b: &PlanRecord,

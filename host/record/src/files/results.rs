@@ -7,12 +7,12 @@ use super::samples::{Place, SampleRecord};
 use super::schema::{PlanRecord, ResultsRecord, SelectedRecord, StepRecord};
 use super::scores::StepScores;
 
-/// Seconds that a step took.
+/// The time that a step took, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct StepSeconds {
-    /// Its pass and update; 0 for zero-shot.
+    /// Seconds of the pass and the update; 0 for zero-shot.
     pub step: f64,
-    /// Scoring its queries.
+    /// Seconds of scoring the queries.
     pub score: f64,
 }
 

@@ -1,5 +1,6 @@
-//! `results.json` and what `--dry-run --json` prints: types that are made for being written, and versioned. They are
-//! read back from folders that anybody may have made, so their texts are [`Untrusted`].
+//! The records of `results.json` and of `run --dry-run --json`, in a versioned format. They are read back from folders that
+//! anybody may have made, so their texts are [`Untrusted`]. An optional field is absent from the file unless its comment says
+//! otherwise.
 
 use std::collections::BTreeMap;
 
@@ -9,36 +10,36 @@ use serde_json::Value;
 use super::scores::StepScores;
 use ft_engine::text::Untrusted;
 
-/// The version of the form below; it grows with every change that a reader would notice.
+/// The version of the format of these records; it grows with every change that a reader would notice.
 pub const FORMAT_VERSION: u32 = 2;
 
-/// The most that is read of a `results.json`: 256 MiB. A seed takes about 20 bytes for each token of its demonstrations and
+/// The size limit of a `results.json` that is read: 256 MiB. A seed takes about 20 bytes for each token of its demonstrations and
 /// 700 for each scored step: a thousand seeds of 2000 tokens and 40 steps come to 70 MB.
 pub const RESULTS_LIMIT: u64 = 256 << 20;
 
-/// The most scored steps of all seeds together, which a `results.json` has room for.
+/// The limit of scored steps, all seeds together, that a `results.json` of [`RESULTS_LIMIT`] bytes has room for.
 pub const MOST_SCORED_STEPS: u64 = 200_000;
 
-/// What will be done: everything needed to do it again.
+/// What a run does: everything that is needed to repeat it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PlanRecord {
-    /// [`FORMAT_VERSION`].
+    /// The version of the file's format, [`FORMAT_VERSION`] in files of this version of the host.
     pub format_version: u32,
-    /// The version of this host.
+    /// The version of the host that wrote the record.
     pub host_version: Untrusted,
-    /// The settings of the run.
+    /// The options of the run, with their defaults.
     pub config: ConfigRecord,
-    /// The task plugin.
+    /// The task plugin that made examples and prompts.
     pub task: PluginRecord,
-    /// The optimizer plugin.
+    /// The optimizer plugin that computed each step's cache.
     pub optimizer: PluginRecord,
-    /// The options of both plugins, all of them.
+    /// The values of all options that the plugins declare.
     pub options: OptionsRecord,
-    /// The model.
+    /// The model that was tuned and scored.
     pub model: ModelRecord,
-    /// The data, split by split.
+    /// The data of each split.
     pub data: Vec<DataRecord>,
-    /// The classes, where the task has classes.
+    /// The names of the classes, in the order of their indices; empty for a task without classes.
     pub labels: Vec<Untrusted>,
     /// What the first seed drew.
     #[serde(flatten)]
@@ -46,27 +47,28 @@ pub struct PlanRecord {
     /// What the further seeds drew.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub further_draws: Vec<DrawRecord>,
-    /// How many evaluation rows are scored, with the first seed where seeds differ.
+    /// Rows of the evaluation split that the first seed scores; [`DrawRecord::scored_rows`] has another seed's number if it
+    /// differs.
     pub evaluation_rows: usize,
-    /// How many rows the evaluation split has.
+    /// Rows of the whole evaluation split.
     pub evaluation_split_rows: usize,
-    /// The tokens of the longest choice of any query.
+    /// Tokens of the longest query with one of its choices, of the first seed's.
     pub longest_query: usize,
     /// The steps that are scored; 0 is zero-shot, 1 in-context learning.
     pub score_steps: Vec<usize>,
-    /// The memory that the run is expected to take.
+    /// The estimate of the run's memory.
     pub memory: MemoryRecord,
-    /// What restricts the results: sampled or limited data, tokens that could not be scored.
+    /// What restricts the results, e.g. bundled, sampled or limited data, and rows that are left out.
     pub notes: Vec<Untrusted>,
 }
 
 impl PlanRecord {
-    /// What each seed draws.
+    /// The draws of all seeds, in the order of the seeds.
     pub fn draws(&self) -> impl Iterator<Item = &DrawRecord> {
         std::iter::once(&self.draw).chain(&self.further_draws)
     }
 
-    /// How many evaluation rows each seed scores.
+    /// The number of evaluation rows that each seed scores, by seed.
     pub fn scored_rows(&self) -> Vec<(u64, usize)> {
         self.draws().map(|draw| (draw.seed, draw.scored_rows.unwrap_or(self.evaluation_rows))).collect()
     }
@@ -75,28 +77,27 @@ impl PlanRecord {
 /// The memory that a run is expected to take, in bytes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MemoryRecord {
-    /// The weights as they are held.
+    /// Bytes of the weights as they are stored, see `weights` of [`ConfigRecord`].
     pub weights: u64,
-    /// The weights if all of them were dense in the run's number format.
+    /// Bytes of the weights if all of them were dense in the run's number format.
     pub dense_weights: u64,
-    /// Keys and values.
+    /// Bytes of keys and values.
     pub cache: u64,
-    /// States of a pass and the logits.
+    /// Bytes of the hidden states of a pass, and of its logits.
     pub activations: u64,
-    /// What is found for each example at each step, as it is kept until the end; results that were written before this was
-    /// estimated do not have it.
+    /// Bytes of the sample records, which are kept until the end of the run; 0 in a file from before they were estimated.
     #[serde(default)]
     pub records: u64,
-    /// The most at once; on the CPU with what the program itself takes.
+    /// The largest number of bytes at one time; on the CPU with those of the program itself.
     pub total: u64,
-    /// What the machine or the device had to give when the run was planned, where it says so.
+    /// Bytes of memory that the machine or the device had free when the run was planned; null if unknown.
     pub available: Option<u64>,
 }
 
-/// The demonstrations of one seed.
+/// The rows that one seed draws.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DrawRecord {
-    /// The seed.
+    /// The seed of the draw.
     pub seed: u64,
     /// The demonstrations' text.
     pub demonstrations: Untrusted,
@@ -104,92 +105,96 @@ pub struct DrawRecord {
     pub demonstration_ids: Vec<u32>,
     /// The demonstrations' rows in their split, from 0, in the order in which they are shown.
     pub demonstration_rows: Vec<usize>,
-    /// Rows of the same split by which the step is chosen; for leave-one-out, the demonstrations' own.
+    /// Rows of the demonstrations' split by which the step is selected; with leave-one-out these are `demonstration_rows`.
+    /// Absent without held-out examples.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held_out_rows: Vec<usize>,
-    /// Rows of the evaluation split that are demonstrations too: left out, unless `config.allow_overlap` says otherwise.
+    /// Rows of the evaluation split that are demonstrations too: left out, unless `config.allow_overlap` is set. Absent if
+    /// there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overlapping_rows: Vec<usize>,
-    /// Rows of the evaluation split that are left out since they cannot be used.
+    /// Rows of the evaluation split that were drawn and then left out since they cannot be scored (`--skip-bad-rows`). Absent
+    /// if there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unusable_rows: Vec<usize>,
-    /// How many evaluation rows are scored, where these are not as many as with the first seed.
+    /// The number of evaluation rows that this seed scores; absent if it is the first seed's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scored_rows: Option<usize>,
 }
 
-/// The step that is a seed's result, chosen without a look at the evaluation split's answers.
+/// The step that is a seed's result, selected without the answers of the evaluation split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SelectedRecord {
-    /// The seed.
+    /// The seed whose result it is.
     pub seed: u64,
-    /// The step.
+    /// The number of the step: 0 is zero-shot, 1 in-context learning.
     pub step: u32,
 }
 
-/// The settings of a run, as the command line has them.
+/// The options of a run with their defaults. A field has the value of the flag of its name unless its comment says otherwise.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ConfigRecord {
-    /// `--model`.
+    /// The model as it was named: a catalogue name, a hub repository or a folder or file, `--model`.
     pub model: Untrusted,
-    /// `--data`: `sample`, `hub` or a folder, and the files of single splits.
+    /// Where rows come from: `sample`, `hub` or a folder, and the files of single splits, `--data`.
     pub data: Untrusted,
-    /// `--skip-bad-rows`.
+    /// Whether rows that cannot be used are left out instead of ending the run, `--skip-bad-rows`.
     pub skip_bad_rows: bool,
-    /// `--sampling`.
+    /// How demonstrations are drawn, `--sampling`.
     pub sampling: Untrusted,
-    /// `--shots`.
+    /// The number of demonstrations, per class if they are drawn by class, `--shots`.
     pub shots: usize,
-    /// `--seed` or `--seeds`.
+    /// The seeds of the run in their order, `--seed` or `--seeds`.
     pub seeds: Vec<u64>,
-    /// `--steps`.
+    /// The number of the last step, in-context learning being step 1, `--steps`.
     pub steps: usize,
-    /// `--sample`.
+    /// The number of rows to draw from the evaluation split, `--sample`; absent without the
+    /// flag, when the task sets the number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<usize>,
-    /// `--limit`.
+    /// The number of rows to keep of those that would be scored, `--limit`; null without the flag.
     pub limit: Option<usize>,
-    /// `--allow-overlap`.
+    /// Whether evaluation rows that are demonstrations are scored, `--allow-overlap`; absent if not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_overlap: bool,
-    /// `--score-steps`.
+    /// The steps that are scored, as a list or a word, `--score-steps`.
     pub score_steps: Untrusted,
-    /// `--select`.
+    /// How the step that is the result is selected, `--select`.
     pub select: Untrusted,
-    /// `--held-out`, where the step is chosen by it.
+    /// The held-out examples, `--held-out`; absent unless the step is selected by them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_out: Option<Untrusted>,
-    /// `--until-norm`.
+    /// The norm of the pseudo-gradient below which a seed is converged, `--until-norm`; absent without the flag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until_norm: Option<f64>,
-    /// `--positions`.
+    /// The position policy of further passes, `--positions`.
     pub positions: Untrusted,
-    /// The device that `--device` came to.
+    /// The device that the run used, which `--device` named or left open.
     pub device: Untrusted,
-    /// The number format that `--dtype` came to.
+    /// The number format that the run used, which `--dtype` named or left open.
     pub dtype: Untrusted,
-    /// `--weights`.
+    /// How weights are stored in memory, `--weights`.
     pub weights: Untrusted,
-    /// `--threads`.
+    /// The number of threads, `--threads`.
     pub threads: usize,
-    /// `--batch-tokens`.
+    /// The limit of tokens in one pass over queries, `--batch-tokens`.
     pub batch_tokens: usize,
-    /// The plugins' budgets.
+    /// The limits of the task, and of the optimizer if it has none of its own.
     pub limits: LimitsRecord,
-    /// The optimizer's, where they differ from the task's.
+    /// The limits of the optimizer; absent if they are the task's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub optimizer_limits: Option<LimitsRecord>,
-    /// `--allow-nonfinite`.
+    /// Whether updates with NaN or infinity are accepted, `--allow-nonfinite`; absent if not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_nonfinite: bool,
-    /// Options that came later than these, those that are set, by their names with `_` for `-`; also what a later version
-    /// of this host has recorded.
+    /// Options without a field of their own, by their names with `_` for `-`, those that are set; when a record is read back,
+    /// all keys that this version does not know, so that a comparison of plans names them.
     #[serde(flatten)]
     pub further: BTreeMap<Untrusted, Untrusted<Value>>,
 }
 
 impl ConfigRecord {
-    /// The options that have a field of their own here, whose values are what an option came to.
+    /// The names of the options that have a field of their own, which holds what the option came to.
     pub const FIELDS: [&str; 21] = [
         "model",
         "data",
@@ -215,129 +220,129 @@ impl ConfigRecord {
     ];
 }
 
-/// What each plugin may use.
+/// The limits of a plugin.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LimitsRecord {
-    /// `--plugin-fuel`.
+    /// The instructions that one call may execute, `--plugin-fuel`.
     pub fuel: u64,
-    /// `--plugin-time`, in seconds.
+    /// The seconds that one call may take, `--plugin-time`.
     pub seconds: f64,
-    /// `--plugin-compile-time`, in seconds; runs of earlier versions have none.
+    /// The seconds that compiling a plugin may take, `--plugin-compile-time`; absent in files of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compile_seconds: Option<f64>,
-    /// `--plugin-compile-memory`, in bytes; runs of earlier versions have none.
+    /// The bytes that compiling a plugin may take, `--plugin-compile-memory`; absent in files of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compile_memory: Option<u64>,
-    /// `--plugin-memory`, in bytes.
+    /// The bytes of a plugin's linear memories, `--plugin-memory`.
     pub memory: u64,
-    /// `--plugin-tables`.
+    /// The elements of a plugin's WebAssembly tables, `--plugin-tables`.
     pub table_elements: usize,
-    /// `--plugin-call-bytes`.
+    /// The bytes that one call of a host function may transfer, `--plugin-call-bytes`.
     pub call_bytes: u64,
-    /// `--plugin-tensor-bytes`.
+    /// The bytes of a plugin's live tensors, `--plugin-tensor-bytes`.
     pub tensor_bytes: u64,
 }
 
-/// A plugin.
+/// A plugin that a run used.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PluginRecord {
-    /// Its own name.
+    /// The name that the plugin declares.
     pub name: Untrusted,
-    /// Its own version.
+    /// The version that the plugin declares.
     pub version: Untrusted,
-    /// Its file.
+    /// The path of the plugin's file.
     pub file: Untrusted,
-    /// The file's digest.
+    /// The SHA-256 of the plugin's file, in hexadecimal digits.
     pub sha256: Untrusted,
 }
 
-/// All options of both plugins.
+/// The options of both plugins with their values, by the names that the plugins declare.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OptionsRecord {
-    /// The task's.
+    /// The options of the task, set by `-T`.
     pub task: BTreeMap<Untrusted, Untrusted<Value>>,
-    /// The optimizer's.
+    /// The options of the optimizer, set by `-O`.
     pub optimizer: BTreeMap<Untrusted, Untrusted<Value>>,
 }
 
-/// A model.
+/// The model that a run used.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ModelRecord {
-    /// What it was called on the command line.
+    /// The name or path by which the model was asked for.
     pub asked: Untrusted,
-    /// What that turned out to be, and where it came from.
+    /// Where the model was found: a path, a catalogue name with its source, or a hub repository with its commit.
     pub source: Untrusted,
-    /// Its files: weights, configuration, tokenizer.
+    /// The model's files: weights, configuration, tokenizer.
     pub files: Vec<FileRecord>,
-    /// Blocks.
+    /// The number of the decoder's blocks.
     pub layers: usize,
-    /// Width.
+    /// The number of values of a hidden state.
     pub hidden: usize,
-    /// Positions, where they are bounded.
+    /// The number of positions that the model has; null if its position scheme has no limit.
     pub max_positions: Option<usize>,
 }
 
-/// A file and its digest.
+/// A file that a run read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FileRecord {
-    /// Its name.
+    /// The name of the file.
     pub name: Untrusted,
-    /// Its size.
+    /// The size of the file, in bytes.
     pub bytes: u64,
-    /// Its digest.
+    /// The SHA-256 of the file, in hexadecimal digits.
     pub sha256: Untrusted,
 }
 
-/// One split's data.
+/// The data of one split.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DataRecord {
-    /// `demonstrations` or `evaluation`.
+    /// Which split it is: `demonstrations` or `evaluation`.
     pub split: Untrusted,
     /// The data set on the hub that the task is about.
     pub repository: Untrusted,
-    /// Its configuration.
+    /// The configuration of the data set on the hub; null if it has only one.
     pub config: Option<Untrusted>,
-    /// Its own name for the split.
+    /// The name of the split in the data set.
     pub name: Untrusted,
-    /// The file that was read, the first one where there are several.
+    /// The file that the rows were read from, the first one if there are several.
     pub file: Untrusted,
-    /// The rows of all files.
+    /// The number of rows of all files.
     pub rows: u64,
-    /// How many of them were left out because they could not be used.
+    /// The number of rows that were left out since they cannot be read or the task rejects them (`--skip-bad-rows`).
     pub skipped: usize,
-    /// `--quoting`, where it is not what the files' form has by itself.
+    /// The quoting of CSV or TSV, `--quoting`; absent if it is the default of the file's format.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quoting: Option<Untrusted>,
-    /// The first file's digest.
+    /// The SHA-256 of the first file as it is stored, in hexadecimal digits.
     pub sha256: Untrusted,
-    /// The files behind the first.
+    /// The other files of the split; absent if there is one file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub further_files: Vec<FileRecord>,
-    /// The digest of the examples that the task made of them: the same for the same rows in another form of file.
+    /// The SHA-256 of the examples that the task made of the rows: the same if the same rows come in another file format.
     pub examples_sha256: Untrusted,
 }
 
-/// `results.json`.
+/// The content of `results.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ResultsRecord {
-    /// Whether everything that was planned was done.
+    /// Whether all that was planned is done; false while a run goes on and after an interruption.
     pub complete: bool,
-    /// What was planned.
+    /// What the run was to do.
     #[serde(flatten)]
     pub plan: PlanRecord,
-    /// The step that is the result, for every seed that came to its end.
+    /// The step that is the result, for every seed that is complete.
     pub selected: Vec<SelectedRecord>,
-    /// Every step whose queries are all scored.
+    /// Every step of which all queries are scored, in the order in which they were.
     pub steps: Vec<StepRecord>,
 }
 
 /// One scored step of one seed, and how long it took.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepRecord {
-    /// Its numbers.
+    /// The numbers of the step, from its sample records.
     #[serde(flatten)]
     pub scores: StepScores,
-    /// Seconds that the step's pass and update took; 0 for zero-shot.
+    /// Seconds that the pass and the update of the step took; 0 for zero-shot.
     pub step_seconds: f64,
     /// Seconds that scoring took.
     pub score_seconds: f64,

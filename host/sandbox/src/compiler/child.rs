@@ -80,13 +80,13 @@ fn why_no_code(status: ExitStatus, words: &str, over_memory: impl FnOnce() -> Fa
         (Some(REFUSED), _) => Failure::Compile { reason: words },
         (Some(OUT_OF_MEMORY), _) => over_memory(),
         // A terminal's signals are for all of its processes.
-        (_, Some(HANG_UP | INTERRUPT | TERMINATE)) => Failure::Interrupted,
-        (_, Some(KILLED)) => {
+        (_, Some(SIGHUP | SIGINT | SIGTERM)) => Failure::Interrupted,
+        (_, Some(SIGKILL)) => {
             let words = "it was killed, as the system does where memory runs out";
             Failure::NoCompiler { source: io::Error::other(words) }
         }
         // An allocation that fails aborts the process; a thread that cannot be had panics.
-        (_, by) if is_out_of_memory(&words) || (by == Some(ABORTED) && !words.contains("stack overflow")) => {
+        (_, by) if is_out_of_memory(&words) || (by == Some(SIGABRT) && !words.contains("stack overflow")) => {
             over_memory()
         }
         _ if words.is_empty() => Failure::Compile { reason: format!("the compiler ended with {status}") },
@@ -96,7 +96,7 @@ fn why_no_code(status: ExitStatus, words: &str, over_memory: impl FnOnce() -> Fa
 
 /// How a child ended.
 enum Ended {
-    /// By itself.
+    /// It ended by itself.
     Done { status: ExitStatus, code: Vec<u8>, words: String },
     /// Its time was up, and it was killed.
     Over,
@@ -161,16 +161,11 @@ fn is_out_of_memory(words: &str) -> bool {
         .any(|sign| words.contains(sign))
 }
 
-/// SIGHUP.
-const HANG_UP: i32 = 1;
-/// SIGINT.
-const INTERRUPT: i32 = 2;
-/// SIGABRT.
-const ABORTED: i32 = 6;
-/// SIGKILL.
-const KILLED: i32 = 9;
-/// SIGTERM.
-const TERMINATE: i32 = 15;
+const SIGHUP: i32 = 1;
+const SIGINT: i32 = 2;
+const SIGABRT: i32 = 6;
+const SIGKILL: i32 = 9;
+const SIGTERM: i32 = 15;
 
 #[cfg(unix)]
 fn signal(status: ExitStatus) -> Option<i32> {
@@ -232,13 +227,13 @@ mod tests {
         let (memory, exit) = ("exceeded the compile memory limit (7 bytes)", |code: i32| code << 8);
         assert_eq!(why(exit(REFUSED), "type `out of memory`"), "cannot be compiled: type `out of memory`");
         assert_eq!(why(exit(OUT_OF_MEMORY), ""), memory);
-        assert_eq!(why(ABORTED, "memory allocation of 8 bytes failed"), memory);
+        assert_eq!(why(SIGABRT, "memory allocation of 8 bytes failed"), memory);
         assert_eq!(why(exit(101), "message: \"Resource temporarily unavailable\""), memory);
-        let deep = why(ABORTED, "fatal runtime error: stack overflow");
+        let deep = why(SIGABRT, "fatal runtime error: stack overflow");
         assert!(deep.starts_with("cannot be compiled: the compiler ended with "), "{deep}");
-        for by in [HANG_UP, INTERRUPT, TERMINATE] {
+        for by in [SIGHUP, SIGINT, SIGTERM] {
             assert_eq!(why(by, ""), "interrupted");
         }
-        assert_eq!(why(KILLED, ""), "the plugin compiler failed");
+        assert_eq!(why(SIGKILL, ""), "the plugin compiler failed");
     }
 }

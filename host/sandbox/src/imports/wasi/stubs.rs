@@ -50,8 +50,8 @@ pub(crate) fn link(linker: &mut LinkerInstance<'_, HostState>, interface: &str, 
         ("cli/exit", "exit") => linker.func_wrap(name, |_, (status,): (Result<(), ()>,)| exit(u8::from(status.is_err()))),
         ("cli/exit", "exit-with-code") => linker.func_wrap(name, |_, (status,): (u8,)| exit(status)),
         ("cli/stdin", "get-stdin") => linker.func_wrap(name, |_, ()| Ok((Resource::<InputStream>::new_own(0),))),
-        ("cli/stdout", "get-stdout") => linker.func_wrap(name, |_, ()| Ok((OutputStream::Out.handle(),))),
-        ("cli/stderr", "get-stderr") => linker.func_wrap(name, |_, ()| Ok((OutputStream::Err.handle(),))),
+        ("cli/stdout", "get-stdout") => linker.func_wrap(name, |_, ()| Ok((OutputStream::Stdout.handle(),))),
+        ("cli/stderr", "get-stderr") => linker.func_wrap(name, |_, ()| Ok((OutputStream::Stderr.handle(),))),
         ("cli/terminal-stdin", "get-terminal-stdin")
         | ("cli/terminal-stdout", "get-terminal-stdout")
         | ("cli/terminal-stderr", "get-terminal-stderr") => linker.func_wrap(name, |_, ()| Ok((None::<Resource<Nothing>>,))),

@@ -28,8 +28,8 @@ impl System {
 
     pub(crate) fn write(&mut self, stream: OutputStream, bytes: &[u8], log: &mut LogBook) {
         match stream {
-            OutputStream::Out => self.out.write(bytes, |line| log.write(LogLevel::Info, line)),
-            OutputStream::Err => self.err.write(bytes, |line| log.write(LogLevel::Error, line)),
+            OutputStream::Stdout => self.out.write(bytes, |line| log.write(LogLevel::Info, line)),
+            OutputStream::Stderr => self.err.write(bytes, |line| log.write(LogLevel::Error, line)),
         }
     }
 }

@@ -8,10 +8,8 @@ pub(crate) enum InputStream {}
 /// What an `output-stream` stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OutputStream {
-    /// Standard output.
-    Out,
-    /// Standard error.
-    Err,
+    Stdout,
+    Stderr,
 }
 
 impl OutputStream {
@@ -22,7 +20,7 @@ impl OutputStream {
 
     /// What a handle of the guest stands for.
     pub(crate) fn of(handle: &Resource<Self>) -> Self {
-        if handle.rep() == Self::Out as u32 { Self::Out } else { Self::Err }
+        if handle.rep() == Self::Stdout as u32 { Self::Stdout } else { Self::Stderr }
     }
 }
 
