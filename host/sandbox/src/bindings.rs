@@ -6,7 +6,7 @@
 )]
 
 /// The world of task plugins.
-pub mod task {
+pub(crate) mod task {
     wasmtime::component::bindgen!({
         world: "task-plugin",
         path: "../../wit",
@@ -16,7 +16,7 @@ pub mod task {
 }
 
 /// The world of optimizer plugins. What both worlds import is generated once, above.
-pub mod optimizer {
+pub(crate) mod optimizer {
     wasmtime::component::bindgen!({
         world: "optimizer-plugin",
         path: "../../wit",

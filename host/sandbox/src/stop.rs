@@ -19,7 +19,7 @@ impl Stop {
     }
 
     /// Whether it has been asked for.
-    pub fn is_asked(&self) -> bool {
+    pub(crate) fn is_asked(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }

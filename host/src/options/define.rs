@@ -25,7 +25,7 @@ pub enum Effect {
 
 impl Effect {
     /// All effects, from the strongest to none.
-    pub const ALL: [Effect; 4] = [Effect::Results, Effect::Rounding, Effect::Source, Effect::Nothing];
+    pub(crate) const ALL: [Effect; 4] = [Effect::Results, Effect::Rounding, Effect::Source, Effect::Nothing];
 }
 
 /// The name of an option in a run file; that of its field, with `-` for `_`, or one of its own.

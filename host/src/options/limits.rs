@@ -62,7 +62,7 @@ options! {
 
 impl LimitOptions {
     /// These, but none above what `most` sets: a file's budgets stay within the user's flags.
-    pub fn at_most(self, most: &Self) -> Self {
+    pub(crate) fn at_most(self, most: &Self) -> Self {
         Self {
             fuel: lower(self.fuel, most.fuel),
             time: lower(self.time, most.time),

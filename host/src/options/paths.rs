@@ -18,13 +18,13 @@ pub enum PathKind {
 }
 
 /// A value with a path in it.
-pub trait WithPath {
+pub(crate) trait WithPath {
     /// Changes the path.
     fn change_path(&mut self, change: impl FnMut(&Path) -> PathBuf);
 }
 
 /// Changes the path in a value.
-pub fn change_path(value: &mut impl WithPath, change: impl FnMut(&Path) -> PathBuf) {
+pub(crate) fn change_path(value: &mut impl WithPath, change: impl FnMut(&Path) -> PathBuf) {
     value.change_path(change);
 }
 

@@ -57,7 +57,7 @@ impl RunOptions {
     ///
     /// # Errors
     /// What is wrong with it, with the line.
-    pub fn parse(text: &str, folder: &Path, expand: fn(&Path) -> PathBuf) -> Result<Self, toml::de::Error> {
+    pub(crate) fn parse(text: &str, folder: &Path, expand: fn(&Path) -> PathBuf) -> Result<Self, toml::de::Error> {
         let mut options: Self = toml::from_str(text)?;
         options.expand(folder, expand);
         options.change_paths(&mut |kind, path| {
@@ -72,7 +72,7 @@ impl RunOptions {
 
     /// Replaces `~` and variables in all paths: no shell has seen those of a run file, and none expands `~` behind the `=`
     /// of a flag. A name with `$` in it that is there, below `folder`, is taken as it is written.
-    pub fn expand(&mut self, folder: &Path, expand: fn(&Path) -> PathBuf) {
+    pub(crate) fn expand(&mut self, folder: &Path, expand: fn(&Path) -> PathBuf) {
         let is_there =
             |path: &Path| !path.as_os_str().as_encoded_bytes().starts_with(b"~") && folder.join(path).exists();
         self.change_paths(&mut |_, path| if is_there(path) { path.to_owned() } else { expand(path) });
@@ -82,7 +82,7 @@ impl RunOptions {
     ///
     /// # Errors
     /// A number that TOML does not have, and a current folder that is gone.
-    pub fn to_toml(&self) -> Result<String, PrintError> {
+    pub(crate) fn to_toml(&self) -> Result<String, PrintError> {
         let mut options = self.clone();
         let mut failed = None;
         options.change_paths(&mut |kind, path| match (std::path::absolute(path), kind) {

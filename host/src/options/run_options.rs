@@ -98,7 +98,7 @@ fn cap_tables(above: &RunOptions, below: &mut RunOptions) {
 
 impl RunOptions {
     /// These options, and the defaults where they are open and there is a default that is the same everywhere.
-    pub fn with_defaults(self) -> Self {
+    pub(crate) fn with_defaults(self) -> Self {
         self.overlay(Self::defaults())
     }
 
@@ -107,7 +107,7 @@ impl RunOptions {
     ///
     /// # Errors
     /// A path that is no text.
-    pub fn recorded(&self) -> Result<BTreeMap<&'static str, Value>, serde_json::Error> {
+    pub(crate) fn recorded(&self) -> Result<BTreeMap<&'static str, Value>, serde_json::Error> {
         let effects = [Effect::Results, Effect::Rounding, Effect::Source];
         let values = serialize_of(&effects, "", self, serde_json::value::Serializer)?;
         let of = |option: Declared| {
@@ -117,7 +117,7 @@ impl RunOptions {
     }
 
     /// Where `results.json` has the options of these effects, like `config.steps`; some places are those of several options.
-    pub fn recorded_of(effects: &[Effect]) -> Vec<&'static str> {
+    pub(crate) fn recorded_of(effects: &[Effect]) -> Vec<&'static str> {
         let declared = Self::declared().into_iter();
         declared.filter(|option| effects.contains(&option.effect)).map(|option| option.recorded).collect()
     }

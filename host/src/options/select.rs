@@ -67,7 +67,7 @@ pub enum SelectBy {
 
 impl SelectBy {
     /// All ways, the default first.
-    pub const ALL: [SelectBy; 3] = [SelectBy::Last, SelectBy::HeldOut, SelectBy::Converged];
+    pub(crate) const ALL: [SelectBy; 3] = [SelectBy::Last, SelectBy::HeldOut, SelectBy::Converged];
 
     /// The word for it on the command line and in results.
     pub fn as_str(self) -> &'static str {

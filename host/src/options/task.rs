@@ -47,7 +47,7 @@ impl DataOptions {
     ///
     /// # Errors
     /// In words, what cannot be meant.
-    pub fn location(&self) -> Result<DataLocation, String> {
+    pub(crate) fn location(&self) -> Result<DataLocation, String> {
         Ok(DataLocation::parse(&self.data)?.with_quoting(self.quoting()))
     }
 }

@@ -189,7 +189,7 @@ impl OptionValue for Vec<(String, String)> {
 }
 
 /// A value that an option does not take.
-pub struct Refused {
+pub(crate) struct Refused {
     /// The value as text.
     pub text: String,
     /// The message of the flag's parser, which says what it expects.
@@ -197,7 +197,7 @@ pub struct Refused {
 }
 
 /// A value that is held to what its flag's parser takes.
-pub trait Checked<T>: Sized {
+pub(crate) trait Checked<T>: Sized {
     /// What the parser makes of the value.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use ft_engine::metrics::confusion::Confusion;
 use ft_engine::metrics::paired::Paired;
 
 /// The part of all resamples between the ends of an interval of a difference.
-pub const LEVEL: f64 = 0.95;
+pub(crate) const LEVEL: f64 = 0.95;
 
 /// The scores of one seed's step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -103,7 +103,7 @@ impl PairedScores {
 }
 
 /// Which class was taken for which; `None` without classes, or where an example has more or fewer choices than that.
-pub fn confusion<'a>(records: impl IntoIterator<Item = &'a SampleRecord>, classes: usize) -> Option<Confusion> {
+pub(crate) fn confusion<'a>(records: impl IntoIterator<Item = &'a SampleRecord>, classes: usize) -> Option<Confusion> {
     let mut confusion = Confusion::new(classes);
     for record in records {
         if record.loglik.len() != classes {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Threads of a child at most: each reserves address space, of which a child has little.
-pub(crate) const MOST_THREADS: usize = 4;
+pub(super) const MOST_THREADS: usize = 4;
 
 /// The most bytes of address space that this process may take, where it is held to that.
 #[cfg(unix)]

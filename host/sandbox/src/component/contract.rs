@@ -103,7 +103,7 @@ pub(crate) struct Contract {
 
 impl Contract {
     /// Reads the contract off a component's names; with `expected`, it has to be of that kind.
-    pub fn read(surface: &Surface, expected: Option<PluginKind>) -> Result<Self, WrongWorld> {
+    pub(crate) fn read(surface: &Surface, expected: Option<PluginKind>) -> Result<Self, WrongWorld> {
         let names = || surface.exports.iter().chain(&surface.imports);
         let Some(version) = names().find_map(|name| Some(own(name)?.1)) else {
             return Err(WrongWorld::Foreign { exports: shown(surface.exports.iter().map(String::as_str)) });
