@@ -26,7 +26,7 @@ pub enum DataCommand {
     Pull {
         #[command(flatten)]
         what: DatasetArgs,
-        /// No progress and no notes on stderr.
+        /// Print no progress and no notes on stderr.
         #[arg(long, short)]
         quiet: bool,
     },
@@ -37,7 +37,7 @@ pub enum DataCommand {
         what: DatasetArgs,
         #[command(flatten)]
         data: DataOptions,
-        /// How many rows.
+        /// The number of rows to print.
         #[arg(short = 'n', long = "rows", value_name = "N", default_value_t = 5, value_parser = parse::at_least_one)]
         rows: usize,
         #[command(flatten)]
@@ -48,7 +48,7 @@ pub enum DataCommand {
 /// Which data set: a task's, one of the hub's, or a file.
 #[derive(Args)]
 pub struct DatasetArgs {
-    /// A task plugin, a file or a name on the plugin path, whose data set is meant.
+    /// The data set of a task plugin: a file, or a name on the plugin path.
     #[arg(long, value_name = "FILE|NAME", conflicts_with_all = ["name", "config"])]
     task: Option<PathBuf>,
 
@@ -56,7 +56,7 @@ pub struct DatasetArgs {
     #[arg(value_name = "NAME|FILE", required_unless_present = "task")]
     name: Option<String>,
 
-    /// The data set's configuration, where it has several.
+    /// The configuration of the data set, if it has several.
     #[arg(long, value_name = "CONFIG")]
     config: Option<String>,
 

@@ -33,8 +33,8 @@ Variables:
   FT_PLUGIN_PATH  folders with plugins
   HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE  as for the Hugging Face tools";
 
-/// Forward tuning ("Deep-Thinking", arXiv 2305.13016): demonstrations run through a language model again and again
-/// while a meta-optimizer moves their key/value cache; then queries are scored against that cache.
+/// Forward tuning ("Deep-Thinking", arXiv 2305.13016): demonstrations are passed through a language model several
+/// times, an optimizer changes their key/value cache after each further pass, and queries are scored with that cache.
 #[derive(Parser)]
 #[command(name = "ft-host", version, propagate_version = true, max_term_width = 100, after_help = VARIABLES)]
 struct Cli {
@@ -51,7 +51,7 @@ enum Command {
     /// Fetch data sets, or look at their rows.
     #[command(subcommand)]
     Data(data::DataCommand),
-    /// Show finished or unfinished runs anew, from what is in their folders.
+    /// Report on finished or unfinished runs, from the files in their folders.
     Report(report::ReportArgs),
     /// Compare two runs example by example.
     Compare(compare::CompareArgs),
@@ -104,7 +104,7 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => compare::run(&args),
         Command::Model(command) => model::run(command, environment),
         Command::Plugin(command) => plugin::run(command, environment),
-        Command::Completions(args) => shell::completions(&args, Cli::command()),
+        Command::Completions(args) => shell::completions(&args, &Cli::command()),
         Command::Man(args) => shell::man(&args, Cli::command()),
         // Another process of this program reads the status, see `ft_sandbox::compiler`.
         Command::CompilePlugin { memory, seconds } => {

@@ -28,7 +28,7 @@ pub enum ModelCommand {
         hub_cache: HubCacheOptions,
         #[command(flatten)]
         network: NetworkOptions,
-        /// No progress and no notes on stderr.
+        /// Print no progress and no notes on stderr.
         #[arg(long, short)]
         quiet: bool,
     },

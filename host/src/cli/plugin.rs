@@ -31,12 +31,12 @@ const TEST_DATA: &str = "Where a task's rows come from, as for `ft-host run` [de
 pub enum PluginCommand {
     /// Make a folder for a new plugin: sources that build, a test that passes, fixtures, ten rows of data.
     New {
-        /// What it is to be.
+        /// The kind of plugin.
         #[arg(value_enum)]
         kind: Kind,
-        /// Its name: letters a-z, digits and `-`; the folder is called so too.
+        /// The name of the plugin and of its folder: letters a-z, digits and `-`.
         name: String,
-        /// The language of its sources.
+        /// The language of the sources.
         #[arg(long, value_enum, default_value_t = Lang::Rust)]
         lang: Lang,
         /// The folder above the new one [default: the current one].
@@ -56,17 +56,17 @@ pub enum PluginCommand {
         /// A file, or a name on the plugin path.
         #[arg(value_name = "FILE|NAME")]
         plugin: PathBuf,
-        /// Print it as JSON.
+        /// Print the description as JSON.
         #[arg(long)]
         json: bool,
         #[command(flatten)]
         limits: LimitOptions,
     },
-    /// Check everything of a plugin that `run` would refuse before it reads weights.
+    /// Check for everything that `run` would refuse before it reads weights.
     Validate {
         #[command(flatten)]
         which: PluginArgs,
-        /// Print what the plugin is as JSON.
+        /// Print the description of the plugin as JSON.
         #[arg(long)]
         json: bool,
     },
@@ -100,7 +100,7 @@ pub struct TestArgs {
     #[arg(long)]
     json: bool,
 
-    /// Print on stderr what the plugin used of its limits.
+    /// Print on stderr how much of its limits the plugin used.
     #[arg(long)]
     show_usage: bool,
 }
@@ -122,9 +122,9 @@ pub struct PluginArgs {
 
 #[derive(Clone, Copy, ValueEnum)]
 pub enum Kind {
-    /// A data set and its prompts.
+    /// A task: a data set and its prompts.
     Task,
-    /// A rule that moves the key/value cache.
+    /// An optimizer: how the key/value cache changes.
     Optimizer,
 }
 

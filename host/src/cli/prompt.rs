@@ -47,7 +47,7 @@ struct ShownArgs {
     #[arg(long, value_name = "ROW", default_value_t = 0, display_order = 190)]
     index: usize,
 
-    /// Seeds the choice of demonstrations and evaluation rows, as one seed of a run does.
+    /// Seed by which demonstrations and evaluation rows are drawn, as in a run.
     #[arg(long, value_name = "SEED", default_value_t = 0, display_order = 350)]
     seed: u64,
 

@@ -35,24 +35,25 @@ pub struct RunArgs {
 /// What is said for one call, and in no run file.
 #[derive(Args)]
 struct CallArgs {
-    /// A run file: the flags by their names, in TOML, with paths relative to the file; flags win over it.
+    /// Read options from a TOML file: keys are named like the flags, paths are relative to the file; flags take
+    /// precedence.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Print the run file that says the same as all flags, the file and the defaults together, and stop.
+    /// Print the resolved configuration of flags, run file and defaults as a run file, and stop.
     #[arg(long)]
     print_config: bool,
 
-    /// Set an earlier run in the output folder aside, instead of going on with it.
+    /// Start over; keep the earlier run's files under another name.
     #[arg(long)]
     restart: bool,
 
-    /// Run even where memory will not be enough, where the model has settings or tensors that this host does not know,
-    /// or where a data file has other names for the classes than the task.
+    /// Run even if memory will not suffice, if the model has settings or tensors that this host does not know, or if a
+    /// data file has other names for the classes than the task.
     #[arg(long)]
     force: bool,
 
-    /// Print on stderr what each plugin used of its limits.
+    /// Print on stderr how much of its limits each plugin used.
     #[arg(long)]
     show_usage: bool,
 
@@ -60,7 +61,7 @@ struct CallArgs {
     #[arg(long)]
     json: bool,
 
-    /// No progress and no notes on stderr.
+    /// Print no progress and no notes on stderr.
     #[arg(long, short)]
     quiet: bool,
 

@@ -10,7 +10,7 @@ use crate::run::RunError;
 
 #[derive(Args)]
 pub struct CompletionsArgs {
-    /// The shell.
+    /// The shell to print a script for.
     #[arg(value_enum)]
     shell: Shell,
 }
@@ -23,14 +23,23 @@ pub struct ManArgs {
 }
 
 /// Prints a shell's completion script.
-pub fn completions(args: &CompletionsArgs, mut program: Command) -> anyhow::Result<ExitStatus> {
-    let name = program.get_name().to_owned();
+pub fn completions(args: &CompletionsArgs, program: &Command) -> anyhow::Result<ExitStatus> {
+    let name = program.get_name();
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut program, &name, &mut script);
+    clap_complete::generate(args.shell, &mut without_hidden_commands(program), name, &mut script);
     // clap_complete 4.6 spells a `-` of the program's name in two ways in a bash script, which then completes no command.
     let script = String::from_utf8(script)?.replace(&name.replace('-', "__subcmd__"), &name.replace('-', "__"));
     print_data(&script)?;
     Ok(ExitStatus::Done)
+}
+
+/// The program without the commands that its help leaves out, which clap_complete 4.6 would offer.
+fn without_hidden_commands(program: &Command) -> Command {
+    Command::new(env!("CARGO_PKG_NAME"))
+        .version(env!("CARGO_PKG_VERSION"))
+        .propagate_version(true)
+        .args(program.get_arguments().cloned())
+        .subcommands(program.get_subcommands().filter(|command| !command.is_hide_set()).cloned())
 }
 
 /// Prints a command's manual page, in roff.

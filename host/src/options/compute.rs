@@ -21,15 +21,15 @@ options! {
         #[arg(long)]
         dtype: Option<DTypeChoice>, default DTypeChoice::Auto, affects Results;
 
-        /// How weight matrices are held: `dense` in the number format, or `quantized` in 8 bit [default: dense].
+        /// How weights are stored: `dense` in the number format, or `quantized` in 8 bit [default: dense].
         #[arg(long, value_parser = parse::one_of::<WeightFormat>(WeightFormat::ALL.map(WeightFormat::as_str)))]
         weights: Option<WeightFormat>, default WeightFormat::Dense, affects Results;
 
-        /// Threads for computing [default: one for each core].
+        /// Number of threads [default: one for each core].
         #[arg(long, value_name = "N")]
         threads: Option<usize>, parse parse::threads, affects Rounding;
 
-        /// Query tokens that run together; results do not depend on it [default: 1024].
+        /// Number of query tokens that run together; results change only by rounding [default: 1024].
         #[arg(long, value_name = "N")]
         batch_tokens: Option<usize>, parse parse::batch_tokens, default BATCH_TOKENS, affects Rounding;
     }

@@ -15,19 +15,19 @@ const PLUGIN_LIMITS: &str = "Plugin limits";
 options! {
     /// What every plugin may use.
     pub struct LimitOptions {
-        /// Instructions for each call, in WebAssembly fuel [default: 10000000000]
+        /// Instructions per call, in WebAssembly fuel [default: 10000000000]
         #[arg(long = "plugin-fuel", value_name = "FUEL", help_heading = PLUGIN_LIMITS)]
         fuel as "plugin-fuel": Option<u64>, default Limits::default().fuel,
             recorded "config.limits", affects Nothing;
 
-        /// Seconds for each call [default: 60]
+        /// Seconds per call [default: 60]
         #[arg(long = "plugin-time", value_name = "SECONDS", help_heading = PLUGIN_LIMITS)]
         time as "plugin-time": Option<f64>, parse parse::seconds,
             default Limits::default().time.as_secs_f64(),
             recorded "config.limits", affects Nothing;
 
-        /// Seconds for compiling one plugin, once for each version of it; three times as long for more than 4 MiB [default:
-        /// 20]
+        /// Seconds for compiling one plugin, once per version; three times as many for a file of more than 4 MiB
+        /// [default: 20]
         #[arg(long = "plugin-compile-time", value_name = "SECONDS", help_heading = PLUGIN_LIMITS)]
         compile_time as "plugin-compile-time": Option<f64>, parse parse::seconds,
             default Limits::default().compile_time.as_secs_f64(),
@@ -43,12 +43,12 @@ options! {
         memory as "plugin-memory": Option<Bytes>, default Bytes(Limits::default().memory),
             recorded "config.limits", affects Nothing;
 
-        /// Table elements, and handles to host resources [default: 100000]
+        /// Elements of tables, and as many handles to host resources [default: 100000]
         #[arg(long = "plugin-tables", value_name = "N", help_heading = PLUGIN_LIMITS)]
         tables as "plugin-tables": Option<usize>, default Limits::default().table_elements,
             recorded "config.limits", affects Nothing;
 
-        /// Bytes that one call moves across the boundary, with k, M or G [default: 64M]
+        /// Bytes that one call transfers between plugin and host, with k, M or G [default: 64M]
         #[arg(long = "plugin-call-bytes", value_name = "BYTES", help_heading = PLUGIN_LIMITS)]
         call_bytes as "plugin-call-bytes": Option<Bytes>, default Bytes(Limits::default().call_bytes),
             recorded "config.limits", affects Nothing;

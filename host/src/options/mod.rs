@@ -17,7 +17,7 @@ mod limits;
 mod model;
 mod optimizer;
 mod output;
-pub mod parse;
+pub(crate) mod parse;
 mod paths;
 mod run_file;
 mod run_options;

@@ -7,8 +7,8 @@ use super::parse;
 options! {
     /// Options of the optimizer plugin.
     pub struct OptimizerOptions {
-        /// The optimizer plugin, a file or a name like the task [default: momentum.wasm beside the task plugin or on the
-        /// plugin path].
+        /// The optimizer plugin: a file, or its name on the plugin path [default: momentum.wasm beside the task plugin
+        /// or on the plugin path].
         #[arg(long, value_name = "FILE|NAME")]
         optimizer: Option<PathBuf>, path Plugin, recorded "optimizer.file", affects Nothing;
 
@@ -27,7 +27,7 @@ options! {
 options! {
     /// Which plugins may run.
     pub struct DigestOptions {
-        /// Refuse any plugin whose file has another SHA-256 than this; may be given several times.
+        /// Accept only plugins whose file has this SHA-256; may be given several times.
         #[arg(long, value_name = "SHA256")]
         require_digest: Vec<String>, parse parse::sha256, affects Nothing;
     }

@@ -8,7 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use super::compute::MOST_THREADS;
 
 /// More steps than anybody waits for.
-pub(crate) const MOST_STEPS: usize = 100_000;
+pub const MOST_STEPS: usize = 100_000;
 
 /// A number of bytes: `64M`, `2G`, `512k` (powers of 1024), or a plain number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
@@ -38,7 +38,7 @@ impl Display for Bytes {
 }
 
 /// One of a few words, which the help lists.
-pub(crate) fn one_of<T>(words: impl IntoIterator<Item = &'static str> + 'static) -> impl TypedValueParser<Value = T>
+pub fn one_of<T>(words: impl IntoIterator<Item = &'static str> + 'static) -> impl TypedValueParser<Value = T>
 where
     T: FromStr<Err = String> + Clone + Send + Sync + 'static,
 {
@@ -49,11 +49,7 @@ where
 ///
 /// # Errors
 /// The words that there are.
-pub(crate) fn word<T: Copy, const N: usize>(
-    text: &str,
-    all: [T; N],
-    as_str: fn(T) -> &'static str,
-) -> Result<T, String> {
+pub fn word<T: Copy, const N: usize>(text: &str, all: [T; N], as_str: fn(T) -> &'static str) -> Result<T, String> {
     let found = all.into_iter().find(|value| as_str(*value) == text);
     found.ok_or_else(|| format!("expected one of {}, got `{text}`", all.map(as_str).join(", ")))
 }
@@ -73,7 +69,7 @@ pub fn sha256(text: &str) -> Result<String, String> {
 ///
 /// # Errors
 /// What was expected.
-pub(crate) fn name_and_value(text: &str) -> Result<(String, String), String> {
+pub fn name_and_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
         _ => Err(format!("expected NAME=VALUE, got `{text}`")),
@@ -84,7 +80,7 @@ pub(crate) fn name_and_value(text: &str) -> Result<(String, String), String> {
 ///
 /// # Errors
 /// What was expected.
-pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
+pub fn at_least_one(text: &str) -> Result<usize, String> {
     count::<4_000_000_000>(text)
 }
 
@@ -119,7 +115,7 @@ pub fn shots(text: &str) -> Result<usize, String> {
 ///
 /// # Errors
 /// What was expected.
-pub(crate) fn threads(text: &str) -> Result<usize, String> {
+pub fn threads(text: &str) -> Result<usize, String> {
     count::<MOST_THREADS>(text)
 }
 
@@ -146,7 +142,7 @@ pub fn seconds(text: &str) -> Result<f64, String> {
 ///
 /// # Errors
 /// What was expected.
-pub(crate) fn positive(text: &str) -> Result<f64, String> {
+pub fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if number > 0.0 && number.is_finite() => Ok(number),
         _ => Err("expected a positive number".into()),

@@ -6,7 +6,7 @@ use std::str::FromStr;
 options! {
     /// What demonstrations and evaluation rows are drawn by.
     pub struct SeedOptions supersedes by one_way {
-        /// Seeds the choice of demonstrations and evaluation rows [default: 0].
+        /// Seed by which demonstrations and evaluation rows are drawn [default: 0].
         #[arg(long, value_name = "SEED", conflicts_with = "seeds")]
         seed: Option<u64>, default 0, recorded "config.seeds", affects Results;
 

@@ -9,17 +9,17 @@ use super::parse;
 options! {
     /// How the step that is the result is chosen.
     pub struct SelectionOptions supersedes by one_way {
-        /// Which step is the result: the `last`, the one at which `held-out` examples are likeliest, or the one at which
-        /// the cache has `converged` [default: last].
+        /// Which step is the result: the `last`, the one with the largest log-likelihood of `held-out` examples, or the
+        /// one at which the cache has `converged` [default: last].
         #[arg(long, value_parser = parse::one_of::<SelectBy>(SelectBy::ALL.map(SelectBy::as_str)))]
         select: Option<SelectBy>, default SelectBy::Last, affects Results;
 
-        /// What `--select held-out` looks at: `leave-one-out` for the demonstrations themselves, or a number of further
-        /// rows of their split [default: leave-one-out, or 32 rows where there is one demonstration].
+        /// The examples of `--select held-out`: `leave-one-out` for the demonstrations themselves, or a number of
+        /// further rows of their split [default: leave-one-out, or 32 rows if there is one demonstration].
         #[arg(long, value_name = "leave-one-out|N")]
         held_out: Option<HeldOut>, affects Results;
 
-        /// With `--select converged`: stop when the pseudo-gradient's norm over the whole cache is below this (see
+        /// With `--select converged`: stop when the norm of the pseudo-gradient over the whole cache is below this (see
         /// trace.jsonl); without it the optimizer decides.
         #[arg(long, value_name = "NORM")]
         until_norm: Option<f64>, parse parse::positive, affects Results;

@@ -35,8 +35,8 @@ options! {
         #[arg(long, value_name = "sample|DIR|SPLIT=FILE")]
         data: Vec<String>, path Data, affects Source;
 
-        /// Whether cells of CSV and TSV files may stand in double quotes: `csv` as RFC 4180 has it, `none` for quotes that
-        /// are characters like others, `auto` for `csv` in CSV and `none` in TSV [default: auto].
+        /// Whether cells of CSV and TSV files may be in double quotes: `csv` as in RFC 4180, `none` if quotes are
+        /// ordinary characters, `auto` for `csv` in CSV and `none` in TSV [default: auto].
         #[arg(long, value_name = "auto|csv|none")]
         quoting: Option<Quoting>, default Quoting::Auto, recorded "data.quoting", affects Results;
     }
@@ -55,23 +55,23 @@ impl DataOptions {
 options! {
     /// Which rows become demonstrations, and which are evaluated.
     pub struct RowOptions {
-        /// Leave out rows that cannot be read, that the task does not take, or that cannot be scored (too long for the
-        /// model, nothing to score), and count them.
+        /// Leave out rows that cannot be read, that the task rejects, or that cannot be scored (too long for the model,
+        /// nothing to score), and count them.
         #[arg(long, display_order = 252)]
         skip_bad_rows: bool, affects Results;
 
-        /// How demonstrations are chosen: `stratified` by class where the task has classes, `random`, `written` by the
+        /// How demonstrations are drawn: `stratified` by class if the task has classes, `random`, `written` by the
         /// task's author, or the `first` rows [default: stratified].
         #[arg(long, value_name = "HOW")]
         sampling: Option<Sampling>, default Sampling::Stratified, affects Results;
 
-        /// Demonstrations; with `--sampling stratified` and a task with classes, demonstrations of each class [default: 1,
+        /// Number of demonstrations; with `--sampling stratified` and a task with classes, of each class [default: 1,
         /// or all that are written].
         #[arg(long, value_name = "N")]
         shots: Option<usize>, parse parse::shots, affects Results;
 
-        /// Score only N evaluation rows, drawn at random by the seed, the same ones for every optimizer and step [default:
-        /// all, or as many as the task draws].
+        /// Score only N evaluation rows, drawn by the seed, the same ones for every optimizer and step [default: all,
+        /// or as many as the task draws].
         #[arg(long, value_name = "N", display_order = 390)]
         sample: Option<usize>, parse parse::at_least_one, affects Results;
     }

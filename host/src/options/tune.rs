@@ -18,8 +18,8 @@ options! {
         #[arg(long, value_parser = parse::one_of::<Positions>(Positions::ALL.map(Positions::as_str)))]
         positions: Option<Positions>, default Positions::Continue, affects Results;
 
-        /// Go on with a cache that has a NaN or an infinity in it, for research; a step that no prediction follows from is
-        /// left out, and the results say so.
+        /// Continue with a cache that contains NaN or infinity, for research; a step without a prediction is left out,
+        /// and the results have a note.
         #[arg(long)]
         allow_nonfinite: bool, affects Results;
     }

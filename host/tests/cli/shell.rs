@@ -48,6 +48,9 @@ fn bash_completes_flags_and_their_values() {
     assert_eq!(completed(&["ft-host", "run", "--samp"]), ["--sampling", "--sample"]);
     assert_eq!(completed(&["ft-host", "run", "--select", "h"]), ["held-out"]);
     assert_eq!(completed(&["ft-host", "plugin", "va"]), ["validate"]);
+    // A hidden command is not offered, and each command has the flags that all have.
+    assert_eq!(completed(&["ft-host", "com"]), ["compare", "completions"]);
+    assert_eq!(completed(&["ft-host", "run", "--vers"]), ["--version"]);
 }
 
 #[test]
