@@ -144,7 +144,7 @@ pub enum Failure {
         /// Name of the call that failed.
         earlier: &'static str,
     },
-    /// A step was asked for before the rule was opened with its options.
+    /// A step was asked for before the optimizer was opened with its options.
     #[error("no session is open")]
     NotOpen,
 }

@@ -33,7 +33,7 @@ pub struct Limits {
     /// Bytes that one host call, or the arguments or results of one call into the plugin, move across the boundary.
     /// 64 MiB: a batch of rows, or one slot of a large cache read with a copy.
     pub call_bytes: u64,
-    /// Bytes of live tensors that the plugin made or keeps. 2 GiB: a rule with momentum keeps twice the cache, and the
+    /// Bytes of live tensors that the plugin made or keeps. 2 GiB: an optimizer with momentum keeps twice the cache, and the
     /// cache of 1024 positions of a 1.1 B model takes 45 MiB in single precision, of a 7 B model without grouped heads 1 GiB.
     pub tensor_bytes: u64,
     /// Log messages over the plugin's life; the rest is dropped with one note. 1000 is more than a person reads.

@@ -13,7 +13,7 @@ use ft_sandbox::Limits;
 const PLUGIN_LIMITS: &str = "Plugin limits";
 
 options! {
-    /// What every plugin may use.
+    /// Limits of every plugin.
     pub struct LimitOptions {
         /// Instructions per call, in WebAssembly fuel [default: 10000000000]
         #[arg(long = "plugin-fuel", value_name = "FUEL", help_heading = PLUGIN_LIMITS)]
@@ -61,7 +61,7 @@ options! {
 }
 
 impl LimitOptions {
-    /// These, but none above what `most` sets: a file's budgets stay within the user's flags.
+    /// These limits, but none above what `most` sets: a run file's limits stay within the flags.
     pub(crate) fn at_most(self, most: &Self) -> Self {
         Self {
             fuel: lower(self.fuel, most.fuel),
@@ -75,7 +75,7 @@ impl LimitOptions {
         }
     }
 
-    /// The budgets of a plugin, `others` where these say nothing.
+    /// The limits of a plugin, with those of `others` where an option is open.
     pub fn over(&self, others: &Limits) -> Limits {
         Limits {
             fuel: self.fuel.unwrap_or(others.fuel),
@@ -132,7 +132,7 @@ impl OptionValue for LimitTable {
 }
 
 options! {
-    /// What each plugin may use where that is not what every plugin may. They stay within the flags, and are none.
+    /// Limits of single plugins, in run files only; they stay within those of the flags.
     pub struct LimitTables {
         /// Limits of the task alone.
         #[arg(skip)]
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_budget_is_refused() {
+    fn what_is_no_limit_is_refused() {
         for text in ["fuel = -1", "memory = \"many\"", "tables = 1.5", "cpu = 3", "plugin-fuel = 3"] {
             assert!(read(text).is_err(), "{text}");
         }

@@ -15,7 +15,7 @@ const TOLD: usize = 10;
 pub fn before(config: &RunConfig, rows: &Rows, drawn: &Drawn, model: &OpenModel) -> Vec<String> {
     let mut notes = Vec::new();
     if config.task.data.uses_sample() {
-        notes.push("the data are the bundled sample, not the data set".to_owned());
+        notes.push("using the bundled sample, not the full data set".to_owned());
     }
     for split in [&rows.demonstrations, &rows.evaluation] {
         let (record, reasons) = (&split.record, split.skipped.join("; "));

@@ -2,7 +2,7 @@
 
 use ft_sandbox::{Description, Limits, Usage};
 
-/// One plugin's use of its budgets.
+/// One plugin's use of its limits.
 #[derive(Clone, Debug)]
 pub struct PluginUsage {
     /// The plugin's name and version.

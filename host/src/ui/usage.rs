@@ -1,4 +1,4 @@
-//! What plugins used of what they may use.
+//! How much of their limits plugins used.
 
 use super::screen::{Page, Screen};
 use super::table;
@@ -7,13 +7,13 @@ use ft_engine::text::size;
 use ft_record::present::table_model::{Row, RowKind, TableModel};
 use ft_sandbox::{Limits, Usage};
 
-/// A table with a row for each budget of each plugin: the most of one call or at once, the limit, and the sum of all
-/// calls.
+/// A table with a row for each resource of each plugin: the most that was used in one call or at one time, the limit, and
+/// the sum of all calls.
 pub(crate) fn render(plugins: &[PluginUsage], screen: Screen) -> Page {
     let rows = plugins.iter().flat_map(|plugin| rows(&plugin.plugin, &plugin.usage, &plugin.limits));
     let table = TableModel {
         title: "usage".into(),
-        headings: ["plugin", "budget", "most", "limit", "share", "all calls"].map(Into::into).into(),
+        headings: ["plugin", "resource", "most", "limit", "share", "all calls"].map(Into::into).into(),
         rows: rows.collect(),
         legend: Vec::new(),
     };
@@ -25,7 +25,7 @@ fn rows(plugin: &str, usage: &Usage, limits: &Limits) -> Vec<Row> {
     let share =
         |used: f64, limit: f64| if limit > 0.0 { format!("{:.1} %", 100.0 * used / limit) } else { String::new() };
     let count = |used: u64, limit: u64| share(used as f64, limit as f64);
-    let budgets = [
+    let resources = [
         ["calls".into(), String::new(), String::new(), String::new(), usage.calls.to_string()],
         [
             "fuel".into(),
@@ -70,6 +70,6 @@ fn rows(plugin: &str, usage: &Usage, limits: &Limits) -> Vec<Row> {
             String::new(),
         ],
     ];
-    let named = budgets.into_iter().map(|cells| std::iter::once(plugin.to_owned()).chain(cells).collect());
+    let named = resources.into_iter().map(|cells| std::iter::once(plugin.to_owned()).chain(cells).collect());
     named.map(|cells| Row { cells, kind: RowKind::Plain }).collect()
 }

@@ -26,7 +26,7 @@ fn a_run_prints_one_table_and_says_that_it_was_a_sample() {
     assert!(first[6].starts_with("oracle (step "), "{}", done.stdout);
     assert_eq!(lines[7], "*: the step that is the result");
     assert_eq!(lines[8], "oracle: best step chosen with the test labels; not a valid result");
-    assert_eq!(&lines[9..], ["note: the data are the bundled sample, not the data set"]);
+    assert_eq!(&lines[9..], ["note: using the bundled sample, not the full data set"]);
     for head in ["accuracy", "n", "95 % Wilson", "per token", "per character", "vs in-context", "time"] {
         assert!(lines[0].contains(head), "{head}");
     }

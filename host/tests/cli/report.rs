@@ -31,7 +31,7 @@ pub fn folder(place: &Place, name: &str, seeds: &[u64], samples: &[Value], chang
         "model": model, "data": [data("demonstrations"), data("evaluation")], "labels": ["negative", "positive"],
         "evaluation_rows": 12, "evaluation_split_rows": 120, "longest_query": 9, "score_steps": [0, 1, 2, 3],
         "memory": {"weights": 1, "dense_weights": 1, "cache": 1, "activations": 1, "total": 1, "available": null},
-        "notes": ["the data are the bundled sample, not the data set", "limited to the first 12 of 120 evaluation rows"],
+        "notes": ["using the bundled sample, not the full data set", "limited to the first 12 of 120 evaluation rows"],
         "selected": seeds.iter().map(|seed| json!({"seed": seed, "step": 3})).collect::<Vec<Value>>(),
         "steps": [],
     });

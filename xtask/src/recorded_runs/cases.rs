@@ -191,8 +191,8 @@ const ROWS: [(&str, &str); 9] = [
     ),
 ];
 
-/// A run that is stopped by a plugin's budget, on which no result depends: it goes on from a journal that ends within a
-/// line, to the same stop, and from there without the budget to its end.
+/// A run that is stopped by a limit of a plugin, on which no result depends: it goes on from a journal that ends within a
+/// line, to the same stop, and from there without the limit to its end.
 fn resumed() -> [Case; 3] {
     let line = format!("{SST2} --steps 5 --optimizer plugins/anderson.wasm --batch-tokens 200 --out runs/stopped");
     let stopped = |name| Case { status: 3, ..Case::good(name, &format!("{line} --plugin-tensor-bytes 300k")) };
@@ -286,11 +286,11 @@ mod tests {
         }
     }
 
-    /// A new rule that nobody adds here would be compared with nothing.
+    /// A new optimizer that nobody adds here would be compared with nothing.
     #[test]
     fn every_optimizer_has_a_run() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let mut rules = 0;
+        let mut optimizers = 0;
         for entry in std::fs::read_dir(root.join("plugins")).unwrap() {
             let folder = entry.unwrap().file_name().into_string().unwrap();
             let is_crate = root.join("plugins").join(&folder).join("Cargo.toml").exists();
@@ -300,8 +300,8 @@ mod tests {
             let component = format!("{folder}.wasm");
             let has_run = |(_, line): &(&str, &str)| line.split(' ').next() == Some(component.as_str());
             assert!(OPTIMIZERS.iter().any(has_run), "{folder}");
-            rules += 1;
+            optimizers += 1;
         }
-        assert!(rules >= 9, "{rules}");
+        assert!(optimizers >= 9, "{optimizers}");
     }
 }

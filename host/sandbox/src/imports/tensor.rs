@@ -78,7 +78,7 @@ impl tensor::HostTensor for HostState {
         other: Resource<DeviceTensor>,
         factor: f64,
     ) -> wasmtime::Result<Resource<DeviceTensor>> {
-        // The native rules do the same, bit for bit.
+        // The native optimizers do the same, bit for bit.
         self.zip("tensor.add-scaled", &tensor, &other, 1, |tensor, other| arithmetic::add_scaled(tensor, other, factor))
     }
 
