@@ -1,4 +1,4 @@
-//! What a maintainer holds plugins to: digests, budgets of one plugin, what was used, and numbers that are not finite.
+//! What a maintainer holds plugins to: digests, limits of one plugin, what was used, and numbers that are not finite.
 
 use crate::support::*;
 
@@ -27,13 +27,13 @@ fn only_plugins_with_a_required_digest_run() {
 }
 
 #[test]
-fn a_run_file_has_budgets_for_one_plugin_within_the_flags() {
+fn a_run_file_has_limits_for_one_plugin_within_the_flags() {
     let place = Place::with_model();
     let short = ["--limit", "2", "--steps", "2", "--config", "run.toml"];
     place.write("run.toml", "[optimizer-limits]\ntensor-bytes = \"1k\"\n");
     let spent = ["plugin momentum", "exceeded the tensor memory limit (1 KiB)"];
     place.sst2(&short).failed(3, &spent);
-    // The task's own budget does not touch the optimizer, nor the other way round.
+    // The task's own limit does not touch the optimizer, nor the other way round.
     place
         .write("run.toml", "[task-limits]\ntensor-bytes = 1\nfuel = 5000000000\n[optimizer-limits]\nmemory = \"4M\"\n");
     place.sst2(&[&short[..], &["--out", "apart"]].concat()).good();
@@ -55,17 +55,17 @@ fn a_run_file_has_budgets_for_one_plugin_within_the_flags() {
 }
 
 #[test]
-fn usage_is_shown_for_each_budget_of_each_plugin() {
+fn usage_is_shown_for_each_limit_of_each_plugin() {
     let place = Place::with_model();
     let done = place.sst2(&["--limit", "2", "--steps", "3", "--show-usage", "--plugin-fuel", "1000000000"]).good();
-    let row = |plugin: &str, budget: &str| -> Vec<String> {
-        let line = done.stderr.lines().find(|line| line.starts_with(plugin) && line.contains(&format!(" {budget} ")));
-        let line = line.unwrap_or_else(|| panic!("no {budget} of {plugin} in:\n{}", done.stderr));
+    let row = |plugin: &str, limit: &str| -> Vec<String> {
+        let line = done.stderr.lines().find(|line| line.starts_with(plugin) && line.contains(&format!(" {limit} ")));
+        let line = line.unwrap_or_else(|| panic!("no {limit} of {plugin} in:\n{}", done.stderr));
         line.split_whitespace().map(str::to_owned).collect()
     };
     for plugin in ["sst2 0.1.0", "momentum 0.1.0"] {
-        for budget in ["fuel", "time", "memory", "tables", "call bytes", "tensors"] {
-            assert!(row(plugin, budget).last().is_some(), "{plugin} {budget}");
+        for limit in ["fuel", "time", "memory", "tables", "call bytes", "tensors"] {
+            assert!(row(plugin, limit).last().is_some(), "{plugin} {limit}");
         }
         let fuel = row(plugin, "fuel");
         let (most, all): (u64, u64) = (fuel[3].parse().unwrap(), fuel.last().unwrap().parse().unwrap());

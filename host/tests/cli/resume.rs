@@ -135,7 +135,7 @@ fn a_complete_run_is_shown_again_and_not_done_again() {
     assert_eq!(again.stdout, first.stdout);
     assert!(again.stderr.contains("is in `out` already, complete"), "{}", again.stderr);
     assert_eq!((place.read("out/results.json"), place.read("out/samples.jsonl")), before);
-    // Budgets and the places of files change no result.
+    // Limits and the places of files change no result.
     let moved = place.write("elsewhere/sst2.wasm", std::fs::read(guest("sst2")).unwrap());
     place
         .sst2(&[

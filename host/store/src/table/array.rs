@@ -43,6 +43,27 @@ enum Place {
     Lost,
 }
 
+impl Place {
+    /// Whether a row begins here with this byte. Whether it is JSON is seen once its text is whole.
+    fn begins_row(self, byte: u8) -> bool {
+        let is_mark = matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r');
+        matches!(self, Place::First | Place::Next) && !is_mark
+    }
+
+    /// The place behind a byte that is no part of a row; `is_open` is whether it ends one.
+    fn behind(self, byte: u8, is_open: bool) -> Place {
+        match (self, byte) {
+            (_, b' ' | b'\t' | b'\n' | b'\r') => self,
+            (Place::Before, b'[') => Place::First,
+            (Place::First, b']') => Place::Behind,
+            (Place::First | Place::Next, b',' | b']') if !is_open => Place::Lost,
+            (Place::First | Place::Next, b',') => Place::Next,
+            (Place::Next, b']') => Place::Behind,
+            _ => Place::Lost,
+        }
+    }
+}
+
 /// The bytes of one value as they come.
 struct Value {
     text: Vec<u8>,
@@ -127,41 +148,22 @@ impl ArrayTable {
                 count = BYTE_ORDER_MARK.len();
             }
             for &byte in &bytes[count..] {
-                if let Some(value) = &mut value
-                    && value.take(byte)
-                {
+                if value.as_mut().is_some_and(|open| open.take(byte)) {
+                    count += 1;
+                    continue;
+                }
+                if value.is_none() && self.place.begins_row(byte) {
+                    let mut first = Value::new(self.limit);
+                    first.take(byte);
+                    value = Some(first);
+                    self.number += 1;
                     count += 1;
                     continue;
                 }
                 let before = self.place;
-                self.place = match (before, byte) {
-                    (place, b' ' | b'\t' | b'\n' | b'\r') => place,
-                    (Place::Before, b'[') => Place::First,
-                    (Place::First, b']') => Place::Behind,
-                    (Place::First | Place::Next, b',' | b']' | b'}') if value.is_none() => Place::Lost,
-                    (Place::First | Place::Next, b',') => Place::Next,
-                    (Place::Next, b']') => Place::Behind,
-                    (Place::First | Place::Next, _) if value.is_none() => {
-                        let mut first = Value::new(self.limit);
-                        first.take(byte);
-                        value = Some(first);
-                        self.number += 1;
-                        count += 1;
-                        continue;
-                    }
-                    _ => Place::Lost,
-                };
+                self.place = before.behind(byte, value.is_some());
                 if self.place == Place::Lost {
-                    let got =
-                        if byte.is_ascii_graphic() { format!("`{}`", char::from(byte)) } else { "other text".into() };
-                    let expected = match (&value, before) {
-                        (Some(_), _) => "`,` or `]` behind a row",
-                        (None, Place::Behind) => "nothing behind the array",
-                        (None, Place::Next) => "a JSON object behind `,`",
-                        (None, _) => "a JSON object or `]`",
-                    };
-                    self.number += u64::from(value.is_none());
-                    return Err(self.broken(expected, got));
+                    return Err(self.unexpected(byte, before, value.is_some()));
                 }
                 count += 1;
                 over = value.is_some();
@@ -174,6 +176,19 @@ impl ArrayTable {
                 return Ok(value);
             }
         }
+    }
+
+    /// The error of a byte that cannot be where it is: behind `before`, outside of a value or behind an open one.
+    fn unexpected(&mut self, byte: u8, before: Place, is_open: bool) -> RowError {
+        let expected = match before {
+            _ if is_open => "`,` or `]` behind a row",
+            Place::Behind => "nothing behind the array",
+            Place::Next => "a JSON object behind `,`",
+            _ => "a JSON object or `]`",
+        };
+        self.number += u64::from(!is_open);
+        let got = if byte.is_ascii_graphic() { format!("`{}`", char::from(byte)) } else { "other text".into() };
+        self.broken(expected, got)
     }
 
     /// What is no array of rows; nothing behind it is read.
