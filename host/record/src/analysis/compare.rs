@@ -157,7 +157,7 @@ type Examples<'a> = BTreeMap<usize, &'a SampleRecord>;
 
 type Rows = BTreeSet<usize>;
 
-/// Compares run `a` at `step_a` with run `b` at `step_b`; without a step each seed stands at its result. `untold`
+/// Compares run `a` at `step_a` with run `b` at `step_b`; without a step each seed stands at its result. `ignored`
 /// are places of options in the runs' plans, like `config.threads`, whose differences are not named.
 ///
 /// # Errors
@@ -167,7 +167,7 @@ pub fn compare(
     b: &RunReport,
     step_a: Option<u32>,
     step_b: Option<u32>,
-    untold: &[&str],
+    ignored: &[&str],
 ) -> Result<Comparison, CompareError> {
     let (steps_a, steps_b) = (steps(a, step_a)?, steps(b, step_b)?);
     let seeds: Vec<u64> = steps_a.keys().copied().collect();
@@ -210,7 +210,7 @@ pub fn compare(
         b: side(b, &steps_b, pairs.iter().map(|pair| pair.1).collect()).ok_or_else(nothing)?,
         n: pairs.len(),
         versus: PairedScores::of(pairs.iter().copied()).ok_or_else(nothing)?,
-        differences: differences(&a.results.plan, &b.results.plan, untold).map_err(CompareError::Plans)?,
+        differences: differences(&a.results.plan, &b.results.plan, ignored).map_err(CompareError::Plans)?,
         notes: notes([a, b], alone, seeds.len()),
         seeds,
     })

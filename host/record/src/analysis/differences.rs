@@ -7,7 +7,7 @@ use crate::files::schema::PlanRecord;
 use ft_engine::text::Untrusted;
 
 /// Parts besides options that a comparison of results leaves out: where files are, and what follows from the rest.
-const NOT_TOLD: [&str; 14] = [
+const IGNORED: [&str; 14] = [
     "demonstration_ids",
     "demonstration_rows",
     "demonstrations",
@@ -42,13 +42,17 @@ impl Difference {
     }
 }
 
-/// Every part in which two plans differ, by name, as far as it is of interest beside their results: not those of `untold`,
+/// Every part in which two plans differ, by name, that is of interest beside their results: without those of `ignored`,
 /// places of options like `config.threads`, and not what follows from other parts.
 ///
 /// # Errors
 /// If serialization fails.
-pub fn differences(a: &PlanRecord, b: &PlanRecord, untold: &[&str]) -> Result<Vec<Difference>, serde_json::Error> {
-    differences_but(a, b, &[&NOT_TOLD, untold].concat())
+pub(crate) fn differences(
+    a: &PlanRecord,
+    b: &PlanRecord,
+    ignored: &[&str],
+) -> Result<Vec<Difference>, serde_json::Error> {
+    differences_but(a, b, &[&IGNORED, ignored].concat())
 }
 
 /// Every part in which two plans differ, by name, but for those of `left_out` and what is within them.

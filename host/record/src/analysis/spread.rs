@@ -42,7 +42,7 @@ pub struct SpreadRecord {
 
 impl SpreadRecord {
     /// The mean and spread of one value for each seed; `None` for no values.
-    pub fn of(values: &[f64]) -> Option<Self> {
+    pub(crate) fn of(values: &[f64]) -> Option<Self> {
         let Spread { count, mean, sd, min, max } = Spread::of(values)?;
         Some(Self { seeds: count, mean, sd, min, max })
     }

@@ -112,7 +112,7 @@ pub struct Lines<T> {
 ///
 /// # Errors
 /// If any other line is no record; the error names the first.
-pub fn read<T, E: Into<Box<dyn Error + Send + Sync>>>(
+pub(crate) fn read<T, E: Into<Box<dyn Error + Send + Sync>>>(
     text: impl BufRead,
     parse: impl Fn(&str) -> Result<T, E>,
 ) -> Result<Lines<T>, LineError> {

@@ -57,7 +57,7 @@ impl StepScores {
     /// The scores of one seed's step from all of its records, with `icl` the same seed's records of step 1, in the same
     /// order of examples, or none where there are not as many. `classes` is the number of the task's labels, 0 without.
     /// `None` where there are no records.
-    pub fn of(records: &[&SampleRecord], icl: &[&SampleRecord], classes: usize) -> Option<Self> {
+    pub(crate) fn of(records: &[&SampleRecord], icl: &[&SampleRecord], classes: usize) -> Option<Self> {
         let first = records.first()?;
         let mut accuracy = CorrectCount::default();
         let (mut by_tokens, mut by_characters) = (CorrectCount::default(), CorrectCount::default());
@@ -86,7 +86,7 @@ impl StepScores {
 
 impl PairedScores {
     /// Compares pairs of records of one example each; `None` for no pairs.
-    pub fn of<'a>(pairs: impl IntoIterator<Item = (&'a SampleRecord, &'a SampleRecord)>) -> Option<Self> {
+    pub(crate) fn of<'a>(pairs: impl IntoIterator<Item = (&'a SampleRecord, &'a SampleRecord)>) -> Option<Self> {
         let mut paired = Paired::default();
         for (first, second) in pairs {
             paired.add(first.is_correct(), second.is_correct());
