@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ft_store::models::catalogue::DEFAULT_MODEL;
 
 options! {
-    /// Options of which model is used.
+    /// The option that names the model.
     pub struct ModelOptions {
         /// A GGUF file, a folder with config.json, a name of the catalogue (`ft-host model list`), or
         /// owner/name[@revision] on the hub [default: smollm2-135m-instruct].
@@ -15,7 +15,7 @@ options! {
 }
 
 options! {
-    /// Options of the use of a network.
+    /// The option that forbids the network.
     pub struct NetworkOptions {
         /// Use no network.
         #[arg(long)]
