@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::class_names::OtherClasses;
-use super::text_bound::{MOST_TOKENS, TooMuchText};
-use super::usable::Unusable;
+use super::inputs::class_names::OtherClasses;
+use super::plan::text_bound::{MOST_TOKENS, TooMuchText};
+use super::plan::usable::Unusable;
 use ft_engine::model::ModelError;
 use ft_engine::task::example::Split;
 use ft_engine::task::sampling::SamplingError;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::error::RunError;
-use super::folder::{Beginning, OutFolder, beginning, earlier};
+use super::folder::out_folder::{Beginning, OutFolder, beginning, earlier};
 use ft_record::files::samples::SampleRecord;
 use ft_record::files::schema::PlanRecord;
 use ft_record::files::trace::TraceRecord;

@@ -1,7 +1,7 @@
 //! What helps where there is no run, or no whole one.
 
 use super::error::RunError;
-use super::usable::Unusable;
+use super::plan::usable::Unusable;
 use ft_engine::tune::TuneError;
 use ft_sandbox::{Failure, PluginError};
 use ft_store::datasets::location::DataError;

@@ -1,7 +1,7 @@
 //! Whose fault it is that there is no run, or no whole one.
 
 use super::error::RunError;
-use super::usable::Unusable;
+use super::plan::usable::Unusable;
 use ft_engine::model::ModelError;
 use ft_engine::tune::TuneError;
 use ft_record::files::samples::SampleError;

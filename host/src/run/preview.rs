@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::config::TaskConfig;
 use super::error::RunError;
-use super::fit::Room;
-use super::model::open_tokenizer;
+use super::inputs::config::TaskConfig;
+use super::inputs::model::open_tokenizer;
+use super::inputs::plugins::{PluginSpec, Plugins};
+use super::inputs::rows::Rows;
 use super::observer::Observer;
-use super::plugins::{PluginSpec, Plugins};
-use super::render::Renderer;
-use super::rows::Rows;
-use super::shown::{Rendered, Shown};
+use super::plan::fit::Room;
+use super::plan::render::Renderer;
+use super::plan::shown::{Rendered, Shown};
 use ft_engine::model::Tokenizer;
 use ft_engine::model::tokenizer::Piece;
 use ft_engine::task::example::{Example, RenderedChoice, Source, Split};

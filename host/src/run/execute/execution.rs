@@ -1,0 +1,122 @@
+//! Carrying out a plan: the weights are read, and every seed is run.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::recorder::Recorder;
+use super::scoring::Scorer;
+use super::seeds::{Run, Schedule};
+use super::stop::StopFlag;
+use super::tuned_model::{PluginTuned, TunedModel};
+use crate::options::Select;
+use crate::run::error::RunError;
+use crate::run::folder::out_folder::{self, Beginning, OutFolder};
+use crate::run::inputs::plugins::Configured;
+use crate::run::kind::RunErrorKind;
+use crate::run::observer::{Event, Observer};
+use crate::run::plan::draw::Draw;
+use crate::run::plan::prepare::{Plan, optimizer_usage};
+use crate::run::usage::PluginUsage;
+use ft_engine::model::decoder::Placement;
+use ft_engine::tune::StepPolicy;
+use ft_record::files::samples::SampleRecord;
+use ft_record::files::schema::ResultsRecord;
+
+/// What came of a run.
+pub struct Outcome {
+    /// What was written to `results.json`.
+    pub results: ResultsRecord,
+    /// All records.
+    pub records: Vec<SampleRecord>,
+    /// The folder of the results.
+    pub folder: PathBuf,
+    /// Whether the run was stopped before its end.
+    pub interrupted: bool,
+    /// What the plugins used.
+    pub usage: Vec<PluginUsage>,
+}
+
+/// Reads the weights and carries out a plan. When `stop` becomes true, the run ends at the next batch and keeps what it has.
+/// What an earlier process did of the same plan is not done again.
+///
+/// # Errors
+/// Failures of the model, the optimizer or the disk; what was scored before is in the folder.
+pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> Result<Outcome, RunError> {
+    if let Some((results, records)) = done_already(&plan)? {
+        let path = plan.config.out.display();
+        observer.event(Event::Note(&format!(
+            "this run is in `{path}` already, complete; nothing was computed (`--restart` does it anew)"
+        )));
+        let usage = plan.usage();
+        return Ok(Outcome { results, records, folder: plan.config.out, interrupted: false, usage });
+    }
+    observer.event(Event::LoadingWeights);
+    let placement = Placement { device: plan.device.clone(), dtype: plan.dtype, weights: plan.config.weights };
+    let decoder = plan.model.load(&placement)?;
+    // From here on nothing is read of them: these weights are those of the digests.
+    plan.model_files.check()?;
+    // After the weights: a model that cannot be read must not set an earlier run aside.
+    let held_out = matches!(plan.config.select, Select::HeldOut(_));
+    let (folder, moved) = OutFolder::open(&plan.config.out, &plan.beginning, held_out)?;
+    if let Some(moved) = moved {
+        observer.event(Event::Note(&format!("the samples of an earlier run are kept as `{}`", moved.display())));
+    }
+    let Plan { config, optimizer, model, queries, draws, score_steps, record, beginning, task_usage, .. } = plan;
+    let Configured { plugin: optimizer, options } = optimizer;
+    let policy = StepPolicy { positions: config.positions, allow_nonfinite: config.allow_nonfinite };
+    let mut tuned = PluginTuned { decoder, optimizer, options, record: record.optimizer.clone(), policy };
+    let observer = observer.as_ref();
+    let recorder = Recorder::new(folder, &beginning, record, observer, config.allow_nonfinite)?;
+    let run = Run {
+        model: &mut tuned,
+        bos: model.tokenizer.bos(),
+        schedule: Schedule {
+            select: config.select,
+            steps: config.steps,
+            score_steps,
+            allow_nonfinite: config.allow_nonfinite,
+        },
+        queries: &queries,
+        scorer: Scorer { batch_tokens: config.batch_tokens, observer, stop: StopFlag(stop) },
+        recorder,
+    };
+    let Found { results, records, interrupted } = carry_out(run, &draws)?;
+    let usage = vec![task_usage, optimizer_usage(&tuned.optimizer, &config)];
+    Ok(Outcome { results, records, folder: config.out, interrupted, usage })
+}
+
+/// What a run with its model came to.
+pub(super) struct Found {
+    /// What was written to `results.json`.
+    pub results: ResultsRecord,
+    /// All samples.
+    pub records: Vec<SampleRecord>,
+    /// Whether the run was stopped before its end.
+    pub interrupted: bool,
+}
+
+/// Runs all seeds and writes down what they came to; a run that the user stops comes to what there is.
+///
+/// # Errors
+/// Those of [`Run::all_seeds`], but for an interruption.
+pub(super) fn carry_out<M: TunedModel>(mut run: Run<'_, M>, draws: &[Draw]) -> Result<Found, RunError> {
+    let interrupted = match run.all_seeds(draws) {
+        // Between two steps or batches, or in a call into the optimizer.
+        Err(error) if error.kind() == RunErrorKind::Interrupted => true,
+        ran => ran.map(|()| false)?,
+    };
+    let (results, records) = run.recorder.finish(!interrupted)?;
+    Ok(Found { results, records, interrupted })
+}
+
+/// The results and samples of an earlier process that brought the same plan to its end.
+fn done_already(plan: &Plan) -> Result<Option<(ResultsRecord, Vec<SampleRecord>)>, RunError> {
+    let Beginning::Continue(earlier) = &plan.beginning else { return Ok(None) };
+    if !earlier.complete {
+        return Ok(None);
+    }
+    let records = out_folder::samples(&plan.config.out)?;
+    let expected: usize = earlier.steps.iter().map(|step| step.scores.n).sum();
+    Ok((records.len() == expected).then(|| (ResultsRecord::clone(earlier), records)))
+}

@@ -1,0 +1,106 @@
+//! A model for tests: its scores stand in a table, and its optimizer does what it is told.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::tuned_model::TunedModel;
+use crate::run::error::RunError;
+use ft_engine::model::decoder::{Origin, Provenance};
+use ft_engine::model::{Context, KvCache, ModelError};
+use ft_engine::score::{ChoiceScore, ChoiceTokens, QueryTokens};
+use ft_engine::tune::{LayerNorms, State, Verdict};
+
+/// The log-likelihood of a query's first choice: behind the demonstrations that begin with this token id, 0 for none, after
+/// this step, for the query of this row. The second choice always has -1.
+pub type Table = fn(demonstrations: u32, step: usize, row: u32) -> f64;
+
+/// The token that every query begins with.
+const START: u32 = 9;
+
+/// A model whose scores stand in a table.
+pub struct FakeModel<'a> {
+    /// The scores.
+    pub table: Table,
+    /// The pseudo-gradient's norm of each step.
+    pub norm: fn(step: usize) -> f64,
+    /// The step at which the optimizer says that it has converged.
+    pub converges_at: usize,
+    /// The call, from 1, in which the user asks to stop; 0 for none.
+    pub stops_in: usize,
+    /// The user's wish.
+    pub stop: &'a AtomicBool,
+    /// Calls so far, of every kind.
+    pub calls: Cell<usize>,
+    /// Queries scored with no demonstrations before them.
+    pub zero_shot: Cell<usize>,
+}
+
+impl<'a> FakeModel<'a> {
+    /// A model that never converges and is never stopped.
+    pub fn new(table: Table, stop: &'a AtomicBool) -> Self {
+        Self { table, norm: |_| 1.0, converges_at: 0, stops_in: 0, stop, calls: Cell::new(0), zero_shot: Cell::new(0) }
+    }
+
+    fn count(&self) {
+        self.calls.set(self.calls.get() + 1);
+        if self.calls.get() == self.stops_in {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The query of a row with its two choices, one token each.
+pub fn query(row: u32) -> QueryTokens {
+    let choice = |choice| ChoiceTokens { ids: vec![START, row, choice], span_start: 2 };
+    QueryTokens { choices: vec![choice(0), choice(1)] }
+}
+
+impl TunedModel for FakeModel<'_> {
+    fn step(&mut self, demonstrations: &[u32], state: Option<&State>) -> Result<State, RunError> {
+        self.count();
+        let step = state.map_or(0, State::step) + 1;
+        let context = Context {
+            cache: KvCache::default(),
+            last_hidden: None,
+            next_position: demonstrations[0] as usize,
+            provenance: Provenance { origin: Origin::Demonstrations { step }, shared_start: 0 },
+        };
+        let norm = (self.norm)(step);
+        let norms = LayerNorms { pseudo_gradient: [norm, 0.0], update: [0.5, 0.25], cache: [2.0, 3.0] };
+        Ok(State {
+            context,
+            verdict: if step == self.converges_at { Verdict::Converged } else { Verdict::Continue },
+            norms: if step == 1 { Vec::new() } else { vec![norms] },
+        })
+    }
+
+    fn extend(&self, context: &Context, tokens: &[u32]) -> Result<Context, RunError> {
+        self.count();
+        assert_eq!(tokens, [START]);
+        let provenance = Provenance { shared_start: 1, ..context.provenance };
+        Ok(Context { provenance, ..context.clone() })
+    }
+
+    fn score(&self, context: &Context, queries: &[QueryTokens]) -> Result<Vec<Vec<ChoiceScore>>, RunError> {
+        self.count();
+        if context.step() == 0 {
+            self.zero_shot.set(self.zero_shot.get() + queries.len());
+        }
+        let score = |loglik| ChoiceScore { loglik, tokens: 1 };
+        let of_query = |query: &QueryTokens| {
+            let ids = &query.choices[0].ids;
+            assert_eq!(ids.len(), 3 - context.provenance.shared_start, "the shared start is read once");
+            let first = (self.table)(context.next_position as u32, context.step(), ids[ids.len() - 2]);
+            vec![score(first), score(-1.0)]
+        };
+        Ok(queries.iter().map(of_query).collect())
+    }
+
+    fn fault(&self, _query: &QueryTokens) -> RunError {
+        ModelError::NotFinitePass { layer: Some(0) }.into()
+    }
+
+    fn optimizer(&self) -> String {
+        "table 1.0 (table.wasm)".to_owned()
+    }
+}

@@ -1,0 +1,12 @@
+//! Carrying out a plan: seed by seed, step by step.
+
+pub mod execution;
+#[cfg(test)]
+mod fake_model;
+mod iterate;
+mod recorder;
+mod scoring;
+mod seeds;
+mod selection;
+mod stop;
+mod tuned_model;

@@ -1,0 +1,197 @@
+//! What a run finds, written down as it is found: the journals, `results.json`, and who is told of it.
+
+use std::collections::BTreeMap;
+
+use super::iterate::Step;
+use crate::run::error::RunError;
+use crate::run::folder::journal::Journal;
+use crate::run::folder::out_folder::{Beginning, OutFolder};
+use crate::run::observer::{Event, Observer};
+use crate::run::plan::draw::Draw;
+use ft_engine::tune::LayerNorms;
+use ft_record::files::results::{GrowingResults, StepSeconds};
+use ft_record::files::samples::SampleRecord;
+use ft_record::files::schema::{PlanRecord, ResultsRecord, SelectedRecord, StepRecord};
+use ft_record::files::trace::{LayerTrace, TraceRecord};
+
+/// What `results.json` of an earlier process says that the journals do not.
+#[derive(Default)]
+struct Earlier {
+    /// The result steps of seeds that came to their end.
+    selected: BTreeMap<u64, u32>,
+    seconds: BTreeMap<(u64, u32), StepSeconds>,
+}
+
+impl Earlier {
+    fn of(beginning: &Beginning) -> Self {
+        let Beginning::Continue(results) = beginning else { return Self::default() };
+        let seconds = |step: &StepRecord| StepSeconds { step: step.step_seconds, score: step.score_seconds };
+        Self {
+            selected: results.selected.iter().map(|selected| (selected.seed, selected.step)).collect(),
+            seconds: results.steps.iter().map(|step| ((step.scores.seed, step.scores.step), seconds(step))).collect(),
+        }
+    }
+}
+
+/// Writes down what a run finds.
+pub(super) struct Recorder<'a> {
+    folder: OutFolder,
+    results: GrowingResults,
+    earlier: Earlier,
+    observer: &'a dyn Observer,
+    /// Whether numbers that are not finite are gone on with; no journal can hold them.
+    allow_nonfinite: bool,
+}
+
+impl<'a> Recorder<'a> {
+    /// Goes on in a folder as it was begun, with nothing found so far.
+    ///
+    /// # Errors
+    /// I/O errors, e.g. a full disk.
+    pub fn new(
+        folder: OutFolder,
+        beginning: &Beginning,
+        plan: PlanRecord,
+        observer: &'a dyn Observer,
+        allow_nonfinite: bool,
+    ) -> Result<Self, RunError> {
+        let (results, earlier) = (GrowingResults::new(plan), Earlier::of(beginning));
+        let recorder = Self { folder, results, earlier, observer, allow_nonfinite };
+        recorder.folder.update(recorder.results.record())?;
+        Ok(recorder)
+    }
+
+    /// The journal of the queries' scores.
+    pub fn samples(&mut self) -> &mut Journal<SampleRecord> {
+        &mut self.folder.samples
+    }
+
+    /// The journal of the held-out examples' scores, where the step is chosen by them.
+    pub fn held_out(&mut self) -> Option<&mut Journal<SampleRecord>> {
+        self.folder.held_out.as_mut()
+    }
+
+    /// The samples of a seed's step that has been recorded; none of another.
+    pub fn samples_of(&self, seed: u64, step: u32) -> &[SampleRecord] {
+        self.results.samples_of(seed, step)
+    }
+
+    /// The step that an earlier process found to be the result of a seed.
+    pub fn earlier_result(&self, seed: u64) -> Option<u32> {
+        self.earlier.selected.get(&seed).copied()
+    }
+
+    /// Takes over everything of a seed that an earlier process brought to its end, step by step. `rows` are the rows that
+    /// the seed scores, in their order, and `result` is the step that is its result.
+    ///
+    /// # Errors
+    /// [`RunError::ForeignLine`] for lines that are not those of the seed's rows, [`RunError::NoRecords`] without those of
+    /// the result.
+    pub fn recall_seed(&mut self, draw: &Draw, rows: &[usize], result: u32) -> Result<(), RunError> {
+        let seed = draw.record.seed;
+        let mut last: Option<u32> = None;
+        while let Some(records) = self.folder.samples.recall_step(seed) {
+            let Some(found) = records.last() else { break };
+            let step = found.step;
+            if let Some(last) = last.filter(|last| *last >= step) {
+                return Err(self.folder.samples.foreign(&format!("a step behind {last}"), found));
+            }
+            last = Some(step);
+            let of_step = || records.iter().map(|record| record.index);
+            if of_step().eq(rows.iter().copied()) {
+                self.observer.event(Event::Scored(records.len()));
+                self.add(records, StepSeconds::default());
+            } else if !(self.allow_nonfinite && of_step().eq(rows.iter().copied().take(records.len()))) {
+                // Where such numbers are allowed, a step whose scores are not finite ends with the last that is.
+                return Err(self.folder.samples.foreign(&format!("step {step}, with the rows of seed {seed}"), found));
+            }
+        }
+        if self.samples_of(seed, result).is_empty() {
+            return Err(RunError::NoRecords { path: self.folder.samples.path().to_owned(), seed, step: result });
+        }
+        for record in self.folder.trace.recall_while(|place| place.0 == seed) {
+            self.observer.event(Event::Traced(&record));
+        }
+        if let Some(held_out) = &mut self.folder.held_out {
+            held_out.recall_while(|place| place.seed == seed);
+        }
+        Ok(())
+    }
+
+    /// Records how far a step moved the cache. Step 1 moves none.
+    ///
+    /// # Errors
+    /// I/O errors, e.g. a full disk.
+    pub fn trace(&mut self, seed: u64, tokens: usize, step: &Step<'_>) -> Result<(), RunError> {
+        let numbers = |norms: &LayerNorms| [norms.pseudo_gradient, norms.update, norms.cache];
+        let is_finite = || step.state.norms.iter().flat_map(numbers).flatten().all(f64::is_finite);
+        // JSON has no numbers that are not finite.
+        if step.state.step() == 1 || (self.allow_nonfinite && !is_finite()) {
+            return Ok(());
+        }
+        let place = (seed, step.state.step() as u32);
+        let record = self.folder.trace.entry(&place, || Ok(trace_record(seed, tokens, step)))?;
+        self.observer.event(Event::Traced(&record));
+        Ok(())
+    }
+
+    /// Records a step whose queries are all scored; each step of a seed once.
+    ///
+    /// # Errors
+    /// I/O errors, e.g. a full disk.
+    pub fn scored(&mut self, records: Vec<SampleRecord>, measured: StepSeconds) -> Result<(), RunError> {
+        self.add(records, measured);
+        self.folder.update(self.results.record())
+    }
+
+    fn add(&mut self, records: Vec<SampleRecord>, measured: StepSeconds) {
+        let Some(place) = records.first().map(SampleRecord::place) else { return };
+        let seconds = self.earlier.seconds.get(&(place.seed, place.step)).copied().unwrap_or(measured);
+        if let Some(step) = self.results.add(records, seconds) {
+            self.observer.event(Event::StepScored(step));
+        }
+    }
+
+    /// Records which step is the result of a seed.
+    ///
+    /// # Errors
+    /// I/O errors, e.g. a full disk.
+    pub fn select(&mut self, selected: SelectedRecord) -> Result<(), RunError> {
+        self.results.select(selected);
+        self.observer.event(Event::Selected(&selected));
+        self.folder.update(self.results.record())
+    }
+
+    /// Adds a note on a seed to the results, which names the seed where there are several.
+    pub fn note(&mut self, seed: u64, note: &str) {
+        let several = self.results.record().plan.draws().nth(1).is_some();
+        let note = if several { format!("seed {seed}: {note}") } else { note.to_owned() };
+        self.observer.event(Event::Note(&note));
+        self.results.note(note);
+    }
+
+    /// Writes the results, which are complete or not, for the last time, and gives them with all samples.
+    ///
+    /// # Errors
+    /// I/O errors, e.g. a full disk.
+    pub fn finish(self, complete: bool) -> Result<(ResultsRecord, Vec<SampleRecord>), RunError> {
+        let (results, samples) = self.results.finish(complete);
+        if complete {
+            self.folder.write(&results)?
+        } else {
+            self.folder.update(&results)?
+        }
+        Ok((results, samples))
+    }
+}
+
+/// How far a step of a seed moved the cache of so many tokens.
+fn trace_record(seed: u64, tokens: usize, step: &Step<'_>) -> TraceRecord {
+    let layer = |norms: &LayerNorms| LayerTrace {
+        pseudo_gradient: norms.pseudo_gradient,
+        update: norms.update,
+        cache: norms.cache,
+    };
+    let Step { state, seconds, .. } = *step;
+    TraceRecord { seed, step: state.step() as u32, tokens, seconds, layers: state.norms.iter().map(layer).collect() }
+}

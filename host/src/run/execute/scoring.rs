@@ -1,0 +1,82 @@
+//! Queries scored behind a context, batch by batch, into a journal.
+
+use super::stop::StopFlag;
+use super::tuned_model::TunedModel;
+use crate::run::error::RunError;
+use crate::run::folder::journal::Journal;
+use crate::run::observer::{Event, Observer};
+use crate::run::plan::render::Query;
+use ft_engine::model::Context;
+use ft_engine::score::{self, ChoiceScore, QueryTokens};
+use ft_record::files::samples::{Choice, Place, SampleError, SampleRecord};
+
+/// How queries are scored.
+#[derive(Clone, Copy)]
+pub(super) struct Scorer<'a> {
+    /// The most query tokens that run together, but for a query that has more by itself.
+    pub batch_tokens: usize,
+    /// Told of every batch.
+    pub observer: &'a dyn Observer,
+    /// Ends scoring at the next batch.
+    pub stop: StopFlag<'a>,
+}
+
+impl Scorer<'_> {
+    /// Scores all queries behind a context into the journal; those that it has already are not computed again.
+    ///
+    /// # Errors
+    /// Failures of the model; [`RunError::Sample`] where a score is no number, with all queries before it in the journal;
+    /// a full disk; [`RunError::Interrupted`].
+    pub fn score(
+        self,
+        model: &impl TunedModel,
+        journal: &mut Journal<SampleRecord>,
+        (seed, context): (u64, &Context),
+        queries: &[&Query],
+    ) -> Result<Vec<SampleRecord>, RunError> {
+        let mut tokens: Vec<QueryTokens> = queries.iter().map(|query| query.tokens.behind(context)).collect();
+        let shared_start = score::shared_start(&tokens).to_vec();
+        if !shared_start.is_empty() {
+            tokens = tokens.iter().map(|query| query.without_start(shared_start.len())).collect();
+        }
+        // Extended when the first batch is computed: the journal may have them all.
+        let mut extended: Option<Context> = None;
+        let step = context.step() as u32;
+        let mut records = Vec::with_capacity(queries.len());
+        for batch in score::batches(&tokens, self.batch_tokens) {
+            self.stop.check()?;
+            let of_batch = &queries[batch.clone()];
+            let places: Vec<Place> = of_batch.iter().map(|query| Place { seed, step, index: query.index }).collect();
+            let scored = journal.batch(&places, || {
+                if extended.is_none() && !shared_start.is_empty() {
+                    extended = Some(model.extend(context, &shared_start)?);
+                }
+                let scores = model.score(extended.as_ref().unwrap_or(context), &tokens[batch.clone()])?;
+                let samples = of_batch.iter().zip(&places).zip(scores);
+                Ok(samples.map(|((query, place), scores)| sample(model, *place, query, &scores)))
+            })?;
+            records.extend(scored);
+            self.observer.event(Event::Scored(batch.len()));
+        }
+        Ok(records)
+    }
+}
+
+fn sample(
+    model: &impl TunedModel,
+    place: Place,
+    query: &Query,
+    scores: &[ChoiceScore],
+) -> Result<SampleRecord, RunError> {
+    let choices: Vec<Choice> = (scores.iter().zip(&query.characters))
+        .map(|(score, &characters)| Choice { loglik: score.loglik, tokens: score.tokens, characters })
+        .collect();
+    SampleRecord::new(place, query.id.clone(), query.answer, &choices).map_err(|source| match source {
+        // The optimizer has no part in zero-shot and step 1.
+        SampleError::NotFinite { .. } if place.step <= 1 => model.fault(&query.tokens),
+        source => {
+            let (plugin, id, step) = (model.optimizer(), query.id.clone(), place.step as usize);
+            RunError::Sample { plugin, id, step, source }
+        }
+    })
+}

@@ -1,0 +1,209 @@
+//! The seeds of a run, one after another: zero-shot, the choice of the step, and the method itself.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use super::iterate::{Criterion, Sink, Step, iterate};
+use super::recorder::Recorder;
+use super::scoring::Scorer;
+use super::selection::select_by_held_out;
+use super::tuned_model::TunedModel;
+use crate::options::Select;
+use crate::run::error::RunError;
+use crate::run::observer::Event;
+use crate::run::plan::draw::Draw;
+use crate::run::plan::render::Query;
+use ft_engine::model::Context;
+use ft_record::files::results::StepSeconds;
+use ft_record::files::samples::{SampleError, SampleRecord};
+use ft_record::files::schema::SelectedRecord;
+
+/// Which steps are taken, and which of them are scored.
+pub(super) struct Schedule {
+    /// Which step is the result.
+    pub select: Select,
+    /// The most steps.
+    pub steps: usize,
+    /// The steps to score, from 1; zero-shot is scored besides.
+    pub score_steps: BTreeSet<usize>,
+    /// To leave out a step whose scores are not finite, instead of ending the run at it.
+    pub allow_nonfinite: bool,
+}
+
+impl Schedule {
+    /// Where the iteration ends, with the step that held-out examples chose, where they did.
+    fn until(&self, chosen: Option<usize>) -> Criterion {
+        let scored = self.score_steps.last().copied().unwrap_or(1);
+        match self.select {
+            Select::Converged { until_norm } => Criterion { last_step: self.steps, until_norm },
+            Select::Last | Select::HeldOut(_) => {
+                Criterion { last_step: scored.max(chosen.unwrap_or(1)), until_norm: None }
+            }
+        }
+    }
+
+    /// The steps to score: the last one and the chosen one besides those that are asked for.
+    fn scored(&self, chosen: Option<usize>, until: Criterion) -> BTreeSet<usize> {
+        self.score_steps.iter().copied().chain(chosen).chain([until.last_step]).collect()
+    }
+
+    /// How many queries of a draw are scored over all of its steps, as far as it is known before the iteration.
+    fn queries(&self, draw: &Draw) -> usize {
+        let held_out: usize = draw.held_out.folds.iter().map(|fold| fold.queries.len()).sum();
+        draw.queries.len() * (1 + self.score_steps.len()) + held_out * self.steps
+    }
+}
+
+/// A run with its model.
+pub(super) struct Run<'a, M> {
+    /// What is tuned.
+    pub model: &'a mut M,
+    /// The token that the model expects at the beginning of a text, where it expects one.
+    pub bos: Option<u32>,
+    /// The steps.
+    pub schedule: Schedule,
+    /// All that any seed scores; draws name them by their places.
+    pub queries: &'a [Query],
+    /// Scores them.
+    pub scorer: Scorer<'a>,
+    /// Writes down what is found.
+    pub recorder: Recorder<'a>,
+}
+
+impl<'a, M: TunedModel> Run<'a, M> {
+    /// Runs every seed, in the order of their draws. What an earlier process did is recalled.
+    ///
+    /// # Errors
+    /// Failures of the model or the optimizer; a full disk; journals that are not this run's; [`RunError::Interrupted`].
+    /// What was found before is recorded.
+    pub fn all_seeds(&mut self, draws: &[Draw]) -> Result<(), RunError> {
+        let observer = self.scorer.observer;
+        let queries = draws.iter().map(|draw| self.schedule.queries(draw)).sum();
+        observer.event(Event::Started { queries, last_step: self.schedule.until(None).last_step });
+        for draw in draws {
+            let seed = draw.record.seed;
+            if draws.len() > 1 {
+                observer.event(Event::Seed(seed));
+            }
+            let step = match self.recorder.earlier_result(seed) {
+                Some(step) => {
+                    let rows: Vec<usize> = self.queries_of(draw).iter().map(|query| query.index).collect();
+                    self.recorder.recall_seed(draw, &rows, step)?;
+                    step
+                }
+                None => self.one_seed(draw, &draws[0])? as u32,
+            };
+            self.recorder.select(SelectedRecord { seed, step })?;
+        }
+        Ok(())
+    }
+
+    /// Runs one seed, and gives the step that is its result. `first` is the draw of the first seed.
+    fn one_seed(&mut self, draw: &Draw, first: &Draw) -> Result<usize, RunError> {
+        self.zero_shot(draw, first)?;
+        let chosen = self.choose_step(draw)?;
+        let until = self.schedule.until(chosen);
+        let queries = self.queries_of(draw);
+        let Self { model, schedule, scorer, recorder, .. } = self;
+        let mut steps = ScoredSteps {
+            draw,
+            queries: &queries,
+            scored: schedule.scored(chosen, until),
+            allow_nonfinite: schedule.allow_nonfinite,
+            scorer: *scorer,
+            recorder: &mut *recorder,
+            last_scored: 1,
+        };
+        let settled = iterate(&mut **model, &draw.record.demonstration_ids, until, scorer.stop, &mut steps)?;
+        // A step that could not be scored is no result; see `--allow-nonfinite`.
+        let result = chosen.map_or(steps.last_scored, |chosen| chosen.min(steps.last_scored));
+        let (seed, last) = (draw.record.seed, until.last_step);
+        match settled {
+            Some(t) if t < last => {
+                recorder.note(seed, &format!("the cache has converged at step {t}; later steps were not run"));
+            }
+            None if matches!(schedule.select, Select::Converged { .. }) => {
+                recorder.note(seed, &format!("the cache has not converged within {last} steps; the last one is taken"));
+            }
+            _ => {}
+        }
+        Ok(result)
+    }
+
+    /// Scores the queries with no demonstrations before them. That does not depend on the seed: seeds that score the same
+    /// rows share it.
+    fn zero_shot(&mut self, draw: &Draw, first: &Draw) -> Result<(), RunError> {
+        let seed = draw.record.seed;
+        let observer = self.scorer.observer;
+        observer.event(Event::Step(0));
+        if seed != first.record.seed && draw.queries == first.queries {
+            let mut records: Vec<SampleRecord> = self.recorder.samples_of(first.record.seed, 0).to_vec();
+            for record in &mut records {
+                record.seed = seed;
+                *record = self.recorder.samples().entry(&record.place(), || Ok(record.clone()))?;
+            }
+            observer.event(Event::Scored(records.len()));
+            return self.recorder.scored(records, StepSeconds::default());
+        }
+        let queries = self.queries_of(draw);
+        let started = Instant::now();
+        let behind = (seed, &Context::zero_shot(self.bos));
+        let records = self.scorer.score(self.model, self.recorder.samples(), behind, &queries)?;
+        self.recorder.scored(records, StepSeconds { step: 0.0, score: started.elapsed().as_secs_f64() })
+    }
+
+    /// The step that held-out examples choose; `None` where it is not for them to choose.
+    fn choose_step(&mut self, draw: &Draw) -> Result<Option<usize>, RunError> {
+        let Some(journal) = self.recorder.held_out() else { return Ok(None) };
+        self.scorer.observer.event(Event::Choosing);
+        select_by_held_out(self.model, draw, self.schedule.steps, self.scorer, journal)
+    }
+
+    fn queries_of(&self, draw: &Draw) -> Vec<&'a Query> {
+        draw.queries.iter().map(|place| &self.queries[*place]).collect()
+    }
+}
+
+/// Traces every step of a seed, and scores the queries at those that are to be scored and at the one that settles.
+struct ScoredSteps<'a, 'r> {
+    draw: &'a Draw,
+    queries: &'a [&'a Query],
+    /// The steps to score.
+    scored: BTreeSet<usize>,
+    allow_nonfinite: bool,
+    scorer: Scorer<'a>,
+    recorder: &'a mut Recorder<'r>,
+    /// The last step that could be scored.
+    last_scored: usize,
+}
+
+impl<M: TunedModel> Sink<M> for ScoredSteps<'_, '_> {
+    fn begin(&mut self, t: usize) {
+        self.scorer.observer.event(Event::Step(t));
+    }
+
+    fn step(&mut self, model: &M, step: &Step<'_>) -> Result<(), RunError> {
+        let (seed, t) = (self.draw.record.seed, step.state.step());
+        self.recorder.trace(seed, self.draw.record.demonstration_ids.len(), step)?;
+        if !step.settled && !self.scored.contains(&t) {
+            return Ok(());
+        }
+        let started = Instant::now();
+        let behind = (seed, &step.state.context);
+        match self.scorer.score(model, self.recorder.samples(), behind, self.queries) {
+            Ok(records) => {
+                let score = started.elapsed().as_secs_f64();
+                self.recorder.scored(records, StepSeconds { step: step.seconds, score })?;
+                self.last_scored = t;
+            }
+            Err(RunError::Sample { source: SampleError::NotFinite { .. }, id, .. }) if self.allow_nonfinite => {
+                self.recorder.note(seed, &format!("step {t} is left out: the scores of example `{id}` are not finite"));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

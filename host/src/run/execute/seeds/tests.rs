@@ -1,0 +1,338 @@
+//! The outer loop over a table of numbers, with its real journals in a folder.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+
+use super::super::execution::{Found, carry_out};
+use super::super::fake_model::{FakeModel, Table, query};
+use super::super::stop::StopFlag;
+use super::*;
+use crate::options::{HeldOut, Select};
+use crate::run::folder::out_folder::{OutFolder, beginning, earlier};
+use crate::run::kind::RunErrorKind;
+use crate::run::observer::Observer;
+use crate::run::plan::held_out::{Chosen, Fold};
+use crate::run::plan::usable::UnusableRows;
+use ft_engine::model::ModelError;
+use ft_engine::task::example::Split;
+use ft_record::files::schema::{DrawRecord, PlanRecord};
+
+/// A plan as a run of the first version wrote it, without its seeds.
+const PLAN: &str = r#"{
+    "format_version": 2, "host_version": "0.1.0",
+    "config": {
+        "model": "m", "data": "sample", "skip_bad_rows": false, "sampling": "stratified", "shots": 1, "seeds": [0],
+        "steps": 4, "limit": null, "score_steps": "all", "select": "last", "positions": "continue", "device": "cpu",
+        "dtype": "f32", "weights": "dense", "threads": 1, "batch_tokens": 2,
+        "limits": {
+            "fuel": 1, "seconds": 1.0, "memory": 1, "table_elements": 1, "call_bytes": 1, "tensor_bytes": 1
+        }
+    },
+    "task": {"name": "t", "version": "1.0", "file": "t.wasm", "sha256": ""},
+    "optimizer": {"name": "o", "version": "1.0", "file": "o.wasm", "sha256": ""},
+    "options": {"task": {}, "optimizer": {}},
+    "model": {"asked": "m", "source": "m", "files": [], "layers": 1, "hidden": 1, "max_positions": null},
+    "data": [], "labels": ["a", "b"],
+    "seed": 0, "demonstrations": "", "demonstration_ids": [], "demonstration_rows": [],
+    "evaluation_rows": 3, "evaluation_split_rows": 3, "longest_query": 3, "score_steps": [0, 1, 2, 3, 4],
+    "memory": {"weights": 0, "dense_weights": 0, "cache": 0, "activations": 0, "total": 0, "available": null},
+    "notes": []
+}"#;
+
+/// Rows that every seed scores, and rows that are held out.
+const ROWS: u32 = 3;
+const HELD_OUT: [u32; 2] = [20, 21];
+
+/// A run of some seeds in a folder.
+struct Setup {
+    seeds: Vec<u64>,
+    select: Select,
+    score_steps: Vec<usize>,
+    allow_nonfinite: bool,
+}
+
+impl Setup {
+    /// One seed, four steps, all of them scored.
+    fn new(select: Select) -> Self {
+        Self { seeds: vec![0], select, score_steps: vec![1, 2, 3, 4], allow_nonfinite: false }
+    }
+
+    /// What a seed draws: demonstrations that begin with its number and 1, and the rows of all seeds.
+    fn draw(&self, seed: u64) -> Draw {
+        let ids = vec![seed as u32 + 1, 7];
+        let held_out = matches!(self.select, Select::HeldOut(_));
+        let queries = || HELD_OUT.map(asked).to_vec();
+        let folds = held_out.then(|| Fold { ids: ids.clone(), queries: queries() });
+        let unusable = UnusableRows::of(Split::Demonstrations);
+        Draw {
+            record: DrawRecord {
+                seed,
+                demonstrations: "".into(),
+                demonstration_ids: ids,
+                demonstration_rows: Vec::new(),
+                held_out_rows: Vec::new(),
+                overlapping_rows: Vec::new(),
+                unusable_rows: Vec::new(),
+                scored_rows: None,
+            },
+            queries: (0..ROWS as usize).collect(),
+            evaluation_rows: ROWS as usize,
+            limited: false,
+            other_answers: 0,
+            held_out: Chosen { rows: Vec::new(), folds: folds.into_iter().collect(), overlapping: 0, unusable },
+        }
+    }
+
+    /// Goes on in the folder, or begins there.
+    fn run(&self, folder: &Path, model: &mut FakeModel<'_>, observer: &dyn Observer) -> Result<Found, RunError> {
+        let draws: Vec<Draw> = self.seeds.iter().map(|seed| self.draw(*seed)).collect();
+        let mut plan: PlanRecord = serde_json::from_str(PLAN).unwrap();
+        plan.draw = draws[0].record.clone();
+        plan.further_draws = draws[1..].iter().map(|draw| draw.record.clone()).collect();
+        let beginning = beginning(folder, earlier(folder, false)?, &plan)?;
+        let held_out = matches!(self.select, Select::HeldOut(_));
+        let (folder, _) = OutFolder::open(folder, &beginning, held_out)?;
+        let stop = StopFlag(model.stop);
+        let queries: Vec<Query> = (0..ROWS).map(asked).collect();
+        let run = Run {
+            model,
+            bos: None,
+            schedule: Schedule {
+                select: self.select,
+                steps: 4,
+                score_steps: self.score_steps.iter().copied().collect(),
+                allow_nonfinite: self.allow_nonfinite,
+            },
+            queries: &queries,
+            scorer: Scorer { batch_tokens: 2, observer, stop },
+            recorder: Recorder::new(folder, &beginning, plan, observer, self.allow_nonfinite)?,
+        };
+        carry_out(run, &draws)
+    }
+
+    /// A whole run with this table in a folder of its own.
+    fn whole(&self, table: Table) -> Result<Found, RunError> {
+        self.run(tempfile::tempdir().unwrap().path(), &mut FakeModel::new(table, &AtomicBool::new(false)), &Silent)
+    }
+}
+
+/// A query whose first choice is right.
+fn asked(row: u32) -> Query {
+    Query { index: row as usize, id: row.to_string(), answer: 0, tokens: query(row), characters: vec![1, 1] }
+}
+
+/// Listens to nothing.
+struct Silent;
+
+impl Observer for Silent {
+    fn event(&self, _event: Event<'_>) {}
+}
+
+const HELD_OUT_ROWS: Select = Select::HeldOut(HeldOut::Rows(2));
+
+/// Right at step 2 alone; held-out examples are likeliest at step 3.
+fn table(demonstrations: u32, step: usize, row: u32) -> f64 {
+    let seed = f64::from(demonstrations) / 64.0;
+    match (step, row >= HELD_OUT[0]) {
+        (3, true) | (2, false) => -0.25 - seed,
+        _ => -2.0 - f64::from(row) / 16.0 - seed,
+    }
+}
+
+fn steps(found: &Found) -> Vec<u32> {
+    found.results.steps.iter().map(|step| step.scores.step).collect()
+}
+
+fn notes(found: &Found) -> Vec<&str> {
+    found.results.plan.notes.iter().map(|note| note.raw().as_str()).collect()
+}
+
+fn selected(found: &Found) -> Vec<u32> {
+    found.results.selected.iter().map(|selected| selected.step).collect()
+}
+
+#[test]
+fn the_last_step_is_the_result_and_every_step_is_compared_with_the_first() {
+    let found = Setup::new(Select::Last).whole(table).unwrap();
+    assert!(!found.interrupted && found.results.complete);
+    assert_eq!((steps(&found), selected(&found)), (vec![0, 1, 2, 3, 4], vec![4]));
+    let correct: Vec<usize> = found.results.steps.iter().map(|step| step.scores.correct).collect();
+    assert_eq!(correct, [0, 0, 3, 0, 0]);
+    let differences: Vec<Option<f64>> =
+        found.results.steps.iter().map(|step| step.scores.versus_icl.map(|versus| versus.difference)).collect();
+    assert_eq!(differences, [Some(0.0), None, Some(1.0), Some(0.0), Some(0.0)]);
+    assert_eq!(found.records.len(), 5 * ROWS as usize);
+}
+
+#[test]
+fn steps_that_are_not_asked_for_are_not_scored_but_for_the_last() {
+    let few = Setup { score_steps: vec![1, 3], ..Setup::new(Select::Last) };
+    assert_eq!(steps(&few.whole(table).unwrap()), [0, 1, 3]);
+    let to_the_end = Setup { score_steps: vec![1], ..Setup::new(Select::Converged { until_norm: None }) };
+    assert_eq!(steps(&to_the_end.whole(table).unwrap()), [0, 1, 4]);
+}
+
+#[test]
+fn held_out_examples_choose_the_step_that_is_then_scored() {
+    let found = Setup { score_steps: vec![1], ..Setup::new(HELD_OUT_ROWS) }.whole(table).unwrap();
+    assert_eq!((steps(&found), selected(&found)), (vec![0, 1, 3], vec![3]));
+}
+
+#[test]
+fn an_iteration_that_settles_ends_and_says_so() {
+    let (stop, folder) = (AtomicBool::new(false), tempfile::tempdir().unwrap());
+    let mut model = FakeModel { converges_at: 2, ..FakeModel::new(table, &stop) };
+    let found = Setup::new(Select::Last).run(folder.path(), &mut model, &Silent).unwrap();
+    assert_eq!((steps(&found), selected(&found)), (vec![0, 1, 2], vec![2]));
+    assert_eq!(notes(&found), ["the cache has converged at step 2; later steps were not run"]);
+
+    let folder = tempfile::tempdir().unwrap();
+    let mut model = FakeModel { norm: |step| 1.0 / step as f64, ..FakeModel::new(table, &stop) };
+    let until = Setup::new(Select::Converged { until_norm: Some(0.4) });
+    let found = until.run(folder.path(), &mut model, &Silent).unwrap();
+    assert_eq!((steps(&found), selected(&found)), (vec![0, 1, 2, 3], vec![3]));
+
+    let found = Setup::new(Select::Converged { until_norm: Some(0.4) }).whole(table).unwrap();
+    assert_eq!(notes(&found), ["the cache has not converged within 4 steps; the last one is taken"]);
+    assert_eq!(selected(&found), [4]);
+}
+
+#[test]
+fn an_optimizer_that_has_converged_stays_the_likeliest_for_held_out_examples() {
+    let (stop, folder) = (AtomicBool::new(false), tempfile::tempdir().unwrap());
+    // Step 3 would be the likeliest, and is never taken.
+    let mut model = FakeModel { converges_at: 2, ..FakeModel::new(table, &stop) };
+    let found = Setup::new(HELD_OUT_ROWS).run(folder.path(), &mut model, &Silent).unwrap();
+    assert_eq!((steps(&found), selected(&found)), (vec![0, 1, 2], vec![1]));
+}
+
+#[test]
+fn scores_that_are_not_finite_end_the_run_or_leave_a_step_out() {
+    let at_the_end = |demonstrations, step, row| match (step, row) {
+        (4, 1) => f64::NAN,
+        _ => table(demonstrations, step, row),
+    };
+    let error = Setup::new(Select::Last).whole(at_the_end).map(drop).unwrap_err();
+    assert!(matches!(&error, RunError::Sample { step: 4, id, plugin, .. } if id == "1" && plugin.starts_with("table")));
+    assert_eq!(error.kind(), RunErrorKind::Plugin);
+    let found = Setup { allow_nonfinite: true, ..Setup::new(Select::Last) }.whole(at_the_end).unwrap();
+    assert_eq!((steps(&found), selected(&found)), (vec![0, 1, 2, 3], vec![3]));
+    assert_eq!(notes(&found), ["step 4 is left out: the scores of example `1` are not finite"]);
+    // No optimizer had a part in it.
+    let first_steps: [Table; 2] =
+        [|_, step, _| if step == 0 { f64::NAN } else { 0.0 }, |_, step, _| if step == 1 { f64::NAN } else { 0.0 }];
+    for first in first_steps {
+        let error = Setup { allow_nonfinite: true, ..Setup::new(Select::Last) }.whole(first).map(drop).unwrap_err();
+        assert!(matches!(error, RunError::Model(ModelError::NotFinitePass { layer: Some(0) })), "{error}");
+    }
+}
+
+#[test]
+fn norms_that_are_not_finite_are_not_traced() {
+    let (stop, folder) = (AtomicBool::new(false), tempfile::tempdir().unwrap());
+    let norm = |step| if step == 3 { f64::INFINITY } else { 1.0 };
+    let mut model = FakeModel { norm, ..FakeModel::new(table, &stop) };
+    let allowing = Setup { allow_nonfinite: true, ..Setup::new(Select::Last) };
+    allowing.run(folder.path(), &mut model, &Silent).unwrap();
+    let trace = std::fs::read_to_string(folder.path().join("trace.jsonl")).unwrap();
+    let steps: Vec<bool> = [2, 3, 4].map(|step| trace.contains(&format!("\"step\":{step},"))).to_vec();
+    assert_eq!(steps, [true, false, true]);
+}
+
+#[test]
+fn seeds_that_score_the_same_rows_share_zero_shot() {
+    let (stop, folder) = (AtomicBool::new(false), tempfile::tempdir().unwrap());
+    let mut model = FakeModel { converges_at: 3, ..FakeModel::new(table, &stop) };
+    let three = Setup { seeds: vec![4, 0, 2], ..Setup::new(Select::Last) };
+    let found = three.run(folder.path(), &mut model, &Silent).unwrap();
+    assert_eq!(model.zero_shot.get(), ROWS as usize);
+    let zero_shot = |seed| found.records.iter().filter(move |record| (record.seed, record.step) == (seed, 0));
+    let scores = |seed| zero_shot(seed).map(|record| record.loglik.clone()).collect::<Vec<_>>();
+    assert_eq!(zero_shot(4).count(), ROWS as usize);
+    assert!(scores(4) == scores(0) && scores(4) == scores(2));
+    let of_seed = |seed: u64| format!("seed {seed}: the cache has converged at step 3; later steps were not run");
+    assert_eq!(notes(&found), [4, 0, 2].map(of_seed));
+}
+
+/// What a run leaves in its folder, without the times.
+fn left(folder: &Path) -> [String; 3] {
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let without_seconds = |line: &str| {
+        let mut record: serde_json::Value = serde_json::from_str(line).unwrap();
+        record.as_object_mut().unwrap().remove("seconds").unwrap();
+        format!("{record}\n")
+    };
+    [read("samples.jsonl"), read("held-out.jsonl"), read("trace.jsonl").lines().map(without_seconds).collect()]
+}
+
+/// The results without the times.
+fn without_times(found: &Found) -> String {
+    let mut results = found.results.clone();
+    for step in &mut results.steps {
+        (step.step_seconds, step.score_seconds) = (0.0, 0.0);
+    }
+    serde_json::to_string(&results).unwrap()
+}
+
+#[test]
+fn a_run_that_is_stopped_in_any_call_goes_on_to_the_same_end() {
+    let setup = Setup { seeds: vec![5, 1], ..Setup::new(HELD_OUT_ROWS) };
+    let (never, whole) = (AtomicBool::new(false), tempfile::tempdir().unwrap());
+    let mut model = FakeModel::new(table, &never);
+    let expected = setup.run(whole.path(), &mut model, &Silent).unwrap();
+    let calls = model.calls.get();
+    assert!(calls > 30, "{calls}");
+    for stops_in in 1..calls {
+        let (stop, folder) = (AtomicBool::new(false), tempfile::tempdir().unwrap());
+        let mut stopped = FakeModel { stops_in, ..FakeModel::new(table, &stop) };
+        let found = setup.run(folder.path(), &mut stopped, &Silent).unwrap();
+        assert!(found.interrupted && !found.results.complete, "call {stops_in}");
+        let before = left(folder.path());
+        for (before, whole) in before.iter().zip(left(whole.path())).take(2) {
+            assert!(whole.starts_with(before.as_str()), "call {stops_in}");
+        }
+        let mut model = FakeModel::new(table, &never);
+        let found = setup.run(folder.path(), &mut model, &Silent).unwrap();
+        assert!(!found.interrupted, "call {stops_in}");
+        assert_eq!(left(folder.path()), left(whole.path()), "call {stops_in}");
+        assert_eq!(without_times(&found), without_times(&expected), "call {stops_in}");
+        assert_eq!(found.records, expected.records, "call {stops_in}");
+        assert!(model.calls.get() <= calls, "call {stops_in}");
+    }
+}
+
+/// Keeps what it is told.
+#[derive(Default)]
+struct Told(Mutex<Vec<String>>);
+
+impl Observer for Told {
+    fn event(&self, event: Event<'_>) {
+        let told = match event {
+            Event::StepScored(step) => format!("{} of {} at {}", step.scores.correct, step.scores.n, step.scores.step),
+            Event::Traced(trace) => format!("moved {}", trace.layers[0].update[0]),
+            Event::Selected(selected) => format!("selected {}", selected.step),
+            _ => return,
+        };
+        self.0.lock().unwrap().push(told);
+    }
+}
+
+#[test]
+fn observers_are_told_the_records() {
+    let (stop, folder) = (AtomicBool::new(false), tempfile::tempdir().unwrap());
+    let setup = Setup { score_steps: vec![1, 2], ..Setup::new(Select::Last) };
+    let expected = ["0 of 3 at 0", "0 of 3 at 1", "moved 0.5", "3 of 3 at 2", "selected 2"];
+    let (first, second) = (std::sync::Arc::new(Told::default()), std::sync::Arc::new(Told::default()));
+    let both = crate::run::Observers(vec![first.clone(), second.clone()]);
+    setup.run(folder.path(), &mut FakeModel::new(table, &stop), &both).unwrap();
+    for told in [first, second] {
+        assert_eq!(*told.0.lock().unwrap(), expected);
+    }
+    // Nothing is computed, and all is told again.
+    let told = Told::default();
+    let mut model = FakeModel::new(table, &stop);
+    setup.run(folder.path(), &mut model, &told).unwrap();
+    assert_eq!(model.calls.get(), 0);
+    assert_eq!(*told.0.lock().unwrap(), ["0 of 3 at 0", "0 of 3 at 1", "3 of 3 at 2", "moved 0.5", "selected 2"]);
+}

@@ -1,0 +1,107 @@
+//! What the method's outer loop asks of a model and its optimizer: the seam at which a test puts a table of numbers.
+
+use crate::run::error::RunError;
+use ft_engine::model::decoder::{Batch, TokenTree};
+use ft_engine::model::{Context, Decoder, ModelError};
+use ft_engine::score::{self, ChoiceScore, QueryTokens};
+use ft_engine::tune::{State, StepPolicy, TuneError, first_not_finite};
+use ft_record::files::schema::PluginRecord;
+use ft_sandbox::OptimizerPlugin;
+use ft_sandbox::options::OptionSetting;
+
+/// A model whose key/value cache an optimizer moves.
+pub(super) trait TunedModel {
+    /// Takes the step behind `state` over the demonstrations with these token ids, one token or more; `None` stands before
+    /// step 1, at which the optimizer starts afresh.
+    ///
+    /// # Errors
+    /// A failure of the model or the optimizer, or an update that does not fit the cache.
+    fn step(&mut self, demonstrations: &[u32], state: Option<&State>) -> Result<State, RunError>;
+
+    /// The context with these tokens, one or more, read behind it.
+    ///
+    /// # Errors
+    /// A failure of the model.
+    fn extend(&self, context: &Context, tokens: &[u32]) -> Result<Context, RunError>;
+
+    /// The scores of every choice of queries that are one batch behind the context, in the queries' and the choices' order.
+    ///
+    /// # Errors
+    /// A failure of the model.
+    fn score(&self, context: &Context, queries: &[QueryTokens]) -> Result<Vec<Vec<ChoiceScore>>, RunError>;
+
+    /// What is wrong with a model that gives a query no number before an optimizer has had a part in anything.
+    fn fault(&self, query: &QueryTokens) -> RunError;
+
+    /// What messages call the optimizer.
+    fn optimizer(&self) -> String;
+}
+
+/// A decoder with an optimizer plugin.
+pub(super) struct PluginTuned {
+    /// The model.
+    pub decoder: Decoder,
+    /// The optimizer.
+    pub optimizer: OptimizerPlugin,
+    /// The values of all options of the optimizer.
+    pub options: Vec<OptionSetting>,
+    /// What the optimizer is.
+    pub record: PluginRecord,
+    /// How steps are taken.
+    pub policy: StepPolicy,
+}
+
+impl PluginTuned {
+    /// Failures of the plugin itself name it already; what is wrong with its update does not.
+    fn attribute_to_plugin(&self, error: TuneError) -> RunError {
+        match error {
+            TuneError::UpdateCount { .. } | TuneError::UpdateShape { .. } | TuneError::NotFinite { .. } => {
+                RunError::BadUpdate { plugin: called(&self.record), source: error.into() }
+            }
+            error => error.into(),
+        }
+    }
+}
+
+impl TunedModel for PluginTuned {
+    fn step(&mut self, demonstrations: &[u32], state: Option<&State>) -> Result<State, RunError> {
+        match state {
+            None => {
+                self.optimizer.open(&self.options)?;
+                Ok(State::first(&self.decoder, demonstrations)?)
+            }
+            Some(state) => {
+                let next = state.next(&self.decoder, demonstrations, self.policy, &mut self.optimizer);
+                next.map_err(|error| self.attribute_to_plugin(error))
+            }
+        }
+    }
+
+    fn extend(&self, context: &Context, tokens: &[u32]) -> Result<Context, RunError> {
+        Ok(score::extended(&self.decoder, context, tokens)?)
+    }
+
+    fn score(&self, context: &Context, queries: &[QueryTokens]) -> Result<Vec<Vec<ChoiceScore>>, RunError> {
+        Ok(score::score(&self.decoder, context, queries)?)
+    }
+
+    /// The demonstrations' own cache is finite, or there would be no step 1: it is a pass over the query that is not.
+    fn fault(&self, query: &QueryTokens) -> RunError {
+        let ids = query.choices.first().map(|choice| choice.ids.as_slice()).unwrap_or_default();
+        let trees = [TokenTree::chain(ids)];
+        let pass = self.decoder.forward(Batch::after(&Context::zero_shot(None), &trees, &[0]));
+        match pass.and_then(|pass| first_not_finite(&pass.cache)) {
+            Ok(layer) => ModelError::NotFinitePass { layer }.into(),
+            Err(error) => error.into(),
+        }
+    }
+
+    fn optimizer(&self) -> String {
+        called(&self.record)
+    }
+}
+
+/// What messages call a plugin that ran.
+fn called(PluginRecord { name, version, file, .. }: &PluginRecord) -> String {
+    format!("{} {} ({})", name.harmless(), version.harmless(), file.harmless())
+}

@@ -1,0 +1,5 @@
+//! The output folder of a run: its journals, and what an earlier process left there.
+
+pub mod journal;
+pub mod out_folder;
+mod plan_diff;

@@ -1,0 +1,198 @@
+//! Everything that a run depends on: its options, and what they come to together.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::default_optimizer;
+use super::plugins::find_plugin;
+use crate::options::{DataOptions, RowOptions, RunFileError, RunOptions, ScoreSteps, Select, TaskOptions};
+use crate::run::error::RunError;
+use ft_engine::model::device::{DTypeChoice, DeviceChoice};
+use ft_engine::model::weights::WeightFormat;
+use ft_engine::task::sampling::Sampling;
+use ft_engine::tune::Positions;
+use ft_sandbox::Limits;
+use ft_store::datasets::location::DataLocation;
+use ft_store::plugin_path::PluginPath;
+
+/// What will happen, with every default filled in. Two runs of one configuration give one result, but for times.
+#[derive(Clone, Debug)]
+pub struct RunConfig {
+    /// The task and what is read for it.
+    pub task: TaskConfig,
+    /// The optimizer plugin's file.
+    pub optimizer: PathBuf,
+    /// What the user set of the optimizer's options.
+    pub optimizer_options: Vec<(String, String)>,
+    /// What the optimizer may use.
+    pub optimizer_limits: Limits,
+    /// SHA-256 of plugins' files in hexadecimal: where any are named, no other plugin runs.
+    pub required_digests: Vec<String>,
+    /// To go on with a cache that has numbers in it that are not finite.
+    pub allow_nonfinite: bool,
+    /// What the user calls the model.
+    pub model: String,
+    /// Seeds for the choice of rows, each with a run of its own.
+    pub seeds: Vec<u64>,
+    /// Deep-Thinking steps; step 1 is plain in-context learning.
+    pub steps: usize,
+    /// To score only the first so many of the evaluation rows that are drawn and not left out.
+    pub limit: Option<usize>,
+    /// To score evaluation rows too that are demonstrations.
+    pub allow_overlap: bool,
+    /// Which steps are scored, besides zero-shot and step 1.
+    pub score_steps: ScoreSteps,
+    /// Which step is the result.
+    pub select: Select,
+    /// Which positions the passes from step 2 on have.
+    pub positions: Positions,
+    /// Where the model runs.
+    pub device: DeviceChoice,
+    /// The number format of weights, keys and values.
+    pub dtype: DTypeChoice,
+    /// How weight matrices are held.
+    pub weights: WeightFormat,
+    /// Threads for computing.
+    pub threads: usize,
+    /// Query tokens that run together.
+    pub batch_tokens: usize,
+    /// The folder for results.
+    pub out: PathBuf,
+    /// To run even where memory will not be enough, where the model has settings or tensors that nobody here knows, or
+    /// where a data file has other names for the classes than the task.
+    pub force: bool,
+    /// To set an earlier run in that folder aside, whatever it is.
+    pub restart: bool,
+    /// The options as they were asked for, by their names in `results.json`.
+    pub recorded: BTreeMap<&'static str, Value>,
+}
+
+/// What a user asks for in one call of the program; no run file says it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RunOverrides {
+    /// To set an earlier run aside.
+    pub restart: bool,
+    /// To run even where memory will not be enough, or where the model has settings or tensors that nobody here knows.
+    pub force: bool,
+}
+
+impl RunConfig {
+    /// The run that options, with the defaults, ask for.
+    ///
+    /// # Errors
+    /// No task, no optimizer, options that contradict each other.
+    pub fn new(
+        options: RunOptions,
+        threads: usize,
+        RunOverrides { restart, force }: RunOverrides,
+        path: &PluginPath,
+    ) -> Result<Self, RunError> {
+        let options = options.with_defaults();
+        let recorded = options.recorded().map_err(|error| RunError::Settings(error.to_string()))?;
+        let select = options.selection.resolve().map_err(RunError::Settings)?;
+        let seeds = options.seeds.list().map_err(RunError::Settings)?;
+        let limits = options.limits.over(&Limits::default());
+        let task = TaskConfig::new(
+            &options.task,
+            &options.data,
+            &options.rows,
+            options.limit_tables.task_limits.0.over(&limits),
+        )?;
+        let optimizer = match options.optimizer.optimizer {
+            Some(path) => path,
+            None => default_optimizer::find(&task.plugin, path)?,
+        };
+        let (evaluation, tune, compute) = (options.evaluation, options.tune, options.compute);
+        Ok(Self {
+            out: options
+                .output
+                .out
+                .unwrap_or_else(|| PathBuf::from("runs").join(task.plugin.file_stem().unwrap_or_default())),
+            task,
+            optimizer,
+            optimizer_options: options.optimizer.optimizer_options,
+            optimizer_limits: options.limit_tables.optimizer_limits.0.over(&limits),
+            required_digests: options.digests.require_digest,
+            allow_nonfinite: tune.allow_nonfinite,
+            model: options.model.model(),
+            seeds,
+            steps: tune.steps(),
+            limit: evaluation.limit,
+            allow_overlap: evaluation.allow_overlap,
+            score_steps: evaluation.score_steps(),
+            select,
+            positions: tune.positions(),
+            device: compute.device(),
+            dtype: compute.dtype(),
+            weights: compute.weights(),
+            threads,
+            batch_tokens: compute.batch_tokens(),
+            force,
+            restart,
+            recorded,
+        })
+    }
+}
+
+/// These options with the files of the plugins that they name.
+///
+/// # Errors
+/// A name that is on no folder of the path.
+pub fn with_plugins(mut options: RunOptions, path: &PluginPath) -> Result<RunOptions, RunError> {
+    for plugin in [&mut options.task.task, &mut options.optimizer.optimizer].into_iter().flatten() {
+        *plugin = find_plugin(path, plugin)?;
+    }
+    Ok(options)
+}
+
+impl From<RunFileError> for RunError {
+    fn from(error: RunFileError) -> Self {
+        match error {
+            RunFileError::File(error) => error.into(),
+            RunFileError::Malformed { path, message } => Self::RunFile { path, message },
+        }
+    }
+}
+
+/// A task, its data and its demonstrations: what prompts depend on.
+#[derive(Clone, Debug)]
+pub struct TaskConfig {
+    /// The task plugin's file.
+    pub plugin: PathBuf,
+    /// What the user set of its options.
+    pub options: Vec<(String, String)>,
+    /// Where rows come from.
+    pub data: DataLocation,
+    /// To leave out rows that cannot be read, that the task rejects or that cannot be scored, and count them.
+    pub skip_bad_rows: bool,
+    /// How demonstrations are chosen.
+    pub sampling: Sampling,
+    /// Demonstrations: for each class where they are drawn class by class, in all otherwise. Where it is left open, all that
+    /// are written, or else one.
+    pub shots: Option<usize>,
+    /// To use only so many evaluation rows, drawn at random by the seed; where it is left open, as many as the task asks for.
+    pub sample: Option<usize>,
+    /// What the task may use.
+    pub limits: Limits,
+}
+
+impl TaskConfig {
+    /// What options, with the defaults, ask for.
+    ///
+    /// # Errors
+    /// No task, a place of data that cannot be meant.
+    pub fn new(task: &TaskOptions, data: &DataOptions, rows: &RowOptions, limits: Limits) -> Result<Self, RunError> {
+        Ok(Self {
+            plugin: task.task.clone().ok_or_else(|| RunError::Settings("expected a task, got none".into()))?,
+            options: task.task_options.clone(),
+            data: data.location().map_err(RunError::Settings)?,
+            skip_bad_rows: rows.skip_bad_rows,
+            sampling: rows.sampling(),
+            shots: rows.shots,
+            sample: rows.sample,
+            limits,
+        })
+    }
+}

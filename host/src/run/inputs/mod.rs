@@ -1,0 +1,10 @@
+//! What a run is made of, each read by itself: its configuration, plugins, rows, and the model without its weights.
+
+pub mod class_names;
+pub mod classes;
+pub mod config;
+pub mod data;
+mod default_optimizer;
+pub mod model;
+pub mod plugins;
+pub mod rows;

@@ -1,0 +1,141 @@
+//! Both splits of a task as examples, and which of their rows a seed chooses.
+
+use super::class_names::OtherClasses;
+use super::classes;
+use super::config::TaskConfig;
+use super::data::{SplitExamples, read_split};
+use crate::run::error::RunError;
+use ft_engine::task::example::{Example, Split};
+use ft_engine::task::sampling::{self, Demonstrations, Request, Sampling, SamplingError, Selection};
+use ft_sandbox::TaskPlugin;
+use ft_store::datasets::location::Access;
+
+/// A task's examples.
+pub struct Rows {
+    /// The classes; none where examples have choices of their own.
+    pub labels: Vec<String>,
+    /// The split that demonstrations are from.
+    pub demonstrations: SplitExamples,
+    /// Demonstrations that the plugin has written by hand, where they are wanted.
+    written: Vec<Example>,
+    /// The split that is scored.
+    pub evaluation: SplitExamples,
+    /// How many rows of it the task wants scored; none means all.
+    evaluation_sample: Option<usize>,
+}
+
+impl Rows {
+    /// Reads both splits through the task plugin.
+    ///
+    /// # Errors
+    /// Missing or malformed data, or a failure of the plugin.
+    pub fn read(task: &mut TaskPlugin, config: &TaskConfig, access: Access<'_>) -> Result<Self, RunError> {
+        let sources = task.sources()?;
+        let labels = task.labels()?;
+        let of = |split: Split| sources.iter().find(|source| source.split == split);
+        let mut read = |split: Split| match of(split) {
+            Some(source) => read_split(task, &config.data, source, config.skip_bad_rows, access),
+            None => Err(RunError::NoRows { file: format!("`{}`", config.plugin.display()), split }),
+        };
+        let demonstrations = read(Split::Demonstrations)?;
+        let evaluation = read(Split::Evaluation)?;
+        let evaluation_sample = of(Split::Evaluation).and_then(|source| source.sample);
+        let written = if config.sampling == Sampling::Written { task.written()? } else { Vec::new() };
+        Ok(Self { labels, demonstrations, written, evaluation, evaluation_sample })
+    }
+
+    /// The rows that a seed chooses.
+    ///
+    /// # Errors
+    /// Too few rows to take demonstrations from.
+    pub fn select(&self, config: &TaskConfig, seed: u64) -> Result<Selection, RunError> {
+        let answers: Vec<usize> = self.demonstrations.examples.iter().map(|example| example.answer).collect();
+        let request = Request {
+            seed,
+            sampling: config.sampling,
+            shots: self.shots(config),
+            answers: &answers,
+            classes: self.labels.len(),
+            written: self.written.len(),
+            evaluation_rows: self.evaluation.examples.len(),
+            evaluation_sample: config.sample.or(self.evaluation_sample),
+        };
+        sampling::select(&request).map_err(|source| self.sampling_error(source))
+    }
+
+    /// Refuses files that call classes otherwise than the task does.
+    ///
+    /// # Errors
+    /// [`RunError::OtherClasses`] for the first.
+    pub fn check_classes(&self) -> Result<(), RunError> {
+        match self.other_classes().next() {
+            Some(other) => Err(RunError::OtherClasses(other.clone())),
+            None => Ok(()),
+        }
+    }
+
+    fn other_classes(&self) -> impl Iterator<Item = &OtherClasses> {
+        [&self.demonstrations, &self.evaluation].into_iter().flat_map(|split| &split.other_classes)
+    }
+
+    /// What a reader should know of how the files were read, of their names for classes, and of classes without rows,
+    /// in words.
+    pub fn notes(&self, config: &TaskConfig) -> Vec<String> {
+        let remarks =
+            [&self.demonstrations, &self.evaluation].into_iter().flat_map(|split| split.remarks.iter().cloned());
+        let others = self.other_classes().map(OtherClasses::to_string);
+        remarks.chain(others).chain(self.unshown_classes(config)).chain(self.unasked_classes()).collect()
+    }
+
+    /// Which classes get no demonstrations though each is to have some: their split has no row of them, and other classes
+    /// take their places, as in the authors' code.
+    fn unshown_classes(&self, config: &TaskConfig) -> Option<String> {
+        if config.sampling != Sampling::Stratified || self.shots(config) == 0 {
+            return None;
+        }
+        let classes = classes::absent(&self.labels, &self.demonstrations.examples)?;
+        let of = if classes.starts_with("the ") { "their" } else { "its" };
+        Some(format!(
+            "the demonstrations' split has no row of {classes}: {of} demonstrations are rows of other classes"
+        ))
+    }
+
+    /// Which classes no evaluation row has: a file may be a part of the split, or count its classes otherwise.
+    fn unasked_classes(&self) -> Option<String> {
+        let classes = classes::absent(&self.labels, &self.evaluation.examples)?;
+        Some(format!("the evaluation split has no row of {classes}"))
+    }
+
+    /// How many demonstrations there are to be; see [`TaskConfig::shots`].
+    pub fn shots(&self, config: &TaskConfig) -> usize {
+        config.shots.unwrap_or(match config.sampling {
+            Sampling::Written => self.written.len(),
+            Sampling::Stratified | Sampling::Random | Sampling::First => 1,
+        })
+    }
+
+    /// The demonstrations of a selection, in the order in which they are shown, each with its row; those that the plugin
+    /// has written count from 0 among themselves.
+    pub fn demonstrations(&self, selection: &Selection) -> Vec<(usize, &Example)> {
+        match &selection.demonstrations {
+            Demonstrations::Rows(rows) => rows.iter().map(|row| (*row, &self.demonstrations.examples[*row])).collect(),
+            Demonstrations::Written(count) => self.written.iter().take(*count).enumerate().collect(),
+        }
+    }
+
+    /// `count` rows of the demonstrations' split that are no demonstrations.
+    ///
+    /// # Errors
+    /// Too few rows.
+    pub fn hold_out(&self, selection: &Selection, count: usize) -> Result<Vec<usize>, RunError> {
+        selection.held_out(count).map_err(|source| self.sampling_error(source))
+    }
+
+    fn sampling_error(&self, source: SamplingError) -> RunError {
+        let class = match &source {
+            SamplingError::TooFewOfClass { label, .. } => self.labels.get(*label).cloned(),
+            _ => None,
+        };
+        RunError::Sampling { file: self.demonstrations.record.file.harmless(), class, source }
+    }
+}

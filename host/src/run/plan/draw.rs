@@ -1,0 +1,98 @@
+//! What a seed draws, as text and tokens: demonstrations, queries, and what the step is chosen by.
+
+use super::evaluation::{EvaluationRows, Scored};
+use super::held_out::{Candidates, Chosen};
+use super::render::{Query, Renderer};
+use super::shown::{Role, Shown};
+use super::usable::UnusableRows;
+use crate::run::error::RunError;
+use crate::run::inputs::config::RunConfig;
+use crate::run::inputs::rows::Rows;
+use ft_engine::task::overlap::KnownExamples;
+use ft_record::files::schema::DrawRecord;
+
+/// What one seed draws.
+pub struct Draw {
+    /// The demonstrations, as they are written down, and the evaluation rows that are left out.
+    pub record: DrawRecord,
+    /// What is scored: places in [`Drawn::queries`], in the order in which they are scored.
+    pub queries: Vec<usize>,
+    /// How many evaluation rows were drawn, before any was left out.
+    pub evaluation_rows: usize,
+    /// Whether `--limit` ended the rows before the last of them.
+    pub limited: bool,
+    /// Scored rows that ask what a demonstration asks, and have another answer.
+    pub other_answers: usize,
+    /// What the step is chosen by.
+    pub held_out: Chosen,
+}
+
+/// What all seeds draw.
+pub struct Drawn {
+    /// What each seed draws, in the order of the seeds.
+    pub draws: Vec<Draw>,
+    /// All that is scored, once each.
+    pub queries: Vec<Query>,
+    /// Evaluation rows that no seed scores since they cannot be used.
+    pub unusable: UnusableRows,
+}
+
+/// Lets every seed draw, renders and tokenizes what it draws, and leaves out of scoring what may not or cannot be scored. A
+/// query that several seeds score is there once.
+///
+/// A row that does not fit behind the demonstrations of one seed is left out for all seeds that draw it, so that their
+/// results are about the same rows; rows that are demonstrations are left out for the seed whose demonstrations they are.
+///
+/// # Errors
+/// Too few rows, an example that the prompt does not take, what does not fit, a failure of the plugin.
+pub(super) fn draw(mut renderer: Renderer<'_>, config: &RunConfig, rows: &Rows) -> Result<Drawn, RunError> {
+    let mut shown = Vec::with_capacity(config.seeds.len());
+    for seed in &config.seeds {
+        let of_seed = Shown::draw(&mut renderer, rows, &config.task, *seed)?;
+        renderer.check_fit(&of_seed.pairs(), &of_seed.text, &of_seed.ids)?;
+        shown.push(of_seed);
+    }
+    let mut known = KnownExamples::default();
+    for (seed, of_seed) in shown.iter().enumerate() {
+        for (place, ((_, example), text)) in of_seed.demonstrations.iter().zip(&of_seed.rendered).enumerate() {
+            known.add(example, text.raw(), Role::Demonstration { seed, place });
+        }
+    }
+    let mut held_out = Vec::with_capacity(shown.len());
+    for (seed, of_seed) in shown.iter().enumerate() {
+        held_out.push(Candidates::draw(&mut renderer, rows, (of_seed, seed), config.select, &mut known)?);
+    }
+    let mut evaluation = EvaluationRows::new(renderer, (config, rows), known, &shown);
+    let mut scored = Vec::with_capacity(shown.len());
+    for (seed, (of_seed, candidates)) in shown.iter().zip(&mut held_out).enumerate() {
+        scored.push(evaluation.score(seed, &of_seed.selection.evaluation, candidates)?);
+    }
+    let EvaluationRows { renderer, queries, unusable, .. } = evaluation;
+    let unusable = unusable.allowed(config.task.skip_bad_rows)?;
+    let of_first = scored.first().map(|scored| scored.places.len());
+    let mut draws = Vec::with_capacity(shown.len());
+    for (seed, ((of_seed, candidates), scored)) in config.seeds.iter().zip(shown.into_iter().zip(held_out).zip(scored))
+    {
+        let evaluation_rows = of_seed.selection.evaluation.len();
+        let count = scored.places.len();
+        if count == 0 {
+            let (overlapping, first) = (scored.overlapping.len(), unusable.first());
+            let unusable = scored.unusable.len();
+            return Err(RunError::NothingToScore { seed: *seed, rows: evaluation_rows, overlapping, unusable, first });
+        }
+        let held_out = candidates.choose(config, renderer.room)?;
+        let record = DrawRecord {
+            seed: *seed,
+            demonstrations: of_seed.text.into(),
+            demonstration_ids: of_seed.ids,
+            demonstration_rows: of_seed.demonstrations.iter().map(|(row, _)| *row).collect(),
+            held_out_rows: held_out.rows.clone(),
+            overlapping_rows: scored.overlapping,
+            unusable_rows: scored.unusable,
+            scored_rows: Some(count).filter(|count| Some(*count) != of_first),
+        };
+        let Scored { places, limited, other_answers, .. } = scored;
+        draws.push(Draw { record, queries: places, evaluation_rows, limited, other_answers, held_out });
+    }
+    Ok(Drawn { draws, queries, unusable })
+}

@@ -1,0 +1,183 @@
+//! The examples by which the step is chosen: none of them is shown to the model or scored as a result.
+
+use super::fit::{self, Room};
+use super::render::{Query, Renderer};
+use super::shown::{Role, Shown};
+use super::usable::{Unusable, UnusableRows};
+use crate::options::{HELD_OUT_ROWS, HeldOut, Select};
+use crate::run::error::RunError;
+use crate::run::inputs::config::RunConfig;
+use crate::run::inputs::rows::Rows;
+use ft_engine::task::example::{Example, RenderedChoice, Split};
+use ft_engine::task::overlap::KnownExamples;
+
+/// Examples that are scored over a cache of demonstrations to choose the step.
+pub struct Fold {
+    /// The demonstrations' token ids.
+    pub ids: Vec<u32>,
+    /// The examples; none of them is among the demonstrations, unless overlap is allowed.
+    pub queries: Vec<Query>,
+}
+
+/// What the step of a seed is chosen by; nothing where it is not chosen by examples.
+pub struct Chosen {
+    /// The rows, in the demonstrations' split.
+    pub rows: Vec<usize>,
+    /// The examples, each behind the demonstrations that it is scored behind.
+    pub folds: Vec<Fold>,
+    /// How many of the rows that were drawn are demonstrations or scored rows too: left out, unless overlap is allowed.
+    pub overlapping: usize,
+    /// Rows that were drawn and cannot be used.
+    pub unusable: UnusableRows,
+}
+
+/// The examples that a seed holds out, before it is known which rows it scores.
+pub struct Candidates {
+    candidates: Vec<Candidate>,
+    /// The demonstrations' tokens of each fold.
+    folds: Vec<Vec<u32>>,
+}
+
+struct Candidate {
+    fold: usize,
+    row: usize,
+    id: String,
+    query: Result<Query, Unusable>,
+    overlaps: bool,
+}
+
+impl Candidates {
+    /// What a seed holds out, the `seed`th of the run; rows that are no demonstrations are added to what is `known`.
+    ///
+    /// # Errors
+    /// Too few rows or demonstrations, what does not fit, a failure of the plugin.
+    pub fn draw(
+        renderer: &mut Renderer<'_>,
+        rows: &Rows,
+        (shown, seed): (&Shown<'_>, usize),
+        select: Select,
+        known: &mut KnownExamples<Role>,
+    ) -> Result<Self, RunError> {
+        let Select::HeldOut(held_out) = select else {
+            return Ok(Self { candidates: Vec::new(), folds: Vec::new() });
+        };
+        match held_out {
+            HeldOut::Rows(count) => Self::rows(renderer, rows, (shown, seed), count, known),
+            HeldOut::Either if shown.demonstrations.len() < 2 => {
+                Self::rows(renderer, rows, (shown, seed), HELD_OUT_ROWS, known)
+            }
+            HeldOut::LeaveOneOut | HeldOut::Either => Self::leave_one_out(renderer, (shown, seed), known),
+        }
+    }
+
+    /// Rows of the demonstrations' split that are no demonstrations, over all demonstrations.
+    fn rows(
+        renderer: &mut Renderer<'_>,
+        rows: &Rows,
+        (shown, seed): (&Shown<'_>, usize),
+        count: usize,
+        known: &mut KnownExamples<Role>,
+    ) -> Result<Self, RunError> {
+        let drawn = rows.hold_out(&shown.selection, count)?;
+        let mut candidates = Vec::with_capacity(drawn.len());
+        for row in drawn {
+            let example = &rows.demonstrations.examples[row];
+            let (candidate, choices) = candidate(
+                renderer,
+                (0, row, example),
+                known,
+                |role| matches!(role, Role::Demonstration { seed: of, .. } if of == seed),
+            )?;
+            if let Some(right) = choices.get(example.answer) {
+                known.add(example, right.full.raw(), Role::HeldOut { seed, place: candidates.len() });
+            }
+            candidates.push(candidate);
+        }
+        Ok(Self { candidates, folds: vec![shown.ids.clone()] })
+    }
+
+    /// Every demonstration over a cache of the others.
+    fn leave_one_out(
+        renderer: &mut Renderer<'_>,
+        (shown, seed): (&Shown<'_>, usize),
+        known: &KnownExamples<Role>,
+    ) -> Result<Self, RunError> {
+        if shown.rendered.len() < 2 {
+            return Err(RunError::NothingToLeaveOut);
+        }
+        let (mut candidates, mut folds) = (Vec::new(), Vec::new());
+        for (left_out, (row, example)) in shown.demonstrations.iter().enumerate() {
+            let pairs = shown.demonstrations.iter().zip(&shown.rendered).enumerate();
+            let others = pairs.filter(|(place, _)| *place != left_out);
+            let others: Vec<(&Example, &str)> =
+                others.map(|(_, ((_, example), text))| (*example, text.raw().as_str())).collect();
+            folds.push(renderer.demonstrations(&others)?.1);
+            let (candidate, _) = candidate(
+                renderer,
+                (left_out, *row, example),
+                known,
+                |role| matches!(role, Role::Demonstration { seed: of, place } if of == seed && place != left_out),
+            )?;
+            candidates.push(candidate);
+        }
+        Ok(Self { candidates, folds })
+    }
+
+    /// Takes note that a row which is the same example as `role` is scored by the `seed`th seed.
+    pub fn is_scored(&mut self, seed: usize, role: Role) {
+        if let Role::HeldOut { seed: of, place } = role
+            && of == seed
+            && let Some(candidate) = self.candidates.get_mut(place)
+        {
+            candidate.overlaps = true;
+        }
+    }
+
+    /// What is left to choose the step by.
+    ///
+    /// # Errors
+    /// A row that cannot be used where such rows are not left out, and none that is left.
+    pub fn choose(self, config: &RunConfig, room: Room) -> Result<Chosen, RunError> {
+        let count = self.candidates.len();
+        let folds = self.folds.into_iter().map(|ids| Fold { ids, queries: Vec::new() });
+        let (mut folds, mut rows, mut overlapping) = (folds.collect::<Vec<Fold>>(), Vec::new(), 0);
+        let mut unusable = UnusableRows::of(Split::Demonstrations);
+        for Candidate { fold, row, id, query, overlaps } in self.candidates {
+            overlapping += usize::from(overlaps);
+            if overlaps && !config.allow_overlap {
+                continue;
+            }
+            let fold = &mut folds[fold];
+            let fitting =
+                query.and_then(|query| match fit::query(room.limit, fold.ids.len(), query.tokens.longest()) {
+                    None => Ok(query),
+                    Some(too_long) => Err(too_long),
+                });
+            match fitting {
+                Ok(query) => {
+                    rows.push(row);
+                    fold.queries.push(query);
+                }
+                Err(reason) => unusable.add(id, reason),
+            }
+        }
+        let unusable = unusable.allowed(config.task.skip_bad_rows)?;
+        if count > 0 && rows.is_empty() {
+            return Err(RunError::NothingHeldOut { rows: count, overlapping, unusable: unusable.count() });
+        }
+        folds.retain(|fold| !fold.queries.is_empty());
+        Ok(Chosen { rows, folds, overlapping, unusable })
+    }
+}
+
+/// A row of the demonstrations' split as a candidate; it overlaps where it is the same example as one that `counts`.
+fn candidate(
+    renderer: &mut Renderer<'_>,
+    (fold, row, example): (usize, usize, &Example),
+    known: &KnownExamples<Role>,
+    counts: impl Fn(Role) -> bool,
+) -> Result<(Candidate, Vec<RenderedChoice>), RunError> {
+    let (query, choices) = renderer.query(row, example)?;
+    let overlaps = known.find(example, &choices).same.into_iter().any(counts);
+    Ok((Candidate { fold, row, id: example.id.clone(), query, overlaps }, choices))
+}

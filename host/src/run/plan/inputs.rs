@@ -1,0 +1,109 @@
+//! What a run is made of, read and checked by itself: the plugins with their options, the rows, the model without its
+//! weights.
+
+use candle_core::Device;
+
+use super::draw::{self, Drawn};
+use super::dry_step::{CacheShape, dry_step};
+use super::fit::Room;
+use super::render::Renderer;
+use crate::run::error::RunError;
+use crate::run::inputs::config::RunConfig;
+use crate::run::inputs::model::OpenModel;
+use crate::run::inputs::plugins::{Configured, PluginSpec, Plugins};
+use crate::run::inputs::rows::Rows;
+use ft_engine::model::families::UnknownSettings;
+use ft_sandbox::{OptimizerPlugin, TaskPlugin};
+use ft_store::datasets::location::Access;
+use ft_store::hub::fetch::fetch_model;
+use ft_store::models::files::{FilesState, ModelFiles};
+
+/// A model's files, opened.
+pub(super) struct ModelInput {
+    /// The files.
+    pub files: ModelFiles,
+    /// How the files stood before any of them was read.
+    pub state: FilesState,
+    /// What they say, but for the weights.
+    pub model: OpenModel,
+}
+
+impl ModelInput {
+    /// Finds a model's files and reads all of them but the weights.
+    ///
+    /// # Errors
+    /// A model that cannot be had; those of [`OpenModel::open`].
+    fn open(name: &str, unknown: UnknownSettings, access: Access<'_>) -> Result<Self, RunError> {
+        let files = fetch_model(name, access.environment, access.progress)?;
+        let state = files.state()?;
+        let model = OpenModel::open(&files, unknown)?;
+        Ok(Self { files, state, model })
+    }
+}
+
+/// All that a run is made of.
+pub(super) struct Inputs {
+    /// The task.
+    pub task: Configured<TaskPlugin>,
+    /// The optimizer, for caches on the run's device.
+    pub optimizer: Configured<OptimizerPlugin>,
+    /// Both splits.
+    pub rows: Rows,
+    /// The model.
+    pub model: ModelInput,
+}
+
+impl Inputs {
+    /// Loads the plugins, reads the rows through the task, and opens the model's files.
+    ///
+    /// # Errors
+    /// What is missing, malformed or refused of them; the plugins come first, then the rows, then the model.
+    pub fn read(config: &RunConfig, plugins: &Plugins, device: &Device, access: Access<'_>) -> Result<Self, RunError> {
+        let mut task = plugins.task(PluginSpec::of_task(&config.task))?;
+        let optimizer = plugins.optimizer(PluginSpec::of_optimizer(config), device)?;
+        let rows = Rows::read(&mut task.plugin, &config.task, access)?;
+        if !config.force {
+            rows.check_classes()?;
+        }
+        let unknown = if config.force { UnknownSettings::Note } else { UnknownSettings::Refuse };
+        let model = ModelInput::open(&config.model, unknown, access)?;
+        Ok(Self { task, optimizer, rows, model })
+    }
+
+    /// Lets every seed draw, and holds what it draws to the model: its positions, and the tokens that it has embeddings for.
+    ///
+    /// # Errors
+    /// Too few rows, an example that the prompt does not take, what does not fit, a failure of the task.
+    pub fn draw(&mut self, config: &RunConfig) -> Result<Drawn, RunError> {
+        let model = &self.model.model;
+        let room = Room {
+            limit: model.family.config.max_positions,
+            further_passes: (config.steps > 1).then_some(config.positions),
+        };
+        let renderer = Renderer::new(&mut self.task.plugin, &model.tokenizer, room)?;
+        let drawn = draw::draw(renderer, config, &self.rows)?;
+        let folds = || drawn.draws.iter().flat_map(|draw| &draw.held_out.folds);
+        model.check_ids(drawn.draws.iter().flat_map(|draw| &draw.record.demonstration_ids))?;
+        model.check_ids(folds().flat_map(|fold| &fold.ids))?;
+        let scored = drawn.queries.iter().chain(folds().flat_map(|fold| &fold.queries));
+        model.check_ids(scored.flat_map(|query| &query.tokens.choices).flat_map(|choice| &choice.ids))?;
+        model.check_ids(&model.tokenizer.bos())?;
+        Ok(drawn)
+    }
+
+    /// Lets another instance of the optimizer take a step on a cache of the model's shape, with the fewest positions that
+    /// were drawn.
+    ///
+    /// # Errors
+    /// What the optimizer says of its options.
+    pub fn dry_step(&self, config: &RunConfig, plugins: &Plugins, drawn: &Drawn) -> Result<(), RunError> {
+        let lengths = drawn.draws.iter().map(|draw| draw.record.demonstration_ids.len());
+        match lengths.min() {
+            Some(positions) if positions > 0 && config.steps > 1 => {
+                let shape = CacheShape { layers: self.model.model.family.config.layers.len(), positions };
+                dry_step(plugins, PluginSpec::of_optimizer(config), shape)
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Whether a run fits into memory, before anything large is read.
+
+use candle_core::{DType, Device};
+
+use super::draw::{Draw, Drawn};
+use super::render::Query;
+use crate::run::error::RunError;
+use crate::run::inputs::config::RunConfig;
+use crate::run::inputs::model::OpenModel;
+use ft_engine::model::decoder::Placement;
+use ft_engine::model::device::free_memory;
+use ft_engine::model::memory::estimate;
+use ft_engine::model::weights::WeightFormat;
+use ft_engine::score::{self, BatchSize};
+use ft_engine::text::size;
+use ft_engine::tune;
+use ft_record::files::samples::SampleRecord;
+use ft_record::files::schema::MemoryRecord;
+use ft_store::machine::memory::available;
+
+/// What the program takes besides the model: its code, the plugins and their compiler, the tokenizer.
+const PROGRAM: u64 = 40 << 20;
+
+/// The memory of a run that scores so many steps of each seed, zero-shot among them, and what there is of it on its device.
+pub(super) fn of_run(
+    config: &RunConfig,
+    (device, dtype): (&Device, DType),
+    model: &OpenModel,
+    drawn: &Drawn,
+    scored_steps: usize,
+) -> MemoryRecord {
+    let demonstrations = drawn.draws.iter().map(|draw| draw.record.demonstration_ids.len()).max().unwrap_or(0);
+    let records = of_records(drawn, scored_steps, config.steps);
+    let (mut all, mut longest, mut scored) = (0usize, 0usize, 0usize);
+    for query in drawn.queries.iter().map(|query| &query.tokens) {
+        let tokens = query.tree_tokens();
+        all += tokens;
+        longest = longest.max(tokens);
+        scored += query.choices.iter().map(|choice| choice.ids.len() - choice.span_start).sum::<usize>();
+    }
+    let shared_start = score::shared_start(drawn.queries.iter().map(|query| &query.tokens)).len();
+    // Every tree has the shared start as long as it is not cut off.
+    let (all, longest) = (all - shared_start * drawn.queries.len(), longest - shared_start);
+    let tokens = all.min(longest.max(config.batch_tokens));
+    let batch = BatchSize { shared_start, tokens, largest_tree: longest, predictions: scored.min(tokens) };
+    let placement = Placement { device: device.clone(), dtype, weights: config.weights };
+    let (model, layout) = (&model.family.config, &model.family.layout);
+    let scoring = score::phases(model, &placement, demonstrations, config.steps, batch);
+    let tuning = tune::phases(demonstrations, config.steps);
+    let memory = estimate(model, layout, &placement, &[&tuning[..], &scoring].concat());
+    let program = if device.is_cpu() { PROGRAM.saturating_add(records) } else { 0 };
+    MemoryRecord {
+        weights: memory.weights,
+        dense_weights: memory.dense_weights,
+        cache: memory.cache,
+        activations: memory.activations,
+        records,
+        total: memory.total.saturating_add(program),
+        available: if device.is_cpu() { available() } else { free_memory(device) },
+    }
+}
+
+/// Bytes of the records of all steps, which a run keeps until its end: with many choices, rows, steps and seeds they outgrow
+/// all else.
+fn of_records(drawn: &Drawn, scored_steps: usize, steps: usize) -> u64 {
+    let record = |query: &Query| {
+        let choice = size_of::<f64>() + 2 * size_of::<usize>();
+        (size_of::<SampleRecord>() + query.id.len() + query.tokens.choices.len() * choice) as u64
+    };
+    let of_draw = |draw: &Draw| {
+        let scored: u64 = draw.queries.iter().map(|place| record(&drawn.queries[*place])).sum();
+        let held_out: u64 = draw.held_out.folds.iter().flat_map(|fold| &fold.queries).map(record).sum();
+        scored.saturating_mul(scored_steps as u64).saturating_add(held_out.saturating_mul(steps as u64))
+    };
+    drawn.draws.iter().map(of_draw).fold(0, u64::saturating_add)
+}
+
+/// Refuses a run that does not fit.
+///
+/// # Errors
+/// [`RunError::Memory`] with the numbers. Where the system does not say what it has, everything fits.
+pub(super) fn check(memory: &MemoryRecord, model: &str, device: &Device) -> Result<(), RunError> {
+    match memory.available {
+        Some(available) if memory.total > available => Err(RunError::Memory {
+            model: model.into(),
+            place: if device.is_cpu() { "this machine" } else { "the device" },
+            memory: Box::new(memory.clone()),
+            available,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// What 8-bit weights save.
+pub(super) fn saved(memory: &MemoryRecord, weights: WeightFormat, dtype: DType) -> Option<String> {
+    (weights == WeightFormat::Quantized).then(|| {
+        format!(
+            "8-bit weights take {}, where all in {} would take {}",
+            size(memory.weights),
+            dtype.as_str(),
+            size(memory.dense_weights)
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_numbers() {
+        let memory = |available| MemoryRecord {
+            weights: 30_000_000_000,
+            dense_weights: 120_000_000_000,
+            cache: 2_000_000_000,
+            activations: 400_000_000,
+            records: 40_000_000,
+            total: 32_480_000_000,
+            available,
+        };
+        assert!(check(&memory(None), "m", &Device::Cpu).is_ok());
+        assert!(check(&memory(Some(32_480_000_000)), "m", &Device::Cpu).is_ok());
+        let error = check(&memory(Some(16_000_000_000)), "m", &Device::Cpu).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`m` needs about 32.5 GB of memory (weights 30.0 GB, keys and values 2.0 GB, states 400 MB, records 40 MB), and this machine has \
+             16.0 GB"
+        );
+        assert!(error.hint().unwrap().contains("--force"));
+        let note = saved(&memory(None), WeightFormat::Quantized, DType::F32).unwrap();
+        assert_eq!(note, "8-bit weights take 30.0 GB, where all in f32 would take 120.0 GB");
+        assert_eq!(saved(&memory(None), WeightFormat::Dense, DType::F32), None);
+    }
+}

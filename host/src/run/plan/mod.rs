@@ -1,0 +1,16 @@
+//! What a run will do, decided and checked before weights are read.
+
+pub mod draw;
+mod dry_step;
+mod evaluation;
+pub mod fit;
+pub mod held_out;
+mod inputs;
+mod memory;
+mod notes;
+pub mod prepare;
+mod record;
+pub mod render;
+pub mod shown;
+pub mod text_bound;
+pub mod usable;

@@ -1,0 +1,172 @@
+//! What a reader of the results has to know.
+
+use std::collections::BTreeSet;
+
+use super::draw::{Draw, Drawn};
+use crate::run::inputs::classes;
+use crate::run::inputs::config::RunConfig;
+use crate::run::inputs::model::OpenModel;
+use crate::run::inputs::rows::Rows;
+
+/// Notes of single seeds that are told; of further ones only how many there are.
+const TOLD: usize = 10;
+
+/// What restricts the results, as far as it is known before the run.
+pub fn before(config: &RunConfig, rows: &Rows, drawn: &Drawn, model: &OpenModel) -> Vec<String> {
+    let mut notes = Vec::new();
+    if config.task.data.uses_sample() {
+        notes.push("using the bundled sample, not the full data set".to_owned());
+    }
+    for split in [&rows.demonstrations, &rows.evaluation] {
+        let (record, reasons) = (&split.record, split.skipped.join("; "));
+        if record.skipped > 0 {
+            let (skipped, all, name) = (record.skipped, record.rows, record.split.harmless());
+            notes.push(format!("{skipped} of {all} rows of the {name} split were left out: {reasons}"));
+        }
+    }
+    notes.extend(rows.notes(&config.task));
+    let all = rows.evaluation.examples.len();
+    notes.extend(drawn.draws.first().and_then(|draw| sampled(config, draw, all)));
+    if drawn.unusable.count() > 0 {
+        let (count, reasons) = (drawn.unusable.count(), drawn.unusable.reasons());
+        notes.push(format!("{count} of {all} evaluation rows cannot be used and were left out: {reasons}"));
+    }
+    notes.extend(of_seeds(drawn, |draw| overlapping(config, draw)));
+    notes.extend(of_seeds(drawn, limited));
+    notes.extend(of_seeds(drawn, |draw| {
+        let answers = draw.queries.iter().map(|place| drawn.queries[*place].answer);
+        classes::note(&rows.labels, &rows.evaluation.examples, answers, draw.evaluation_rows < all)
+    }));
+    notes.extend(of_seeds(drawn, |draw| held_out(config, draw)));
+    notes.extend(zero_shot(drawn, model.tokenizer.bos()));
+    notes.extend_from_slice(model.notes());
+    notes
+}
+
+/// What zero-shot lacks. A token for the beginning of a text stands before the demonstrations, and before a query only
+/// where nothing else could predict its scored span.
+fn zero_shot(drawn: &Drawn, bos: Option<u32>) -> Option<String> {
+    let unpreceded = drawn.queries.iter().filter(|query| query.tokens.starts_with_span()).count();
+    let others = drawn.queries.len() - unpreceded;
+    match bos {
+        None if unpreceded > 0 => Some(format!(
+            "zero-shot: in {unpreceded} queries nothing stands before the scored span's first token, which is left out"
+        )),
+        Some(bos) if others > 0 => Some(format!(
+            "zero-shot: {others} queries are scored without token {bos}, which the demonstrations begin with"
+        )),
+        _ => None,
+    }
+}
+
+fn sampled(config: &RunConfig, draw: &Draw, all: usize) -> Option<String> {
+    let asked = if config.task.sample.is_some() { "`--sample`" } else { "the task" };
+    match config.task.sample {
+        _ if draw.evaluation_rows < all => {
+            Some(format!("{} of {all} evaluation rows were drawn at random, as {asked} asks", draw.evaluation_rows))
+        }
+        Some(sample) if sample > all => {
+            Some(format!("`--sample {sample}` asks for more than the {all} evaluation rows; all of them are taken"))
+        }
+        _ => None,
+    }
+}
+
+fn overlapping(config: &RunConfig, draw: &Draw) -> Vec<String> {
+    let mut notes = Vec::new();
+    let (count, all) = (draw.record.overlapping_rows.len(), draw.evaluation_rows);
+    match config.allow_overlap {
+        _ if count == 0 => {}
+        false => notes.push(format!(
+            "{count} of {all} evaluation rows are demonstrations too and were left out; `--allow-overlap` scores them"
+        )),
+        true => notes.push(format!(
+            "{count} of {all} evaluation rows are demonstrations too and are scored (`--allow-overlap`): the model is shown \
+             their answers"
+        )),
+    }
+    if draw.other_answers > 0 {
+        notes.push(format!(
+            "{} of {all} evaluation rows ask what a demonstration asks and have another answer; they are scored",
+            draw.other_answers
+        ));
+    }
+    notes
+}
+
+fn limited(draw: &Draw) -> Option<String> {
+    let left_out = draw.record.overlapping_rows.len() + draw.record.unusable_rows.len();
+    let (scored, drawn) = (draw.queries.len(), draw.evaluation_rows);
+    let rest = if left_out > 0 { ", not counting those left out" } else { "" };
+    draw.limited.then(|| format!("limited to the first {scored} of {drawn} evaluation rows{rest}"))
+}
+
+fn held_out(config: &RunConfig, draw: &Draw) -> Vec<String> {
+    let mut notes = Vec::new();
+    let chosen = &draw.held_out;
+    let (overlapping, unusable) = (chosen.overlapping, &chosen.unusable);
+    let kept = if config.allow_overlap { "kept" } else { "left out" };
+    if overlapping > 0 {
+        notes.push(format!(
+            "{overlapping} of the rows to choose the step by are demonstrations or evaluation rows too and were {kept}"
+        ));
+    }
+    if unusable.count() > 0 {
+        let (count, reasons) = (unusable.count(), unusable.reasons());
+        notes.push(format!("{count} of the rows to choose the step by cannot be used and were left out: {reasons}"));
+    }
+    notes
+}
+
+/// What is to be said of seeds: once where it is the same for all, else with the seeds that it is about.
+fn of_seeds<N: IntoIterator<Item = String>>(drawn: &Drawn, note: impl Fn(&Draw) -> N) -> Vec<String> {
+    let notes = drawn.draws.iter().flat_map(|draw| note(draw).into_iter().map(|note| (draw.record.seed, note)));
+    grouped(notes, drawn.draws.len())
+}
+
+fn grouped(notes: impl Iterator<Item = (u64, String)>, all: usize) -> Vec<String> {
+    let mut groups: Vec<(String, Vec<u64>)> = Vec::new();
+    for (seed, note) in notes {
+        match groups.iter_mut().find(|(known, _)| *known == note) {
+            Some((_, seeds)) => seeds.push(seed),
+            None => groups.push((note, vec![seed])),
+        }
+    }
+    let further = groups.iter().skip(TOLD).flat_map(|(_, seeds)| seeds).collect::<BTreeSet<&u64>>().len();
+    let told = groups.into_iter().take(TOLD).map(|(note, seeds)| match seeds.as_slice() {
+        seeds if seeds.len() == all => note,
+        [seed] => format!("seed {seed}: {note}"),
+        [first, .., last] if seeds.len() > TOLD => format!("{} seeds from {first} to {last}: {note}", seeds.len()),
+        seeds => {
+            let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
+            format!("seeds {}: {note}", seeds.join(", "))
+        }
+    });
+    let mut told: Vec<String> = told.collect();
+    if further > 0 {
+        told.push(format!("{further} more seeds have such notes, with other numbers"));
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_the_same_for_all_seeds_is_said_once() {
+        let check = |notes: &[(u64, &str)], all, expected: &[&str]| {
+            let notes = notes.iter().map(|(seed, note)| (*seed, (*note).to_owned()));
+            assert_eq!(grouped(notes, all), expected);
+        };
+        check(&[(7, "a")], 1, &["a"]);
+        check(&[(7, "a"), (3, "a")], 2, &["a"]);
+        check(&[(7, "a"), (3, "a")], 3, &["seeds 7, 3: a"]);
+        check(&[(7, "a"), (3, "b"), (3, "c")], 2, &["seed 7: a", "seed 3: b", "seed 3: c"]);
+        let many: Vec<(u64, String)> = (0..14).map(|seed| (seed, format!("n{seed}"))).collect();
+        let told = grouped(many.into_iter(), 14);
+        assert_eq!((told.len(), told[TOLD].as_str()), (TOLD + 1, "4 more seeds have such notes, with other numbers"));
+        let same = grouped((0..12).map(|seed| (seed, "a".to_owned())), 14);
+        assert_eq!(same, ["12 seeds from 0 to 11: a"]);
+    }
+}

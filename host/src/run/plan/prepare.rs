@@ -1,0 +1,199 @@
+//! Everything that can be checked before weights are read.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use candle_core::{DType, Device};
+
+use super::draw::{Draw, Drawn};
+use super::inputs::{Inputs, ModelInput};
+use super::render::Query;
+use super::{memory, notes, record};
+use crate::run::error::RunError;
+use crate::run::folder::out_folder;
+use crate::run::folder::out_folder::Beginning;
+use crate::run::inputs::config::RunConfig;
+use crate::run::inputs::model::OpenModel;
+use crate::run::inputs::plugins::{Configured, Plugins};
+use crate::run::observer::Observer;
+use crate::run::usage::PluginUsage;
+use ft_engine::model::device::DeviceChoice;
+use ft_record::files::schema::{
+    FORMAT_VERSION, MOST_SCORED_STEPS, MemoryRecord, OptionsRecord, PlanRecord, ResultsRecord,
+};
+use ft_sandbox::{EngineOptions, OptimizerPlugin};
+use ft_store::datasets::location::Access;
+use ft_store::fs::cache_paths::CachePaths;
+use ft_store::fs::digest_cache::DigestCache;
+use ft_store::fs::file::probe_folder;
+use ft_store::models::files::{FileDigest, FilesState};
+
+/// A run that nothing but the weights and the computing can stop.
+pub struct Plan {
+    pub(in crate::run) config: RunConfig,
+    pub(in crate::run) device: Device,
+    pub(in crate::run) dtype: DType,
+    pub(in crate::run) optimizer: Configured<OptimizerPlugin>,
+    pub(in crate::run) model: OpenModel,
+    /// How the model's files stood before any of them was read.
+    pub(in crate::run) model_files: FilesState,
+    pub(in crate::run) queries: Vec<Query>,
+    /// One for each seed; they score some of the queries.
+    pub(in crate::run) draws: Vec<Draw>,
+    pub(in crate::run) score_steps: BTreeSet<usize>,
+    pub(in crate::run) record: PlanRecord,
+    pub(in crate::run) beginning: Beginning,
+    pub(in crate::run) task_usage: PluginUsage,
+}
+
+impl Plan {
+    /// What will be done, as it is written down.
+    pub fn record(&self) -> &PlanRecord {
+        &self.record
+    }
+
+    /// What the plugins used so far.
+    pub fn usage(&self) -> Vec<PluginUsage> {
+        vec![self.task_usage.clone(), optimizer_usage(&self.optimizer.plugin, &self.config)]
+    }
+}
+
+/// Loads the plugins, reads and samples the data, renders and tokenizes all prompts, and checks that they fit the model.
+///
+/// # Errors
+/// Whatever would stop the run later, as far as it can be known without the weights.
+pub fn prepare(
+    config: RunConfig,
+    access: Access<'_>,
+    observer: &Arc<dyn Observer>,
+    engine: &EngineOptions,
+) -> Result<Plan, RunError> {
+    let frame = Frame::check(&config)?;
+    let paths = CachePaths::new(access.environment);
+    let plugins = Plugins::new(&paths, observer, engine)?.requiring(&config.required_digests);
+    let mut inputs = Inputs::read(&config, &plugins, &frame.device, access)?;
+    let drawn = inputs.draw(&config)?;
+    frame.check_scored_steps(drawn.draws.len())?;
+    inputs.dry_step(&config, &plugins, &drawn)?;
+    let memory =
+        memory::of_run(&config, (&frame.device, frame.dtype), &inputs.model.model, &drawn, frame.scored_steps());
+    if !config.force {
+        memory::check(&memory, &config.model, &frame.device)?;
+    }
+    // Where results are to be gone on with, it has to be the same model, and not one that was once taken for it.
+    let remembered = DigestCache::new(&paths);
+    let remembered = if frame.earlier.is_some() { remembered.recomputing() } else { remembered };
+    let digests = inputs.model.files.digests(&remembered, access.progress)?;
+    let record = frame.record(&config, &inputs, &drawn, memory, digests)?;
+    let beginning = out_folder::beginning(&config.out, frame.earlier, &record)?;
+    let task_usage =
+        PluginUsage::new(inputs.task.plugin.description(), inputs.task.plugin.usage(), &config.task.limits);
+    Ok(Plan {
+        config,
+        device: frame.device,
+        dtype: frame.dtype,
+        optimizer: inputs.optimizer,
+        model: inputs.model.model,
+        model_files: inputs.model.state,
+        queries: drawn.queries,
+        draws: drawn.draws,
+        score_steps: frame.score_steps,
+        record,
+        beginning,
+        task_usage,
+    })
+}
+
+/// What is settled before anything is read.
+struct Frame {
+    /// What an earlier process left in the output folder.
+    earlier: Option<ResultsRecord>,
+    /// The steps to score, zero-shot not among them.
+    score_steps: BTreeSet<usize>,
+    device: Device,
+    dtype: DType,
+}
+
+impl Frame {
+    /// Looks at the output folder, the steps and the device.
+    ///
+    /// # Errors
+    /// A folder that cannot be written to or has something in the way, a step beyond the last, a device that is not there.
+    fn check(config: &RunConfig) -> Result<Self, RunError> {
+        // First of all: a folder that cannot be written to must not be found out about at the end.
+        probe_folder(&config.out)?;
+        let earlier = out_folder::earlier(&config.out, config.restart)?;
+        let steps = config.steps;
+        let score_steps = config.score_steps.resolve(steps).map_err(|step| RunError::NoSuchStep { step, steps })?;
+        let device = config.device.open()?;
+        let dtype = config.dtype.resolve(&device);
+        Ok(Self { earlier, score_steps, device, dtype })
+    }
+
+    /// How many steps are scored, with zero-shot.
+    fn scored_steps(&self) -> usize {
+        1 + self.score_steps.len()
+    }
+
+    /// Refuses more scored steps of all seeds than a file of results has room for.
+    fn check_scored_steps(&self, seeds: usize) -> Result<(), RunError> {
+        let steps = self.scored_steps();
+        if (seeds as u64).saturating_mul(steps as u64) > MOST_SCORED_STEPS {
+            return Err(RunError::TooManySteps { most: MOST_SCORED_STEPS, seeds, steps });
+        }
+        Ok(())
+    }
+
+    /// What will be done, as it is written down.
+    fn record(
+        &self,
+        config: &RunConfig,
+        inputs: &Inputs,
+        drawn: &Drawn,
+        memory: MemoryRecord,
+        digests: Vec<FileDigest>,
+    ) -> Result<PlanRecord, RunError> {
+        let Inputs { task, optimizer, rows, model: ModelInput { files, model, .. } } = inputs;
+        let (draw, further) = drawn.draws.split_first().ok_or(RunError::NoSeed)?;
+        let mut notes = notes::before(config, rows, drawn, model);
+        notes.extend(memory::saved(&memory, config.weights, self.dtype));
+        let device = device_name(&self.device, config);
+        Ok(PlanRecord {
+            format_version: FORMAT_VERSION,
+            host_version: env!("CARGO_PKG_VERSION").into(),
+            config: record::config(config, rows.shots(&config.task), device, self.dtype.as_str()),
+            task: record::plugin(task.plugin.description(), task.plugin.binary()),
+            optimizer: record::plugin(optimizer.plugin.description(), optimizer.plugin.binary()),
+            options: OptionsRecord {
+                task: record::options(&task.options),
+                optimizer: record::options(&optimizer.options),
+            },
+            model: record::model(&files.origin, digests, model),
+            data: vec![rows.demonstrations.record.clone(), rows.evaluation.record.clone()],
+            labels: rows.labels.iter().map(|label| label.as_str().into()).collect(),
+            draw: draw.record.clone(),
+            further_draws: further.iter().map(|draw| draw.record.clone()).collect(),
+            evaluation_rows: draw.queries.len(),
+            evaluation_split_rows: rows.evaluation.examples.len(),
+            longest_query: drawn.queries.iter().map(|query| query.tokens.longest()).max().unwrap_or(0),
+            score_steps: std::iter::once(0).chain(self.score_steps.iter().copied()).collect(),
+            memory,
+            notes: notes.into_iter().map(Into::into).collect(),
+        })
+    }
+}
+
+/// What an optimizer used so far.
+pub(in crate::run) fn optimizer_usage(optimizer: &OptimizerPlugin, config: &RunConfig) -> PluginUsage {
+    PluginUsage::new(optimizer.description(), optimizer.usage(), &config.optimizer_limits)
+}
+
+/// The device that a choice came to.
+fn device_name(device: &Device, config: &RunConfig) -> String {
+    match config.device {
+        _ if device.is_cpu() => DeviceChoice::Cpu,
+        DeviceChoice::Auto => DeviceChoice::Cuda(0),
+        chosen => chosen,
+    }
+    .to_string()
+}

@@ -1,0 +1,118 @@
+//! Values of a plan as what is written of them.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::options::Select;
+use crate::run::inputs::config::RunConfig;
+use crate::run::inputs::model::OpenModel;
+use ft_engine::text::Untrusted;
+use ft_record::files::schema::{ConfigRecord, FileRecord, LimitsRecord, ModelRecord, PluginRecord};
+use ft_sandbox::options::OptionSetting;
+use ft_sandbox::{Description, Limits, PluginBinary};
+use ft_store::models::files::{FileDigest, ModelOrigin, OriginKind};
+
+/// The settings, with the shots, the device and the number format that they came to.
+pub fn config(config: &RunConfig, shots: usize, device: String, dtype: &str) -> ConfigRecord {
+    ConfigRecord {
+        model: config.model.clone().into(),
+        data: config.task.data.to_string().into(),
+        skip_bad_rows: config.task.skip_bad_rows,
+        sampling: config.task.sampling.to_string().into(),
+        shots,
+        seeds: config.seeds.clone(),
+        steps: config.steps,
+        sample: config.task.sample,
+        limit: config.limit,
+        allow_overlap: config.allow_overlap,
+        score_steps: config.score_steps.to_string().into(),
+        select: config.select.to_string().into(),
+        held_out: match config.select {
+            Select::HeldOut(held_out) => Some(held_out.to_string().into()),
+            _ => None,
+        },
+        until_norm: match config.select {
+            Select::Converged { until_norm } => until_norm,
+            _ => None,
+        },
+        positions: config.positions.to_string().into(),
+        device: device.into(),
+        dtype: dtype.into(),
+        weights: config.weights.to_string().into(),
+        threads: config.threads,
+        batch_tokens: config.batch_tokens,
+        limits: limits(&config.task.limits),
+        optimizer_limits: (config.optimizer_limits != config.task.limits).then(|| limits(&config.optimizer_limits)),
+        allow_nonfinite: config.allow_nonfinite,
+        further: further(&config.recorded),
+    }
+}
+
+/// Options that the record has no field of its own for.
+fn further(recorded: &BTreeMap<&'static str, Value>) -> BTreeMap<Untrusted, Untrusted<Value>> {
+    let unnamed = recorded.iter().filter(|(name, _)| !ConfigRecord::FIELDS.contains(name));
+    unnamed.map(|(name, value)| ((*name).into(), Untrusted::new(value.clone()))).collect()
+}
+
+fn limits(limits: &Limits) -> LimitsRecord {
+    LimitsRecord {
+        fuel: limits.fuel,
+        seconds: limits.time.as_secs_f64(),
+        compile_seconds: Some(limits.compile_time.as_secs_f64()),
+        compile_memory: Some(limits.compile_memory),
+        memory: limits.memory,
+        table_elements: limits.table_elements,
+        call_bytes: limits.call_bytes,
+        tensor_bytes: limits.tensor_bytes,
+    }
+}
+
+/// A plugin by what it says of itself and by its bytes.
+pub fn plugin(description: &Description, binary: &PluginBinary) -> PluginRecord {
+    PluginRecord {
+        name: description.name.clone().into(),
+        version: description.version.clone().into(),
+        file: binary.file().into(),
+        sha256: binary.sha256().into(),
+    }
+}
+
+/// Options by name.
+pub fn options(settings: &[OptionSetting]) -> BTreeMap<Untrusted, Untrusted<Value>> {
+    let of = |setting: &OptionSetting| (setting.name.clone().into(), Untrusted::new(setting.value.to_json()));
+    settings.iter().map(of).collect()
+}
+
+/// A model by its origin, its files and its shape.
+pub fn model(origin: &ModelOrigin, files: Vec<FileDigest>, model: &OpenModel) -> ModelRecord {
+    let config = &model.family.config;
+    ModelRecord {
+        asked: origin.asked.clone().into(),
+        source: match &origin.found {
+            OriginKind::Path(path) => path.display().to_string().into(),
+            OriginKind::Catalogue { name, source } => format!("{name}, from {source}").into(),
+            OriginKind::Hub { repository, revision, commit } => {
+                format!("{repository}@{revision} on the hub, commit {commit}").into()
+            }
+        },
+        files: files
+            .into_iter()
+            .map(|file| FileRecord { name: file.name.into(), bytes: file.bytes, sha256: file.sha256.as_str().into() })
+            .collect(),
+        layers: config.layers.len(),
+        hidden: config.hidden,
+        max_positions: config.max_positions,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_without_a_field_is_recorded_as_it_was_asked_for() {
+        let recorded = BTreeMap::from([("steps", Value::from(4)), ("beam", Value::from(3))]);
+        assert_eq!(further(&recorded), BTreeMap::from([("beam".into(), Untrusted::new(Value::from(3)))]));
+    }
+}

@@ -1,0 +1,135 @@
+//! Examples as the model gets them: text of the task's prompt, and tokens.
+
+use super::fit;
+use super::fit::Room;
+use super::text_bound::{MOST_TOKENS, TextBound};
+use super::usable::Unusable;
+use crate::run::error::RunError;
+use ft_engine::model::Tokenizer;
+use ft_engine::score::{ChoiceTokens, QueryTokens};
+use ft_engine::task::example::{Example, RenderedChoice};
+use ft_engine::task::prompt::demonstration_text;
+use ft_engine::text::Untrusted;
+use ft_sandbox::TaskPlugin;
+
+/// One example, ready to be scored.
+#[derive(Clone)]
+pub struct Query {
+    /// The example's row in its split, from 0.
+    pub index: usize,
+    /// The example's own name.
+    pub id: String,
+    /// The right choice.
+    pub answer: usize,
+    /// The tokens of its choices.
+    pub tokens: QueryTokens,
+    /// How many characters each choice's scored text has.
+    pub characters: Vec<usize>,
+}
+
+/// Demonstrations, each as text.
+///
+/// # Errors
+/// An example that the prompt does not take, or a failure of the plugin.
+pub fn render_all(task: &mut TaskPlugin, shown: &[(usize, &Example)]) -> Result<Vec<Untrusted>, RunError> {
+    Ok(shown.iter().map(|(_, example)| task.render_demonstration(example)).collect::<Result<_, _>>()?)
+}
+
+/// What a task makes of examples for one model.
+pub(in crate::run) struct Renderer<'a> {
+    /// The task.
+    pub task: &'a mut TaskPlugin,
+    /// The model's tokenizer.
+    pub tokenizer: &'a Tokenizer,
+    /// What has to fit into the model's positions.
+    pub room: Room,
+    /// What follows every demonstration.
+    separator: String,
+    /// Tokens of all queries so far.
+    tokens: usize,
+}
+
+impl<'a> Renderer<'a> {
+    /// Asks the task for its separator.
+    ///
+    /// # Errors
+    /// A failure of the plugin.
+    pub fn new(task: &'a mut TaskPlugin, tokenizer: &'a Tokenizer, room: Room) -> Result<Self, RunError> {
+        let separator = task.separator()?.into_raw();
+        Ok(Self { task, tokenizer, room, separator, tokens: 0 })
+    }
+
+    /// The most text that the model takes.
+    pub fn text_bound(&self) -> TextBound {
+        TextBound::new(self.room.limit, self.tokenizer)
+    }
+
+    /// An example as a query, with its choices as the prompt writes them; none of those where the prompt does not take it.
+    ///
+    /// # Errors
+    /// A failure of the plugin or the tokenizer that is not about this one example; more tokens than a run keeps.
+    pub fn query(
+        &mut self,
+        index: usize,
+        example: &Example,
+    ) -> Result<(Result<Query, Unusable>, Vec<RenderedChoice>), RunError> {
+        let choices = match self.task.render_query(example) {
+            Ok(choices) => choices,
+            Err(error) => return Ok((Err(Unusable::of_prompt(error)?), Vec::new())),
+        };
+        if let Err(too_much) = self.text_bound().query(&choices) {
+            return Ok((Err(too_much), choices));
+        }
+        let tokens = match QueryTokens::encode(self.tokenizer, &choices) {
+            Ok(Ok(tokens)) => tokens,
+            Ok(Err(empty)) => return Ok((Err(Unusable::NothingToScore(empty)), choices)),
+            Err(error) => return Ok((Err(Unusable::of_tokens(error)?), choices)),
+        };
+        // A choice is kept with some words of its own.
+        let kept = tokens.choices.iter().map(|choice| choice.ids.len() + size_of::<ChoiceTokens>() / size_of::<u32>());
+        self.tokens = self.tokens.saturating_add(kept.sum());
+        if self.tokens > MOST_TOKENS {
+            return Err(RunError::TooManyTokens { id: example.id.clone(), choices: choices.len() });
+        }
+        let characters = choices.iter().map(RenderedChoice::scored_characters).collect();
+        Ok((Ok(Query { index, id: example.id.clone(), answer: example.answer, tokens, characters }), choices))
+    }
+
+    /// Demonstrations as one text and its token ids, with those that the model expects around a text.
+    ///
+    /// # Errors
+    /// [`RunError::TooMuchText`]; a text that the tokenizer cannot encode.
+    pub fn text_and_ids(&self, demonstrations: &[(&Example, &str)]) -> Result<(String, Vec<u32>), RunError> {
+        self.text_bound().demonstrations(demonstrations, &self.separator)?;
+        let texts: Vec<&str> = demonstrations.iter().map(|(_, text)| *text).collect();
+        let text = demonstration_text(&texts, &self.separator);
+        let ids = self.tokenizer.encode_with_special(&text)?;
+        Ok((text, ids))
+    }
+
+    /// Demonstrations as one text and its token ids, which the model has positions for.
+    ///
+    /// # Errors
+    /// Those of [`Self::text_and_ids`] and [`Self::check_fit`].
+    pub fn demonstrations(&self, demonstrations: &[(&Example, &str)]) -> Result<(String, Vec<u32>), RunError> {
+        let (text, ids) = self.text_and_ids(demonstrations)?;
+        self.check_fit(demonstrations, &text, &ids)?;
+        Ok((text, ids))
+    }
+
+    /// Refuses demonstrations that no pass can run over.
+    ///
+    /// # Errors
+    /// [`RunError::EmptyDemonstrations`], [`RunError::ContextTooLong`].
+    pub fn check_fit(&self, demonstrations: &[(&Example, &str)], text: &str, ids: &[u32]) -> Result<(), RunError> {
+        if ids.is_empty() {
+            return Err(RunError::EmptyDemonstrations { text: text.to_owned() });
+        }
+        let longest = || {
+            let tokens = |text: &str| self.tokenizer.encode(text).map_or(0, |ids| ids.len());
+            let lengths = demonstrations.iter().map(|(example, text)| (example.id.clone(), tokens(text)));
+            lengths.max_by_key(|(_, tokens)| *tokens).filter(|_| demonstrations.len() > 1)
+        };
+        fit::demonstrations(self.room, ids.len(), longest)
+    }
+}
