@@ -2,10 +2,11 @@
 //!
 //! The modules are layers; each uses only what stands below it, and `tests/layers.rs` checks that.
 //!
-//! - [`cli`]: the command line; the only place that knows anyhow.
+//! - [`cli`]: the command line.
 //! - [`ui`]: what is printed: progress, tables, hints.
 //! - [`author`]: new plugins: scaffolds, builds, checks.
 //! - [`run`]: a configuration becomes a plan (all that can be checked before weights are read), a plan an outcome.
+//! - [`diagnosis`]: whose fault an error is that ends a command, and what to do next.
 //! - [`options`]: what a run can be told, each option once, as a flag and in a run file.
 //!
 //! Below them stand crates: `ft-record` (`results.json`, `samples.jsonl`, what follows from them), `ft-sandbox` (tasks and
@@ -19,6 +20,7 @@
 
 pub mod author;
 pub mod cli;
+pub mod diagnosis;
 pub mod options;
 pub mod run;
 pub mod ui;

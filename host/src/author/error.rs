@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use ft_guest_build::BuildError;
 
+use crate::diagnosis::{Diagnosis, Fault};
 use crate::run::RunError;
 use ft_store::fs::error::FileError;
 
@@ -73,9 +74,15 @@ impl From<RunError> for AuthorError {
     }
 }
 
-impl AuthorError {
-    /// What to do next, where something is known to help.
-    pub fn hint(&self) -> Option<String> {
+impl Diagnosis for AuthorError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Run(error) => error.fault(),
+            _ => Fault::Input,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Exists { .. } => Some("choose another name, or another folder with `--dir`".into()),
             Self::NoFolder { .. } | Self::NoSources { .. } => {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::exit::ExitStatus;
+use super::exit::{CommandError, ExitStatus};
 use super::interrupt::Interrupt;
 use super::report::open;
 use super::terminal::{print, print_json, stdout_screen};
@@ -34,7 +34,7 @@ pub struct CompareArgs {
 }
 
 /// Compares two runs.
-pub fn run(args: &CompareArgs) -> anyhow::Result<ExitStatus> {
+pub fn run(args: &CompareArgs) -> Result<ExitStatus, CommandError> {
     Interrupt::install()?;
     let (a, b) = (open(&args.a)?, open(&args.b)?);
     let comparison =

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 
-use super::exit::ExitStatus;
+use super::exit::{CommandError, ExitStatus};
 use super::interrupt::Interrupt;
 use super::terminal::{Downloads, Terminal, print, print_path, say, stdout_screen};
+use crate::diagnosis::{Diagnosis, Fault};
 use crate::options::{DataOptions, HubCacheOptions, LimitOptions, NetworkOptions, parse};
-use crate::run::{self, Observer, RunError};
+use crate::run::{self, ConfigError, Observer};
 use ft_engine::task::example::{Source, Split};
 use ft_sandbox::Limits;
 use ft_store::datasets::hub::{HubSplit, fetch_split};
@@ -71,17 +72,39 @@ pub struct DatasetArgs {
     limits: LimitOptions,
 }
 
+/// A data set that cannot be meant.
+#[derive(Debug, thiserror::Error)]
+enum DatasetArgsError {
+    /// A split that the task does not load.
+    #[error("expected one of the task's splits {names}, got `{asked}`")]
+    NoSplit { asked: String, names: String },
+    /// A task that loads no rows to score.
+    #[error("expected a task with an evaluation split, got one without")]
+    NoEvaluation,
+    /// A name that no repository of the hub has.
+    #[error("expected a data set of the hub, `owner/name`, got `{repository}`")]
+    NotOnHub { repository: String },
+}
+
+impl Diagnosis for DatasetArgsError {
+    fn fault(&self) -> Fault {
+        Fault::Input
+    }
+
+    fn hint(&self) -> Option<String> {
+        None
+    }
+}
+
 /// Carries out a command.
-pub fn run(command: DataCommand, mut environment: Environment) -> anyhow::Result<ExitStatus> {
+pub fn run(command: DataCommand, mut environment: Environment) -> Result<ExitStatus, CommandError> {
     Interrupt::install()?;
     match command {
         DataCommand::Pull { what, quiet } => {
             environment.use_hub_cache(what.hub_cache.cache_dir.clone());
             let downloads = Downloads::new(quiet);
             for split in what.hub_splits(&environment, quiet)? {
-                for path in
-                    fetch_split(&split, &environment, &downloads).map_err(DataError::from).map_err(RunError::from)?
-                {
+                for path in fetch_split(&split, &environment, &downloads).map_err(DataError::from)? {
                     print_path(&path)?;
                 }
             }
@@ -97,10 +120,10 @@ pub fn run(command: DataCommand, mut environment: Environment) -> anyhow::Result
 }
 
 /// The rows on stdout, what they are on stderr.
-fn head(mut table: TableReader, rows: usize) -> anyhow::Result<()> {
+fn head(mut table: TableReader, rows: usize) -> Result<(), CommandError> {
     say(&format!("{} ({}): {}", table.name(), table.format_name(), table.columns().join(", ")));
     for _ in 0..rows {
-        match table.next_row().map_err(RunError::from)? {
+        match table.next_row()? {
             Some(row) => print(&stdout_screen().json_row(&row))?,
             None => break,
         }
@@ -118,7 +141,7 @@ fn is_file_or_stream(path: &Path) -> bool {
 
 impl DatasetArgs {
     /// What the task loads: all of it, or the split asked for.
-    fn sources(&self, task: &Path, environment: &Environment, quiet: bool) -> anyhow::Result<Vec<Source>> {
+    fn sources(&self, task: &Path, environment: &Environment, quiet: bool) -> Result<Vec<Source>, CommandError> {
         let observer: Arc<dyn Observer> = Arc::new(Terminal::new(quiet));
         let task = &run::find_plugin(&PluginPath::new(environment), task)?;
         // An interrupt ends the program at once here, whatever a plugin does.
@@ -130,17 +153,15 @@ impl DatasetArgs {
                 sources.iter().map(|source| format!("{} ({})", source.split, source.name)).collect();
             sources.retain(|source| source.name == *asked || source.split.to_string() == *asked);
             if sources.is_empty() {
-                let message = format!("the task has no split `{asked}`, only {}", names.join(" and "));
-                return Err(RunError::Settings(message).into());
+                return Err(DatasetArgsError::NoSplit { asked: asked.clone(), names: names.join(" and ") }.into());
             }
         }
         Ok(sources)
     }
 
-    fn hub_splits(&self, environment: &Environment, quiet: bool) -> anyhow::Result<Vec<HubSplit>> {
+    fn hub_splits(&self, environment: &Environment, quiet: bool) -> Result<Vec<HubSplit>, CommandError> {
         let parse = |repository: &str| {
-            let wrong =
-                || RunError::Settings(format!("expected a data set of the hub, `owner/name`, got `{repository}`"));
+            let wrong = || DatasetArgsError::NotOnHub { repository: repository.to_owned() };
             HubId::parse(repository).ok_or_else(wrong)
         };
         match (&self.task, &self.name) {
@@ -164,15 +185,15 @@ impl DatasetArgs {
         data: &DataOptions,
         environment: &Environment,
         progress: &dyn Progress,
-    ) -> anyhow::Result<TableReader> {
+    ) -> Result<TableReader, CommandError> {
         let opened = match (&self.task, &self.name) {
             (Some(task), _) => {
                 let sources = self.sources(task, environment, false)?;
                 let evaluation = |source: &Source| self.split.is_some() || source.split == Split::Evaluation;
                 let Some(source) = sources.iter().find(|source| evaluation(source)) else {
-                    return Err(RunError::Settings("the task has no evaluation split".into()).into());
+                    return Err(DatasetArgsError::NoEvaluation.into());
                 };
-                let location = data.location().map_err(RunError::Settings)?;
+                let location = data.location().map_err(ConfigError::Data)?;
                 location.open(source, Access { environment, progress })
             }
             // A name that says a form is a file's, though there may be none.
@@ -182,13 +203,11 @@ impl DatasetArgs {
             (None, _) => {
                 let mut files = Vec::new();
                 for split in self.hub_splits(environment, false)? {
-                    files.extend(
-                        fetch_split(&split, environment, progress).map_err(DataError::from).map_err(RunError::from)?,
-                    );
+                    files.extend(fetch_split(&split, environment, progress).map_err(DataError::from)?);
                 }
                 open_files(&files, data.quoting())
             }
         };
-        Ok(opened.map_err(RunError::from)?)
+        Ok(opened?)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::options::RunOptions;
+use crate::options::{PrintError, RunOptions};
 use crate::run::{RunConfig, RunError, RunOverrides};
 use ft_store::machine::environment::Environment;
 use ft_store::plugin_path::PluginPath;
@@ -10,7 +10,7 @@ use ft_store::plugin_path::PluginPath;
 /// What a run file comes to.
 pub struct RunFile {
     /// What `--print-config` prints.
-    pub printed: anyhow::Result<String>,
+    pub printed: Result<String, PrintError>,
     /// The run that it asks for.
     pub config: Result<RunConfig, RunError>,
 }
@@ -21,7 +21,7 @@ pub struct RunFile {
 /// What is wrong with it.
 pub fn run_file(text: &str, folder: &Path) -> Result<RunFile, String> {
     let options = RunOptions::parse(text, folder, Path::to_owned).map_err(|error| error.to_string())?;
-    let printed = options.clone().with_defaults().to_toml().map_err(Into::into);
+    let printed = options.clone().with_defaults().to_toml();
     let plugins = PluginPath::new(&Environment::from_variables(&|_| None, None, None));
     Ok(RunFile { printed, config: RunConfig::new(options, 1, RunOverrides::default(), &plugins) })
 }

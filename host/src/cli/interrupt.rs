@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::exit::ExitStatus;
+use super::exit::{CommandError, ExitStatus};
 use super::terminal::{say_page, stderr_screen};
 use crate::ui::screen::Page;
 use ft_sandbox::{Compiler, CompilerProgram, EngineOptions, Stop};
@@ -21,7 +21,7 @@ pub struct Interrupt {
 
 impl Interrupt {
     /// Installs the handler. Until [`Self::arm_graceful`], an interrupt ends the program at once.
-    pub fn install() -> anyhow::Result<Self> {
+    pub fn install() -> Result<Self, CommandError> {
         let interrupt = Self::default();
         let shared = interrupt.clone();
         ctrlc::set_handler(move || {

@@ -116,8 +116,8 @@ pub fn main() -> ExitCode {
         }
     };
     let status = done.unwrap_or_else(|error| {
-        terminal::say_page(&exit::told(&error, terminal::stderr_screen()));
-        ExitStatus::of(&error)
+        terminal::say_page(&error.page(terminal::stderr_screen()));
+        error.status()
     });
     status.into()
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
-use super::exit::ExitStatus;
+use super::exit::{CommandError, ExitStatus};
 use super::interrupt::Interrupt;
 use super::terminal::{Downloads, print, print_path, stdout_screen};
 use crate::options::{HubCacheOptions, NetworkOptions};
@@ -48,7 +48,7 @@ pub enum ModelCommand {
 }
 
 /// Carries out a command.
-pub fn run(command: ModelCommand, mut environment: Environment) -> anyhow::Result<ExitStatus> {
+pub fn run(command: ModelCommand, mut environment: Environment) -> Result<ExitStatus, CommandError> {
     Interrupt::install()?;
     match command {
         ModelCommand::Pull { model, hub_cache, network, quiet } => {

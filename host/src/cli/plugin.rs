@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::exit::ExitStatus;
+use super::exit::{CommandError, ExitStatus};
 use super::interrupt::Interrupt;
 use super::terminal::{
     Downloads, Terminal, print, print_json, print_path, say, say_page, stderr_screen, stdout_screen,
@@ -14,7 +14,7 @@ use crate::author::check::{Candidate, check};
 use crate::author::scaffold::{self, Language};
 use crate::author::{PluginCard, build, inventory, validate};
 use crate::options::{DataOptions, LimitOptions, NetworkOptions, parse};
-use crate::run::{Observer, Plugins, RunError, find_plugin};
+use crate::run::{ConfigError, Observer, Plugins, find_plugin};
 use crate::ui::screen::Screen;
 use crate::ui::{plugin as shown, usage};
 use ft_sandbox::{Limits, PluginKind};
@@ -137,7 +137,7 @@ pub enum Lang {
 }
 
 /// Carries out a command.
-pub fn run(command: PluginCommand, environment: Environment) -> anyhow::Result<ExitStatus> {
+pub fn run(command: PluginCommand, environment: Environment) -> Result<ExitStatus, CommandError> {
     match command {
         PluginCommand::New { kind, name, lang, dir } => {
             new(kind, &name, lang, &dir.map(|dir| expand_path(&dir)).unwrap_or_default())
@@ -181,7 +181,7 @@ struct PluginContext {
 }
 
 impl PluginContext {
-    fn open(environment: &Environment, limits: LimitOptions) -> anyhow::Result<Self> {
+    fn open(environment: &Environment, limits: LimitOptions) -> Result<Self, CommandError> {
         let interrupt = Interrupt::install()?;
         let observer: Arc<dyn Observer> = Arc::new(Terminal::new(false));
         Ok(Self {
@@ -193,12 +193,12 @@ impl PluginContext {
     }
 }
 
-fn test(args: TestArgs, mut environment: Environment) -> anyhow::Result<ExitStatus> {
+fn test(args: TestArgs, mut environment: Environment) -> Result<ExitStatus, CommandError> {
     let PluginContext { plugins, path, limits, screen } = PluginContext::open(&environment, args.which.limits)?;
     environment.offline |= args.network.offline;
     let data = match args.data.data.as_slice() {
         [] => None,
-        _ => Some(args.data.location().map_err(RunError::Settings)?),
+        _ => Some(args.data.location().map_err(ConfigError::Data)?),
     };
     let candidate = Candidate {
         plugins: &plugins,
@@ -217,7 +217,7 @@ fn test(args: TestArgs, mut environment: Environment) -> anyhow::Result<ExitStat
     Ok(if report.passed() { ExitStatus::Done } else { ExitStatus::Failed })
 }
 
-fn new(kind: Kind, name: &str, lang: Lang, dir: &Path) -> anyhow::Result<ExitStatus> {
+fn new(kind: Kind, name: &str, lang: Lang, dir: &Path) -> Result<ExitStatus, CommandError> {
     let kind = match kind {
         Kind::Task => PluginKind::Task,
         Kind::Optimizer => PluginKind::Optimizer,
@@ -233,7 +233,7 @@ fn new(kind: Kind, name: &str, lang: Lang, dir: &Path) -> anyhow::Result<ExitSta
     Ok(ExitStatus::Done)
 }
 
-fn build_folder(dir: &Path, environment: &Environment) -> anyhow::Result<ExitStatus> {
+fn build_folder(dir: &Path, environment: &Environment) -> Result<ExitStatus, CommandError> {
     let paths = CachePaths::new(environment);
     for file in build::build(dir, &paths, &|message| say(message))? {
         print_path(&file)?;

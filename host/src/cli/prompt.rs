@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::exit::ExitStatus;
+use super::exit::{CommandError, ExitStatus};
 use super::interrupt::Interrupt;
 use super::terminal::{Downloads, Terminal, print, print_json, stdout_screen};
 use crate::options::{DataOptions, LimitOptions, ModelOptions, NetworkOptions, RowOptions, TaskOptions};
@@ -57,7 +57,7 @@ struct ShownArgs {
 }
 
 /// Prints a prompt.
-pub fn run(args: PromptArgs, mut environment: Environment) -> anyhow::Result<ExitStatus> {
+pub fn run(args: PromptArgs, mut environment: Environment) -> Result<ExitStatus, CommandError> {
     let interrupt = Interrupt::install()?;
     let PromptArgs { mut task, model, data, rows, network, limits, shown: ShownArgs { index, seed, json } } = args;
     environment.offline |= network.offline;

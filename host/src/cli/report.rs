@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::exit::ExitStatus;
+use super::exit::{CommandError, ExitStatus};
 use super::interrupt::Interrupt;
 use super::terminal::{print, stdout_screen};
 use crate::ui;
@@ -59,9 +59,9 @@ impl FormArgs {
 }
 
 /// Prints the runs in the folders.
-pub fn run(args: &ReportArgs) -> anyhow::Result<ExitStatus> {
+pub fn run(args: &ReportArgs) -> Result<ExitStatus, CommandError> {
     Interrupt::install()?;
-    let runs = args.folders.iter().map(|folder| open(folder)).collect::<anyhow::Result<Vec<RunReport>>>()?;
+    let runs = args.folders.iter().map(|folder| open(folder)).collect::<Result<Vec<RunReport>, CommandError>>()?;
     let page = match args.form.format() {
         Some(format) => Page::document(&export::render(format, &runs)?),
         None => ui::report::render(&runs, stdout_screen()),
@@ -72,7 +72,7 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<ExitStatus> {
 
 /// Reads the folder of a run, line by line where a file can be large. Links in it are followed: what a report shows is
 /// what somebody named, and reading changes nothing.
-pub fn open(folder: &Path) -> anyhow::Result<RunReport> {
+pub fn open(folder: &Path) -> Result<RunReport, CommandError> {
     let results = read_regular(&folder.join("results.json"), RESULTS_LIMIT)?;
     let samples = journal::read(&folder.join("samples.jsonl"))?;
     let trace = folder.join("trace.jsonl");

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::exit::ExitStatus;
+use super::exit::{CommandError, ExitStatus};
 use super::interrupt::Interrupt;
 use super::terminal::{
     Downloads, Terminal, print, print_json, print_run_file, say, say_page, stderr_screen, stdout_screen,
 };
 use super::threads;
 use crate::options::{OptionGroup, RunOptions};
-use crate::run::{self, Observer, Observers, Outcome, Plan, PluginUsage, RunConfig, RunError, RunOverrides};
+use crate::run::{self, Observer, Observers, Outcome, Plan, PluginUsage, RunConfig, RunOverrides};
 use crate::ui::screen::{Page, Screen};
 use crate::ui::{table, usage};
 use ft_engine::text::size;
@@ -71,10 +71,13 @@ struct CallArgs {
 }
 
 /// Prepares and carries out a run.
-pub fn run(RunArgs { mut options, call: args }: RunArgs, mut environment: Environment) -> anyhow::Result<ExitStatus> {
+pub fn run(
+    RunArgs { mut options, call: args }: RunArgs,
+    mut environment: Environment,
+) -> Result<ExitStatus, CommandError> {
     options.expand(Path::new(""), expand_path);
     if let Some(path) = &args.config {
-        options = options.overlay(RunOptions::read(&expand_path(path), expand_path).map_err(RunError::from)?);
+        options = options.overlay(RunOptions::read(&expand_path(path), expand_path)?);
     }
     let plugin_path = PluginPath::new(&environment);
     let options = run::with_plugins(options, &plugin_path)?;
@@ -130,7 +133,7 @@ fn demonstrations(plan: &Plan, lines: usize, screen: Screen) -> Page {
     screen.head(plan.record().draw.demonstrations.raw(), lines)
 }
 
-fn print_plan(plan: &Plan, json: bool) -> anyhow::Result<()> {
+fn print_plan(plan: &Plan, json: bool) -> Result<(), CommandError> {
     let record = plan.record();
     if json {
         return print_json(record);
@@ -162,7 +165,7 @@ fn print_plan(plan: &Plan, json: bool) -> anyhow::Result<()> {
     print(&page)
 }
 
-fn print_outcome(outcome: &Outcome, json: bool, screen: Screen) -> anyhow::Result<()> {
+fn print_outcome(outcome: &Outcome, json: bool, screen: Screen) -> Result<(), CommandError> {
     if json {
         return print_json(&outcome.results);
     }

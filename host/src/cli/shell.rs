@@ -4,9 +4,9 @@ use clap::{Args, Command};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use super::exit::ExitStatus;
+use super::exit::{CommandError, ExitStatus};
 use super::terminal::print_data;
-use crate::run::RunError;
+use crate::diagnosis::{Diagnosis, Fault};
 
 #[derive(Args)]
 pub struct CompletionsArgs {
@@ -23,7 +23,7 @@ pub struct ManArgs {
 }
 
 /// Prints a shell's completion script.
-pub fn completions(args: &CompletionsArgs, program: &Command) -> anyhow::Result<ExitStatus> {
+pub fn completions(args: &CompletionsArgs, program: &Command) -> Result<ExitStatus, CommandError> {
     let name = program.get_name();
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut without_hidden_commands(program), name, &mut script);
@@ -43,12 +43,12 @@ fn without_hidden_commands(program: &Command) -> Command {
 }
 
 /// Prints a command's manual page, in roff.
-pub fn man(args: &ManArgs, mut program: Command) -> anyhow::Result<ExitStatus> {
+pub fn man(args: &ManArgs, mut program: Command) -> Result<ExitStatus, CommandError> {
     // Gives subcommands their names in full, and the flags that all of them have.
     program.build();
     let mut command = &program;
     for name in &args.command {
-        command = command.find_subcommand(name).ok_or_else(|| no_command(command, name))?;
+        command = command.find_subcommand(name).ok_or_else(|| NoCommand::below(command, name))?;
     }
     let mut page = Vec::new();
     let source = format!("{} {}", program.get_name(), env!("CARGO_PKG_VERSION"));
@@ -57,11 +57,33 @@ pub fn man(args: &ManArgs, mut program: Command) -> anyhow::Result<ExitStatus> {
     Ok(ExitStatus::Done)
 }
 
-fn no_command(above: &Command, name: &str) -> RunError {
-    let commands = above.get_subcommands().filter(|command| !command.is_hide_set());
-    let expected: Vec<&str> = commands.map(Command::get_name).collect();
-    RunError::Settings(match expected.as_slice() {
-        [] => format!("expected no command below `{}`, got `{name}`", above.get_name()),
-        _ => format!("expected one of {}, got `{name}`", expected.join(", ")),
-    })
+/// A word that is no command.
+#[derive(Debug, thiserror::Error)]
+#[error("expected {expected}, got `{name}`")]
+struct NoCommand {
+    /// The commands that there are.
+    expected: String,
+    name: String,
+}
+
+impl NoCommand {
+    fn below(above: &Command, name: &str) -> Self {
+        let commands = above.get_subcommands().filter(|command| !command.is_hide_set());
+        let commands: Vec<&str> = commands.map(Command::get_name).collect();
+        let expected = match commands.as_slice() {
+            [] => format!("no command below `{}`", above.get_name()),
+            _ => format!("one of {}", commands.join(", ")),
+        };
+        Self { expected, name: name.to_owned() }
+    }
+}
+
+impl Diagnosis for NoCommand {
+    fn fault(&self) -> Fault {
+        Fault::Input
+    }
+
+    fn hint(&self) -> Option<String> {
+        None
+    }
 }

@@ -8,6 +8,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use super::exit::CommandError;
 use crate::run::{Event, Observer};
 use crate::ui::progress::{DownloadBar, RunBar, TerminalProgress};
 use crate::ui::screen::{Page, Screen};
@@ -83,23 +84,23 @@ fn progress(quiet: bool) -> TerminalProgress {
 }
 
 /// Writes to stdout; a reader that has gone away is no error.
-pub fn print(page: &Page) -> anyhow::Result<()> {
+pub fn print(page: &Page) -> Result<(), CommandError> {
     write_out(page.as_str().as_bytes())
 }
 
 /// Writes a value to stdout as JSON.
-pub fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+pub fn print_json(value: &impl serde::Serialize) -> Result<(), CommandError> {
     print(&Page::json(value)?)
 }
 
 /// Writes lines that another program reads to stdout: a file or a pipe gets them as they are, since they name something
 /// and another spelling would name nothing. Only on a terminal are they text for a person.
-pub fn print_data(lines: &str) -> anyhow::Result<()> {
+pub fn print_data(lines: &str) -> Result<(), CommandError> {
     if io::stdout().is_terminal() { print(&Page::document(lines)) } else { write_out(lines.as_bytes()) }
 }
 
 /// Writes where a file or a folder is to stdout, on a line.
-pub fn print_path(path: &Path) -> anyhow::Result<()> {
+pub fn print_path(path: &Path) -> Result<(), CommandError> {
     if io::stdout().is_terminal() {
         return print(&stdout_screen().pieces(&[(&path.display().to_string(), Emphasis::None)]));
     }
@@ -107,11 +108,11 @@ pub fn print_path(path: &Path) -> anyhow::Result<()> {
 }
 
 /// Writes a run file to stdout.
-pub fn print_run_file(text: &str) -> anyhow::Result<()> {
+pub fn print_run_file(text: &str) -> Result<(), CommandError> {
     print_data(text)
 }
 
-fn write_out(bytes: &[u8]) -> anyhow::Result<()> {
+fn write_out(bytes: &[u8]) -> Result<(), CommandError> {
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),

@@ -6,9 +6,7 @@ mod execute;
 mod folder;
 #[doc(hidden)]
 pub mod fuzzing;
-mod hint;
 mod inputs;
-mod kind;
 mod observer;
 mod plan;
 mod preview;
@@ -16,12 +14,13 @@ mod usage;
 
 pub use error::RunError;
 pub use execute::execution::{Outcome, execute};
+pub use folder::error::FolderError;
 pub use inputs::class_names::OtherClasses;
 pub use inputs::config::{RunConfig, RunOverrides, TaskConfig, with_plugins};
 pub use inputs::data::{SplitExamples, read_split};
+pub use inputs::error::{ConfigError, PluginRequestError, SplitError};
 pub use inputs::model::{describe_model, open_weights};
 pub use inputs::plugins::{Configured, PluginSpec, Plugins, find_plugin, resolve_options};
-pub use kind::RunErrorKind;
 pub use observer::{Event, Observer, Observers};
 pub use plan::prepare::{Plan, prepare};
 pub use plan::usable::Unusable;

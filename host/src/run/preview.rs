@@ -11,9 +11,11 @@ use super::inputs::model::open_tokenizer;
 use super::inputs::plugins::{PluginSpec, Plugins};
 use super::inputs::rows::Rows;
 use super::observer::Observer;
+use super::plan::error::DrawError;
 use super::plan::fit::Room;
 use super::plan::render::Renderer;
 use super::plan::shown::{Rendered, Shown};
+use super::plan::usable::{Unusable, UnusableRow};
 use ft_engine::model::Tokenizer;
 use ft_engine::model::tokenizer::Piece;
 use ft_engine::task::example::{Example, RenderedChoice, Source, Split};
@@ -91,7 +93,7 @@ pub fn preview(
         .evaluation
         .examples
         .get(index)
-        .ok_or_else(|| RunError::NoSuchRow { index, rows: rows.evaluation.examples.len() })?;
+        .ok_or_else(|| DrawError::NoSuchRow { index, rows: rows.evaluation.examples.len() })?;
     // Before the tokenizer: what is wrong with the rows is no matter of the network.
     let rendered = Rendered::draw(&mut task, &rows, config, seed)?;
     let tokenizer = open_tokenizer(&fetch_tokenizer(asked.model, access.environment, access.progress)?)?;
@@ -100,10 +102,10 @@ pub fn preview(
     let query = renderer.task.render_query(example)?;
     let mut notes = rows.notes(config);
     notes.extend(row_notes(&shown, seed, (index, example), &query));
-    let unusable = |reason| RunError::Unusable {
+    let unusable = |too_much| UnusableRow {
         split: Split::Evaluation,
         id: example.id.clone(),
-        reason: Box::new(reason),
+        reason: Box::new(Unusable::TooMuchText(too_much)),
         more: 0,
     };
     renderer.text_bound().query(&query).map_err(unusable)?;
@@ -172,7 +174,7 @@ fn choices(id: &str, rendered: Vec<RenderedChoice>, tokenizer: &Tokenizer) -> Re
         let tokens = tokenizer.pieces(choice.full.raw())?;
         pieces += tokens.len();
         if pieces > MOST_PIECES {
-            return Err(RunError::TooManyPieces { id: id.to_owned(), choices: count, most: MOST_PIECES });
+            return Err(DrawError::TooManyPieces { id: id.to_owned(), choices: count, most: MOST_PIECES }.into());
         }
         let span_start = tokenizer.encode(choice.context.raw())?.len();
         Ok(ChoicePreview { context: choice.context, full: choice.full, tokens, span_start })

@@ -174,7 +174,7 @@ fn same_twice(harness: Harness<'_>) -> Result<String, String> {
     if bits(&run(&mut other, 6, DType::F32)?)? != first {
         return Err("a second instance comes to another cache".into());
     }
-    let options = resolve_options(rule.description(), harness.options).map_err(fault)?;
+    let options = resolve_options(rule.description(), harness.options).map_err(|error| error.to_string())?;
     rule.open(&options).map_err(|error| error.to_string())?;
     if bits(&run(&mut rule, 6, DType::F32)?)? != first {
         return Err("a session that is opened anew remembers the one before".into());

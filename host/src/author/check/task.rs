@@ -8,7 +8,7 @@ use super::checks::{Checks, listed_values};
 use super::fixtures::{Fixtures, RowFixture, as_given};
 use super::harness::{Harness, same_description};
 use super::rows::{MemoryRows, spoilt};
-use crate::run::{RunError, SplitExamples, read_split};
+use crate::run::{RunError, SplitError, SplitExamples, read_split};
 use ft_engine::task::example::{Example, RenderedChoice, Source, Split};
 use ft_engine::text::Untrusted;
 use ft_sandbox::{Failure, PluginError, Rejection, TaskPlugin};
@@ -112,7 +112,7 @@ fn whole_split(harness: Harness<'_>, data: &DataLocation, source: &Source) -> Re
         let mut task = harness.task(harness.options)?;
         let SplitExamples { examples, other_classes, .. } = read_split(&mut task, data, source, false, harness.access)?;
         if let Some(other) = other_classes.into_iter().next() {
-            return Err(RunError::OtherClasses(other));
+            return Err(SplitError::OtherClasses(other).into());
         }
         let (mut prompts, mut bytes) = (Vec::with_capacity(examples.len()), 0);
         for example in &examples {

@@ -9,11 +9,11 @@ use super::scoring::Scorer;
 use super::seeds::{Run, Schedule};
 use super::stop::StopFlag;
 use super::tuned_model::{PluginTuned, TunedModel};
+use crate::diagnosis::{Diagnosis, Fault};
 use crate::options::Select;
 use crate::run::error::RunError;
 use crate::run::folder::out_folder::{self, Beginning, OutFolder};
 use crate::run::inputs::plugins::Configured;
-use crate::run::kind::RunErrorKind;
 use crate::run::observer::{Event, Observer};
 use crate::run::plan::draw::Draw;
 use crate::run::plan::prepare::{Plan, optimizer_usage};
@@ -103,7 +103,7 @@ pub(super) struct Found {
 pub(super) fn carry_out<M: TunedModel>(mut run: Run<'_, M>, draws: &[Draw]) -> Result<Found, RunError> {
     let interrupted = match run.all_seeds(draws) {
         // Between two steps or batches, or in a call into the optimizer.
-        Err(error) if error.kind() == RunErrorKind::Interrupted => true,
+        Err(error) if error.fault() == Fault::Interrupted => true,
         ran => ran.map(|()| false)?,
     };
     let (results, records) = run.recorder.finish(!interrupted)?;

@@ -1,5 +1,6 @@
 //! Carrying out a plan: seed by seed, step by step.
 
+pub mod error;
 pub mod execution;
 #[cfg(test)]
 mod fake_model;

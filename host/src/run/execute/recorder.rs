@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::iterate::Step;
 use crate::run::error::RunError;
+use crate::run::folder::error::FolderError;
 use crate::run::folder::journal::Journal;
 use crate::run::folder::out_folder::{Beginning, OutFolder};
 use crate::run::observer::{Event, Observer};
@@ -85,7 +86,7 @@ impl<'a> Recorder<'a> {
     /// the seed scores, in their order, and `result` is the step that is its result.
     ///
     /// # Errors
-    /// [`RunError::ForeignLine`] for lines that are not those of the seed's rows, [`RunError::NoRecords`] without those of
+    /// [`FolderError::ForeignLine`] for lines that are not those of the seed's rows, [`FolderError::NoResult`] without those of
     /// the result.
     pub fn recall_seed(&mut self, draw: &Draw, rows: &[usize], result: u32) -> Result<(), RunError> {
         let seed = draw.record.seed;
@@ -94,7 +95,7 @@ impl<'a> Recorder<'a> {
             let Some(found) = records.last() else { break };
             let step = found.step;
             if let Some(last) = last.filter(|last| *last >= step) {
-                return Err(self.folder.samples.foreign(&format!("a step behind {last}"), found));
+                return Err(self.folder.samples.foreign(&format!("a step behind {last}"), found).into());
             }
             last = Some(step);
             let of_step = || records.iter().map(|record| record.index);
@@ -103,11 +104,17 @@ impl<'a> Recorder<'a> {
                 self.add(records, StepSeconds::default());
             } else if !(self.allow_nonfinite && of_step().eq(rows.iter().copied().take(records.len()))) {
                 // Where such numbers are allowed, a step whose scores are not finite ends with the last that is.
-                return Err(self.folder.samples.foreign(&format!("step {step}, with the rows of seed {seed}"), found));
+                return Err(self
+                    .folder
+                    .samples
+                    .foreign(&format!("step {step}, with the rows of seed {seed}"), found)
+                    .into());
             }
         }
         if self.samples_of(seed, result).is_empty() {
-            return Err(RunError::NoRecords { path: self.folder.samples.path().to_owned(), seed, step: result });
+            return Err(
+                FolderError::NoResult { path: self.folder.samples.path().to_owned(), seed, step: result }.into()
+            );
         }
         for record in self.folder.trace.recall_while(|place| place.0 == seed) {
             self.observer.event(Event::Traced(&record));

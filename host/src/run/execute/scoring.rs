@@ -1,5 +1,6 @@
 //! Queries scored behind a context, batch by batch, into a journal.
 
+use super::error::StepError;
 use super::stop::StopFlag;
 use super::tuned_model::TunedModel;
 use crate::run::error::RunError;
@@ -25,7 +26,7 @@ impl Scorer<'_> {
     /// Scores all queries behind a context into the journal; those that it has already are not computed again.
     ///
     /// # Errors
-    /// Failures of the model; [`RunError::Sample`] where a score is no number, with all queries before it in the journal;
+    /// Failures of the model; [`StepError::Sample`] where a score is no number, with all queries before it in the journal;
     /// a full disk; [`RunError::Interrupted`].
     pub fn score(
         self,
@@ -76,7 +77,7 @@ fn sample(
         SampleError::NotFinite { .. } if place.step <= 1 => model.fault(&query.tokens),
         source => {
             let (plugin, id, step) = (model.optimizer(), query.id.clone(), place.step as usize);
-            RunError::Sample { plugin, id, step, source }
+            StepError::Sample { plugin, id, step, source }.into()
         }
     })
 }

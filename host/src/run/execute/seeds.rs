@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use super::error::StepError;
 use super::iterate::{Criterion, Sink, Step, iterate};
 use super::recorder::Recorder;
 use super::scoring::Scorer;
@@ -196,7 +197,9 @@ impl<M: TunedModel> Sink<M> for ScoredSteps<'_, '_> {
                 self.recorder.scored(records, StepSeconds { step: step.seconds, score })?;
                 self.last_scored = t;
             }
-            Err(RunError::Sample { source: SampleError::NotFinite { .. }, id, .. }) if self.allow_nonfinite => {
+            Err(RunError::Step(StepError::Sample { source: SampleError::NotFinite { .. }, id, .. }))
+                if self.allow_nonfinite =>
+            {
                 self.recorder.note(seed, &format!("step {t} is left out: the scores of example `{id}` are not finite"));
             }
             Err(error) => return Err(error),

@@ -1,5 +1,6 @@
 //! What the method's outer loop asks of a model and its optimizer: the seam at which a test puts a table of numbers.
 
+use super::error::StepError;
 use crate::run::error::RunError;
 use ft_engine::model::decoder::{Batch, TokenTree};
 use ft_engine::model::{Context, Decoder, ModelError};
@@ -56,7 +57,7 @@ impl PluginTuned {
     fn attribute_to_plugin(&self, error: TuneError) -> RunError {
         match error {
             TuneError::UpdateCount { .. } | TuneError::UpdateShape { .. } | TuneError::NotFinite { .. } => {
-                RunError::BadUpdate { plugin: called(&self.record), source: error.into() }
+                StepError::BadUpdate { plugin: called(&self.record), source: error.into() }.into()
             }
             error => error.into(),
         }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 
+use super::error::FolderError;
 use crate::run::error::RunError;
 use ft_record::files::lines::{LINE_LIMIT, LineError, LineReader};
 use ft_record::files::samples::{Place, SampleRecord};
@@ -86,7 +87,7 @@ impl<L: Line> Journal<L> {
     /// A file that cannot be read or written, or a line that is no record.
     pub fn open(path: PathBuf) -> Result<Self, RunError> {
         let held = HeldJournal::open(&path)?;
-        let no_record = |LineError { line, source }| RunError::Journal { path: path.clone(), line, source };
+        let no_record = |LineError { line, source }| FolderError::NoRecord { path: path.clone(), line, source };
         let mut earlier = VecDeque::new();
         let mut lines = LineReader::new(held.reader());
         while let Some(line) = lines.next_line().map_err(no_record)?.filter(|line| line.ended) {
@@ -105,7 +106,7 @@ impl<L: Line> Journal<L> {
     /// The record of `place`: the next line, where an earlier process wrote it; otherwise it is computed and added.
     ///
     /// # Errors
-    /// [`RunError::ForeignLine`] where the next line belongs elsewhere: the journal is not this run's. What `compute` fails
+    /// [`FolderError::ForeignLine`] where the next line belongs elsewhere: the journal is not this run's. What `compute` fails
     /// with; a full disk.
     pub fn entry(&mut self, place: &L::Place, compute: impl FnOnce() -> Result<L, RunError>) -> Result<L, RunError> {
         if let Some(record) = self.recall(place)? {
@@ -150,12 +151,12 @@ impl<L: Line> Journal<L> {
         if record.place() == *place {
             return Ok(Some(record));
         }
-        Err(self.foreign(&format!("{place:?}"), &record))
+        Err(self.foreign(&format!("{place:?}"), &record).into())
     }
 
     /// What is wrong with a line that this process came to last and that belongs elsewhere.
-    pub fn foreign(&self, expected: &str, found: &L) -> RunError {
-        RunError::ForeignLine {
+    pub fn foreign(&self, expected: &str, found: &L) -> FolderError {
+        FolderError::ForeignLine {
             path: self.path.clone(),
             line: self.passed,
             expected: expected.to_owned(),

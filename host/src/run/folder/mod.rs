@@ -1,5 +1,6 @@
 //! The output folder of a run: its journals, and what an earlier process left there.
 
+pub mod error;
 pub mod journal;
 pub mod out_folder;
 mod plan_diff;

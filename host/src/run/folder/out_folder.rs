@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::error::FolderError;
 use super::journal::Journal;
 use super::plan_diff::plan_diff;
 use crate::run::error::RunError;
@@ -59,7 +60,7 @@ pub fn beginning(folder: &Path, earlier: Option<ResultsRecord>, plan: &PlanRecor
         true if scored == 0 && !earlier.selected.is_empty() => Ok(Beginning::Fresh),
         true => Ok(Beginning::Continue(Box::new(earlier))),
         false if earlier.complete || scored == 0 => Ok(Beginning::Fresh),
-        false => Err(RunError::Changed { folder: folder.to_owned(), changes }),
+        false => Err(FolderError::Changed { folder: folder.to_owned(), changes }.into()),
     }
 }
 

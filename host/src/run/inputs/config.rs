@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::default_optimizer;
+use super::error::{ConfigError, PluginRequestError};
 use super::plugins::find_plugin;
-use crate::options::{DataOptions, RowOptions, RunFileError, RunOptions, ScoreSteps, Select, TaskOptions};
+use crate::options::{DataOptions, RowOptions, RunOptions, ScoreSteps, Select, TaskOptions};
 use crate::run::error::RunError;
 use ft_engine::model::device::{DTypeChoice, DeviceChoice};
 use ft_engine::model::weights::WeightFormat;
@@ -90,9 +91,9 @@ impl RunConfig {
         path: &PluginPath,
     ) -> Result<Self, RunError> {
         let options = options.with_defaults();
-        let recorded = options.recorded().map_err(|error| RunError::Settings(error.to_string()))?;
-        let select = options.selection.resolve().map_err(RunError::Settings)?;
-        let seeds = options.seeds.list().map_err(RunError::Settings)?;
+        let recorded = options.recorded().map_err(ConfigError::Recorded)?;
+        let select = options.selection.resolve().map_err(ConfigError::Selection)?;
+        let seeds = options.seeds.list().map_err(ConfigError::Seeds)?;
         let limits = options.limits.over(&Limits::default());
         let task = TaskConfig::new(
             &options.task,
@@ -140,20 +141,11 @@ impl RunConfig {
 ///
 /// # Errors
 /// A name that is on no folder of the path.
-pub fn with_plugins(mut options: RunOptions, path: &PluginPath) -> Result<RunOptions, RunError> {
+pub fn with_plugins(mut options: RunOptions, path: &PluginPath) -> Result<RunOptions, PluginRequestError> {
     for plugin in [&mut options.task.task, &mut options.optimizer.optimizer].into_iter().flatten() {
         *plugin = find_plugin(path, plugin)?;
     }
     Ok(options)
-}
-
-impl From<RunFileError> for RunError {
-    fn from(error: RunFileError) -> Self {
-        match error {
-            RunFileError::File(error) => error.into(),
-            RunFileError::Malformed { path, message } => Self::RunFile { path, message },
-        }
-    }
 }
 
 /// A task, its data and its demonstrations: what prompts depend on.
@@ -183,11 +175,11 @@ impl TaskConfig {
     ///
     /// # Errors
     /// No task, a place of data that cannot be meant.
-    pub fn new(task: &TaskOptions, data: &DataOptions, rows: &RowOptions, limits: Limits) -> Result<Self, RunError> {
+    pub fn new(task: &TaskOptions, data: &DataOptions, rows: &RowOptions, limits: Limits) -> Result<Self, ConfigError> {
         Ok(Self {
-            plugin: task.task.clone().ok_or_else(|| RunError::Settings("expected a task, got none".into()))?,
+            plugin: task.task.clone().ok_or(ConfigError::NoTask)?,
             options: task.task_options.clone(),
-            data: data.location().map_err(RunError::Settings)?,
+            data: data.location().map_err(ConfigError::Data)?,
             skip_bad_rows: rows.skip_bad_rows,
             sampling: rows.sampling(),
             shots: rows.shots,

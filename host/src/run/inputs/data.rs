@@ -2,6 +2,7 @@
 
 use super::class_names::{Finding, NamedColumns, OtherClasses};
 use super::classes;
+use super::error::SplitError;
 use crate::run::error::RunError;
 use ft_engine::task::example::{Example, Source};
 use ft_record::files::schema::{DataRecord, FileRecord};
@@ -114,7 +115,7 @@ pub fn read_split(
     let labels = task.labels()?;
     if let Some(row) = counts_from_one(&rejected, &labels, &examples) {
         let place = place(row, &places, &file);
-        return Err(RunError::CountedFromOne { place, column: row.column.clone(), classes: labels.len() });
+        return Err(SplitError::CountedFromOne { place, column: row.column.clone(), classes: labels.len() }.into());
     }
     let names: Vec<String> = classes::of_split(&labels, &examples).into_iter().map(str::to_owned).collect();
     let findings = named.compare(&names, &examples, places.len(), rejected.iter().map(|row| row.row));
@@ -124,9 +125,10 @@ pub fn read_split(
     if takes_none {
         let split = source.split;
         return Err(match reasons.into_iter().next() {
-            Some(first) => RunError::OnlyBadRows { file, split, skipped, first },
-            None => RunError::NoRows { file, split },
-        });
+            Some(first) => SplitError::OnlyBadRows { file, split, skipped, first },
+            None => SplitError::NoRows { file, split },
+        }
+        .into());
     }
     let files = table.finish()?;
     let mut remarks: Vec<String> = files.iter().flat_map(|file| file.remarks.iter().cloned()).collect();
@@ -147,9 +149,9 @@ pub fn read_split(
 /// The first row that the task rejects, where bad rows are not left out.
 fn left_out(
     unreadable: Vec<String>,
-    mut rejected: impl ExactSizeIterator<Item = RunError>,
+    mut rejected: impl ExactSizeIterator<Item = SplitError>,
     skip_bad_rows: bool,
-) -> Result<(usize, Vec<String>), RunError> {
+) -> Result<(usize, Vec<String>), SplitError> {
     if !skip_bad_rows && let Some(first) = rejected.next() {
         return Err(first);
     }
@@ -217,10 +219,10 @@ fn counts_from_one<'a>(rejected: &'a [Rejection], labels: &[String], examples: &
 
 /// A row that the task does not take, by the place that it has in its file; `takes_none` says that it takes no row at
 /// all.
-fn reject(rejection: Rejection, places: &[RowPlace], file: &str, takes_none: bool) -> RunError {
+fn reject(rejection: Rejection, places: &[RowPlace], file: &str, takes_none: bool) -> SplitError {
     let place = place(&rejection, places, file);
     let Rejection { column, message, .. } = rejection;
-    RunError::Rejected { place, column, message, takes_none }
+    SplitError::Rejected { place, column, message, takes_none }
 }
 
 fn place(rejection: &Rejection, places: &[RowPlace], file: &str) -> String {

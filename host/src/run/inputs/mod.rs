@@ -5,6 +5,7 @@ pub mod classes;
 pub mod config;
 pub mod data;
 mod default_optimizer;
+pub mod error;
 pub mod model;
 pub mod plugins;
 pub mod rows;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use candle_core::Device;
 
 use super::config::{RunConfig, TaskConfig};
+use super::error::PluginRequestError;
 use crate::run::error::RunError;
 use crate::run::observer::{Event, Observer};
 use ft_sandbox::options::{self, OptionSetting};
@@ -129,7 +130,7 @@ impl Plugins {
         let binary = PluginBinary::new(path.display().to_string(), read_file(path, PLUGIN_LIMIT)?);
         if !self.required.is_empty() && !self.required.iter().any(|digest| digest == binary.sha256()) {
             let (file, found) = (path.to_owned(), binary.sha256().to_owned());
-            return Err(RunError::Digest { file, found, required: self.required.clone() });
+            return Err(PluginRequestError::Digest { file, found, required: self.required.clone() }.into());
         }
         Ok(binary)
     }
@@ -152,10 +153,10 @@ fn engine(paths: &CachePaths, observer: &dyn Observer, options: &EngineOptions) 
 ///
 /// # Errors
 /// A name that is in none of the folders.
-pub fn find_plugin(path: &PluginPath, plugin: &Path) -> Result<PathBuf, RunError> {
-    let none = || RunError::NoPlugin { name: plugin.to_owned(), folders: path.folders().to_vec() };
+pub fn find_plugin(path: &PluginPath, plugin: &Path) -> Result<PathBuf, PluginRequestError> {
+    let none = || PluginRequestError::NoPlugin { name: plugin.to_owned(), folders: path.folders().to_vec() };
     match path.find(plugin) {
-        Some(folder) if folder.is_dir() => Err(RunError::PluginFolder { folder }),
+        Some(folder) if folder.is_dir() => Err(PluginRequestError::Folder { folder }),
         found => found.ok_or_else(none),
     }
 }
@@ -164,7 +165,10 @@ pub fn find_plugin(path: &PluginPath, plugin: &Path) -> Result<PathBuf, RunError
 ///
 /// # Errors
 /// An option that it does not have, or a value that it does not take.
-pub fn resolve_options(description: &Description, given: &[(String, String)]) -> Result<Vec<OptionSetting>, RunError> {
+pub fn resolve_options(
+    description: &Description,
+    given: &[(String, String)],
+) -> Result<Vec<OptionSetting>, PluginRequestError> {
     options::resolve(&description.options, given)
-        .map_err(|source| RunError::Option { plugin: description.name.clone(), source })
+        .map_err(|source| PluginRequestError::Option { plugin: description.name.clone(), source })
 }

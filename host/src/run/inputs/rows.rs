@@ -4,6 +4,7 @@ use super::class_names::OtherClasses;
 use super::classes;
 use super::config::TaskConfig;
 use super::data::{SplitExamples, read_split};
+use super::error::SplitError;
 use crate::run::error::RunError;
 use ft_engine::task::example::{Example, Split};
 use ft_engine::task::sampling::{self, Demonstrations, Request, Sampling, SamplingError, Selection};
@@ -35,7 +36,7 @@ impl Rows {
         let of = |split: Split| sources.iter().find(|source| source.split == split);
         let mut read = |split: Split| match of(split) {
             Some(source) => read_split(task, &config.data, source, config.skip_bad_rows, access),
-            None => Err(RunError::NoRows { file: format!("`{}`", config.plugin.display()), split }),
+            None => Err(SplitError::NoRows { file: format!("`{}`", config.plugin.display()), split }.into()),
         };
         let demonstrations = read(Split::Demonstrations)?;
         let evaluation = read(Split::Evaluation)?;
@@ -48,7 +49,7 @@ impl Rows {
     ///
     /// # Errors
     /// Too few rows to take demonstrations from.
-    pub fn select(&self, config: &TaskConfig, seed: u64) -> Result<Selection, RunError> {
+    pub fn select(&self, config: &TaskConfig, seed: u64) -> Result<Selection, SplitError> {
         let answers: Vec<usize> = self.demonstrations.examples.iter().map(|example| example.answer).collect();
         let request = Request {
             seed,
@@ -66,10 +67,10 @@ impl Rows {
     /// Refuses files that call classes otherwise than the task does.
     ///
     /// # Errors
-    /// [`RunError::OtherClasses`] for the first.
-    pub fn check_classes(&self) -> Result<(), RunError> {
+    /// [`SplitError::OtherClasses`] for the first.
+    pub fn check_classes(&self) -> Result<(), SplitError> {
         match self.other_classes().next() {
-            Some(other) => Err(RunError::OtherClasses(other.clone())),
+            Some(other) => Err(SplitError::OtherClasses(other.clone())),
             None => Ok(()),
         }
     }
@@ -127,15 +128,15 @@ impl Rows {
     ///
     /// # Errors
     /// Too few rows.
-    pub fn hold_out(&self, selection: &Selection, count: usize) -> Result<Vec<usize>, RunError> {
+    pub fn hold_out(&self, selection: &Selection, count: usize) -> Result<Vec<usize>, SplitError> {
         selection.held_out(count).map_err(|source| self.sampling_error(source))
     }
 
-    fn sampling_error(&self, source: SamplingError) -> RunError {
+    fn sampling_error(&self, source: SamplingError) -> SplitError {
         let class = match &source {
             SamplingError::TooFewOfClass { label, .. } => self.labels.get(*label).cloned(),
             _ => None,
         };
-        RunError::Sampling { file: self.demonstrations.record.file.harmless(), class, source }
+        SplitError::Sampling { file: self.demonstrations.record.file.harmless(), class, source }
     }
 }

@@ -1,5 +1,6 @@
 //! What a seed draws, as text and tokens: demonstrations, queries, and what the step is chosen by.
 
+use super::error::DrawError;
 use super::evaluation::{EvaluationRows, Scored};
 use super::held_out::{Candidates, Chosen};
 use super::render::{Query, Renderer};
@@ -78,7 +79,8 @@ pub(super) fn draw(mut renderer: Renderer<'_>, config: &RunConfig, rows: &Rows) 
         if count == 0 {
             let (overlapping, first) = (scored.overlapping.len(), unusable.first());
             let unusable = scored.unusable.len();
-            return Err(RunError::NothingToScore { seed: *seed, rows: evaluation_rows, overlapping, unusable, first });
+            let seed = *seed;
+            return Err(DrawError::NothingToScore { seed, rows: evaluation_rows, overlapping, unusable, first }.into());
         }
         let held_out = candidates.choose(config, renderer.room)?;
         let record = DrawRecord {

@@ -1,7 +1,7 @@
 //! Whether demonstrations and queries fit into the model's positions.
 
+use super::error::DrawError;
 use super::usable::Unusable;
-use crate::run::error::RunError;
 use ft_engine::tune::Positions;
 
 /// A model's positions, and what the passes over demonstrations need of them.
@@ -22,12 +22,12 @@ impl Room {
 /// where they go on. `longest` gives the name and the tokens of the longest of several demonstrations.
 ///
 /// # Errors
-/// [`RunError::ContextTooLong`], with the numbers.
+/// [`DrawError::ContextTooLong`], with the numbers.
 pub(super) fn demonstrations(
     room: Room,
     length: usize,
     longest: impl FnOnce() -> Option<(String, usize)>,
-) -> Result<(), RunError> {
+) -> Result<(), DrawError> {
     let Some(limit) = room.limit else { return Ok(()) };
     let (needed, what, hint) = match room.further_passes {
         Some(Positions::Continue) => (
@@ -45,7 +45,7 @@ pub(super) fn demonstrations(
     if needed <= limit {
         return Ok(());
     }
-    Err(RunError::ContextTooLong { what, longest: longest(), needed, limit, hint })
+    Err(DrawError::ContextTooLong { what, longest: longest(), needed, limit, hint })
 }
 
 /// Why a query of so many tokens has no room behind the demonstrations' tokens, if it has none.

@@ -1,5 +1,6 @@
 //! The examples by which the step is chosen: none of them is shown to the model or scored as a result.
 
+use super::error::DrawError;
 use super::fit::{self, Room};
 use super::render::{Query, Renderer};
 use super::shown::{Role, Shown};
@@ -103,7 +104,7 @@ impl Candidates {
         known: &KnownExamples<Role>,
     ) -> Result<Self, RunError> {
         if shown.rendered.len() < 2 {
-            return Err(RunError::NothingToLeaveOut);
+            return Err(DrawError::NothingToLeaveOut.into());
         }
         let (mut candidates, mut folds) = (Vec::new(), Vec::new());
         for (left_out, (row, example)) in shown.demonstrations.iter().enumerate() {
@@ -137,7 +138,7 @@ impl Candidates {
     ///
     /// # Errors
     /// A row that cannot be used where such rows are not left out, and none that is left.
-    pub fn choose(self, config: &RunConfig, room: Room) -> Result<Chosen, RunError> {
+    pub fn choose(self, config: &RunConfig, room: Room) -> Result<Chosen, DrawError> {
         let count = self.candidates.len();
         let folds = self.folds.into_iter().map(|ids| Fold { ids, queries: Vec::new() });
         let (mut folds, mut rows, mut overlapping) = (folds.collect::<Vec<Fold>>(), Vec::new(), 0);
@@ -163,7 +164,7 @@ impl Candidates {
         }
         let unusable = unusable.allowed(config.task.skip_bad_rows)?;
         if count > 0 && rows.is_empty() {
-            return Err(RunError::NothingHeldOut { rows: count, overlapping, unusable: unusable.count() });
+            return Err(DrawError::NothingHeldOut { rows: count, overlapping, unusable: unusable.count() });
         }
         folds.retain(|fold| !fold.queries.is_empty());
         Ok(Chosen { rows, folds, overlapping, unusable })

@@ -3,8 +3,8 @@
 use candle_core::{DType, Device};
 
 use super::draw::{Draw, Drawn};
+use super::error::PlanError;
 use super::render::Query;
-use crate::run::error::RunError;
 use crate::run::inputs::config::RunConfig;
 use crate::run::inputs::model::OpenModel;
 use ft_engine::model::decoder::Placement;
@@ -78,10 +78,10 @@ fn of_records(drawn: &Drawn, scored_steps: usize, steps: usize) -> u64 {
 /// Refuses a run that does not fit.
 ///
 /// # Errors
-/// [`RunError::Memory`] with the numbers. Where the system does not say what it has, everything fits.
-pub(super) fn check(memory: &MemoryRecord, model: &str, device: &Device) -> Result<(), RunError> {
+/// [`PlanError::Memory`] with the numbers. Where the system does not say what it has, everything fits.
+pub(super) fn check(memory: &MemoryRecord, model: &str, device: &Device) -> Result<(), PlanError> {
     match memory.available {
-        Some(available) if memory.total > available => Err(RunError::Memory {
+        Some(available) if memory.total > available => Err(PlanError::Memory {
             model: model.into(),
             place: if device.is_cpu() { "this machine" } else { "the device" },
             memory: Box::new(memory.clone()),
@@ -106,6 +106,7 @@ pub(super) fn saved(memory: &MemoryRecord, weights: WeightFormat, dtype: DType) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnosis::Diagnosis;
 
     #[test]
     fn what_does_not_fit_is_refused_with_numbers() {

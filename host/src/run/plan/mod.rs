@@ -2,6 +2,7 @@
 
 pub mod draw;
 mod dry_step;
+pub mod error;
 mod evaluation;
 pub mod fit;
 pub mod held_out;

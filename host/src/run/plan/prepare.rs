@@ -6,6 +6,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device};
 
 use super::draw::{Draw, Drawn};
+use super::error::PlanError;
 use super::inputs::{Inputs, ModelInput};
 use super::render::Query;
 use super::{memory, notes, record};
@@ -124,7 +125,7 @@ impl Frame {
         probe_folder(&config.out)?;
         let earlier = out_folder::earlier(&config.out, config.restart)?;
         let steps = config.steps;
-        let score_steps = config.score_steps.resolve(steps).map_err(|step| RunError::NoSuchStep { step, steps })?;
+        let score_steps = config.score_steps.resolve(steps).map_err(|step| PlanError::NoSuchStep { step, steps })?;
         let device = config.device.open()?;
         let dtype = config.dtype.resolve(&device);
         Ok(Self { earlier, score_steps, device, dtype })
@@ -136,10 +137,10 @@ impl Frame {
     }
 
     /// Refuses more scored steps of all seeds than a file of results has room for.
-    fn check_scored_steps(&self, seeds: usize) -> Result<(), RunError> {
+    fn check_scored_steps(&self, seeds: usize) -> Result<(), PlanError> {
         let steps = self.scored_steps();
         if (seeds as u64).saturating_mul(steps as u64) > MOST_SCORED_STEPS {
-            return Err(RunError::TooManySteps { most: MOST_SCORED_STEPS, seeds, steps });
+            return Err(PlanError::TooManySteps { most: MOST_SCORED_STEPS, seeds, steps });
         }
         Ok(())
     }
@@ -154,7 +155,7 @@ impl Frame {
         digests: Vec<FileDigest>,
     ) -> Result<PlanRecord, RunError> {
         let Inputs { task, optimizer, rows, model: ModelInput { files, model, .. } } = inputs;
-        let (draw, further) = drawn.draws.split_first().ok_or(RunError::NoSeed)?;
+        let (draw, further) = drawn.draws.split_first().ok_or(PlanError::NoSeed)?;
         let mut notes = notes::before(config, rows, drawn, model);
         notes.extend(memory::saved(&memory, config.weights, self.dtype));
         let device = device_name(&self.device, config);

@@ -1,5 +1,6 @@
 //! Examples as the model gets them: text of the task's prompt, and tokens.
 
+use super::error::DrawError;
 use super::fit;
 use super::fit::Room;
 use super::text_bound::{MOST_TOKENS, TextBound};
@@ -78,7 +79,7 @@ impl<'a> Renderer<'a> {
             Err(error) => return Ok((Err(Unusable::of_prompt(error)?), Vec::new())),
         };
         if let Err(too_much) = self.text_bound().query(&choices) {
-            return Ok((Err(too_much), choices));
+            return Ok((Err(Unusable::TooMuchText(too_much)), choices));
         }
         let tokens = match QueryTokens::encode(self.tokenizer, &choices) {
             Ok(Ok(tokens)) => tokens,
@@ -89,7 +90,7 @@ impl<'a> Renderer<'a> {
         let kept = tokens.choices.iter().map(|choice| choice.ids.len() + size_of::<ChoiceTokens>() / size_of::<u32>());
         self.tokens = self.tokens.saturating_add(kept.sum());
         if self.tokens > MOST_TOKENS {
-            return Err(RunError::TooManyTokens { id: example.id.clone(), choices: choices.len() });
+            return Err(DrawError::TooManyTokens { id: example.id.clone(), choices: choices.len() }.into());
         }
         let characters = choices.iter().map(RenderedChoice::scored_characters).collect();
         Ok((Ok(Query { index, id: example.id.clone(), answer: example.answer, tokens, characters }), choices))
@@ -98,9 +99,9 @@ impl<'a> Renderer<'a> {
     /// Demonstrations as one text and its token ids, with those that the model expects around a text.
     ///
     /// # Errors
-    /// [`RunError::TooMuchText`]; a text that the tokenizer cannot encode.
+    /// [`LongDemonstrations`]; a text that the tokenizer cannot encode.
     pub fn text_and_ids(&self, demonstrations: &[(&Example, &str)]) -> Result<(String, Vec<u32>), RunError> {
-        self.text_bound().demonstrations(demonstrations, &self.separator)?;
+        self.text_bound().demonstrations(demonstrations, &self.separator).map_err(DrawError::from)?;
         let texts: Vec<&str> = demonstrations.iter().map(|(_, text)| *text).collect();
         let text = demonstration_text(&texts, &self.separator);
         let ids = self.tokenizer.encode_with_special(&text)?;
@@ -120,10 +121,10 @@ impl<'a> Renderer<'a> {
     /// Refuses demonstrations that no pass can run over.
     ///
     /// # Errors
-    /// [`RunError::EmptyDemonstrations`], [`RunError::ContextTooLong`].
-    pub fn check_fit(&self, demonstrations: &[(&Example, &str)], text: &str, ids: &[u32]) -> Result<(), RunError> {
+    /// [`DrawError::EmptyDemonstrations`], [`DrawError::ContextTooLong`].
+    pub fn check_fit(&self, demonstrations: &[(&Example, &str)], text: &str, ids: &[u32]) -> Result<(), DrawError> {
         if ids.is_empty() {
-            return Err(RunError::EmptyDemonstrations { text: text.to_owned() });
+            return Err(DrawError::EmptyDemonstrations { text: text.to_owned() });
         }
         let longest = || {
             let tokens = |text: &str| self.tokenizer.encode(text).map_or(0, |ids| ids.len());

@@ -3,8 +3,6 @@
 
 use std::fmt;
 
-use super::usable::Unusable;
-use crate::run::error::RunError;
 use ft_engine::model::Tokenizer;
 use ft_engine::task::example::{Example, RenderedChoice};
 
@@ -36,6 +34,18 @@ pub struct TooMuchText {
     bound: TextBound,
 }
 
+/// Demonstrations that are longer together.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the demonstrations are too long: {reason}{}", .longest.as_ref().map(|(id, bytes)| format!(" (the longest demonstration is `{id}`, with {bytes} bytes; the separator behind each has {separator})")).unwrap_or_default())]
+pub struct LongDemonstrations {
+    /// How much too long.
+    reason: TooMuchText,
+    /// Bytes of the separator.
+    separator: usize,
+    /// The longest of several demonstrations, with its bytes.
+    longest: Option<(String, usize)>,
+}
+
 impl fmt::Display for TooMuchText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { bytes, bound: TextBound { most, by } } = self;
@@ -65,14 +75,18 @@ impl TextBound {
     /// Holds demonstrations, each with the separator behind it, to the bound before they are put together.
     ///
     /// # Errors
-    /// [`RunError::TooMuchText`] with the longest of several.
-    pub fn demonstrations(self, demonstrations: &[(&Example, &str)], separator: &str) -> Result<(), RunError> {
+    /// [`LongDemonstrations`] with the longest of several.
+    pub fn demonstrations(
+        self,
+        demonstrations: &[(&Example, &str)],
+        separator: &str,
+    ) -> Result<(), LongDemonstrations> {
         let lengths = demonstrations.iter().map(|(_, text)| text.len().saturating_add(separator.len()));
         let bytes = lengths.fold(0, usize::saturating_add);
         self.check(bytes).map_err(|reason| {
             let longest = demonstrations.iter().max_by_key(|(_, text)| text.len());
             let longest = longest.filter(|_| demonstrations.len() > 1);
-            RunError::TooMuchText {
+            LongDemonstrations {
                 reason,
                 separator: separator.len(),
                 longest: longest.map(|(example, text)| (example.id.clone(), text.len())),
@@ -83,10 +97,10 @@ impl TextBound {
     /// Holds each text of a query to the bound.
     ///
     /// # Errors
-    /// [`Unusable::TooMuchText`] for the first that is longer.
-    pub fn query(self, choices: &[RenderedChoice]) -> Result<(), Unusable> {
+    /// [`TooMuchText`] for the first that is longer.
+    pub fn query(self, choices: &[RenderedChoice]) -> Result<(), TooMuchText> {
         let texts = choices.iter().flat_map(|choice| [&choice.context, &choice.full]);
-        texts.map(|text| text.raw().len()).try_for_each(|bytes| self.check(bytes)).map_err(Unusable::TooMuchText)
+        texts.map(|text| text.raw().len()).try_for_each(|bytes| self.check(bytes))
     }
 }
 

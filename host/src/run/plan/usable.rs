@@ -1,7 +1,7 @@
 //! Rows that make an example and still cannot be scored.
 
 use super::text_bound::TooMuchText;
-use crate::run::error::RunError;
+use crate::diagnosis::{Diagnosis, Fault, SKIP_BAD_ROWS};
 use ft_engine::model::ModelError;
 use ft_engine::score::EmptyContinuation;
 use ft_engine::task::example::Split;
@@ -39,12 +39,12 @@ impl Unusable {
     ///
     /// # Errors
     /// A failure after which the plugin cannot be asked about other rows, or one that has nothing to do with the row.
-    pub fn of_prompt(error: PluginError) -> Result<Self, RunError> {
+    pub fn of_prompt(error: PluginError) -> Result<Self, PluginError> {
         match error.failure() {
             Failure::Returned { kind: ErrorKind::InvalidData | ErrorKind::Unsupported | ErrorKind::Failed, .. } => {
                 Ok(Self::Prompt(error))
             }
-            _ => Err(error.into()),
+            _ => Err(error),
         }
     }
 
@@ -52,10 +52,10 @@ impl Unusable {
     ///
     /// # Errors
     /// A failure that has nothing to do with the row.
-    pub fn of_tokens(error: ModelError) -> Result<Self, RunError> {
+    pub fn of_tokens(error: ModelError) -> Result<Self, ModelError> {
         match error {
             ModelError::Tokenizer(_) => Ok(Self::Tokens(error)),
-            error => Err(error.into()),
+            error => Err(error),
         }
     }
 
@@ -65,6 +65,47 @@ impl Unusable {
             Self::Prompt(error) => error.to_string(),
             reason => format!("{split} example `{id}`: {reason}"),
         }
+    }
+}
+
+/// A row that cannot be scored and that is not to be left out.
+#[derive(Debug, thiserror::Error)]
+#[error("{}{}", .reason.of_example(*.split, .id), more_unusable(*.split, *.more))]
+pub struct UnusableRow {
+    /// The split that it is from.
+    pub split: Split,
+    /// The example.
+    pub id: String,
+    /// Why it cannot be scored.
+    pub reason: Box<Unusable>,
+    /// How many more there are.
+    pub more: usize,
+}
+
+/// How many rows cannot be used besides the first.
+fn more_unusable(split: Split, more: usize) -> String {
+    match more {
+        0 => String::new(),
+        1 => format!(" (1 more {split} example cannot be used either)"),
+        more => format!(" ({more} more {split} examples cannot be used either)"),
+    }
+}
+
+impl Diagnosis for UnusableRow {
+    fn fault(&self) -> Fault {
+        match &*self.reason {
+            Unusable::Prompt(error) => error.fault(),
+            _ => Fault::Input,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match &*self.reason {
+            Unusable::TooLong { .. } | Unusable::TooMuchText(_) => {
+                format!("{SKIP_BAD_ROWS}; fewer `--shots` or a model with a longer context take more of them")
+            }
+            _ => SKIP_BAD_ROWS.into(),
+        })
     }
 }
 
@@ -108,15 +149,15 @@ impl UnusableRows {
     /// Goes on only where there are none, or where they are to be left out.
     ///
     /// # Errors
-    /// [`RunError::Unusable`] with the first and the number of the others.
-    pub fn allowed(self, skip: bool) -> Result<Self, RunError> {
+    /// The first, with the number of the others.
+    pub fn allowed(self, skip: bool) -> Result<Self, UnusableRow> {
         if skip || self.rows.is_empty() {
             return Ok(self);
         }
         let Self { split, rows } = self;
         let more = rows.len() - 1;
         match rows.into_iter().next() {
-            Some((id, reason)) => Err(RunError::Unusable { split, id, reason: Box::new(reason), more }),
+            Some((id, reason)) => Err(UnusableRow { split, id, reason: Box::new(reason), more }),
             None => Ok(Self::of(split)),
         }
     }

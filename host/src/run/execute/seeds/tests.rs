@@ -8,9 +8,9 @@ use super::super::execution::{Found, carry_out};
 use super::super::fake_model::{FakeModel, Table, query};
 use super::super::stop::StopFlag;
 use super::*;
+use crate::diagnosis::{Diagnosis, Fault};
 use crate::options::{HeldOut, Select};
 use crate::run::folder::out_folder::{OutFolder, beginning, earlier};
-use crate::run::kind::RunErrorKind;
 use crate::run::observer::Observer;
 use crate::run::plan::held_out::{Chosen, Fold};
 use crate::run::plan::usable::UnusableRows;
@@ -214,8 +214,10 @@ fn scores_that_are_not_finite_end_the_run_or_leave_a_step_out() {
         _ => table(demonstrations, step, row),
     };
     let error = Setup::new(Select::Last).whole(at_the_end).map(drop).unwrap_err();
-    assert!(matches!(&error, RunError::Sample { step: 4, id, plugin, .. } if id == "1" && plugin.starts_with("table")));
-    assert_eq!(error.kind(), RunErrorKind::Plugin);
+    assert!(
+        matches!(&error, RunError::Step(StepError::Sample { step: 4, id, plugin, .. }) if id == "1" && plugin.starts_with("table"))
+    );
+    assert_eq!(error.fault(), Fault::Plugin);
     let found = Setup { allow_nonfinite: true, ..Setup::new(Select::Last) }.whole(at_the_end).unwrap();
     assert_eq!((steps(&found), selected(&found)), (vec![0, 1, 2, 3], vec![3]));
     assert_eq!(notes(&found), ["step 4 is left out: the scores of example `1` are not finite"]);

@@ -1,0 +1,70 @@
+//! Why a run cannot go on in an output folder.
+
+use std::path::PathBuf;
+
+use crate::diagnosis::{Diagnosis, Fault};
+
+/// What an output folder has that a run cannot go on with.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// An unfinished run of another configuration.
+    #[error("`{}` has an unfinished run of another configuration:{}", folder.display(), changes.iter().map(|change| format!("\n{change}")).collect::<String>())]
+    Changed {
+        /// The output folder.
+        folder: PathBuf,
+        /// What differs, each as `name: before -> now`.
+        changes: Vec<String>,
+    },
+    /// A line of a journal that is no record.
+    #[error("`{}`, line {line}", path.display())]
+    NoRecord {
+        /// The journal.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What does not hold.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A line of a journal that this run would not have written there.
+    #[error("`{}`, line {line}: expected the record of {expected}, got that of {found}", path.display())]
+    ForeignLine {
+        /// The journal.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// Where the run is.
+        expected: String,
+        /// What the line says.
+        found: String,
+    },
+    /// A journal without the records of a seed's result.
+    #[error("`{}`: expected the records of step {step} of seed {seed}, which is the seed's result, got none", path.display())]
+    NoResult {
+        /// The journal.
+        path: PathBuf,
+        /// The seed.
+        seed: u64,
+        /// The step.
+        step: u32,
+    },
+}
+
+impl Diagnosis for FolderError {
+    fn fault(&self) -> Fault {
+        Fault::Input
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(
+            match self {
+                Self::Changed { .. } => {
+                    "go on with the settings that it had, name another folder with `--out`, or set it aside with `--restart`"
+                }
+                Self::NoRecord { .. } | Self::ForeignLine { .. } | Self::NoResult { .. } => {
+                    "set the run aside with `--restart`, or name another folder with `--out`"
+                }
+            }
+            .into(),
+        )
+    }
+}

@@ -1,0 +1,206 @@
+//! Why a run has no inputs: its configuration, its plugins, or its rows.
+
+use std::path::PathBuf;
+
+use super::class_names::OtherClasses;
+use crate::diagnosis::{Diagnosis, Fault, SKIP_BAD_ROWS};
+use ft_engine::task::example::Split;
+use ft_engine::task::sampling::SamplingError;
+use ft_sandbox::options::OptionError;
+
+/// Options that ask for no run.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// No task is named.
+    #[error("expected a task, got none")]
+    NoTask,
+    /// Ways to select the step that contradict each other.
+    #[error("{0}")]
+    Selection(String),
+    /// Both a seed and a list of seeds.
+    #[error("{0}")]
+    Seeds(String),
+    /// A place of rows that cannot be meant.
+    #[error("{0}")]
+    Data(String),
+    /// An option that `results.json` cannot hold.
+    #[error(transparent)]
+    Recorded(serde_json::Error),
+}
+
+impl Diagnosis for ConfigError {
+    fn fault(&self) -> Fault {
+        Fault::Input
+    }
+
+    fn hint(&self) -> Option<String> {
+        None
+    }
+}
+
+/// A plugin that is asked for and not there, or not as it is asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum PluginRequestError {
+    /// No optimizer was named, and the paper's is not where it is looked for.
+    #[error("no optimizer was named, and there is no {}", or(.looked_for))]
+    NoOptimizer {
+        /// The files that would have done.
+        looked_for: Vec<PathBuf>,
+    },
+    /// A name that no plugin on the plugin path has.
+    #[error("there is no file `{}`, and no plugin of that name in {}", name.display(), or(.folders))]
+    NoPlugin {
+        /// What the user named.
+        name: PathBuf,
+        /// The folders of the plugin path.
+        folders: Vec<PathBuf>,
+    },
+    /// A folder in a plugin's place.
+    #[error("expected a plugin's file, got the folder `{}`", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A plugin's file with another digest than those that are required.
+    #[error("`{}`: expected SHA-256 {}, got {found}", file.display(), required.join(" or "))]
+    Digest {
+        /// The file.
+        file: PathBuf,
+        /// The file's digest.
+        found: String,
+        /// The digests that the user requires.
+        required: Vec<String>,
+    },
+    /// An option that the plugin does not take.
+    #[error("plugin {plugin}: {source}")]
+    Option {
+        /// The plugin's name.
+        plugin: String,
+        /// What is wrong with the option.
+        source: OptionError,
+    },
+}
+
+fn or(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(" or ")
+}
+
+impl Diagnosis for PluginRequestError {
+    fn fault(&self) -> Fault {
+        Fault::Input
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoOptimizer { .. } => {
+                "name one with `--optimizer FILE`: the paper's is `plugins/momentum.wasm` of this project, built by `cargo xtask \
+                 plugins`, and `ft-host plugin new optimizer NAME` makes one"
+                    .into()
+            }
+            Self::Folder { folder } => {
+                format!("`ft-host plugin build {}` makes a plugin of its sources, and prints its file", folder.display())
+            }
+            Self::NoPlugin { .. } => {
+                "`ft-host plugin list` shows the plugins that are there; `FT_PLUGIN_PATH` names further folders".into()
+            }
+            Self::Digest { found, .. } => {
+                format!("look at it with `ft-host plugin inspect`; if it is to run, add `--require-digest {found}`")
+            }
+            Self::Option { source, .. } => source.hint(),
+        })
+    }
+}
+
+/// A split that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SplitError {
+    /// A row that the task does not take.
+    #[error("{place}{}: {message}", in_column(.column))]
+    Rejected {
+        /// The data file and the row's place in it.
+        place: String,
+        /// The column at fault, where there is one.
+        column: Option<String>,
+        /// What was expected and what came.
+        message: String,
+        /// Whether the task takes no other row of the split either.
+        takes_none: bool,
+    },
+    /// A file that counts classes from 1.
+    #[error(
+        "{place}{}: expected classes from 0 to {}, got {classes}, and class 0 in no row",
+        in_column(.column), .classes - 1
+    )]
+    CountedFromOne {
+        /// The data file and the place of a row of the last class in it.
+        place: String,
+        /// The column.
+        column: Option<String>,
+        /// How many classes there are.
+        classes: usize,
+    },
+    /// A file whose names for classes contradict the task's.
+    #[error("{0}")]
+    OtherClasses(OtherClasses),
+    /// A split without rows.
+    #[error("{file}: expected rows for the {split} split, got none")]
+    NoRows {
+        /// What messages call the data file.
+        file: String,
+        /// The split.
+        split: Split,
+    },
+    /// A split whose rows all are left out.
+    #[error("{file}: all {skipped} rows of the {split} split were left out, the first: {first}")]
+    OnlyBadRows {
+        /// What messages call the data file.
+        file: String,
+        /// The split.
+        split: Split,
+        /// How many rows there are.
+        skipped: usize,
+        /// What is wrong with the first.
+        first: String,
+    },
+    /// Too few rows for the demonstrations.
+    #[error("`{file}`: {source}{}", .class.as_ref().map(|class| format!(" (the class is `{class}`)")).unwrap_or_default())]
+    Sampling {
+        /// What messages call the data file.
+        file: String,
+        /// The name of the class that has too few rows, where it is one.
+        class: Option<String>,
+        /// What is missing.
+        source: SamplingError,
+    },
+}
+
+fn in_column(column: &Option<String>) -> String {
+    column.as_ref().map(|column| format!(", column `{column}`")).unwrap_or_default()
+}
+
+impl Diagnosis for SplitError {
+    fn fault(&self) -> Fault {
+        Fault::Input
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Rejected { message, takes_none, .. } => {
+                let folder = message.ends_with("the column is missing").then_some("is `--data` the right folder?");
+                // Where all rows are like that, nothing would be left.
+                let hints = folder.into_iter().chain((!takes_none).then_some(SKIP_BAD_ROWS));
+                Some(hints.collect::<Vec<_>>().join(" ")).filter(|hint| !hint.is_empty())
+            }
+            Self::CountedFromOne { .. } => {
+                Some("classes count from 0, and this file's seem to count from 1: write each as one less".into())
+            }
+            Self::OtherClasses(_) => Some(
+                "the names are the file's own, under `huggingface` in its footer: bring the numbers into the task's \
+                 order, or go on with `--force` where the names are what is wrong"
+                    .into(),
+            ),
+            Self::Sampling { .. } => Some("ask for fewer `--shots`".into()),
+            Self::NoRows { .. } | Self::OnlyBadRows { .. } => None,
+        }
+    }
+}
