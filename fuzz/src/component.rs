@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use arbitrary::{Result as Drawn, Unstructured};
 use candle_core::{Device, Tensor};
 use ft_engine::tune::{Slot, SlotKind};
-use ft_host::author::PluginCard;
+use ft_host::plugin_dev::PluginCard;
 use ft_host::ui;
 use ft_host::ui::screen::Screen;
 use ft_sandbox::{

@@ -4,7 +4,7 @@
 //!
 //! - [`cli`]: the command line.
 //! - [`ui`]: what is printed: progress, tables, hints.
-//! - [`author`]: new plugins: scaffolds, builds, checks.
+//! - [`plugin_dev`]: new plugins: scaffolds, builds, checks.
 //! - [`run`]: a configuration becomes a plan (all that can be checked before weights are read), a plan an outcome.
 //! - [`diagnosis`]: whose fault an error is that ends a command, and what to do next.
 //! - [`options`]: what a run can be told, each option once, as a flag and in a run file.
@@ -18,7 +18,7 @@
 // Text reaches a terminal by `cli::terminal` alone, which takes pages; see `ui::screen`.
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 
-pub mod author;
+pub mod plugin_dev;
 pub mod cli;
 pub mod diagnosis;
 pub mod options;

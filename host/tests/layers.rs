@@ -28,7 +28,7 @@ const CRATES: [Crate; 5] = [
     Crate { sources: "store/src", layers: &[] },
     Crate {
         sources: "src",
-        layers: &[("cli", 5), ("ui", 4), ("author", 3), ("run", 2), ("diagnosis", 1), ("options", 0)],
+        layers: &[("cli", 5), ("ui", 4), ("plugin_dev", 3), ("run", 2), ("diagnosis", 1), ("options", 0)],
     },
 ];
 

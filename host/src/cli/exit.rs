@@ -92,7 +92,7 @@ impl CommandError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::author::AuthorError;
+    use crate::plugin_dev::PluginDevError;
     use crate::options::RunFileError;
     use crate::run::{FolderError, RunError, SplitError};
     use ft_engine::model::ModelError;
@@ -136,7 +136,7 @@ mod tests {
             RunError::from(row).into(),
             RunError::from(tensors).into(),
             RunError::from(FetchError::Hub(hub)).into(),
-            AuthorError::Fixtures { path: EVIL.into(), message: text() }.into(),
+            PluginDevError::Fixtures { path: EVIL.into(), message: text() }.into(),
             ReportError::Line { name: EVIL.into(), file: "samples.jsonl", source: line }.into(),
             CompareError::OtherData { a: EVIL.into(), b: EVIL.into() }.into(),
             FileError::io("open", EVIL, std::io::Error::other(EVIL)).into(),

@@ -4,8 +4,8 @@ use unicode_width::UnicodeWidthStr;
 
 use super::screen::{Page, Screen};
 use super::style::Emphasis;
-use crate::author::check::{Check, CheckReport, Verdict};
-use crate::author::{Listed, PluginCard, Validated};
+use crate::plugin_dev::check::{Check, CheckReport, Verdict};
+use crate::plugin_dev::{Listed, PluginCard, Validated};
 use ft_engine::text::harmless;
 use ft_engine::text::size;
 

@@ -15,6 +15,6 @@ pub mod scaffold;
 mod validate;
 
 pub use card::{OptionCard, PluginCard};
-pub use error::AuthorError;
+pub use error::PluginDevError;
 pub use inventory::{Listed, inventory};
 pub use validate::{Validated, validate};

@@ -19,7 +19,7 @@ pub use checks::{Check, Verdict};
 pub use fixtures::Fixtures;
 use harness::Harness;
 
-use super::{AuthorError, PluginCard, validate};
+use super::{PluginDevError, PluginCard, validate};
 use crate::run::{PluginUsage, RunError};
 use ft_sandbox::{ErrorKind, Failure, Limits, PluginError, Usage};
 
@@ -50,7 +50,7 @@ impl CheckReport {
 /// # Errors
 /// A file that is no plugin, options that are not taken, and fixtures that cannot be read. What a check finds is in the
 /// report, and so is a plugin's own failure to start.
-pub fn check(candidate: Candidate<'_>) -> Result<CheckReport, AuthorError> {
+pub fn check(candidate: Candidate<'_>) -> Result<CheckReport, PluginDevError> {
     let mut checks = Checks::default();
     let validated = match validate(candidate.plugins, candidate.file, candidate.options, candidate.limits) {
         Err(RunError::Plugin(error)) if is_its_own(&error, candidate) => {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::candidate::Candidate;
-use crate::author::AuthorError;
+use crate::plugin_dev::PluginDevError;
 use ft_engine::task::example::Split;
 use ft_store::fs::file::read_file;
 
@@ -106,7 +106,7 @@ impl Fixtures {
     ///
     /// # Errors
     /// A file that cannot be read as fixtures.
-    pub fn find(candidate: Candidate<'_>) -> Result<Option<Self>, AuthorError> {
+    pub fn find(candidate: Candidate<'_>) -> Result<Option<Self>, PluginDevError> {
         if let Some(path) = candidate.fixtures {
             return Self::read(path).map(Some);
         }
@@ -114,8 +114,8 @@ impl Fixtures {
         beside.iter().find(|path| path.is_file()).map(|path| Self::read(path)).transpose()
     }
 
-    fn read(path: &Path) -> Result<Self, AuthorError> {
-        let wrong = |message: String| AuthorError::Fixtures { path: path.to_owned(), message };
+    fn read(path: &Path) -> Result<Self, PluginDevError> {
+        let wrong = |message: String| PluginDevError::Fixtures { path: path.to_owned(), message };
         let text = String::from_utf8(read_file(path, LARGEST)?).map_err(|error| wrong(error.to_string()))?;
         let fixtures: Self = toml::from_str(&text).map_err(|error| wrong(error.to_string().trim_end().to_owned()))?;
         fixtures.check().map_err(wrong)?;

@@ -10,7 +10,7 @@ use ft_store::fs::error::FileError;
 
 /// Why there is no new plugin, no component, or no answer about one.
 #[derive(Debug, thiserror::Error)]
-pub enum AuthorError {
+pub enum PluginDevError {
     /// A name that a plugin cannot have.
     #[error(
         "`{name}` is no name for a plugin: 1 to 40 of the characters a-z 0-9 - were expected, the first of them a letter, the last none of -, and `ft-plugin` is the SDK's own"
@@ -68,13 +68,13 @@ pub enum AuthorError {
     Run(Box<RunError>),
 }
 
-impl From<RunError> for AuthorError {
+impl From<RunError> for PluginDevError {
     fn from(error: RunError) -> Self {
         Self::Run(Box::new(error))
     }
 }
 
-impl Diagnosis for AuthorError {
+impl Diagnosis for PluginDevError {
     fn fault(&self) -> Fault {
         match self {
             Self::Run(error) => error.fault(),

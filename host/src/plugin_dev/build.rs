@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ft_guest_build::python::{self, APP};
 use ft_guest_build::{BuildError, Cargo, Compiler, component};
 
-use super::AuthorError;
+use super::PluginDevError;
 use super::scaffold::Language;
 use crate::run::RunError;
 use ft_sandbox::{PluginBinary, kind_of};
@@ -18,7 +18,7 @@ use ft_store::fs::error::FileError;
 ///
 /// # Errors
 /// A folder without sources, a toolchain that is missing, sources that do not build.
-pub fn build(folder: &Path, paths: &CachePaths, say: &dyn Fn(&str)) -> Result<Vec<PathBuf>, AuthorError> {
+pub fn build(folder: &Path, paths: &CachePaths, say: &dyn Fn(&str)) -> Result<Vec<PathBuf>, PluginDevError> {
     match language(folder)? {
         Language::Rust => rust(folder, paths, say),
         Language::Python => in_python(folder, paths, say),
@@ -26,26 +26,26 @@ pub fn build(folder: &Path, paths: &CachePaths, say: &dyn Fn(&str)) -> Result<Ve
 }
 
 /// The language of a folder's sources.
-fn language(folder: &Path) -> Result<Language, AuthorError> {
+fn language(folder: &Path) -> Result<Language, PluginDevError> {
     if folder.join("Cargo.toml").is_file() {
         Ok(Language::Rust)
     } else if folder.join(APP).is_file() {
         Ok(Language::Python)
     } else if folder.is_dir() {
-        Err(AuthorError::NoSources { folder: folder.to_owned() })
+        Err(PluginDevError::NoSources { folder: folder.to_owned() })
     } else {
-        Err(AuthorError::NoFolder { folder: folder.to_owned() })
+        Err(PluginDevError::NoFolder { folder: folder.to_owned() })
     }
 }
 
 /// A module with the SDK that lies below `vendor/`, as a component named after the folder.
-fn in_python(folder: &Path, paths: &CachePaths, say: &dyn Fn(&str)) -> Result<Vec<PathBuf>, AuthorError> {
+fn in_python(folder: &Path, paths: &CachePaths, say: &dyn Fn(&str)) -> Result<Vec<PathBuf>, PluginDevError> {
     let absolute = std::path::absolute(folder).map_err(|source| FileError::io("find", folder, source))?;
     let name = absolute.file_name().unwrap_or_default();
     let (sdk, wit) = (folder.join("vendor/plugins/python"), folder.join("vendor/wit"));
     for needed in [&sdk, &wit] {
         if !needed.is_dir() {
-            return Err(AuthorError::NoSdk { folder: needed.clone() });
+            return Err(PluginDevError::NoSdk { folder: needed.clone() });
         }
     }
     let tools = paths.tools()?.join(format!("componentize-py-{}", python::VERSION));
@@ -55,11 +55,11 @@ fn in_python(folder: &Path, paths: &CachePaths, say: &dyn Fn(&str)) -> Result<Ve
     Ok(vec![file])
 }
 
-fn rust(folder: &Path, paths: &CachePaths, say: &dyn Fn(&str)) -> Result<Vec<PathBuf>, AuthorError> {
+fn rust(folder: &Path, paths: &CachePaths, say: &dyn Fn(&str)) -> Result<Vec<PathBuf>, PluginDevError> {
     let compiler = Compiler::choose(folder, &paths.tools()?.join("wasm"), say)?;
     let modules = Cargo::in_folder(folder).build(&compiler, false)?;
     if modules.is_empty() {
-        return Err(AuthorError::NoPlugin { folder: folder.to_owned() });
+        return Err(PluginDevError::NoPlugin { folder: folder.to_owned() });
     }
     let mut built = Vec::new();
     for module in modules {

@@ -4,7 +4,7 @@ mod sdk;
 
 use std::path::{Path, PathBuf};
 
-use super::AuthorError;
+use super::PluginDevError;
 use ft_sandbox::PluginKind;
 use ft_store::fs::error::FileError;
 use ft_store::fs::file::create_folder;
@@ -60,18 +60,18 @@ const OPTIMIZER: [File; 1] = [("fixtures.toml", include_str!("templates/data/fix
 ///
 /// # Errors
 /// A name that is none, a folder that is there already, a disk that refuses.
-pub fn new(kind: PluginKind, name: &str, language: Language, parent: &Path) -> Result<PathBuf, AuthorError> {
+pub fn new(kind: PluginKind, name: &str, language: Language, parent: &Path) -> Result<PathBuf, PluginDevError> {
     let is_name = (1..=LONGEST_NAME).contains(&name.len())
         && name.starts_with(|first: char| first.is_ascii_lowercase())
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         && !name.ends_with('-')
         && name != SDK_PACKAGE;
     if !is_name {
-        return Err(AuthorError::Name { name: name.to_owned() });
+        return Err(PluginDevError::Name { name: name.to_owned() });
     }
     let folder = parent.join(name);
     if folder.symlink_metadata().is_ok() {
-        return Err(AuthorError::Exists { folder });
+        return Err(PluginDevError::Exists { folder });
     }
     let work = parent.join(format!(".{name}.{}.partial", std::process::id()));
     let written = write(&files(kind, language), name, &work).and_then(|()| {
@@ -153,10 +153,10 @@ mod tests {
         assert!(source.contains("struct MyTask2Task;") && !source.contains("{{"), "{source}");
         assert!(folder.join("data/my-task2/train.jsonl").is_file());
         let again = new(PluginKind::Optimizer, "my-task2", Language::Rust, place.path()).unwrap_err();
-        assert!(matches!(again, AuthorError::Exists { .. }), "{again}");
+        assert!(matches!(again, PluginDevError::Exists { .. }), "{again}");
         for name in ["", "2x", "Task", "a_b", "../x", "a b", "a-", "ft-plugin", &"x".repeat(41)] {
             let refused = new(PluginKind::Task, name, Language::Rust, place.path());
-            assert!(matches!(refused, Err(AuthorError::Name { .. })), "{name:?}");
+            assert!(matches!(refused, Err(PluginDevError::Name { .. })), "{name:?}");
         }
         assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1, "nothing is left behind");
     }
