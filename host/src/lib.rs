@@ -18,9 +18,9 @@
 // Text reaches a terminal by `cli::terminal` alone, which takes pages; see `ui::screen`.
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 
-pub mod plugin_dev;
 pub mod cli;
 pub mod diagnosis;
 pub mod options;
+pub mod plugin_dev;
 pub mod run;
 pub mod ui;

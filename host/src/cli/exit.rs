@@ -92,8 +92,8 @@ impl CommandError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plugin_dev::PluginDevError;
     use crate::options::RunFileError;
+    use crate::plugin_dev::PluginDevError;
     use crate::run::{FolderError, RunError, SplitError};
     use ft_engine::model::ModelError;
     use ft_engine::text::is_harmless;

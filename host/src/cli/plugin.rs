@@ -10,10 +10,10 @@ use super::interrupt::Interrupt;
 use super::terminal::{
     Downloads, Terminal, print, print_json, print_path, say, say_page, stderr_screen, stdout_screen,
 };
+use crate::options::{DataOptions, LimitOptions, NetworkOptions, parse};
 use crate::plugin_dev::check::{Candidate, check};
 use crate::plugin_dev::scaffold::{self, Language};
 use crate::plugin_dev::{PluginCard, build, inventory, validate};
-use crate::options::{DataOptions, LimitOptions, NetworkOptions, parse};
 use crate::run::{ConfigError, Observer, Plugins, find_plugin};
 use crate::ui::screen::Screen;
 use crate::ui::{plugin as shown, usage};

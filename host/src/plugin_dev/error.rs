@@ -13,38 +13,38 @@ use ft_store::fs::error::FileError;
 pub enum PluginDevError {
     /// A name that a plugin cannot have.
     #[error(
-        "`{name}` is no name for a plugin: 1 to 40 of the characters a-z 0-9 - were expected, the first of them a letter, the last none of -, and `ft-plugin` is the SDK's own"
+        "expected a plugin's name of 1 to 40 of the characters a-z, 0-9 and `-`, with a letter first, no `-` last, and other than the SDK's `ft-plugin`, got `{name}`"
     )]
     Name {
         /// The name.
         name: String,
     },
     /// Something is where the new folder is to be.
-    #[error("`{}` is there already", folder.display())]
+    #[error("`{}`: expected the name of a new folder, got one that is there", folder.display())]
     Exists {
         /// The folder.
         folder: PathBuf,
     },
     /// A folder that is not there.
-    #[error("there is no folder `{}`", folder.display())]
+    #[error("`{}`: expected a folder with a plugin's sources, got none", folder.display())]
     NoFolder {
         /// The folder.
         folder: PathBuf,
     },
     /// A folder without sources of a plugin.
-    #[error("`{}` has neither a Cargo.toml nor an app.py: it is no plugin's folder", folder.display())]
+    #[error("`{}`: expected a Cargo.toml or an app.py, got neither", folder.display())]
     NoSources {
         /// The folder.
         folder: PathBuf,
     },
     /// A crate without a plugin in it.
-    #[error("`{}` has no crate that becomes a WebAssembly module", folder.display())]
+    #[error("`{}`: expected a crate that becomes a WebAssembly module, got none", folder.display())]
     NoPlugin {
         /// The folder.
         folder: PathBuf,
     },
     /// A Python plugin without the SDK beside it.
-    #[error("there is no folder `{}`, where the SDK is looked for", folder.display())]
+    #[error("`{}`: expected the folder of the SDK, got none", folder.display())]
     NoSdk {
         /// The folder.
         folder: PathBuf,

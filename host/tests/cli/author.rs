@@ -139,7 +139,8 @@ fn a_new_plugin_in_rust_builds_and_passes_its_test() {
         let checks = tested(&place, &folder, &format!("{name}/{name}.wasm"));
         assert!(checks.iter().any(|(name, _)| name == "fixture 2"), "{checks:?}");
     }
-    host(&place, &folder, &["plugin", "new", "task", "example"]).failed(2, &["`example` is there already", "hint: "]);
+    host(&place, &folder, &["plugin", "new", "task", "example"])
+        .failed(2, &["`example`: expected the name of a new folder, got one", "hint: "]);
     // Both in a run, from their own folders.
     let model = place.path("model");
     let run = ["run", "--task", "example/example.wasm", "--optimizer", "update/update.wasm", "--data", "example/data"];
@@ -247,16 +248,20 @@ fn python_guests(component: &Path) -> bool {
 fn folders_and_names_that_are_none_are_refused() {
     let (place, folder) = (Place::empty(), empty("none"));
     for name in ["Task", "9x", "a_b", "../x", "a-", "ft-plugin"] {
-        host(&place, &folder, &["plugin", "new", "task", name]).failed(2, &["is no name for a plugin: 1 to 40"]);
+        host(&place, &folder, &["plugin", "new", "task", name])
+            .failed(2, &["expected a plugin's name of 1 to 40", &format!("got `{name}`")]);
     }
-    host(&place, &folder, &["plugin", "build", "nowhere"]).failed(2, &["there is no folder `nowhere`", "hint: "]);
-    host(&place, &folder, &["plugin", "build"]).failed(2, &["`.` has neither a Cargo.toml nor an app.py", "hint: "]);
+    host(&place, &folder, &["plugin", "build", "nowhere"])
+        .failed(2, &["`nowhere`: expected a folder with a plugin's sources", "hint: "]);
+    host(&place, &folder, &["plugin", "build"])
+        .failed(2, &["`.`: expected a Cargo.toml or an app.py, got neither", "hint: "]);
     std::fs::create_dir_all(folder.join("lib/src")).unwrap();
     std::fs::write(folder.join("lib/src/lib.rs"), "").unwrap();
     let manifest = "[package]\nname = \"lib\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n";
     std::fs::write(folder.join("lib/Cargo.toml"), manifest).unwrap();
-    host(&place, &folder, &["plugin", "build", "lib"]).failed(2, &["`lib` has no crate that becomes", "hint: "]);
+    host(&place, &folder, &["plugin", "build", "lib"]).failed(2, &["`lib`: expected a crate that becomes", "hint: "]);
     std::fs::create_dir_all(folder.join("py")).unwrap();
     std::fs::write(folder.join("py/app.py"), "").unwrap();
-    host(&place, &folder, &["plugin", "build", "py"]).failed(2, &["there is no folder `py/vendor/plugins/python`"]);
+    host(&place, &folder, &["plugin", "build", "py"])
+        .failed(2, &["`py/vendor/plugins/python`: expected the folder of the SDK"]);
 }

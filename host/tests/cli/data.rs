@@ -192,7 +192,7 @@ fn rows_can_be_looked_at() {
     assert_eq!(head.stdout.lines().count(), 25);
     place
         .host(&["data", "head", "--task", &guest("copa"), "--split", "x"])
-        .failed(2, &["no split `x`", "evaluation (validation)"]);
+        .failed(2, &["expected one of the task's splits ", "evaluation (validation), got `x`"]);
     place
         .host(&["data", "head", "owner/name"])
         .failed(2, &["owner/name (train split) is not in the cache", "ft-host data pull"]);

@@ -218,14 +218,14 @@ fn a_context_that_is_too_long_is_told_before_the_weights() {
     let plan = place.sst2(&["--dry-run", "--json"]).good().json();
     let length = plan["demonstration_ids"].as_array().unwrap().len() as u64;
     let longest = plan["longest_query"].as_u64().unwrap();
-    let twice = format!("needs {} positions, and the model has {}", 2 * length, 2 * length - 1);
+    let twice = format!("expected at most {} positions, got {} for ", 2 * length - 1, 2 * length);
     let second = format!("a second pass over the demonstrations' {length} tokens");
     limit(2 * length - 1, &[], &[&second, &twice, "hint: ", "--shots", "--positions restart"]);
-    let query = format!("a query of {longest} tokens after the demonstrations' {length} needs {}", length + longest);
+    let query = format!("got {} for a query of {longest} tokens after the demonstrations' {length}", length + longest);
     for more in [&["--positions", "restart"][..], &["--steps", "1"]] {
         limit(length + longest - 1, more, &["evaluation example `", &query, "hint: `--skip-bad-rows`", "--shots"]);
     }
-    let first = format!("a pass over the demonstrations' {length} tokens needs {length} positions");
+    let first = format!("got {length} for a pass over the demonstrations' {length} tokens");
     limit(length - 1, &["--steps", "1"], &[&first]);
     // With exactly as many positions as are needed, the weights are what fails.
     limit(length + longest, &["--steps", "1"], &["tensor `model.embed_tokens.weight` in", "has NaN or infinity"]);

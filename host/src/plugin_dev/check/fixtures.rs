@@ -82,7 +82,7 @@ impl From<FixtureSplit> for Split {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StepsFixture {
-    /// Options of the rule.
+    /// Options of the optimizer.
     #[serde(default)]
     pub options: BTreeMap<String, Value>,
     /// The cache after step 1.

@@ -28,13 +28,13 @@ impl<'a> Harness<'a> {
         Ok(Counted { plugin: self.plugins.task(spec)?.plugin, usage: self.usage })
     }
 
-    /// A rule with a session of these options.
-    pub fn rule(&self, options: &[(String, String)]) -> Result<Counted<'a, OptimizerPlugin>, RunError> {
-        let rule = self.plugins.unopened_optimizer(self.file, self.limits, &Device::Cpu)?;
-        let mut rule = Counted { plugin: rule, usage: self.usage };
-        let options = resolve_options(rule.description(), options)?;
-        rule.open(&options)?;
-        Ok(rule)
+    /// An optimizer with a session of these options.
+    pub fn optimizer(&self, options: &[(String, String)]) -> Result<Counted<'a, OptimizerPlugin>, RunError> {
+        let optimizer = self.plugins.unopened_optimizer(self.file, self.limits, &Device::Cpu)?;
+        let mut optimizer = Counted { plugin: optimizer, usage: self.usage };
+        let options = resolve_options(optimizer.description(), options)?;
+        optimizer.open(&options)?;
+        Ok(optimizer)
     }
 }
 

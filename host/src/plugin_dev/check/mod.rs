@@ -19,7 +19,7 @@ pub use checks::{Check, Verdict};
 pub use fixtures::Fixtures;
 use harness::Harness;
 
-use super::{PluginDevError, PluginCard, validate};
+use super::{PluginCard, PluginDevError, validate};
 use crate::run::{PluginUsage, RunError};
 use ft_sandbox::{ErrorKind, Failure, Limits, PluginError, Usage};
 

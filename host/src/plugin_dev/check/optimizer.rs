@@ -10,11 +10,11 @@ use ft_engine::model::ModelError;
 use ft_engine::tune::{Slot, SlotKind, check_update};
 use ft_sandbox::{ErrorKind, Failure, OptimizerPlugin, PluginError, Usage};
 
-/// Layers, and the shape of a slot, of the caches that rules are tried on.
+/// Layers, and the shape of a slot, of the caches that optimizers are tried on.
 const LAYERS: usize = 3;
 const SHAPE: [usize; 3] = [2, 7, 4];
 
-/// Steps after which a rule has all that it keeps, and steps after which it still has no more: a rule with a window
+/// Steps after which an optimizer has all that it keeps, and steps after which it still has no more: an optimizer with a window
 /// of some tens of steps is within it.
 const SETTLED: usize = 40;
 const LATER: usize = 80;
@@ -38,13 +38,13 @@ pub fn check(harness: Harness<'_>, fixtures: Option<&Fixtures>, checks: &mut Che
 }
 
 fn description(harness: Harness<'_>) -> Result<String, String> {
-    let load = || harness.rule(harness.options).map_err(|error| error.to_string());
+    let load = || harness.optimizer(harness.options).map_err(|error| error.to_string());
     same_description(&mut load()?, &load()?)
 }
 
 /// Every listed value of every option is taken, or refused in the orderly way, and a step can be taken with it.
 fn options(harness: Harness<'_>) -> Result<String, String> {
-    let described = harness.rule(harness.options).map_err(|error| error.to_string())?;
+    let described = harness.optimizer(harness.options).map_err(|error| error.to_string())?;
     let made = |seed: u32| cache(seed, DType::F32).map_err(failed);
     let lent = slots(&made(0)?, &made(1)?);
     let mut tried = 0;
@@ -54,7 +54,8 @@ fn options(harness: Harness<'_>) -> Result<String, String> {
                 harness.options.iter().filter(|(name, _)| *name != spec.name).cloned().collect();
             given.push((spec.name.clone(), value.to_string()));
             let fault = |error: &dyn std::fmt::Display| Err(format!("{}={value}: {error}", spec.name));
-            let stepped = harness.rule(&given).and_then(|mut rule| Ok(rule.step(2, lent.clone()).map(drop)?));
+            let stepped =
+                harness.optimizer(&given).and_then(|mut optimizer| Ok(optimizer.step(2, lent.clone()).map(drop)?));
             match stepped {
                 Err(RunError::Plugin(error)) if !matches!(error.failure(), Failure::Returned { .. }) => {
                     return fault(&error);
@@ -94,7 +95,7 @@ fn slots(previous: &[Tensor], proposed: &[Tensor]) -> Vec<Slot> {
 
 /// Why steps could not be taken.
 enum Fault {
-    /// The rule says that it does not do this.
+    /// The optimizer says that it does not do this.
     Unsupported(String),
     /// It failed, or its update is not one.
     Wrong(String),
@@ -123,26 +124,26 @@ fn failed(error: candle_core::Error) -> String {
 }
 
 /// Takes steps from 2 on, each update held to what the loop takes, and gives the last cache.
-fn run(rule: &mut OptimizerPlugin, steps: usize, dtype: DType) -> Result<Vec<Tensor>, Fault> {
+fn run(optimizer: &mut OptimizerPlugin, steps: usize, dtype: DType) -> Result<Vec<Tensor>, Fault> {
     let made = |seed: usize| cache(seed as u32, dtype).map_err(|error| Fault::Wrong(failed(error)));
     let mut current = made(0)?;
     for step in 2..2 + steps {
         let lent = slots(&current, &made(step)?);
-        let update = rule.step(step, lent.clone())?;
+        let update = optimizer.step(step, lent.clone())?;
         check_update(step, &lent, &update.cache, false).map_err(|error| Fault::Wrong(error.to_string()))?;
         current = update.cache;
     }
     Ok(current)
 }
 
-/// Every update has a finite matrix for each slot, of its shape and number format; in half precision a rule may say that
+/// Every update has a finite matrix for each slot, of its shape and number format; in half precision an optimizer may say that
 /// it does not do that.
 fn steps(harness: Harness<'_>) -> Result<String, String> {
     let mut told = format!("4 steps over {LAYERS} layers of {SHAPE:?}, counts, shapes, formats, finite:");
     for dtype in [DType::F32, DType::F16, DType::BF16] {
-        let mut rule = harness.rule(harness.options).map_err(|error| error.to_string())?;
+        let mut optimizer = harness.optimizer(harness.options).map_err(|error| error.to_string())?;
         let name = dtype.as_str();
-        match run(&mut rule, 4, dtype) {
+        match run(&mut optimizer, 4, dtype) {
             Ok(_) => told += &format!(" {name}"),
             Err(Fault::Unsupported(message)) if dtype != DType::F32 => told += &format!(" (not {name}: {message})"),
             Err(fault) => return Err(format!("{name}: {}", String::from(fault))),
@@ -154,11 +155,11 @@ fn steps(harness: Harness<'_>) -> Result<String, String> {
 /// A pass may propose what there is already: the values of a model's first layer are the same in every pass. The update is
 /// finite then too.
 fn at_rest(harness: Harness<'_>) -> Result<String, String> {
-    let mut rule = harness.rule(harness.options).map_err(|error| error.to_string())?;
+    let mut optimizer = harness.optimizer(harness.options).map_err(|error| error.to_string())?;
     let mut current = cache(0, DType::F32).map_err(failed)?;
     for step in 2..6 {
         let lent = slots(&current, &current);
-        let update = rule.step(step, lent.clone()).map_err(|error| error.to_string())?;
+        let update = optimizer.step(step, lent.clone()).map_err(|error| error.to_string())?;
         check_update(step, &lent, &update.cache, false).map_err(|error| error.to_string())?;
         current = update.cache;
     }
@@ -168,15 +169,15 @@ fn at_rest(harness: Harness<'_>) -> Result<String, String> {
 /// Two instances come to the same bits, and so does a session that is opened anew.
 fn same_twice(harness: Harness<'_>) -> Result<String, String> {
     let fault = |error: RunError| error.to_string();
-    let mut rule = harness.rule(harness.options).map_err(fault)?;
-    let first = bits(&run(&mut rule, 6, DType::F32)?)?;
-    let mut other = harness.rule(harness.options).map_err(fault)?;
+    let mut optimizer = harness.optimizer(harness.options).map_err(fault)?;
+    let first = bits(&run(&mut optimizer, 6, DType::F32)?)?;
+    let mut other = harness.optimizer(harness.options).map_err(fault)?;
     if bits(&run(&mut other, 6, DType::F32)?)? != first {
         return Err("a second instance comes to another cache".into());
     }
-    let options = resolve_options(rule.description(), harness.options).map_err(|error| error.to_string())?;
-    rule.open(&options).map_err(|error| error.to_string())?;
-    if bits(&run(&mut rule, 6, DType::F32)?)? != first {
+    let options = resolve_options(optimizer.description(), harness.options).map_err(|error| error.to_string())?;
+    optimizer.open(&options).map_err(|error| error.to_string())?;
+    if bits(&run(&mut optimizer, 6, DType::F32)?)? != first {
         return Err("a session that is opened anew remembers the one before".into());
     }
     Ok("6 steps in two instances and in a session opened anew, bit by bit".into())
@@ -188,12 +189,12 @@ fn bits(cache: &[Tensor]) -> Result<Vec<u32>, String> {
     Ok(values.into_iter().flatten().map(f32::to_bits).collect())
 }
 
-/// A rule that keeps more tensors with every step will run out of them in a long run.
+/// An optimizer that keeps more tensors with every step will run out of them in a long run.
 fn keeps_no_more(harness: Harness<'_>) -> Result<String, String> {
     let peak = |steps: usize| -> Result<Usage, String> {
-        let mut rule = harness.rule(harness.options).map_err(|error| error.to_string())?;
-        run(&mut rule, steps, DType::F32)?;
-        Ok(rule.usage())
+        let mut optimizer = harness.optimizer(harness.options).map_err(|error| error.to_string())?;
+        run(&mut optimizer, steps, DType::F32)?;
+        Ok(optimizer.usage())
     };
     let (settled, later) = (peak(SETTLED)?, peak(LATER)?);
     if later.peak_tensor_bytes > settled.peak_tensor_bytes {
@@ -211,7 +212,7 @@ fn keeps_no_more(harness: Harness<'_>) -> Result<String, String> {
 fn fixture(harness: Harness<'_>, fixture: &StepsFixture) -> Result<String, String> {
     let given = as_given(&fixture.options);
     let options = if given.is_empty() { harness.options } else { &given };
-    let mut rule = harness.rule(options).map_err(|error| error.to_string())?;
+    let mut optimizer = harness.optimizer(options).map_err(|error| error.to_string())?;
     let tensors = |cache: &[Vec<f32>]| {
         let slot = |values: &Vec<f32>| Tensor::from_slice(values, (1, values.len(), 1), &Device::Cpu);
         cache.iter().map(slot).collect::<candle_core::Result<Vec<Tensor>>>().map_err(failed)
@@ -219,7 +220,7 @@ fn fixture(harness: Harness<'_>, fixture: &StepsFixture) -> Result<String, Strin
     let mut current = tensors(&fixture.cache)?;
     for (step, (proposed, expected)) in (2..).zip(fixture.proposed.iter().zip(&fixture.expected)) {
         let lent = slots(&current, &tensors(proposed)?);
-        let update = rule.step(step, lent.clone()).map_err(|error| error.to_string())?;
+        let update = optimizer.step(step, lent.clone()).map_err(|error| error.to_string())?;
         check_update(step, &lent, &update.cache, false).map_err(|error| error.to_string())?;
         for (index, (slot, expected)) in update.cache.iter().zip(expected).enumerate() {
             let found: Vec<f32> = slot.flatten_all().and_then(|slot| slot.to_vec1()).map_err(failed)?;

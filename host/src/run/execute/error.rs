@@ -31,7 +31,7 @@ pub enum StepError {
 }
 
 /// The hint for numbers that are not finite.
-const BLOWN_UP: &str = "a step size that is too large makes a cache blow up, and so does a rule that divides by what does not \
+const BLOWN_UP: &str = "a step size that is too large makes a cache blow up, and so does an optimizer that divides by what does not \
                         change (the values of layer 0 never do); the earlier steps are kept";
 
 impl Diagnosis for StepError {

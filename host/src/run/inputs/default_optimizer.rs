@@ -1,4 +1,4 @@
-//! Which optimizer runs where the user names none: the paper's rule.
+//! Which optimizer runs where the user names none: the paper's.
 
 use std::path::{Path, PathBuf};
 

@@ -79,7 +79,7 @@ pub enum DrawError {
         most: usize,
     },
     /// More positions are needed than the model has.
-    #[error("{what} needs {needed} positions, and the model has {limit}{}", .longest.as_ref().map(|(id, tokens)| format!(" (the longest demonstration is `{id}`, with {tokens} tokens)")).unwrap_or_default())]
+    #[error("expected at most {limit} positions, got {needed} for {what}{}", .longest.as_ref().map(|(id, tokens)| format!(" (the longest demonstration is `{id}`, with {tokens} tokens)")).unwrap_or_default())]
     ContextTooLong {
         /// What needs them.
         what: String,

@@ -11,7 +11,7 @@ use ft_sandbox::{ErrorKind, Failure, PluginError};
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
     /// The query does not fit behind the demonstrations.
-    #[error("a query of {tokens} tokens after the demonstrations' {demonstrations} needs {} positions, and the model has {limit}", .tokens + .demonstrations)]
+    #[error("expected at most {limit} positions, got {} for a query of {tokens} tokens after the demonstrations' {demonstrations}", .tokens + .demonstrations)]
     TooLong {
         /// The tokens of its longest choice.
         tokens: usize,
@@ -176,8 +176,8 @@ mod tests {
     #[test]
     fn the_first_is_named_and_the_others_are_counted() {
         let message = |count| rows(0..count).allowed(false).err().map(|error| error.to_string());
-        let first = "evaluation example `0`: a query of 60 tokens after the demonstrations' 10 needs 70 positions, and the model \
-                     has 64";
+        let first = "evaluation example `0`: expected at most 64 positions, got 70 for a query of 60 tokens after the demonstrations' \
+                     10";
         assert_eq!(message(0), None);
         assert_eq!(message(1).as_deref(), Some(first));
         assert_eq!(message(13), Some(format!("{first} (12 more evaluation examples cannot be used either)")));

@@ -21,8 +21,8 @@ fn rows_that_do_not_fit_are_named_with_their_number_or_left_out() {
     for positions in ["continue", "restart"] {
         let fixed = ["--model", "short", "--shots", "1", "--steps", "2", "--positions", positions];
         let run = |more: &[&str]| place.sst2(&[&fixed[..], more].concat());
-        let first = "evaluation example `1`: a query of ";
-        let parts = [first, " positions, and the model has 160 (2 more evaluation examples cannot be used either)"];
+        let first = "evaluation example `1`: expected at most 160 positions, got ";
+        let parts = [first, " (2 more evaluation examples cannot be used either)"];
         run(&["--data", "long"]).failed(2, &[parts[0], parts[1], "hint: `--skip-bad-rows` leaves such rows out"]);
         assert!(!place.path("out/samples.jsonl").exists());
         let (skipped, fine) = (format!("skipped-{positions}"), format!("fine-{positions}"));
@@ -30,7 +30,7 @@ fn rows_that_do_not_fit_are_named_with_their_number_or_left_out() {
         assert_eq!(scored(&place, &skipped, 0), [0, 2, 4, 5, 6, 7]);
         let results = place.json(&format!("{skipped}/results.json"));
         assert_eq!((&results["unusable_rows"], &results["evaluation_rows"]), (&json!([1, 3, 8]), &6.into()));
-        let note = "3 of 9 evaluation rows cannot be used and were left out: evaluation example `1`: a query of ";
+        let note = "3 of 9 evaluation rows cannot be used and were left out: evaluation example `1`: expected at most 160 positions, got ";
         assert!(notes(&results)[0].starts_with(note), "{results}");
         // What is left has the numbers that it has without the others.
         run(&["--data", "fine", "--out", &fine]).good();
