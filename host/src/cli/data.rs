@@ -7,10 +7,11 @@ use clap::{Args, Subcommand};
 
 use super::exit::{CommandError, ExitStatus};
 use super::interrupt::Interrupt;
-use super::terminal::{Downloads, Terminal, print, print_path, say, stdout_screen};
+use super::terminal::{Downloads, Terminal, print, print_path, say_page, stderr_screen, stdout_screen};
 use crate::diagnosis::{Diagnosis, Fault};
 use crate::options::{DataOptions, HubCacheOptions, LimitOptions, NetworkOptions, parse};
 use crate::run::{self, ConfigError, Observer};
+use crate::ui::data as shown;
 use ft_engine::task::example::{Source, Split};
 use ft_sandbox::Limits;
 use ft_store::datasets::hub::{HubSplit, fetch_split};
@@ -121,7 +122,7 @@ pub fn run(command: DataCommand, mut environment: Environment) -> Result<ExitSta
 
 /// The rows on stdout, what they are on stderr.
 fn head(mut table: TableReader, rows: usize) -> Result<(), CommandError> {
-    say(&format!("{} ({}): {}", table.name(), table.format_name(), table.columns().join(", ")));
+    say_page(&shown::heading(&table, stderr_screen()));
     for _ in 0..rows {
         match table.next_row()? {
             Some(row) => print(&stdout_screen().json_row(&row))?,
@@ -129,7 +130,7 @@ fn head(mut table: TableReader, rows: usize) -> Result<(), CommandError> {
         }
     }
     for remark in table.remarks() {
-        say(&format!("note: {remark}"));
+        say_page(&stderr_screen().note(&remark));
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::exit::{CommandError, ExitStatus};
 use super::terminal::{say_page, stderr_screen};
+use crate::ui::run::finishing_batch;
 use crate::ui::screen::Page;
 use ft_sandbox::{Compiler, CompilerProgram, EngineOptions, Stop};
 
@@ -29,7 +30,7 @@ impl Interrupt {
                 std::process::exit(ExitStatus::Interrupted.code().into());
             }
             // Below the `^C` of the terminal.
-            let told = stderr_screen().prose("finishing this batch; press Ctrl-C again to quit now");
+            let told = finishing_batch(stderr_screen());
             say_page(&(Page::blank() + told));
         })?;
         Ok(interrupt)

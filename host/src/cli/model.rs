@@ -10,7 +10,6 @@ use super::terminal::{Downloads, print, print_path, stdout_screen};
 use crate::options::{HubCacheOptions, NetworkOptions};
 use crate::run::describe_model;
 use crate::ui::models;
-use crate::ui::screen::Page;
 use ft_store::hub::fetch::{fetch_model, list_models};
 use ft_store::machine::environment::Environment;
 use ft_store::models::catalogue::DEFAULT_MODEL;
@@ -70,8 +69,7 @@ pub fn run(command: ModelCommand, mut environment: Environment) -> Result<ExitSt
         ModelCommand::Inspect { model, hub_cache } => {
             environment.use_hub_cache(hub_cache.cache_dir);
             let files = fetch_model(&model, &environment, &Downloads::new(false))?;
-            let lines = describe_model(&files)?;
-            print(&lines.iter().map(|line| stdout_screen().prose(line)).collect::<Page>())?;
+            print(&models::describe(&describe_model(&files)?, stdout_screen()))?;
         }
     }
     Ok(ExitStatus::Done)

@@ -163,9 +163,7 @@ pub fn run(command: PluginCommand, environment: Environment) -> Result<ExitStatu
             let listed = inventory(&plugins, &path, &limits)?;
             if json { print_json(&listed) } else { print(&shown::list(&listed, screen)) }?;
             if listed.is_empty() {
-                let folders: Vec<String> =
-                    path.folders().iter().map(|folder| format!("`{}`", folder.display())).collect();
-                say(&format!("no plugins in {}", folders.join(" or ")));
+                say_page(&shown::none(path.folders(), stderr_screen()));
             }
             Ok(ExitStatus::Done)
         }
@@ -228,8 +226,7 @@ fn new(kind: Kind, name: &str, lang: Lang, dir: &Path) -> Result<ExitStatus, Com
     };
     let folder = scaffold::new(kind, name, language, dir)?;
     print_path(&folder)?;
-    let (folder, file) = (folder.display(), folder.join(format!("{name}.wasm")));
-    say(&format!("next: `ft-host plugin build {folder}`, then `ft-host plugin test {}`", file.display()));
+    say_page(&shown::made(&folder, name, stderr_screen()));
     Ok(ExitStatus::Done)
 }
 

@@ -7,18 +7,12 @@ use clap::Args;
 
 use super::exit::{CommandError, ExitStatus};
 use super::interrupt::Interrupt;
-use super::terminal::{
-    Downloads, Terminal, print, print_json, print_run_file, say, say_page, stderr_screen, stdout_screen,
-};
+use super::terminal::{Downloads, Terminal, print, print_json, print_run_file, say_page, stderr_screen, stdout_screen};
 use super::threads;
 use crate::options::{OptionGroup, RunOptions};
 use crate::run::{self, Observer, Observers, Outcome, Plan, PluginUsage, RunConfig, RunOverrides};
-use crate::ui::screen::{Page, Screen};
-use crate::ui::{table, usage};
-use ft_engine::text::size;
-use ft_record::analysis::seconds::seconds;
-use ft_record::analysis::{Analysis, Known};
-use ft_record::present::table_model;
+use crate::ui::run as shown;
+use crate::ui::usage;
 use ft_store::datasets::location::Access;
 use ft_store::machine::environment::{Environment, expand_path};
 use ft_store::plugin_path::PluginPath;
@@ -105,77 +99,29 @@ pub fn run(
         return Ok(ExitStatus::Done);
     }
     if !quiet {
-        say_page(&(demonstrations(&plan, 6, stderr_screen()) + Page::blank()));
+        say_page(&shown::demonstrations(&plan, 6, stderr_screen()));
     }
     let outcome = run::execute(plan, &observer, interrupt.arm_graceful());
     terminal.finish();
     let outcome = outcome?;
-    print_outcome(&outcome, json, stdout_screen())?;
+    print_outcome(&outcome, json)?;
     if args.show_usage {
         say_usage(&outcome.usage);
     }
-    if outcome.interrupted {
-        say(&format!("interrupted: what was scored is in `{}`", outcome.folder.display()));
-        return Ok(ExitStatus::Interrupted);
+    if outcome.interrupted || !quiet {
+        say_page(&shown::place(&outcome, stderr_screen()));
     }
-    if !quiet {
-        say(&format!("results are in `{}`", outcome.folder.display()));
-    }
-    Ok(ExitStatus::Done)
+    Ok(if outcome.interrupted { ExitStatus::Interrupted } else { ExitStatus::Done })
 }
 
 fn say_usage(usage: &[PluginUsage]) {
     say_page(&usage::render(usage, stderr_screen()));
 }
 
-/// The first lines of the demonstrations.
-fn demonstrations(plan: &Plan, lines: usize, screen: Screen) -> Page {
-    screen.head(plan.record().draw.demonstrations.raw(), lines)
-}
-
 fn print_plan(plan: &Plan, json: bool) -> Result<(), CommandError> {
-    let record = plan.record();
-    if json {
-        return print_json(record);
-    }
-    let screen = stdout_screen();
-    let mut page = demonstrations(plan, 20, screen) + Page::blank();
-    page += screen.prose(&format!(
-        "{} demonstration tokens, {} of {} evaluation rows, longest query {} tokens, scored steps {:?}",
-        record.draw.demonstration_ids.len(),
-        record.evaluation_rows,
-        record.evaluation_split_rows,
-        record.longest_query,
-        record.score_steps
-    ));
-    let memory = &record.memory;
-    let free =
-        memory.available.map_or_else(|| "available memory unknown".into(), |free| format!("{} are free", size(free)));
-    page += screen.prose(&format!(
-        "about {} of memory: weights {}, keys and values {}, states {}, records {}; {free}",
-        size(memory.total),
-        size(memory.weights),
-        size(memory.cache),
-        size(memory.activations),
-        size(memory.records),
-    ));
-    for note in &record.notes {
-        page += screen.note(&note.harmless());
-    }
-    print(&page)
+    if json { print_json(plan.record()) } else { print(&shown::plan(plan, stdout_screen())) }
 }
 
-fn print_outcome(outcome: &Outcome, json: bool, screen: Screen) -> Result<(), CommandError> {
-    if json {
-        return print_json(&outcome.results);
-    }
-    let results = &outcome.results;
-    let rows = results.plan.scored_rows();
-    let known = Known { labels: &results.plan.labels, selected: &results.selected, rows: &rows };
-    let analysis = Analysis::new(&outcome.records, &known)?;
-    let mut page = table::render_all(&table_model::of_run(&analysis, &seconds(&results.steps)), screen);
-    for note in &results.plan.notes {
-        page += screen.note(&note.harmless());
-    }
-    print(&page)
+fn print_outcome(outcome: &Outcome, json: bool) -> Result<(), CommandError> {
+    if json { print_json(&outcome.results) } else { print(&shown::outcome(outcome, stdout_screen())?) }
 }

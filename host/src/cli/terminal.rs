@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use super::exit::CommandError;
 use crate::run::{Event, Observer};
 use crate::ui::progress::{DownloadBar, RunBar, TerminalProgress};
+use crate::ui::run as shown;
 use crate::ui::screen::{Page, Screen};
 use crate::ui::style::{Emphasis, Style};
 use ft_sandbox::LogLevel;
@@ -133,7 +134,7 @@ pub fn say_page(page: &Page) {
 /// Has panics told like all else: their message may have any text in it.
 pub fn tell_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        let mut page = stderr_screen().message("error:", Emphasis::Error, &format!("a fault of this program: {panic}"));
+        let mut page = stderr_screen().panicked(panic);
         let backtrace = Backtrace::capture();
         if backtrace.status() == BacktraceStatus::Captured {
             page += Page::document(&backtrace.to_string());
@@ -200,10 +201,10 @@ impl Terminal {
         }
     }
 
-    fn say(&self, text: &str) {
+    fn say(&self, page: &Page) {
         match &*lock(&self.bar.bar) {
-            Some((bar, _)) => bar.aside(|| say(text)),
-            None => say(text),
+            Some((bar, _)) => bar.aside(|| say_page(page)),
+            None => say_page(page),
         }
     }
 }
@@ -211,11 +212,11 @@ impl Terminal {
 impl Observer for Terminal {
     fn event(&self, event: Event<'_>) {
         match event {
-            Event::Note(note) if !self.quiet => self.say(&format!("note: {note}")),
+            Event::Note(note) if !self.quiet => self.say(&stderr_screen().note(note)),
             Event::Log(record) if !self.quiet || record.level >= LogLevel::Warn => {
-                self.say(&format!("{} ({}): {}", record.plugin, record.level, record.message));
+                self.say(&shown::log(record, stderr_screen()));
             }
-            Event::LoadingWeights if !self.quiet => self.say("reading weights"),
+            Event::LoadingWeights if !self.quiet => self.say(&shown::loading_weights(stderr_screen())),
             _ => {}
         }
     }
@@ -251,7 +252,7 @@ impl ft_store::progress::Progress for Downloads {
             bar.finish();
         }
         if !self.quiet {
-            say(&format!("note: {message}"));
+            say_page(&stderr_screen().note(message));
         }
     }
 }

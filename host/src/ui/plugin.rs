@@ -1,5 +1,7 @@
 //! Plugins on a terminal: what one is, which there are, what its checks found.
 
+use std::path::{Path, PathBuf};
+
 use unicode_width::UnicodeWidthStr;
 
 use super::screen::{Page, Screen};
@@ -45,6 +47,18 @@ pub(crate) fn validated(validated: &Validated, screen: Screen) -> Page {
     let options = if options.is_empty() { "no options".to_owned() } else { options.join(" ") };
     let rest = format!(": {} {} {}, with {options}", card.kind, card.name, card.version);
     screen.headed("ok", &rest, 4)
+}
+
+/// That no folder of the plugin path has a plugin.
+pub(crate) fn none(folders: &[PathBuf], screen: Screen) -> Page {
+    let folders: Vec<String> = folders.iter().map(|folder| format!("`{}`", folder.display())).collect();
+    screen.prose(&format!("no plugins in {}", folders.join(" or ")))
+}
+
+/// What to do next with the new folder of a plugin.
+pub(crate) fn made(folder: &Path, name: &str, screen: Screen) -> Page {
+    let (folder, file) = (folder.display(), folder.join(format!("{name}.wasm")));
+    screen.prose(&format!("next: `ft-host plugin build {folder}`, then `ft-host plugin test {}`", file.display()))
 }
 
 /// The plugins of the plugin path, two lines for each.

@@ -1,6 +1,7 @@
 //! Text on a stream: with emphasis or without, and into lines of which width; and the only way in which text gets
 //! there.
 
+use std::fmt::Display;
 use std::ops::{Add, AddAssign};
 
 use serde::Serialize;
@@ -143,6 +144,11 @@ impl Screen {
             line => self.beginning_with("", Emphasis::None, &format!("    {line}"), (6, LongWords::Keep)),
         };
         lines.fold(page, |page, line| page + further(line))
+    }
+
+    /// What a panic says, as an error of this program.
+    pub(crate) fn panicked(self, panic: impl Display) -> Page {
+        self.message("error:", Emphasis::Error, &format!("a fault of this program: {panic}"))
     }
 
     /// The first lines of a text, cut where they are wide, and how many more there are.

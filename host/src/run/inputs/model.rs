@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::run::error::RunError;
 use ft_engine::model::checkpoint::{self, Unused};
-use ft_engine::model::decoder::Placement;
+use ft_engine::model::decoder::{DecoderConfig, Placement};
 use ft_engine::model::families::{self, Family, UnknownSettings};
 use ft_engine::model::weights::{Arrays, Gguf, Scaled, TensorSource, Unwrapped, WeightBytes};
 use ft_engine::model::{Decoder, ModelError, Tokenizer};
@@ -182,43 +182,36 @@ fn map(path: &Path) -> Result<WeightBytes, RunError> {
     Ok(Arc::new(MappedFile::open(path)?))
 }
 
-/// What a model is, line by line.
+/// What a model's files say of it, but for the weights.
+#[derive(Clone, Debug)]
+pub struct ModelDescription {
+    /// The files that it is read from.
+    pub files: Vec<PathBuf>,
+    /// The shape of the decoder.
+    pub config: DecoderConfig,
+    /// The token that texts begin with.
+    pub bos: Option<u32>,
+    /// Tensors that the model does not need, named; empty if there are none.
+    pub unneeded: String,
+    /// The largest id of the tokenizer, if the embedding ends before it.
+    pub beyond_vocabulary: Option<u32>,
+    /// What a reader of results has to know about how the model was read.
+    pub notes: Vec<String>,
+}
+
+/// Describes a model without reading its weights.
 ///
 /// # Errors
 /// Missing, malformed or truncated files, or a model that no family covers.
-pub fn describe_model(files: &ModelFiles) -> Result<Vec<String>, RunError> {
+pub fn describe_model(files: &ModelFiles) -> Result<ModelDescription, RunError> {
     let model = OpenModel::open(files, UnknownSettings::Note)?;
-    let config = &model.family.config;
-    let mut lines: Vec<String> = files.paths().iter().map(|path| path.display().to_string()).collect();
-    lines.push(format!(
-        "{} layers, {} wide, {} heads of {} ({} for keys and values), MLP {}, vocabulary {}",
-        config.layers.len(),
-        config.hidden,
-        config.heads,
-        config.head_dim,
-        config.kv_heads,
-        config.intermediate,
-        config.vocabulary
-    ));
-    lines.push(match config.max_positions {
-        Some(limit) => format!("{limit} positions"),
-        None => "positions without a bound".into(),
-    });
-    lines.push(format!("{} bytes of cache for each position in f32", config.cache_bytes_per_position(4)));
-    lines.push(match model.tokenizer.bos() {
-        Some(id) => format!("texts begin with token {id}"),
-        None => "no token at the beginning of texts".into(),
-    });
-    let harmless = checkpoint::named(&model.unused, true);
-    if !harmless.is_empty() {
-        lines.push(format!("tensors that the model does not need: {harmless}"));
-    }
-    if let Some(id) = model.tokenizer.largest_id().filter(|id| *id as usize >= config.vocabulary) {
-        lines.push(format!(
-            "note: the tokenizer has ids up to {id}, and the embedding ends at {}; a run whose texts need such a token is refused",
-            config.vocabulary - 1
-        ));
-    }
-    lines.extend(model.notes().iter().map(|note| format!("note: {note}")));
-    Ok(lines)
+    let config = model.family.config;
+    Ok(ModelDescription {
+        files: files.paths().into_iter().map(Path::to_owned).collect(),
+        bos: model.tokenizer.bos(),
+        unneeded: checkpoint::named(&model.unused, true),
+        beyond_vocabulary: model.tokenizer.largest_id().filter(|id| *id as usize >= config.vocabulary),
+        config,
+        notes: model.notes,
+    })
 }

@@ -1,0 +1,88 @@
+//! A run on a terminal: what it will do, what it says on the way, and what it came to.
+
+use super::screen::{Page, Screen};
+use super::table;
+use crate::run::{Outcome, Plan};
+use ft_engine::text::size;
+use ft_record::analysis::{Analysis, AnalysisError, Known};
+use ft_record::analysis::seconds::seconds;
+use ft_record::files::schema::MemoryRecord;
+use ft_record::present::table_model;
+use ft_sandbox::LogRecord;
+
+/// The first lines of the demonstrations.
+pub(crate) fn demonstrations(plan: &Plan, lines: usize, screen: Screen) -> Page {
+    screen.head(plan.record().draw.demonstrations.raw(), lines) + Page::blank()
+}
+
+/// What a run will do: its demonstrations, rows, steps, memory and notes.
+pub(crate) fn plan(plan: &Plan, screen: Screen) -> Page {
+    let record = plan.record();
+    let mut page = demonstrations(plan, 20, screen);
+    page += screen.prose(&format!(
+        "{} demonstration tokens, {} of {} evaluation rows, longest query {} tokens, scored steps {:?}",
+        record.draw.demonstration_ids.len(),
+        record.evaluation_rows,
+        record.evaluation_split_rows,
+        record.longest_query,
+        record.score_steps
+    ));
+    page += memory(&record.memory, screen);
+    for note in &record.notes {
+        page += screen.note(&note.harmless());
+    }
+    page
+}
+
+fn memory(memory: &MemoryRecord, screen: Screen) -> Page {
+    let free =
+        memory.available.map_or_else(|| "available memory unknown".into(), |free| format!("{} are free", size(free)));
+    screen.prose(&format!(
+        "about {} of memory: weights {}, keys and values {}, states {}, records {}; {free}",
+        size(memory.total),
+        size(memory.weights),
+        size(memory.cache),
+        size(memory.activations),
+        size(memory.records),
+    ))
+}
+
+/// Tables of what a run came to, and its notes.
+///
+/// # Errors
+/// If the records are not those of one run.
+pub(crate) fn outcome(outcome: &Outcome, screen: Screen) -> Result<Page, AnalysisError> {
+    let results = &outcome.results;
+    let rows = results.plan.scored_rows();
+    let known = Known { labels: &results.plan.labels, selected: &results.selected, rows: &rows };
+    let analysis = Analysis::new(&outcome.records, &known)?;
+    let mut page = table::render_all(&table_model::of_run(&analysis, &seconds(&results.steps)), screen);
+    for note in &results.plan.notes {
+        page += screen.note(&note.harmless());
+    }
+    Ok(page)
+}
+
+/// Where the results are.
+pub(crate) fn place(outcome: &Outcome, screen: Screen) -> Page {
+    let folder = outcome.folder.display();
+    screen.prose(&match outcome.interrupted {
+        true => format!("interrupted: what was scored is in `{folder}`"),
+        false => format!("results are in `{folder}`"),
+    })
+}
+
+/// That the weights are being read.
+pub(crate) fn loading_weights(screen: Screen) -> Page {
+    screen.prose("reading weights")
+}
+
+/// A message that a plugin logged.
+pub(crate) fn log(record: &LogRecord, screen: Screen) -> Page {
+    screen.prose(&format!("{} ({}): {}", record.plugin, record.level, record.message))
+}
+
+/// That an interrupt was heard.
+pub(crate) fn finishing_batch(screen: Screen) -> Page {
+    screen.prose("finishing this batch; press Ctrl-C again to quit now")
+}
