@@ -41,9 +41,6 @@ pub trait Diagnosis: std::error::Error + Send + Sync + 'static {
 /// The hint for single bad rows.
 pub(crate) const SKIP_BAD_ROWS: &str = "`--skip-bad-rows` leaves such rows out and counts them";
 
-/// The hint for what no user can change in a plugin.
-pub(crate) const PLUGIN_BUG: &str = "this is a bug in the plugin; please report it to its author";
-
 impl Diagnosis for PluginError {
     /// A file that is no plugin of the right kind is the user's choice; what happens once it runs is the plugin's.
     fn fault(&self) -> Fault {

@@ -98,8 +98,8 @@ mod tests {
     use ft_engine::model::ModelError;
     use ft_engine::text::is_harmless;
     use ft_record::analysis::compare::CompareError;
-    use ft_record::files::lines::LineError;
     use ft_record::analysis::run_report::ReportError;
+    use ft_record::files::lines::LineError;
     use ft_store::fs::error::FileError;
     use ft_store::hub::error::{HubError, Wanted};
     use ft_store::hub::fetch::FetchError;

@@ -86,7 +86,7 @@ pub fn preview(
     engine: &EngineOptions,
 ) -> Result<Preview, RunError> {
     let plugins = Plugins::new(&CachePaths::new(access.environment), observer, engine)?;
-    let mut task = plugins.task(PluginSpec::of_task(config))?.plugin;
+    let mut task = plugins.task(config.plugin_spec())?.plugin;
     let rows = Rows::read(&mut task, config, access)?;
     let PreviewRequest { index, seed, .. } = asked;
     let example = rows

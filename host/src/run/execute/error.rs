@@ -1,6 +1,6 @@
 //! Why a step of an optimizer is not the run's.
 
-use crate::diagnosis::{Diagnosis, Fault, PLUGIN_BUG};
+use crate::diagnosis::{Diagnosis, Fault};
 use ft_engine::tune::TuneError;
 use ft_record::files::samples::SampleError;
 
@@ -46,7 +46,7 @@ impl Diagnosis for StepError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::BadUpdate { source, .. } if !matches!(**source, TuneError::NotFinite { .. }) => {
-                Some(PLUGIN_BUG.into())
+                Some("this is a bug in the plugin; please report it to its author".into())
             }
             Self::BadUpdate { .. } | Self::Sample { .. } => Some(BLOWN_UP.into()),
         }

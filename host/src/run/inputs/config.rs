@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::default_optimizer;
 use super::error::{ConfigError, PluginRequestError};
-use super::plugins::find_plugin;
+use super::plugins::{PluginSpec, find_plugin};
 use crate::options::{DataOptions, RowOptions, RunOptions, ScoreSteps, Select, TaskOptions};
 use crate::run::error::RunError;
 use ft_engine::model::device::{DTypeChoice, DeviceChoice};
@@ -135,6 +135,11 @@ impl RunConfig {
             recorded,
         })
     }
+
+    /// The optimizer as it is asked for.
+    pub fn optimizer_spec(&self) -> PluginSpec<'_> {
+        PluginSpec { file: &self.optimizer, options: &self.optimizer_options, limits: &self.optimizer_limits }
+    }
 }
 
 /// These options with the files of the plugins that they name.
@@ -186,5 +191,10 @@ impl TaskConfig {
             sample: rows.sample,
             limits,
         })
+    }
+
+    /// The task plugin as it is asked for.
+    pub fn plugin_spec(&self) -> PluginSpec<'_> {
+        PluginSpec { file: &self.plugin, options: &self.options, limits: &self.limits }
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use candle_core::Device;
 
-use super::config::{RunConfig, TaskConfig};
 use super::error::PluginRequestError;
 use crate::run::error::RunError;
 use crate::run::observer::{Event, Observer};
@@ -28,18 +27,6 @@ pub struct PluginSpec<'a> {
     pub options: &'a [(String, String)],
     /// What each call of the plugin may use.
     pub limits: &'a Limits,
-}
-
-impl<'a> PluginSpec<'a> {
-    /// The task of a configuration.
-    pub(in crate::run) fn of_task(config: &'a TaskConfig) -> Self {
-        Self { file: &config.plugin, options: &config.options, limits: &config.limits }
-    }
-
-    /// The optimizer of a configuration.
-    pub(in crate::run) fn of_optimizer(config: &'a RunConfig) -> Self {
-        Self { file: &config.optimizer, options: &config.optimizer_options, limits: &config.optimizer_limits }
-    }
 }
 
 /// A loaded plugin that has been given its options.

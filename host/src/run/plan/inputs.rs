@@ -10,7 +10,7 @@ use super::render::Renderer;
 use crate::run::error::RunError;
 use crate::run::inputs::config::RunConfig;
 use crate::run::inputs::model::OpenModel;
-use crate::run::inputs::plugins::{Configured, PluginSpec, Plugins};
+use crate::run::inputs::plugins::{Configured, Plugins};
 use crate::run::inputs::rows::Rows;
 use ft_engine::model::families::UnknownSettings;
 use ft_sandbox::{OptimizerPlugin, TaskPlugin};
@@ -59,8 +59,8 @@ impl Inputs {
     /// # Errors
     /// What is missing, malformed or refused of them; the plugins come first, then the rows, then the model.
     pub fn read(config: &RunConfig, plugins: &Plugins, device: &Device, access: Access<'_>) -> Result<Self, RunError> {
-        let mut task = plugins.task(PluginSpec::of_task(&config.task))?;
-        let optimizer = plugins.optimizer(PluginSpec::of_optimizer(config), device)?;
+        let mut task = plugins.task(config.task.plugin_spec())?;
+        let optimizer = plugins.optimizer(config.optimizer_spec(), device)?;
         let rows = Rows::read(&mut task.plugin, &config.task, access)?;
         if !config.force {
             rows.check_classes()?;
@@ -101,7 +101,7 @@ impl Inputs {
         match lengths.min() {
             Some(positions) if positions > 0 && config.steps > 1 => {
                 let shape = CacheShape { layers: self.model.model.family.config.layers.len(), positions };
-                dry_step(plugins, PluginSpec::of_optimizer(config), shape)
+                dry_step(plugins, config.optimizer_spec(), shape)
             }
             _ => Ok(()),
         }
