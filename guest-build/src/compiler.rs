@@ -9,7 +9,7 @@ use crate::BuildError;
 use crate::process::{is_there, output, program, run, words};
 
 /// The target of all Rust guests: nothing but core WebAssembly, so that a component imports the WIT package alone.
-pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
+const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Unpacks Debian's compiler into a folder and prints where it is.
 const SCRIPT: &str = include_str!("../debian-rustc.sh");
@@ -54,11 +54,12 @@ impl Compiler {
         if is_there("apt-get") && is_there("dpkg") {
             return Self::debian(guests, folder, say);
         }
-        Err(BuildError::NoCompiler { tried })
+        Err(BuildError::NoCompiler { target: TARGET, tried })
     }
 
     fn debian(guests: &Path, folder: &Path, say: &dyn Fn(&str)) -> Result<Self, BuildError> {
-        let rustc = unpack(folder).map_err(|error| BuildError::NoCompiler { tried: Some(error.to_string()) })?;
+        let rustc = unpack(folder)
+            .map_err(|error| BuildError::NoCompiler { target: TARGET, tried: Some(error.to_string()) })?;
         let linker = rust_lld(guests)?;
         say(&format!("guests: built by Debian's compiler in {}", folder.display()));
         Ok(Self::Debian { folder: folder.to_owned(), rustc: rustc.into(), linker })

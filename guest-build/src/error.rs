@@ -3,14 +3,14 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::compiler::TARGET;
-
 /// Why a guest was not built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// No compiler for guests, and no way to get one.
-    #[error("no compiler for {TARGET}{}", .tried.as_ref().map(|tried| format!(": {tried}")).unwrap_or_default())]
+    #[error("no compiler for {target}{}", .tried.as_ref().map(|tried| format!(": {tried}")).unwrap_or_default())]
     NoCompiler {
+        /// The target of all Rust guests, as compilers name it.
+        target: &'static str,
         /// What was tried to get a compiler, and how it failed; `None` if nothing could be tried.
         tried: Option<String>,
     },
@@ -61,8 +61,10 @@ pub enum BuildError {
         package: String,
     },
     /// No componentize-py, and no way to get it.
-    #[error("no componentize-py {}: {why}", crate::python::VERSION)]
+    #[error("no componentize-py {version}: {why}")]
     NoComponentizer {
+        /// The version that is needed.
+        version: &'static str,
         /// Why there is no componentize-py, and what pip said.
         why: String,
     },
@@ -78,12 +80,20 @@ pub enum BuildError {
         /// The file of the Python module.
         app: PathBuf,
     },
-    /// A core module that does not fit the world that it names.
+    /// A core module that does not fit its world.
     #[error("cannot make a component of `{package}`: {reason}")]
     NoComponent {
-        /// The name of the package, or the file of a Python module.
+        /// The name of the package.
         package: String,
         /// The reason in the encoder's words.
+        reason: String,
+    },
+    /// A Python module that componentize-py fails on.
+    #[error("cannot make a component of `{}`: {reason}", app.display())]
+    NotComponentized {
+        /// The file of the Python module.
+        app: PathBuf,
+        /// The reason in componentize-py's words.
         reason: String,
     },
 }
@@ -92,8 +102,8 @@ impl BuildError {
     /// What to do about the error; `None` if nothing is known to help.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NoCompiler { .. } => Some(format!(
-                "`rustup target add {TARGET}` gets one; without rustup, install your distribution's standard library for that target"
+            Self::NoCompiler { target, .. } => Some(format!(
+                "`rustup target add {target}` gets one; without rustup, install your distribution's standard library for that target"
             )),
             Self::NoLinker { .. } => Some("use a toolchain of rustup".into()),
             Self::Start { source, words } if source.kind() == io::ErrorKind::NotFound => {
@@ -103,13 +113,12 @@ impl BuildError {
                 })
             }
             Self::NoModule { .. } => Some("set `crate-type = [\"cdylib\"]` in `[lib]` of the manifest".into()),
-            Self::NoComponent { package, .. } if !package.ends_with(crate::python::APP) => {
+            Self::NoComponent { .. } => {
                 Some("call `export_task!` or `export_optimizer!` of ft-plugin in the crate, once".into())
             }
-            Self::NoComponentizer { .. } => Some(format!(
+            Self::NoComponentizer { version, .. } => Some(format!(
                 "install Python 3.9 or later with pip (on Debian: `apt install python3 python3-pip`), or have \
-                 `componentize-py` on the path: `pip install componentize-py=={}`",
-                crate::python::VERSION
+                 `componentize-py` on the path: `pip install componentize-py=={version}`"
             )),
             Self::NoExport { .. } => Some(
                 "end it with the line `Info, Dataset, Prompt = export_task(...)` or `Info, MetaOptimizer = export_optimizer(...)`"

@@ -60,14 +60,14 @@ impl Tool {
             }
         }
         let (Some(interpreter), Some(ours)) = (interpreter, ours) else {
-            return Err(BuildError::NoComponentizer { why: "no python3 to get it with".into() });
+            return Err(BuildError::NoComponentizer { version: VERSION, why: "no python3 to get it with".into() });
         };
         get(interpreter, tools, say)?;
         match ours.version() {
             Some(version) if version == VERSION => Ok(ours),
             _ => {
                 let why = format!("it is in {} now, and does not run", tools.display());
-                Err(BuildError::NoComponentizer { why })
+                Err(BuildError::NoComponentizer { version: VERSION, why })
             }
         }
     }
@@ -98,8 +98,7 @@ impl Tool {
         if !done.status.success() {
             // What there is of it is of no use, and it may not be there.
             let _ = fs::remove_file(&partial);
-            let package = folder.join(APP).display().to_string();
-            return Err(BuildError::NoComponent { package, reason: said(&done) });
+            return Err(BuildError::NotComponentized { app: folder.join(APP), reason: said(&done) });
         }
         fs::rename(&partial, output).map_err(refused("write", output))
     }
@@ -154,7 +153,7 @@ fn get(interpreter: &str, tools: &Path, say: &dyn Fn(&str)) -> Result<(), BuildE
     let pip = python(interpreter).args(["-m", "pip", "--version"]).output();
     if !pip.is_ok_and(|done| done.status.success()) {
         let why = format!("`{interpreter}` has no pip to get it with");
-        return Err(BuildError::NoComponentizer { why });
+        return Err(BuildError::NoComponentizer { version: VERSION, why });
     }
     say(&format!("componentize-py {VERSION} goes to {} (17 MB from PyPI)", tools.display()));
     let parent = tools.parent().unwrap_or(Path::new(""));
@@ -167,7 +166,10 @@ fn get(interpreter: &str, tools: &Path, say: &dyn Fn(&str)) -> Result<(), BuildE
     if !done.status.success() {
         // What there is of it is of no use, and it may not be there.
         let _ = fs::remove_dir_all(&partial);
-        return Err(BuildError::NoComponentizer { why: format!("pip cannot get it:\n{}", said(&done)) });
+        return Err(BuildError::NoComponentizer {
+            version: VERSION,
+            why: format!("pip cannot get it:\n{}", said(&done)),
+        });
     }
     // What is there is another version, or broken, or another process was faster with the same.
     if tools.exists() {

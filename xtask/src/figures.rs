@@ -152,7 +152,7 @@ mod tests {
     }
 
     /// Folders whose files use each other in circles of three or more still.
-    const CIRCULAR: [&str; 2] = ["guest-build/src/", "host/engine/src/model/"];
+    const CIRCULAR: [&str; 1] = ["host/engine/src/model/"];
 
     #[test]
     fn no_three_files_use_each_other_in_a_circle() {
