@@ -7,21 +7,11 @@ use super::block::{Block, Mlp};
 use super::config::{DecoderConfig, HalfNorms, LayerConfig, NormKind, Rotary};
 use super::layout::Layout;
 use super::network::Network;
+use super::placement::Placement;
 use super::rotary::Rotator;
 use super::tensors::{BlockTensors, DecoderTensors, HeadTensors, LinearTensors, NormTensors, TensorSpec};
 use crate::model::ModelError;
 use crate::model::weights::{Prefixed, TensorSource, WeightFormat};
-
-/// Where and how weights are held.
-#[derive(Clone)]
-pub struct Placement {
-    /// The device.
-    pub device: Device,
-    /// The number format of dense weights, keys and values; on devices other than the CPU of hidden states too.
-    pub dtype: DType,
-    /// How the matrices are held.
-    pub weights: WeightFormat,
-}
 
 impl<B: Backend> Network<B> {
     /// Reads all weights. Each is held once, in its final form.

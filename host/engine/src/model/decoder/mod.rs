@@ -6,12 +6,14 @@
 mod alibi;
 mod assemble;
 mod backend;
+mod batch;
 mod block;
 mod cache;
 pub mod config;
 mod context;
 pub mod layout;
 mod network;
+mod placement;
 mod rotary;
 pub mod tensors;
 mod tree;
@@ -20,10 +22,11 @@ use std::ops::Range;
 
 use candle_core::{DType, Device, Tensor};
 
-pub use assemble::Placement;
+pub use batch::{Batch, Output};
 pub use cache::{KvCache, LayerCache};
 pub use config::DecoderConfig;
 pub use context::{Context, Origin, Provenance};
+pub use placement::Placement;
 pub use tree::TokenTree;
 
 use super::ModelError;
@@ -39,41 +42,6 @@ pub struct Decoder {
     device: Device,
     dtype: DType,
     network: Box<dyn Forward>,
-}
-
-/// What to run: trees of tokens that all follow the same context.
-#[derive(Clone, Copy)]
-pub struct Batch<'a> {
-    /// What the model has read before every tree.
-    pub context: &'a Context,
-    /// The position id of every tree's first token. [`Batch::after`] takes the context's next position; a pass over
-    /// demonstrations that the context holds already may have others.
-    pub first_position: usize,
-    /// The trees; their tokens are packed in this order, without padding.
-    pub trees: &'a [TokenTree],
-    /// The packed indices of the tokens whose final hidden states are given back.
-    pub output_rows: &'a [usize],
-}
-
-impl<'a> Batch<'a> {
-    /// Trees that go on where the context ends.
-    pub fn after(context: &'a Context, trees: &'a [TokenTree], output_rows: &'a [usize]) -> Self {
-        Self { context, first_position: context.next_position, trees, output_rows }
-    }
-
-    /// Keys and values that stand before every tree; `None` where there are none.
-    fn past(&self) -> Option<&'a KvCache> {
-        Some(&self.context.cache).filter(|past| past.positions() > 0)
-    }
-}
-
-/// What a pass gives.
-pub struct Output {
-    /// The final hidden states of the batch's output rows, in their order, ready for [`Decoder::logits`],
-    /// `[output_rows, embedding]`.
-    pub hidden_states: Tensor,
-    /// The keys and values of the batch's own tokens, in packed order.
-    pub cache: KvCache,
 }
 
 impl Decoder {

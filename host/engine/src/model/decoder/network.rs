@@ -5,11 +5,11 @@ use std::ops::Range;
 use candle_core::{Result, Tensor};
 
 use super::backend::{Backend, Head, Linear, Norm, PackedBatch};
+use super::batch::{Batch, Output};
 use super::block::{Block, Pass};
 use super::cache::KvCache;
 use super::config::{DecoderConfig, Positions};
 use super::rotary::Rotator;
-use super::{Batch, Output};
 
 /// A decoder's weights as a backend holds them.
 pub(super) struct Network<B: Backend> {

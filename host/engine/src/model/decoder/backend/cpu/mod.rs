@@ -11,9 +11,9 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Result, Tensor};
 use rayon::prelude::*;
 
-use super::super::assemble::Placement;
 use super::super::cache::LayerCache;
 use super::super::config::{Activation, DecoderConfig};
+use super::super::placement::Placement;
 use super::super::rotary::{Angles, Rotator};
 use super::{Attention, Backend, Head, Heads, Linear, Norm, PackedBatch};
 use crate::model::floats::floats;

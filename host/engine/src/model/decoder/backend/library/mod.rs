@@ -13,9 +13,9 @@ use std::ops::Range;
 
 use candle_core::{DType, Device, Result, Tensor};
 
-use super::super::assemble::Placement;
 use super::super::cache::LayerCache;
 use super::super::config::{Activation, DecoderConfig};
+use super::super::placement::Placement;
 use super::super::rotary::Rotator;
 use super::{Attention, Backend, Head, Heads, Linear, Norm, PackedBatch};
 use crate::model::weights::WeightFormat;
@@ -23,6 +23,7 @@ pub(super) use attention::{Projections, Scores, attend};
 use matrix::Matrix;
 pub(super) use plan::AttentionPlan;
 use rotation::Rotation;
+use softmax::capped;
 
 /// The tensor library's operations. States are in the number format of dense weights, keys and values.
 pub struct Library {
@@ -219,13 +220,5 @@ impl Library {
             }
         };
         states.saturating_add(attention::scores_bytes(config, tokens, largest_tree, past)).saturating_add(unpacked)
-    }
-}
-
-/// `cap * tanh(x / cap)`, where there is a cap.
-fn capped(x: Tensor, cap: Option<f64>) -> Result<Tensor> {
-    match cap {
-        Some(cap) => (x / cap)?.tanh()? * cap,
-        None => Ok(x),
     }
 }

@@ -2,8 +2,6 @@
 
 use candle_core::{D, DType, Result, Tensor};
 
-use super::capped;
-
 /// How the rows of a score matrix `[groups * kv_heads, repeats * queries, keys]` belong together:
 /// row `(g * kv_heads + h, r * queries + q)` is query `q` of group `g` under head `h * repeats + r`.
 #[derive(Clone, Copy)]
@@ -55,4 +53,12 @@ pub fn masked_softmax(
     let weights = weights.broadcast_div(&sum)?.reshape((outer, inner, keys))?;
     let log_sum = (max + sum.log()?)?.reshape((outer, inner, 1))?;
     Ok((weights, log_sum))
+}
+
+/// `cap * tanh(x / cap)`, where there is a cap.
+pub fn capped(x: Tensor, cap: Option<f64>) -> Result<Tensor> {
+    match cap {
+        Some(cap) => (x / cap)?.tanh()? * cap,
+        None => Ok(x),
+    }
 }
