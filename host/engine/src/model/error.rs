@@ -1,5 +1,7 @@
 //! What can be wrong with a model.
 
+use std::fmt;
+
 /// Why a model could not be read or run.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
@@ -226,6 +228,11 @@ pub fn without_backtrace(error: candle_core::Error) -> candle_core::Error {
 }
 
 impl ModelError {
+    /// The error for a setting whose value is not covered; `expected` says what would be taken.
+    pub(crate) fn unsupported(key: &str, value: impl fmt::Display, expected: impl Into<String>) -> Self {
+        Self::Unsupported { key: key.into(), value: value.to_string(), expected: expected.into() }
+    }
+
     /// What the user can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {

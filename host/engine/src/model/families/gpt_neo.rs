@@ -6,7 +6,8 @@ use super::super::ModelError;
 use super::super::decoder::DecoderConfig;
 use super::super::decoder::config::{Activation, HalfNorms};
 use super::super::decoder::layout::{LayerNames, Layout, LinearName, NormName, QkvNames};
-use super::{Family, Settings};
+use super::family::Family;
+use super::settings::Settings;
 
 /// From `config.json`; tensors as transformers saves them.
 pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {

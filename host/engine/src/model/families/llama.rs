@@ -1,4 +1,4 @@
-//! LLaMA: rotary positions, RMS norms, gated MLP, grouped queries. Its kin depart from it in a setting or two:
+//! LLaMA: rotary positions, RMS norms, gated MLP, grouped queries; and models that depart from it in a setting or two:
 //! Mistral (a window), Qwen2 (biases), Qwen3 (norms of heads), SmolLM3 (layers without rotation).
 
 use serde_json::Value;
@@ -7,9 +7,11 @@ use super::super::ModelError;
 use super::super::decoder::DecoderConfig;
 use super::super::decoder::config::{Activation, HalfNorms, LayerConfig, NormKind, Positions, Rotary};
 use super::super::decoder::layout::{LayerNames, Layout, LinearName, NormName, QkvNames};
-use super::{Family, Settings, rope};
+use super::family::Family;
+use super::rope;
+use super::settings::Settings;
 
-/// What a member of the kin takes for a setting that its `config.json` leaves out, as in transformers.
+/// What a model takes for a setting that its `config.json` leaves out, as in transformers.
 struct Defaults {
     /// Key/value heads; `None` for as many as query heads.
     kv_heads: Option<usize>,
@@ -70,9 +72,15 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
     // It may stand within the rotary settings too.
     let share = rope::share(settings, &[], 1.0)?;
     if share != 1.0 {
-        let (key, value) = ("partial_rotary_factor".into(), share.to_string());
-        return Err(ModelError::Unsupported { key, value, expected: "expected 1: whole heads are rotated".into() });
+        let expected = "expected 1: whole heads are rotated";
+        return Err(ModelError::unsupported("partial_rotary_factor", share, expected));
     }
+    let layout = layout(settings, layers, defaults.tied)?;
+    Ok(Family { config, layout, fp8: None, notes: Vec::new() })
+}
+
+/// The tensors' names; `tied` is what the model does where its configuration does not say whether the head is the embedding.
+fn layout(settings: &Settings, layers: usize, tied: bool) -> Result<Layout, ModelError> {
     // Qwen2 has biases of queries, keys and values and no others, Mistral none at all, whatever the setting says.
     let has_own = matches!(settings.family(), "llama" | "qwen3" | "smollm3");
     let attention_bias = has_own && settings.switch("attention_bias", false)?;
@@ -100,8 +108,8 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
         }
     };
     let embedding = "model.embed_tokens.weight".to_owned();
-    let tied = settings.tied(defaults.tied)?;
-    let layout = Layout {
+    let tied = settings.tied(tied)?;
+    Ok(Layout {
         prefix: "model.",
         positions: None,
         embedding_norm: None,
@@ -113,8 +121,7 @@ pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
         layers: (0..layers).map(layer).collect(),
         transposed: false,
         embedding,
-    };
-    Ok(Family { config, layout, fp8: None, notes: Vec::new() })
+    })
 }
 
 /// Mistral's layers all have its window, LLaMA's none. Others have theirs behind a switch, in the layers that `layer_types`

@@ -1,6 +1,7 @@
 //! Model families: one file each, from the checkpoint's own description to a [`DecoderConfig`] and tensor names.
 
 mod bloom;
+mod family;
 mod gguf;
 mod gpt2;
 mod gpt_neo;
@@ -12,70 +13,20 @@ mod opt;
 mod quantization;
 mod rope;
 mod settings;
+mod sizes;
 
 use serde_json::Value;
-use settings::Settings;
+
+pub use family::{Family, UnknownSettings};
 
 use super::ModelError;
-use super::decoder::DecoderConfig;
-use super::decoder::layout::Layout;
-use super::weights::{Fp8, Gguf};
-
-/// Layers that no model has. A damaged file's number of them must not fill the memory with their names.
-const MOST_LAYERS: usize = 4096;
-/// What no size of a model exceeds: small enough for products of two, times layers and numbers of bytes, in 64 bits.
-const LARGEST: usize = 1 << 24;
-
-/// A model's shape and where its weights are.
-#[derive(Clone, Debug)]
-pub struct Family {
-    /// What the forward pass needs to know.
-    pub config: DecoderConfig,
-    /// Tensor names.
-    pub layout: Layout,
-    /// How weights in FP8 are scaled, where the description says that they are.
-    pub fp8: Option<Fp8>,
-    /// What a reader of results has to know about how the description was read, such as settings that were passed over.
-    pub notes: Vec<String>,
-}
-
-/// What to do about a setting of a checkpoint that this host does not know, and that may change what the model computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UnknownSettings {
-    /// Refuse the model and name the setting.
-    Refuse,
-    /// Go on without it, and say so in [`Family::notes`].
-    Note,
-}
-
-/// How many unknown settings a message lists.
-const LISTED: usize = 10;
-
-impl UnknownSettings {
-    /// What comes of the settings that nobody knows, each with its value: a note on those that are passed over, if any.
-    ///
-    /// # Errors
-    /// [`ModelError::UnknownSettings`] where they are to be refused.
-    fn judge(self, file: &str, mut settings: Vec<String>) -> Result<Option<String>, ModelError> {
-        if settings.is_empty() {
-            return Ok(None);
-        }
-        let more = settings.len().saturating_sub(LISTED);
-        settings.truncate(LISTED);
-        settings.extend((more > 0).then(|| format!("and {more} more")));
-        match self {
-            Self::Refuse => Err(ModelError::UnknownSettings { file: file.into(), settings }),
-            Self::Note => Ok(Some(format!(
-                "settings of the model's configuration were passed over, which may change what it computes: {}",
-                settings.join(", ")
-            ))),
-        }
-    }
-}
+use super::weights::Gguf;
+use settings::Settings;
+use sizes::checked;
 
 /// An architecture that `config.json` may name.
 struct Architecture {
-    /// Its `model_type`.
+    /// The `model_type`.
     name: &'static str,
     /// What transformers calls the model, without the ending that says what it is for.
     class: &'static str,
@@ -166,44 +117,12 @@ fn foreign_class(architecture: &Architecture, settings: &Settings) -> Option<Str
 /// An unknown architecture, a missing setting, one that the decoder does not cover, or a tensor type that is not read.
 pub fn from_gguf(file: &str, gguf: &Gguf, unknown: UnknownSettings) -> Result<Family, ModelError> {
     let architecture = gguf.architecture()?;
-    let Some(kin) = gguf::KIN.iter().find(|kin| kin.name == architecture) else {
+    let Some(known) = gguf::ARCHITECTURES.iter().find(|known| known.name == architecture) else {
         return Err(ModelError::UnknownArchitecture {
             file: file.into(),
             architecture: architecture.into(),
-            supported: gguf::KIN.iter().map(|kin| kin.name).collect(),
+            supported: gguf::ARCHITECTURES.iter().map(|known| known.name).collect(),
         });
     };
-    checked(gguf::read(file, kin, gguf, unknown)?)
-}
-
-/// A size, unless it is larger than `most`.
-fn within(key: &str, size: usize, most: usize) -> Result<usize, ModelError> {
-    if size > most {
-        let expected = format!("expected a number up to {most}; the file is damaged");
-        return Err(ModelError::Unsupported { key: key.into(), value: size.to_string(), expected });
-    }
-    Ok(size)
-}
-
-/// Sizes that go together, which tensors of the right shapes do not show.
-fn checked(family: Family) -> Result<Family, ModelError> {
-    let DecoderConfig { heads, kv_heads, head_dim, .. } = family.config;
-    let unsupported = |key: &str, value: usize, expected: String| {
-        Err(ModelError::Unsupported { key: key.into(), value: value.to_string(), expected })
-    };
-    if head_dim == 0 {
-        return unsupported("num_attention_heads", heads, "expected fewer heads than the model is wide".into());
-    }
-    within("num_attention_heads times head_dim", heads.saturating_mul(head_dim), LARGEST)?;
-    if kv_heads == 0 || !heads.is_multiple_of(kv_heads) {
-        let expected = format!("expected a divisor of the {heads} query heads");
-        return unsupported("num_key_value_heads", kv_heads, expected);
-    }
-    for rotary in family.config.layers.iter().filter_map(|layer| layer.rotary) {
-        if rotary.dimensions == 0 || rotary.dimensions % 2 == 1 || rotary.dimensions > head_dim {
-            let expected = format!("expected an even number of a head's {head_dim} dimensions");
-            return unsupported("rotary dimensions", rotary.dimensions, expected);
-        }
-    }
-    Ok(family)
+    checked(gguf::read(file, known, gguf, unknown)?)
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::super::ModelError;
 use super::super::weights::{Fp8, ScaleForm};
-use super::Settings;
+use super::settings::Settings;
 
 /// The settings that say that weights are quantized. The second is an older name, the third MLX's.
 const KEYS: [&str; 3] = ["quantization_config", "compression_config", "quantization"];

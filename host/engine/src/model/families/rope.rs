@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::super::ModelError;
 use super::super::decoder::config::RotaryScaling;
-use super::Settings;
+use super::settings::Settings;
 
 /// The objects that hold rotary settings. A file may have both, where they say the same.
 const OBJECTS: [&str; 2] = ["rope_parameters", "rope_scaling"];

@@ -9,6 +9,7 @@ use super::super::decoder::DecoderConfig;
 use super::super::decoder::config::{Activation, LayerConfig, NormKind, Positions};
 use super::super::{ModelError, json};
 use super::known;
+use super::sizes::{LARGEST, MOST_LAYERS, within};
 
 /// Other names of a setting: the first is what the families ask for. transformers takes either.
 const ALIASES: [(&str, &[&str]); 5] = [
@@ -65,7 +66,7 @@ impl Settings {
         &self.file
     }
 
-    /// The `model_type`.
+    /// The value of `model_type`.
     pub fn family(&self) -> &str {
         &self.family
     }
@@ -104,7 +105,7 @@ impl Settings {
     /// A missing size, or heads that do not divide the width.
     pub fn base(&self) -> Result<DecoderConfig, ModelError> {
         let hidden = self.size("hidden_size")?;
-        let layers = super::within("num_hidden_layers", self.size("num_hidden_layers")?, super::MOST_LAYERS)?;
+        let layers = within("num_hidden_layers", self.size("num_hidden_layers")?, MOST_LAYERS)?;
         let heads = self.size("num_attention_heads")?;
         let head_dim = match self.size_or_none("head_dim")? {
             Some(head_dim) => head_dim,
@@ -150,7 +151,7 @@ impl Settings {
     pub fn size_or_none(&self, key: &str) -> Result<Option<usize>, ModelError> {
         let Some(value) = self.get(key) else { return Ok(None) };
         match value.as_u64().and_then(|size| usize::try_from(size).ok()) {
-            Some(size) if size > 0 => super::within(key, size, super::LARGEST).map(Some),
+            Some(size) if size > 0 => within(key, size, LARGEST).map(Some),
             _ => Err(self.unsupported(key, "expected a positive whole number")),
         }
     }
@@ -222,8 +223,8 @@ impl Settings {
 
     /// The error for a setting with a value that the decoder does not cover.
     pub fn unsupported(&self, key: &str, expected: &str) -> ModelError {
-        let value = self.get(key).map_or_else(|| "nothing".into(), |value| cut(&value.to_string()));
-        ModelError::Unsupported { key: key.into(), value, expected: expected.into() }
+        let value = self.get(key).map_or_else(|| "nothing".to_owned(), |value| cut(&value.to_string()));
+        ModelError::unsupported(key, value, expected)
     }
 }
 

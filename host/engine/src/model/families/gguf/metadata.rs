@@ -3,8 +3,7 @@
 
 use super::super::super::ModelError;
 use super::super::super::weights::{Gguf, GgufValue as Value};
-use super::super::UnknownSettings;
-use super::unsupported;
+use super::super::family::UnknownSettings;
 
 /// Keys after the architecture's name that [`read`](super::read) reads, or of which it checks that they say nothing new.
 const READ: &[&str] = &[
@@ -168,7 +167,7 @@ fn is_neutral(key: &str, name: &str, value: &Value) -> Result<bool, ModelError> 
         return Ok(true);
     }
     let expected: Vec<String> = neutral.iter().map(Neutral::to_string).collect();
-    Err(unsupported(key, value, format!("expected {}", expected.join(" or "))))
+    Err(ModelError::unsupported(key, value, format!("expected {}", expected.join(" or "))))
 }
 
 /// What the file holds: a language model, and not what is made for one.
@@ -177,15 +176,15 @@ fn check_kind(gguf: &Gguf) -> Result<(), ModelError> {
         None => {}
         Some(Value::Text(kind)) if kind == "model" => {}
         Some(other) => {
-            let expected = "expected `model`: this file is no language model, but is made for one".to_owned();
-            return Err(unsupported("general.type", other, expected));
+            let expected = "expected `model`: this file is no language model, but is made for one";
+            return Err(ModelError::unsupported("general.type", other, expected));
         }
     }
     match gguf.get("general.quantization_version") {
         None | Some(Value::Integer(0 | 2)) => Ok(()),
         Some(other) => {
-            let expected = "expected 2, the version of ggml's block formats; quantize the model again".to_owned();
-            Err(unsupported("general.quantization_version", other, expected))
+            let expected = "expected 2, the version of ggml's block formats; quantize the model again";
+            Err(ModelError::unsupported("general.quantization_version", other, expected))
         }
     }
 }

@@ -3,7 +3,6 @@
 use super::super::super::ModelError;
 use super::super::super::decoder::config::RotaryScaling;
 use super::super::super::weights::{Gguf, GgufValue as Value};
-use super::unsupported;
 
 /// The base of the wavelengths.
 ///
@@ -14,7 +13,7 @@ pub fn base(architecture: &str, gguf: &Gguf) -> Result<f64, ModelError> {
     let Some(value) = gguf.get(&key) else { return Ok(1e4) };
     match gguf.number(&key)? {
         base if base > 0.0 && base.is_finite() => Ok(base),
-        _ => Err(unsupported(&key, value, "expected a number above 0".into())),
+        _ => Err(ModelError::unsupported(&key, value, "expected a number above 0")),
     }
 }
 
@@ -33,7 +32,7 @@ pub fn scaling(architecture: &str, gguf: &Gguf) -> Result<RotaryScaling, ModelEr
         ("linear", Some(factor)) => Ok(RotaryScaling::Linear(factor)),
         ("linear", None) if gguf.get(&kind_key).is_none() => Ok(RotaryScaling::None),
         ("linear", None) => Ok(RotaryScaling::Linear(gguf.number(&key("scaling.factor"))?)),
-        (other, _) => Err(unsupported(&kind_key, other, "expected none or linear".into())),
+        (other, _) => Err(ModelError::unsupported(&kind_key, other, "expected none or linear")),
     }
 }
 
@@ -42,14 +41,14 @@ fn factor(gguf: &Gguf, newer: &str, older: &str) -> Result<Option<f64>, ModelErr
     let read = |key: &str| match gguf.get(key) {
         Some(value) => match gguf.number(key)? {
             factor if factor >= 0.0 && factor.is_finite() => Ok(Some(factor)),
-            _ => Err(unsupported(key, value, "expected a number from 0 on".into())),
+            _ => Err(ModelError::unsupported(key, value, "expected a number from 0 on")),
         },
         None => Ok(None),
     };
     match (read(newer)?, read(older)?) {
         (Some(newer_factor), Some(older_factor)) if newer_factor != older_factor => {
             let expected = format!("expected {}, as in `{newer}`", Value::Real(newer_factor));
-            Err(unsupported(older, Value::Real(older_factor), expected))
+            Err(ModelError::unsupported(older, Value::Real(older_factor), expected))
         }
         (newer, older) => Ok(newer.or(older)),
     }
