@@ -3,12 +3,17 @@
 //! One stream of Python's generator, seeded with the run's seed, first draws the evaluation rows (where a task uses
 //! only some of them), then the demonstrations, then rows to hold out, so that a seed gives the authors' rows.
 
+mod error;
 mod mode;
+mod rows;
 mod stratified;
 
+pub use error::SamplingError;
 pub use mode::Sampling;
 
 use super::python_random::PythonRandom;
+use rows::all_but;
+use stratified::stratified;
 
 /// What to draw, and from what.
 #[derive(Clone, Copy, Debug)]
@@ -64,45 +69,6 @@ pub struct Selection {
     random: PythonRandom,
 }
 
-/// Why a selection is not possible.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SamplingError {
-    /// The demonstration split is too small.
-    #[error("expected {needed} rows or more to draw demonstrations from, got {rows}")]
-    TooFewRows {
-        /// How many demonstrations were asked for, in all.
-        needed: usize,
-        /// The number of rows in the demonstration split.
-        rows: usize,
-    },
-    /// The demonstration split has too few rows of one class.
-    #[error("expected {needed} rows or more of class {label} to draw demonstrations from, got {rows}")]
-    TooFewOfClass {
-        /// The index of the class, from 0.
-        label: usize,
-        /// The number of rows of the class that were asked for.
-        needed: usize,
-        /// The number of rows of the class in the split.
-        rows: usize,
-    },
-    /// The plugin has written too few demonstrations by hand.
-    #[error("expected {needed} demonstrations written by hand, got {written}")]
-    TooFewWritten {
-        /// The number of demonstrations that were asked for.
-        needed: usize,
-        /// The number of demonstrations that the plugin has.
-        written: usize,
-    },
-    /// Too few rows are left beside the demonstrations.
-    #[error("expected {needed} rows or more beside the demonstrations to hold out, got {rows}")]
-    TooFewLeft {
-        /// The number of rows that were asked for.
-        needed: usize,
-        /// The number of rows beside the demonstrations.
-        rows: usize,
-    },
-}
-
 /// Draws the rows to score and the demonstrations.
 ///
 /// # Errors
@@ -115,9 +81,7 @@ pub fn select(request: &Request) -> Result<Selection, SamplingError> {
     let evaluation = evaluation.unwrap_or_else(|| (0..rows).collect());
     let too_few_rows = SamplingError::TooFewRows { needed: shots, rows: answers.len() };
     let demonstrations = match request.sampling {
-        Sampling::Stratified if classes > 0 => {
-            Demonstrations::Rows(stratified::stratified(&mut random, shots, answers, classes)?)
-        }
+        Sampling::Stratified if classes > 0 => Demonstrations::Rows(stratified(&mut random, shots, answers, classes)?),
         Sampling::Stratified | Sampling::Random => {
             Demonstrations::Rows(random.sample(answers.len(), shots).ok_or(too_few_rows)?)
         }
@@ -145,13 +109,6 @@ impl Selection {
         rows.sort_unstable();
         Ok(rows)
     }
-}
-
-/// The rows of `0..rows` that are not among `taken`.
-fn all_but(taken: &[usize], rows: usize) -> Vec<usize> {
-    let mut free = vec![true; rows];
-    taken.iter().for_each(|&row| free[row] = false);
-    (0..rows).filter(|&row| free[row]).collect()
 }
 
 #[cfg(test)]

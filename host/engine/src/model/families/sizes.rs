@@ -22,11 +22,8 @@ pub(super) fn within(key: &str, size: usize, most: usize) -> Result<usize, Model
 pub(super) fn checked(family: Family) -> Result<Family, ModelError> {
     let DecoderConfig { heads, kv_heads, head_dim, .. } = family.config;
     if head_dim == 0 {
-        return Err(ModelError::unsupported(
-            "num_attention_heads",
-            heads,
-            "expected fewer heads than the model is wide",
-        ));
+        let expected = "expected fewer heads than the model is wide";
+        return Err(ModelError::unsupported("num_attention_heads", heads, expected));
     }
     within("num_attention_heads times head_dim", heads.saturating_mul(head_dim), LARGEST)?;
     if kv_heads == 0 || !heads.is_multiple_of(kv_heads) {

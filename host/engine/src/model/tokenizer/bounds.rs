@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::failed;
+use super::failure::failed;
 use crate::model::ModelError;
 
 /// How many times as long a text may become. Chains of Unicode normalizations come to some hundreds on paper.

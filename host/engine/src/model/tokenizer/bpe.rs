@@ -6,7 +6,7 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{AddedToken, Tokenizer};
 
 use super::config::{Config, Token};
-use super::failed;
+use super::failure::failed;
 use crate::model::ModelError;
 
 /// The token that GPT-2's tokenizer has for every special purpose where its configuration names no other.

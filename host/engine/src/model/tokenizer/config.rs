@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 
-use super::failed;
+use super::failure::failed;
 use crate::model::ModelError;
 
 /// The file's name, as messages and notes have it.

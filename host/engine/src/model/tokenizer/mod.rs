@@ -3,17 +3,18 @@
 mod bounds;
 mod bpe;
 mod config;
+mod failure;
 mod gguf;
 mod prefix_blank;
 mod transformers;
 
 use bounds::Growth;
 use config::Config;
+use failure::{failed, guarded};
 use serde::Serialize;
 use tokenizers::ModelWrapper;
 
 use super::ModelError;
-use super::catch_panic::catch_panic;
 use super::weights::Gguf;
 
 /// Makes token ids of texts by a model's own rules, without those that belong to training.
@@ -32,16 +33,6 @@ pub struct Piece {
     pub id: u32,
     /// The part of the text.
     pub text: String,
-}
-
-fn failed(error: impl std::fmt::Display) -> ModelError {
-    ModelError::Tokenizer(error.to_string())
-}
-
-/// Runs a part of the tokenizer library, which panics over some malformed files, and over texts that some files' rules do
-/// not cover, instead of returning an error.
-fn guarded<T>(work: impl FnOnce() -> Result<T, ModelError>) -> Result<T, ModelError> {
-    catch_panic(work).unwrap_or_else(|message| Err(failed(format!("it gave up: {message}"))))
 }
 
 /// Switches off what makes one text different tokens each time, which belongs to training too; gives a note where it was

@@ -13,7 +13,7 @@ use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::{NormalizerWrapper, Tokenizer};
 
 use super::config::{Config, NAME};
-use super::failed;
+use super::failure::failed;
 use super::prefix_blank::begins_with_blank;
 use crate::model::ModelError;
 

@@ -1,5 +1,6 @@
 //! Where tensors come from: safetensors, PyTorch checkpoints and GGUF, as bytes that somebody else mapped or read.
 
+mod array;
 mod arrays;
 mod gguf;
 mod number;

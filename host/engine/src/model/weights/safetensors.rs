@@ -4,7 +4,7 @@ use candle_core::DType;
 use safetensors::{Dtype, SafeTensors};
 
 use super::super::json;
-use super::arrays::{Array, Named};
+use super::array::{Array, Named};
 use super::number::Number;
 
 /// A file's tensors; fails where they do not lie within it.

@@ -1,6 +1,7 @@
 //! Drawing of demonstrations class by class.
 
-use super::{SamplingError, all_but};
+use super::error::SamplingError;
+use super::rows::{all_but, rows_by_class};
 use crate::task::python_random::PythonRandom;
 
 /// `shots` times `classes` rows in all: equally many of every class that occurs, drawn class by class in the order of
@@ -31,16 +32,4 @@ pub(super) fn stratified(
     chosen.extend(remainder.into_iter().map(|at| left[at]));
     random.shuffle(&mut chosen);
     Ok(chosen)
-}
-
-/// The classes in the order of their first rows, each with its rows in order.
-fn rows_by_class(labels: &[usize]) -> Vec<(usize, Vec<usize>)> {
-    let mut classes: Vec<(usize, Vec<usize>)> = Vec::new();
-    for (row, &label) in labels.iter().enumerate() {
-        match classes.iter_mut().find(|(known, _)| *known == label) {
-            Some((_, rows)) => rows.push(row),
-            None => classes.push((label, vec![row])),
-        }
-    }
-    classes
 }

@@ -9,7 +9,7 @@ use tokenizers::normalizers::{Prepend, Replace, Sequence as Normalizers};
 use tokenizers::{AddedToken, NormalizerWrapper, Tokenizer};
 
 use self::pre_tokenizer::PreTokenizer;
-use super::failed;
+use super::failure::failed;
 use crate::model::ModelError;
 use crate::model::weights::{Gguf, GgufValue as Value};
 

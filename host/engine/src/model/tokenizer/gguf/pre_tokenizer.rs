@@ -6,7 +6,7 @@ use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{NormalizerWrapper, PreTokenizerWrapper, SplitDelimiterBehavior};
 
-use super::super::failed;
+use super::super::failure::failed;
 use crate::model::ModelError;
 
 /// A way to cut texts, and what llama.cpp and the original tokenizers do with it.

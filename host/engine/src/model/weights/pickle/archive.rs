@@ -5,20 +5,16 @@
 
 use std::collections::HashMap;
 use std::io::{Cursor, Read};
-use std::ops::Range;
 
 use zip::{CompressionMethod, ZipArchive};
 
 use super::machine::{Object, Pickle};
-use super::view::Storage;
+use super::storage::{Storage, Storages};
 
 /// The number that a row of pickles begins with.
 const MAGIC: i128 = 0x1950_a86a_20f9_469c_fc6c;
 /// A dictionary of names takes kilobytes; a compressed one could claim to be anything.
 const DICTIONARY: u64 = 64 << 20;
-
-/// Where each storage's numbers lie, by its key.
-pub type Storages = HashMap<String, Range<usize>>;
 
 /// What a checkpoint's pickle is in.
 pub enum Container {

@@ -2,14 +2,16 @@
 
 mod archive;
 mod machine;
+mod storage;
 mod view;
 
 use std::collections::{HashMap, HashSet};
 
-use self::archive::{Container, Storages};
+use self::archive::Container;
 use self::machine::{Id, Object, Pickle};
+use self::storage::Storages;
 use self::view::View;
-use super::arrays::Named;
+use super::array::Named;
 
 /// The keys under which training programs put a model's tensors beside their own state.
 const WRAPPERS: [&str; 4] = ["state_dict", "model_state_dict", "model", "module"];

@@ -1,48 +1,14 @@
 //! Tensors of a pickle: views of storages that lie outside of it.
 
-use super::super::arrays::Array;
-use super::super::number::Number;
-use super::archive::Storages;
+use super::super::array::Array;
 use super::machine::{Id, Object, Pickle};
+use super::storage::{Storage, Storages, number, width};
 
 /// Calls within calls that make one tensor: a parameter's data of a tensor's kind.
 const WRAPPED: usize = 4;
 
 /// The most dimensions of a tensor, as in PyTorch's own loops over tensors.
 const DIMENSIONS: usize = 64;
-
-/// A storage, as an object outside of the pickle.
-#[derive(PartialEq)]
-pub struct Storage<'a> {
-    /// The class, like `FloatStorage`.
-    kind: &'a str,
-    /// The key.
-    pub key: &'a str,
-    /// Where it begins within the storage of that key, in numbers: the oldest form has storages that are views.
-    first: usize,
-}
-
-impl<'a> Storage<'a> {
-    /// Reads `('storage', class, key, location, count[, view])`.
-    pub fn of(pickle: &'a Pickle<'_>, object: &Object<'_>) -> Option<Self> {
-        let Object::Persistent(id) = object else { return None };
-        let [word, kind, key, _, _, rest @ ..] = pickle.tuple(*id)? else { return None };
-        if pickle.text(*word) != Some("storage") {
-            return None;
-        }
-        let first = match rest.first().map(|view| pickle.get(*view)) {
-            None | Some(Object::None) => 0,
-            Some(Object::Tuple(view)) => pickle.size(*view.get(1)?)?,
-            Some(_) => return None,
-        };
-        Some(Self { kind: pickle.global(*kind)?.1, key: pickle.text(*key)?, first })
-    }
-
-    /// The width of its numbers in bytes, weights or not.
-    pub fn width(&self) -> Option<usize> {
-        width(self.kind)
-    }
-}
 
 /// A tensor as a view of a storage.
 #[derive(PartialEq)]
@@ -175,32 +141,4 @@ fn is_in_order(shape: &[usize], strides: &[usize]) -> bool {
         expected = expected.wrapping_mul(*length);
     }
     true
-}
-
-/// The number format of a storage's class or of PyTorch's name for it, where weights can have it.
-fn number(kind: &str) -> Option<Number> {
-    use candle_core::DType;
-    match kind {
-        "FloatStorage" | "float32" => Some(Number::Float(DType::F32)),
-        "HalfStorage" | "float16" => Some(Number::Float(DType::F16)),
-        "BFloat16Storage" | "bfloat16" => Some(Number::Float(DType::BF16)),
-        "DoubleStorage" | "float64" => Some(Number::Float(DType::F64)),
-        "float8_e4m3fn" => Some(Number::E4m3),
-        "float8_e5m2" => Some(Number::E5m2),
-        "float8_e8m0fnu" => Some(Number::E8m0),
-        _ => None,
-    }
-}
-
-/// The width of numbers in bytes, weights or not.
-fn width(kind: &str) -> Option<usize> {
-    let other = match kind {
-        "BoolStorage" | "ByteStorage" | "CharStorage" | "UntypedStorage" | "bool" | "uint8" | "int8" => 1,
-        "ShortStorage" | "int16" | "uint16" => 2,
-        "IntStorage" | "int32" | "uint32" => 4,
-        "LongStorage" | "int64" | "uint64" | "ComplexFloatStorage" | "complex64" => 8,
-        "ComplexDoubleStorage" | "complex128" => 16,
-        _ => return number(kind).map(Number::size),
-    };
-    Some(other)
 }
