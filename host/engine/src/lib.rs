@@ -55,6 +55,7 @@
 //! out. Clippy holds it to that; see `clippy.toml` beside the manifest.
 
 #![warn(missing_docs)]
+#![warn(unreachable_pub)]
 #![deny(unsafe_code)]
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]

@@ -29,7 +29,11 @@ pub(super) fn logits_bytes(config: &DecoderConfig, placement: &Placement, rows: 
 ///
 /// # Errors
 /// A token out of the vocabulary; a failed computation.
-pub fn log_probs(decoder: &Decoder, hidden_states: &Tensor, pairs: &[(usize, u32)]) -> Result<Vec<f64>, ModelError> {
+pub(super) fn log_probs(
+    decoder: &Decoder,
+    hidden_states: &Tensor,
+    pairs: &[(usize, u32)],
+) -> Result<Vec<f64>, ModelError> {
     let mut result = vec![0.0; pairs.len()];
     let vocabulary = decoder.config().vocabulary;
     if let Some((_, id)) = pairs.iter().find(|(_, token)| *token as usize >= vocabulary) {

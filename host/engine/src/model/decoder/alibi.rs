@@ -2,7 +2,7 @@
 
 /// The slopes of ALiBi (Press et al. 2021, arXiv 2108.12409, section 3): a geometric series for a power of two;
 /// for other numbers of heads that of the next lower power, then every other slope of the next higher.
-pub fn alibi_slopes(heads: usize) -> Vec<f32> {
+pub(super) fn alibi_slopes(heads: usize) -> Vec<f32> {
     let lower = if heads.is_power_of_two() { heads } else { heads.next_power_of_two() / 2 };
     let series = |n: usize, k: usize| 2f64.powf(-8.0 * k as f64 / n as f64) as f32;
     let own = (1..=lower).map(|k| series(lower, k));

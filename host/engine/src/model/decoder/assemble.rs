@@ -19,7 +19,7 @@ impl<B: Backend> Network<B> {
     /// # Errors
     /// A missing or misshapen tensor, with its full name, its file and the shapes; NaN or infinity in one; a layout that
     /// does not fit the configuration.
-    pub fn load(
+    pub(super) fn load(
         config: &DecoderConfig,
         layout: &Layout,
         source: &dyn TensorSource,

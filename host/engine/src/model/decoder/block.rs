@@ -38,7 +38,7 @@ pub(super) struct Pass<'a, B: Backend> {
 impl<B: Backend> Block<B> {
     /// The residual stream `x` `[tokens, hidden]` through the block; also the tokens' own keys and values. With
     /// `output_rows`, the stream is left with those rows: behind the last block's attention nobody reads the others.
-    pub fn forward(
+    pub(super) fn forward(
         &self,
         mut x: B::HiddenStates,
         past: Option<&LayerCache>,
@@ -122,12 +122,12 @@ impl<B: Backend> Mlp<B> {
 
 impl<B: Backend> Pass<'_, B> {
     /// The normalised states, where there is a norm.
-    pub fn normed(&mut self, norm: Option<&Norm<B>>, x: &B::HiddenStates) -> Result<Option<B::HiddenStates>> {
+    pub(super) fn normed(&mut self, norm: Option<&Norm<B>>, x: &B::HiddenStates) -> Result<Option<B::HiddenStates>> {
         norm.map(|norm| self.backend.norm(norm, x, &mut self.work)).transpose()
     }
 
     /// Puts other states in the place of `x`, if there are any.
-    pub fn replace(&mut self, x: &mut B::HiddenStates, other: Option<B::HiddenStates>) {
+    pub(super) fn replace(&mut self, x: &mut B::HiddenStates, other: Option<B::HiddenStates>) {
         let replaced = other.map(|other| std::mem::replace(x, other));
         self.release(replaced);
     }

@@ -20,7 +20,7 @@ pub(super) struct Angles {
 
 impl Rotator {
     /// Frequencies as the configuration says, each divided by its factor if the file carries factors.
-    pub fn new(rotary: &Rotary, factors: Option<&[f32]>) -> Self {
+    pub(super) fn new(rotary: &Rotary, factors: Option<&[f32]>) -> Self {
         let pairs = rotary.dimensions / 2;
         let frequencies = (0..pairs)
             .map(|pair| {
@@ -33,12 +33,12 @@ impl Rotator {
     }
 
     /// Pairs of dimensions, each of which has an angle.
-    pub fn pairs(&self) -> usize {
+    pub(super) fn pairs(&self) -> usize {
         self.frequencies.len()
     }
 
     /// Cosines and sines for these positions; the angle is a product in f32, as in the reference implementations.
-    pub fn angles(&self, position_ids: &[u32]) -> Angles {
+    pub(super) fn angles(&self, position_ids: &[u32]) -> Angles {
         let angles = position_ids.iter().flat_map(|p| self.frequencies.iter().map(move |f| (*p as f32 * f).sin_cos()));
         let (sin, cos) = angles.unzip();
         Angles { cos, sin }

@@ -8,7 +8,7 @@ use super::family::Family;
 use super::settings::Settings;
 
 /// From `config.json`; tensors as transformers saves them.
-pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
+pub(super) fn from_config(settings: &Settings) -> Result<Family, ModelError> {
     let base = settings.base()?;
     // transformers then adds up slices of the products and leaves their biases out.
     if settings.switch("slow_but_exact", false)? && settings.size_or_none("pretraining_tp")?.unwrap_or(1) > 1 {

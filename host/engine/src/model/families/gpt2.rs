@@ -8,7 +8,7 @@ use super::family::Family;
 use super::settings::Settings;
 
 /// From `config.json`; tensors as transformers saves them.
-pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
+pub(super) fn from_config(settings: &Settings) -> Result<Family, ModelError> {
     let base = settings.base()?;
     let scaled = settings.switch("scale_attn_weights", true)?;
     let by_layer = settings.switch("scale_attn_by_inverse_layer_idx", false)?;

@@ -10,7 +10,7 @@ use super::family::Family;
 use super::settings::Settings;
 
 /// From `config.json`; tensors as transformers saves them.
-pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
+pub(super) fn from_config(settings: &Settings) -> Result<Family, ModelError> {
     let base = settings.base()?;
     let mut config = DecoderConfig {
         max_positions: Some(settings.size("max_position_embeddings")?),

@@ -9,7 +9,7 @@ use super::rope;
 use super::settings::Settings;
 
 /// From `config.json`; tensors as transformers saves them.
-pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
+pub(super) fn from_config(settings: &Settings) -> Result<Family, ModelError> {
     let base = settings.base()?;
     let parallel = settings.switch("use_parallel_residual", true)?;
     let share = rope::share(settings, &["rotary_pct"], 0.25)?;

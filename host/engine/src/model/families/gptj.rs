@@ -8,7 +8,7 @@ use super::family::Family;
 use super::settings::Settings;
 
 /// From `config.json`; tensors as transformers saves them.
-pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
+pub(super) fn from_config(settings: &Settings) -> Result<Family, ModelError> {
     let base = settings.base()?;
     let rotary = Rotary {
         dimensions: settings.size("rotary_dim")?,

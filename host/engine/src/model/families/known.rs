@@ -185,7 +185,7 @@ const HARMLESS_IN: &[(&str, &[&str])] = &[
 ];
 
 /// Whether a setting that no family asked for changes nothing of what is computed.
-pub fn is_harmless(family: &str, key: &str, value: &Value) -> bool {
+pub(super) fn is_harmless(family: &str, key: &str, value: &Value) -> bool {
     let listed = |list: &[(&str, &[&str])], item: &str, of: &str| {
         list.iter().any(|(name, items)| *name == of && items.contains(&item))
     };
@@ -208,7 +208,7 @@ fn names_model_code(map: &Value) -> bool {
 }
 
 /// The settings that count the experts of a layer.
-pub const EXPERTS: [&str; 5] =
+pub(super) const EXPERTS: [&str; 5] =
     ["num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts", "num_experts_per_tok"];
 
 /// What models are that this host does not run.
@@ -363,6 +363,6 @@ const KINDS: &[(&str, &[&str])] = &[
 ];
 
 /// What a `model_type` that no family covers is, where it is known.
-pub fn kind_of(model_type: &str) -> Option<&'static str> {
+pub(super) fn kind_of(model_type: &str) -> Option<&'static str> {
     KINDS.iter().find(|(_, types)| types.contains(&model_type)).map(|(kind, _)| *kind)
 }

@@ -38,7 +38,7 @@ impl Defaults {
 }
 
 /// From `config.json`; tensors as transformers saves them.
-pub fn from_config(settings: &Settings) -> Result<Family, ModelError> {
+pub(super) fn from_config(settings: &Settings) -> Result<Family, ModelError> {
     let base = settings.base()?;
     let defaults = Defaults::of(settings.family());
     let head_dim = settings.size_or_default("head_dim", defaults.head_dim)?.unwrap_or(base.head_dim);

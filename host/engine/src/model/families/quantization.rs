@@ -14,14 +14,14 @@ const BITS: [&str; 6] = ["bits", "w_bit", "nbits", "num_bits", "weight_bits", "w
 
 /// What to do about activations is not a matter of weights: they are read as they are, and what the software that wrote
 /// the checkpoint does besides is said.
-pub const NOTE: &str = "the weights are FP8 and were dequantized; activations and the key/value cache are not rounded to \
+pub(super) const NOTE: &str = "the weights are FP8 and were dequantized; activations and the key/value cache are not rounded to \
                         FP8, which software that computes in FP8 does, so log-likelihoods differ a little from its";
 
 /// How the weights are scaled; `None` where they are plain.
 ///
 /// # Errors
 /// [`ModelError::Quantized`] for a method that is not read.
-pub fn read(settings: &Settings) -> Result<Option<Fp8>, ModelError> {
+pub(super) fn read(settings: &Settings) -> Result<Option<Fp8>, ModelError> {
     let Some((key, value)) = KEYS.iter().find_map(|key| Some((*key, settings.get(key)?))) else { return Ok(None) };
     let described = Description { settings, key };
     let Some(object) = value.as_object() else {

@@ -17,7 +17,7 @@ const COMMON: [&str; 5] =
 ///
 /// # Errors
 /// A value that is no positive number, or two that differ.
-pub fn base(settings: &Settings, other_names: &[&str], default: f64) -> Result<f64, ModelError> {
+pub(super) fn base(settings: &Settings, other_names: &[&str], default: f64) -> Result<f64, ModelError> {
     setting(settings, "rope_theta", other_names, default)
 }
 
@@ -25,7 +25,7 @@ pub fn base(settings: &Settings, other_names: &[&str], default: f64) -> Result<f
 ///
 /// # Errors
 /// A value that is no positive number, or two that differ.
-pub fn share(settings: &Settings, other_names: &[&str], default: f64) -> Result<f64, ModelError> {
+pub(super) fn share(settings: &Settings, other_names: &[&str], default: f64) -> Result<f64, ModelError> {
     setting(settings, "partial_rotary_factor", other_names, default)
 }
 
@@ -91,7 +91,7 @@ fn objects(settings: &Settings) -> Result<Vec<Named<'_>>, ModelError> {
 ///
 /// # Errors
 /// A kind that the decoder does not have, one without its numbers, none where there are numbers, or two that differ.
-pub fn scaling(settings: &Settings) -> Result<RotaryScaling, ModelError> {
+pub(super) fn scaling(settings: &Settings) -> Result<RotaryScaling, ModelError> {
     let mut found: Option<(&str, RotaryScaling)> = None;
     for (key, object) in objects(settings)? {
         let scaling = scaling_in(settings, key, object)?;

@@ -24,7 +24,7 @@ const ALIASES: [(&str, &[&str]); 5] = [
 const SHOWN: usize = 80;
 
 /// The settings of a Hugging Face `config.json`.
-pub struct Settings {
+pub(super) struct Settings {
     file: String,
     family: String,
     values: Map<String, Value>,
@@ -39,7 +39,7 @@ impl Settings {
     ///
     /// # Errors
     /// Malformed JSON, a key that is there twice, no `model_type`, or two names of one setting with different values.
-    pub fn parse(file: &str, json: &[u8]) -> Result<Self, ModelError> {
+    pub(super) fn parse(file: &str, json: &[u8]) -> Result<Self, ModelError> {
         let malformed = |reason: String| ModelError::Malformed { file: file.into(), format: "config.json", reason };
         let values = match json::parse(json).map_err(malformed)? {
             Value::Object(values) => values,
@@ -62,17 +62,17 @@ impl Settings {
     }
 
     /// The file's name for messages.
-    pub fn file(&self) -> &str {
+    pub(super) fn file(&self) -> &str {
         &self.file
     }
 
     /// The value of `model_type`.
-    pub fn family(&self) -> &str {
+    pub(super) fn family(&self) -> &str {
         &self.family
     }
 
     /// A setting that is there and not null, under its own name or another one.
-    pub fn get(&self, key: &str) -> Option<&Value> {
+    pub(super) fn get(&self, key: &str) -> Option<&Value> {
         let others = ALIASES.iter().find(|(name, _)| *name == key).map_or(&[][..], |(_, others)| others);
         let names: Vec<&str> = std::iter::once(&key).chain(others).copied().collect();
         self.asked.borrow_mut().extend(names.iter().map(|name| (*name).to_owned()));
@@ -80,18 +80,18 @@ impl Settings {
     }
 
     /// A setting that is there and not null, without a claim to know what it does.
-    pub fn peek(&self, name: &str) -> Option<&Value> {
+    pub(super) fn peek(&self, name: &str) -> Option<&Value> {
         self.values.get(name).filter(|value| !value.is_null())
     }
 
     /// Says that a setting below the top, like `rope_scaling.beta_fast`, is not known.
-    pub fn object_to(&self, path: &str, value: &Value) {
+    pub(super) fn object_to(&self, path: &str, value: &Value) {
         self.objections.borrow_mut().insert(shown(path, value));
     }
 
     /// The settings that may change what the model computes and that its family does not know, each with its value: what
     /// no family file asked for, is not known to be harmless, and does not say what holds anyway.
-    pub fn unknown(&self) -> Vec<String> {
+    pub(super) fn unknown(&self) -> Vec<String> {
         let asked = self.asked.borrow();
         let unknown = self.values.iter().filter(|(key, value)| {
             !asked.contains(*key) && !value.is_null() && !known::is_harmless(&self.family, key, value)
@@ -103,7 +103,7 @@ impl Settings {
     ///
     /// # Errors
     /// A missing size, or heads that do not divide the width.
-    pub fn base(&self) -> Result<DecoderConfig, ModelError> {
+    pub(super) fn base(&self) -> Result<DecoderConfig, ModelError> {
         let hidden = self.size("hidden_size")?;
         let layers = within("num_hidden_layers", self.size("num_hidden_layers")?, MOST_LAYERS)?;
         let heads = self.size("num_attention_heads")?;
@@ -140,7 +140,7 @@ impl Settings {
     ///
     /// # Errors
     /// Missing, zero, or of another type.
-    pub fn size(&self, key: &str) -> Result<usize, ModelError> {
+    pub(super) fn size(&self, key: &str) -> Result<usize, ModelError> {
         self.size_or_none(key)?.ok_or_else(|| self.missing(key))
     }
 
@@ -148,7 +148,7 @@ impl Settings {
     ///
     /// # Errors
     /// Zero, larger than any model, or of another type.
-    pub fn size_or_none(&self, key: &str) -> Result<Option<usize>, ModelError> {
+    pub(super) fn size_or_none(&self, key: &str) -> Result<Option<usize>, ModelError> {
         let Some(value) = self.get(key) else { return Ok(None) };
         match value.as_u64().and_then(|size| usize::try_from(size).ok()) {
             Some(size) if size > 0 => within(key, size, LARGEST).map(Some),
@@ -160,7 +160,7 @@ impl Settings {
     ///
     /// # Errors
     /// Of another type.
-    pub fn size_or_zero(&self, key: &str) -> Result<Option<usize>, ModelError> {
+    pub(super) fn size_or_zero(&self, key: &str) -> Result<Option<usize>, ModelError> {
         if self.get(key).and_then(Value::as_u64) == Some(0) { Ok(Some(0)) } else { self.size_or_none(key) }
     }
 
@@ -168,7 +168,7 @@ impl Settings {
     ///
     /// # Errors
     /// Zero, or of another type.
-    pub fn size_or_default(&self, key: &str, default: Option<usize>) -> Result<Option<usize>, ModelError> {
+    pub(super) fn size_or_default(&self, key: &str, default: Option<usize>) -> Result<Option<usize>, ModelError> {
         let given = self.size_or_none(key)?;
         Ok(if self.values.contains_key(key) { given } else { default })
     }
@@ -177,7 +177,7 @@ impl Settings {
     ///
     /// # Errors
     /// Of another type.
-    pub fn number_or_none(&self, key: &str) -> Result<Option<f64>, ModelError> {
+    pub(super) fn number_or_none(&self, key: &str) -> Result<Option<f64>, ModelError> {
         let Some(value) = self.get(key) else { return Ok(None) };
         value.as_f64().map(Some).ok_or_else(|| self.unsupported(key, "expected a number"))
     }
@@ -186,7 +186,7 @@ impl Settings {
     ///
     /// # Errors
     /// Of another type.
-    pub fn switch(&self, key: &str, default: bool) -> Result<bool, ModelError> {
+    pub(super) fn switch(&self, key: &str, default: bool) -> Result<bool, ModelError> {
         let Some(value) = self.get(key) else { return Ok(default) };
         value.as_bool().ok_or_else(|| self.unsupported(key, "expected true or false"))
     }
@@ -195,7 +195,7 @@ impl Settings {
     ///
     /// # Errors
     /// None that the decoder has.
-    pub fn activation(&self, key: &str, default: Activation) -> Result<Activation, ModelError> {
+    pub(super) fn activation(&self, key: &str, default: Activation) -> Result<Activation, ModelError> {
         let Some(name) = self.get(key) else { return Ok(default) };
         match name.as_str() {
             Some("silu" | "swish") => Ok(Activation::Silu),
@@ -212,17 +212,17 @@ impl Settings {
     ///
     /// # Errors
     /// A value that is neither true nor false.
-    pub fn tied(&self, default: bool) -> Result<bool, ModelError> {
+    pub(super) fn tied(&self, default: bool) -> Result<bool, ModelError> {
         self.switch("tie_word_embeddings", default)
     }
 
     /// The error for a setting that is not there.
-    pub fn missing(&self, key: &str) -> ModelError {
+    pub(super) fn missing(&self, key: &str) -> ModelError {
         ModelError::MissingKey { key: key.into(), family: self.family.clone() }
     }
 
     /// The error for a setting with a value that the decoder does not cover.
-    pub fn unsupported(&self, key: &str, expected: &str) -> ModelError {
+    pub(super) fn unsupported(&self, key: &str, expected: &str) -> ModelError {
         let value = self.get(key).map_or_else(|| "nothing".to_owned(), |value| cut(&value.to_string()));
         ModelError::unsupported(key, value, expected)
     }

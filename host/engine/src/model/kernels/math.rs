@@ -5,7 +5,7 @@ const ROUNDS: f32 = 12_582_912.0;
 
 /// `e^x`, to about two units in the last place; 0 below -87.3, where it has no normal form, and finite above 88.
 #[inline(always)]
-pub fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     const LOWEST: f32 = -87.3;
     const HIGHEST: f32 = 88.3;
     // Comparisons, not `min` and `max`: a NaN stays one.
@@ -30,13 +30,13 @@ pub fn exp(x: f32) -> f32 {
 
 /// `tanh(x)`, to about 1e-7.
 #[inline(always)]
-pub fn tanh(x: f32) -> f32 {
+pub(crate) fn tanh(x: f32) -> f32 {
     1.0 - 2.0 / (exp(2.0 * x) + 1.0)
 }
 
 /// `erf(x)`, to 1.5e-7 (Abramowitz and Stegun 1964, 7.1.26).
 #[inline(always)]
-pub fn erf(x: f32) -> f32 {
+pub(crate) fn erf(x: f32) -> f32 {
     let size = x.abs();
     let t = 1.0 / (1.0 + 0.327_591_1 * size);
     let series = t * (0.254_829_6 + t * (-0.284_496_74 + t * (1.421_413_7 + t * (-1.453_152 + t * 1.061_405_4))));
@@ -45,19 +45,19 @@ pub fn erf(x: f32) -> f32 {
 
 /// `x` times its sigmoid.
 #[inline(always)]
-pub fn silu(x: f32) -> f32 {
+pub(crate) fn silu(x: f32) -> f32 {
     x / (1.0 + exp(-x))
 }
 
 /// GELU with the error function.
 #[inline(always)]
-pub fn gelu(x: f32) -> f32 {
+pub(crate) fn gelu(x: f32) -> f32 {
     0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2))
 }
 
 /// GELU in its tanh approximation (Hendrycks and Gimpel 2016, arXiv 1606.08415, section 2).
 #[inline(always)]
-pub fn gelu_tanh(x: f32) -> f32 {
+pub(crate) fn gelu_tanh(x: f32) -> f32 {
     const SQRT_2_OVER_PI: f32 = 0.797_884_6;
     0.5 * x * (1.0 + tanh(SQRT_2_OVER_PI * (x + 0.044_715 * x * x * x)))
 }

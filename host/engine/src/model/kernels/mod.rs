@@ -6,21 +6,25 @@
 //! columns of one matrix, which no safe slice describes. Every function that other modules can call checks its slices
 //! first and is safe.
 #![allow(unsafe_code)]
+#![allow(
+    unreachable_pub,
+    reason = "the macro that makes functions for several sets of instructions has one visibility"
+)]
 
 mod bf16;
-pub mod elementwise;
+pub(crate) mod elementwise;
 mod instructions;
 mod lanes;
-pub mod math;
+pub(crate) mod math;
 mod panels;
 mod product;
 mod q8;
 mod rows;
 mod tile;
 
-pub use instructions::Instructions;
-pub use panels::{Format, Panels};
-pub use product::{product, product_bytes, product_of, strip};
-pub use q8::{BLOCK, Block};
-pub use rows::{Rows, RowsMut, padded, padded_bytes};
-pub use tile::WIDTH;
+pub(crate) use instructions::Instructions;
+pub(crate) use panels::{Format, Panels};
+pub(crate) use product::{product, product_bytes, product_of, strip};
+pub(crate) use q8::{BLOCK, Block};
+pub(crate) use rows::{Rows, RowsMut, padded, padded_bytes};
+pub(crate) use tile::WIDTH;

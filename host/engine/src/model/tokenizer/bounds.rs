@@ -32,20 +32,20 @@ const MOST_AROUND: usize = 1000;
 
 /// How many times as long as itself a text may become in bytes, at most.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Growth(f64);
+pub(super) struct Growth(f64);
 
 impl Growth {
     /// A tokenizer whose rules were not read from a `tokenizer.json`: the blank becomes a sign of three bytes, and bytes
     /// letters of two.
-    pub const USUAL: Self = Self(8.0);
+    pub(super) const USUAL: Self = Self(8.0);
 
     /// That of the usual rules at least, which may be given to a tokenizer that was read without them.
-    pub fn or_usual(self) -> Self {
+    pub(super) fn or_usual(self) -> Self {
         Self(self.0.max(Self::USUAL.0))
     }
 
     /// The most bytes of a text.
-    pub fn most_text(self) -> usize {
+    pub(super) fn most_text(self) -> usize {
         (MOST_TEXT / self.0) as usize
     }
 
@@ -53,7 +53,7 @@ impl Growth {
     ///
     /// # Errors
     /// [`ModelError::Tokenizer`] with the numbers.
-    pub fn check(self, text: &str) -> Result<(), ModelError> {
+    pub(super) fn check(self, text: &str) -> Result<(), ModelError> {
         let (bytes, most) = (text.len(), self.most_text());
         if bytes <= most {
             return Ok(());
@@ -96,7 +96,7 @@ struct AddedToken {
 /// # Errors
 /// [`ModelError::Tokenizer`] for a file that is not the JSON of a tokenizer, or whose rules are too many or make too much of a
 /// text.
-pub fn growth(json: &[u8]) -> Result<Growth, ModelError> {
+pub(super) fn growth(json: &[u8]) -> Result<Growth, ModelError> {
     let rules: Rules = serde_json::from_slice(json).map_err(failed)?;
     let added = rules.added_tokens.len();
     let bytes: usize = rules.added_tokens.iter().map(|token| token.content.len()).sum();

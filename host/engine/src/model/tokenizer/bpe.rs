@@ -13,7 +13,11 @@ use crate::model::ModelError;
 const END_OF_TEXT: &str = "<|endoftext|>";
 
 /// The tokenizer, and the token for the beginning of a text where the configuration wants one.
-pub fn read(vocabulary: &[u8], merges: &str, config: Option<&[u8]>) -> Result<(Tokenizer, Option<u32>), ModelError> {
+pub(super) fn read(
+    vocabulary: &[u8],
+    merges: &str,
+    config: Option<&[u8]>,
+) -> Result<(Tokenizer, Option<u32>), ModelError> {
     let config = config.map(Config::read).transpose()?.unwrap_or_default();
     if let Some(class) = config.class().filter(|class| !class.starts_with("GPT2Tokenizer")) {
         return Err(ModelError::Unsupported {

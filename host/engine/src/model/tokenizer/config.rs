@@ -6,12 +6,12 @@ use super::failure::failed;
 use crate::model::ModelError;
 
 /// The file's name, as messages and notes have it.
-pub const NAME: &str = "tokenizer_config.json";
+pub(super) const NAME: &str = "tokenizer_config.json";
 
 /// What is read of it. A key may be absent (`None`) or null (`Some(None)`), which transformers tells apart.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub struct Config {
+pub(super) struct Config {
     tokenizer_class: Option<String>,
     #[serde(deserialize_with = "present")]
     pub add_prefix_space: Option<Option<bool>>,
@@ -31,13 +31,13 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> R
 /// A token's text, with or without how it is matched.
 #[derive(Deserialize)]
 #[serde(untagged)]
-pub enum Token {
+pub(super) enum Token {
     Text(String),
     Described { content: String },
 }
 
 impl Token {
-    pub fn text(&self) -> &str {
+    pub(super) fn text(&self) -> &str {
         match self {
             Self::Text(text) => text,
             Self::Described { content } => content,
@@ -50,17 +50,17 @@ impl Config {
     ///
     /// # Errors
     /// [`ModelError::Tokenizer`] for what is not the JSON of such a file.
-    pub fn read(json: &[u8]) -> Result<Self, ModelError> {
+    pub(super) fn read(json: &[u8]) -> Result<Self, ModelError> {
         serde_json::from_slice(json).map_err(|error| failed(format!("{NAME}: {error}")))
     }
 
     /// The tokenizer's class as the file names it.
-    pub fn class(&self) -> Option<&str> {
+    pub(super) fn class(&self) -> Option<&str> {
         self.tokenizer_class.as_deref()
     }
 
     /// The class without the ending of those that the tokenizers library works for.
-    pub fn base_class(&self) -> Option<&str> {
+    pub(super) fn base_class(&self) -> Option<&str> {
         self.class().map(|class| class.strip_suffix("Fast").unwrap_or(class))
     }
 }

@@ -18,14 +18,14 @@ fn first_encoded(tokenizer: &Tokenizer) -> Option<(&'static str, Vec<u32>)> {
 }
 
 /// Whether a text's first token stands for a blank, too, that the text does not have.
-pub fn begins_with_blank(tokenizer: &Tokenizer) -> bool {
+pub(super) fn begins_with_blank(tokenizer: &Tokenizer) -> bool {
     let first = first_encoded(tokenizer).and_then(|(_, ids)| tokenizer.id_to_token(*ids.first()?));
     first.is_some_and(|token| token.starts_with(SIGNS))
 }
 
 /// The note on a tokenizer that puts a blank before a text, and none behind a line break within one: a query that is
 /// tokenized by itself has a blank that the text behind the demonstrations has not.
-pub fn note(tokenizer: &Tokenizer) -> Option<String> {
+pub(super) fn note(tokenizer: &Tokenizer) -> Option<String> {
     let (text, alone) = first_encoded(tokenizer)?;
     let behind = tokenizer.encode_fast(format!("\n{text}"), false).ok()?;
     let differs = begins_with_blank(tokenizer) && !behind.get_ids().ends_with(&alone);

@@ -38,7 +38,11 @@ impl<T: PartialEq> Readings<T> {
 ///
 /// # Errors
 /// [`ModelError::Tokenizer`] of the tokenizer library.
-pub fn reconcile(tokenizer: &mut Tokenizer, before: &mut Vec<u32>, config: &Config) -> Result<Vec<String>, ModelError> {
+pub(super) fn reconcile(
+    tokenizer: &mut Tokenizer,
+    before: &mut Vec<u32>,
+    config: &Config,
+) -> Result<Vec<String>, ModelError> {
     let blank = reconcile_blank(tokenizer, config)?;
     let beginning = reconcile_beginning(tokenizer, before, config);
     Ok(blank.into_iter().chain(beginning).collect())

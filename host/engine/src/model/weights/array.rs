@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::number::Number;
 
 /// Where a tensor's numbers lie within its file.
-pub struct Array {
+pub(super) struct Array {
     /// The number format, or its name where no weight has it: a file may hold masks that nobody asks for.
     pub number: Result<Number, String>,
     /// The tensor's shape, the outermost dimension first.
@@ -17,10 +17,10 @@ pub struct Array {
 }
 
 /// The tensors of one file.
-pub type Named = Vec<(String, Array)>;
+pub(super) type Named = Vec<(String, Array)>;
 
 /// Numbers of `size` bytes copied into the order of the shape; `None` if one lies outside of the bytes.
-pub fn in_order(bytes: &[u8], size: usize, shape: &[usize], strides: &[usize]) -> Option<Vec<u8>> {
+pub(super) fn in_order(bytes: &[u8], size: usize, shape: &[usize], strides: &[usize]) -> Option<Vec<u8>> {
     let count: usize = shape.iter().product();
     let mut ordered = Vec::with_capacity(count * size);
     for index in 0..count {

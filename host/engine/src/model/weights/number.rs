@@ -5,7 +5,7 @@ use half::f16;
 
 /// A number format that weights or their scales may be stored in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Number {
+pub(super) enum Number {
     /// f64, f32, f16 or bf16.
     Float(DType),
     /// FP8 with 4 bits of exponent and no infinity (`F8_E4M3`, PyTorch's `float8_e4m3fn`).
@@ -18,12 +18,12 @@ pub enum Number {
 
 impl Number {
     /// Whether the numbers have 8 bits.
-    pub fn is_fp8(self) -> bool {
+    pub(super) fn is_fp8(self) -> bool {
         matches!(self, Self::E4m3 | Self::E5m2)
     }
 
     /// Bytes of a number.
-    pub fn size(self) -> usize {
+    pub(super) fn size(self) -> usize {
         match self {
             Self::Float(dtype) => dtype.size_in_bytes(),
             Self::E4m3 | Self::E5m2 | Self::E8m0 => 1,
@@ -34,7 +34,7 @@ impl Number {
     ///
     /// # Errors
     /// Bytes that do not have the shape.
-    pub fn tensor(self, bytes: &[u8], shape: &[usize]) -> candle_core::Result<Tensor> {
+    pub(super) fn tensor(self, bytes: &[u8], shape: &[usize]) -> candle_core::Result<Tensor> {
         let wide: fn(u8) -> f32 = match self {
             Self::Float(dtype) => return Tensor::from_raw_buffer(bytes, dtype, shape, &Device::Cpu),
             Self::E4m3 => e4m3,

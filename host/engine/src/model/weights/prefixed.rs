@@ -8,19 +8,19 @@ use super::{ModelError, TensorSource};
 
 /// Finds a tensor by its name with or without a prefix: a checkpoint saved from a model without its head lacks the
 /// prefix (`h.0.ln_1.weight` for `transformer.h.0.ln_1.weight`), one saved from a larger model has it everywhere.
-pub struct Prefixed<'a> {
+pub(crate) struct Prefixed<'a> {
     source: &'a dyn TensorSource,
     prefix: &'a str,
 }
 
 impl<'a> Prefixed<'a> {
     /// A view of `source` in which a tensor is found with `prefix` before its name or without it.
-    pub fn new(source: &'a dyn TensorSource, prefix: &'a str) -> Self {
+    pub(crate) fn new(source: &'a dyn TensorSource, prefix: &'a str) -> Self {
         Self { source, prefix }
     }
 
     /// The name in the file; the name asked for where the file has it neither with nor without the prefix.
-    pub fn stored<'n>(&self, name: &'n str) -> Cow<'n, str> {
+    pub(crate) fn stored<'n>(&self, name: &'n str) -> Cow<'n, str> {
         if self.source.contains(name) {
             return name.into();
         }

@@ -8,7 +8,7 @@ use super::array::{Array, Named};
 use super::number::Number;
 
 /// A file's tensors; fails where they do not lie within it.
-pub fn arrays(bytes: &[u8]) -> Result<Named, String> {
+pub(super) fn arrays(bytes: &[u8]) -> Result<Named, String> {
     let parsed = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
     // The library keeps the last of two tensors with one name.
     if let Some((length, rest)) = bytes.split_first_chunk() {

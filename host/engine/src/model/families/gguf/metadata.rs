@@ -138,7 +138,7 @@ impl std::fmt::Display for Neutral {
 ///
 /// # Errors
 /// A key that is not known, if such are to be refused; a known one with a value that the decoder does not cover.
-pub fn check(
+pub(super) fn check(
     file: &str,
     architecture: &str,
     gguf: &Gguf,

@@ -12,7 +12,7 @@ use super::family::{Family, UnknownSettings};
 use super::sizes::{LARGEST, MOST_LAYERS, within};
 
 /// What an architecture does that its metadata does not say.
-pub struct Architecture {
+pub(super) struct Architecture {
     /// The name in the metadata, which also begins the keys of the architecture's settings.
     pub name: &'static str,
     /// Whether queries and keys are stored so that rotated pairs are neighbours, as llama.cpp permutes LLaMA's.
@@ -26,7 +26,7 @@ pub struct Architecture {
 }
 
 /// The architectures that a GGUF file may name. Mistral's models are stored as `llama`.
-pub const ARCHITECTURES: [Architecture; 4] = [
+pub(super) const ARCHITECTURES: [Architecture; 4] = [
     Architecture { name: "llama", interleaved: true, head_norms: false, rotary_factors: true, unrotated_interval: 0 },
     Architecture { name: "qwen2", interleaved: false, head_norms: false, rotary_factors: false, unrotated_interval: 0 },
     Architecture { name: "qwen3", interleaved: false, head_norms: true, rotary_factors: false, unrotated_interval: 0 },
@@ -40,7 +40,7 @@ pub const ARCHITECTURES: [Architecture; 4] = [
 ];
 
 /// From a GGUF file's metadata; `file` is its name for messages.
-pub fn read(
+pub(super) fn read(
     file: &str,
     architecture: &Architecture,
     gguf: &Gguf,

@@ -8,7 +8,7 @@ use super::super::super::weights::{Gguf, GgufValue as Value};
 ///
 /// # Errors
 /// A value that is no number above 0.
-pub fn base(architecture: &str, gguf: &Gguf) -> Result<f64, ModelError> {
+pub(super) fn base(architecture: &str, gguf: &Gguf) -> Result<f64, ModelError> {
     let key = format!("{architecture}.rope.freq_base");
     let Some(value) = gguf.get(&key) else { return Ok(1e4) };
     match gguf.number(&key)? {
@@ -21,7 +21,7 @@ pub fn base(architecture: &str, gguf: &Gguf) -> Result<f64, ModelError> {
 ///
 /// # Errors
 /// A type that the decoder does not have, or a factor that is none.
-pub fn scaling(architecture: &str, gguf: &Gguf) -> Result<RotaryScaling, ModelError> {
+pub(super) fn scaling(architecture: &str, gguf: &Gguf) -> Result<RotaryScaling, ModelError> {
     let key = |name: &str| format!("{architecture}.rope.{name}");
     let kind_key = key("scaling.type");
     let kind = if gguf.get(&kind_key).is_some() { gguf.text(&kind_key)? } else { "linear" };

@@ -21,10 +21,10 @@ const BLANK: &str = "\u{2581}";
 
 /// The kinds of tokens that GGUF metadata tell apart, as far as they matter here.
 mod kind {
-    pub const NORMAL: usize = 1;
-    pub const UNKNOWN: usize = 2;
-    pub const CONTROL: usize = 3;
-    pub const USER_DEFINED: usize = 4;
+    pub(super) const NORMAL: usize = 1;
+    pub(super) const UNKNOWN: usize = 2;
+    pub(super) const CONTROL: usize = 3;
+    pub(super) const USER_DEFINED: usize = 4;
 }
 
 /// Tokens that end a text or a turn. llama.cpp takes them for control tokens whatever the file says of their kind.
@@ -48,7 +48,7 @@ const ENDS: [&str; 16] = [
 ];
 
 /// A tokenizer as the metadata describe it.
-pub struct Read {
+pub(super) struct Read {
     /// What makes tokens of texts.
     pub inner: Tokenizer,
     /// The token for the beginning of a text, where texts begin with one.
@@ -70,7 +70,7 @@ struct Model {
 }
 
 /// Reads the tokenizer in a file's metadata.
-pub fn read(gguf: &Gguf) -> Result<Read, ModelError> {
+pub(super) fn read(gguf: &Gguf) -> Result<Read, ModelError> {
     let tokens = tokens(gguf)?;
     let kinds = match gguf.get("tokenizer.ggml.token_type") {
         Some(_) => gguf.integers("tokenizer.ggml.token_type")?,

@@ -10,7 +10,7 @@ use super::super::failure::failed;
 use crate::model::ModelError;
 
 /// A way to cut texts, and what llama.cpp and the original tokenizers do with it.
-pub struct PreTokenizer {
+pub(super) struct PreTokenizer {
     names: &'static [&'static str],
     /// Each cuts what the ones before it have left: matches stand alone, and so does what is between them.
     patterns: &'static [&'static str],
@@ -37,7 +37,7 @@ const PLAIN: PreTokenizer =
     PreTokenizer { names: &[], patterns: &[], ignore_merges: false, bos: false, composed: false };
 
 /// Where the metadata name none. llama.cpp cuts otherwise than GPT-2: at punctuation, and numbers by three digits.
-pub const DEFAULT: PreTokenizer = PreTokenizer {
+pub(super) const DEFAULT: PreTokenizer = PreTokenizer {
     names: &["default"],
     patterns: &[r"[\p{P}\$\+<=>\^~\|]+", GPT2, r"\p{N}+", "[0-9][0-9][0-9]"],
     ..PLAIN
@@ -86,7 +86,7 @@ impl PreTokenizer {
     ///
     /// # Errors
     /// [`ModelError::Unsupported`] lists the names that are known.
-    pub fn named(name: &str) -> Result<&'static Self, ModelError> {
+    pub(super) fn named(name: &str) -> Result<&'static Self, ModelError> {
         ALL.iter().find(|known| known.names.contains(&name)).ok_or_else(|| {
             let names: Vec<&str> = ALL.iter().flat_map(|known| known.names).copied().collect();
             ModelError::Unsupported {
@@ -98,7 +98,7 @@ impl PreTokenizer {
     }
 
     /// What is done to texts before they are cut.
-    pub fn normalizer(&self) -> Option<NormalizerWrapper> {
+    pub(super) fn normalizer(&self) -> Option<NormalizerWrapper> {
         self.composed.then(|| NFC.into())
     }
 
@@ -106,7 +106,7 @@ impl PreTokenizer {
     ///
     /// # Errors
     /// A pattern that the tokenizer library does not take.
-    pub fn build(&self) -> Result<PreTokenizerWrapper, ModelError> {
+    pub(super) fn build(&self) -> Result<PreTokenizerWrapper, ModelError> {
         let cut = |pattern: &&str| {
             let pattern = SplitPattern::Regex((*pattern).into());
             Split::new(pattern, SplitDelimiterBehavior::Isolated, false).map(PreTokenizerWrapper::from).map_err(failed)

@@ -3,7 +3,7 @@
 use half::f16;
 
 /// Makes the numbers of one block of its bytes; both have the lengths of the type.
-pub type Decode = fn(&[u8], &mut [f32]);
+pub(super) type Decode = fn(&[u8], &mut [f32]);
 
 /// The steps of the non-linear 4-bit formats.
 const IQ4: [i8; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
@@ -24,12 +24,12 @@ fn by_index(indexes: &[u8], steps: &[i8; 16], scale: f32, out: &mut [f32]) {
 }
 
 /// A scale in f16, then 32 indexes.
-pub fn iq4_nl(bytes: &[u8], out: &mut [f32]) {
+pub(super) fn iq4_nl(bytes: &[u8], out: &mut [f32]) {
     by_index(&bytes[2..], &IQ4, scale(bytes), out);
 }
 
 /// A scale in f16; the high 2 bits, then the low 4 bits of eight 6-bit scales; eight times 32 indexes.
-pub fn iq4_xs(bytes: &[u8], out: &mut [f32]) {
+pub(super) fn iq4_xs(bytes: &[u8], out: &mut [f32]) {
     let whole = scale(bytes);
     let high = u16::from_le_bytes([bytes[2], bytes[3]]);
     for (part, (indexes, out)) in bytes[8..].chunks(16).zip(out.chunks_mut(32)).enumerate() {
@@ -40,7 +40,7 @@ pub fn iq4_xs(bytes: &[u8], out: &mut [f32]) {
 }
 
 /// A power of two in 8 bits, then 32 numbers of 4-bit floating point.
-pub fn mxfp4(bytes: &[u8], out: &mut [f32]) {
+pub(super) fn mxfp4(bytes: &[u8], out: &mut [f32]) {
     // Half of it, since the steps are doubled; the two least are below the normal numbers.
     let half = match u32::from(bytes[0]) {
         exponent @ 0..2 => f32::from_bits(0x0020_0000 << exponent),
@@ -51,7 +51,7 @@ pub fn mxfp4(bytes: &[u8], out: &mut [f32]) {
 
 /// Digits of base 3 in bytes, each worth -1, 0 or 1: 32 bytes of five, 16 bytes of five, 4 bytes of four, by place; then
 /// the scale in f16.
-pub fn tq1_0(bytes: &[u8], out: &mut [f32]) {
+pub(super) fn tq1_0(bytes: &[u8], out: &mut [f32]) {
     let scale = scale(&bytes[52..]);
     let mut out = out.iter_mut();
     for (digits, places) in [(&bytes[..32], 5), (&bytes[32..48], 5), (&bytes[48..52], 4)] {
@@ -65,7 +65,7 @@ pub fn tq1_0(bytes: &[u8], out: &mut [f32]) {
 }
 
 /// Pairs of bits, each worth -1, 0 or 1: twice 32 bytes of four, by place; then the scale in f16.
-pub fn tq2_0(bytes: &[u8], out: &mut [f32]) {
+pub(super) fn tq2_0(bytes: &[u8], out: &mut [f32]) {
     let scale = scale(&bytes[64..]);
     let mut out = out.iter_mut();
     for half in bytes[..64].chunks(32) {
@@ -78,7 +78,7 @@ pub fn tq2_0(bytes: &[u8], out: &mut [f32]) {
 }
 
 /// One number in double precision.
-pub fn f64(bytes: &[u8], out: &mut [f32]) {
+pub(super) fn f64(bytes: &[u8], out: &mut [f32]) {
     if let Some(bytes) = bytes.first_chunk() {
         out[0] = f64::from_le_bytes(*bytes) as f32;
     }

@@ -22,7 +22,7 @@ const ENTRIES: u64 = 1 << 20;
 const ITEMS: u64 = 1 << 23;
 
 /// A file's header.
-pub struct Header {
+pub(super) struct Header {
     /// Metadata by their keys.
     pub metadata: HashMap<String, Value>,
     /// Tensors by their names.
@@ -30,7 +30,7 @@ pub struct Header {
 }
 
 /// What the header says about a tensor.
-pub struct Info {
+pub(super) struct Info {
     /// The type; or its number in the file, where ggml never had such a type.
     pub kind: Result<&'static TensorType, u32>,
     /// The shape, the dimension of neighbours last.
@@ -43,13 +43,13 @@ pub struct Info {
 
 impl Info {
     /// The type, where it is one that is read.
-    pub fn reader(&self) -> Option<&'static TensorType> {
+    pub(super) fn reader(&self) -> Option<&'static TensorType> {
         self.kind.ok().filter(|kind| !matches!(kind.reader, Reader::None))
     }
 }
 
 /// Reads the header and checks that every tensor lies within the file, so that a cut download fails here and by name.
-pub fn read(bytes: &[u8]) -> Result<Header, String> {
+pub(super) fn read(bytes: &[u8]) -> Result<Header, String> {
     let mut cursor = Cursor { bytes, at: 0, items: 0 };
     version(&mut cursor)?;
     let tensors = cursor.u64()?;

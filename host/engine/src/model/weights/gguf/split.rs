@@ -9,7 +9,7 @@ use super::value::Value;
 type Tensors = HashMap<String, (usize, Info)>;
 
 /// Joins the headers of all parts, in their order. Fails with the part that is wrong, counted from 0, and why.
-pub fn joined(headers: Vec<Header>) -> Result<(HashMap<String, Value>, Tensors), (usize, String)> {
+pub(super) fn joined(headers: Vec<Header>) -> Result<(HashMap<String, Value>, Tensors), (usize, String)> {
     let given = headers.len();
     let mut metadata = HashMap::new();
     let mut tensors = Tensors::new();

@@ -5,7 +5,7 @@ use candle_core::quantized::GgmlDType;
 use super::blocks::{self, Decode};
 
 /// A type of tensors.
-pub struct TensorType {
+pub(super) struct TensorType {
     /// The number that GGUF files have for the type.
     pub id: u32,
     /// The type's name, as ggml's tools write it.
@@ -19,7 +19,7 @@ pub struct TensorType {
 }
 
 /// How the blocks of a type become numbers.
-pub enum Reader {
+pub(super) enum Reader {
     /// By the tensor library.
     Library(GgmlDType),
     /// By this host.
@@ -30,27 +30,27 @@ pub enum Reader {
 
 impl TensorType {
     /// The type with a number in files.
-    pub fn of(id: u32) -> Option<&'static Self> {
+    pub(super) fn of(id: u32) -> Option<&'static Self> {
         TYPES.iter().find(|kind| kind.id == id)
     }
 
     /// The names of all types that are read.
-    pub fn readable() -> Vec<&'static str> {
+    pub(super) fn readable() -> Vec<&'static str> {
         TYPES.iter().filter(|kind| !matches!(kind.reader, Reader::None)).map(|kind| kind.name).collect()
     }
 
     /// How many numbers a block has.
-    pub fn block(&self) -> usize {
+    pub(super) fn block(&self) -> usize {
         self.block as usize
     }
 
     /// How many bytes a block takes.
-    pub fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.bytes as usize
     }
 
     /// The bytes of so many numbers; `None` where they are no whole number of blocks, or too many.
-    pub fn size(&self, numbers: u64) -> Option<u64> {
+    pub(super) fn size(&self, numbers: u64) -> Option<u64> {
         numbers.is_multiple_of(self.block).then(|| (numbers / self.block).checked_mul(self.bytes))?
     }
 }

@@ -17,7 +17,7 @@ const MAGIC: i128 = 0x1950_a86a_20f9_469c_fc6c;
 const DICTIONARY: u64 = 64 << 20;
 
 /// What a checkpoint's pickle is in.
-pub enum Container {
+pub(super) enum Container {
     /// A zip archive.
     Zip,
     /// A row of pickles.
@@ -29,7 +29,7 @@ impl Container {
     ///
     /// # Errors
     /// A tar archive, as the first versions wrote them.
-    pub fn of(bytes: &[u8]) -> Result<Self, String> {
+    pub(super) fn of(bytes: &[u8]) -> Result<Self, String> {
         match bytes.get(257..262) {
             _ if bytes.starts_with(b"PK") => Ok(Self::Zip),
             Some(b"ustar") => Err("expected a checkpoint of PyTorch 0.1.10 or later, got a tar archive: \
@@ -41,7 +41,7 @@ impl Container {
 }
 
 /// A zip archive's pickle and its storages.
-pub fn zipped(bytes: &[u8]) -> Result<(Vec<u8>, Storages), String> {
+pub(super) fn zipped(bytes: &[u8]) -> Result<(Vec<u8>, Storages), String> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| error.to_string())?;
     let mut dictionary = None;
     let mut storages = Storages::new();
@@ -89,7 +89,7 @@ pub fn zipped(bytes: &[u8]) -> Result<(Vec<u8>, Storages), String> {
 }
 
 /// A row of pickles: the dictionary among them, and the storages.
-pub fn row(bytes: &[u8]) -> Result<(Pickle<'_>, Storages), String> {
+pub(super) fn row(bytes: &[u8]) -> Result<(Pickle<'_>, Storages), String> {
     let mut rest = bytes;
     let magic = next(&mut rest)?;
     if !matches!(magic.get(magic.root), Object::Int(MAGIC)) {

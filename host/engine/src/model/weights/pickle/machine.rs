@@ -14,11 +14,11 @@ const OBJECTS: usize = 1 << 22;
 const MARKS: usize = 1 << 16;
 
 /// An object's place in the list.
-pub type Id = usize;
+pub(super) type Id = usize;
 
 /// A value.
 #[derive(Debug)]
-pub enum Object<'a> {
+pub(super) enum Object<'a> {
     /// `None`.
     None,
     /// A truth value.
@@ -60,7 +60,7 @@ pub enum Object<'a> {
 }
 
 /// All objects of a pickle.
-pub struct Pickle<'a> {
+pub(super) struct Pickle<'a> {
     objects: Vec<Object<'a>>,
     /// The one that the pickle is of.
     pub root: Id,
@@ -71,7 +71,7 @@ impl<'a> Pickle<'a> {
     ///
     /// # Errors
     /// Where it is cut short, has an operation that no checkpoint needs, or makes too many objects.
-    pub fn read(bytes: &'a [u8]) -> Result<(Self, usize), String> {
+    pub(super) fn read(bytes: &'a [u8]) -> Result<(Self, usize), String> {
         let mut machine = Machine {
             rest: bytes,
             objects: Vec::new(),
@@ -86,38 +86,38 @@ impl<'a> Pickle<'a> {
     }
 
     /// An object.
-    pub fn get(&self, id: Id) -> &Object<'a> {
+    pub(super) fn get(&self, id: Id) -> &Object<'a> {
         // No place is given out before there is an object in it.
         &self.objects[id]
     }
 
     /// All objects.
-    pub fn objects(&self) -> &[Object<'a>] {
+    pub(super) fn objects(&self) -> &[Object<'a>] {
         &self.objects
     }
 
     /// The items of a tuple.
-    pub fn tuple(&self, id: Id) -> Option<&[Id]> {
+    pub(super) fn tuple(&self, id: Id) -> Option<&[Id]> {
         if let Object::Tuple(items) = self.get(id) { Some(items) } else { None }
     }
 
     /// A text.
-    pub fn text(&self, id: Id) -> Option<&str> {
+    pub(super) fn text(&self, id: Id) -> Option<&str> {
         if let Object::Text(text) = self.get(id) { Some(text) } else { None }
     }
 
     /// A size.
-    pub fn size(&self, id: Id) -> Option<usize> {
+    pub(super) fn size(&self, id: Id) -> Option<usize> {
         if let Object::Int(number) = self.get(id) { usize::try_from(*number).ok() } else { None }
     }
 
     /// The module and the name of what would be imported.
-    pub fn global(&self, id: Id) -> Option<(&str, &str)> {
+    pub(super) fn global(&self, id: Id) -> Option<(&str, &str)> {
         if let Object::Global { module, name } = self.get(id) { Some((module, name)) } else { None }
     }
 
     /// What an object holds.
-    pub fn parts(&self, id: Id) -> Vec<Id> {
+    pub(super) fn parts(&self, id: Id) -> Vec<Id> {
         match self.get(id) {
             Object::Tuple(items) | Object::List(items) | Object::Set(items) => items.clone(),
             Object::Dict(items) => items.iter().flat_map(|(key, value)| [*key, *value]).collect(),

@@ -21,7 +21,7 @@ const LISTED: usize = 10;
 
 /// A checkpoint's tensors; fails where the file is not one or is cut short. What else the dictionary has is left out,
 /// unless there are tensors in it.
-pub fn arrays(bytes: &[u8]) -> Result<Named, String> {
+pub(super) fn arrays(bytes: &[u8]) -> Result<Named, String> {
     match Container::of(bytes)? {
         Container::Zip => {
             let (pickled, storages) = archive::zipped(bytes)?;

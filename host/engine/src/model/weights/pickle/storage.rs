@@ -9,11 +9,11 @@ use super::super::number::Number;
 use super::machine::{Object, Pickle};
 
 /// Where each storage's numbers lie, by its key.
-pub type Storages = HashMap<String, Range<usize>>;
+pub(super) type Storages = HashMap<String, Range<usize>>;
 
 /// A storage, as an object outside of the pickle.
 #[derive(PartialEq)]
-pub struct Storage<'a> {
+pub(super) struct Storage<'a> {
     /// The class, like `FloatStorage`.
     pub kind: &'a str,
     /// The name that the archive knows it by.
@@ -24,7 +24,7 @@ pub struct Storage<'a> {
 
 impl<'a> Storage<'a> {
     /// Reads `('storage', class, key, location, count[, view])`.
-    pub fn of(pickle: &'a Pickle<'_>, object: &Object<'_>) -> Option<Self> {
+    pub(super) fn of(pickle: &'a Pickle<'_>, object: &Object<'_>) -> Option<Self> {
         let Object::Persistent(id) = object else { return None };
         let [word, kind, key, _, _, rest @ ..] = pickle.tuple(*id)? else { return None };
         if pickle.text(*word) != Some("storage") {
@@ -39,13 +39,13 @@ impl<'a> Storage<'a> {
     }
 
     /// The width of its numbers in bytes, weights or not.
-    pub fn width(&self) -> Option<usize> {
+    pub(super) fn width(&self) -> Option<usize> {
         width(self.kind)
     }
 }
 
 /// The number format of a storage's class or of PyTorch's name for it, where weights can have it.
-pub fn number(kind: &str) -> Option<Number> {
+pub(super) fn number(kind: &str) -> Option<Number> {
     match kind {
         "FloatStorage" | "float32" => Some(Number::Float(DType::F32)),
         "HalfStorage" | "float16" => Some(Number::Float(DType::F16)),
@@ -59,7 +59,7 @@ pub fn number(kind: &str) -> Option<Number> {
 }
 
 /// The width of numbers in bytes, weights or not.
-pub fn width(kind: &str) -> Option<usize> {
+pub(super) fn width(kind: &str) -> Option<usize> {
     let other = match kind {
         "BoolStorage" | "ByteStorage" | "CharStorage" | "UntypedStorage" | "bool" | "uint8" | "int8" => 1,
         "ShortStorage" | "int16" | "uint16" => 2,

@@ -12,7 +12,7 @@ const DIMENSIONS: usize = 64;
 
 /// A tensor as a view of a storage.
 #[derive(PartialEq)]
-pub struct View<'a> {
+pub(super) struct View<'a> {
     storage: Storage<'a>,
     /// The numbers' format: the storage's class, or the name of a format where the storage has bytes.
     kind: &'a str,
@@ -27,7 +27,7 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// A tensor that is more than a view of numbers.
-    pub fn of(pickle: &'a Pickle<'_>, value: Id) -> Result<Option<Self>, String> {
+    pub(super) fn of(pickle: &'a Pickle<'_>, value: Id) -> Result<Option<Self>, String> {
         let Object::Call { callable, args, .. } = pickle.get(value) else { return Ok(None) };
         let (mut callable, mut args) = (*callable, *args);
         for _ in 0..WRAPPED {
@@ -95,7 +95,7 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// A storage that is not there, a view that begins outside of it, or a shape that cannot be.
-    pub fn within(self, storages: &Storages) -> Result<Array, String> {
+    pub(super) fn within(self, storages: &Storages) -> Result<Array, String> {
         let Self { storage, kind, offset, shape, strides } = self;
         let whole = storages
             .get(storage.key)

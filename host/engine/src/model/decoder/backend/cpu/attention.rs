@@ -36,7 +36,7 @@ struct Token {
 }
 
 /// What attention needs to know about a batch: made once, used by every layer.
-pub struct AttentionPlan {
+pub(crate) struct AttentionPlan {
     tokens: Vec<Token>,
     past: usize,
     slopes: Option<Vec<f32>>,
@@ -44,7 +44,7 @@ pub struct AttentionPlan {
 
 /// What one layer's scores go through.
 #[derive(Clone, Copy)]
-pub struct Scores {
+pub(crate) struct Scores {
     pub heads: Heads,
     /// How many keys a query sees, its own included.
     pub window: Option<usize>,
@@ -54,7 +54,7 @@ pub struct Scores {
 
 impl AttentionPlan {
     /// Plans attention over `past` cached positions and within each tree.
-    pub fn new(config: &DecoderConfig, trees: &[TokenTree], past: usize) -> Self {
+    pub(crate) fn new(config: &DecoderConfig, trees: &[TokenTree], past: usize) -> Self {
         let mut tokens: Vec<Token> = Vec::with_capacity(trees.iter().map(TokenTree::len).sum());
         for tree in trees {
             let start = tokens.len();
@@ -79,7 +79,7 @@ impl AttentionPlan {
 /// Scores are products of queries with transposed keys, and outputs are products of weights with values; both take their
 /// right factor in panels of [`WIDTH`] columns. A panel of keys is `[head_dim, WIDTH]`: 32 positions side by side, those
 /// beyond the last 0. Values stay rows, filled up to whole panels where a head is no multiple of a panel wide.
-pub struct PackedKv<'a> {
+pub(crate) struct PackedKv<'a> {
     positions: usize,
     /// `[kv_heads, panels, head_dim, WIDTH]`.
     keys: Vec<f32>,
@@ -89,7 +89,7 @@ pub struct PackedKv<'a> {
 
 impl<'a> PackedKv<'a> {
     /// Packs keys and values of the shape `[kv_heads, positions, head_dim]`.
-    pub fn new(keys: &[f32], values: &'a [f32], (kv_heads, positions, head_dim): (usize, usize, usize)) -> Self {
+    pub(crate) fn new(keys: &[f32], values: &'a [f32], (kv_heads, positions, head_dim): (usize, usize, usize)) -> Self {
         let panels = positions.div_ceil(WIDTH);
         let mut packed = vec![0f32; kv_heads * panels * head_dim * WIDTH];
         packed.par_chunks_mut(head_dim * WIDTH).enumerate().with_min_len(2).for_each(|(index, panel)| {
@@ -113,7 +113,7 @@ impl<'a> PackedKv<'a> {
     }
 
     /// Bytes that keys and values of this shape take once more when they are packed.
-    pub fn bytes((kv_heads, positions, head_dim): (usize, usize, usize)) -> u64 {
+    pub(crate) fn bytes((kv_heads, positions, head_dim): (usize, usize, usize)) -> u64 {
         let row = head_dim.next_multiple_of(WIDTH);
         let keys = (positions.next_multiple_of(WIDTH) as u64).saturating_mul(head_dim as u64);
         // Values whose rows are whole panels are read where they are.
@@ -128,7 +128,7 @@ impl<'a> PackedKv<'a> {
 }
 
 /// Bytes of the scores that are there at a time for trees of at most `largest_tree` tokens, over all threads.
-pub fn scores_bytes(tokens: usize, largest_tree: usize, past: usize) -> u64 {
+pub(super) fn scores_bytes(tokens: usize, largest_tree: usize, past: usize) -> u64 {
     let columns = past.next_multiple_of(WIDTH) + (largest_tree + TILE).next_multiple_of(WIDTH);
     let tiles = tokens.div_ceil(TILE).min(rayon::current_num_threads());
     padded_bytes(TILE, columns).saturating_mul(tiles as u64)
@@ -136,7 +136,7 @@ pub fn scores_bytes(tokens: usize, largest_tree: usize, past: usize) -> u64 {
 
 /// The heads' outputs into `out`, rows of `heads * head_dim` numbers `stride` apart, for queries `[heads, tokens, head_dim]` that
 /// are scaled already. `fresh` are the batch's own keys and values.
-pub fn attend(
+pub(crate) fn attend(
     plan: &AttentionPlan,
     layer: Scores,
     queries: &[f32],

@@ -9,7 +9,7 @@ use crate::model::kernels::{BLOCK, Format, Panels};
 ///
 /// # Errors
 /// A tensor of another number format than f32, f16 or bfloat16, or on another device.
-pub fn packed(weight: &Tensor, format: Format) -> Result<Panels> {
+pub(super) fn packed(weight: &Tensor, format: Format) -> Result<Panels> {
     let (outputs, inputs) = weight.dims2()?;
     let weight = weight.contiguous()?;
     if weight.dtype() != DType::F32 {
@@ -45,12 +45,12 @@ fn packed_halves(weight: &Tensor, format: Format, outputs: usize, inputs: usize)
 }
 
 /// Bytes of a packed matrix `[outputs, inputs]`.
-pub fn bytes(dtype: DType, quantized: bool, outputs: usize, inputs: usize) -> u64 {
+pub(super) fn bytes(dtype: DType, quantized: bool, outputs: usize, inputs: usize) -> u64 {
     Panels::bytes(format(dtype, quantized, inputs), outputs, inputs)
 }
 
 /// How a matrix with so many inputs is held. In 8 bit, one whose rows are no whole number of blocks stays dense.
-pub fn format(dtype: DType, quantized: bool, inputs: usize) -> Format {
+pub(super) fn format(dtype: DType, quantized: bool, inputs: usize) -> Format {
     match dtype {
         _ if quantized && inputs.is_multiple_of(BLOCK) => Format::Q8,
         DType::F16 => Format::F16,

@@ -24,7 +24,7 @@ pub(super) use attention::{AttentionPlan, PackedKv, Scores, attend};
 use states::{HiddenStates, ROWS, Workspace};
 
 /// Kernels of our own.
-pub struct Cpu {
+pub(crate) struct Cpu {
     /// The number format of dense weights, keys and values.
     dtype: DType,
     weights: WeightFormat,
@@ -32,12 +32,12 @@ pub struct Cpu {
 
 /// Bytes of a pass's states.
 #[cfg(test)]
-pub fn states_bytes(config: &DecoderConfig, tokens: usize) -> u64 {
+pub(crate) fn states_bytes(config: &DecoderConfig, tokens: usize) -> u64 {
     Workspace::bytes(config, tokens)
 }
 
 /// A batch's attention and rotations.
-pub struct BatchPlan {
+pub(crate) struct BatchPlan {
     attention: AttentionPlan,
     /// What rotates queries and keys, one for each of the decoder's rotators.
     rotations: Vec<Rotation>,
@@ -237,18 +237,18 @@ impl Backend for Cpu {
 
 impl Cpu {
     /// A backend that holds weights, keys and values in these formats.
-    pub fn new(placement: &Placement) -> Self {
+    pub(crate) fn new(placement: &Placement) -> Self {
         Self { dtype: placement.dtype, weights: placement.weights }
     }
 
     /// Bytes of a weight matrix `[outputs, inputs]` as it is stored.
-    pub fn matrix_bytes(dtype: DType, weights: WeightFormat, outputs: usize, inputs: usize) -> u64 {
+    pub(crate) fn matrix_bytes(dtype: DType, weights: WeightFormat, outputs: usize, inputs: usize) -> u64 {
         matrix::bytes(dtype, weights == WeightFormat::Quantized, outputs, inputs)
     }
 
     /// Bytes of states, and of what attention or a product makes besides, that are alive at once in a pass over so many
     /// tokens, in trees of at most `largest_tree`, and past positions. The weights and the caches are not counted.
-    pub fn pass_bytes(
+    pub(crate) fn pass_bytes(
         config: &DecoderConfig,
         dtype: DType,
         weights: WeightFormat,

@@ -17,7 +17,7 @@ struct Part {
 }
 
 /// One layer's queries `[tokens, heads, head_dim]`, keys and values `[tokens, kv_heads, head_dim]`, rotated already.
-pub struct Projections {
+pub(crate) struct Projections {
     pub queries: Tensor,
     pub keys: Tensor,
     pub values: Tensor,
@@ -25,7 +25,7 @@ pub struct Projections {
 
 /// What one layer's scores go through.
 #[derive(Clone, Copy)]
-pub struct Scores {
+pub(crate) struct Scores {
     /// What scores are multiplied by.
     pub scale: f64,
     /// Scaled scores `s` become `cap * tanh(s / cap)` before anything is added to them.
@@ -38,7 +38,7 @@ pub struct Scores {
 ///
 /// # Errors
 /// A failed computation.
-pub fn attend(
+pub(crate) fn attend(
     plan: &AttentionPlan,
     layer: Scores,
     projections: &Projections,
@@ -140,7 +140,7 @@ fn merge(past: Part, local: Part) -> Result<Tensor> {
 }
 
 /// Bytes of the scores of one run of queries, scaled, masked and as weights, over the past or over the largest tree's tokens.
-pub fn scores_bytes(config: &DecoderConfig, tokens: usize, largest_tree: usize, past: usize) -> u64 {
+pub(super) fn scores_bytes(config: &DecoderConfig, tokens: usize, largest_tree: usize, past: usize) -> u64 {
     let (queries, keys) = (tokens.min(CHUNK) as u64, largest_tree.max(past) as u64);
     let scores = (config.heads as u64).saturating_mul(queries).saturating_mul(keys);
     scores.saturating_mul(3 * size_of::<f32>() as u64)

@@ -14,7 +14,7 @@ use crate::model::weights::WeightFormat;
 
 /// A weight matrix `[out, in]`. A clone shares its memory.
 #[derive(Clone)]
-pub enum Matrix {
+pub(crate) enum Matrix {
     /// In the run's number format.
     Dense(Tensor),
     /// In blocks of 32 along a row (Q8_0).
@@ -25,12 +25,12 @@ pub enum Matrix {
 const UNPACKED: usize = 1 << 22;
 
 /// Bytes of floats that a quantized matrix becomes at a time for a product.
-pub fn unpacked_bytes(outputs: usize, inputs: usize) -> u64 {
+pub(super) fn unpacked_bytes(outputs: usize, inputs: usize) -> u64 {
     (UNPACKED as u64).min((outputs as u64).saturating_mul(inputs as u64)) * size_of::<f32>() as u64
 }
 
 /// Bytes of a matrix `[outputs, inputs]` as it is held.
-pub fn bytes(outputs: usize, inputs: usize, dtype: DType, weights: WeightFormat) -> u64 {
+pub(super) fn bytes(outputs: usize, inputs: usize, dtype: DType, weights: WeightFormat) -> u64 {
     let row = match weights {
         WeightFormat::Quantized if inputs.is_multiple_of(BLOCK) => (inputs / BLOCK).saturating_mul(Block::BYTES),
         _ => inputs.saturating_mul(dtype.size_in_bytes()),
@@ -43,7 +43,7 @@ impl Matrix {
     ///
     /// # Errors
     /// A failed conversion.
-    pub fn new(weight: &Tensor, dtype: DType, weights: WeightFormat, device: &Device) -> Result<Self> {
+    pub(crate) fn new(weight: &Tensor, dtype: DType, weights: WeightFormat, device: &Device) -> Result<Self> {
         if weights == WeightFormat::Quantized && weight.dim(1)?.is_multiple_of(BLOCK) {
             return Ok(Self::Quantized(Arc::new(in_blocks(weight, device)?)));
         }
@@ -54,7 +54,7 @@ impl Matrix {
     ///
     /// # Errors
     /// An id without a row, or a failed conversion.
-    pub fn rows(&self, ids: &Tensor, dtype: DType) -> Result<Tensor> {
+    pub(crate) fn rows(&self, ids: &Tensor, dtype: DType) -> Result<Tensor> {
         match self {
             Self::Dense(weight) => weight.index_select(ids, 0),
             Self::Quantized(blocks) => blocks.embedding(ids)?.to_dtype(dtype),
@@ -66,7 +66,7 @@ impl Matrix {
     ///
     /// # Errors
     /// A failed product.
-    pub fn product(&self, x: &Tensor, outputs: Option<Range<usize>>) -> Result<Tensor> {
+    pub(crate) fn product(&self, x: &Tensor, outputs: Option<Range<usize>>) -> Result<Tensor> {
         let blocks = match self {
             Self::Quantized(blocks) => blocks,
             Self::Dense(weight) => {

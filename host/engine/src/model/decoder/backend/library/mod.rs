@@ -26,14 +26,14 @@ use rotation::Rotation;
 use softmax::capped;
 
 /// The tensor library's operations. States are in the number format of dense weights, keys and values.
-pub struct Library {
+pub(crate) struct Library {
     device: Device,
     dtype: DType,
     weights: WeightFormat,
 }
 
 /// A batch's attention and rotations.
-pub struct BatchPlan {
+pub(crate) struct BatchPlan {
     attention: AttentionPlan,
     /// What rotates queries and keys, one for each of the decoder's rotators.
     rotations: Vec<Rotation>,
@@ -187,18 +187,18 @@ impl Backend for Library {
 
 impl Library {
     /// A backend that holds weights, keys and values in these formats on this device.
-    pub fn new(placement: &Placement) -> Self {
+    pub(crate) fn new(placement: &Placement) -> Self {
         Self { device: placement.device.clone(), dtype: placement.dtype, weights: placement.weights }
     }
 
     /// Bytes of a weight matrix `[outputs, inputs]` as it is stored.
-    pub fn matrix_bytes(dtype: DType, weights: WeightFormat, outputs: usize, inputs: usize) -> u64 {
+    pub(crate) fn matrix_bytes(dtype: DType, weights: WeightFormat, outputs: usize, inputs: usize) -> u64 {
         matrix::bytes(outputs, inputs, dtype, weights)
     }
 
     /// Bytes of states that are alive at once in a pass over so many tokens and past positions, beside the weights and the
     /// caches. Scores of trees side by side are left out: they depend on the trees.
-    pub fn pass_bytes(
+    pub(crate) fn pass_bytes(
         config: &DecoderConfig,
         dtype: DType,
         weights: WeightFormat,

@@ -10,7 +10,7 @@ impl Norm<Library> {
     ///
     /// # Errors
     /// A failed computation.
-    pub fn normalised(&self, x: &Tensor) -> Result<Tensor> {
+    pub(crate) fn normalised(&self, x: &Tensor) -> Result<Tensor> {
         match self {
             Self::Layer { gain, bias, eps } => {
                 let wide = x.to_dtype(DType::F32)?;

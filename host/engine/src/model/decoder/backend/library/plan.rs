@@ -7,13 +7,13 @@ use super::super::super::config::{DecoderConfig, Positions};
 use super::super::super::tree::TokenTree;
 
 /// Stands for "not seen" in a mask. Finite, so that a row that sees nothing gives a vanishing weight instead of NaN.
-pub const UNSEEN: f32 = -1e30;
+pub(super) const UNSEEN: f32 = -1e30;
 
 /// Queries of one long text are taken this many at a time, which bounds the memory of their scores.
-pub const CHUNK: usize = 512;
+pub(super) const CHUNK: usize = 512;
 
 /// A run of query tokens whose scores are computed together.
-pub struct Chunk {
+pub(crate) struct Chunk {
     /// The first token, in the batch's packed order.
     pub start: usize,
     /// The number of tokens.
@@ -25,7 +25,7 @@ pub struct Chunk {
 }
 
 /// The trees of a batch side by side, each padded to the widest.
-pub struct Padded {
+pub(crate) struct Padded {
     /// Number of trees.
     pub trees: usize,
     /// Tokens of the widest tree.
@@ -41,7 +41,7 @@ pub struct Padded {
 }
 
 /// ALiBi's constants.
-pub struct Alibi {
+pub(crate) struct Alibi {
     /// One slope per head, `[heads]`.
     pub slopes: Tensor,
     /// The indices of the past's keys, `[1, past]`.
@@ -51,7 +51,7 @@ pub struct Alibi {
 }
 
 /// What attention needs to know about a batch.
-pub struct AttentionPlan {
+pub(crate) struct AttentionPlan {
     /// Query tokens in runs.
     pub chunks: Vec<Chunk>,
     /// The trees side by side, if there are several.
@@ -67,7 +67,7 @@ impl AttentionPlan {
     ///
     /// # Errors
     /// A failed transfer to the device.
-    pub fn new(config: &DecoderConfig, trees: &[TokenTree], past: usize, device: &Device) -> Result<Self> {
+    pub(crate) fn new(config: &DecoderConfig, trees: &[TokenTree], past: usize, device: &Device) -> Result<Self> {
         let mut windows: Vec<Option<usize>> = Vec::new();
         for layer in &config.layers {
             if !windows.contains(&layer.window) {
@@ -121,7 +121,7 @@ impl AttentionPlan {
     }
 
     /// Which masks a layer with this window takes.
-    pub fn variant(&self, window: Option<usize>) -> usize {
+    pub(crate) fn variant(&self, window: Option<usize>) -> usize {
         self.windows.iter().position(|w| *w == window).unwrap_or(0)
     }
 }

@@ -5,7 +5,7 @@ use candle_core::{DType, Device, Result, Tensor};
 use super::super::super::rotary::{Angles, Rotator};
 
 /// A rotation of heads by angles that depend on the token.
-pub struct Rotation {
+pub(super) struct Rotation {
     /// `[tokens, dimensions / 2]`.
     cos: Tensor,
     /// `[tokens, dimensions / 2]`.
@@ -20,7 +20,7 @@ impl Rotation {
     ///
     /// # Errors
     /// A failed transfer to the device.
-    pub fn new(rotator: &Rotator, position_ids: &[u32], dtype: DType, device: &Device) -> Result<Self> {
+    pub(super) fn new(rotator: &Rotator, position_ids: &[u32], dtype: DType, device: &Device) -> Result<Self> {
         let Angles { cos, sin } = rotator.angles(position_ids);
         let shape = (position_ids.len(), rotator.pairs());
         let onto = |numbers| Tensor::from_vec(numbers, shape, &Device::Cpu)?.to_dtype(dtype)?.to_device(device);
@@ -32,7 +32,7 @@ impl Rotation {
     ///
     /// # Errors
     /// A failed computation.
-    pub fn rotated(&self, x: &Tensor) -> Result<Tensor> {
+    pub(super) fn rotated(&self, x: &Tensor) -> Result<Tensor> {
         let (tokens, heads, head_dim) = x.dims3()?;
         if self.dimensions == head_dim {
             return self.rotated_whole(x);

@@ -5,7 +5,7 @@ use candle_core::{D, DType, Result, Tensor};
 /// How the rows of a score matrix `[groups * kv_heads, repeats * queries, keys]` belong together:
 /// row `(g * kv_heads + h, r * queries + q)` is query `q` of group `g` under head `h * repeats + r`.
 #[derive(Clone, Copy)]
-pub struct Rows {
+pub(super) struct Rows {
     /// Key/value heads.
     pub kv_heads: usize,
     /// Query heads per key/value head.
@@ -16,7 +16,7 @@ pub struct Rows {
 
 /// What is added to the scaled scores.
 #[derive(Clone, Copy, Default)]
-pub struct Bias<'a> {
+pub(super) struct Bias<'a> {
     /// `[groups, queries, keys]`.
     pub mask: Option<&'a Tensor>,
     /// Slopes `[heads]` and key indices `[groups, keys]`.
@@ -28,7 +28,7 @@ pub struct Bias<'a> {
 ///
 /// # Errors
 /// A failed computation.
-pub fn masked_softmax(
+pub(super) fn masked_softmax(
     scores: &Tensor,
     rows: Rows,
     scale: f64,
@@ -56,7 +56,7 @@ pub fn masked_softmax(
 }
 
 /// `cap * tanh(x / cap)`, where there is a cap.
-pub fn capped(x: Tensor, cap: Option<f64>) -> Result<Tensor> {
+pub(super) fn capped(x: Tensor, cap: Option<f64>) -> Result<Tensor> {
     match cap {
         Some(cap) => (x / cap)?.tanh()? * cap,
         None => Ok(x),
