@@ -34,7 +34,7 @@ pub fn dot(a: &Tensor, b: &Tensor) -> Result<f64> {
 
 /// The sums of squares of `a - c`, `b - c` and `c`, in double precision; `None` where that takes more than a pass over
 /// the CPU's memory.
-pub fn squares_on_cpu(a: &Tensor, b: &Tensor, c: &Tensor) -> Option<[f64; 3]> {
+pub(crate) fn squares_on_cpu(a: &Tensor, b: &Tensor, c: &Tensor) -> Option<[f64; 3]> {
     let is_one_shape = a.dims() == c.dims() && b.dims() == c.dims();
     let (a, b, c) = (as_cpu_slice::<f32>(a)?, as_cpu_slice::<f32>(b)?, as_cpu_slice::<f32>(c)?);
     let squares =
@@ -43,7 +43,7 @@ pub fn squares_on_cpu(a: &Tensor, b: &Tensor, c: &Tensor) -> Option<[f64; 3]> {
 }
 
 /// Whether no number is a NaN or an infinity; `None` where that takes more than a pass over the CPU's memory.
-pub fn are_finite_on_cpu(tensor: &Tensor) -> Option<bool> {
+pub(crate) fn are_finite_on_cpu(tensor: &Tensor) -> Option<bool> {
     as_cpu_slice::<f32>(tensor).map(|numbers| elementwise::are_finite(&numbers))
 }
 

@@ -21,7 +21,7 @@ pub fn parse(json: &[u8]) -> Result<Value, String> {
 ///
 /// # Errors
 /// Malformed JSON, anything but an object, or such a key by its name.
-pub fn check_keys(json: &[u8]) -> Result<(), String> {
+pub(crate) fn check_keys(json: &[u8]) -> Result<(), String> {
     serde_json::Deserializer::from_slice(json).deserialize_map(Keys).map_err(|error| error.to_string())
 }
 

@@ -44,7 +44,7 @@ impl KvCache {
     ///
     /// # Errors
     /// Caches of different models.
-    pub fn followed_by(&self, next: &KvCache) -> Result<Self> {
+    pub(crate) fn followed_by(&self, next: &KvCache) -> Result<Self> {
         if self.layers.len() != next.layers.len() {
             candle_core::bail!("a cache of {} layers behind one of {}", next.layers.len(), self.layers.len())
         }

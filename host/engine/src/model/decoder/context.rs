@@ -61,7 +61,7 @@ impl Context {
 
     /// The token to put before a text whose first token is to be predicted: the model's beginning of a text, where nothing
     /// that was read predicts it.
-    pub fn bos(&self) -> Option<u32> {
+    pub(crate) fn bos(&self) -> Option<u32> {
         match self.provenance.origin {
             Origin::ZeroShot { bos } if self.last_hidden.is_none() => bos,
             _ => None,

@@ -18,7 +18,7 @@ impl LinearName {
     }
 
     /// The output head: the embedding it is tied to, or a matrix of its own below the prefix.
-    pub fn head(prefix: &str, tied_to: Option<&String>, bias: bool) -> Self {
+    pub(crate) fn head(prefix: &str, tied_to: Option<&String>, bias: bool) -> Self {
         let own = Self::new(prefix, bias);
         Self { weight: tied_to.cloned().unwrap_or(own.weight), bias: own.bias }
     }
@@ -42,12 +42,12 @@ impl NormName {
 
 impl HalfNorms<Option<NormName>> {
     /// The name of a norm before a half that has no other.
-    pub fn input(name: NormName) -> Self {
+    pub(crate) fn input(name: NormName) -> Self {
         Self { input: Some(name), output: None, sum: None }
     }
 
     /// The name of a norm of the sum, in a half that has no other.
-    pub fn sum(name: NormName) -> Self {
+    pub(crate) fn sum(name: NormName) -> Self {
         Self { input: None, output: None, sum: Some(name) }
     }
 }

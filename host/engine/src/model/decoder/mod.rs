@@ -20,7 +20,7 @@ mod tree;
 
 use std::ops::Range;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 
 pub use batch::{Batch, Output};
 pub use cache::{KvCache, LayerCache};
@@ -39,8 +39,6 @@ use network::{Forward, Network};
 /// A decoder-only transformer with its weights. Any number of threads can run it at the same time.
 pub struct Decoder {
     config: DecoderConfig,
-    device: Device,
-    dtype: DType,
     network: Box<dyn Forward>,
 }
 
@@ -60,7 +58,7 @@ impl Decoder {
             return Self::load_for_library(config, layout, source, placement);
         }
         let network = Network::load(&config, layout, source, placement, Cpu::new(placement))?;
-        Ok(Self::of(config, placement, network))
+        Ok(Self::of(config, network))
     }
 
     /// Reads all weights for the tensor library's operations, whatever the device is. On the CPU these are slow; they run
@@ -75,26 +73,16 @@ impl Decoder {
         placement: &Placement,
     ) -> Result<Self, ModelError> {
         let network = Network::load(&config, layout, source, placement, Library::new(placement))?;
-        Ok(Self::of(config, placement, network))
+        Ok(Self::of(config, network))
     }
 
-    fn of(config: DecoderConfig, placement: &Placement, network: impl Forward + 'static) -> Self {
-        Self { config, device: placement.device.clone(), dtype: placement.dtype, network: Box::new(network) }
+    fn of(config: DecoderConfig, network: impl Forward + 'static) -> Self {
+        Self { config, network: Box::new(network) }
     }
 
     /// The model's shape.
     pub fn config(&self) -> &DecoderConfig {
         &self.config
-    }
-
-    /// Where it runs.
-    pub fn device(&self) -> &Device {
-        &self.device
-    }
-
-    /// The number format of keys and values.
-    pub fn dtype(&self) -> DType {
-        self.dtype
     }
 
     /// Runs a batch. Logits are not computed here: pass the hidden states to [`Self::logits`].

@@ -29,7 +29,7 @@ impl TensorSpec {
 }
 
 /// A product's matrices, one after the other along its outputs, and their biases.
-pub struct LinearTensors {
+pub(crate) struct LinearTensors {
     pub(super) weights: Vec<TensorSpec>,
     pub(super) biases: Vec<TensorSpec>,
     /// Whether the matrices are stored `[in, out]`.
@@ -39,14 +39,14 @@ pub struct LinearTensors {
 }
 
 /// A norm's gain and bias, each where it has one.
-pub struct NormTensors {
+pub(crate) struct NormTensors {
     pub(super) gain: Option<TensorSpec>,
     pub(super) bias: Option<TensorSpec>,
     pub(super) width: usize,
 }
 
 /// The tensors of one block.
-pub struct BlockTensors {
+pub(crate) struct BlockTensors {
     pub(super) attention_norms: HalfNorms<Option<NormTensors>>,
     pub(super) mlp_norms: HalfNorms<Option<NormTensors>>,
     pub(super) qkv: LinearTensors,
@@ -71,7 +71,7 @@ pub struct DecoderTensors {
 }
 
 /// The output head.
-pub enum HeadTensors {
+pub(crate) enum HeadTensors {
     /// The embedding, with a bias of its own where the family has one.
     Tied {
         /// The bias.
@@ -169,7 +169,7 @@ impl DecoderTensors {
     ///
     /// # Errors
     /// The first tensor that is missing, misshapen, or in a number format that is not read.
-    pub fn check(&self, source: &dyn TensorSource) -> Result<(), ModelError> {
+    pub(crate) fn check(&self, source: &dyn TensorSource) -> Result<(), ModelError> {
         self.all().into_iter().try_for_each(|tensor| source.check(&tensor.name, &tensor.shape))
     }
 }

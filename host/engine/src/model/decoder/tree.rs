@@ -48,12 +48,12 @@ impl TokenTree {
     }
 
     /// The token that each follows; `None` at the start of a text.
-    pub fn parents(&self) -> &[Option<usize>] {
+    pub(crate) fn parents(&self) -> &[Option<usize>] {
         &self.parents
     }
 
     /// How many tokens stand before each.
-    pub fn depths(&self) -> &[usize] {
+    pub(crate) fn depths(&self) -> &[usize] {
         &self.depths
     }
 
@@ -68,7 +68,7 @@ impl TokenTree {
     }
 
     /// The token itself and all before it, from the last to the first.
-    pub fn path(&self, node: usize) -> impl Iterator<Item = usize> + '_ {
+    pub(crate) fn path(&self, node: usize) -> impl Iterator<Item = usize> + '_ {
         std::iter::successors(Some(node), |node| self.parents[*node])
     }
 }

@@ -16,7 +16,8 @@ use std::str::FromStr;
 use candle_core::{DType, Device, Tensor};
 
 pub use arrays::Arrays;
-pub use gguf::{Gguf, Value as GgufValue};
+pub use gguf::Gguf;
+pub(crate) use gguf::Value as GgufValue;
 pub(crate) use prefixed::Prefixed;
 pub use prefixed::Unwrapped;
 pub use scaled::{Fp8, ScaleForm, Scaled};

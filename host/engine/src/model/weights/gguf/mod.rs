@@ -12,7 +12,7 @@ use candle_core::quantized::ggml_file::qtensor_from_ggml;
 use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
 
-pub use value::Value;
+pub(crate) use value::Value;
 
 use self::header::Info;
 use self::types::{Reader, TensorType};
@@ -61,19 +61,19 @@ impl Gguf {
     ///
     /// # Errors
     /// A missing or wrongly typed `general.architecture`.
-    pub fn architecture(&self) -> Result<&str, ModelError> {
+    pub(crate) fn architecture(&self) -> Result<&str, ModelError> {
         self.text("general.architecture")
     }
 
     /// The keys of the metadata, in the order of the alphabet.
-    pub fn keys(&self) -> Vec<&str> {
+    pub(crate) fn keys(&self) -> Vec<&str> {
         let mut keys: Vec<&str> = self.metadata.keys().map(String::as_str).collect();
         keys.sort_unstable();
         keys
     }
 
     /// A metadata value, if it is there.
-    pub fn get(&self, key: &str) -> Option<&Value> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Value> {
         self.metadata.get(key)
     }
 
@@ -81,7 +81,7 @@ impl Gguf {
     ///
     /// # Errors
     /// [`ModelError::Malformed`] where it is missing or of another type.
-    pub fn text(&self, key: &str) -> Result<&str, ModelError> {
+    pub(crate) fn text(&self, key: &str) -> Result<&str, ModelError> {
         match self.required(key)? {
             Value::Text(text) => Ok(text),
             other => Err(self.mistyped(key, "a text", other)),
@@ -92,7 +92,7 @@ impl Gguf {
     ///
     /// # Errors
     /// [`ModelError::Malformed`] for a value of another type.
-    pub fn truth(&self, key: &str) -> Result<Option<bool>, ModelError> {
+    pub(crate) fn truth(&self, key: &str) -> Result<Option<bool>, ModelError> {
         match self.get(key) {
             None => Ok(None),
             Some(Value::Bool(truth)) => Ok(Some(*truth)),
@@ -104,7 +104,7 @@ impl Gguf {
     ///
     /// # Errors
     /// [`ModelError::Malformed`] where it is missing, negative, or of another type.
-    pub fn integer(&self, key: &str) -> Result<usize, ModelError> {
+    pub(crate) fn integer(&self, key: &str) -> Result<usize, ModelError> {
         let value = self.required(key)?;
         integer_of(value).ok_or_else(|| self.mistyped(key, "a whole number from 0 on", value))
     }
@@ -113,7 +113,7 @@ impl Gguf {
     ///
     /// # Errors
     /// [`ModelError::Malformed`] where it is missing or of another type.
-    pub fn number(&self, key: &str) -> Result<f64, ModelError> {
+    pub(crate) fn number(&self, key: &str) -> Result<f64, ModelError> {
         let value = self.required(key)?;
         number_of(value).ok_or_else(|| self.mistyped(key, "a real number", value))
     }
@@ -122,7 +122,7 @@ impl Gguf {
     ///
     /// # Errors
     /// [`ModelError::Malformed`] where it is missing or of another type.
-    pub fn texts(&self, key: &str) -> Result<Vec<&str>, ModelError> {
+    pub(crate) fn texts(&self, key: &str) -> Result<Vec<&str>, ModelError> {
         self.list(key, "a list of texts", |item| if let Value::Text(text) = item { Some(text.as_str()) } else { None })
     }
 
@@ -130,7 +130,7 @@ impl Gguf {
     ///
     /// # Errors
     /// [`ModelError::Malformed`] where it is missing or of another type.
-    pub fn integers(&self, key: &str) -> Result<Vec<usize>, ModelError> {
+    pub(crate) fn integers(&self, key: &str) -> Result<Vec<usize>, ModelError> {
         self.list(key, "a list of whole numbers from 0 on", integer_of)
     }
 
@@ -138,7 +138,7 @@ impl Gguf {
     ///
     /// # Errors
     /// [`ModelError::Malformed`] where it is missing or of another type.
-    pub fn numbers(&self, key: &str) -> Result<Vec<f32>, ModelError> {
+    pub(crate) fn numbers(&self, key: &str) -> Result<Vec<f32>, ModelError> {
         self.list(key, "a list of real numbers", |item| number_of(item).map(|number| number as f32))
     }
 
@@ -146,7 +146,7 @@ impl Gguf {
     ///
     /// # Errors
     /// [`ModelError::TensorType`] names the first that is not.
-    pub fn check_types(&self) -> Result<(), ModelError> {
+    pub(crate) fn check_types(&self) -> Result<(), ModelError> {
         let unread = || self.tensors.iter().filter(|(_, (_, info))| info.reader().is_none());
         match unread().min_by_key(|(name, _)| *name) {
             Some((name, (part, info))) => Err(self.unread(name, *part, info, unread().count() - 1)),
@@ -155,7 +155,7 @@ impl Gguf {
     }
 
     /// How a metadata value was not what it has to be.
-    pub fn mistyped(&self, key: &str, expected: &str, found: &Value) -> ModelError {
+    pub(crate) fn mistyped(&self, key: &str, expected: &str, found: &Value) -> ModelError {
         self.malformed(format!("metadata `{key}`: expected {expected}, got {}", found.kind()))
     }
 

@@ -2,7 +2,7 @@
 
 /// A value, without the width in which it is stored.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Value {
+pub(crate) enum Value {
     /// A truth value.
     Bool(bool),
     /// A whole number of any of the eight widths.
@@ -17,7 +17,7 @@ pub enum Value {
 
 impl Value {
     /// What the value is, for messages.
-    pub fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Bool(_) => "a truth value",
             Self::Integer(_) => "a whole number",
