@@ -12,7 +12,7 @@ use super::error::without_backtrace;
 pub enum DeviceChoice {
     /// The first CUDA device if this build and machine have one, else the CPU.
     Auto,
-    /// The CPU.
+    /// The CPU, by kernels of our own.
     Cpu,
     /// A CUDA device by its ordinal.
     Cuda(usize),
@@ -86,7 +86,7 @@ pub enum DTypeChoice {
     Auto,
     /// IEEE single precision.
     F32,
-    /// bfloat16.
+    /// bfloat16: the range of f32 with 8 bits of precision.
     Bf16,
     /// IEEE half precision.
     F16,

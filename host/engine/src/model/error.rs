@@ -111,7 +111,7 @@ pub enum ModelError {
     NotFinite {
         /// The tensor's full name.
         name: String,
-        /// The file.
+        /// The file as the user knows it.
         file: String,
         /// The number format of the run, where the file's numbers are finite and it cannot hold them.
         too_large_for: Option<&'static str>,
@@ -135,7 +135,7 @@ pub enum ModelError {
         embedding: String,
         /// The head's name.
         head: String,
-        /// The file.
+        /// The file as the user knows it.
         file: String,
     },
     /// A tensor of a GGUF file is of a type that is not read.
@@ -148,7 +148,7 @@ pub enum ModelError {
     TensorType {
         /// The tensor's full name.
         name: String,
-        /// The file.
+        /// The file as the user knows it.
         file: String,
         /// The type's name, or its number.
         kind: String,
@@ -162,7 +162,7 @@ pub enum ModelError {
     Misshapen {
         /// The tensor's full name.
         name: String,
-        /// The file.
+        /// The file as the user knows it.
         file: String,
         /// The shape that the configuration asks for.
         expected: Vec<usize>,
@@ -193,7 +193,7 @@ pub enum ModelError {
     ForeignContext {
         /// The model's layers.
         layers: usize,
-        /// The context's.
+        /// The layers of the context.
         found: usize,
     },
     /// A position that the model was not made for.

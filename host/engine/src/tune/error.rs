@@ -9,7 +9,7 @@ pub enum TuneError {
     /// The optimizer failed.
     #[error("the optimizer failed in step {step}")]
     Optimizer {
-        /// The step.
+        /// The step of the method, from 2: step 1 has no optimizer.
         step: usize,
         /// What the optimizer says.
         #[source]
@@ -20,7 +20,7 @@ pub enum TuneError {
         "the optimizer's update in step {step}: expected {expected} matrices, one for each slot of the cache, got {found}"
     )]
     UpdateCount {
-        /// The step.
+        /// The step of the method, from 2: step 1 has no optimizer.
         step: usize,
         /// Slots of the cache.
         expected: usize,
@@ -32,7 +32,7 @@ pub enum TuneError {
         "the optimizer's update in step {step}: expected a {kind} matrix of {expected} for layer {layer}, got {found}"
     )]
     UpdateShape {
-        /// The step.
+        /// The step of the method, from 2: step 1 has no optimizer.
         step: usize,
         /// The layer, from 0.
         layer: usize,
@@ -48,7 +48,7 @@ pub enum TuneError {
         "the optimizer's update in step {step}: expected finite numbers in the {kind} matrix of layer {layer}, got a NaN or an infinity"
     )]
     NotFinite {
-        /// The step.
+        /// The step of the method, from 2: step 1 has no optimizer.
         step: usize,
         /// The layer, from 0.
         layer: usize,

@@ -7,9 +7,9 @@ use crate::model::{KvCache, ModelError};
 /// Which of a layer's two matrices a slot is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SlotKind {
-    /// The keys.
+    /// The layer's keys.
     Key,
-    /// The values.
+    /// The layer's values.
     Value,
 }
 

@@ -5,9 +5,9 @@ use candle_core::{Result, Tensor};
 /// Keys and values of one layer, both `[kv_heads, positions, head_dim]`. Rotary keys are stored after rotation.
 #[derive(Clone, Debug)]
 pub struct LayerCache {
-    /// The keys.
+    /// The keys of all positions.
     pub keys: Tensor,
-    /// The values.
+    /// The values of all positions.
     pub values: Tensor,
 }
 

@@ -73,7 +73,7 @@ impl HalfNorms<bool> {
     pub const INPUT: Self = Self { input: true, output: false, sum: false };
     /// A norm of the sum alone, as in the first transformers.
     pub const SUM: Self = Self { input: false, output: false, sum: true };
-    /// No norm.
+    /// No norm at any of the three places.
     pub const NONE: Self = Self { input: false, output: false, sum: false };
 }
 
@@ -91,13 +91,13 @@ pub enum Residual {
 /// The non-linearity of the MLP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
-    /// Rectifier.
+    /// The rectifier, `max(x, 0)`.
     Relu,
     /// GELU with the error function.
     Gelu,
     /// GELU in its tanh approximation.
     GeluTanh,
-    /// x times its sigmoid.
+    /// `x * sigmoid(x)`, also called swish.
     Silu,
 }
 
@@ -154,9 +154,9 @@ pub struct DecoderConfig {
     pub intermediate: usize,
     /// Whether the MLP's first product is multiplied by an activated gate of the same width.
     pub gated: bool,
-    /// Query heads.
+    /// Number of query heads.
     pub heads: usize,
-    /// Key/value heads; a divisor of `heads`.
+    /// Number of key/value heads; a divisor of `heads`.
     pub kv_heads: usize,
     /// Width of a head.
     pub head_dim: usize,

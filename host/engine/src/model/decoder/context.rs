@@ -37,7 +37,7 @@ pub enum Origin {
         /// only a query that is scored from its first token on needs it.
         bos: Option<u32>,
     },
-    /// Demonstrations.
+    /// Demonstrations, as a step of the method left their cache.
     Demonstrations {
         /// The step of the method after which this is their cache, from 1.
         step: usize,

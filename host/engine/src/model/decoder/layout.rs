@@ -55,13 +55,13 @@ impl HalfNorms<Option<NormName>> {
 /// How a family stores the projections to queries, keys and values.
 #[derive(Clone, Debug)]
 pub enum QkvNames {
-    /// Three matrices.
+    /// Three matrices, one for each projection.
     Separate {
-        /// Queries.
+        /// The projection to queries.
         query: LinearName,
-        /// Keys.
+        /// The projection to keys.
         key: LinearName,
-        /// Values.
+        /// The projection to values.
         value: LinearName,
     },
     /// One matrix: all queries, then all keys, then all values.
@@ -96,9 +96,9 @@ pub struct LayerNames {
 pub struct Layout {
     /// What checkpoints saved from the model without its head leave out at the beginning of every name.
     pub prefix: &'static str,
-    /// Token embedding.
+    /// The token embedding, `[vocabulary, embedding]`.
     pub embedding: String,
-    /// Learned positions.
+    /// The table of learned positions; `None` where positions are not learned.
     pub positions: Option<String>,
     /// Norm over the embedding (BLOOM).
     pub embedding_norm: Option<NormName>,

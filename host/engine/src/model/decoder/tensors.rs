@@ -17,12 +17,12 @@ impl TensorSpec {
         Self { name: name.into(), shape: shape.to_vec() }
     }
 
-    /// The name.
+    /// The tensor's full name in the checkpoint.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The shape.
+    /// The tensor's shape in the checkpoint.
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
@@ -74,7 +74,6 @@ pub struct DecoderTensors {
 pub(crate) enum HeadTensors {
     /// The embedding, with a bias of its own where the family has one.
     Tied {
-        /// The bias.
         bias: Option<TensorSpec>,
         /// A matrix that the file has for it all the same; it must be equal to the embedding.
         copy: Option<TensorSpec>,

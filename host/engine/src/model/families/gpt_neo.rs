@@ -80,12 +80,12 @@ fn windows(settings: &Settings, layers: usize) -> Result<Vec<Option<usize>>, Mod
     kinds.into_iter().map(of_kind).collect()
 }
 
-/// `["global", "local"]`.
+/// A list of kinds: `["global", "local"]`.
 fn texts(list: &Value) -> Option<Vec<&str>> {
     list.as_array()?.iter().map(Value::as_str).collect()
 }
 
-/// `[[["global", "local"], 12], ...]`.
+/// Runs of kinds, each with its repetitions: `[[["global", "local"], 12], ...]`.
 fn repeated(list: &Value) -> Option<Vec<&str>> {
     let runs = list.as_array()?.iter().map(|run| {
         let [kinds, times] = run.as_array()?.as_slice() else { return None };

@@ -26,7 +26,7 @@ use sizes::checked;
 
 /// An architecture that `config.json` may name.
 struct Architecture {
-    /// The `model_type`.
+    /// The value of `model_type`.
     name: &'static str,
     /// What transformers calls the model, without the ending that says what it is for.
     class: &'static str,

@@ -110,14 +110,14 @@ vectorized! {
 }
 
 vectorized! {
-    /// `x *= factors`.
+    /// `x *= factors`, number by number.
     pub fn multiply(x: &mut [f32], factors: &[f32]) {
         x.iter_mut().zip(factors).for_each(|(x, factor)| *x *= factor);
     }
 }
 
 vectorized! {
-    /// `x *= factor`.
+    /// `x *= factor`, in place.
     pub fn scale(x: &mut [f32], factor: f32) {
         x.iter_mut().for_each(|x| *x *= factor);
     }
@@ -131,7 +131,7 @@ vectorized! {
 }
 
 vectorized! {
-    /// `x += y`.
+    /// `x += y`, number by number.
     pub fn add(x: &mut [f32], y: &[f32]) {
         x.iter_mut().zip(y).for_each(|(x, y)| *x += y);
     }

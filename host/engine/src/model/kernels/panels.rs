@@ -29,7 +29,7 @@ pub(crate) enum Format {
     F32,
     /// IEEE half precision.
     F16,
-    /// bfloat16.
+    /// bfloat16: the upper half of a number in single precision.
     Bf16,
     /// 8 bits, and a scale for every 32 inputs ([`Block`]). The inputs are whole blocks.
     Q8,

@@ -65,10 +65,10 @@ pub(super) trait Backend: Send + Sync + Sized {
     /// `x[i] += table[rows[i]]`, for a table as wide as the states.
     fn add_rows(&self, x: &mut Self::HiddenStates, table: &Self::Vector, rows: &[u32]) -> Result<()>;
 
-    /// `x += y`.
+    /// `x += y`, for states of one shape.
     fn add(&self, x: &mut Self::HiddenStates, y: &Self::HiddenStates) -> Result<()>;
 
-    /// `x *= factor`.
+    /// `x *= factor`, in place.
     fn scale(&self, x: &mut Self::HiddenStates, factor: f64) -> Result<()>;
 
     /// Each row normalised.

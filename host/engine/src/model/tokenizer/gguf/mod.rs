@@ -148,7 +148,6 @@ fn vocabulary(tokens: &[String]) -> Vocab {
     tokens.iter().enumerate().map(|(id, token)| (token.clone(), id as u32)).collect()
 }
 
-/// Byte-level BPE.
 fn byte_level(gguf: &Gguf, tokens: &[String]) -> Result<Model, ModelError> {
     let merges = gguf
         .texts("tokenizer.ggml.merges")?

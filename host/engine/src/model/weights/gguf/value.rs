@@ -9,7 +9,7 @@ pub(crate) enum Value {
     Integer(i128),
     /// A real number of either width.
     Real(f64),
-    /// A text.
+    /// A text in UTF-8.
     Text(String),
     /// A list; its items are all of one type.
     List(Vec<Value>),

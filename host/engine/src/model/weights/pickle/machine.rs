@@ -16,24 +16,17 @@ const MARKS: usize = 1 << 16;
 /// An object's place in the list.
 pub(super) type Id = usize;
 
-/// A value.
+/// A value that a pickle builds.
 #[derive(Debug)]
 pub(super) enum Object<'a> {
-    /// `None`.
     None,
-    /// A truth value.
     Bool(bool),
-    /// A whole number.
     Int(i128),
     /// A real number, which no checkpoint's tensors depend on.
     Real,
-    /// A text.
     Text(Cow<'a, str>),
-    /// Bytes.
     Bytes,
-    /// A tuple.
     Tuple(Vec<Id>),
-    /// A list.
     List(Vec<Id>),
     /// A dictionary, ordered or not, or one with a default.
     Dict(Vec<(Id, Id)>),
@@ -41,7 +34,6 @@ pub(super) enum Object<'a> {
     Set(Vec<Id>),
     /// What would be imported.
     Global {
-        /// The module.
         module: Cow<'a, str>,
         /// The class or function in it.
         name: Cow<'a, str>,
@@ -85,13 +77,11 @@ impl<'a> Pickle<'a> {
         Ok((Self { objects: machine.objects, root }, bytes.len() - machine.rest.len()))
     }
 
-    /// An object.
     pub(super) fn get(&self, id: Id) -> &Object<'a> {
         // No place is given out before there is an object in it.
         &self.objects[id]
     }
 
-    /// All objects.
     pub(super) fn objects(&self) -> &[Object<'a>] {
         &self.objects
     }
@@ -101,12 +91,11 @@ impl<'a> Pickle<'a> {
         if let Object::Tuple(items) = self.get(id) { Some(items) } else { None }
     }
 
-    /// A text.
     pub(super) fn text(&self, id: Id) -> Option<&str> {
         if let Object::Text(text) = self.get(id) { Some(text) } else { None }
     }
 
-    /// A size.
+    /// A whole number as a size; `None` for a negative one and for other objects.
     pub(super) fn size(&self, id: Id) -> Option<usize> {
         if let Object::Int(number) = self.get(id) { usize::try_from(*number).ok() } else { None }
     }

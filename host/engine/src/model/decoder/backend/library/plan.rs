@@ -40,7 +40,7 @@ pub(crate) struct Padded {
     pub key_index: Option<Tensor>,
 }
 
-/// ALiBi's constants.
+/// ALiBi's slopes and the indices that they are multiplied by.
 pub(crate) struct Alibi {
     /// One slope per head, `[heads]`.
     pub slopes: Tensor,

@@ -6,7 +6,7 @@ use candle_core::{D, DType, Result, Tensor};
 /// row `(g * kv_heads + h, r * queries + q)` is query `q` of group `g` under head `h * repeats + r`.
 #[derive(Clone, Copy)]
 pub(super) struct Rows {
-    /// Key/value heads.
+    /// Heads of keys and values.
     pub kv_heads: usize,
     /// Query heads per key/value head.
     pub repeats: usize,
