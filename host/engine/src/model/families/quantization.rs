@@ -134,31 +134,13 @@ impl Description<'_> {
         else {
             return Err(refusal("without `config_groups`".into()));
         };
-        let format_of = |object: &Map<String, Value>| object.get("format").and_then(Value::as_str).map(str::to_owned);
         let mut forms = Vec::new();
         for (name, group) in groups {
             let group =
                 group.as_object().ok_or_else(|| refusal(format!("group `{name}` without settings: {group}")))?;
             let Some(weights) = group.get("weights").and_then(Value::as_object) else { continue };
-            let format = format_of(group).or_else(|| format_of(object)).unwrap_or_else(|| "unnamed".into());
-            let text = |key: &str| weights.get(key).and_then(Value::as_str).unwrap_or("nothing");
-            let plain = ["float-quantized", "naive-quantized"].contains(&format.as_str())
-                && text("type") == "float"
-                && weights.get("num_bits").and_then(Value::as_u64) == Some(8)
-                && weights.get("symmetric").is_none_or(|symmetric| symmetric != &Value::Bool(false));
-            if !plain {
-                return Err(refusal(format!("format `{format}` of type `{}`{}", text("type"), bits(weights))));
-            }
-            let form = match text("strategy") {
-                "tensor" => Some(ScaleForm::Tensor),
-                "channel" => Some(ScaleForm::Channel),
-                "block" => weights.get("block_structure").and_then(block),
-                "group" => {
-                    weights.get("group_size").and_then(size).map(|columns| ScaleForm::Block { rows: 1, columns })
-                }
-                _ => None,
-            };
-            forms.push(form.ok_or_else(|| refusal(format!("strategy `{}` of FP8", text("strategy"))))?);
+            let format = [group, object].into_iter().find_map(|object| object.get("format").and_then(Value::as_str));
+            forms.push(scales(format.unwrap_or("unnamed"), weights).map_err(refusal)?);
         }
         if forms.is_empty() {
             return Err(refusal("without a group of weights".into()));
@@ -177,6 +159,26 @@ impl Description<'_> {
         }
         Ok(Fp8 { forms })
     }
+}
+
+/// How a group of llm-compressor's scales its weights; or what of it is not read.
+fn scales(format: &str, weights: &Map<String, Value>) -> Result<ScaleForm, String> {
+    let text = |key: &str| weights.get(key).and_then(Value::as_str).unwrap_or("nothing");
+    let plain = ["float-quantized", "naive-quantized"].contains(&format)
+        && text("type") == "float"
+        && weights.get("num_bits").and_then(Value::as_u64) == Some(8)
+        && weights.get("symmetric").is_none_or(|symmetric| symmetric != &Value::Bool(false));
+    if !plain {
+        return Err(format!("format `{format}` of type `{}`{}", text("type"), bits(weights)));
+    }
+    let form = match text("strategy") {
+        "tensor" => Some(ScaleForm::Tensor),
+        "channel" => Some(ScaleForm::Channel),
+        "block" => weights.get("block_structure").and_then(block),
+        "group" => weights.get("group_size").and_then(size).map(|columns| ScaleForm::Block { rows: 1, columns }),
+        _ => None,
+    };
+    form.ok_or_else(|| format!("strategy `{}` of FP8", text("strategy")))
 }
 
 /// `[128, 128]`, or `128x128` as text.

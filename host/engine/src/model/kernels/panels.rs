@@ -97,6 +97,13 @@ impl Format {
     }
 }
 
+/// `length` numbers for each strip, all `zero` until `fill` is called with the strip's index.
+fn by_strip<T: Clone + Send>(strips: usize, length: usize, zero: T, fill: impl Fn(usize, &mut [T]) + Sync) -> Vec<T> {
+    let mut numbers = vec![zero; strips * length];
+    numbers.par_chunks_mut(length.max(1)).enumerate().for_each(|(strip, numbers)| fill(strip, numbers));
+    numbers
+}
+
 impl Panels {
     /// Bytes of a matrix `[outputs, inputs]` in this format; a size that no number holds is the largest there is.
     pub(crate) fn bytes(format: Format, outputs: usize, inputs: usize) -> u64 {
@@ -113,7 +120,6 @@ impl Panels {
     /// Packs a matrix whose rows `read` gives, one output's weights at a time.
     pub(crate) fn new(format: Format, outputs: usize, inputs: usize, read: impl Fn(usize, &mut [f32]) + Sync) -> Self {
         let strips = outputs.div_ceil(WIDTH);
-        let size = strips * inputs * WIDTH;
         // Calls `place` with each output of a strip, its column there and its weights.
         let each = |strip: usize, place: &mut dyn FnMut(usize, &[f32])| {
             let mut row = vec![0f32; inputs];
@@ -123,44 +129,31 @@ impl Panels {
             }
         };
         let numbers = match format {
-            Format::F32 => {
-                let mut numbers = vec![0f32; size];
-                numbers.par_chunks_mut((inputs * WIDTH).max(1)).enumerate().for_each(|(strip, numbers)| {
-                    each(strip, &mut |column, row| {
-                        row.iter().enumerate().for_each(|(input, weight)| numbers[input * WIDTH + column] = *weight);
-                    });
+            Format::F32 => Numbers::F32(by_strip(strips, inputs * WIDTH, 0f32, |strip, numbers| {
+                each(strip, &mut |column, row| {
+                    row.iter().enumerate().for_each(|(input, weight)| numbers[input * WIDTH + column] = *weight);
                 });
-                Numbers::F32(numbers)
-            }
-            Format::F16 => {
-                let mut numbers = vec![f16::ZERO; size];
-                numbers.par_chunks_mut((inputs * WIDTH).max(1)).enumerate().for_each(|(strip, numbers)| {
-                    each(strip, &mut |column, row| {
-                        let weights = row.iter().map(|weight| f16::from_f32(*weight));
-                        weights.enumerate().for_each(|(input, weight)| numbers[input * WIDTH + column] = weight);
-                    });
+            })),
+            Format::F16 => Numbers::F16(by_strip(strips, inputs * WIDTH, f16::ZERO, |strip, numbers| {
+                each(strip, &mut |column, row| {
+                    let weights = row.iter().map(|weight| f16::from_f32(*weight));
+                    weights.enumerate().for_each(|(input, weight)| numbers[input * WIDTH + column] = weight);
                 });
-                Numbers::F16(numbers)
-            }
-            Format::Bf16 => {
-                let pairs = inputs.div_ceil(2);
-                let mut numbers = vec![0u32; strips * pairs * WIDTH];
-                numbers.par_chunks_mut((pairs * WIDTH).max(1)).enumerate().for_each(|(strip, numbers)| {
-                    each(strip, &mut |column, row| {
-                        for (pair, weights) in row.chunks(2).enumerate() {
-                            let half = |index: usize| {
-                                weights.get(index).map_or(0, |weight| u32::from(bf16::from_f32(*weight).to_bits()))
-                            };
-                            numbers[pair * WIDTH + column] = half(0) | half(1) << 16;
-                        }
-                    });
+            })),
+            Format::Bf16 => Numbers::Bf16(by_strip(strips, inputs.div_ceil(2) * WIDTH, 0u32, |strip, numbers| {
+                each(strip, &mut |column, row| {
+                    for (pair, weights) in row.chunks(2).enumerate() {
+                        let half = |index: usize| {
+                            weights.get(index).map_or(0, |weight| u32::from(bf16::from_f32(*weight).to_bits()))
+                        };
+                        numbers[pair * WIDTH + column] = half(0) | half(1) << 16;
+                    }
                 });
-                Numbers::Bf16(numbers)
-            }
+            })),
             Format::Q8 => {
                 assert!(inputs.is_multiple_of(BLOCK), "{inputs} inputs are no whole number of blocks");
-                let mut multiples = vec![0i8; size];
-                let mut scales = vec![f16::ZERO; size / BLOCK];
+                let mut multiples = vec![0i8; strips * inputs * WIDTH];
+                let mut scales = vec![f16::ZERO; strips * inputs / BLOCK * WIDTH];
                 let strips = multiples.par_chunks_mut((inputs * WIDTH).max(1));
                 let strips = strips.zip(scales.par_chunks_mut((inputs / BLOCK * WIDTH).max(1)));
                 strips.enumerate().for_each(|(strip, (multiples, scales))| {

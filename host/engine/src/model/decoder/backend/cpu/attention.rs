@@ -1,6 +1,8 @@
 //! Attention on the CPU: a few rows at a time, their scores of the shared past and of their own trees side by side in one
 //! row, one softmax over both. Keys are packed once per pass and layer, so that all heads' products are the kernels' own.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::super::super::alibi::alibi_slopes;
@@ -154,9 +156,12 @@ pub(crate) fn attend(
             let first = first + tile * TILE;
             let rows = TILE.min(tokens.saturating_sub(first));
             if rows > 0 {
-                let tile = Tile { plan, layer, first, rows };
-                (0..layer.heads.query)
-                    .for_each(|head| tile.attend(head, queries, fresh, past, &mut scores, out, stride));
+                let tile = Tile { plan, layer, queries, fresh, past, first, rows };
+                let columns = tile.columns();
+                for head in 0..layer.heads.query {
+                    let shares = tile.weights(head, &columns, &mut scores);
+                    tile.outputs(head, &columns, &scores, shares, out, stride);
+                }
             }
         }
     });
@@ -166,77 +171,119 @@ pub(crate) fn attend(
 struct Tile<'a> {
     plan: &'a AttentionPlan,
     layer: Scores,
+    queries: &'a [f32],
+    fresh: &'a PackedKv<'a>,
+    past: Option<&'a PackedKv<'a>>,
     first: usize,
     rows: usize,
 }
 
+/// The keys that a tile's rows of scores have a column for: the past's first, then those of some of the batch's own panels,
+/// each part in whole panels. One softmax over a row is one over both.
+struct Columns {
+    past_keys: usize,
+    /// Columns of the past's part.
+    past: usize,
+    /// Tokens of the batch that any of the rows sees.
+    seen: Range<usize>,
+    /// The panels that these tokens' keys are in.
+    panels: Range<usize>,
+}
+
+impl Columns {
+    fn count(&self) -> usize {
+        self.past + self.panels.len() * WIDTH
+    }
+
+    /// Numbers from one row of scores to the next.
+    fn line(&self) -> usize {
+        padded(self.count())
+    }
+}
+
 impl Tile<'_> {
-    #[allow(clippy::too_many_arguments, reason = "inputs, output and scratch of one product")]
-    fn attend(
-        &self,
-        head: usize,
-        queries: &[f32],
-        fresh: &PackedKv<'_>,
-        past: Option<&PackedKv<'_>>,
-        scores: &mut Vec<f32>,
-        out: &mut [f32],
-        stride: usize,
-    ) {
-        let Heads { query: heads, kv: kv_heads, head_dim } = self.layer.heads;
-        let (tokens, rows) = (self.plan.tokens.len(), self.rows);
-        let group = head / (heads / kv_heads);
-        let own = &self.plan.tokens[self.first..][..rows];
-        // Tokens of the batch that any of these rows sees: nothing before the first row's tree, and nothing behind the last
-        // row, since parents come before their children.
-        let seen = own[0].tree..self.first + rows;
+    fn own(&self) -> &[Token] {
+        &self.plan.tokens[self.first..][..self.rows]
+    }
+
+    fn columns(&self) -> Columns {
+        // Nothing before the first row's tree is seen, and nothing behind the last row, since parents come before their
+        // children.
+        let seen = self.own()[0].tree..self.first + self.rows;
         let panels = seen.start / WIDTH..seen.end.div_ceil(WIDTH);
-        let past_keys = past.map_or(0, |past| past.positions);
-        // A row of scores has the past's keys first, then those of `panels`, each part in whole panels: one softmax over the
-        // row is one over both.
-        let past_columns = past_keys.next_multiple_of(WIDTH);
-        let columns = past_columns + panels.len() * WIDTH;
-        let line = padded(columns);
+        let past_keys = self.past.map_or(0, |past| past.positions);
+        Columns { past_keys, past: past_keys.next_multiple_of(WIDTH), seen, panels }
+    }
+
+    /// The head of keys and values that a query head reads.
+    fn group(&self, head: usize) -> usize {
+        let Heads { query, kv, .. } = self.layer.heads;
+        head / (query / kv)
+    }
+
+    /// One head's weights of all keys, before they are divided by their sum: `scores` holds them, and the result is what
+    /// each row is to be multiplied by.
+    fn weights(&self, head: usize, columns: &Columns, scores: &mut Vec<f32>) -> [f32; TILE] {
+        let head_dim = self.layer.heads.head_dim;
+        let (group, count, line) = (self.group(head), columns.count(), columns.line());
         scores.resize(line * TILE, 0.0);
-        let queries = &queries[(head * tokens + self.first) * head_dim..][..rows * head_dim];
-        let queries = Rows::new(queries, rows, head_dim, head_dim);
-        if let Some(past) = past {
-            for panel in 0..past_columns / WIDTH {
+        let queries = &self.queries[(head * self.plan.tokens.len() + self.first) * head_dim..][..self.rows * head_dim];
+        let queries = Rows::new(queries, self.rows, head_dim, head_dim);
+        if let Some(past) = self.past {
+            for panel in 0..columns.past / WIDTH {
                 let keys = past.panel(group, panel, head_dim);
                 strip(queries, keys, WIDTH, WIDTH, &mut scores[panel * WIDTH..], line, false);
             }
         }
-        for (index, panel) in panels.clone().enumerate() {
-            let keys = fresh.panel(group, panel, head_dim);
-            strip(queries, keys, WIDTH, WIDTH, &mut scores[past_columns + index * WIDTH..], line, false);
+        for (index, panel) in columns.panels.clone().enumerate() {
+            let keys = self.fresh.panel(group, panel, head_dim);
+            strip(queries, keys, WIDTH, WIDTH, &mut scores[columns.past + index * WIDTH..], line, false);
         }
         let slope = self.plan.slopes.as_ref().map(|slopes| slopes[head]);
         let mut shares = [0f32; TILE];
-        for ((token, scores), share) in own.iter().zip(scores.chunks_mut(line)).zip(&mut shares) {
+        for ((token, scores), share) in self.own().iter().zip(scores.chunks_mut(line)).zip(&mut shares) {
             if let Some(cap) = self.layer.softcap {
-                softcap(&mut scores[..columns], cap as f32);
+                softcap(&mut scores[..count], cap as f32);
             }
-            let (of_past, of_trees) = scores[..columns].split_at_mut(past_columns);
-            self.bias(token, &mut of_past[..past_keys], of_trees, panels.start * WIDTH, slope);
-            of_past[past_keys..].fill(f32::NEG_INFINITY);
+            let (of_past, of_trees) = scores[..count].split_at_mut(columns.past);
+            self.bias(token, &mut of_past[..columns.past_keys], of_trees, columns.panels.start * WIDTH, slope);
+            // What a last panel of the past is filled up with is no key.
+            of_past[columns.past_keys..].fill(f32::NEG_INFINITY);
             // The outputs are divided by the sum, of which there are fewer than of weights.
-            *share = 1.0 / exponentials(&mut scores[..columns]);
+            *share = 1.0 / exponentials(&mut scores[..count]);
         }
+        shares
+    }
+
+    /// One head's outputs: the values' sums by the weights that [`Self::weights`] gives.
+    fn outputs(
+        &self,
+        head: usize,
+        columns: &Columns,
+        weights: &[f32],
+        shares: [f32; TILE],
+        out: &mut [f32],
+        stride: usize,
+    ) {
+        let head_dim = self.layer.heads.head_dim;
+        let (group, line) = (self.group(head), columns.line());
+        let Columns { past_keys, seen, panels, .. } = columns;
         let value_row = head_dim.next_multiple_of(WIDTH);
         for first in (0..head_dim).step_by(WIDTH) {
             let count = WIDTH.min(head_dim - first);
             let out = &mut out[head * head_dim + first..];
-            if let Some(past) = past {
+            if let Some(past) = self.past {
                 let values = &past.values[group * past_keys * value_row + first..];
                 // Hidden keys have the weight 0, so that all of them can be multiplied.
-                let weights = Rows::new(scores, rows, past_keys, line);
+                let weights = Rows::new(weights, self.rows, *past_keys, line);
                 strip(weights, values, value_row, count, out, stride, false);
             }
-            let values = &fresh.values[(group * tokens + seen.start) * value_row + first..];
-            let weights = &scores[past_columns + seen.start - panels.start * WIDTH..];
-            let weights = Rows::new(weights, rows, seen.len(), line);
-            strip(weights, values, value_row, count, out, stride, past.is_some());
+            let values = &self.fresh.values[(group * self.plan.tokens.len() + seen.start) * value_row + first..];
+            let weights = &weights[columns.past + seen.start - panels.start * WIDTH..];
+            let weights = Rows::new(weights, self.rows, seen.len(), line);
+            strip(weights, values, value_row, count, out, stride, self.past.is_some());
         }
-        for (out, share) in out.chunks_mut(stride).zip(shares).take(rows) {
+        for (out, share) in out.chunks_mut(stride).zip(shares).take(self.rows) {
             scale(&mut out[head * head_dim..][..head_dim], share);
         }
     }
