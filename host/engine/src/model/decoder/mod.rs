@@ -1,7 +1,8 @@
 //! One forward pass for all families: a packed batch of token trees over a shared key/value cache.
 //!
-//! What a model computes is data (`config`), what its weights are called too (`layout`, `tensors`). The pass (`network`) and
-//! a block's wiring (`block`) stand once, over operations that two backends have (`backend`).
+//! What a model computes is data (`config`), what its weights are called too (`layout`, `tensors`), and so is what a pass
+//! takes and gives (`batch`, `context`, `cache`, `tree`). The pass (`network`) and a block's wiring (`block`) stand once,
+//! over operations that two backends have (`backend`).
 
 mod alibi;
 mod assemble;

@@ -1,4 +1,5 @@
-//! Model families: one file each, from the checkpoint's own description to a [`DecoderConfig`] and tensor names.
+//! Model families: one file each, from the checkpoint's own description to a [`Family`]: the decoder's
+//! configuration and tensor names.
 
 mod bloom;
 mod family;

@@ -17,6 +17,7 @@ pub(super) fn stratified(
     if needed > labels.len() {
         return Err(SamplingError::TooFewRows { needed, rows: labels.len() });
     }
+    // The order of the draws is part of what a seed means: the same draws in another order give other rows.
     let rows_of = rows_by_class(labels);
     // Without rows nothing is needed either, by the check above.
     let of_each = needed.checked_div(rows_of.len()).unwrap_or(0);

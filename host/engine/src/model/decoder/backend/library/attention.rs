@@ -76,6 +76,7 @@ fn chunked(
         let keys = cache.keys.narrow(1, 0, seen)?;
         let values = cache.values.narrow(1, 0, seen)?;
         let queries = projections.queries.narrow(0, chunk.start, chunk.len)?;
+        // The queries of all heads that share a key/value head stand below each other: one product with its keys.
         let queries = queries.reshape((chunk.len, kv_heads, repeats, head_dim))?.permute((1, 2, 0, 3))?.contiguous()?;
         let queries = queries.reshape((kv_heads, repeats * chunk.len, head_dim))?;
         let index = plan.alibi.as_ref().and_then(|alibi| {
@@ -133,6 +134,7 @@ fn within_trees(plan: &AttentionPlan, padded: &Padded, layer: Scores, projection
 
 /// Attention over the union of two sets of keys from attention over each: a mean weighted by the sums of exponentials.
 fn merge(past: Part, local: Part) -> Result<Tensor> {
+    // e^a / (e^a + e^b) is sigmoid(a - b), which does not overflow.
     let share = candle_nn::ops::sigmoid(&(past.log_sums - local.log_sums)?)?;
     let past = past.outputs.to_dtype(DType::F32)?;
     let local = local.outputs.to_dtype(DType::F32)?;
