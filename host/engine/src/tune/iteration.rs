@@ -70,7 +70,7 @@ pub struct StepPolicy {
 }
 
 impl StepPolicy {
-    /// As published, with no update taken that is not finite.
+    /// The published method; an update that is not finite ends it.
     pub const PUBLISHED: Self = Self { positions: Positions::Continue, allow_nonfinite: false };
 }
 

@@ -56,7 +56,7 @@ impl KvCache {
         Self::new(layers.collect::<Result<_>>()?)
     }
 
-    /// Its layers, from the first.
+    /// The layers, from the first.
     pub fn layers(&self) -> &[LayerCache] {
         &self.layers
     }

@@ -39,7 +39,7 @@ impl Growth {
     /// letters of two.
     pub(super) const USUAL: Self = Self(8.0);
 
-    /// That of the usual rules at least, which may be given to a tokenizer that was read without them.
+    /// The larger of this growth and the usual rules': a tokenizer that was read without such rules may be given them.
     pub(super) fn or_usual(self) -> Self {
         Self(self.0.max(Self::USUAL.0))
     }

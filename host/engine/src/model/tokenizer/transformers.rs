@@ -127,7 +127,7 @@ fn beginnings(tokenizer: &Tokenizer, in_file: &Beginning, config: &Config) -> Op
 enum BlankRule {
     /// The whole pre-tokenizer is byte-level.
     ByteLevel(ByteLevel),
-    /// It has other parts beside the byte-level one.
+    /// The pre-tokenizer has other parts beside a byte-level one; whether that one puts a blank.
     InSequence(bool),
     /// SentencePiece's sign for a blank, by a normalizer or a pre-tokenizer.
     Pieces,
