@@ -42,64 +42,77 @@ pub(super) struct Task<E> {
     pub add: bool,
 }
 
-/// One tile: `ROWS` rows, and `VECTORS` registers of columns from column `first` on.
+/// A function for one tile of so many rows: two registers of columns from column `first` on.
+///
+/// Every row's sums are a variable of their own, named by the list, and no loop goes over them: an array of sums is only held in
+/// registers if the optimizer unrolls its loops before it parts arrays into variables, which not every pipeline does (without
+/// ThinLTO the tile took three times as long).
+macro_rules! tile {
+    ($name:ident, $($sums:ident = $index:literal),+) => {
+        /// # Safety
+        /// The task's pointers are good for what it says, and the processor has the instructions of `L`.
+        #[inline(always)]
+        unsafe fn $name<L: Lanes>(task: &Task<L::Element>, row: usize, first: usize) {
+            // SAFETY: all that is read and written lies within these rows and columns `first ..` of the task.
+            unsafe {
+                let left = task.left.add(row * task.left_stride);
+                let right = task.right.add(first);
+                let (left_stride, right_stride) = (task.left_stride, task.right_stride);
+                let start = [L::sums(task.start.add(first)), L::sums(task.start.add(first + L::COUNT))];
+                $(let mut $sums = start;)+
+                for step in 0..task.steps {
+                    let at = right.add(step * right_stride);
+                    let factors = [L::load(at), L::load(at.add(L::COUNT))];
+                    $(
+                        let element = L::broadcast(left.add($index * left_stride + step));
+                        $sums[0] = L::multiply_add(element, factors[0], $sums[0]);
+                        $sums[1] = L::multiply_add(element, factors[1], $sums[1]);
+                    )+
+                }
+                $(store::<L>(task, row + $index, first, $sums);)+
+            }
+        }
+    };
+}
+
+tile!(tile1, a = 0);
+tile!(tile2, a = 0, b = 1);
+tile!(tile3, a = 0, b = 1, c = 2);
+tile!(tile4, a = 0, b = 1, c = 2, d = 3);
+tile!(tile5, a = 0, b = 1, c = 2, d = 3, e = 4);
+tile!(tile6, a = 0, b = 1, c = 2, d = 3, e = 4, f = 5);
+tile!(tile7, a = 0, b = 1, c = 2, d = 3, e = 4, f = 5, g = 6);
+tile!(tile8, a = 0, b = 1, c = 2, d = 3, e = 4, f = 5, g = 6, h = 7);
+tile!(tile9, a = 0, b = 1, c = 2, d = 3, e = 4, f = 5, g = 6, h = 7, i = 8);
+tile!(tile10, a = 0, b = 1, c = 2, d = 3, e = 4, f = 5, g = 6, h = 7, i = 8, j = 9);
+tile!(tile11, a = 0, b = 1, c = 2, d = 3, e = 4, f = 5, g = 6, h = 7, i = 8, j = 9, k = 10);
+tile!(tile12, a = 0, b = 1, c = 2, d = 3, e = 4, f = 5, g = 6, h = 7, i = 8, j = 9, k = 10, l = 11);
+
+/// Writes or adds a row's finished sums.
 ///
 /// # Safety
-/// The task's pointers are good for what it says, and the processor has the instructions of `L`.
+/// The row and the columns from `first` on are the task's, and the processor has the instructions of `L`.
 #[inline(always)]
-#[allow(
-    clippy::needless_range_loop,
-    reason = "iterators over the sums keep the compiler from holding them in registers"
-)]
-pub(super) unsafe fn tile<L: Lanes, const ROWS: usize, const VECTORS: usize>(
-    task: &Task<L::Element>,
-    row: usize,
-    first: usize,
-) {
-    // SAFETY: all that is read and written lies within rows `row .. row + ROWS` and columns `first ..` of the task.
+unsafe fn store<L: Lanes>(task: &Task<L::Element>, row: usize, first: usize, sums: [L::Sum; 2]) {
+    // SAFETY: no column beyond the task's is touched, and `whole` has `WIDTH` numbers.
     unsafe {
-        let left = task.left.add(row * task.left_stride);
-        let right = task.right.add(first);
-        let (left_stride, right_stride) = (task.left_stride, task.right_stride);
-        // An array of registers has to be made of one of them; those of the other columns are set one by one.
-        let mut sums = [[L::sums(task.start.add(first)); VECTORS]; ROWS];
-        for row in 0..ROWS {
-            for vector in 1..VECTORS {
-                sums[row][vector] = L::sums(task.start.add(first + vector * L::COUNT));
-            }
-        }
-        for step in 0..task.steps {
-            let at = right.add(step * right_stride);
-            let mut factors = [L::load(at); VECTORS];
-            for vector in 1..VECTORS {
-                factors[vector] = L::load(at.add(vector * L::COUNT));
-            }
-            for row in 0..ROWS {
-                let element = L::broadcast(left.add(row * left_stride + step));
-                for vector in 0..VECTORS {
-                    sums[row][vector] = L::multiply_add(element, factors[vector], sums[row][vector]);
-                }
-            }
-        }
+        let out = task.out.add(row * task.out_stride + first);
         // With `add` the finished sum is added to what is there, in one rounding: the sums do not start from it.
-        let columns = task.columns.saturating_sub(first).min(VECTORS * L::COUNT);
-        for (index, sums) in sums.iter().enumerate() {
-            let out = task.out.add((row + index) * task.out_stride + first);
-            if columns == VECTORS * L::COUNT {
-                for (vector, sum) in sums.iter().enumerate() {
-                    let out = out.add(vector * L::COUNT);
-                    L::store(if task.add { L::plus(*sum, L::sums(out)) } else { *sum }, out);
-                }
-            } else {
-                // The last strip's columns beyond the matrix were computed with weights of 0, and have no place in `out`.
-                let mut whole = [0f32; WIDTH];
-                for (vector, sum) in sums.iter().enumerate() {
-                    L::store(*sum, whole.as_mut_ptr().add(vector * L::COUNT));
-                }
-                for (column, sum) in whole.iter().enumerate().take(columns) {
-                    let out = out.add(column);
-                    *out = if task.add { *out + sum } else { *sum };
-                }
+        let columns = task.columns.saturating_sub(first).min(2 * L::COUNT);
+        if columns == 2 * L::COUNT {
+            for (vector, sum) in sums.into_iter().enumerate() {
+                let out = out.add(vector * L::COUNT);
+                L::store(if task.add { L::plus(sum, L::sums(out)) } else { sum }, out);
+            }
+        } else {
+            // The last strip's columns beyond the matrix were computed with weights of 0, and have no place in `out`.
+            let mut whole = [0f32; WIDTH];
+            for (vector, sum) in sums.into_iter().enumerate() {
+                L::store(sum, whole.as_mut_ptr().add(vector * L::COUNT));
+            }
+            for (column, sum) in whole.iter().enumerate().take(columns) {
+                let out = out.add(column);
+                *out = if task.add { *out + sum } else { *sum };
             }
         }
     }
@@ -107,13 +120,13 @@ pub(super) unsafe fn tile<L: Lanes, const ROWS: usize, const VECTORS: usize>(
 
 /// All rows of a task, `$most` at a time, with the instructions of one set.
 macro_rules! tiles {
-    ($(#[$meta:meta])* $name:ident, $features:literal, $lanes:ty, $vectors:literal, $most:literal, [$($rows:literal)*]) => {
+    ($(#[$meta:meta])* $name:ident, $features:literal, $lanes:ty, $most:literal: $all:ident, [$($rows:literal: $tile:ident)*]) => {
         $(#[$meta])*
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = $features)]
         pub(super) unsafe fn $name(task: &Task<<$lanes as Lanes>::Element>) {
             // All rows over a tile's columns before the next columns: these of `right` stay in the second cache.
-            for first in (0..task.columns).step_by($vectors * <$lanes as Lanes>::COUNT) {
+            for first in (0..task.columns).step_by(2 * <$lanes as Lanes>::COUNT) {
                 let mut row = 0;
                 while row < task.rows {
                     // SAFETY: the caller's promise, and no more rows than are left.
@@ -121,8 +134,8 @@ macro_rules! tiles {
                         // The rows that are left make a smaller tile of their own kind, not a loop over rows: registers
                         // have no index.
                         match task.rows - row {
-                            $($rows => tile::<$lanes, $rows, $vectors>(task, row, first),)*
-                            _ => tile::<$lanes, $most, $vectors>(task, row, first),
+                            $($rows => $tile::<$lanes>(task, row, first),)*
+                            _ => $all::<$lanes>(task, row, first),
                         }
                     }
                     row += $most;
@@ -135,17 +148,19 @@ macro_rules! tiles {
 tiles!(
     /// # Safety
     /// The task's pointers are good for what it says, and there is AVX-512.
-    avx512, "avx512f", super::lanes::Avx512, 2, 12, [1 2 3 4 5 6 7 8 9 10 11]
+    avx512, "avx512f", super::lanes::Avx512, 12: tile12,
+    [1: tile1 2: tile2 3: tile3 4: tile4 5: tile5 6: tile6 7: tile7 8: tile8 9: tile9 10: tile10 11: tile11]
 );
 tiles!(
     /// # Safety
     /// The task's pointers are good for what it says, and there is AVX512-BF16.
-    bf16, "avx512f,avx512bf16", super::lanes::Bf16, 2, 12, [1 2 3 4 5 6 7 8 9 10 11]
+    bf16, "avx512f,avx512bf16", super::lanes::Bf16, 12: tile12,
+    [1: tile1 2: tile2 3: tile3 4: tile4 5: tile5 6: tile6 7: tile7 8: tile8 9: tile9 10: tile10 11: tile11]
 );
 tiles!(
     /// # Safety
     /// The task's pointers are good for what it says, and there are AVX2 and FMA.
-    avx2, "avx2,fma", super::lanes::Avx2, 2, 6, [1 2 3 4 5]
+    avx2, "avx2,fma", super::lanes::Avx2, 6: tile6, [1: tile1 2: tile2 3: tile3 4: tile4 5: tile5]
 );
 
 /// A whole task by the tensor library's kernel, for processors without these instructions.
