@@ -6,7 +6,7 @@
 use candle_core::{DType, Result, Tensor};
 
 use super::floats::as_cpu_slice;
-use super::kernels::elementwise;
+use ft_kernels::elementwise;
 
 /// `a + factor * b`, the product rounded before it is added. The result has storage of its own.
 ///

@@ -11,7 +11,6 @@ pub mod error;
 pub mod families;
 pub mod floats;
 pub mod json;
-pub(crate) mod kernels;
 pub mod memory;
 pub mod tokenizer;
 pub mod weights;

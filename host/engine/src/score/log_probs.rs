@@ -4,8 +4,8 @@ use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
 use crate::model::decoder::{DecoderConfig, Placement};
-use crate::model::kernels::elementwise::log_sum_parts;
 use crate::model::{Decoder, ModelError};
+use ft_kernels::elementwise::log_sum_parts;
 
 /// Rows that go through the output head at a time; bounds the memory of their logits.
 const ROWS: usize = 256;

@@ -31,9 +31,9 @@ pub use placement::Placement;
 pub use tree::TokenTree;
 
 use super::ModelError;
-use super::kernels::WIDTH;
 use super::weights::TensorSource;
 use backend::{Cpu, Library};
+use ft_kernels::WIDTH;
 use layout::Layout;
 use network::{Forward, Network};
 

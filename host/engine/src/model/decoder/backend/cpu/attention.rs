@@ -9,8 +9,8 @@ use super::super::super::alibi::alibi_slopes;
 use super::super::super::config::{DecoderConfig, Positions};
 use super::super::super::tree::TokenTree;
 use super::super::Heads;
-use crate::model::kernels::elementwise::{add_ramp, exponentials, scale, softcap};
-use crate::model::kernels::{Rows, WIDTH, padded, padded_bytes, strip};
+use ft_kernels::elementwise::{add_ramp, exponentials, scale, softcap};
+use ft_kernels::{Rows, WIDTH, padded, padded_bytes, strip};
 
 /// Rows whose scores are there at once: as many as a product takes together.
 const TILE: usize = 12;

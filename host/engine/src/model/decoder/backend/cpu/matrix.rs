@@ -3,7 +3,7 @@
 use candle_core::{DType, Result, Storage, Tensor};
 
 use crate::model::floats::floats;
-use crate::model::kernels::{BLOCK, Format, Panels};
+use ft_kernels::{BLOCK, Format, Panels};
 
 /// Packs a matrix `[out, in]` of any number format.
 ///

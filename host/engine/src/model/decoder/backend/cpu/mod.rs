@@ -17,10 +17,10 @@ use super::super::placement::Placement;
 use super::super::rotary::{Angles, Rotator};
 use super::{Attention, Backend, Head, Heads, Linear, Norm, PackedBatch};
 use crate::model::floats::floats;
-use crate::model::kernels::elementwise::{self, rotate_halves, rotate_neighbours};
-use crate::model::kernels::{Panels, Rows, RowsMut, product, product_bytes, product_of};
 use crate::model::weights::WeightFormat;
 pub(super) use attention::{AttentionPlan, PackedKv, Scores, attend};
+use ft_kernels::elementwise::{self, rotate_halves, rotate_neighbours};
+use ft_kernels::{Panels, Rows, RowsMut, product, product_bytes, product_of};
 use states::{HiddenStates, ROWS, Workspace};
 
 /// Kernels of our own.

@@ -4,7 +4,7 @@ use candle_core::{Device, Result, Tensor};
 use rayon::prelude::*;
 
 use super::super::super::config::DecoderConfig;
-use crate::model::kernels::{Rows, RowsMut, padded};
+use ft_kernels::{Rows, RowsMut, padded};
 
 /// Rows that a thread takes at a time where little is done to each.
 pub(super) const ROWS: usize = 8;

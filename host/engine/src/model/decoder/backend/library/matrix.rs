@@ -9,8 +9,8 @@ use candle_core::{DType, Device, Result, Tensor};
 use rayon::prelude::*;
 
 use crate::model::floats::floats;
-use crate::model::kernels::{BLOCK, Block};
 use crate::model::weights::WeightFormat;
+use ft_kernels::{BLOCK, Block};
 
 /// A weight matrix `[out, in]`. A clone shares its memory.
 #[derive(Clone)]

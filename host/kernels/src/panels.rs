@@ -24,7 +24,7 @@ use super::tile::WIDTH;
 
 /// How the numbers of a packed matrix are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
+pub enum Format {
     /// IEEE single precision.
     F32,
     /// IEEE half precision.
@@ -36,7 +36,7 @@ pub(crate) enum Format {
 }
 
 /// A weight matrix `[outputs, inputs]`.
-pub(crate) struct Panels {
+pub struct Panels {
     outputs: usize,
     inputs: usize,
     numbers: Numbers,
@@ -106,7 +106,7 @@ fn by_strip<T: Clone + Send>(strips: usize, length: usize, zero: T, fill: impl F
 
 impl Panels {
     /// Bytes of a matrix `[outputs, inputs]` in this format; a size that no number holds is the largest there is.
-    pub(crate) fn bytes(format: Format, outputs: usize, inputs: usize) -> u64 {
+    pub fn bytes(format: Format, outputs: usize, inputs: usize) -> u64 {
         let strips = outputs.div_ceil(WIDTH) as u64;
         let column = match format {
             Format::F32 => (inputs as u64).saturating_mul(size_of::<f32>() as u64),
@@ -118,7 +118,7 @@ impl Panels {
     }
 
     /// Packs a matrix whose rows `read` gives, one output's weights at a time.
-    pub(crate) fn new(format: Format, outputs: usize, inputs: usize, read: impl Fn(usize, &mut [f32]) + Sync) -> Self {
+    pub fn new(format: Format, outputs: usize, inputs: usize, read: impl Fn(usize, &mut [f32]) + Sync) -> Self {
         let strips = outputs.div_ceil(WIDTH);
         // Calls `place` with each output of a strip, its column there and its weights.
         let each = |strip: usize, place: &mut dyn FnMut(usize, &[f32])| {
@@ -174,12 +174,12 @@ impl Panels {
     }
 
     /// The number of outputs: rows of the matrix.
-    pub(crate) fn outputs(&self) -> usize {
+    pub fn outputs(&self) -> usize {
         self.outputs
     }
 
     /// The number of inputs: columns of the matrix.
-    pub(crate) fn inputs(&self) -> usize {
+    pub fn inputs(&self) -> usize {
         self.inputs
     }
 
@@ -196,7 +196,7 @@ impl Panels {
     ///
     /// # Panics
     /// If there is no such output, or `out` is shorter than the number of inputs.
-    pub(crate) fn row(&self, output: usize, out: &mut [f32]) {
+    pub fn row(&self, output: usize, out: &mut [f32]) {
         assert!(output < self.outputs, "expected an output below {}, got {output}", self.outputs);
         let (strip, column) = (output / WIDTH, output % WIDTH);
         let (inputs, out) = (self.inputs, &mut out[..self.inputs]);

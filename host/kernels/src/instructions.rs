@@ -55,7 +55,7 @@ macro_rules! vectorized {
 
             #[cfg(target_arch = "x86_64")]
             {
-                use $crate::model::kernels::Instructions;
+                use $crate::Instructions;
 
                 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
                 fn avx512($($arg: $kind),*) $(-> $result)? {

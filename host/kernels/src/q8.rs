@@ -3,7 +3,7 @@
 use half::f16;
 
 /// Numbers of a quantization block.
-pub(crate) const BLOCK: usize = 32;
+pub const BLOCK: usize = 32;
 /// The largest multiple that the largest number of a block may be. Each gives a scale, and where the 32 numbers fall
 /// between its multiples is chance: the best of four leaves less than nine tenths of the first one's squared error.
 const LARGEST: std::ops::RangeInclusive<u8> = 124..=127;
@@ -12,7 +12,7 @@ const ROUNDS: f32 = 12_582_912.0;
 
 /// A quantization block: 32 numbers as multiples of one scale.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Block {
+pub struct Block {
     /// The scale: a number is its multiple times this.
     pub scale: f16,
     /// The numbers as multiples of the scale, from -127 to 127.
@@ -21,10 +21,10 @@ pub(crate) struct Block {
 
 impl Block {
     /// Bytes of a block as ggml stores it: the scale, then the multiples.
-    pub(crate) const BYTES: usize = size_of::<f16>() + BLOCK;
+    pub const BYTES: usize = size_of::<f16>() + BLOCK;
 
     /// Numbers in 8 bit, with the scale that gives the least squared error.
-    pub(crate) fn of(numbers: &[f32; BLOCK]) -> Self {
+    pub fn of(numbers: &[f32; BLOCK]) -> Self {
         let scale = best_scale(numbers);
         let inverse = inverse(scale);
         Self { scale, multiples: numbers.map(|number| rounded(number * inverse) as i8) }

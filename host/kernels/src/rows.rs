@@ -2,7 +2,7 @@
 
 /// A matrix whose rows lie `stride` numbers apart.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Rows<'a> {
+pub struct Rows<'a> {
     data: &'a [f32],
     count: usize,
     width: usize,
@@ -11,7 +11,7 @@ pub(crate) struct Rows<'a> {
 
 /// A matrix to be written, whose rows lie `stride` numbers apart.
 #[derive(Debug)]
-pub(crate) struct RowsMut<'a> {
+pub struct RowsMut<'a> {
     data: &'a mut [f32],
     count: usize,
     width: usize,
@@ -20,13 +20,13 @@ pub(crate) struct RowsMut<'a> {
 
 /// A stride for rows of `width` numbers. Rows that lie a large power of two apart fall into few sets of a processor's
 /// cache, and a product reads a dozen rows at a time.
-pub(crate) fn padded(width: usize) -> usize {
+pub fn padded(width: usize) -> usize {
     let stride = width.next_multiple_of(16);
     if stride.is_multiple_of(256) { stride + 16 } else { stride }
 }
 
 /// Bytes of `count` rows of `width` numbers at the stride of [`padded`].
-pub(crate) fn padded_bytes(count: usize, width: usize) -> u64 {
+pub fn padded_bytes(count: usize, width: usize) -> u64 {
     (count as u64).saturating_mul((padded(width) * size_of::<f32>()) as u64)
 }
 
@@ -40,28 +40,28 @@ impl<'a> Rows<'a> {
     ///
     /// # Panics
     /// If they reach beyond the slice or overlap.
-    pub(crate) fn new(data: &'a [f32], count: usize, width: usize, stride: usize) -> Self {
+    pub fn new(data: &'a [f32], count: usize, width: usize, stride: usize) -> Self {
         check(data.len(), count, width, stride);
         Self { data, count, width, stride }
     }
 
     /// The number of rows.
-    pub(crate) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.count
     }
 
     /// The numbers of a row.
-    pub(crate) fn width(&self) -> usize {
+    pub fn width(&self) -> usize {
         self.width
     }
 
     /// Numbers from the beginning of a row to that of the next.
-    pub(crate) fn stride(&self) -> usize {
+    pub fn stride(&self) -> usize {
         self.stride
     }
 
     /// The numbers of one row, counted from 0.
-    pub(crate) fn row(&self, index: usize) -> &'a [f32] {
+    pub fn row(&self, index: usize) -> &'a [f32] {
         &self.data[index * self.stride..][..self.width]
     }
 
@@ -75,23 +75,23 @@ impl<'a> RowsMut<'a> {
     ///
     /// # Panics
     /// If they reach beyond the slice or overlap.
-    pub(crate) fn new(data: &'a mut [f32], count: usize, width: usize, stride: usize) -> Self {
+    pub fn new(data: &'a mut [f32], count: usize, width: usize, stride: usize) -> Self {
         check(data.len(), count, width, stride);
         Self { data, count, width, stride }
     }
 
     /// The number of rows.
-    pub(crate) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.count
     }
 
     /// The numbers of a row.
-    pub(crate) fn width(&self) -> usize {
+    pub fn width(&self) -> usize {
         self.width
     }
 
     /// Numbers from the beginning of a row to that of the next.
-    pub(crate) fn stride(&self) -> usize {
+    pub fn stride(&self) -> usize {
         self.stride
     }
 
