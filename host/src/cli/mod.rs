@@ -64,7 +64,7 @@ enum Command {
         /// Bytes of address space.
         #[arg(long)]
         memory: u64,
-        /// Seconds.
+        /// Seconds that compiling may take.
         #[arg(long)]
         seconds: u64,
     },

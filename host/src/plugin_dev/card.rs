@@ -8,7 +8,7 @@ use ft_sandbox::{Inspection, OptionKind, OptionSpec};
 /// What a plugin is. Texts in it are fit to be shown.
 #[derive(Clone, Debug, Serialize)]
 pub struct PluginCard {
-    /// Its file.
+    /// The plugin's file, as it was named.
     pub file: String,
     /// `task` or `optimizer`.
     pub kind: String,
@@ -37,7 +37,7 @@ pub struct PluginCard {
 /// An option that a plugin takes.
 #[derive(Clone, Debug, Serialize)]
 pub struct OptionCard {
-    /// Its name.
+    /// The option's name, as `-T` and `-O` take it.
     pub name: String,
     /// `boolean`, `integer`, `number`, `text` or `choice`.
     pub kind: &'static str,

@@ -16,37 +16,37 @@ pub enum PluginDevError {
         "expected a plugin's name of 1 to 40 of the characters a-z, 0-9 and `-`, with a letter first, no `-` last, and other than the SDK's `ft-plugin`, got `{name}`"
     )]
     Name {
-        /// The name.
+        /// The name that was asked for.
         name: String,
     },
     /// Something is where the new folder is to be.
     #[error("`{}`: expected the name of a new folder, got one that is there", folder.display())]
     Exists {
-        /// The folder.
+        /// The folder that is there already.
         folder: PathBuf,
     },
     /// A folder that is not there.
     #[error("`{}`: expected a folder with a plugin's sources, got none", folder.display())]
     NoFolder {
-        /// The folder.
+        /// The folder that was named.
         folder: PathBuf,
     },
     /// A folder without sources of a plugin.
     #[error("`{}`: expected a Cargo.toml or an app.py, got neither", folder.display())]
     NoSources {
-        /// The folder.
+        /// The folder that was named.
         folder: PathBuf,
     },
     /// A crate without a plugin in it.
     #[error("`{}`: expected a crate that becomes a WebAssembly module, got none", folder.display())]
     NoPlugin {
-        /// The folder.
+        /// The crate's folder.
         folder: PathBuf,
     },
     /// A Python plugin without the SDK beside it.
     #[error("`{}`: expected the folder of the SDK, got none", folder.display())]
     NoSdk {
-        /// The folder.
+        /// The folder that the plugin's sources expect the SDK in.
         folder: PathBuf,
     },
     /// The build failed.
@@ -55,7 +55,7 @@ pub enum PluginDevError {
     /// A file of fixtures that cannot be read as one.
     #[error("`{}`: {message}", path.display())]
     Fixtures {
-        /// The file.
+        /// The file of fixtures.
         path: PathBuf,
         /// What is wrong with it, with the line.
         message: String,

@@ -15,7 +15,7 @@ use ft_store::plugin_path::{Found, PluginPath};
 pub struct Listed {
     /// The name that finds it.
     pub name: String,
-    /// The file.
+    /// The plugin's file, in a folder of the plugin path.
     pub file: PathBuf,
     /// The file that the name finds instead, where an earlier folder has one.
     #[serde(skip_serializing_if = "Option::is_none")]

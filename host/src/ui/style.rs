@@ -5,7 +5,7 @@
 pub(crate) enum Emphasis {
     /// Not at all.
     None,
-    /// For headings.
+    /// Text as it stands, without emphasis.
     Strong,
     /// What is of less weight.
     Faint,

@@ -9,7 +9,7 @@ use ft_store::datasets::location::{Access, DataLocation};
 /// A plugin to be tested, and what it is tested with.
 #[derive(Clone, Copy)]
 pub struct Candidate<'a> {
-    /// Loads plugins.
+    /// What loads the plugin, with its cache and its limits.
     pub plugins: &'a Plugins,
     /// The plugin's file.
     pub file: &'a Path,

@@ -17,7 +17,7 @@ pub enum Verdict {
     Skipped(String),
 }
 
-/// One check.
+/// A check of a plugin, and what came of it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Check {
     /// What was checked.

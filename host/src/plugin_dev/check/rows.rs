@@ -11,7 +11,7 @@ pub struct MemoryRows {
 }
 
 impl MemoryRows {
-    /// These rows.
+    /// A table of `rows`, with the columns of the first.
     pub fn new(rows: &[Map<String, Value>]) -> Self {
         let columns = rows.first().map(|row| row.keys().cloned().collect()).unwrap_or_default();
         let rows: Vec<String> = rows.iter().map(|row| Value::Object(row.clone()).to_string()).collect();

@@ -13,7 +13,7 @@ use sdk::File;
 /// The language of a plugin's sources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
-    /// A crate.
+    /// A crate for the guests' target.
     Rust,
     /// A module for componentize-py.
     Python,

@@ -11,7 +11,7 @@ macro_rules! vendored {
     };
 }
 
-/// The contract.
+/// The contract between host and plugins, as every new plugin has it.
 pub const WIT: &[File] = vendored!["wit/plugin.wit"];
 
 /// The SDK for Rust.

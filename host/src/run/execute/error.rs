@@ -20,9 +20,9 @@ pub enum StepError {
     Sample {
         /// The optimizer's name, version and file.
         plugin: String,
-        /// The example.
+        /// The id of the example that was scored.
         id: String,
-        /// The step.
+        /// The step whose cache it was scored over.
         step: usize,
         /// What is wrong with its record.
         #[source]

@@ -27,7 +27,7 @@ use ft_record::files::schema::ResultsRecord;
 pub struct Outcome {
     /// What was written to `results.json`.
     pub results: ResultsRecord,
-    /// All records.
+    /// All records of `samples.jsonl`, in its order.
     pub records: Vec<SampleRecord>,
     /// The folder of the results.
     pub folder: PathBuf,
@@ -90,7 +90,7 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
 pub(super) struct Found {
     /// What was written to `results.json`.
     pub results: ResultsRecord,
-    /// All samples.
+    /// All records of `samples.jsonl`, in its order.
     pub records: Vec<SampleRecord>,
     /// Whether the run was stopped before its end.
     pub interrupted: bool,

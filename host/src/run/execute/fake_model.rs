@@ -19,7 +19,7 @@ const START: u32 = 9;
 
 /// A model whose scores stand in a table.
 pub struct FakeModel<'a> {
-    /// The scores.
+    /// The log-likelihood of each query's first choice.
     pub table: Table,
     /// The pseudo-gradient's norm of each step.
     pub norm: fn(step: usize) -> f64,

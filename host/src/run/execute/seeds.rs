@@ -61,11 +61,11 @@ pub(super) struct Run<'a, M> {
     pub model: &'a mut M,
     /// The token that the model expects at the beginning of a text, where it expects one.
     pub bos: Option<u32>,
-    /// The steps.
+    /// Which steps are taken, and which of them are scored.
     pub schedule: Schedule,
     /// All that any seed scores; draws name them by their places.
     pub queries: &'a [Query],
-    /// Scores them.
+    /// What scores queries at a step.
     pub scorer: Scorer<'a>,
     /// Writes down what is found.
     pub recorder: Recorder<'a>,

@@ -40,9 +40,7 @@ pub(super) trait TunedModel {
 
 /// A decoder with an optimizer plugin.
 pub(super) struct PluginTuned {
-    /// The model.
     pub decoder: Decoder,
-    /// The optimizer.
     pub optimizer: OptimizerPlugin,
     /// The values of all options of the optimizer.
     pub options: Vec<OptionSetting>,

@@ -18,7 +18,7 @@ pub enum FolderError {
     /// A line of a journal that is no record.
     #[error("`{}`, line {line}", path.display())]
     NoRecord {
-        /// The journal.
+        /// The journal's file.
         path: PathBuf,
         /// The line, from 1.
         line: usize,
@@ -28,7 +28,7 @@ pub enum FolderError {
     /// A line of a journal that this run would not have written there.
     #[error("`{}`, line {line}: expected the record of {expected}, got that of {found}", path.display())]
     ForeignLine {
-        /// The journal.
+        /// The journal's file.
         path: PathBuf,
         /// The line, from 1.
         line: usize,
@@ -40,11 +40,11 @@ pub enum FolderError {
     /// A journal without the records of a seed's result.
     #[error("`{}`: expected the records of step {step} of seed {seed}, which is the seed's result, got none", path.display())]
     NoResult {
-        /// The journal.
+        /// The journal's file.
         path: PathBuf,
-        /// The seed.
+        /// The seed that has a result.
         seed: u64,
-        /// The step.
+        /// The step that is the seed's result.
         step: u32,
     },
 }

@@ -49,7 +49,7 @@ pub(super) struct NamedColumns {
 pub struct OtherClasses {
     /// What messages call the file.
     pub file: String,
-    /// The column.
+    /// The column that has classes by their numbers.
     pub column: String,
     /// What the names would have to be, in words.
     pub expected: String,

@@ -58,13 +58,13 @@ pub enum PluginRequestError {
     /// A folder in a plugin's place.
     #[error("expected a plugin's file, got the folder `{}`", folder.display())]
     Folder {
-        /// The folder.
+        /// The folder that was named.
         folder: PathBuf,
     },
     /// A plugin's file with another digest than those that are required.
     #[error("`{}`: expected SHA-256 {}, got {found}", file.display(), required.join(" or "))]
     Digest {
-        /// The file.
+        /// The plugin's file.
         file: PathBuf,
         /// The file's digest.
         found: String,
@@ -134,7 +134,7 @@ pub enum SplitError {
     CountedFromOne {
         /// The data file and the place of a row of the last class in it.
         place: String,
-        /// The column.
+        /// The column of classes, where the task names one.
         column: Option<String>,
         /// How many classes there are.
         classes: usize,
@@ -147,7 +147,7 @@ pub enum SplitError {
     NoRows {
         /// What messages call the data file.
         file: String,
-        /// The split.
+        /// The split that the file is for.
         split: Split,
     },
     /// A split whose rows all are left out.
@@ -155,7 +155,7 @@ pub enum SplitError {
     OnlyBadRows {
         /// What messages call the data file.
         file: String,
-        /// The split.
+        /// The split that the file is for.
         split: Split,
         /// How many rows there are.
         skipped: usize,

@@ -31,13 +31,13 @@ pub struct PluginSpec<'a> {
 
 /// A loaded plugin that has been given its options.
 pub struct Configured<P> {
-    /// The plugin.
+    /// The plugin, ready to be asked.
     pub plugin: P,
     /// The values of all its options.
     pub options: Vec<OptionSetting>,
 }
 
-/// Loads plugins.
+/// What loads plugins: one engine, a sink for what they log, and the digests that are accepted.
 pub struct Plugins {
     engine: PluginEngine,
     log: LogSink,

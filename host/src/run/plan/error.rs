@@ -12,7 +12,7 @@ pub enum DrawError {
     /// A row that is beyond the last.
     #[error("expected a row of the evaluation split from 0 to {}, got row {index}", .rows.saturating_sub(1))]
     NoSuchRow {
-        /// The row.
+        /// The row that was asked for, from 0.
         index: usize,
         /// Rows of the split.
         rows: usize,
@@ -23,7 +23,7 @@ pub enum DrawError {
     /// All evaluation rows are left out.
     #[error("nothing is left to score with seed {seed}: {}{}", left_out(*.rows, "evaluation row", *.overlapping, "demonstrations too", *.unusable), .first.as_ref().map(|first| format!(", first {first}")).unwrap_or_default())]
     NothingToScore {
-        /// The seed.
+        /// The seed that drew the rows.
         seed: u64,
         /// The rows that it drew.
         rows: usize,
@@ -71,7 +71,7 @@ pub enum DrawError {
         "expected choices of at most {most} tokens together to show, got more with example `{id}`, of {choices} choices"
     )]
     TooManyPieces {
-        /// The example.
+        /// The id of the example.
         id: String,
         /// How many choices the example has.
         choices: usize,
@@ -85,7 +85,7 @@ pub enum DrawError {
         what: String,
         /// The longest of several demonstrations, with its tokens.
         longest: Option<(String, usize)>,
-        /// Positions needed.
+        /// How many positions it needs.
         needed: usize,
         /// Positions of the model.
         limit: usize,
@@ -141,7 +141,7 @@ pub enum PlanError {
     /// A step to score that is beyond the last.
     #[error("expected steps to score from 1 to {steps}, got {step}")]
     NoSuchStep {
-        /// The step.
+        /// The step that was asked for, from 1.
         step: usize,
         /// The number of steps.
         steps: usize,
@@ -149,9 +149,9 @@ pub enum PlanError {
     /// More seeds and steps than a file of results holds.
     #[error("expected at most {most} scored steps over all seeds, got {seeds} seeds with {steps} scored steps each")]
     TooManySteps {
-        /// The most.
+        /// The most scored steps that a file of results holds.
         most: u64,
-        /// The seeds.
+        /// How many seeds the run has.
         seeds: usize,
         /// The scored steps of each.
         steps: usize,

@@ -20,7 +20,6 @@ use ft_store::models::files::{FilesState, ModelFiles};
 
 /// A model's files, opened.
 pub(super) struct ModelInput {
-    /// The files.
     pub files: ModelFiles,
     /// How the files stood before any of them was read.
     pub state: FilesState,
@@ -43,13 +42,11 @@ impl ModelInput {
 
 /// All that a run is made of.
 pub(super) struct Inputs {
-    /// The task.
     pub task: Configured<TaskPlugin>,
     /// The optimizer, for caches on the run's device.
     pub optimizer: Configured<OptimizerPlugin>,
-    /// Both splits.
+    /// Demonstrations' and evaluation's rows.
     pub rows: Rows,
-    /// The model.
     pub model: ModelInput,
 }
 

@@ -38,7 +38,6 @@ pub fn render_all(task: &mut TaskPlugin, shown: &[(usize, &Example)]) -> Result<
 
 /// What a task makes of examples for one model.
 pub(in crate::run) struct Renderer<'a> {
-    /// The task.
     pub task: &'a mut TaskPlugin,
     /// The model's tokenizer.
     pub tokenizer: &'a Tokenizer,

@@ -30,7 +30,7 @@ pub enum Role {
 
 /// A seed's rows and its demonstrations.
 pub struct Shown<'a> {
-    /// The rows.
+    /// Which rows the seed drew.
     pub selection: Selection,
     /// The demonstrations, each with its row.
     pub demonstrations: Vec<(usize, &'a Example)>,

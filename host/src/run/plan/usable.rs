@@ -74,7 +74,7 @@ impl Unusable {
 pub struct UnusableRow {
     /// The split that it is from.
     pub split: Split,
-    /// The example.
+    /// The id of the example.
     pub id: String,
     /// Why it cannot be scored.
     pub reason: Box<Unusable>,
@@ -125,7 +125,7 @@ impl UnusableRows {
         Self { split, rows: Vec::new() }
     }
 
-    /// Adds one.
+    /// Adds an example that cannot be scored, and why.
     pub fn add(&mut self, id: String, reason: Unusable) {
         self.rows.push((id, reason));
     }
