@@ -27,15 +27,20 @@ impl SeedOptions {
     /// All seeds.
     ///
     /// # Errors
-    /// In words, where both options are set.
-    pub fn list(&self) -> Result<Vec<u64>, String> {
+    /// Where both options are set.
+    pub fn list(&self) -> Result<Vec<u64>, SeedAndSeeds> {
         match (self.seed, &self.seeds) {
-            (Some(_), Some(_)) => Err("expected one of `seed` and `seeds`, got both".into()),
+            (Some(_), Some(_)) => Err(SeedAndSeeds),
             (_, Some(Seeds(seeds))) => Ok(seeds.clone()),
             (_, None) => Ok(vec![self.seed()]),
         }
     }
 }
+
+/// Both a seed and a list of seeds.
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error("expected one of `seed` and `seeds`, got both")]
+pub struct SeedAndSeeds;
 
 /// A list of seeds as people write it: `7`, `0,3,4`, `0..5` (without 5) or `0..=4`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -37,11 +37,9 @@ impl SelectionOptions {
     /// The way that these ask for.
     ///
     /// # Errors
-    /// In words, an option that belongs to another way.
-    pub fn resolve(&self) -> Result<Select, String> {
-        let contradiction = |flag: &str, value: SelectBy| {
-            Err(format!("`--{flag}`: expected `--select {value}`, got `--select {}`", self.select()))
-        };
+    /// An option that belongs to another way.
+    pub fn resolve(&self) -> Result<Select, OtherSelection> {
+        let contradiction = |flag, belongs_to| Err(OtherSelection { flag, belongs_to, selected: self.select() });
         match self.select() {
             SelectBy::HeldOut if self.until_norm.is_none() => {
                 Ok(Select::HeldOut(self.held_out.unwrap_or(HeldOut::Either)))
@@ -52,6 +50,18 @@ impl SelectionOptions {
             _ => Ok(Select::Last),
         }
     }
+}
+
+/// An option of one way to select the step, with another way.
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error("`--{flag}`: expected `--select {belongs_to}`, got `--select {selected}`")]
+pub struct OtherSelection {
+    /// The option's flag, without its `--`.
+    pub flag: &'static str,
+    /// The way that it belongs to.
+    pub belongs_to: SelectBy,
+    /// The way that is asked for.
+    pub selected: SelectBy,
 }
 
 /// What `--select` takes.

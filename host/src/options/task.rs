@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::parse;
 use ft_engine::task::sampling::Sampling;
-use ft_store::datasets::location::DataLocation;
+use ft_store::datasets::location::{DataLocation, DataLocationError};
 use ft_store::table::Quoting;
 
 options! {
@@ -46,8 +46,8 @@ impl DataOptions {
     /// The place that these name.
     ///
     /// # Errors
-    /// In words, what cannot be meant.
-    pub(crate) fn location(&self) -> Result<DataLocation, String> {
+    /// Values that contradict each other, or name a file without its split.
+    pub(crate) fn location(&self) -> Result<DataLocation, DataLocationError> {
         Ok(DataLocation::parse(&self.data)?.with_quoting(self.quoting()))
     }
 }

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use super::class_names::OtherClasses;
 use crate::diagnosis::{Diagnosis, Fault, SKIP_BAD_ROWS};
+use crate::options::{OtherSelection, SeedAndSeeds};
 use ft_engine::task::example::Split;
 use ft_engine::task::sampling::SamplingError;
 use ft_sandbox::options::OptionError;
+use ft_store::datasets::location::DataLocationError;
 
 /// Options that ask for no run.
 #[derive(Debug, thiserror::Error)]
@@ -15,14 +17,14 @@ pub enum ConfigError {
     #[error("expected a task, got none")]
     NoTask,
     /// Ways to select the step that contradict each other.
-    #[error("{0}")]
-    Selection(String),
+    #[error(transparent)]
+    Selection(#[from] OtherSelection),
     /// Both a seed and a list of seeds.
-    #[error("{0}")]
-    Seeds(String),
+    #[error(transparent)]
+    Seeds(#[from] SeedAndSeeds),
     /// A place of rows that cannot be meant.
-    #[error("{0}")]
-    Data(String),
+    #[error(transparent)]
+    Data(#[from] DataLocationError),
     /// An option that `results.json` cannot hold.
     #[error(transparent)]
     Recorded(serde_json::Error),

@@ -142,6 +142,29 @@ pub struct Access<'a> {
     pub progress: &'a dyn Progress,
 }
 
+/// Values of `--data` that name no place of rows.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub enum DataLocationError {
+    /// Two files for one split.
+    #[error("duplicate `--data {split}=...`")]
+    DuplicateSplit {
+        /// The split that both are for.
+        split: Split,
+    },
+    /// A second place for all splits.
+    #[error("expected one place for all splits, got a second: `--data {place}`")]
+    SecondPlace {
+        /// The second one, as it was written.
+        place: String,
+    },
+    /// A file that is not said to be a split's.
+    #[error("expected a split with its file, e.g. `--data evaluation={file}`, got the file alone")]
+    FileAlone {
+        /// The file, as it was written.
+        file: String,
+    },
+}
+
 impl DataLocation {
     /// The hub, for all splits.
     pub const HUB: DataLocation = DataLocation::all_from(DataBase::Hub);
@@ -160,8 +183,8 @@ impl DataLocation {
     /// `demonstrations=FILE`.
     ///
     /// # Errors
-    /// If the values contradict each other or cannot be read; the text says how.
-    pub fn parse<S: AsRef<str>>(texts: &[S]) -> Result<DataLocation, String> {
+    /// If the values contradict each other, or one is a file without its split.
+    pub fn parse<S: AsRef<str>>(texts: &[S]) -> Result<DataLocation, DataLocationError> {
         let mut base = None;
         let mut files: Vec<(Split, PathBuf)> = Vec::new();
         for text in texts {
@@ -171,17 +194,15 @@ impl DataLocation {
                 .find_map(|split| Some((split, text.strip_prefix(&split.to_string())?.strip_prefix('=')?)));
             match split {
                 Some((split, _)) if files.iter().any(|(known, _)| *known == split) => {
-                    return Err(format!("duplicate `--data {split}=...`"));
+                    return Err(DataLocationError::DuplicateSplit { split });
                 }
                 Some((split, file)) => files.push((split, file.into())),
                 None if base.is_some() => {
-                    return Err(format!("expected one place for all splits, got a second: `--data {text}`"));
+                    return Err(DataLocationError::SecondPlace { place: text.to_owned() });
                 }
                 None if text == "sample" => base = Some(DataBase::Sample),
                 None if Path::new(text).is_file() => {
-                    return Err(format!(
-                        "expected a split with its file, e.g. `--data evaluation={text}`, got the file alone"
-                    ));
+                    return Err(DataLocationError::FileAlone { file: text.to_owned() });
                 }
                 None => base = Some(DataBase::Folder(text.into())),
             }
@@ -383,7 +404,7 @@ mod tests {
         assert!(!parse(&["sample", &file, "demonstrations=x.jsonl"]).uses_sample());
         assert_eq!(parse(&[]), DataLocation::HUB);
 
-        let refused = |texts: &[&str]| DataLocation::parse(texts).unwrap_err();
+        let refused = |texts: &[&str]| DataLocation::parse(texts).unwrap_err().to_string();
         assert!(refused(&[&file, &file]).contains("duplicate"));
         assert!(refused(&["sample", "x"]).contains("got a second: `--data x`"));
         let bare = path.to_str().unwrap();
