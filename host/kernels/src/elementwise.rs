@@ -1,7 +1,7 @@
 //! Element-wise work on rows of f32, each in one pass, compiled for several sets of instructions.
 //!
 //! All sets give the same bits: the compiler makes vectors of these loops, and neither fuses a product with a sum nor
-//! reorders one. So sums are written as [`LANES`] sums side by side, which is what vectors can do; what is added to which
+//! reorders one. So sums are written as 32 sums side by side, which is what vectors can do; what is added to which
 //! follows from a number's index. Another order, or `mul_add`, would change recorded results.
 
 use half::f16;
@@ -89,21 +89,21 @@ vectorized! {
 }
 
 vectorized! {
-    /// [`math::silu`], in place.
+    /// `x * sigmoid(x)`, in place.
     pub fn silu(x: &mut [f32]) {
         x.iter_mut().for_each(|x| *x = math::silu(*x));
     }
 }
 
 vectorized! {
-    /// [`math::gelu`], in place.
+    /// GELU with the error function, in place.
     pub fn gelu(x: &mut [f32]) {
         x.iter_mut().for_each(|x| *x = math::gelu(*x));
     }
 }
 
 vectorized! {
-    /// [`math::gelu_tanh`], in place.
+    /// GELU in its tanh approximation (Hendrycks and Gimpel 2016, arXiv 1606.08415, section 2), in place.
     pub fn gelu_tanh(x: &mut [f32]) {
         x.iter_mut().for_each(|x| *x = math::gelu_tanh(*x));
     }

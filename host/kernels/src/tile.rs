@@ -45,7 +45,7 @@ pub(super) struct Task<E> {
 /// A function for one tile of so many rows: two registers of columns from column `first` on.
 ///
 /// Every row's sums are a variable of their own, named by the list, and no loop goes over them: an array of sums is only held in
-/// registers if the optimizer unrolls its loops before it parts arrays into variables, which not every pipeline does (without
+/// registers if the compiler unrolls its loops before it parts arrays into variables, which not every pipeline does (without
 /// ThinLTO the tile took three times as long).
 macro_rules! tile {
     ($name:ident, $($sums:ident = $index:literal),+) => {

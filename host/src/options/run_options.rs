@@ -17,7 +17,7 @@ use super::task::{DataOptions, RowOptions, TaskOptions};
 use super::tune::TuneOptions;
 
 option_groups! {
-    /// All options of a run. What is not set stays open until [`RunOptions::with_defaults`].
+    /// All options of a run. What is not set stays open until the defaults are laid under it (`RunOptions::with_defaults`).
     ///
     /// Groups begin at round numbers in the help, so that an option of one can stand between those of another by a
     /// `display_order` of its own. All are below 999, where clap has `--help`.

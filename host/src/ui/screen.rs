@@ -232,6 +232,7 @@ mod tests {
                     screen.prose(evil),
                     screen.note(evil),
                     screen.message(evil, Emphasis::Error, &format!("{evil}\n{evil}")),
+                    screen.panicked(evil),
                     screen.head(&format!("{evil}\n{evil}\n{evil}"), 2),
                     screen.json_row(&format!("{{\"a\":\t\"{evil}\"}}")),
                     Page::document(evil),

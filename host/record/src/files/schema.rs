@@ -52,7 +52,7 @@ pub struct PlanRecord {
     pub evaluation_rows: usize,
     /// Rows of the whole evaluation split.
     pub evaluation_split_rows: usize,
-    /// Tokens of the longest query with one of its choices, of the first seed's.
+    /// Tokens of the longest query with one of its choices, of all seeds' queries.
     pub longest_query: usize,
     /// The steps that are scored; 0 is zero-shot, 1 in-context learning.
     pub score_steps: Vec<usize>,
@@ -148,8 +148,8 @@ pub struct ConfigRecord {
     pub seeds: Vec<u64>,
     /// The number of the last step, in-context learning being step 1, `--steps`.
     pub steps: usize,
-    /// The number of rows to draw from the evaluation split, `--sample`; absent without the
-    /// flag, when the task sets the number.
+    /// The number of rows to draw from the evaluation split, `--sample`; absent without the flag, when the task sets the
+    /// number or all rows are taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<usize>,
     /// The number of rows to keep of those that would be scored, `--limit`; null without the flag.
@@ -235,9 +235,10 @@ pub struct LimitsRecord {
     pub compile_memory: Option<u64>,
     /// The bytes of a plugin's linear memories, `--plugin-memory`.
     pub memory: u64,
-    /// The elements of a plugin's WebAssembly tables, `--plugin-tables`.
+    /// The elements of a plugin's WebAssembly tables, and as many handles to host resources, `--plugin-tables`.
     pub table_elements: usize,
-    /// The bytes that one call of a host function may transfer, `--plugin-call-bytes`.
+    /// The bytes that one call of a host function, or the arguments or results of one call into the plugin, may transfer,
+    /// `--plugin-call-bytes`.
     pub call_bytes: u64,
     /// The bytes of a plugin's live tensors, `--plugin-tensor-bytes`.
     pub tensor_bytes: u64,

@@ -23,7 +23,7 @@ use super::{PluginCard, PluginDevError, validate};
 use crate::run::{PluginUsage, RunError};
 use ft_sandbox::{ErrorKind, Failure, Limits, PluginError, Usage};
 
-/// A budget of which more than this is used leaves nothing for larger data.
+/// The share of a limit beyond which a plugin leaves nothing for larger data.
 const NEARLY_ALL: f64 = 0.8;
 
 /// All checks of a plugin.

@@ -27,14 +27,14 @@ enum Bound {
     Tokenizer,
 }
 
-/// A text that is longer.
+/// A text that is longer than a [`TextBound`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooMuchText {
     bytes: usize,
     bound: TextBound,
 }
 
-/// Demonstrations that are longer together.
+/// Demonstrations that are longer together than a [`TextBound`].
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the demonstrations are too long: {reason}{}", .longest.as_ref().map(|(id, bytes)| format!(" (the longest demonstration is `{id}`, with {bytes} bytes; the separator behind each has {separator})")).unwrap_or_default())]
 pub struct LongDemonstrations {

@@ -50,7 +50,7 @@ impl Place {
         matches!(self, Place::First | Place::Next) && !is_mark
     }
 
-    /// The place behind a byte that is no part of a row; `is_open` is whether it ends one.
+    /// The place behind a byte that is no part of a row; `is_open` is whether a row stands right before it.
     fn behind(self, byte: u8, is_open: bool) -> Place {
         match (self, byte) {
             (_, b' ' | b'\t' | b'\n' | b'\r') => self,
