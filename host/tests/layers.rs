@@ -33,6 +33,9 @@ const CRATES: [Crate; 6] = [
     },
 ];
 
+/// The rooms of a run, in order: each uses only those before it.
+const ROOMS_OF_RUN: [&str; 4] = ["inputs", "folder", "plan", "execute"];
+
 /// Packages of the program that some of its layers alone may know, or none of them: `anyhow` would take an error of
 /// which nobody has said whose fault it is (`diagnosis`). The binary's own file belongs to `cli`. `options` derives flags
 /// and their help from its definitions; what a command is, is `cli`'s.
@@ -217,6 +220,13 @@ fn names_below(tokens: &[Token], root: &str) -> BTreeSet<String> {
 /// The names at the top of the crate that a file refers to; `depth` is how many modules its own lies below the top.
 fn top_names(tokens: &[Token], depth: usize) -> BTreeSet<String> {
     let mut names = names_below(tokens, "crate");
+    names.extend(names_climbed_to(tokens, depth));
+    names
+}
+
+/// The names that a file climbs to by `super`, `depth` times or more.
+fn names_climbed_to(tokens: &[Token], depth: usize) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
     let mut i = 0;
     while i < tokens.len() {
         let mut climbed = 0;
@@ -228,6 +238,18 @@ fn top_names(tokens: &[Token], depth: usize) -> BTreeSet<String> {
         }
         i += 1;
     }
+    names
+}
+
+/// The names at the top of the module `run` that a file refers to; `depth` is how many modules its own lies below `run`.
+fn names_in_run(tokens: &[Token], depth: usize) -> BTreeSet<String> {
+    let word = |i: usize, name: &str| tokens.get(i) == Some(&Word(name.to_owned()));
+    let is_run = |&i: &usize| {
+        word(i, "crate") && is_path_separator(tokens, i + 1) && word(i + 3, "run") && is_path_separator(tokens, i + 4)
+    };
+    let mut names: BTreeSet<String> =
+        (0..tokens.len()).filter(is_run).flat_map(|i| names_after(tokens, i + 4)).collect();
+    names.extend(names_climbed_to(tokens, depth));
     names
 }
 
@@ -261,6 +283,14 @@ fn faults(home: &Crate, path: &str, source: &str) -> Vec<String> {
                         fault(format!("`{layer}` uses `{name}`, which does not stand below it"));
                     }
                 }
+            }
+        }
+    }
+    if let (true, ["run", room, ..]) = (home.sources == "src", &parts[..]) {
+        let place = |name: &str| ROOMS_OF_RUN.iter().position(|room| *room == name);
+        for name in names_in_run(&tokens, parts.len() - 1).iter().filter(|name| name != room) {
+            if place(room).is_some_and(|own| place(name).is_some_and(|other| other > own)) {
+                fault(format!("`run::{room}` uses `run::{name}`, which comes after it"));
             }
         }
     }
@@ -375,6 +405,17 @@ fn packages_stay_at_home() {
         assert_eq!(count(path, "use clap::Parser;"), 0, "{path}");
         assert_eq!(count(path, "fn f() -> anyhow::Result<()> {}"), 1, "{path}");
     }
+}
+
+#[test]
+fn a_room_of_a_run_uses_only_those_before_it() {
+    let found = |path: &str, source: &str| faults(&SAMPLE, path, source).len();
+    for source in ["use crate::run::plan::Plan;", "use super::super::plan::Plan;", "use crate::run::{plan, execute};"] {
+        assert!(found("run/inputs/rows.rs", source) > 0, "{source}");
+        assert_eq!(found("run/execute/seeds.rs", source), 0, "{source}");
+        assert_eq!(found("run/preview.rs", source), 0, "{source}");
+    }
+    assert_eq!(found("run/inputs/rows.rs", "use super::plan;"), 0, "a module of its own room");
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! From what a user wants to what came of it: a [`RunConfig`] becomes a [`Plan`] (everything that can be checked before
 //! weights are read), and a plan an [`Outcome`] (`samples.jsonl` and `results.json`, written as results come).
+//!
+//! Four rooms, each of which uses only those before it: `inputs` (plugins, rows, the model's files), `folder` (what an
+//! earlier process left), `plan` (what each seed draws, and whether it can be scored), `execute`.
 
 mod error;
 mod execute;
