@@ -30,8 +30,13 @@ fn queries() -> impl Strategy<Value = Vec<QueryTokens>> {
     prop::collection::vec(query, 1..7)
 }
 
-fn in_batches(decoder: &Decoder, context: &Context, queries: &[QueryTokens], budget: usize) -> Vec<Vec<ChoiceScore>> {
-    let runs = score::batches(queries, budget);
+fn in_batches(
+    decoder: &Decoder,
+    context: &Context,
+    queries: &[QueryTokens],
+    most_tokens: usize,
+) -> Vec<Vec<ChoiceScore>> {
+    let runs = score::batches(queries, most_tokens);
     runs.into_iter().flat_map(|run| score::score(decoder, context, &queries[run]).unwrap()).collect()
 }
 
@@ -51,7 +56,7 @@ proptest! {
     fn shared_and_packed_equals_plain(
         queries in queries(),
         demonstrations in prop::collection::vec(0..VOCABULARY, 1..20),
-        budget in 1usize..60,
+        most_tokens in 1usize..60,
     ) {
         for family in FAMILIES {
             let decoder = load(family);
@@ -60,8 +65,8 @@ proptest! {
                 queries.iter().map(of_query).collect()
             };
             let context = State::first(&decoder, &demonstrations).unwrap().context;
-            check(&in_batches(&decoder, &context, &queries, budget), &each(&demonstrations), family)?;
-            check(&in_batches(&decoder, &Context::zero_shot(None), &queries, budget), &each(&[]), family)?;
+            check(&in_batches(&decoder, &context, &queries, most_tokens), &each(&demonstrations), family)?;
+            check(&in_batches(&decoder, &Context::zero_shot(None), &queries, most_tokens), &each(&[]), family)?;
         }
     }
 
@@ -111,7 +116,7 @@ proptest! {
 }
 
 #[test]
-fn batches_keep_to_their_budget_and_to_the_order() {
+fn batches_keep_to_their_limit_and_to_the_order() {
     let query =
         |length: u32| QueryTokens { choices: vec![ChoiceTokens { ids: (0..=length).collect(), span_start: 1 }] };
     let queries: Vec<QueryTokens> = [3, 3, 9, 1, 1].map(query).into();

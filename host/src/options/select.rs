@@ -26,7 +26,7 @@ options! {
     }
 }
 
-/// One way of choosing the step replaces another, with what belongs to it.
+/// One way to select the step replaces another, with what belongs to it.
 fn one_way(above: &SelectionOptions, below: &mut SelectionOptions) {
     if above.select.is_some() {
         *below = SelectionOptions::default();

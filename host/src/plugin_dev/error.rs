@@ -1,4 +1,4 @@
-//! Why an author's command did not do what it was to do.
+//! Why a command for plugin authors did not do what it was to do.
 
 use std::path::PathBuf;
 

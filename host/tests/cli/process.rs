@@ -83,7 +83,7 @@ fn a_killed_run_leaves_whole_lines_and_whole_results() {
     assert!(left_behind(&place) > 0);
     // Another run does not write over it, unless it is told to, and then it is kept.
     let refused = "error: `out` has an unfinished run of another configuration:\n";
-    let hint = "set it aside with `--restart`";
+    let hint = "start over with `--restart`";
     let limit = "config.limit: null -> 1\n";
     place.sst2(&["--steps", "1", "--limit", "1"]).failed(2, &[refused, limit, "config.steps: 40 -> 1\n", hint]);
     place.sst2(&["--steps", "1", "--limit", "1", "--restart"]).good();

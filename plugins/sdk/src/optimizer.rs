@@ -69,7 +69,7 @@ pub trait MetaOptimizer: Sized + 'static {
     /// Updates the whole cache. `step` counts up from 2, since step 1 is the plain pass that makes the first cache.
     /// The slots of all layers come at once, in the order layer 0 key, layer 0 value, layer 1 key, and so on.
     ///
-    /// Tensors that are dropped early count no longer against the plugin's tensor budget: take slots by value where possible.
+    /// Tensors that are dropped early count no longer against the plugin's limit of tensors: take slots by value where possible.
     ///
     /// # Errors
     /// Whatever the rule fails with; the run ends there.

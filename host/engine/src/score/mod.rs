@@ -44,14 +44,14 @@ struct Read {
     token: u32,
 }
 
-/// Cuts queries into consecutive batches whose trees have at most `budget` tokens together, one query at least.
-pub fn batches(queries: &[QueryTokens], budget: usize) -> Vec<std::ops::Range<usize>> {
+/// Cuts queries into consecutive batches whose trees have at most `most_tokens` tokens together, one query at least.
+pub fn batches(queries: &[QueryTokens], most_tokens: usize) -> Vec<std::ops::Range<usize>> {
     let mut runs: Vec<std::ops::Range<usize>> = Vec::new();
     let mut used = 0;
     for (index, query) in queries.iter().enumerate() {
         let size = query.tree().0.len();
         match runs.last_mut() {
-            Some(run) if used + size <= budget => {
+            Some(run) if used + size <= most_tokens => {
                 run.end = index + 1;
                 used += size;
             }

@@ -58,10 +58,10 @@ impl Diagnosis for FolderError {
         Some(
             match self {
                 Self::Changed { .. } => {
-                    "go on with the settings that it had, name another folder with `--out`, or set it aside with `--restart`"
+                    "resume with the options that it had, name another folder with `--out`, or start over with `--restart`"
                 }
                 Self::NoRecord { .. } | Self::ForeignLine { .. } | Self::NoResult { .. } => {
-                    "set the run aside with `--restart`, or name another folder with `--out`"
+                    "start over with `--restart`, or name another folder with `--out`"
                 }
             }
             .into(),

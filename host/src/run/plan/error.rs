@@ -35,7 +35,7 @@ pub enum DrawError {
         first: Option<String>,
     },
     /// All rows to select the step by are left out.
-    #[error("nothing is left to choose the step by: {}", left_out(*.rows, "held-out row", *.overlapping, "demonstrations or evaluation rows too", *.unusable))]
+    #[error("nothing is left to select the step by: {}", left_out(*.rows, "held-out row", *.overlapping, "demonstrations or evaluation rows too", *.unusable))]
     NothingHeldOut {
         /// The rows that were drawn.
         rows: usize,

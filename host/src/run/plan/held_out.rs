@@ -12,7 +12,7 @@ use crate::run::inputs::rows::Rows;
 use ft_engine::task::example::{Example, RenderedChoice, Split};
 use ft_engine::task::overlap::KnownExamples;
 
-/// Examples that are scored over a cache of demonstrations to choose the step.
+/// Examples that are scored over a cache of demonstrations to select the step.
 pub struct Fold {
     /// The demonstrations' token ids.
     pub ids: Vec<u32>,
@@ -134,7 +134,7 @@ impl Candidates {
         }
     }
 
-    /// What is left to choose the step by.
+    /// What is left to select the step by.
     ///
     /// # Errors
     /// A row that cannot be used where such rows are not left out, and none that is left.

@@ -108,12 +108,12 @@ fn held_out(config: &RunConfig, draw: &Draw) -> Vec<String> {
     let kept = if config.allow_overlap { "kept" } else { "left out" };
     if overlapping > 0 {
         notes.push(format!(
-            "{overlapping} of the rows to choose the step by are demonstrations or evaluation rows too and were {kept}"
+            "{overlapping} of the rows to select the step by are demonstrations or evaluation rows too and were {kept}"
         ));
     }
     if unusable.count() > 0 {
         let (count, reasons) = (unusable.count(), unusable.reasons());
-        notes.push(format!("{count} of the rows to choose the step by cannot be used and were left out: {reasons}"));
+        notes.push(format!("{count} of the rows to select the step by cannot be used and were left out: {reasons}"));
     }
     notes
 }

@@ -211,7 +211,7 @@ fn the_step_is_chosen_by_rows_that_are_neither_shown_nor_scored() {
     run(&["3"]).good();
     let results = place.json("out/results.json");
     assert_eq!(results["held_out_rows"], json!([4]));
-    let note = "2 of the rows to choose the step by are demonstrations or evaluation rows too and were left out";
+    let note = "2 of the rows to select the step by are demonstrations or evaluation rows too and were left out";
     assert_eq!(notes(&results), [note]);
     let chosen = place.read("out/held-out.jsonl");
     assert_eq!(chosen.lines().count(), 2, "one row at two steps:\n{chosen}");
@@ -226,7 +226,7 @@ fn the_step_is_chosen_by_rows_that_are_neither_shown_nor_scored() {
     let fixed = ["--data", "twice", "--select", "held-out", "--sampling", "first", "--steps", "2"];
     place.sst2(&[&fixed[..], &["--shots", "3", "--out", "three"]].concat()).good();
     assert_eq!(place.json("three/results.json")["held_out_rows"], json!([2]));
-    let message = "nothing is left to choose the step by: expected rows to keep, got 2 held-out rows to leave out (2 \
+    let message = "nothing is left to select the step by: expected rows to keep, got 2 held-out rows to leave out (2 \
         demonstrations or evaluation rows too)";
     place.sst2(&[&fixed[..], &["--shots", "2", "--out", "two"]].concat()).failed(2, &[message, "hint: "]);
 }

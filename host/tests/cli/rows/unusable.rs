@@ -105,7 +105,7 @@ fn a_demonstration_that_is_drawn_is_never_left_out() {
     let results = place.json("out/results.json");
     assert_eq!(results["held_out_rows"], json!([1, 2]));
     let note =
-        "1 of the rows to choose the step by cannot be used and were left out: demonstrations example `3`: a query";
+        "1 of the rows to select the step by cannot be used and were left out: demonstrations example `3`: a query";
     assert!(notes(&results)[0].starts_with(note), "{results}");
 }
 
