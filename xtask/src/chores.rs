@@ -73,7 +73,7 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         [flag, name, rest @ ..] if flag == "--bench" => (name.as_str(), rest),
         all => ("performance", all),
     };
-    run(workspace.cargo().args(["bench", "--package", "ft-host", "--bench", name, "--"]).args(arguments))
+    run(workspace.cargo().args(["bench", "--workspace", "--bench", name, "--"]).args(arguments))
 }
 
 /// Type-checks the feature `cuda`, in the profile that compiles proc macros without optimising them. Its kernels are
