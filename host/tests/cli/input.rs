@@ -220,7 +220,7 @@ fn a_context_that_is_too_long_is_told_before_the_weights() {
     let longest = plan["longest_query"].as_u64().unwrap();
     let twice = format!("expected at most {} positions, got {} for ", 2 * length - 1, 2 * length);
     let second = format!("a second pass over the demonstrations' {length} tokens");
-    limit(2 * length - 1, &[], &[&second, &twice, "hint: ", "--shots", "--positions restart"]);
+    limit(2 * length - 1, &[], &[&twice, &second, "hint: ", "--shots", "--positions restart"]);
     let query = format!("got {} for a query of {longest} tokens after the demonstrations' {length}", length + longest);
     for more in [&["--positions", "restart"][..], &["--steps", "1"]] {
         limit(length + longest - 1, more, &["evaluation example `", &query, "hint: `--skip-bad-rows`", "--shots"]);

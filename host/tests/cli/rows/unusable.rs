@@ -73,7 +73,8 @@ fn a_row_that_fits_behind_some_seeds_demonstrations_is_left_out_for_all() {
     let fits = |seed: u64| run("try", &["--seed", &seed.to_string(), "--dry-run"]).status == Some(0);
     let (short, long): (Vec<u64>, Vec<u64>) = (0..20).partition(|seed| fits(*seed));
     let seeds = format!("{},{}", short[0], long[0]);
-    run("both", &["--seeds", &seeds]).failed(2, &["evaluation example `0`: a query of "]);
+    run("both", &["--seeds", &seeds])
+        .failed(2, &["evaluation example `0`: expected at most 160 positions, got ", " for a query of "]);
     run("both", &["--seeds", &seeds, "--skip-bad-rows"]).good();
     for seed in [short[0], long[0]] {
         assert_eq!(scored(&place, "both", seed), [1, 2, 3, 4], "seed {seed}");
@@ -100,12 +101,19 @@ fn a_demonstration_that_is_drawn_is_never_left_out() {
     let run = |more: &[&str]| {
         place.sst2(&[&["--model", "short", "--data", "held", "--steps", "1"], &select[..], more].concat())
     };
-    run(&[]).failed(2, &["demonstrations example `3`: a query of ", "hint: `--skip-bad-rows`"]);
+    run(&[]).failed(
+        2,
+        &[
+            "demonstrations example `3`: expected at most 120 positions, got ",
+            " for a query of ",
+            "hint: `--skip-bad-rows`",
+        ],
+    );
     run(&["--skip-bad-rows"]).good();
     let results = place.json("out/results.json");
     assert_eq!(results["held_out_rows"], json!([1, 2]));
-    let note =
-        "1 of the rows to select the step by cannot be used and were left out: demonstrations example `3`: a query";
+    let note = "1 of the rows to select the step by cannot be used and were left out: demonstrations example `3`: \
+                expected at most 120 positions, got ";
     assert!(notes(&results)[0].starts_with(note), "{results}");
 }
 
