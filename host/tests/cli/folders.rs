@@ -250,9 +250,9 @@ fn thousands_of_steps_are_reported_in_every_form() {
     let trace: Vec<Value> =
         (2..steps).map(|step| json!({"seed": 7, "step": step, "tokens": 2, "seconds": 0.25, "layers": []})).collect();
     place.write("long/trace.jsonl", lines(&trace));
-    for form in [&[][..], &["--markdown"], &["--csv"], &["--json"], &["--html"]] {
-        let printed = host_promptly(&place, &[&["report", "long"], form].concat()).good().stdout;
-        assert!(printed.lines().count() > 19_999 && printed.contains("19999"), "{form:?}");
+    for format in REPORT_FORMATS {
+        let printed = host_promptly(&place, &[&["report", "long"], format].concat()).good().stdout;
+        assert!(printed.lines().count() > 19_999 && printed.contains("19999"), "{format:?}");
     }
     let comparison = host_promptly(&place, &["compare", "long", "long", "--json"]).good().json();
     assert_eq!((&comparison["n"], &comparison["a"]["steps"]), (&1.into(), &json!([steps - 1])));

@@ -12,6 +12,9 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// Compiled plugins, kept from test to test; whatever is in it, no result depends on it.
 const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/cli-cache");
 
+/// The flags of each format that `ft-host report` prints, the terminal's tables first.
+pub const REPORT_FORMATS: [&[&str]; 5] = [&[], &["--markdown"], &["--csv"], &["--json"], &["--html"]];
+
 /// A built guest, by its path below `plugins/` without the extension.
 pub fn guest(name: &str) -> String {
     let path = Path::new(ROOT).join("plugins").join(format!("{name}.wasm"));

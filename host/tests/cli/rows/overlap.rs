@@ -19,9 +19,9 @@ fn demonstrations_are_not_scored() {
     assert_eq!(notes(&results), [note]);
     assert!(printed.ends_with(&format!("note: {note}\n")), "{printed}");
     // In every output.
-    for form in ["--markdown", "--csv", "--json", "--html"] {
-        let report = place.host(&["report", "out", form]).good().stdout;
-        assert!(report.contains("2 of 6 evaluation rows are demonstrations too"), "{form}:\n{report}");
+    for format in REPORT_FORMATS {
+        let report = place.host(&[&["report", "out"], format].concat()).good().stdout;
+        assert!(report.contains("2 of 6 evaluation rows are demonstrations too"), "{format:?}:\n{report}");
     }
     assert!(place.host(&["report", "out"]).good().stdout.contains(note));
     assert!(place.host(&["compare", "out", "out"]).good().stdout.contains(note));

@@ -103,9 +103,9 @@ fn the_first_rows_of_a_sorted_split_are_told_in_every_output() {
     assert!(printed.contains(&format!("note: {note}\n")), "{printed}");
     assert!(notes(&place.json("limit/results.json")).contains(&note));
     let part = "do not have the classes of their split";
-    for form in [&[][..], &["--markdown"], &["--csv"], &["--json"], &["--html"]] {
-        let report = place.host(&[&["report", "limit"], form].concat()).good().stdout;
-        assert!(report.contains(part), "{form:?}:\n{report}");
+    for format in REPORT_FORMATS {
+        let report = place.host(&[&["report", "limit"], format].concat()).good().stdout;
+        assert!(report.contains(part), "{format:?}:\n{report}");
     }
     assert!(place.host(&["compare", "limit", "limit"]).good().stdout.contains(part));
     assert!(run("limit", &["--limit", "20", "--dry-run"]).good().stdout.contains(part));
