@@ -28,6 +28,27 @@ mod x86 {
 
     use super::Lanes;
 
+    /// Sums in f32: their registers, and how these are read, added and written.
+    macro_rules! sums {
+        ($register:ty, $count:literal, $load:ident, $add:ident, $store:ident) => {
+            type Sum = $register;
+            const COUNT: usize = $count;
+
+            #[inline(always)]
+            unsafe fn sums(from: *const f32) -> $register {
+                unsafe { $load(from) }
+            }
+            #[inline(always)]
+            unsafe fn plus(left: $register, right: $register) -> $register {
+                unsafe { $add(left, right) }
+            }
+            #[inline(always)]
+            unsafe fn store(sums: $register, to: *mut f32) {
+                unsafe { $store(to, sums) }
+            }
+        };
+    }
+
     /// AVX2 and FMA over f32.
     pub(in super::super) struct Avx2;
 
@@ -35,21 +56,8 @@ mod x86 {
     unsafe impl Lanes for Avx2 {
         type Element = f32;
         type Factor = __m256;
-        type Sum = __m256;
-        const COUNT: usize = 8;
+        sums!(__m256, 8, _mm256_loadu_ps, _mm256_add_ps, _mm256_storeu_ps);
 
-        #[inline(always)]
-        unsafe fn sums(from: *const f32) -> __m256 {
-            unsafe { _mm256_loadu_ps(from) }
-        }
-        #[inline(always)]
-        unsafe fn plus(left: __m256, right: __m256) -> __m256 {
-            unsafe { _mm256_add_ps(left, right) }
-        }
-        #[inline(always)]
-        unsafe fn store(sums: __m256, to: *mut f32) {
-            unsafe { _mm256_storeu_ps(to, sums) }
-        }
         #[inline(always)]
         unsafe fn load(from: *const f32) -> __m256 {
             unsafe { _mm256_loadu_ps(from) }
@@ -71,21 +79,8 @@ mod x86 {
     unsafe impl Lanes for Avx512 {
         type Element = f32;
         type Factor = __m512;
-        type Sum = __m512;
-        const COUNT: usize = 16;
+        sums!(__m512, 16, _mm512_loadu_ps, _mm512_add_ps, _mm512_storeu_ps);
 
-        #[inline(always)]
-        unsafe fn sums(from: *const f32) -> __m512 {
-            unsafe { _mm512_loadu_ps(from) }
-        }
-        #[inline(always)]
-        unsafe fn plus(left: __m512, right: __m512) -> __m512 {
-            unsafe { _mm512_add_ps(left, right) }
-        }
-        #[inline(always)]
-        unsafe fn store(sums: __m512, to: *mut f32) {
-            unsafe { _mm512_storeu_ps(to, sums) }
-        }
         #[inline(always)]
         unsafe fn load(from: *const f32) -> __m512 {
             unsafe { _mm512_loadu_ps(from) }
@@ -107,21 +102,8 @@ mod x86 {
     unsafe impl Lanes for Bf16 {
         type Element = u32;
         type Factor = __m512bh;
-        type Sum = __m512;
-        const COUNT: usize = 16;
+        sums!(__m512, 16, _mm512_loadu_ps, _mm512_add_ps, _mm512_storeu_ps);
 
-        #[inline(always)]
-        unsafe fn sums(from: *const f32) -> __m512 {
-            unsafe { _mm512_loadu_ps(from) }
-        }
-        #[inline(always)]
-        unsafe fn plus(left: __m512, right: __m512) -> __m512 {
-            unsafe { _mm512_add_ps(left, right) }
-        }
-        #[inline(always)]
-        unsafe fn store(sums: __m512, to: *mut f32) {
-            unsafe { _mm512_storeu_ps(to, sums) }
-        }
         #[inline(always)]
         unsafe fn load(from: *const u32) -> __m512bh {
             unsafe { std::mem::transmute::<__m512i, __m512bh>(_mm512_loadu_si512(from.cast())) }
