@@ -3,12 +3,20 @@
 //!
 //! That no three files of a crate use each other in a circle is held by `xtask/src/figures.rs`, which counts circles.
 //!
-//! Reads the sources as text: tokens without comments, strings and test modules, and in them the paths that begin at
-//! `crate` (or climb to it by `super`) and at a few packages. Test modules are left out since they ship nowhere.
+//! Reads the sources as `xtask` does for its figures: tokens without comments, strings and test modules, and in them the
+//! paths that begin at `crate` (or climb to it by `super`) and at a few packages. Test modules are left out since they
+//! ship nowhere.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+#[path = "../../xtask/src/figures/source.rs"]
+#[allow(dead_code, reason = "figures are counted of comments and functions too")]
+mod source;
+
+use source::Token::{self, Mark, Word};
+use source::{Source, after_group};
 
 /// A crate with its modules' heights. Equal heights are strangers to each other.
 struct Crate {
@@ -51,134 +59,6 @@ const STREAMS: [&str; 2] = ["src/cli/terminal.rs", "sandbox/src/compiler/serve.r
 
 /// Lints that hold crates to what they may touch, and that a file could allow itself.
 const TOUCHING: [&str; 5] = ["disallowed_methods", "disallowed_types", "print_stdout", "print_stderr", "dbg_macro"];
-
-/// An identifier, or a character of punctuation.
-#[derive(Clone, Debug, PartialEq)]
-enum Token {
-    Word(String),
-    Mark(char),
-}
-
-use Token::{Mark, Word};
-
-/// Tokens of a source text without comments, literals and lifetimes.
-fn tokens(source: &str) -> Vec<Token> {
-    let text: Vec<char> = source.chars().collect();
-    let at = |i: usize| text.get(i).copied().unwrap_or('\0');
-    let mut found = Vec::new();
-    let mut i = 0;
-    while i < text.len() {
-        match at(i) {
-            '/' if at(i + 1) == '/' => i += text[i..].iter().take_while(|&&c| c != '\n').count(),
-            '/' if at(i + 1) == '*' => i = after_block_comment(&text, i),
-            '"' => i = after_string(&text, i),
-            '\'' => i = after_quote(&text, i),
-            c if c.is_alphanumeric() || c == '_' => {
-                let word: String = text[i..].iter().take_while(|c| c.is_alphanumeric() || **c == '_').collect();
-                i += word.chars().count();
-                let raw = word.ends_with('r') && word.len() <= 2 && raw_string_hashes(&text, i).is_some();
-                match raw_string_hashes(&text, i).filter(|_| raw) {
-                    Some(hashes) => i = after_raw_string(&text, i, hashes),
-                    None => found.push(Word(word)),
-                }
-            }
-            c if c.is_whitespace() => i += 1,
-            c => {
-                found.push(Mark(c));
-                i += 1;
-            }
-        }
-    }
-    found
-}
-
-fn after_block_comment(text: &[char], start: usize) -> usize {
-    let (mut i, mut depth) = (start + 2, 1);
-    while i < text.len() && depth > 0 {
-        match (text[i], text.get(i + 1)) {
-            ('/', Some('*')) => (i, depth) = (i + 2, depth + 1),
-            ('*', Some('/')) => (i, depth) = (i + 2, depth - 1),
-            _ => i += 1,
-        }
-    }
-    i
-}
-
-fn after_string(text: &[char], start: usize) -> usize {
-    let mut i = start + 1;
-    while i < text.len() && text[i] != '"' {
-        i += if text[i] == '\\' { 2 } else { 1 };
-    }
-    i + 1
-}
-
-/// After a character literal, or after the quote of a lifetime.
-fn after_quote(text: &[char], start: usize) -> usize {
-    match (text.get(start + 1), text.get(start + 2)) {
-        (Some('\\'), _) => start + 3 + text[start + 3..].iter().take_while(|&&c| c != '\'').count() + 1,
-        (Some(_), Some('\'')) => start + 3,
-        _ => start + 1 + text[start + 1..].iter().take_while(|c| c.is_alphanumeric() || **c == '_').count(),
-    }
-}
-
-/// How many `#` stand before the quote of a raw string that begins here.
-fn raw_string_hashes(text: &[char], start: usize) -> Option<usize> {
-    let hashes = text[start..].iter().take_while(|&&c| c == '#').count();
-    (text.get(start + hashes) == Some(&'"')).then_some(hashes)
-}
-
-fn after_raw_string(text: &[char], start: usize, hashes: usize) -> usize {
-    let mut i = start + hashes + 1;
-    let closes =
-        |i: usize| text[i] == '"' && text[i + 1..].iter().take(hashes).filter(|&&c| c == '#').count() == hashes;
-    while i < text.len() && !closes(i) {
-        i += 1;
-    }
-    i + 1 + hashes
-}
-
-/// The tokens without `#[cfg(test)] mod name { .. }`, and without those of `#[cfg(all(test, ..))]`.
-fn shipped(tokens: &[Token]) -> Vec<Token> {
-    let word = |text: &str| Word(text.to_owned());
-    let alone = [Mark('#'), Mark('['), word("cfg"), Mark('('), word("test"), Mark(')'), Mark(']'), word("mod")];
-    let first = [Mark('#'), Mark('['), word("cfg"), Mark('('), word("all"), Mark('('), word("test")];
-    let mut kept = Vec::new();
-    let mut i = 0;
-    while i < tokens.len() {
-        let module = if tokens[i..].starts_with(&alone) {
-            Some(i + alone.len())
-        } else if tokens[i..].starts_with(&first) {
-            let end = (i..tokens.len()).find(|&end| tokens[end] == Mark(']')).unwrap_or(tokens.len());
-            (tokens.get(end + 1) == Some(&word("mod"))).then_some(end + 2)
-        } else {
-            None
-        };
-        if let Some(name) = module {
-            i = name;
-            i = if tokens.get(i + 1) == Some(&Mark('{')) { after_group(tokens, i + 1) } else { i };
-        } else {
-            kept.push(tokens[i].clone());
-            i += 1;
-        }
-    }
-    kept
-}
-
-/// After the group in braces that opens here.
-fn after_group(tokens: &[Token], open: usize) -> usize {
-    let mut depth = 0;
-    for (i, token) in tokens.iter().enumerate().skip(open) {
-        match token {
-            Mark('{') => depth += 1,
-            Mark('}') => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return i + 1;
-        }
-    }
-    tokens.len()
-}
 
 /// Whether `::` stands here.
 fn is_path_separator(tokens: &[Token], i: usize) -> bool {
@@ -265,7 +145,7 @@ fn uses_package(tokens: &[Token], package: &str) -> bool {
 
 /// What is wrong with a file of a crate, given as its path below the sources, like `task/sampling.rs`.
 fn faults(home: &Crate, path: &str, source: &str) -> Vec<String> {
-    let tokens = shipped(&tokens(source));
+    let tokens = Source::new(source).tokens;
     let parts: Vec<&str> = path.trim_end_matches(".rs").split('/').filter(|part| *part != "mod").collect();
     let layer = parts[0];
     let mut faults = Vec::new();

@@ -1,4 +1,5 @@
 //! A source file as tokens and doc comments, without its test modules. It is read as text; nothing is expanded.
+//! `host/tests/layers.rs` reads sources by this file too.
 
 /// A source file of a crate.
 pub(crate) struct File {
@@ -150,7 +151,7 @@ fn body(tokens: &[Token], start: usize) -> Option<usize> {
 }
 
 /// The place behind the group in braces that opens at `open`.
-fn after_group(tokens: &[Token], open: usize) -> usize {
+pub(crate) fn after_group(tokens: &[Token], open: usize) -> usize {
     let mut depth = 0;
     for (i, token) in tokens.iter().enumerate().skip(open) {
         match token {
