@@ -7,7 +7,8 @@ use ft_engine::model::decoder::{Batch, Origin, Provenance, TokenTree};
 use ft_engine::model::{Context, Decoder, KvCache, ModelError};
 use ft_engine::score::{self, ChoiceScore, ChoiceTokens, QueryTokens};
 use ft_engine::tune::{
-    MetaOptimizer, Momentum, OptimizerError, Positions, State, StepContext, StepPolicy, TuneError, Update, Verdict,
+    MetaOptimizer, Momentum, OptimizerError, Positions, State, StepContext, StepPolicy, StepReport, TuneError, Update,
+    Verdict,
 };
 use support_tiny::{FAMILIES, load};
 
@@ -27,7 +28,7 @@ struct Still {
 impl MetaOptimizer for Still {
     fn step(&mut self, context: &mut dyn StepContext) -> Result<Update, OptimizerError> {
         self.proposals = (0..self.asks).map(|_| context.propose()).collect::<Result<_, _>>()?;
-        Ok(Update { cache: matrices(context.cache()), verdict: Verdict::Continue })
+        Ok(Update { cache: matrices(context.cache()), verdict: Verdict::Continue, report: StepReport::default() })
     }
 }
 
@@ -36,7 +37,7 @@ struct Take;
 
 impl MetaOptimizer for Take {
     fn step(&mut self, context: &mut dyn StepContext) -> Result<Update, OptimizerError> {
-        Ok(Update { cache: matrices(&context.propose()?), verdict: Verdict::Continue })
+        Ok(Update { cache: matrices(&context.propose()?), verdict: Verdict::Continue, report: StepReport::default() })
     }
 }
 

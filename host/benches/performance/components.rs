@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device, Tensor};
-use ft_engine::model::{KvCache, ModelError};
+use ft_engine::model::KvCache;
 use ft_engine::task::example::Split;
-use ft_engine::tune::{MetaOptimizer, Momentum, Slot, SlotKind, StepContext};
+use ft_engine::tune::{MetaOptimizer, Momentum, QuestionError, Slot, SlotKind, StepContext};
 use ft_sandbox::{EngineOptions, Limits, OptimizerPlugin, PluginBinary, PluginEngine, TaskPlugin, Usage, options};
 
 use crate::common::Outcome;
@@ -148,11 +148,11 @@ impl StepContext for OneSlot {
         &self.empty
     }
 
-    fn propose(&mut self) -> Result<KvCache, ModelError> {
+    fn propose(&mut self) -> Result<KvCache, QuestionError> {
         Ok(self.empty.clone())
     }
 
-    fn slots(&mut self) -> Result<Vec<Slot>, ModelError> {
+    fn slots(&mut self) -> Result<Vec<Slot>, QuestionError> {
         Ok(vec![self.slot.clone()])
     }
 }

@@ -9,7 +9,7 @@
 pub(crate) mod task {
     wasmtime::component::bindgen!({
         world: "task-plugin",
-        path: "../../wit",
+        path: "../../wit/since-0.1",
         imports: { default: trappable },
         with: { "forward-tuning:plugin/table.table": crate::state::row_table::RowTable },
     });
@@ -19,7 +19,7 @@ pub(crate) mod task {
 pub(crate) mod optimizer {
     wasmtime::component::bindgen!({
         world: "optimizer-plugin",
-        path: "../../wit",
+        path: "../../wit/since-0.1",
         imports: { default: trappable },
         with: {
             "forward-tuning:plugin/types": super::task::forward_tuning::plugin::types,

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use candle_core::{DType, Tensor};
+use ft_engine::model::KvCache;
 use ft_engine::model::decoder::LayerCache;
-use ft_engine::model::{KvCache, ModelError};
 use ft_engine::task::example::{Example, Split};
-use ft_engine::tune::{MetaOptimizer, Slot, StepContext, Verdict};
+use ft_engine::tune::{MetaOptimizer, QuestionError, Slot, StepContext, Verdict};
 use ft_sandbox::{EngineOptions, Failure, Limits, OptionError, PluginEngine, PluginKind, TaskPlugin, inspect, options};
 
 use super::support::*;
@@ -103,7 +103,7 @@ impl StepContext for OneLayer<'_> {
         &self.cache
     }
 
-    fn propose(&mut self) -> Result<KvCache, ModelError> {
+    fn propose(&mut self) -> Result<KvCache, QuestionError> {
         let layer = LayerCache { keys: self.keys.proposed.clone(), values: self.values.proposed.clone() };
         Ok(KvCache::new(vec![layer])?)
     }

@@ -1,6 +1,7 @@
 //! Why a step failed.
 
 use super::optimizer::{OptimizerError, SlotKind};
+use super::question::QuestionError;
 use crate::model::ModelError;
 
 /// Why a step failed.
@@ -70,6 +71,11 @@ impl TuneError {
     /// What a step failed with when its optimizer gave this error: a failed pass that the optimizer asked for is the
     /// model's failure.
     pub(super) fn of_optimizer(step: usize, source: OptimizerError) -> Self {
+        let source = match source.downcast::<QuestionError>().map(|error| *error) {
+            Ok(QuestionError::Model(error)) => return Self::Model(error),
+            Ok(error) => error.into(),
+            Err(source) => source,
+        };
         match source.downcast::<ModelError>() {
             Ok(error) => Self::Model(*error),
             Err(source) => Self::Optimizer { step, source },

@@ -7,7 +7,7 @@ use candle_core::Tensor;
 
 use super::error::TuneError;
 use super::norms::{LayerNorms, norms};
-use super::optimizer::{MetaOptimizer, Slot, Verdict};
+use super::optimizer::{MetaOptimizer, Slot, StepReport, Verdict};
 use super::proposal::{Proposal, ProposingStep};
 use super::update::{check_update, first_not_finite};
 use crate::model::decoder::{Batch, LayerCache, Origin, Provenance, TokenTree};
@@ -84,6 +84,10 @@ pub struct State {
     pub verdict: Verdict,
     /// How far the step moved each layer; empty for step 1, which has nothing to move.
     pub norms: Vec<LayerNorms>,
+    /// What the optimizer says of the step.
+    pub report: StepReport,
+    /// Passes that the optimizer asked for in the step, besides the one that proposes; a gradient counts two.
+    pub passes: usize,
 }
 
 impl State {
@@ -101,7 +105,8 @@ impl State {
             return Err(ModelError::NotFinitePass { layer: Some(layer) }.into());
         }
         let context = after_step(1, cache, last_hidden, demonstrations);
-        Ok(Self { context, verdict: Verdict::Continue, norms: Vec::new() })
+        let report = StepReport::default();
+        Ok(Self { context, verdict: Verdict::Continue, norms: Vec::new(), report, passes: 0 })
     }
 
     /// The next step `t` (arXiv 2305.13016, section 3): `P_t` is what a pass over the demonstrations behind `C_{t-1}` has
@@ -132,7 +137,7 @@ impl State {
             layers.push(LayerCache { keys, values });
         }
         let context = after_step(t, KvCache::new(layers)?, proposal.last_hidden, demonstrations);
-        Ok(Self { context, verdict: update.verdict, norms })
+        Ok(Self { context, verdict: update.verdict, norms, report: update.report, passes: 0 })
     }
 
     /// The step `t`, from 1; step 1 is plain in-context learning.

@@ -12,6 +12,7 @@ mod momentum;
 mod norms;
 mod optimizer;
 mod proposal;
+mod question;
 mod update;
 
 pub use error::TuneError;
@@ -19,5 +20,8 @@ pub use iteration::{Positions, State, StepPolicy};
 pub use memory::phases;
 pub use momentum::Momentum;
 pub use norms::{LayerNorms, pseudo_gradient_norm};
-pub use optimizer::{MetaOptimizer, OptimizerError, Slot, SlotKind, StepContext, Update, Verdict};
+pub use optimizer::{MetaOptimizer, OptimizerError, Slot, SlotKind, StepContext, StepReport, Update, Verdict};
+pub use question::{
+    CacheGradient, DemonstrationSpan, Dropout, Examples, Objective, ProposalPass, QuestionError, Unanswerable,
+};
 pub use update::{check_update, first_not_finite};

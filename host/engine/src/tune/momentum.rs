@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 
-use super::{MetaOptimizer, OptimizerError, StepContext, Update, Verdict};
+use super::{MetaOptimizer, OptimizerError, StepContext, StepReport, Update, Verdict};
 use crate::model::arithmetic::add_scaled;
 
 /// Gradient descent with momentum on pseudo-gradients (arXiv 2305.13016, section 3.2):
@@ -35,7 +35,7 @@ impl MetaOptimizer for Momentum {
             velocity.push(moved);
         }
         self.velocity = Some(velocity);
-        Ok(Update { cache, verdict: Verdict::Continue })
+        Ok(Update { cache, verdict: Verdict::Continue, report: StepReport::default() })
     }
 }
 

@@ -2,7 +2,10 @@
 
 use candle_core::Tensor;
 
-use crate::model::{KvCache, ModelError};
+use super::question::{
+    CacheGradient, DemonstrationSpan, Dropout, Examples, Objective, ProposalPass, QuestionError, Unanswerable,
+};
+use crate::model::KvCache;
 
 /// Which of a layer's two matrices a slot is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +74,17 @@ pub struct Update {
     pub cache: Vec<Tensor>,
     /// Whether further steps are useful.
     pub verdict: Verdict,
+    /// What the optimizer says of the step.
+    pub report: StepReport,
+}
+
+/// What an optimizer says of a step, for whoever reads the trace.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StepReport {
+    /// What the optimizer minimised, at the cache before the step; `None` where it minimises nothing that it knows.
+    pub loss: Option<f64>,
+    /// Whether it took the update that it tried, or kept the cache; `None` where it does not try.
+    pub accepted: Option<bool>,
 }
 
 /// What an optimizer fails with.
@@ -78,26 +92,77 @@ pub type OptimizerError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What an optimizer may ask in one step. Whatever it asks for is computed when it is asked for.
 ///
-/// The loop implements this; optimizers only call it, so that a further question to the model changes none of them.
+/// The loop implements this; optimizers only call it, so that a further question to the model changes none of them. A context
+/// that knows a cache and a proposal alone has no answer to the other questions.
 pub trait StepContext {
     /// The step `t`, from 2.
     fn step(&self) -> usize;
 
+    /// A number for all that is random in this step; it follows from the run's seed and the step.
+    fn seed(&self) -> u64 {
+        self.step() as u64
+    }
+
     /// The cache so far, `C_{t-1}`.
     fn cache(&self) -> &KvCache;
+
+    /// Where the demonstrations stand in the cache, in order; empty where they are not known one by one.
+    fn demonstrations(&self) -> &[DemonstrationSpan] {
+        &[]
+    }
+
+    /// How many rows the run set aside to select the step by, which [`Examples::HeldOut`] is about.
+    fn held_out(&self) -> usize {
+        0
+    }
 
     /// The proposed cache `P_t`: keys and values of a pass over the demonstrations behind `C_{t-1}`. The pass runs at the
     /// first call; later ones give the same matrices.
     ///
     /// # Errors
     /// Propagates model errors. An optimizer that hands one back as it is has not failed itself.
-    fn propose(&mut self) -> Result<KvCache, ModelError>;
+    fn propose(&mut self) -> Result<KvCache, QuestionError>;
+
+    /// Keys and values of a pass over the demonstrations behind any cache, in the order of the cache.
+    ///
+    /// # Errors
+    /// A cache of another shape or dtype, or a pass that does not fit the demonstrations; propagates model errors.
+    fn propose_behind(&mut self, _cache: &KvCache, _pass: &ProposalPass) -> Result<KvCache, QuestionError> {
+        Err(Unanswerable::NotApart.into())
+    }
+
+    /// The log-likelihood of each example behind a cache, in nats.
+    ///
+    /// # Errors
+    /// A cache of another shape or dtype; examples that the run does not have; propagates model errors.
+    fn likelihood(
+        &mut self,
+        _cache: &KvCache,
+        _examples: Examples,
+        _objective: Objective,
+    ) -> Result<Vec<f64>, QuestionError> {
+        Err(Unanswerable::NotApart.into())
+    }
+
+    /// The gradient of the examples' mean negative log-likelihood with respect to a cache.
+    ///
+    /// # Errors
+    /// As [`Self::likelihood`], and a dropout that is no probability below 1.
+    fn gradient(
+        &mut self,
+        _cache: &KvCache,
+        _examples: Examples,
+        _objective: Objective,
+        _dropout: Dropout,
+    ) -> Result<CacheGradient, QuestionError> {
+        Err(Unanswerable::NotApart.into())
+    }
 
     /// `C_{t-1}` and `P_t` slot by slot: layer 0 keys, layer 0 values, layer 1 keys, and so on.
     ///
     /// # Errors
     /// As [`Self::propose`].
-    fn slots(&mut self) -> Result<Vec<Slot>, ModelError> {
+    fn slots(&mut self) -> Result<Vec<Slot>, QuestionError> {
         let proposed = self.propose()?;
         Ok(Slot::of(self.cache(), &proposed))
     }

@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 
 use super::optimizer::StepContext;
+use super::question::QuestionError;
 use crate::model::{KvCache, ModelError};
 
 /// What a pass over the demonstrations gives.
@@ -45,7 +46,7 @@ impl<F: FnMut() -> Result<Proposal, ModelError>> StepContext for ProposingStep<'
         self.cache
     }
 
-    fn propose(&mut self) -> Result<KvCache, ModelError> {
+    fn propose(&mut self) -> Result<KvCache, QuestionError> {
         let proposal = self.proposal.take().map_or_else(&mut self.pass, Ok)?;
         Ok(self.proposal.insert(proposal).cache.clone())
     }
@@ -99,7 +100,8 @@ mod tests {
     fn a_pass_that_failed_gives_no_proposal() {
         let previous = cache(1.0, 2.0);
         let mut step = ProposingStep::new(2, &previous, || Err(ModelError::NotFinitePass { layer: None }));
-        assert!(matches!(step.propose(), Err(ModelError::NotFinitePass { .. })));
+        let failed = QuestionError::Model(ModelError::NotFinitePass { layer: None });
+        assert_eq!(step.propose().unwrap_err().to_string(), failed.to_string());
         assert!(matches!(step.into_proposal(), Err(ModelError::NotFinitePass { .. })));
     }
 }

@@ -15,7 +15,7 @@ use crate::limits::Limits;
 use crate::options::OptionSetting;
 use crate::state::log_book::LogSink;
 use crate::tensor::shape_check::wit_dtype;
-use ft_engine::tune::{MetaOptimizer, OptimizerError, Slot, SlotKind, StepContext, Update, Verdict};
+use ft_engine::tune::{MetaOptimizer, OptimizerError, Slot, SlotKind, StepContext, StepReport, Update, Verdict};
 
 const STEP: &str = "meta-optimizer.session.step";
 
@@ -120,7 +120,7 @@ impl OptimizerPlugin {
             meta_optimizer::Verdict::Continue => Verdict::Continue,
             meta_optimizer::Verdict::Converged => Verdict::Converged,
         };
-        Ok(Update { cache, verdict })
+        Ok(Update { cache, verdict, report: StepReport::default() })
     }
 }
 

@@ -8,7 +8,7 @@ use crate::run::error::RunError;
 use ft_engine::model::decoder::{Origin, Provenance};
 use ft_engine::model::{Context, KvCache, ModelError};
 use ft_engine::score::{ChoiceScore, ChoiceTokens, QueryTokens};
-use ft_engine::tune::{LayerNorms, State, Verdict};
+use ft_engine::tune::{LayerNorms, State, StepReport, Verdict};
 
 /// The log-likelihood of a query's first choice: behind the demonstrations that begin with this token id, 0 for none, after
 /// this step, for the query of this row. The second choice always has -1.
@@ -71,6 +71,8 @@ impl TunedModel for FakeModel<'_> {
             context,
             verdict: if step == self.converges_at { Verdict::Converged } else { Verdict::Continue },
             norms: if step == 1 { Vec::new() } else { vec![norms] },
+            report: StepReport::default(),
+            passes: 0,
         })
     }
 

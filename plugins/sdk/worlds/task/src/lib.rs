@@ -4,6 +4,6 @@
 
 wit_bindgen::generate!({
     world: "task-plugin",
-    path: "../../../../wit",
+    path: "../../../../wit/since-0.1",
     pub_export_macro: true,
 });
