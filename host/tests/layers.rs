@@ -30,7 +30,7 @@ const CRATES: [Crate; 6] = [
     Crate { sources: "kernels/src", layers: &[] },
     Crate {
         sources: "engine/src",
-        layers: &[("tune", 3), ("score", 3), ("model", 2), ("metrics", 1), ("task", 1), ("text", 0)],
+        layers: &[("tune", 4), ("score", 3), ("model", 2), ("metrics", 1), ("task", 1), ("text", 0)],
     },
     Crate { sources: "record/src", layers: &[("present", 2), ("analysis", 1), ("files", 0)] },
     Crate { sources: "sandbox/src", layers: &[] },

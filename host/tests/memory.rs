@@ -18,7 +18,7 @@ use ft_engine::model::memory::{Memory, estimate};
 use ft_engine::model::weights::{Arrays, FileBytes, TensorSource, WeightBytes, WeightFormat};
 use ft_engine::model::{Decoder, ModelError};
 use ft_engine::score::{self, BatchSize, ChoiceTokens, QueryTokens};
-use ft_engine::tune::{self, Momentum, State, StepPolicy};
+use ft_engine::tune::{self, Demonstrations, Momentum, State, StepPolicy};
 
 /// How far the estimate may be from the peak, as a share of it.
 const TOLERANCE: f64 = 0.1;
@@ -254,7 +254,9 @@ fn run(family: Family, source: &Paged, placement: &Placement, demonstrations: &[
         if state.step() == STEPS {
             return;
         }
-        state = state.next(&decoder, demonstrations, StepPolicy::PUBLISHED, &mut optimizer).unwrap();
+        state = state
+            .next(&decoder, &Demonstrations::of_tokens(demonstrations), StepPolicy::PUBLISHED, &mut optimizer)
+            .unwrap();
     }
 }
 

@@ -7,8 +7,8 @@ use ft_engine::model::decoder::{Batch, Origin, Provenance, TokenTree};
 use ft_engine::model::{Context, Decoder, KvCache, ModelError};
 use ft_engine::score::{self, ChoiceScore, ChoiceTokens, QueryTokens};
 use ft_engine::tune::{
-    MetaOptimizer, Momentum, OptimizerError, Positions, State, StepContext, StepPolicy, StepReport, TuneError, Update,
-    Verdict,
+    Demonstrations, MetaOptimizer, Momentum, OptimizerError, Positions, State, StepContext, StepPolicy, StepReport,
+    TuneError, Update, Verdict,
 };
 use support_tiny::{FAMILIES, load};
 
@@ -16,6 +16,10 @@ const DEMONSTRATIONS: [u32; 9] = [5, 17, 80, 3, 41, 41, 9, 62, 28];
 const START: [u32; 3] = [7, 90, 12];
 /// Log-likelihoods and hidden states of the same tokens in one pass or in two, in f32.
 const TOLERANCE: f64 = 1e-4;
+
+fn demonstrations() -> Demonstrations {
+    Demonstrations::of_tokens(DEMONSTRATIONS)
+}
 
 /// An optimizer that leaves the cache as it is, after asking so many times for the proposal.
 #[derive(Default)]
@@ -85,7 +89,7 @@ fn an_optimizer_that_never_asks_has_the_hidden_state_of_its_steps_pass() {
         let first = State::first(&decoder, &DEMONSTRATIONS).unwrap();
         let next = |asks| {
             let mut still = Still { asks, ..Still::default() };
-            first.next(&decoder, &DEMONSTRATIONS, StepPolicy::PUBLISHED, &mut still).unwrap()
+            first.next(&decoder, &demonstrations(), StepPolicy::PUBLISHED, &mut still).unwrap()
         };
         let (silent, asking) = (next(0), next(1));
         assert_eq!(silent.step(), 2);
@@ -103,7 +107,7 @@ fn an_optimizer_that_asks_again_is_given_the_matrices_of_one_pass() {
     let decoder = load("llama");
     let first = State::first(&decoder, &DEMONSTRATIONS).unwrap();
     let mut still = Still { asks: 3, ..Still::default() };
-    first.next(&decoder, &DEMONSTRATIONS, StepPolicy::PUBLISHED, &mut still).unwrap();
+    first.next(&decoder, &demonstrations(), StepPolicy::PUBLISHED, &mut still).unwrap();
     // Another pass would have tensors of its own.
     let ids = |cache: &KvCache| matrices(cache).iter().map(Tensor::id).collect::<Vec<_>>();
     assert_eq!(still.proposals.len(), 3);
@@ -119,7 +123,7 @@ fn a_proposal_is_a_pass_behind_the_cache_at_the_positions_of_the_policy() {
     let last = [DEMONSTRATIONS.len() - 1];
     for (positions, first_position) in [(Positions::Continue, DEMONSTRATIONS.len()), (Positions::Restart, 0)] {
         let policy = StepPolicy { positions, ..StepPolicy::PUBLISHED };
-        let next = first.next(&decoder, &DEMONSTRATIONS, policy, &mut Take).unwrap();
+        let next = first.next(&decoder, &demonstrations(), policy, &mut Take).unwrap();
         let batch = Batch { first_position, ..Batch::after(&first.context, &trees, &last) };
         let pass = decoder.forward(batch).unwrap();
         assert_eq!(cache_bits(&next.context.cache), cache_bits(&pass.cache), "{positions:?}");
@@ -137,7 +141,9 @@ fn a_pass_that_fails_is_the_models_failure_whoever_asked_for_it() {
     let first = State::first(&decoder, &long).unwrap();
     let mut optimizers: [&mut dyn MetaOptimizer; 2] = [&mut Take, &mut Still::default()];
     for optimizer in &mut optimizers {
-        let error = first.next(&decoder, &long, StepPolicy::PUBLISHED, *optimizer).unwrap_err();
+        let error = first
+            .next(&decoder, &Demonstrations::of_tokens(long.clone()), StepPolicy::PUBLISHED, *optimizer)
+            .unwrap_err();
         assert!(matches!(error, TuneError::Model(ModelError::PositionOutOfRange { .. })), "{error:?}");
     }
 }
@@ -161,12 +167,12 @@ fn steps_are_counted_and_a_step_that_fails_names_itself() {
     let mut expected = state.clone();
     for step in 1..=4 {
         if step > 1 {
-            state = state.next(&decoder, &DEMONSTRATIONS, StepPolicy::PUBLISHED, &mut momentum).unwrap();
-            expected = expected.next(&decoder, &DEMONSTRATIONS, StepPolicy::PUBLISHED, &mut apart).unwrap();
+            state = state.next(&decoder, &demonstrations(), StepPolicy::PUBLISHED, &mut momentum).unwrap();
+            expected = expected.next(&decoder, &demonstrations(), StepPolicy::PUBLISHED, &mut apart).unwrap();
         }
         assert_eq!((state.step(), context_bits(&state.context)), (step, context_bits(&expected.context)));
     }
-    let error = state.next(&decoder, &DEMONSTRATIONS, StepPolicy::PUBLISHED, &mut Fails).unwrap_err();
+    let error = state.next(&decoder, &demonstrations(), StepPolicy::PUBLISHED, &mut Fails).unwrap_err();
     assert!(matches!(error, TuneError::Optimizer { step: 5, .. }), "{error:?}");
     assert_eq!((state.step(), context_bits(&state.context)), (4, context_bits(&expected.context)));
 }
@@ -204,7 +210,7 @@ fn a_context_that_was_kept_scores_as_a_fresh_one_whatever_came_after() {
     let first = State::first(&decoder, &DEMONSTRATIONS).unwrap();
     let kept = first.context.clone();
     let before = scores(&decoder, &kept);
-    first.next(&decoder, &DEMONSTRATIONS, StepPolicy::PUBLISHED, &mut Momentum::new(0.5, 0.9)).unwrap();
+    first.next(&decoder, &demonstrations(), StepPolicy::PUBLISHED, &mut Momentum::new(0.5, 0.9)).unwrap();
     score::extended(&decoder, &kept, &START).unwrap();
     drop(first);
     let fresh = State::first(&decoder, &DEMONSTRATIONS).unwrap().context;

@@ -1,6 +1,6 @@
 //! How times grow: with the queries, with the demonstrations, with the choices.
 
-use ft_engine::tune::{Momentum, State, StepPolicy};
+use ft_engine::tune::{Demonstrations, Momentum, State, StepPolicy};
 
 use crate::Bench;
 use crate::common::Outcome;
@@ -52,7 +52,12 @@ fn stepped(bench: &Bench) -> Outcome<Vec<Samples>> {
         let ids = Shape { demonstrations, ..TWO_LABELS }.demonstrations();
         let state = State::first(decoder, &ids)?;
         cases.push(Case::new(format!("a step over {demonstrations} tokens"), move || {
-            Ok(state.next(decoder, &ids, StepPolicy::PUBLISHED, &mut Momentum::new(0.01, 0.9))?)
+            Ok(state.next(
+                decoder,
+                &Demonstrations::of_tokens(ids.clone()),
+                StepPolicy::PUBLISHED,
+                &mut Momentum::new(0.01, 0.9),
+            )?)
         }));
     }
     in_turns(bench.effort, &mut cases)

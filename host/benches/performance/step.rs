@@ -4,7 +4,9 @@
 use std::cell::RefCell;
 use std::time::Instant;
 
-use ft_engine::tune::{MetaOptimizer, Momentum, OptimizerError, State, StepContext, StepPolicy, Update};
+use ft_engine::tune::{
+    Demonstrations, MetaOptimizer, Momentum, OptimizerError, State, StepContext, StepPolicy, Update,
+};
 
 use crate::Bench;
 use crate::common::Outcome;
@@ -128,10 +130,10 @@ fn steps<'a>(
     bench: &'a Bench,
 ) -> Outcome<Case<'a>> {
     let decoder = bench.models.get(Format::F32)?;
-    let mut state = first.clone();
+    let (mut state, demonstrations) = (first.clone(), Demonstrations::of_tokens(ids));
     Ok(Case::clocked(name, move || {
         let started = Instant::now();
-        let next = state.next(decoder, ids, StepPolicy::PUBLISHED, &mut rule)?;
+        let next = state.next(decoder, &demonstrations, StepPolicy::PUBLISHED, &mut rule)?;
         let spent = started.elapsed();
         state = next;
         Ok(spent)

@@ -23,7 +23,7 @@
 //! use ft_engine::model::weights::{Arrays, WeightFormat};
 //! use ft_engine::model::Decoder;
 //! use ft_engine::score::{ChoiceTokens, QueryTokens, score};
-//! use ft_engine::tune::{Momentum, State, StepPolicy};
+//! use ft_engine::tune::{Demonstrations, Momentum, State, StepPolicy};
 //!
 //! # const CONFIG: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/tiny/llama/config.json"));
 //! # const WEIGHTS: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/tiny/llama/model.safetensors"));
@@ -34,12 +34,12 @@
 //! let placement = Placement { device: Device::Cpu, dtype: DType::F32, weights: WeightFormat::Dense };
 //! let decoder = Decoder::load(family.config, &family.layout, &weights, &placement)?;
 //!
-//! let demonstrations = [5, 17, 3, 42, 8, 11];
+//! let demonstrations = Demonstrations::of_tokens([5, 17, 3, 42, 8, 11]);
 //! let choice = |last| ChoiceTokens { ids: vec![7, 9, last], span_start: 2 };
 //! let query = QueryTokens { choices: vec![choice(20), choice(21)] };
 //!
 //! let mut optimizer = Momentum::new(0.01, 0.9);
-//! let mut state = State::first(&decoder, &demonstrations)?;
+//! let mut state = State::first(&decoder, &demonstrations.ids)?;
 //! for step in 1..=5 {
 //!     let scores = score(&decoder, &state.context, std::slice::from_ref(&query))?;
 //!     let [first, second] = &scores[0][..] else { unreachable!("a score for each choice") };

@@ -16,7 +16,7 @@ const LANES: usize = 32;
 
 /// The sum of `of` over numbers: each of [`LANES`] sums takes every `LANES`-th, then they are added up, then what is left.
 #[inline(always)]
-fn sum_of(x: &[f32], of: impl Fn(f32) -> f32) -> f32 {
+pub(super) fn sum_of(x: &[f32], of: impl Fn(f32) -> f32) -> f32 {
     let (chunks, rest) = x.as_chunks::<LANES>();
     let mut sums = [0f32; LANES];
     for chunk in chunks {

@@ -12,6 +12,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
 mod bf16;
+pub mod derivatives;
 pub mod elementwise;
 mod instructions;
 mod lanes;
@@ -21,6 +22,7 @@ mod product;
 mod q8;
 mod rows;
 mod tile;
+mod transposed;
 
 pub use instructions::Instructions;
 pub use panels::{Format, Panels};
@@ -28,3 +30,4 @@ pub use product::{product, product_bytes, product_of, strip};
 pub use q8::{BLOCK, Block};
 pub use rows::{Rows, RowsMut, padded, padded_bytes};
 pub use tile::WIDTH;
+pub use transposed::product_transposed;

@@ -1,5 +1,6 @@
 //! Functions of one number without branches, so that loops over them become vector instructions.
 
+const SQRT_2_OVER_PI: f32 = 0.797_884_6;
 /// Adding and subtracting it rounds a small number to a whole one.
 const ROUNDS: f32 = 12_582_912.0;
 
@@ -58,8 +59,28 @@ pub(crate) fn gelu(x: f32) -> f32 {
 /// GELU in its tanh approximation (Hendrycks and Gimpel 2016, arXiv 1606.08415, section 2).
 #[inline(always)]
 pub(crate) fn gelu_tanh(x: f32) -> f32 {
-    const SQRT_2_OVER_PI: f32 = 0.797_884_6;
     0.5 * x * (1.0 + tanh(SQRT_2_OVER_PI * (x + 0.044_715 * x * x * x)))
+}
+
+/// The derivative of [`silu`]: `s (1 + x (1 - s))` with the sigmoid `s`.
+#[inline(always)]
+pub(crate) fn silu_derivative(x: f32) -> f32 {
+    let sigmoid = 1.0 / (1.0 + exp(-x));
+    sigmoid * (1.0 + x * (1.0 - sigmoid))
+}
+
+/// The derivative of [`gelu`]: the normal distribution at `x`, and `x` times its density.
+#[inline(always)]
+pub(crate) fn gelu_derivative(x: f32) -> f32 {
+    const ONE_OVER_SQRT_2_PI: f32 = 0.398_942_3;
+    0.5 * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2)) + x * ONE_OVER_SQRT_2_PI * exp(-0.5 * x * x)
+}
+
+/// The derivative of [`gelu_tanh`].
+#[inline(always)]
+pub(crate) fn gelu_tanh_derivative(x: f32) -> f32 {
+    let tanh = tanh(SQRT_2_OVER_PI * (x + 0.044_715 * x * x * x));
+    0.5 * (1.0 + tanh) + 0.5 * x * (1.0 - tanh * tanh) * SQRT_2_OVER_PI * (1.0 + 3.0 * 0.044_715 * x * x)
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ static ZEROS: [f32; WIDTH] = [0.0; WIDTH];
 
 /// A pointer that threads share, each for columns and rows of its own.
 #[derive(Clone, Copy)]
-struct Shared(*mut f32);
+pub(super) struct Shared(*mut f32);
 
 // SAFETY: it is only used to write disjoint parts of a matrix that the caller has borrowed for writing.
 unsafe impl Send for Shared {}
@@ -43,7 +43,11 @@ unsafe impl Send for Shared {}
 unsafe impl Sync for Shared {}
 
 impl Shared {
-    fn pointer(self) -> *mut f32 {
+    pub(super) fn new(pointer: *mut f32) -> Self {
+        Self(pointer)
+    }
+
+    pub(super) fn pointer(self) -> *mut f32 {
         self.0
     }
 }
@@ -98,7 +102,7 @@ fn product_with(
     let wanted = (4 * rayon::current_num_threads()).div_ceil(strips.max(1));
     let height = rows.div_ceil(wanted.clamp(1, rows.div_ceil(ROWS).max(1))).next_multiple_of(12);
     let parts = rows.div_ceil(height.max(1));
-    let (target, stride) = (Shared(out.as_mut_ptr()), out.stride());
+    let (target, stride) = (Shared::new(out.as_mut_ptr()), out.stride());
     // Parts of one strip follow each other: a thread that takes several finds the weights in its cache.
     (0..strips * parts).into_par_iter().for_each_init(Scratch::default, |scratch, index| {
         let (strip, first) = (index / parts, index % parts * height);
@@ -216,7 +220,7 @@ pub fn strip(a: Rows<'_>, b: &[f32], b_stride: usize, columns: usize, out: &mut 
 
 /// # Safety
 /// The task's pointers are good for what it says, and the processor has the instructions.
-unsafe fn multiply(instructions: Instructions, task: &Task<f32>) {
+pub(super) unsafe fn multiply(instructions: Instructions, task: &Task<f32>) {
     // SAFETY: the caller's promise.
     unsafe {
         match instructions {

@@ -7,6 +7,7 @@
 mod checkpoints;
 mod formats;
 mod fp8;
+mod gradient;
 mod precision;
 mod pytorch;
 mod support;

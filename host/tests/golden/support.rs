@@ -8,7 +8,7 @@ use ft_engine::model::decoder::{Batch, Placement, TokenTree};
 use ft_engine::model::families::{Family, UnknownSettings, from_config_json};
 use ft_engine::model::weights::{TensorSource, WeightFormat};
 use ft_engine::model::{Context, Decoder};
-use ft_engine::tune::{Momentum, State, StepPolicy};
+use ft_engine::tune::{Demonstrations, Momentum, State, StepPolicy};
 use ft_host::run::open_weights;
 use ft_store::models::weight_files::weight_files;
 
@@ -93,7 +93,15 @@ pub fn states(decoder: &Decoder, golden: &Golden) -> Vec<State> {
     let mut states = vec![State::first(decoder, &golden.demonstrations).unwrap()];
     while states.len() < golden.steps {
         let last = &states[states.len() - 1];
-        states.push(last.next(decoder, &golden.demonstrations, StepPolicy::PUBLISHED, &mut rule).unwrap());
+        states.push(
+            last.next(
+                decoder,
+                &Demonstrations::of_tokens(golden.demonstrations.clone()),
+                StepPolicy::PUBLISHED,
+                &mut rule,
+            )
+            .unwrap(),
+        );
     }
     states
 }

@@ -196,6 +196,9 @@ pub enum ModelError {
         /// The layers of the context.
         found: usize,
     },
+    /// A gradient with respect to nothing.
+    #[error("expected a context of one position or more to take a gradient with respect to, got an empty one")]
+    NoContext,
     /// A position that the model was not made for.
     #[error("position {position} is beyond the model's {limit} positions")]
     PositionOutOfRange {

@@ -4,11 +4,13 @@
 //! with is computed once for all; queries are packed, not padded; the output head runs only where a scored token needs it;
 //! and a choice's last token is never run, since nothing reads what follows it.
 
+mod gradient;
 mod log_probs;
 mod memory;
 mod queries;
 mod shared_start;
 
+pub use gradient::{MaskedQueries, Weigh, masked_gradient, masked_scores};
 pub use memory::{BatchSize, phases};
 pub use queries::{ChoiceTokens, EmptyContinuation, QueryTokens};
 pub use shared_start::{extended, shared_start};

@@ -33,8 +33,7 @@ impl PythonRandom {
     }
 
     /// `random()`: a number in `0.0 .. 1.0` with 53 random bits.
-    #[cfg(test)]
-    fn random(&mut self) -> f64 {
+    pub(crate) fn random(&mut self) -> f64 {
         let high = f64::from(self.word() >> 5);
         let low = f64::from(self.word() >> 6);
         (high * 67_108_864.0 + low) / 9_007_199_254_740_992.0

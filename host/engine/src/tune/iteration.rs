@@ -5,10 +5,12 @@ use std::str::FromStr;
 
 use candle_core::Tensor;
 
+use super::demonstrations::Demonstrations;
 use super::error::TuneError;
+use super::model_step::ModelStep;
 use super::norms::{LayerNorms, norms};
 use super::optimizer::{MetaOptimizer, Slot, StepReport, Verdict};
-use super::proposal::{Proposal, ProposingStep};
+use super::proposal::Proposal;
 use super::update::{check_update, first_not_finite};
 use crate::model::decoder::{Batch, LayerCache, Origin, Provenance, TokenTree};
 use crate::model::{Context, Decoder, KvCache, ModelError};
@@ -35,7 +37,7 @@ impl Positions {
     }
 
     /// The position id of the demonstrations' first token in a pass behind their own cache.
-    fn first(self, demonstrations: usize) -> usize {
+    pub(super) fn first(self, demonstrations: usize) -> usize {
         match self {
             Self::Continue => demonstrations,
             Self::Restart => 0,
@@ -117,17 +119,18 @@ impl State {
     pub fn next(
         &self,
         decoder: &Decoder,
-        demonstrations: &[u32],
+        demonstrations: &Demonstrations,
         policy: StepPolicy,
         optimizer: &mut dyn MetaOptimizer,
     ) -> Result<Self, TuneError> {
         let t = self.step() + 1;
-        let previous = &self.context;
-        let first_position = policy.positions.first(demonstrations.len());
-        let mut step =
-            ProposingStep::new(t, &previous.cache, || pass(decoder, previous, first_position, demonstrations));
+        let (previous, ids) = (&self.context, &demonstrations.ids);
+        let first_position = policy.positions.first(ids.len());
+        let mut step = ModelStep::new((t, policy.positions), decoder, &previous.cache, demonstrations, || {
+            pass(decoder, previous, first_position, ids)
+        });
         let update = optimizer.step(&mut step).map_err(|source| TuneError::of_optimizer(t, source))?;
-        let proposal = step.into_proposal()?;
+        let (proposal, passes) = step.into_proposal()?;
         let slots = Slot::of(&previous.cache, &proposal.cache);
         check_update(t, &slots, &update.cache, policy.allow_nonfinite)?;
         let norms = norms(&slots, &update.cache)?;
@@ -136,8 +139,8 @@ impl State {
         while let (Some(keys), Some(values)) = (matrices.next(), matrices.next()) {
             layers.push(LayerCache { keys, values });
         }
-        let context = after_step(t, KvCache::new(layers)?, proposal.last_hidden, demonstrations);
-        Ok(Self { context, verdict: update.verdict, norms, report: update.report, passes: 0 })
+        let context = after_step(t, KvCache::new(layers)?, proposal.last_hidden, ids);
+        Ok(Self { context, verdict: update.verdict, norms, report: update.report, passes })
     }
 
     /// The step `t`, from 1; step 1 is plain in-context learning.

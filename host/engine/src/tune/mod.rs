@@ -5,16 +5,20 @@
 //! values of that pass are the proposed cache `P_t`, and the optimizer makes `C_t` of it and `C_{t-1}`. Queries are scored
 //! behind any `C_t`, with the demonstrations gone from the text.
 
+mod demonstrations;
 mod error;
 mod iteration;
 mod memory;
+mod model_step;
 mod momentum;
 mod norms;
 mod optimizer;
 mod proposal;
 mod question;
+mod reordered;
 mod update;
 
+pub use demonstrations::{AnsweredQuery, Demonstrations};
 pub use error::TuneError;
 pub use iteration::{Positions, State, StepPolicy};
 pub use memory::phases;

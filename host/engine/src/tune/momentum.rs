@@ -46,7 +46,24 @@ mod tests {
     use super::*;
     use crate::model::KvCache;
     use crate::model::decoder::LayerCache;
-    use crate::tune::proposal::{Proposal, ProposingStep};
+    use crate::tune::QuestionError;
+
+    /// A step that knows a cache and a proposal.
+    struct Given(KvCache, KvCache);
+
+    impl StepContext for Given {
+        fn step(&self) -> usize {
+            2
+        }
+
+        fn cache(&self) -> &KvCache {
+            &self.0
+        }
+
+        fn propose(&mut self) -> Result<KvCache, QuestionError> {
+            Ok(self.1.clone())
+        }
+    }
 
     /// Two steps on one number, worked out by hand: C1 = 1, P2 = 3, P3 = 0, step size 0.5, momentum 0.5.
     #[test]
@@ -55,9 +72,7 @@ mod tests {
         let tensor = |x: f32| Tensor::new(&[[[x]]], &Device::Cpu).unwrap();
         let cache = |x: f32| KvCache::new(vec![LayerCache { keys: tensor(x), values: tensor(x) }]).unwrap();
         let mut step = |previous: f32, proposed: f32| {
-            let previous = cache(previous);
-            let pass = || Ok(Proposal { cache: cache(proposed), last_hidden: tensor(0.0) });
-            let update = momentum.step(&mut ProposingStep::new(2, &previous, pass)).unwrap();
+            let update = momentum.step(&mut Given(cache(previous), cache(proposed))).unwrap();
             update.cache[0].flatten_all().unwrap().to_vec1::<f32>().unwrap()[0]
         };
         // m2 = 2, C2 = 1 + 0.5 * 2; m3 = (0 - 2) + 0.5 * 2 = -1, C3 = 2 - 0.5.

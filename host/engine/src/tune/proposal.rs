@@ -2,8 +2,6 @@
 
 use candle_core::Tensor;
 
-use super::optimizer::StepContext;
-use super::question::QuestionError;
 use crate::model::{KvCache, ModelError};
 
 /// What a pass over the demonstrations gives.
@@ -14,41 +12,33 @@ pub(super) struct Proposal {
     pub(super) last_hidden: Tensor,
 }
 
-/// One step as its optimizer sees it; `pass` makes the proposal.
-pub(super) struct ProposingStep<'a, F> {
-    step: usize,
-    cache: &'a KvCache,
+/// A proposal that `pass` makes when somebody asks.
+pub(super) struct Memo<F> {
     pass: F,
     proposal: Option<Proposal>,
 }
 
-impl<'a, F: FnMut() -> Result<Proposal, ModelError>> ProposingStep<'a, F> {
-    /// Step `step` from this cache on.
-    pub(super) fn new(step: usize, cache: &'a KvCache, pass: F) -> Self {
-        Self { step, cache, pass, proposal: None }
+impl<F: FnMut() -> Result<Proposal, ModelError>> Memo<F> {
+    /// Nobody has asked so far.
+    pub(super) fn new(pass: F) -> Self {
+        Self { pass, proposal: None }
+    }
+
+    /// The proposal.
+    ///
+    /// # Errors
+    /// What the pass fails with.
+    pub(super) fn value(&mut self) -> Result<&Proposal, ModelError> {
+        let proposal = self.proposal.take().map_or_else(&mut self.pass, Ok)?;
+        Ok(self.proposal.insert(proposal))
     }
 
     /// The proposal, whether it was asked for or not.
     ///
     /// # Errors
     /// What the pass fails with.
-    pub(super) fn into_proposal(mut self) -> Result<Proposal, ModelError> {
+    pub(super) fn into_value(mut self) -> Result<Proposal, ModelError> {
         self.proposal.map_or_else(|| (self.pass)(), Ok)
-    }
-}
-
-impl<F: FnMut() -> Result<Proposal, ModelError>> StepContext for ProposingStep<'_, F> {
-    fn step(&self) -> usize {
-        self.step
-    }
-
-    fn cache(&self) -> &KvCache {
-        self.cache
-    }
-
-    fn propose(&mut self) -> Result<KvCache, QuestionError> {
-        let proposal = self.proposal.take().map_or_else(&mut self.pass, Ok)?;
-        Ok(self.proposal.insert(proposal).cache.clone())
     }
 }
 
@@ -56,38 +46,23 @@ impl<F: FnMut() -> Result<Proposal, ModelError>> StepContext for ProposingStep<'
 mod tests {
     use std::cell::Cell;
 
-    use candle_core::{Device, Result};
+    use candle_core::Device;
 
     use super::*;
-    use crate::model::decoder::LayerCache;
-
-    fn cache(keys: f32, values: f32) -> KvCache {
-        let tensor = |number: f32| Tensor::new(&[[[number]]], &Device::Cpu);
-        let layer = || -> Result<LayerCache> { Ok(LayerCache { keys: tensor(keys)?, values: tensor(values)? }) };
-        KvCache::new(vec![layer().unwrap()]).unwrap()
-    }
-
-    fn number(tensor: &Tensor) -> f32 {
-        tensor.flatten_all().unwrap().to_vec1().unwrap()[0]
-    }
 
     /// Asks so many times, and gives how often the pass ran.
     fn passes(asked: usize) -> usize {
         let count = Cell::new(0);
-        let previous = cache(1.0, 2.0);
-        let mut step = ProposingStep::new(5, &previous, || {
+        let mut memo = Memo::new(|| {
             count.set(count.get() + 1);
-            let last_hidden = Tensor::new(&[[9f32]], &Device::Cpu)?;
-            Ok(Proposal { cache: cache(3.0, 10.0 * count.get() as f32), last_hidden })
+            let last_hidden = Tensor::new(&[[count.get() as f32]], &Device::Cpu)?;
+            Ok(Proposal { cache: KvCache::default(), last_hidden })
         });
-        assert_eq!(step.step(), 5);
+        let number = |proposal: &Proposal| proposal.last_hidden.to_vec2::<f32>().unwrap()[0][0];
         for _ in 0..asked {
-            let slots = step.slots().unwrap();
-            let numbers = slots.iter().map(|slot| (number(&slot.previous), number(&slot.proposed)));
-            assert_eq!(numbers.collect::<Vec<_>>(), [(1.0, 3.0), (2.0, 10.0)]);
+            assert_eq!(number(memo.value().unwrap()), 1.0);
         }
-        let proposal = step.into_proposal().unwrap();
-        assert_eq!((number(&proposal.cache.layers()[0].values), number(&proposal.last_hidden)), (10.0, 9.0));
+        assert_eq!(number(&memo.into_value().unwrap()), 1.0);
         count.get()
     }
 
@@ -98,10 +73,8 @@ mod tests {
 
     #[test]
     fn a_pass_that_failed_gives_no_proposal() {
-        let previous = cache(1.0, 2.0);
-        let mut step = ProposingStep::new(2, &previous, || Err(ModelError::NotFinitePass { layer: None }));
-        let failed = QuestionError::Model(ModelError::NotFinitePass { layer: None });
-        assert_eq!(step.propose().unwrap_err().to_string(), failed.to_string());
-        assert!(matches!(step.into_proposal(), Err(ModelError::NotFinitePass { .. })));
+        let mut memo = Memo::new(|| Err(ModelError::NotFinitePass { layer: None }));
+        assert!(matches!(memo.value(), Err(ModelError::NotFinitePass { .. })));
+        assert!(matches!(memo.into_value(), Err(ModelError::NotFinitePass { .. })));
     }
 }

@@ -5,7 +5,7 @@ use crate::run::error::RunError;
 use ft_engine::model::decoder::{Batch, TokenTree};
 use ft_engine::model::{Context, Decoder, ModelError};
 use ft_engine::score::{self, ChoiceScore, QueryTokens};
-use ft_engine::tune::{State, StepPolicy, TuneError, first_not_finite};
+use ft_engine::tune::{Demonstrations, State, StepPolicy, TuneError, first_not_finite};
 use ft_record::files::schema::PluginRecord;
 use ft_sandbox::OptimizerPlugin;
 use ft_sandbox::options::OptionSetting;
@@ -70,7 +70,8 @@ impl TunedModel for PluginTuned {
                 Ok(State::first(&self.decoder, demonstrations)?)
             }
             Some(state) => {
-                let next = state.next(&self.decoder, demonstrations, self.policy, &mut self.optimizer);
+                let demonstrations = Demonstrations::of_tokens(demonstrations);
+                let next = state.next(&self.decoder, &demonstrations, self.policy, &mut self.optimizer);
                 next.map_err(|error| self.attribute_to_plugin(error))
             }
         }

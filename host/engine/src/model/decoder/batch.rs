@@ -1,5 +1,7 @@
 //! What a pass takes and what it gives, as values.
 
+use std::ops::Range;
+
 use candle_core::Tensor;
 
 use super::cache::KvCache;
@@ -18,12 +20,15 @@ pub struct Batch<'a> {
     pub trees: &'a [TokenTree],
     /// The packed indices of the tokens whose final hidden states are given back.
     pub output_rows: &'a [usize],
+    /// For each tree, the context's positions that none of its tokens sees, as ranges in any order; empty where all trees see
+    /// all. What is hidden stays where it is: no position id, window or distance changes.
+    pub hidden: &'a [Vec<Range<usize>>],
 }
 
 impl<'a> Batch<'a> {
     /// Trees that go on where the context ends.
     pub fn after(context: &'a Context, trees: &'a [TokenTree], output_rows: &'a [usize]) -> Self {
-        Self { context, first_position: context.next_position, trees, output_rows }
+        Self { context, first_position: context.next_position, trees, output_rows, hidden: &[] }
     }
 
     /// Keys and values that stand before every tree; `None` where there are none.

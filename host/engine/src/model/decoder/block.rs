@@ -33,6 +33,55 @@ pub(super) struct Pass<'a, B: Backend> {
     pub backend: &'a B,
     pub plan: &'a B::BatchPlan,
     pub work: B::Workspace,
+    /// Takes copies of what a pass back reads of the block that runs, where there is to be one.
+    pub tape: Option<Tape<B>>,
+}
+
+/// Which states of a block its derivatives are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// The stream before the block.
+    Stream,
+    /// Queries, keys and values, before their norms and rotation.
+    Qkv,
+    /// The stream before the MLP's norm.
+    MlpStream,
+    /// The MLP's first product, before its non-linearity.
+    Up,
+    /// What a half gives, before it is normed.
+    Output(Half),
+    /// The stream with a half's output, before it is normed.
+    Sum(Half),
+}
+
+/// One of a block's halves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Half {
+    Attention,
+    Mlp,
+}
+
+/// States of one block, in the order in which it had them.
+pub(super) struct Tape<B: Backend> {
+    states: Vec<(Kept, B::HiddenStates)>,
+}
+
+impl<B: Backend> Tape<B> {
+    /// With nothing kept so far.
+    pub(super) fn new() -> Self {
+        Self { states: Vec::new() }
+    }
+
+    /// Takes what was kept.
+    ///
+    /// # Errors
+    /// If it was not, or has been taken: the pass back is not that of the pass forward.
+    pub(super) fn take(&mut self, which: Kept) -> Result<B::HiddenStates> {
+        match self.states.iter().position(|(kept, _)| *kept == which) {
+            Some(place) => Ok(self.states.swap_remove(place).1),
+            None => candle_core::bail!("a pass back finds no {which:?}"),
+        }
+    }
 }
 
 impl<B: Backend> Block<B> {
@@ -45,8 +94,10 @@ impl<B: Backend> Block<B> {
         output_rows: Option<&[usize]>,
         pass: &mut Pass<'_, B>,
     ) -> Result<(B::HiddenStates, LayerCache)> {
+        pass.keep(Kept::Stream, &x)?;
         let mut normed = pass.normed(self.attention_norms.input.as_ref(), &x)?;
         let qkv = pass.backend.linear(&self.attention.qkv, normed.as_ref().unwrap_or(&x), &mut pass.work)?;
+        pass.keep(Kept::Qkv, &qkv)?;
         match self.residual {
             Residual::Sequential => pass.release(normed.take()),
             Residual::SequentialFromNorm => pass.replace(&mut x, normed.take()),
@@ -66,30 +117,33 @@ impl<B: Backend> Block<B> {
             };
             let intermediate = self.mlp.intermediate(normed.as_ref().unwrap_or(&x), pass)?;
             pass.release(normed);
-            self.add(&self.attention.output, &self.attention_norms, attended, &mut x, pass)?;
-            self.add(&self.mlp.down, &self.mlp_norms, intermediate, &mut x, pass)?;
+            self.add(Half::Attention, attended, &mut x, pass)?;
+            self.add(Half::Mlp, intermediate, &mut x, pass)?;
             return Ok((x, cache));
         }
-        self.add(&self.attention.output, &self.attention_norms, attended, &mut x, pass)?;
+        self.add(Half::Attention, attended, &mut x, pass)?;
+        pass.keep(Kept::MlpStream, &x)?;
         normed = pass.normed(self.mlp_norms.input.as_ref(), &x)?;
         if self.residual == Residual::SequentialFromNorm {
             pass.replace(&mut x, normed.take());
         }
         let intermediate = self.mlp.intermediate(normed.as_ref().unwrap_or(&x), pass)?;
         pass.release(normed);
-        self.add(&self.mlp.down, &self.mlp_norms, intermediate, &mut x, pass)?;
+        self.add(Half::Mlp, intermediate, &mut x, pass)?;
         Ok((x, cache))
     }
 
+    /// A half's last product, and the norms around the half.
+    pub(super) fn half(&self, half: Half) -> (&Linear<B>, &HalfNorms<Option<Norm<B>>>) {
+        match half {
+            Half::Attention => (&self.attention.output, &self.attention_norms),
+            Half::Mlp => (&self.mlp.down, &self.mlp_norms),
+        }
+    }
+
     /// Adds a half's last product, of `inputs`, to the stream, with what norms it.
-    fn add(
-        &self,
-        last: &Linear<B>,
-        norms: &HalfNorms<Option<Norm<B>>>,
-        inputs: B::HiddenStates,
-        x: &mut B::HiddenStates,
-        pass: &mut Pass<'_, B>,
-    ) -> Result<()> {
+    fn add(&self, half: Half, inputs: B::HiddenStates, x: &mut B::HiddenStates, pass: &mut Pass<'_, B>) -> Result<()> {
+        let (last, norms) = self.half(half);
         if norms.output.is_none() && self.residual_scale.is_none() {
             // One pass over memory less than a product and a sum.
             pass.backend.add_linear(last, &inputs, x)?;
@@ -97,6 +151,9 @@ impl<B: Backend> Block<B> {
         } else {
             let mut output = pass.backend.linear(last, &inputs, &mut pass.work)?;
             pass.release(Some(inputs));
+            if norms.output.is_some() {
+                pass.keep(Kept::Output(half), &output)?;
+            }
             let normed = pass.normed(norms.output.as_ref(), &output)?;
             pass.replace(&mut output, normed);
             if let Some(factor) = self.residual_scale {
@@ -104,6 +161,9 @@ impl<B: Backend> Block<B> {
             }
             pass.backend.add(x, &output)?;
             pass.release(Some(output));
+        }
+        if norms.sum.is_some() {
+            pass.keep(Kept::Sum(half), x)?;
         }
         let normed = pass.normed(norms.sum.as_ref(), x)?;
         pass.replace(x, normed);
@@ -115,6 +175,7 @@ impl<B: Backend> Mlp<B> {
     /// The MLP up to its second matrix, `[tokens, intermediate]`.
     fn intermediate(&self, x: &B::HiddenStates, pass: &mut Pass<'_, B>) -> Result<B::HiddenStates> {
         let mut up = pass.backend.linear(&self.up, x, &mut pass.work)?;
+        pass.keep(Kept::Up, &up)?;
         pass.backend.activate(&mut up, self.activation, self.gated)?;
         Ok(up)
     }
@@ -132,6 +193,13 @@ impl<B: Backend> Pass<'_, B> {
         self.release(replaced);
     }
 
+    fn keep(&mut self, which: Kept, states: &B::HiddenStates) -> Result<()> {
+        if let Some(tape) = &mut self.tape {
+            tape.states.push((which, self.backend.copied(states, &mut self.work)?));
+        }
+        Ok(())
+    }
+
     fn retained(&mut self, x: B::HiddenStates, rows: Option<&[usize]>) -> Result<B::HiddenStates> {
         match rows {
             Some(rows) => self.backend.retain_rows(x, rows, &mut self.work),
@@ -139,7 +207,7 @@ impl<B: Backend> Pass<'_, B> {
         }
     }
 
-    fn release(&mut self, states: Option<B::HiddenStates>) {
+    pub(super) fn release(&mut self, states: Option<B::HiddenStates>) {
         if let Some(states) = states {
             self.backend.release(states, &mut self.work);
         }

@@ -12,6 +12,7 @@ mod block;
 mod cache;
 pub mod config;
 mod context;
+mod gradient;
 pub mod layout;
 mod network;
 mod placement;
@@ -91,15 +92,45 @@ impl Decoder {
     /// # Errors
     /// A token or position outside the model's range, a context with another number of layers, or a failed computation.
     pub fn forward(&self, batch: Batch<'_>) -> Result<Output, ModelError> {
-        let ids: Vec<u32> = batch.trees.iter().flat_map(|tree| tree.tokens().iter().copied()).collect();
-        let depths = batch.trees.iter().flat_map(|tree| tree.depths());
-        let position_ids: Vec<u32> = depths.map(|depth| (batch.first_position + depth) as u32).collect();
-        self.check(&ids, &position_ids)?;
-        let layers = self.config.layers.len();
-        if let Some(found) = batch.past().map(|past| past.layers().len()).filter(|found| *found != layers) {
-            return Err(ModelError::ForeignContext { layers, found });
-        }
+        let (ids, position_ids) = self.checked(&batch)?;
         Ok(self.network.forward(&self.config, &batch, &ids, &position_ids)?)
+    }
+
+    /// Runs a batch behind a context, has `loss` say how a loss depends on the final hidden states `[output_rows, embedding]`, and
+    /// goes back: gives the derivative of the loss with respect to the context's keys and values, in f32, of their shapes.
+    ///
+    /// `loss` gives the derivative with respect to the states, of their shape, in f32; for a loss of logits see
+    /// [`Self::logits_back`]. Three times the work of the pass, about, and memory for the states of all blocks, which grows
+    /// linearly with the tokens.
+    ///
+    /// # Errors
+    /// As [`Self::forward`]; [`ModelError::NoContext`] behind an empty context; what `loss` fails with.
+    pub fn context_gradient(
+        &self,
+        batch: Batch<'_>,
+        loss: &mut dyn FnMut(&Tensor) -> candle_core::Result<Tensor>,
+    ) -> Result<KvCache, ModelError> {
+        let (ids, position_ids) = self.checked(&batch)?;
+        let Some(past) = batch.past() else { return Err(ModelError::NoContext) };
+        Ok(self.network.context_gradient(&self.config, &batch, past, (&ids, &position_ids), loss)?)
+    }
+
+    /// The derivative of a loss with respect to states `[rows, embedding]` in f32, from their logits `[rows, vocabulary]`, as
+    /// [`Self::logits`] gives them, and the derivative `d` with respect to these, both f32.
+    ///
+    /// # Errors
+    /// A failed product.
+    pub fn logits_back(&self, logits: &Tensor, d: &Tensor) -> Result<Tensor, ModelError> {
+        Ok(self.network.logits_back(logits, d)?)
+    }
+
+    /// Keys and values with each key turned from the position at which it was read to another, as if it had been read there; as
+    /// many positions of both as the cache has. Where positions are not rotations nothing is turned.
+    ///
+    /// # Errors
+    /// A failed computation; a cache of another model.
+    pub fn turned(&self, cache: &KvCache, from: &[u32], to: &[u32]) -> Result<KvCache, ModelError> {
+        Ok(self.network.turned(cache, from, to)?)
     }
 
     /// The output head: logits `[rows, vocabulary]` in f32 for final states `[rows, embedding]`.
@@ -149,6 +180,19 @@ impl Decoder {
             Device::Cpu => Cpu::pass_bytes(config, *dtype, *weights, tokens, largest_tree, past),
             _ => Library::pass_bytes(config, *dtype, *weights, tokens, largest_tree, past),
         }
+    }
+
+    /// The token ids and position ids of a batch, all within the model's range.
+    fn checked(&self, batch: &Batch<'_>) -> Result<(Vec<u32>, Vec<u32>), ModelError> {
+        let ids: Vec<u32> = batch.trees.iter().flat_map(|tree| tree.tokens().iter().copied()).collect();
+        let depths = batch.trees.iter().flat_map(|tree| tree.depths());
+        let position_ids: Vec<u32> = depths.map(|depth| (batch.first_position + depth) as u32).collect();
+        self.check(&ids, &position_ids)?;
+        let layers = self.config.layers.len();
+        if let Some(found) = batch.past().map(|past| past.layers().len()).filter(|found| *found != layers) {
+            return Err(ModelError::ForeignContext { layers, found });
+        }
+        Ok((ids, position_ids))
     }
 
     fn check(&self, ids: &[u32], position_ids: &[u32]) -> Result<(), ModelError> {

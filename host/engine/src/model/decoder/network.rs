@@ -4,11 +4,12 @@ use std::ops::Range;
 
 use candle_core::{Result, Tensor};
 
-use super::backend::{Backend, Head, Linear, Norm, PackedBatch};
+use super::backend::{Backend, Backward, Head, Linear, Norm, PackedBatch, turned};
 use super::batch::{Batch, Output};
 use super::block::{Block, Pass};
-use super::cache::KvCache;
+use super::cache::{KvCache, LayerCache};
 use super::config::{DecoderConfig, Positions};
+use super::gradient::Loss;
 use super::rotary::Rotator;
 
 /// A decoder's weights as a backend holds them.
@@ -32,19 +33,40 @@ pub(super) trait Forward: Send + Sync {
     /// Runs a batch whose tokens have these ids and position ids, all within the model's range.
     fn forward(&self, config: &DecoderConfig, batch: &Batch<'_>, ids: &[u32], position_ids: &[u32]) -> Result<Output>;
 
+    /// Runs a batch behind a past and goes back; gives the derivative of the loss with respect to the past, in f32.
+    fn context_gradient(
+        &self,
+        config: &DecoderConfig,
+        batch: &Batch<'_>,
+        past: &KvCache,
+        ids: (&[u32], &[u32]),
+        loss: &mut Loss<'_>,
+    ) -> Result<KvCache>;
+
+    /// A cache with each key turned from one position to another.
+    fn turned(&self, cache: &KvCache, from: &[u32], to: &[u32]) -> Result<KvCache>;
+
     /// Logits `[rows, vocabulary]` in f32.
     fn logits(&self, states: &Tensor) -> Result<Tensor>;
+
+    /// The derivative with respect to states, from logits and the derivative with respect to them.
+    fn logits_back(&self, logits: &Tensor, d: &Tensor) -> Result<Tensor>;
 
     /// The logits of some tokens, row after row.
     fn logits_of(&self, states: &Tensor, tokens: Range<usize>, out: &mut Vec<f32>) -> Result<()>;
 }
 
-impl<B: Backend> Forward for Network<B> {
+impl<B: Backward> Forward for Network<B> {
     fn forward(&self, config: &DecoderConfig, batch: &Batch<'_>, ids: &[u32], position_ids: &[u32]) -> Result<Output> {
         let past = batch.past();
-        let packed = PackedBatch { trees: batch.trees, position_ids, past: past.map_or(0, KvCache::positions) };
+        let packed = PackedBatch {
+            trees: batch.trees,
+            position_ids,
+            past: past.map_or(0, KvCache::positions),
+            hidden: batch.hidden,
+        };
         let plan = self.backend.plan(config, &packed, &self.rotators)?;
-        let mut pass = Pass { backend: &self.backend, plan: &plan, work: self.backend.workspace() };
+        let mut pass = Pass { backend: &self.backend, plan: &plan, work: self.backend.workspace(), tape: None };
         let mut x = self.embed(config, ids, position_ids, &mut pass)?;
         let mut layers = Vec::with_capacity(self.blocks.len());
         for (index, block) in self.blocks.iter().enumerate() {
@@ -65,6 +87,32 @@ impl<B: Backend> Forward for Network<B> {
         Ok(Output { hidden_states: self.backend.to_tensor(&x)?, cache: KvCache::new(layers)? })
     }
 
+    fn context_gradient(
+        &self,
+        config: &DecoderConfig,
+        batch: &Batch<'_>,
+        past: &KvCache,
+        ids: (&[u32], &[u32]),
+        loss: &mut Loss<'_>,
+    ) -> Result<KvCache> {
+        self.past_gradient(config, batch, past, ids, loss)
+    }
+
+    fn turned(&self, cache: &KvCache, from: &[u32], to: &[u32]) -> Result<KvCache> {
+        let layers = self.blocks.iter().zip(cache.layers()).map(|(block, layer)| {
+            let keys = match block.attention.rotator {
+                Some(index) => turned(&layer.keys, &self.rotators[index], from, to)?,
+                None => layer.keys.clone(),
+            };
+            Ok(LayerCache { keys, values: layer.values.clone() })
+        });
+        KvCache::new(layers.collect::<Result<_>>()?)
+    }
+
+    fn logits_back(&self, logits: &Tensor, d: &Tensor) -> Result<Tensor> {
+        self.backend.logits_back(&self.head, logits, d)
+    }
+
     fn logits(&self, states: &Tensor) -> Result<Tensor> {
         self.backend.logits(&self.head, states)
     }
@@ -76,7 +124,7 @@ impl<B: Backend> Forward for Network<B> {
 
 impl<B: Backend> Network<B> {
     /// The residual stream before the first block, `[tokens, hidden]`.
-    fn embed(
+    pub(super) fn embed(
         &self,
         config: &DecoderConfig,
         ids: &[u32],
@@ -101,7 +149,11 @@ impl<B: Backend> Network<B> {
 
 impl<B: Backend> Pass<'_, B> {
     /// The states in another width, where there is a projection.
-    fn projected(&mut self, project: Option<&Linear<B>>, x: &B::HiddenStates) -> Result<Option<B::HiddenStates>> {
+    pub(super) fn projected(
+        &mut self,
+        project: Option<&Linear<B>>,
+        x: &B::HiddenStates,
+    ) -> Result<Option<B::HiddenStates>> {
         project.map(|project| self.backend.linear(project, x, &mut self.work)).transpose()
     }
 }
@@ -170,9 +222,10 @@ mod tests {
             let network = Network::load(&config, &layout, &Ones, &placement, Cpu::new(&placement)).unwrap();
             let (trees, ids) = ([TokenTree::chain(&[1; TOKENS])], [1; TOKENS]);
             let position_ids: Vec<u32> = (0..TOKENS as u32).collect();
-            let packed = PackedBatch { trees: &trees, position_ids: &position_ids, past: 0 };
+            let packed = PackedBatch { trees: &trees, position_ids: &position_ids, past: 0, hidden: &[] };
             let plan = network.backend.plan(&config, &packed, &network.rotators).unwrap();
-            let mut pass = Pass { backend: &network.backend, plan: &plan, work: network.backend.workspace() };
+            let mut pass =
+                Pass { backend: &network.backend, plan: &plan, work: network.backend.workspace(), tape: None };
             let mut x = network.embed(&config, &ids, &position_ids, &mut pass).unwrap();
             for block in &network.blocks {
                 x = block.forward(x, None, None, &mut pass).unwrap().0;

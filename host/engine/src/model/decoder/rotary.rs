@@ -45,6 +45,18 @@ impl Rotator {
     }
 }
 
+impl Rotator {
+    /// Cosines and sines of what lies between the angles of two positions, for as many pairs of positions.
+    pub(super) fn angles_between(&self, from: &[u32], to: &[u32]) -> Angles {
+        let angles = from.iter().zip(to).flat_map(|(from, to)| {
+            // Both as they are in a pass, so that a key is turned to the angle that it would have there.
+            self.frequencies.iter().map(move |f| (*to as f32 * f - *from as f32 * f).sin_cos())
+        });
+        let (sin, cos) = angles.unzip();
+        Angles { cos, sin }
+    }
+}
+
 fn stretched(frequency: f64, scaling: &RotaryScaling) -> f64 {
     match *scaling {
         RotaryScaling::None => frequency,

@@ -80,12 +80,16 @@ proptest! {
         window in prop::option::of(1usize..9),
         alibi in any::<bool>(),
         softcap in prop::option::of(0.5f64..3.0),
+        hides in any::<bool>(),
     ) {
         let device = Device::Cpu;
         let mut trees = trees(&texts);
         if let Some(length) = long {
             trees.push(TokenTree::chain(&vec![1; length]));
         }
+        // Of every tree another part of the past.
+        let hide = |tree: usize| vec![tree.min(past)..(tree + 3).min(past), past / 2..past / 2 + usize::from(past > 0)];
+        let hidden: Vec<_> = if hides { (0..trees.len()).map(hide).collect() } else { Vec::new() };
         let config = config(kv_heads * repeats, kv_heads, window, alibi);
         let tokens: usize = trees.iter().map(TokenTree::len).sum();
         let random = |shape: (usize, usize, usize)| Tensor::randn(0f32, 1.0, shape, &device).unwrap();
@@ -99,9 +103,9 @@ proptest! {
         let cached = LayerCache { keys: random((kv_heads, past, width)), values: random((kv_heads, past, width)) };
         let cached = (past > 0).then_some(&cached);
         let heads = Heads { query: kv_heads * repeats, kv: kv_heads, head_dim: width };
-        let plan = cpu::AttentionPlan::new(&config, &trees, past);
+        let plan = cpu::AttentionPlan::new(&config, &trees, past, &hidden);
         let ours = on_cpu(&plan, cpu::Scores { heads, window, softcap }, 0.5, &projections, cached);
-        let plan = library::AttentionPlan::new(&config, &trees, past, &device).unwrap();
+        let plan = library::AttentionPlan::new(&config, &trees, past, &hidden, &device).unwrap();
         let scores = library::Scores { scale: 0.5, softcap, variant: plan.variant(window) };
         let composed = library::attend(&plan, scores, &projections, &fresh, cached).unwrap();
         let composed = composed.flatten_all().unwrap().to_vec1::<f32>().unwrap();

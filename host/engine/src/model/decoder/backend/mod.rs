@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod attention_tests;
+mod backward;
 mod cpu;
 mod library;
 
@@ -12,10 +13,11 @@ use std::ops::Range;
 
 use candle_core::{DType, Device, Result, Tensor};
 
+pub(super) use backward::Backward;
 pub(super) use cpu::Cpu;
 #[cfg(test)]
 pub(super) use cpu::states_bytes as cpu_states_bytes;
-pub(super) use library::Library;
+pub(super) use library::{Library, turned};
 
 use super::cache::LayerCache;
 use super::config::{Activation, DecoderConfig};
@@ -109,6 +111,9 @@ pub(super) trait Backend: Send + Sync + Sized {
         work: &mut Self::Workspace,
     ) -> Result<Self::HiddenStates>;
 
+    /// A copy of states.
+    fn copied(&self, x: &Self::HiddenStates, work: &mut Self::Workspace) -> Result<Self::HiddenStates>;
+
     /// The states as a tensor `[rows, width]` on [`Self::device`].
     fn to_tensor(&self, x: &Self::HiddenStates) -> Result<Tensor>;
 
@@ -126,6 +131,8 @@ pub(super) struct PackedBatch<'a> {
     pub position_ids: &'a [u32],
     /// Cached positions before every tree.
     pub past: usize,
+    /// For each tree, the cached positions that it does not see; empty where all trees see all.
+    pub hidden: &'a [Vec<Range<usize>>],
 }
 
 /// `x W^T + b`, with `W` of shape `[out, in]` and `b` of shape `[out]`.

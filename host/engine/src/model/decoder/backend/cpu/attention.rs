@@ -1,6 +1,8 @@
 //! Attention on the CPU: a few rows at a time, their scores of the shared past and of their own trees side by side in one
 //! row, one softmax over both. Keys are packed once per pass and layer, so that all heads' products are the kernels' own.
 
+mod back;
+
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -9,6 +11,7 @@ use super::super::super::alibi::alibi_slopes;
 use super::super::super::config::{DecoderConfig, Positions};
 use super::super::super::tree::TokenTree;
 use super::super::Heads;
+pub(super) use back::{BothWays, attend_back};
 use ft_kernels::elementwise::{add_ramp, exponentials, scale, softcap};
 use ft_kernels::{Rows, WIDTH, padded, padded_bytes, strip};
 
@@ -31,6 +34,8 @@ struct Run {
 struct Token {
     /// The first token of its tree, in packed order.
     tree: usize,
+    /// Which tree of the batch it is in.
+    place: usize,
     /// Tokens of its tree before it.
     depth: usize,
     /// What it sees of its tree, itself included, in the order of the text.
@@ -41,6 +46,8 @@ struct Token {
 pub(crate) struct AttentionPlan {
     tokens: Vec<Token>,
     past: usize,
+    /// For each tree the cached positions that it does not see; empty where all trees see all.
+    hidden: Vec<Vec<Range<usize>>>,
     slopes: Option<Vec<f32>>,
 }
 
@@ -55,10 +62,10 @@ pub(crate) struct Scores {
 }
 
 impl AttentionPlan {
-    /// Plans attention over `past` cached positions and within each tree.
-    pub(crate) fn new(config: &DecoderConfig, trees: &[TokenTree], past: usize) -> Self {
+    /// Plans attention over `past` cached positions, but for those that are hidden from a tree, and within each tree.
+    pub(crate) fn new(config: &DecoderConfig, trees: &[TokenTree], past: usize, hidden: &[Vec<Range<usize>>]) -> Self {
         let mut tokens: Vec<Token> = Vec::with_capacity(trees.iter().map(TokenTree::len).sum());
-        for tree in trees {
+        for (place, tree) in trees.iter().enumerate() {
             let start = tokens.len();
             for (node, (parent, depth)) in tree.parents().iter().zip(tree.depths()).enumerate() {
                 // A token sees what its parent sees, and itself: right behind the parent it lengthens the parent's last run,
@@ -68,11 +75,11 @@ impl AttentionPlan {
                     Some(run) if run.first + run.length == start + node => run.length += 1,
                     _ => runs.push(Run { first: start + node, length: 1, depth: *depth }),
                 }
-                tokens.push(Token { tree: start, depth: *depth, runs });
+                tokens.push(Token { tree: start, place, depth: *depth, runs });
             }
         }
         let slopes = matches!(config.positions, Positions::Alibi).then(|| alibi_slopes(config.heads));
-        Self { tokens, past, slopes }
+        Self { tokens, past, hidden: hidden.to_vec(), slopes }
     }
 }
 
@@ -159,7 +166,8 @@ pub(crate) fn attend(
                 let tile = Tile { plan, layer, queries, fresh, past, first, rows };
                 let columns = tile.columns();
                 for head in 0..layer.heads.query {
-                    let shares = tile.weights(head, &columns, &mut scores);
+                    let mut shares = [0f32; TILE];
+                    tile.weights(head, &columns, &mut scores, &mut shares, None);
                     tile.outputs(head, &columns, &scores, shares, out, stride);
                 }
             }
@@ -221,12 +229,19 @@ impl Tile<'_> {
         head / (query / kv)
     }
 
-    /// One head's weights of all keys, before they are divided by their sum: `scores` holds them, and the result is what
-    /// each row is to be multiplied by.
-    fn weights(&self, head: usize, columns: &Columns, scores: &mut Vec<f32>) -> [f32; TILE] {
+    /// One head's weights of all keys, before they are divided by their sum: `scores` holds them, and `shares` becomes what
+    /// each row is to be multiplied by. `capped` takes a copy of the scores behind their cap.
+    fn weights(
+        &self,
+        head: usize,
+        columns: &Columns,
+        scores: &mut Vec<f32>,
+        shares: &mut [f32],
+        mut capped: Option<&mut Vec<f32>>,
+    ) {
         let head_dim = self.layer.heads.head_dim;
         let (group, count, line) = (self.group(head), columns.count(), columns.line());
-        scores.resize(line * TILE, 0.0);
+        scores.resize(line * self.rows, 0.0);
         let queries = &self.queries[(head * self.plan.tokens.len() + self.first) * head_dim..][..self.rows * head_dim];
         let queries = Rows::new(queries, self.rows, head_dim, head_dim);
         if let Some(past) = self.past {
@@ -240,11 +255,13 @@ impl Tile<'_> {
             strip(queries, keys, WIDTH, WIDTH, &mut scores[columns.past + index * WIDTH..], line, false);
         }
         let slope = self.plan.slopes.as_ref().map(|slopes| slopes[head]);
-        let mut shares = [0f32; TILE];
-        for ((token, scores), share) in self.own().iter().zip(scores.chunks_mut(line)).zip(&mut shares) {
-            if let Some(cap) = self.layer.softcap {
-                softcap(&mut scores[..count], cap as f32);
+        if let Some(cap) = self.layer.softcap {
+            scores.chunks_mut(line).for_each(|scores| softcap(&mut scores[..count], cap as f32));
+            if let Some(capped) = &mut capped {
+                capped.clone_from(scores);
             }
+        }
+        for ((token, scores), share) in self.own().iter().zip(scores.chunks_mut(line)).zip(shares) {
             let (of_past, of_trees) = scores[..count].split_at_mut(columns.past);
             self.bias(token, &mut of_past[..columns.past_keys], of_trees, columns.panels.start * WIDTH, slope);
             // What a last panel of the past is filled up with is no key.
@@ -252,7 +269,6 @@ impl Tile<'_> {
             // The outputs are divided by the sum, of which there are fewer than of weights.
             *share = 1.0 / exponentials(&mut scores[..count]);
         }
-        shares
     }
 
     /// One head's outputs: the values' sums by the weights that [`Self::weights`] gives.
@@ -298,6 +314,9 @@ impl Tile<'_> {
         }
         let hidden = nearest.min(of_past.len());
         of_past[..hidden].fill(f32::NEG_INFINITY);
+        for positions in self.plan.hidden.get(token.place).into_iter().flatten() {
+            of_past[positions.clone()].fill(f32::NEG_INFINITY);
+        }
         // Between the runs of tokens that it sees lie its siblings and their children, and other trees.
         let mut behind = 0;
         for run in &token.runs {
@@ -324,7 +343,7 @@ mod tests {
             text.iter().fold(None, |parent, token| Some(tree.insert(*token, parent)));
         }
         let trees = [TokenTree::chain(&[9, 9]), tree.clone()];
-        let plan = AttentionPlan::new(&super::super::super::attention_tests::config(1, 1, None, false), &trees, 0);
+        let plan = AttentionPlan::new(&super::super::super::attention_tests::config(1, 1, None, false), &trees, 0, &[]);
         for (node, token) in plan.tokens[2..].iter().enumerate() {
             assert_eq!((token.tree, token.depth), (2, tree.depths()[node]));
             let mut keys: Vec<usize> = tree.path(node).map(|node| node + 2).collect();

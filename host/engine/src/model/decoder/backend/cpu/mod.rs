@@ -2,6 +2,7 @@
 //! every product writes or adds where its result is wanted.
 
 mod attention;
+mod backward;
 mod matrix;
 mod states;
 
@@ -84,7 +85,7 @@ impl Backend for Cpu {
     }
 
     fn plan(&self, config: &DecoderConfig, batch: &PackedBatch<'_>, rotators: &[Rotator]) -> Result<BatchPlan> {
-        let attention = AttentionPlan::new(config, batch.trees, batch.past);
+        let attention = AttentionPlan::new(config, batch.trees, batch.past, batch.hidden);
         let rotations = rotators.iter().map(|rotator| Rotation {
             angles: rotator.angles(batch.position_ids),
             pairs: rotator.pairs(),
@@ -140,12 +141,7 @@ impl Backend for Cpu {
         let intermediate = if gated { width / 2 } else { width };
         x.each(|_, row| {
             let (row, factors) = row.split_at_mut(intermediate);
-            match activation {
-                Activation::Relu => elementwise::relu(row),
-                Activation::Gelu => elementwise::gelu(row),
-                Activation::GeluTanh => elementwise::gelu_tanh(row),
-                Activation::Silu => elementwise::silu(row),
-            }
+            activate(row, activation);
             if gated {
                 elementwise::multiply(row, factors);
             }
@@ -164,26 +160,10 @@ impl Backend for Cpu {
     ) -> Result<(HiddenStates, LayerCache)> {
         let Heads { query: heads, kv: kv_heads, head_dim } = attention.heads;
         let tokens = qkv.len();
-        let (query_norm, key_norm) = attention.head_norms.as_ref().map(|(query, key)| (query, key)).unzip();
-        let rotation = attention.rotator.map(|index| &plan.rotations[index]);
         let mut query_room = work.take(tokens * heads * head_dim);
         let queries = &mut query_room[..tokens * heads * head_dim];
-        // Queries are scaled instead of scores, of which there are more.
-        let scale = attention.scale as f32;
-        gather_heads(&qkv, 0, head_dim, queries, |token, x| {
-            prepare_head(x, token, query_norm, rotation);
-            if scale != 1.0 {
-                elementwise::scale(x, scale);
-            }
-        });
-        let mut keys = vec![0f32; tokens * kv_heads * head_dim];
-        gather_heads(&qkv, heads, head_dim, &mut keys, |token, x| prepare_head(x, token, key_norm, rotation));
-        let mut values = vec![0f32; tokens * kv_heads * head_dim];
-        gather_heads(&qkv, heads + kv_heads, head_dim, &mut values, |_, _| ());
+        let cache = self.projections(attention, &qkv, plan, queries)?;
         work.release(qkv);
-        let tensor =
-            |numbers| Tensor::from_vec(numbers, (kv_heads, tokens, head_dim), &Device::Cpu)?.to_dtype(self.dtype);
-        let cache = LayerCache { keys: tensor(keys)?, values: tensor(values)? };
         // Keys and values are read back as they are held, so that a token sees its own batch as it would see a past.
         let fresh = in_f32(&cache)?;
         let (keys, values) = (floats(&fresh.keys)?, floats(&fresh.values)?);
@@ -207,6 +187,12 @@ impl Backend for Cpu {
         retained.each(|index, row| row.copy_from_slice(x.rows().row(rows[index])));
         work.release(x);
         Ok(retained)
+    }
+
+    fn copied(&self, x: &HiddenStates, work: &mut Workspace) -> Result<HiddenStates> {
+        let mut copy = work.states(x.len(), x.rows().width());
+        copy.each(|index, row| row.copy_from_slice(x.rows().row(index)));
+        Ok(copy)
     }
 
     fn to_tensor(&self, x: &HiddenStates) -> Result<Tensor> {
@@ -236,6 +222,36 @@ impl Backend for Cpu {
 }
 
 impl Cpu {
+    /// Queries, normed, rotated and scaled, into `[heads, tokens, head_dim]`; keys and values, normed and rotated, as they are
+    /// held.
+    fn projections(
+        &self,
+        attention: &Attention<Self>,
+        qkv: &HiddenStates,
+        plan: &BatchPlan,
+        queries: &mut [f32],
+    ) -> Result<LayerCache> {
+        let Heads { query: heads, kv: kv_heads, head_dim } = attention.heads;
+        let tokens = qkv.len();
+        let (query_norm, key_norm) = attention.head_norms.as_ref().map(|(query, key)| (query, key)).unzip();
+        let rotation = attention.rotator.map(|index| &plan.rotations[index]);
+        // Queries are scaled instead of scores, of which there are more.
+        let scale = attention.scale as f32;
+        gather_heads(qkv, 0, head_dim, queries, |token, x| {
+            prepare_head(x, token, query_norm, rotation);
+            if scale != 1.0 {
+                elementwise::scale(x, scale);
+            }
+        });
+        let mut keys = vec![0f32; tokens * kv_heads * head_dim];
+        gather_heads(qkv, heads, head_dim, &mut keys, |token, x| prepare_head(x, token, key_norm, rotation));
+        let mut values = vec![0f32; tokens * kv_heads * head_dim];
+        gather_heads(qkv, heads + kv_heads, head_dim, &mut values, |_, _| ());
+        let tensor =
+            |numbers| Tensor::from_vec(numbers, (kv_heads, tokens, head_dim), &Device::Cpu)?.to_dtype(self.dtype);
+        Ok(LayerCache { keys: tensor(keys)?, values: tensor(values)? })
+    }
+
     /// A backend that holds weights, keys and values in these formats.
     pub(crate) fn new(placement: &Placement) -> Self {
         Self { dtype: placement.dtype, weights: placement.weights }
@@ -296,6 +312,33 @@ impl Rotation {
             let (first, second) = rotated.split_at_mut(self.pairs);
             rotate_halves(first, second, cos, sin);
         }
+    }
+}
+
+impl Rotation {
+    /// Rotates one head of one token back, in place: what a derivative goes through.
+    fn rotate_back(&self, x: &mut [f32], token: usize) {
+        let Angles { cos, sin } = &self.angles;
+        let (cos, sin) = (&cos[token * self.pairs..][..self.pairs], &sin[token * self.pairs..][..self.pairs]);
+        let rotated = &mut x[..self.dimensions];
+        if self.interleaved {
+            let sin: Vec<f32> = sin.iter().map(|sin| -sin).collect();
+            rotate_neighbours(rotated, cos, &sin);
+        } else {
+            // The other way round is the other direction.
+            let (first, second) = rotated.split_at_mut(self.pairs);
+            rotate_halves(second, first, cos, sin);
+        }
+    }
+}
+
+/// The MLP's non-linearity, in place.
+fn activate(x: &mut [f32], activation: Activation) {
+    match activation {
+        Activation::Relu => elementwise::relu(x),
+        Activation::Gelu => elementwise::gelu(x),
+        Activation::GeluTanh => elementwise::gelu_tanh(x),
+        Activation::Silu => elementwise::silu(x),
     }
 }
 

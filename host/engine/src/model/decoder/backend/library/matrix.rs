@@ -88,6 +88,36 @@ impl Matrix {
     }
 }
 
+impl Matrix {
+    /// `x W`, in f32, for `x` `[rows, outputs]` in f32. Blocks become floats some rows at a time.
+    ///
+    /// # Errors
+    /// A failed product.
+    pub(super) fn product_transposed(&self, x: &Tensor) -> Result<Tensor> {
+        let blocks = match self {
+            Self::Quantized(blocks) => blocks,
+            Self::Dense(weight) => return x.matmul(&weight.to_dtype(DType::F32)?),
+        };
+        let (outputs, width) = blocks.shape().dims2()?;
+        let step = (UNPACKED / width).max(1);
+        let mut sum: Option<Tensor> = None;
+        for start in (0..outputs).step_by(step) {
+            let count = step.min(outputs - start);
+            let ids = Tensor::arange(start as u32, (start + count) as u32, x.device())?;
+            let part =
+                x.narrow(1, start, count)?.contiguous()?.matmul(&blocks.embedding(&ids)?.to_dtype(DType::F32)?)?;
+            sum = Some(match sum {
+                Some(sum) => (sum + part)?,
+                None => part,
+            });
+        }
+        match sum {
+            Some(sum) => Ok(sum),
+            None => Tensor::zeros((x.dim(0)?, width), DType::F32, x.device()),
+        }
+    }
+}
+
 /// A matrix on the CPU, whose rows are whole blocks, in 8 bit on a device.
 fn in_blocks(matrix: &Tensor, device: &Device) -> Result<QTensor> {
     const BYTES: usize = Block::BYTES;

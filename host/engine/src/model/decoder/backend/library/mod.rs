@@ -3,6 +3,7 @@
 //! Devices other than the CPU run on it. It runs on the CPU too, slowly, so that it is tested on every machine.
 
 mod attention;
+mod backward;
 mod matrix;
 mod norm;
 mod plan;
@@ -23,6 +24,7 @@ pub(super) use attention::{Projections, Scores, attend};
 use matrix::Matrix;
 pub(super) use plan::AttentionPlan;
 use rotation::Rotation;
+pub(crate) use rotation::turned;
 use softmax::capped;
 
 /// The tensor library's operations. States are in the number format of dense weights, keys and values.
@@ -68,7 +70,7 @@ impl Backend for Library {
     fn release(&self, _states: Tensor, _workspace: &mut ()) {}
 
     fn plan(&self, config: &DecoderConfig, batch: &PackedBatch<'_>, rotators: &[Rotator]) -> Result<BatchPlan> {
-        let attention = AttentionPlan::new(config, batch.trees, batch.past, &self.device)?;
+        let attention = AttentionPlan::new(config, batch.trees, batch.past, batch.hidden, &self.device)?;
         let rotations =
             rotators.iter().map(|rotator| Rotation::new(rotator, batch.position_ids, self.dtype, &self.device));
         Ok(BatchPlan { attention, rotations: rotations.collect::<Result<_>>()? })
@@ -134,22 +136,7 @@ impl Backend for Library {
         past: Option<&LayerCache>,
         _work: &mut (),
     ) -> Result<(Tensor, LayerCache)> {
-        let Heads { query: heads, kv: kv_heads, head_dim } = attention.heads;
-        let tokens = qkv.dim(0)?;
-        let part = |start: usize, count: usize| {
-            qkv.narrow(1, start * head_dim, count * head_dim)?.contiguous()?.reshape((tokens, count, head_dim))
-        };
-        let mut queries = part(0, heads)?;
-        let mut keys = part(heads, kv_heads)?;
-        let values = part(heads + kv_heads, kv_heads)?;
-        if let Some((query_norm, key_norm)) = &attention.head_norms {
-            queries = query_norm.normalised(&queries)?;
-            keys = key_norm.normalised(&keys)?;
-        }
-        if let Some(rotation) = attention.rotator.map(|index| &plan.rotations[index]) {
-            queries = rotation.rotated(&queries)?;
-            keys = rotation.rotated(&keys)?;
-        }
+        let Projections { queries, keys, values } = projections(attention, &qkv, plan)?;
         let fresh =
             LayerCache { keys: keys.transpose(0, 1)?.contiguous()?, values: values.transpose(0, 1)?.contiguous()? };
         let projections = Projections { queries, keys, values };
@@ -164,6 +151,11 @@ impl Backend for Library {
     fn retain_rows(&self, x: Tensor, rows: &[usize], _work: &mut ()) -> Result<Tensor> {
         let rows: Vec<u32> = rows.iter().map(|row| *row as u32).collect();
         x.index_select(&Tensor::new(rows, &self.device)?, 0)
+    }
+
+    fn copied(&self, x: &Tensor, _work: &mut ()) -> Result<Tensor> {
+        // Tensors are not written to.
+        Ok(x.clone())
     }
 
     fn to_tensor(&self, x: &Tensor) -> Result<Tensor> {
@@ -183,6 +175,27 @@ impl Backend for Library {
         *out = capped(logits.to_dtype(DType::F32)?, head.softcap)?.flatten_all()?.to_vec1()?;
         Ok(())
     }
+}
+
+/// Queries, keys and values of one layer, normed and rotated.
+fn projections(attention: &Attention<Library>, qkv: &Tensor, plan: &BatchPlan) -> Result<Projections> {
+    let Heads { query: heads, kv: kv_heads, head_dim } = attention.heads;
+    let tokens = qkv.dim(0)?;
+    let part = |start: usize, count: usize| {
+        qkv.narrow(1, start * head_dim, count * head_dim)?.contiguous()?.reshape((tokens, count, head_dim))
+    };
+    let mut queries = part(0, heads)?;
+    let mut keys = part(heads, kv_heads)?;
+    let values = part(heads + kv_heads, kv_heads)?;
+    if let Some((query_norm, key_norm)) = &attention.head_norms {
+        queries = query_norm.normalised(&queries)?;
+        keys = key_norm.normalised(&keys)?;
+    }
+    if let Some(rotation) = attention.rotator.map(|index| &plan.rotations[index]) {
+        queries = rotation.rotated(&queries)?;
+        keys = rotation.rotated(&keys)?;
+    }
+    Ok(Projections { queries, keys, values })
 }
 
 impl Library {

@@ -1,5 +1,7 @@
 //! What attention needs to know about a batch: which token sees which, made once and used by every layer.
 
+use std::ops::Range;
+
 use candle_core::{Device, Result, Tensor};
 
 use super::super::super::alibi::alibi_slopes;
@@ -60,26 +62,47 @@ pub(crate) struct AttentionPlan {
     pub alibi: Option<Alibi>,
     /// The window of each variant, in the order of the masks.
     windows: Vec<Option<usize>>,
+    /// What each token sees, for the pass back.
+    seen: Vec<Seen>,
+    past: usize,
+    device: Device,
+}
+
+/// What one token sees, but for its window.
+struct Seen {
+    /// Tokens of its tree before it.
+    depth: usize,
+    /// The tokens on its path in packed order, from itself to the first.
+    path: Vec<usize>,
+    /// Cached positions that are hidden from it.
+    hidden: Vec<Range<usize>>,
 }
 
 impl AttentionPlan {
-    /// Plans attention over `past` cached positions and within each tree.
+    /// Plans attention over `past` cached positions, but for those that are hidden from a tree, and within each tree.
     ///
     /// # Errors
     /// A failed transfer to the device.
-    pub(crate) fn new(config: &DecoderConfig, trees: &[TokenTree], past: usize, device: &Device) -> Result<Self> {
+    pub(crate) fn new(
+        config: &DecoderConfig,
+        trees: &[TokenTree],
+        past: usize,
+        hidden: &[Vec<Range<usize>>],
+        device: &Device,
+    ) -> Result<Self> {
         let mut windows: Vec<Option<usize>> = Vec::new();
         for layer in &config.layers {
             if !windows.contains(&layer.window) {
                 windows.push(layer.window);
             }
         }
+        let seen = seen(trees, hidden);
         let depths: Vec<usize> = trees.iter().flat_map(|tree| tree.depths().iter().copied()).collect();
         let single = (trees.len() == 1).then(|| &trees[0]);
         let mut chunks = Vec::new();
         for start in (0..depths.len()).step_by(CHUNK) {
             let len = CHUNK.min(depths.len() - start);
-            let rows = &depths[start..start + len];
+            let rows = &seen[start..start + len];
             let past_masks =
                 windows.iter().map(|window| past_mask(rows, past, *window, device)).collect::<Result<_>>()?;
             let local_masks = match single {
@@ -117,12 +140,46 @@ impl AttentionPlan {
             Some(_) => None,
             None => Some(Padded::new(trees, &windows, alibi.is_some().then_some(past), device)?),
         };
-        Ok(Self { chunks, padded, alibi, windows })
+        Ok(Self { chunks, padded, alibi, windows, seen, past, device: device.clone() })
     }
 
     /// Which masks a layer with this window takes.
     pub(crate) fn variant(&self, window: Option<usize>) -> usize {
         self.windows.iter().position(|w| *w == window).unwrap_or(0)
+    }
+}
+
+/// What some tokens add to their scores of all keys at once, the past's and the batch's.
+pub(super) struct WholeRows {
+    /// `[1, rows, past + tokens]`.
+    pub mask: Tensor,
+    /// The keys' indices for ALiBi, `[1, past + tokens]`, with its slopes.
+    pub alibi: Option<(Tensor, Tensor)>,
+}
+
+impl AttentionPlan {
+    /// The rows of some tokens over all keys, for layers of this window: the pass back takes the past and the trees together.
+    ///
+    /// # Errors
+    /// A failed transfer to the device.
+    pub(super) fn whole_rows(&self, rows: Range<usize>, window: Option<usize>) -> Result<WholeRows> {
+        let keys = self.past + self.seen.len();
+        let mut mask = vec![UNSEEN; rows.len() * keys];
+        for (mask, row) in mask.chunks_mut(keys).zip(&self.seen[rows.clone()]) {
+            let far = window.map_or(0, |window| (self.past + row.depth + 1).saturating_sub(window).min(self.past));
+            mask[far..self.past].fill(0.0);
+            row.hidden.iter().for_each(|positions| mask[positions.clone()].fill(UNSEEN));
+            row.path.iter().take(window.unwrap_or(usize::MAX)).for_each(|token| mask[self.past + token] = 0.0);
+        }
+        let alibi = match &self.alibi {
+            Some(alibi) => {
+                let own = self.seen.iter().map(|row| (self.past + row.depth) as f32);
+                let index: Vec<f32> = (0..self.past).map(|key| key as f32).chain(own).collect();
+                Some((alibi.slopes.clone(), Tensor::from_vec(index, (1, keys), &self.device)?))
+            }
+            None => None,
+        };
+        Ok(WholeRows { mask: Tensor::from_vec(mask, (1, rows.len(), keys), &self.device)?, alibi })
     }
 }
 
@@ -180,18 +237,33 @@ fn fill_local(mask: &mut [f32], tree: &TokenTree, rows: std::ops::Range<usize>, 
     }
 }
 
-/// A query whose key would stand at index `past + depth` sees the keys above `past + depth - window`.
-fn past_mask(depths: &[usize], past: usize, window: Option<usize>, device: &Device) -> Result<Option<Tensor>> {
-    let Some(window) = window else { return Ok(None) };
-    let hidden = |depth: usize| (past + depth + 1).saturating_sub(window).min(past);
-    if past == 0 || depths.iter().all(|depth| hidden(*depth) == 0) {
+/// A query whose key would stand at index `past + depth` sees the keys above `past + depth - window`, but for hidden ones.
+fn past_mask(rows: &[Seen], past: usize, window: Option<usize>, device: &Device) -> Result<Option<Tensor>> {
+    let far = |row: &Seen| window.map_or(0, |window| (past + row.depth + 1).saturating_sub(window).min(past));
+    if past == 0 || rows.iter().all(|row| far(row) == 0 && row.hidden.is_empty()) {
         return Ok(None);
     }
-    let mut mask = vec![0f32; depths.len() * past];
-    for (row, depth) in mask.chunks_mut(past).zip(depths) {
-        row[..hidden(*depth)].fill(UNSEEN);
+    let mut mask = vec![0f32; rows.len() * past];
+    for (mask, row) in mask.chunks_mut(past).zip(rows) {
+        mask[..far(row)].fill(UNSEEN);
+        row.hidden.iter().for_each(|positions| mask[positions.clone()].fill(UNSEEN));
     }
-    Tensor::from_vec(mask, (1, depths.len(), past), device).map(Some)
+    Tensor::from_vec(mask, (1, rows.len(), past), device).map(Some)
+}
+
+/// What each token of the trees sees, in packed order.
+fn seen(trees: &[TokenTree], hidden: &[Vec<Range<usize>>]) -> Vec<Seen> {
+    let mut seen = Vec::with_capacity(trees.iter().map(TokenTree::len).sum());
+    for (place, tree) in trees.iter().enumerate() {
+        let first = seen.len();
+        let hidden = hidden.get(place).cloned().unwrap_or_default();
+        seen.extend((0..tree.len()).map(|node| Seen {
+            depth: tree.depths()[node],
+            path: tree.path(node).map(|node| first + node).collect(),
+            hidden: hidden.clone(),
+        }));
+    }
+    seen
 }
 
 #[cfg(test)]
@@ -200,7 +272,8 @@ mod tests {
 
     #[test]
     fn a_window_hides_the_far_past() {
-        let mask = past_mask(&[0, 2], 4, Some(3), &Device::Cpu).unwrap().unwrap();
+        let row = |depth| Seen { depth, path: Vec::new(), hidden: Vec::new() };
+        let mask = past_mask(&[row(0), row(2)], 4, Some(3), &Device::Cpu).unwrap().unwrap();
         let seen: Vec<Vec<bool>> = mask
             .squeeze(0)
             .unwrap()
@@ -210,6 +283,6 @@ mod tests {
             .map(|row| row.iter().map(|x| *x == 0.0).collect())
             .collect();
         assert_eq!(seen, [[false, false, true, true], [false, false, false, false]]);
-        assert!(past_mask(&[0], 2, Some(3), &Device::Cpu).unwrap().is_none());
+        assert!(past_mask(&[row(0)], 2, Some(3), &Device::Cpu).unwrap().is_none());
     }
 }
