@@ -8,6 +8,7 @@ mod checkpoints;
 mod formats;
 mod fp8;
 mod gradient;
+mod gradient_golden;
 mod precision;
 mod pytorch;
 mod support;

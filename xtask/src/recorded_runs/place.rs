@@ -162,7 +162,7 @@ fn make_models(data: &Path, models: &Path) -> Result<Vec<String>> {
     for group in ["tiny", "variants", "fp8"] {
         for name in names(&data.join(group), Path::is_dir)? {
             let model = format!("{group}-{name}");
-            let is_models = |file: &str| file != "golden.safetensors";
+            let is_models = |file: &str| file != "golden.safetensors" && file != "gradient.safetensors";
             copy_folder(&data.join(group).join(name), &models.join(&model), is_models)?;
             write(&models.join(&model).join("tokenizer.json"), PIECES.as_bytes())?;
             made.push(model);
