@@ -25,8 +25,8 @@ const WRONG_WORLD: &str = "
 pub(crate) fn build(workspace: &Workspace) -> Result<Vec<(&'static str, Vec<u8>)>> {
     let wit = workspace.path("wit/plugin.wit");
     let wit = fs::read_to_string(&wit).with_context(|| format!("cannot read {}", wit.display()))?;
-    let newer = wit.replace("@0.1.0", "@0.2.0");
-    ensure!(newer != wit, "wit/plugin.wit is no longer version 0.1.0: the fixture `wrong-version` needs another one");
+    let newer = wit.replace("@0.2.0", "@0.3.0");
+    ensure!(newer != wit, "wit/plugin.wit is no longer version 0.2.0: the fixture `wrong-version` needs another one");
     Ok(vec![
         ("table-hog", by_hand(workspace, "table-hog", &wit)?),
         ("loop-describe", by_hand(workspace, "loop-describe", &wit)?),

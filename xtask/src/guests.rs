@@ -161,8 +161,8 @@ mod tests {
 
     #[test]
     fn guests_import_their_world_and_nothing_else() {
-        let task = ["forward-tuning:plugin/log@0.1.0", "forward-tuning:plugin/table@0.1.0"];
-        let optimizer = ["forward-tuning:plugin/log@0.1.0", "forward-tuning:plugin/tensor@0.1.0"];
+        let task = ["log", "table"].map(|name| format!("forward-tuning:plugin/{name}@0.2.0"));
+        let optimizer = ["log", "model", "tensor"].map(|name| format!("forward-tuning:plugin/{name}@0.2.0"));
         assert_eq!(imports("sst2"), task);
         assert_eq!(imports("hostile/task"), task);
         assert_eq!(imports("momentum"), optimizer);

@@ -2,7 +2,7 @@
 //!
 //! `g_t = P_t - C_{t-1}` is a direction of ascent: it is added.
 
-use ft_plugin::{Description, Dtype, Error, MetaOptimizer, Options, Selected, Slot, Tensor, Update};
+use ft_plugin::{Description, Dtype, Error, MetaOptimizer, Options, Proposal, Selected, Step, Tensor, Update};
 
 struct Adam {
     step_size: f64,
@@ -40,18 +40,19 @@ impl MetaOptimizer for Adam {
     /// `m_t = beta1 * m_{t-1} + (1 - beta1) * g_t`, `v_t = beta2 * v_{t-1} + (1 - beta2) * g_t^2`, both from zero; with
     /// `k = t - 1` steps so far, `M = m_t / (1 - beta1^k)` and `V = v_t / (1 - beta2^k)`,
     /// `C_t = C_{t-1} + step_size * M / (sqrt(V) + epsilon)`.
-    fn step(&mut self, step: u32, slots: Vec<Slot>) -> Result<Update, Error> {
+    fn step(&mut self, step: &Step) -> Result<Update, Error> {
+        let slots = step.proposal()?;
         if slots.first().is_some_and(|slot| slot.previous.dtype() == Dtype::Fp16) {
             return Err(Error::unsupported(
                 "half precision does not hold the squares of small gradients; f32 and bf16 do",
             ));
         }
-        let count = f64::from(step - 1);
+        let count = f64::from(step.number() - 1);
         let mean = (1.0 - self.beta1) / (1.0 - self.beta1.powf(count));
         let root = ((1.0 - self.beta2) / (1.0 - self.beta2.powf(count))).sqrt();
         let mut last = std::mem::take(&mut self.moments).into_iter();
         let mut cache = Vec::with_capacity(slots.len());
-        for Slot { previous, proposed, .. } in slots {
+        for Proposal { previous, proposed, .. } in slots {
             let gradient = proposed.add_scaled(&previous, -1.0);
             let square = gradient.mul(&gradient);
             let (first, second) = match last.next() {
@@ -72,7 +73,7 @@ ft_plugin::export_optimizer!(Selected<Adam>);
 
 #[cfg(test)]
 mod tests {
-    use ft_plugin::testing::{slots, steps};
+    use ft_plugin::testing::{Model, steps};
     use ft_plugin::{ErrorKind, Value};
 
     use super::*;
@@ -117,7 +118,7 @@ mod tests {
     #[test]
     fn half_precision_is_refused() {
         let half = Tensor::from_values(&[1, 1, 1], Dtype::Fp16, &[1.0]);
-        let error = rule(1.0, 1e-8).step(2, slots(vec![half], [[2.0]])).unwrap_err();
+        let error = Model::proposing([[2.0]]).step(2, &[half], |step| rule(1.0, 1e-8).step(step)).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Unsupported);
     }
 }

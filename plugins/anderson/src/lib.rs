@@ -9,7 +9,7 @@ mod least_squares;
 
 use std::collections::VecDeque;
 
-use ft_plugin::{Description, Error, MetaOptimizer, Options, Selected, Slot, Tensor, Update};
+use ft_plugin::{Description, Error, MetaOptimizer, Options, Proposal, Selected, Step, Tensor, Update};
 
 struct Anderson {
     window: usize,
@@ -55,8 +55,8 @@ impl MetaOptimizer for Anderson {
 
     /// With the residuals `r_i` and mixed points `y_i` of the last `window` steps: the weights `w_i` make
     /// `|r_t - sum of w_i * (r_t - r_i)|^2 + penalty * |w|^2` least, and `C_t = y_t - sum of w_i * (y_t - y_i)`.
-    fn step(&mut self, _: u32, slots: Vec<Slot>) -> Result<Update, Error> {
-        let newest = self.iterate(slots);
+    fn step(&mut self, step: &Step) -> Result<Update, Error> {
+        let newest = self.iterate(step.proposal()?);
         self.history.push_back(newest);
         let weights = least_squares::weights(&self.products(), self.regularization);
         let cache = self.combine(&weights);
@@ -71,9 +71,9 @@ impl MetaOptimizer for Anderson {
 }
 
 impl Anderson {
-    fn iterate(&self, slots: Vec<Slot>) -> Iterate {
+    fn iterate(&self, slots: Vec<Proposal>) -> Iterate {
         let (mut residual, mut mixed) = (Vec::with_capacity(slots.len()), Vec::with_capacity(slots.len()));
-        for Slot { previous, proposed, .. } in slots {
+        for Proposal { previous, proposed, .. } in slots {
             let difference = proposed.add_scaled(&previous, -1.0);
             mixed.push(previous.add_scaled(&difference, self.mixing));
             residual.push(difference);
@@ -115,7 +115,7 @@ ft_plugin::export_optimizer!(Selected<Anderson>);
 #[cfg(test)]
 mod tests {
     use ft_plugin::Value;
-    use ft_plugin::testing::{matrix, slots, steps};
+    use ft_plugin::testing::{Model, cache, numbers, steps};
 
     use super::*;
 
@@ -158,19 +158,17 @@ mod tests {
     fn a_linear_map_of_two_numbers_is_solved_in_three_steps() {
         // Two earlier steps span the plane, so the third residual can be combined away (Walker & Ni, theorem 2.2).
         let mut rule = rule(2, 1.0, 1e-12);
-        let mut cache = vec![matrix(&[0.0, 0.0])];
-        for step in 2..5 {
-            let proposed = pass(&cache[0].read_with_copy());
-            cache = rule.step(step, slots(cache, [proposed])).unwrap().cache;
+        let model = Model::proposing([[0.0; 2]]).with_proposals(|cache, _| vec![pass(&cache[0]).into()]);
+        let mut cache = cache([[0.0, 0.0]]);
+        for number in 2..12 {
+            cache = model.step(number, &cache, |step| rule.step(step)).unwrap().cache;
+            if number == 4 {
+                assert_close(&numbers(&cache), &[[4.0, 4.0]]);
+            }
+            assert_eq!(rule.history.len(), if number == 2 { 1 } else { 2 });
         }
-        assert_close(&[cache[0].read_with_copy()], &[[4.0, 4.0]]);
         // And it stays there, where the differences of the residuals are next to nothing.
-        for step in 5..12 {
-            let proposed = pass(&cache[0].read_with_copy());
-            cache = rule.step(step, slots(cache, [proposed])).unwrap().cache;
-            assert_eq!(rule.history.len(), 2);
-        }
-        assert!((cache[0].read_with_copy()[0] - 4.0).abs() < 1e-4);
+        assert!((numbers(&cache)[0][0] - 4.0).abs() < 1e-4);
     }
 
     #[test]

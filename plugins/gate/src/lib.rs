@@ -1,7 +1,7 @@
 //! The gate of the later version of "Iterative Forward Tuning Boosts In-Context Learning in Language Models"
 //! (arXiv 2305.13016v3): each step mixes the cache with what a further pass proposes.
 
-use ft_plugin::{Description, Error, MetaOptimizer, Options, Selected, Slot, Update};
+use ft_plugin::{Description, Error, MetaOptimizer, Options, Proposal, Selected, Step, Update};
 
 struct Gate {
     eta: f64,
@@ -21,9 +21,9 @@ impl MetaOptimizer for Gate {
     }
 
     /// `C_t = eta * P_t + (1 - eta) * C_{t-1}`.
-    fn step(&mut self, _: u32, slots: Vec<Slot>) -> Result<Update, Error> {
-        let mix = |slot: Slot| slot.previous.scale(1.0 - self.eta).add_scaled(&slot.proposed, self.eta);
-        Ok(Update::new(slots.into_iter().map(mix).collect()))
+    fn step(&mut self, step: &Step) -> Result<Update, Error> {
+        let mix = |slot: Proposal| slot.previous.scale(1.0 - self.eta).add_scaled(&slot.proposed, self.eta);
+        Ok(Update::new(step.proposal()?.into_iter().map(mix).collect()))
     }
 }
 

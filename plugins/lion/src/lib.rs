@@ -3,7 +3,7 @@
 //!
 //! `g_t = P_t - C_{t-1}` is a direction of ascent: it is added.
 
-use ft_plugin::{Description, Error, MetaOptimizer, Options, Selected, Slot, Tensor, Update};
+use ft_plugin::{Description, Error, MetaOptimizer, Options, Proposal, Selected, Step, Tensor, Update};
 
 struct Lion {
     step_size: f64,
@@ -31,11 +31,12 @@ impl MetaOptimizer for Lion {
 
     /// `m_1 = 0`, `C_t = C_{t-1} + step_size * sign(beta1 * m_{t-1} + (1 - beta1) * g_t)`,
     /// `m_t = beta2 * m_{t-1} + (1 - beta2) * g_t`.
-    fn step(&mut self, _: u32, slots: Vec<Slot>) -> Result<Update, Error> {
+    fn step(&mut self, step: &Step) -> Result<Update, Error> {
+        let slots = step.proposal()?;
         let share = self.beta1 * (1.0 - self.beta2) / (1.0 - self.beta1);
         let mut last = std::mem::take(&mut self.moments).into_iter();
         let mut cache = Vec::with_capacity(slots.len());
-        for Slot { previous, proposed, .. } in slots {
+        for Proposal { previous, proposed, .. } in slots {
             let gradient = proposed.add_scaled(&previous, -1.0);
             let (direction, moment) = match last.next() {
                 Some(last) => (gradient.add_scaled(&last, share).sign(), gradient.add_scaled(&last, self.beta2)),

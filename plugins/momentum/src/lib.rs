@@ -2,7 +2,7 @@
 //!
 //! `g_t = P_t - C_{t-1}` is a direction of ascent: it is added.
 
-use ft_plugin::{Description, Error, MetaOptimizer, Options, Selected, Slot, Tensor, Update};
+use ft_plugin::{Description, Error, MetaOptimizer, Options, Proposal, Selected, Step, Tensor, Update};
 
 struct Momentum {
     step_size: f64,
@@ -25,10 +25,11 @@ impl MetaOptimizer for Momentum {
     }
 
     /// `g_t = P_t - C_{t-1}`, `m_2 = g_2`, `m_t = g_t + momentum * m_{t-1}`, `C_t = C_{t-1} + step_size * m_t`.
-    fn step(&mut self, _: u32, slots: Vec<Slot>) -> Result<Update, Error> {
+    fn step(&mut self, step: &Step) -> Result<Update, Error> {
+        let slots = step.proposal()?;
         let mut last = std::mem::take(&mut self.moments).into_iter();
         let mut cache = Vec::with_capacity(slots.len());
-        for Slot { previous, proposed, .. } in slots {
+        for Proposal { previous, proposed, .. } in slots {
             let gradient = proposed.add_scaled(&previous, -1.0);
             let moment = match last.next() {
                 Some(last) => gradient.add_scaled(&last, self.momentum),

@@ -3,7 +3,7 @@
 //!
 //! `g_t = P_t - C_{t-1}` is a direction of ascent: it is added.
 
-use ft_plugin::{Description, Dtype, Error, MetaOptimizer, Options, Selected, Slot, Tensor, Update};
+use ft_plugin::{Description, Dtype, Error, MetaOptimizer, Options, Proposal, Selected, Step, Tensor, Update};
 
 struct RmsProp {
     step_size: f64,
@@ -31,7 +31,8 @@ impl MetaOptimizer for RmsProp {
     }
 
     /// `v_1 = 0`, `v_t = decay * v_{t-1} + (1 - decay) * g_t^2`, `C_t = C_{t-1} + step_size * g_t / (sqrt(v_t) + epsilon)`.
-    fn step(&mut self, _: u32, slots: Vec<Slot>) -> Result<Update, Error> {
+    fn step(&mut self, step: &Step) -> Result<Update, Error> {
+        let slots = step.proposal()?;
         if slots.first().is_some_and(|slot| slot.previous.dtype() == Dtype::Fp16) {
             return Err(Error::unsupported(
                 "half precision does not hold the squares of small gradients; f32 and bf16 do",
@@ -40,7 +41,7 @@ impl MetaOptimizer for RmsProp {
         let root = (1.0 - self.decay).sqrt();
         let mut last = std::mem::take(&mut self.squares).into_iter();
         let mut cache = Vec::with_capacity(slots.len());
-        for Slot { previous, proposed, .. } in slots {
+        for Proposal { previous, proposed, .. } in slots {
             let gradient = proposed.add_scaled(&previous, -1.0);
             let square = gradient.mul(&gradient);
             let squares = match last.next() {
@@ -59,7 +60,7 @@ ft_plugin::export_optimizer!(Selected<RmsProp>);
 
 #[cfg(test)]
 mod tests {
-    use ft_plugin::testing::{slots, steps};
+    use ft_plugin::testing::{Model, steps};
     use ft_plugin::{ErrorKind, Value};
 
     use super::*;
@@ -96,7 +97,7 @@ mod tests {
     #[test]
     fn half_precision_is_refused() {
         let half = Tensor::from_values(&[1, 1, 1], Dtype::Fp16, &[1.0]);
-        let error = rule(1.0, 1e-8).step(2, slots(vec![half], [[2.0]])).unwrap_err();
+        let error = Model::proposing([[2.0]]).step(2, &[half], |step| rule(1.0, 1e-8).step(step)).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Unsupported);
     }
 }

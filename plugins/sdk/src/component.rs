@@ -3,6 +3,7 @@
 mod info;
 mod optimizer;
 mod panic;
+mod step;
 mod task;
 
 pub use optimizer::OptimizerComponent;
@@ -14,7 +15,7 @@ wit_bindgen::generate!({
     inline: "
         package ft-plugin:sdk;
         world logger {
-            import forward-tuning:plugin/log@0.1.0;
+            import forward-tuning:plugin/log@0.2.0;
         }
     ",
     path: "../../wit",

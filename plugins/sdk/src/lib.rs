@@ -72,7 +72,7 @@
 //! tensors stay on the host's device; the rule says what to do with them.
 //!
 //! ```
-//! use ft_plugin::{Description, Error, MetaOptimizer, Options, Slot, Update};
+//! use ft_plugin::{Description, Error, MetaOptimizer, Options, Proposal, Step, Update};
 //!
 //! struct Gate {
 //!     eta: f64,
@@ -88,9 +88,9 @@
 //!         Ok(Self { eta: options.number("eta")? })
 //!     }
 //!
-//!     fn step(&mut self, _: u32, slots: Vec<Slot>) -> Result<Update, Error> {
-//!         let gate = |slot: Slot| slot.previous.scale(1.0 - self.eta).add_scaled(&slot.proposed, self.eta);
-//!         Ok(Update::new(slots.into_iter().map(gate).collect()))
+//!     fn step(&mut self, step: &Step) -> Result<Update, Error> {
+//!         let gate = |slot: Proposal| slot.previous.scale(1.0 - self.eta).add_scaled(&slot.proposed, self.eta);
+//!         Ok(Update::new(step.proposal()?.into_iter().map(gate).collect()))
 //!     }
 //! }
 //!
@@ -119,8 +119,10 @@ mod id;
 pub mod log;
 mod optimizer;
 mod options;
+mod question;
 mod row;
 mod selection;
+mod step;
 mod task;
 mod tensor;
 #[cfg(not(target_arch = "wasm32"))]
@@ -128,10 +130,12 @@ pub mod testing;
 
 pub use description::{Bounds, Description, OptionKind, OptionSpec, Value};
 pub use error::{Error, ErrorKind, RowError};
-pub use optimizer::{MetaOptimizer, Slot, SlotKind, Update, Verdict};
+pub use optimizer::{MetaOptimizer, SlotKind, Update, Verdict};
 pub use options::Options;
+pub use question::{Demonstration, Dropout, Examples, Gradient, Objective, Pass, Positions};
 pub use row::Row;
 pub use selection::Selected;
+pub use step::{Proposal, Slot, Step};
 pub use task::{Choice, Example, Source, Split, Task};
 pub use tensor::{Dtype, Tensor};
 

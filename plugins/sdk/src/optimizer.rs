@@ -1,6 +1,6 @@
 //! What a meta-optimizer is: a rule that moves the key/value cache.
 
-use crate::{Description, Error, Options, Tensor};
+use crate::{Description, Error, Options, Step, Tensor};
 
 /// Which of a layer's two matrices a slot is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,19 +9,6 @@ pub enum SlotKind {
     Key,
     /// The values.
     Value,
-}
-
-/// One key or value matrix of one layer: what it was, and what a pass over the demonstrations proposes.
-#[derive(Debug)]
-pub struct Slot {
-    /// The layer, from 0.
-    pub layer: u32,
-    /// Keys or values.
-    pub kind: SlotKind,
-    /// The matrix in the cache so far, `C` of step - 1, shape `[kv_heads, positions, head_dim]`.
-    pub previous: Tensor,
-    /// The matrix that this step's pass produced, `P` of this step, of the same shape.
-    pub proposed: Tensor,
 }
 
 /// Whether further steps are useful.
@@ -40,17 +27,31 @@ pub struct Update {
     pub cache: Vec<Tensor>,
     /// Whether further steps are useful.
     pub verdict: Verdict,
+    /// What the optimizer minimised, at the cache before the step, for the trace; `None` if it minimises nothing that it knows.
+    pub loss: Option<f64>,
+    /// Whether the optimizer took the update that it tried, or kept the cache; `None` if it does not try.
+    pub accepted: Option<bool>,
 }
 
 impl Update {
     /// A new cache, and further steps are useful.
     pub fn new(cache: Vec<Tensor>) -> Self {
-        Self { cache, verdict: Verdict::Continue }
+        Self { cache, verdict: Verdict::Continue, loss: None, accepted: None }
     }
 
-    /// A last cache: the rule is at its fixed point.
+    /// A last cache: the optimizer has converged, and further steps are not useful.
     pub fn converged(cache: Vec<Tensor>) -> Self {
-        Self { cache, verdict: Verdict::Converged }
+        Self { verdict: Verdict::Converged, ..Self::new(cache) }
+    }
+
+    /// The same update with what the optimizer minimised, at the cache before the step.
+    pub fn with_loss(self, loss: f64) -> Self {
+        Self { loss: Some(loss), ..self }
+    }
+
+    /// The same update with whether the optimizer took what it tried.
+    pub fn with_accepted(self, accepted: bool) -> Self {
+        Self { accepted: Some(accepted), ..self }
     }
 }
 
@@ -66,12 +67,9 @@ pub trait MetaOptimizer: Sized + 'static {
     /// If the rule cannot work with these values.
     fn new(options: &Options) -> Result<Self, Error>;
 
-    /// Updates the whole cache. `step` counts up from 2, since step 1 is the plain pass that makes the first cache.
-    /// The slots of all layers come at once, in the order layer 0 key, layer 0 value, layer 1 key, and so on.
-    ///
-    /// Tensors that are dropped early count no longer against the plugin's limit of tensors: take slots by value where possible.
+    /// Updates the whole cache, after whatever it asks of the step.
     ///
     /// # Errors
     /// Whatever the rule fails with; the run ends there.
-    fn step(&mut self, step: u32, slots: Vec<Slot>) -> Result<Update, Error>;
+    fn step(&mut self, step: &Step) -> Result<Update, Error>;
 }

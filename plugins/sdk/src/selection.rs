@@ -1,8 +1,12 @@
 //! Which part of the cache a rule moves: three options that any rule can have, and the wrapper that applies them.
 
+mod moving_part;
+
 use std::ops::Range;
 
-use crate::{Description, Error, MetaOptimizer, Options, Slot, SlotKind, Tensor, Update};
+use moving_part::MovingPart;
+
+use crate::{Description, Error, MetaOptimizer, Options, Slot, SlotKind, Step, Update};
 
 const UPDATE: &str = "update";
 const SKIP_FIRST: &str = "skip_first";
@@ -10,16 +14,18 @@ const LAYERS: &str = "layers";
 
 /// A rule that moves the part of the cache that the user selects, all of it by default.
 ///
-/// The rule `R` is written as if it moved the whole cache. It is handed only the slots that are to move, without the
-/// positions that are to stay, in the usual order and the same ones in every step. What it is not handed stays as it was
-/// bit by bit. Around it, its options are joined by
+/// The optimizer `R` is written as if it moved the whole cache. Its [`Step`] has only the slots that are to move, without the
+/// positions that are to stay, in the usual order and the same ones in every step. What it does not see stays as it was
+/// bit by bit: it is part of every cache that the optimizer asks about, and no part of a proposal or a gradient. The
+/// optimizer's positions count from the first that moves; positions that stay cannot be hidden from a pass. Its options are
+/// joined by
 ///
 /// - `update`: `both`, `keys` or `values`;
 /// - `skip_first`: how many positions at the start stay as they are;
 /// - `layers`: `FROM..TO`, counted from 0 and without `TO`; `all` or nothing for all of them.
 ///
 /// ```
-/// use ft_plugin::{Description, Error, MetaOptimizer, Options, Selected, Slot, Update};
+/// use ft_plugin::{Description, Error, MetaOptimizer, Options, Proposal, Selected, Step, Update};
 ///
 /// struct Half;
 ///
@@ -32,9 +38,9 @@ const LAYERS: &str = "layers";
 ///         Ok(Self)
 ///     }
 ///
-///     fn step(&mut self, _: u32, slots: Vec<Slot>) -> Result<Update, Error> {
-///         let half = |slot: Slot| slot.previous.scale(0.5).add_scaled(&slot.proposed, 0.5);
-///         Ok(Update::new(slots.into_iter().map(half).collect()))
+///     fn step(&mut self, step: &Step) -> Result<Update, Error> {
+///         let half = |slot: Proposal| slot.previous.scale(0.5).add_scaled(&slot.proposed, 0.5);
+///         Ok(Update::new(step.proposal()?.into_iter().map(half).collect()))
 ///     }
 /// }
 ///
@@ -61,48 +67,11 @@ impl<R: MetaOptimizer> MetaOptimizer for Selected<R> {
 
     /// # Errors
     /// The rule's, and if the selection does not fit the cache: layers that the model has not, or no position left to move.
-    fn step(&mut self, step: u32, slots: Vec<Slot>) -> Result<Update, Error> {
-        let skip = self.selection.skip_first;
-        let length = self.selection.moving_positions(&slots)?;
-        let mut parts = Vec::with_capacity(slots.len());
-        let mut moving = Vec::with_capacity(slots.len());
-        for slot in slots {
-            if !self.selection.takes(&slot) {
-                parts.push(Part::Kept(slot.previous));
-            } else if skip == 0 {
-                parts.push(Part::Moved);
-                moving.push(slot);
-            } else {
-                let rest = |matrix: &Tensor| matrix.narrow(1, skip, length);
-                moving.push(Slot { previous: rest(&slot.previous), proposed: rest(&slot.proposed), ..slot });
-                parts.push(Part::MovedBehind(slot.previous));
-            }
-        }
-        let expected = moving.len();
-        let Update { cache, verdict } = self.rule.step(step, moving)?;
-        if cache.len() != expected {
-            return Err(Error::failed(format!("the rule gave {} matrices for {expected} slots", cache.len())));
-        }
-        let mut moved = cache.into_iter();
-        let whole = parts.into_iter().filter_map(|part| match part {
-            Part::Kept(matrix) => Some(matrix),
-            Part::Moved => moved.next(),
-            Part::MovedBehind(previous) => {
-                moved.next().map(|rest| Tensor::concat(&[&previous.narrow(1, 0, skip), &rest], 1))
-            }
-        });
-        Ok(Update { cache: whole.collect(), verdict })
+    fn step(&mut self, step: &Step) -> Result<Update, Error> {
+        let part = MovingPart::new(step.context(), &self.selection)?;
+        let update = self.rule.step(&Step::new(&part))?;
+        Ok(Update { cache: part.into_whole(update.cache)?, ..update })
     }
-}
-
-/// What becomes of one slot.
-enum Part {
-    /// It stays: this matrix.
-    Kept(Tensor),
-    /// All of it moves.
-    Moved,
-    /// All but the first positions moves; they are in this matrix.
-    MovedBehind(Tensor),
 }
 
 /// The three options as they were set.
@@ -145,7 +114,7 @@ impl Selection {
         if self.skip_first == 0 {
             return Ok(0);
         }
-        let positions = first.previous.shape()[1];
+        let positions = first.matrix.shape()[1];
         let rest = positions.checked_sub(self.skip_first).filter(|rest| *rest > 0);
         rest.ok_or_else(|| {
             let skip = self.skip_first;
@@ -200,8 +169,8 @@ impl Description {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::steps;
-    use crate::{Value, Verdict};
+    use crate::testing::{Model, Question, cache, numbers, steps};
+    use crate::{Dropout, Examples, Objective, Pass, Value, Verdict};
 
     /// Takes what is proposed, and keeps what it was handed.
     struct Taker(Vec<(u32, SlotKind, Vec<f32>)>);
@@ -215,9 +184,12 @@ mod tests {
             Ok(Self(Vec::new()))
         }
 
-        fn step(&mut self, _: u32, slots: Vec<Slot>) -> Result<Update, Error> {
+        fn step(&mut self, step: &Step) -> Result<Update, Error> {
+            let slots = step.proposal()?;
             self.0 = slots.iter().map(|slot| (slot.layer, slot.kind, slot.previous.read_with_copy())).collect();
-            Ok(Update::converged(slots.into_iter().map(|slot| slot.proposed).collect()))
+            Ok(Update::converged(slots.into_iter().map(|slot| slot.proposed).collect())
+                .with_loss(0.5)
+                .with_accepted(true))
         }
     }
 
@@ -262,11 +234,11 @@ mod tests {
     }
 
     #[test]
-    fn the_rule_sees_what_moves_and_its_verdict_passes_through() {
+    fn the_rule_sees_what_moves_and_what_it_says_passes_through() {
         let settings = [("skip_first", Value::Integer(2)), ("update", text("keys"))];
         let mut rule = rule(&settings).unwrap();
-        let slots = crate::testing::slots(CACHE.map(|values| crate::testing::matrix(&values)).into(), PROPOSED);
-        assert_eq!(rule.step(2, slots).unwrap().verdict, Verdict::Converged);
+        let update = Model::proposing(PROPOSED).step(2, &cache(CACHE), |step| rule.step(step)).unwrap();
+        assert_eq!((update.verdict, update.loss, update.accepted), (Verdict::Converged, Some(0.5), Some(true)));
         assert_eq!(rule.rule.0, [(0, SlotKind::Key, vec![3.0]), (1, SlotKind::Key, vec![9.0])]);
     }
 
@@ -312,15 +284,87 @@ mod tests {
             Ok(Self)
         }
 
-        fn step(&mut self, _: u32, _: Vec<Slot>) -> Result<Update, Error> {
+        fn step(&mut self, _: &Step) -> Result<Update, Error> {
             Ok(Update::new(Vec::new()))
         }
     }
 
     #[test]
-    fn a_rule_that_gives_back_another_number_of_matrices_is_told() {
+    fn another_number_of_matrices_is_an_error() {
         let mut rule = Selected::<Thief>::new(&Options::defaults(&Selected::<Thief>::describe())).unwrap();
         let error = steps(&mut rule, CACHE, &[PROPOSED]).unwrap_err();
-        assert_eq!(error.message, "the rule gave 0 matrices for 4 slots");
+        assert_eq!(error.message, "expected 4 matrices, one for each slot that moves, got 0");
+    }
+
+    /// A step behind a selection, asked directly.
+    fn ask<T>(model: &Model, settings: &[(&str, Value)], ask: impl FnOnce(&Step) -> T) -> T {
+        let selection = rule(settings).unwrap().selection;
+        model.step(2, &cache(CACHE), |step| {
+            let part = MovingPart::new(step.context(), &selection).unwrap();
+            ask(&Step::new(&part))
+        })
+    }
+
+    #[test]
+    fn questions_are_about_the_whole_cache_and_gradients_about_what_moves() {
+        // Two demonstrations: one wants the cache as it is, the other zeros everywhere.
+        let model = Model::quadratic(&[CACHE, [[0.0; 3]; 4]]);
+        let (answer, dropout) = (Objective::Answer, Dropout { rate: 0.25, seed: 3 });
+        // Moved: values of layer 1 without the first position, (11, 12) to (11, 10).
+        let settings = [("skip_first", Value::Integer(1)), ("update", text("values")), ("layers", text("1..2"))];
+        let asked = [crate::testing::matrix(&[11.0, 10.0])];
+        ask(&model, &settings, |step| {
+            assert_eq!(numbers(&step.cache()), [[11.0, 12.0]]);
+            // (12 - 10)^2 / 2, and (1 + 4 + ... + 144 - 144 + 100) / 2.
+            assert_eq!(step.likelihood(&asked, Examples::LeaveOneOut, answer), Ok(vec![-2.0, -303.0]));
+            let gradient = step.gradient(&asked, Examples::LeaveOneOut, answer, dropout).unwrap();
+            assert_eq!((gradient.loss, gradient.likelihoods), (152.5, vec![-2.0, -303.0]));
+            // Less the mean of the targets, (5.5, 6).
+            assert_eq!(numbers(&gradient.slots), [[5.5, 4.0]]);
+        });
+        let question = Question::Gradient(Examples::LeaveOneOut, answer, dropout);
+        assert_eq!(model.questions(), [Question::Likelihood(Examples::LeaveOneOut, answer), question]);
+    }
+
+    #[test]
+    fn positions_count_from_the_first_that_moves() {
+        let model = Model::quadratic(&[CACHE, CACHE, CACHE]).with_proposals(|cache, _| cache.to_vec());
+        let settings = [("skip_first", Value::Integer(1)), ("update", text("keys"))];
+        let order = vec![2, 0, 1];
+        ask(&model, &settings, |step| {
+            // Demonstrations at 0..1, 1..2 and 2..3 of the whole cache.
+            let spans: Vec<_> = step.demonstrations().into_iter().map(|one| (one.tokens, one.answer)).collect();
+            assert_eq!(spans, [(0..0, 0..0), (0..1, 0..1), (1..2, 1..2)]);
+            let asked = cache([[-1.0, -2.0], [-3.0, -4.0]]);
+            let hidden = spans.into_iter().map(|(tokens, _)| tokens).collect();
+            let proposed = step.propose(&asked, &Pass { hidden, order: order.clone(), ..Pass::default() }).unwrap();
+            assert_eq!(numbers(&proposed), [[-1.0, -2.0], [-3.0, -4.0]]);
+        });
+        let pass = Pass { hidden: vec![1..2, 2..3], order, ..Pass::default() };
+        assert_eq!(model.questions(), [Question::Propose(pass)]);
+    }
+
+    #[test]
+    fn the_plain_proposal_behind_a_selection_is_one_pass() {
+        let model = Model::proposing(PROPOSED).with_limit(1);
+        let settings = [("skip_first", Value::Integer(1)), ("update", text("keys"))];
+        ask(&model, &settings, |step| {
+            let proposed =
+                |_| step.proposal().unwrap().into_iter().map(|slot| slot.proposed.read_with_copy()).collect();
+            let twice: Vec<Vec<_>> = (0..2).map(proposed).collect();
+            assert_eq!(twice, [[[-2.0, -3.0], [-8.0, -9.0]]; 2]);
+            assert_eq!(step.passes_left(), 0);
+        });
+        assert_eq!(model.passes(), 1);
+    }
+
+    #[test]
+    fn a_question_about_another_number_of_matrices_is_an_error() {
+        let model = Model::quadratic(&[CACHE; 2]);
+        let asked = ask(&model, &[("update", text("keys"))], |step| {
+            step.likelihood(&cache(CACHE), Examples::Demonstrations, Objective::Choice)
+        });
+        assert_eq!(asked.unwrap_err().message, "expected 2 matrices, one for each slot that moves, got 4");
+        assert!(model.questions().is_empty());
     }
 }

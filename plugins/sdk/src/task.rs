@@ -126,6 +126,9 @@ impl Source {
     }
 }
 
+/// Queries that ask nothing, over which Zhao et al. average (arXiv 2102.09690, section 5).
+const CONTENT_FREE: [&str; 3] = ["N/A", "[MASK]", ""];
+
 /// A data set and its prompts. The crate's documentation has a complete one.
 pub trait Task: 'static {
     /// What the task is and which options it takes. Gives the same answer every time.
@@ -180,5 +183,74 @@ pub trait Task: 'static {
         let right = self.query(example)?.into_iter().nth(example.answer);
         let missing = || Error::invalid_data(format!("example `{}` has no text for its answer", example.id));
         right.map(|choice| choice.full).ok_or_else(missing)
+    }
+
+    /// Examples that ask nothing, for contextual calibration (Zhao et al., arXiv 2102.09690): what the model prefers behind
+    /// them, it prefers whatever is asked. Their answers do not count.
+    ///
+    /// Left out, they are three examples without fields for a task with labels, with the queries `N/A`, `[MASK]` and the empty
+    /// text, as far as [`Task::query`] has a text for them; for other tasks there are none. A task whose prompt needs fields gives
+    /// its own.
+    fn content_free(&self) -> Vec<Example> {
+        let labels = self.labels();
+        if labels.is_empty() {
+            return Vec::new();
+        }
+        let examples = CONTENT_FREE.map(|query| Example::new(query, labels.iter().cloned(), 0)).into_iter();
+        examples.filter(|example| self.query(example).is_ok()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A task with these labels, whose prompt needs a field where one is named.
+    struct Made {
+        labels: Vec<String>,
+        field: Option<&'static str>,
+    }
+
+    impl Task for Made {
+        fn describe() -> Description {
+            Description::new("made", "0.1.0", "a test")
+        }
+
+        fn new(_: &Options) -> Result<Self, Error> {
+            Err(Error::failed("made by the tests"))
+        }
+
+        fn sources(&self) -> Vec<Source> {
+            Vec::new()
+        }
+
+        fn labels(&self) -> Vec<String> {
+            self.labels.clone()
+        }
+
+        fn example(&self, _: Split, _: &Row<'_>) -> Result<Example, RowError> {
+            Err(RowError::row("no rows"))
+        }
+
+        fn query(&self, example: &Example) -> Result<Vec<Choice>, Error> {
+            let field = self.field.map(|name| example.field(name)).transpose()?.unwrap_or_default();
+            Ok(example.choices_after(&format!("{field}{}:", example.query)))
+        }
+    }
+
+    #[test]
+    fn tasks_with_labels_have_three_examples_without_content() {
+        let labels = vec!["no".to_owned(), "yes".to_owned()];
+        let examples = Made { labels: labels.clone(), field: None }.content_free();
+        let queries: Vec<_> = examples.iter().map(|example| example.query.as_str()).collect();
+        assert_eq!(queries, ["N/A", "[MASK]", ""]);
+        assert!(examples.iter().all(|example| example.choices == labels && example.fields.is_empty()));
+        assert!(Made { labels: Vec::new(), field: None }.content_free().is_empty());
+    }
+
+    #[test]
+    fn a_prompt_that_needs_a_field_has_no_examples_without_content() {
+        let task = Made { labels: vec!["no".into(), "yes".into()], field: Some("passage") };
+        assert!(task.content_free().is_empty());
     }
 }

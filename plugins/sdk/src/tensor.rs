@@ -106,6 +106,13 @@ impl Tensor {
         Self(self.0.narrow(dim, start, length))
     }
 
+    /// `self + scale * z`, where every number of `z` is drawn from the standard normal distribution by `seed`: the same seed and
+    /// shape give the same `z` on every machine and device. A direction is made again from its seed instead of being kept
+    /// (MeZO, arXiv 2305.17333, section 2.1). The stand-in draws other numbers than the host.
+    pub fn perturbed(&self, seed: u64, scale: f64) -> Self {
+        Self(self.0.perturbed(seed, scale))
+    }
+
     /// All numbers, copied into the plugin's memory, in row-major order. Costs time and guest memory; a rule seldom needs it.
     pub fn read_with_copy(&self) -> Vec<f32> {
         self.0.read_with_copy()

@@ -3,7 +3,7 @@
 //!
 //! `g_t = P_t - C_{t-1}` is a direction of ascent: it is added.
 
-use ft_plugin::{Description, Error, MetaOptimizer, Options, Selected, Slot, Update};
+use ft_plugin::{Description, Error, MetaOptimizer, Options, Proposal, Selected, Step, Update};
 
 struct Sgd {
     step_size: f64,
@@ -22,12 +22,12 @@ impl MetaOptimizer for Sgd {
     }
 
     /// `C_t = C_{t-1} + step_size * (P_t - C_{t-1})`.
-    fn step(&mut self, _: u32, slots: Vec<Slot>) -> Result<Update, Error> {
-        let step = |Slot { previous, proposed, .. }: Slot| {
+    fn step(&mut self, step: &Step) -> Result<Update, Error> {
+        let moved = |Proposal { previous, proposed, .. }: Proposal| {
             let gradient = proposed.add_scaled(&previous, -1.0);
             previous.add_scaled(&gradient, self.step_size)
         };
-        Ok(Update::new(slots.into_iter().map(step).collect()))
+        Ok(Update::new(step.proposal()?.into_iter().map(moved).collect()))
     }
 }
 

@@ -4,7 +4,7 @@
 //! A layer of the source is a layer of the model here: its keys and values, or those of them that move, have one ratio.
 //! `g_t = P_t - C_{t-1}` is a direction of ascent: it is added.
 
-use ft_plugin::{Description, Error, MetaOptimizer, Options, Selected, Slot, Tensor, Update};
+use ft_plugin::{Description, Error, MetaOptimizer, Options, Selected, Step, Tensor, Update};
 
 struct TrustRatio {
     step_size: f64,
@@ -31,7 +31,8 @@ impl MetaOptimizer for TrustRatio {
 
     /// For each layer `l`, with norms over its keys and values: `ratio = |C_{t-1}| / |g_t|`, and 0 where `g_t = 0`;
     /// `m_1 = 0`, `m_t = momentum * m_{t-1} + step_size * ratio * g_t`, `C_t = C_{t-1} + m_t`.
-    fn step(&mut self, _: u32, slots: Vec<Slot>) -> Result<Update, Error> {
+    fn step(&mut self, step: &Step) -> Result<Update, Error> {
+        let slots = step.proposal()?;
         let gradients: Vec<Tensor> = slots.iter().map(|slot| slot.proposed.add_scaled(&slot.previous, -1.0)).collect();
         let mut last = std::mem::take(&mut self.moments).into_iter();
         let mut cache = Vec::with_capacity(slots.len());

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use ft_plugin::{Description, Dtype, Error, MetaOptimizer, Options, Slot, Tensor, Update, log};
+use ft_plugin::{Description, Dtype, Error, MetaOptimizer, Options, Step, Tensor, Update, log};
 
 const ATTACKS: [&str; 29] = [
     "none",
@@ -71,7 +71,8 @@ impl MetaOptimizer for Hostile {
     }
 
     /// Gives the proposed cache back as it is, unless an attack says otherwise.
-    fn step(&mut self, step: u32, slots: Vec<Slot>) -> Result<Update, Error> {
+    fn step(&mut self, step: &Step) -> Result<Update, Error> {
+        let (step, slots) = (step.number(), step.proposal()?);
         let second = slots[1].previous.clone();
         let mut cache: Vec<Tensor> = slots.into_iter().map(|slot| slot.proposed).collect();
         let first = cache[0].clone();

@@ -63,8 +63,7 @@ impl<T: Task> dataset::Guest for TaskComponent<T> {
     }
 
     fn written() -> Vec<data::Example> {
-        let examples = task().written().into_iter().enumerate();
-        examples.map(|(index, example)| example_out(example, || format!("written-{index}"))).collect()
+        examples_out(task().written(), "written")
     }
 }
 
@@ -80,6 +79,10 @@ impl<T: Task> prompt::Guest for TaskComponent<T> {
     fn render_query(example: data::Example) -> Result<Vec<prompt::Choice>, types::Error> {
         let choices = task().query(&example_in(example)).map_err(error)?;
         Ok(choices.into_iter().map(|Choice { context, full }| prompt::Choice { context, full }).collect())
+    }
+
+    fn content_free() -> Vec<data::Example> {
+        examples_out(task().content_free(), "content-free")
     }
 }
 
@@ -123,6 +126,12 @@ fn source_out(source: Source) -> dataset::Source {
 fn example_in(example: data::Example) -> Example {
     let data::Example { id, query, choices, answer, fields } = example;
     Example { id, query, choices, answer: answer as usize, fields }
+}
+
+/// Examples that are made of no rows; those without an id are numbered behind `name`.
+fn examples_out(examples: Vec<Example>, name: &str) -> Vec<data::Example> {
+    let numbered = examples.into_iter().enumerate();
+    numbered.map(|(index, example)| example_out(example, || format!("{name}-{index}"))).collect()
 }
 
 /// `name` gives the id of an example that has none. An answer that is too large for the boundary is none of a choice,

@@ -105,6 +105,12 @@ impl Tensor {
         Self { shape, dtype: self.dtype, values }
     }
 
+    pub(super) fn perturbed(&self, seed: u64, scale: f64) -> Self {
+        let numbers = self.values.iter().zip(0..);
+        let values = numbers.map(|(&value, index)| value + (scale * normal(seed, index)) as f32).collect();
+        Self { shape: self.shape.clone(), dtype: self.dtype, values }
+    }
+
     pub(super) fn read_with_copy(&self) -> Vec<f32> {
         self.values.clone()
     }
@@ -123,6 +129,26 @@ impl Tensor {
     fn check(&self, operation: &str, other: &Tensor) {
         assert_eq!((&self.shape, self.dtype), (&other.shape, other.dtype), "{operation}: shapes or dtypes differ");
     }
+}
+
+/// The standard normal number at a place in the sequence of a seed (Box & Muller 1958).
+fn normal(seed: u64, index: u64) -> f64 {
+    let start = mixed(seed);
+    let [radius, angle] = [2 * index, 2 * index + 1].map(|place| uniform(mixed(start.wrapping_add(place))));
+    (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
+}
+
+/// The upper 53 bits as a number above 0 and up to 1.
+fn uniform(bits: u64) -> f64 {
+    ((bits >> 11) + 1) as f64 / (1_u64 << 53) as f64
+}
+
+/// SplitMix64's output function (Steele, Lea & Flood, "Fast splittable pseudorandom number generators", 2014).
+fn mixed(number: u64) -> u64 {
+    let z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 #[cfg(test)]
@@ -149,5 +175,22 @@ mod tests {
         assert_eq!(a.mul(&a).sqrt().values, [4.0, 0.0, 9.0]);
         assert_eq!(a.shift(1.0).scale(2.0).values, [10.0, 2.0, -16.0]);
         assert_eq!(a.norm(), 97f64.sqrt());
+    }
+
+    #[test]
+    fn directions_follow_from_their_seed_and_are_normal() {
+        let zeros = Tensor::from_values(&[100, 100], Dtype::Fp32, &[0.0; 10_000]);
+        let direction = zeros.perturbed(7, 1.0);
+        assert_eq!(direction.values, zeros.perturbed(7, 1.0).values);
+        assert_ne!(direction.values, zeros.perturbed(8, 1.0).values);
+        // Standard errors of 10 000 draws: 0.01 of the mean, 0.014 of the mean square, 0.1 of the mean fourth power.
+        let moment = |power: i32| direction.values.iter().map(|&z| f64::from(z).powi(power)).sum::<f64>() / 1e4;
+        let moments = [1, 2, 4].map(moment);
+        assert!(
+            moments[0].abs() < 0.05 && (moments[1] - 1.0).abs() < 0.07 && (moments[2] - 3.0).abs() < 0.5,
+            "{moments:?}"
+        );
+        let ones = zeros.shift(1.0);
+        assert_eq!(ones.perturbed(7, -0.5).values, ones.add_scaled(&direction, -0.5).values);
     }
 }

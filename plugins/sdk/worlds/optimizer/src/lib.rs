@@ -4,6 +4,6 @@
 
 wit_bindgen::generate!({
     world: "optimizer-plugin",
-    path: "../../../../wit/since-0.1",
+    path: "../../../../wit",
     pub_export_macro: true,
 });

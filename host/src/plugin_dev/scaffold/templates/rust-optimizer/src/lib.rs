@@ -1,7 +1,7 @@
 //! {{name}}: the cache goes a part of the way to what a further pass proposes, `C_t = C_{t-1} + rate * (P_t - C_{t-1})`.
 //! Replace it by your rule.
 
-use ft_plugin::{Description, Error, MetaOptimizer, Options, Selected, Slot, Update};
+use ft_plugin::{Description, Error, MetaOptimizer, Options, Proposal, Selected, Step, Update};
 
 struct {{Name}}Rule {
     rate: f64,
@@ -19,8 +19,8 @@ impl MetaOptimizer for {{Name}}Rule {
     }
 
     /// Tensors stay on the host's device; every operation makes a new one.
-    fn step(&mut self, _: u32, slots: Vec<Slot>) -> Result<Update, Error> {
-        let cache = slots.into_iter().map(|Slot { previous, proposed, .. }| {
+    fn step(&mut self, step: &Step) -> Result<Update, Error> {
+        let cache = step.proposal()?.into_iter().map(|Proposal { previous, proposed, .. }| {
             let gradient = proposed.add_scaled(&previous, -1.0);
             previous.add_scaled(&gradient, self.rate)
         });
