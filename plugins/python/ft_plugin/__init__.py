@@ -37,8 +37,9 @@ A rule that moves the key/value cache::
         def __init__(self, options):
             self.eta = options.number("eta")
 
-        def step(self, step, slots):
-            return ft.Update([slot.previous * (1.0 - self.eta) + slot.proposed * self.eta for slot in slots])
+        def step(self, step):
+            gate = lambda slot: slot.previous * (1.0 - self.eta) + slot.proposed * self.eta
+            return ft.Update([gate(slot) for slot in step.proposal()])
 
     Info, MetaOptimizer = ft.export_optimizer(Gate)
 
@@ -58,32 +59,41 @@ from . import log
 from ._component import export_optimizer, export_task
 from ._description import Description, OptionSpec
 from ._errors import Failed, InvalidData, InvalidOption, PluginError, RowError, Unsupported
-from ._optimizer import MetaOptimizer, Slot, SlotKind, Update
+from ._optimizer import MetaOptimizer, Update
 from ._options import Options
+from ._question import Demonstration, Examples, Gradient, Objective, Positions
 from ._row import BLANKS, Row
 from ._selection import selected
+from ._step import Proposal, Slot, SlotKind, Step
 from ._task import Choice, Example, Source, Split, Task
 from ._tensor import Dtype, Tensor
 
 __all__ = [
     "BLANKS",
     "Choice",
+    "Demonstration",
     "Description",
     "Dtype",
     "Example",
+    "Examples",
     "Failed",
+    "Gradient",
     "InvalidData",
     "InvalidOption",
     "MetaOptimizer",
+    "Objective",
     "OptionSpec",
     "Options",
     "PluginError",
+    "Positions",
+    "Proposal",
     "Row",
     "RowError",
     "Slot",
     "SlotKind",
     "Source",
     "Split",
+    "Step",
     "Task",
     "Tensor",
     "Unsupported",

@@ -12,14 +12,16 @@ import io
 import sys
 from importlib.machinery import PathFinder
 from types import ModuleType
-from typing import Any, Callable, Optional, Tuple, Type
+from typing import Any, Callable, Dict, Optional, Tuple, Type
 
 from . import log
 from ._description import Description, OptionSpec, Value
 from ._errors import Failed, InvalidData, InvalidOption, RowError, Unsupported, told
-from ._optimizer import MetaOptimizer, Slot, SlotKind, Update
+from ._optimizer import MetaOptimizer, Update
 from ._options import Options
+from ._question import Demonstration, Gradient, Positions
 from ._row import Row
+from ._step import Slot, SlotKind, Step, spans
 from ._task import Choice, Example, Source, Split, Task, cannot_be_shown
 from ._tensor import Tensor
 
@@ -31,6 +33,12 @@ else:
     from componentize_py_types import Err
     from wit_world.exports import info
     from wit_world.imports import types
+
+try:
+    # Generated for a component of the world `optimizer-plugin`.
+    from wit_world.imports import model
+except ImportError:
+    model = None
 
 _OUT, _ERR = log.Lines("INFO"), log.Lines("WARN")
 _LARGEST = 2**32 - 1
@@ -90,8 +98,7 @@ def export_task(task: Type[Task]) -> Tuple[Optional[type], Optional[type], Optio
 
         @_last_words
         def written(self):
-            examples = enumerate(_list_of(Example, "`written`", made.written()))
-            return [example_out(example, f"written-{index}") for index, example in examples]
+            return examples_out("written", made.written())
 
     class Prompt:
         @_last_words
@@ -107,8 +114,16 @@ def export_task(task: Type[Task]) -> Tuple[Optional[type], Optional[type], Optio
             choices = _list_of(Choice, "`query`", made.query(example_in(example)))
             return [prompt.Choice(choice.context, choice.full) for choice in choices]
 
+        @_last_words
+        def content_free(self):
+            return examples_out("content-free", made.content_free())
+
     def example_in(example):
         return Example(example.query, example.choices, example.answer, dict(example.fields), example.id)
+
+    def examples_out(name, examples):
+        numbered = enumerate(_list_of(Example, f"`{name.replace('-', '_')}`", examples))
+        return [example_out(example, f"{name}-{index}") for index, example in numbered]
 
     def example_out(example, name):
         example = _of(Example, "`example`", example)
@@ -142,12 +157,14 @@ def export_optimizer(rule: Type[MetaOptimizer]) -> Tuple[Optional[type], Optiona
             return session
 
         @_orderly
-        def step(self, step, slots):
-            update = _of(Update, "`step`", self._rule.step(step, _slots(slots)))
+        def step(self, context):
+            update = _of(Update, "`step`", self._rule.step(_HostStep(context)))
             verdict = meta_optimizer.Verdict.CONVERGED if update.converged else meta_optimizer.Verdict.CONTINUE
             # A handle that goes to the host is lost here. A rule may well keep a matrix, or give it back twice.
             matrices = [tensor._inner.clone() for tensor in _list_of(Tensor, "the cache of an update", update.cache)]
-            return meta_optimizer.Update(matrices, verdict)
+            loss = None if update.loss is None else float(update.loss)
+            accepted = None if update.accepted is None else bool(update.accepted)
+            return meta_optimizer.Update(matrices, verdict, loss, accepted)
 
     class Exported:
         """The interface has no functions of its own; componentize-py asks for it all the same."""
@@ -159,14 +176,62 @@ def export_optimizer(rule: Type[MetaOptimizer]) -> Tuple[Optional[type], Optiona
     return _info(rule.description), Exported
 
 
-def _slots(slots: list) -> list:
-    """The slots as the rule sees them. The list that the runtime holds to the end of the call is left empty, so that a
-    tensor goes when the rule is done with it."""
-    ours = []
-    for slot in slots:
-        ours.append(Slot(slot.layer, SlotKind[slot.kind.name], Tensor(slot.previous), Tensor(slot.proposed)))
-    slots.clear()
-    return ours
+class _HostStep(Step):
+    """A step that the host lends for one call."""
+
+    def __init__(self, context: Any):
+        self._context = context
+
+    @property
+    def number(self) -> int:
+        return self._context.number()
+
+    @property
+    def seed(self) -> int:
+        return self._context.seed()
+
+    @property
+    def held_out_rows(self) -> int:
+        return self._context.held_out_rows()
+
+    @property
+    def passes_left(self) -> int:
+        return self._context.passes_left()
+
+    def slots(self) -> list:
+        slots = self._context.slots()
+        return [Slot(slot.layer, SlotKind[slot.kind.name], Tensor(slot.matrix)) for slot in slots]
+
+    def demonstrations(self) -> list:
+        span = lambda span: range(span.start, span.end)
+        return [Demonstration(span(one.tokens), span(one.answer)) for one in self._context.demonstrations()]
+
+    def propose(self, cache, positions=Positions.CONFIGURED, hidden=(), order=()) -> list:
+        hidden = [model.Span(span.start, span.stop) for span in spans(hidden)]
+        how = model.Pass(model.Positions[positions.name], hidden, list(order))
+        return [Tensor(matrix) for matrix in _answer(self._context.propose, _handles(cache), how)]
+
+    def likelihood(self, cache, examples, objective) -> list:
+        about = model.Examples[examples.name], model.Objective[objective.name]
+        return _answer(self._context.likelihood, _handles(cache), *about)
+
+    def gradient(self, cache, examples, objective, dropout=0.0, seed=0) -> Gradient:
+        about = model.Examples[examples.name], model.Objective[objective.name], float(dropout), seed
+        found = _answer(self._context.gradient, _handles(cache), *about)
+        return Gradient(found.loss, found.likelihoods, [Tensor(matrix) for matrix in found.slots])
+
+
+def _handles(cache: Any) -> list:
+    return [tensor._inner for tensor in _list_of(Tensor, "the cache that is asked about", cache)]
+
+
+def _answer(ask: Callable, *question: Any) -> Any:
+    """The host's answer; an error of the host's as the exception that a plugin has for it."""
+    try:
+        return ask(*question)
+    except Err as error:
+        kind = next(kind for kind, name in _kinds().items() if name is error.value.kind)
+        raise kind(error.value.message) from None
 
 
 def _check(plugin: type, base: type, needed: Tuple[str, ...]) -> None:
@@ -282,13 +347,16 @@ def _last_words(function: Callable) -> Callable:
 
 
 def _error(error: BaseException) -> Any:
-    kinds = {
+    for kind, name in _kinds().items():
+        if isinstance(error, kind):
+            return types.Error(name, str(error))
+    return types.Error(types.ErrorKind.FAILED, told(error))
+
+
+def _kinds() -> Dict[type, Any]:
+    return {
         InvalidOption: types.ErrorKind.INVALID_OPTION,
         InvalidData: types.ErrorKind.INVALID_DATA,
         Unsupported: types.ErrorKind.UNSUPPORTED,
         Failed: types.ErrorKind.FAILED,
     }
-    for kind, name in kinds.items():
-        if isinstance(error, kind):
-            return types.Error(name, str(error))
-    return types.Error(types.ErrorKind.FAILED, told(error))

@@ -3,35 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
-from typing import List, Sequence
+from typing import Optional, Sequence
 
 from ._description import Description
 from ._options import Options
+from ._step import Step
 from ._tensor import Tensor
-
-
-class SlotKind(Enum):
-    """Which of a layer's two matrices a slot is."""
-
-    KEY = 0
-    """The keys."""
-    VALUE = 1
-    """The values."""
-
-
-@dataclass
-class Slot:
-    """One key or value matrix of one layer: what it was, and what a pass over the demonstrations proposes."""
-
-    layer: int
-    """The layer, from 0."""
-    kind: SlotKind
-    """Keys or values."""
-    previous: Tensor
-    """The matrix in the cache so far, `C` of step - 1, shape `[kv_heads, positions, head_dim]`."""
-    proposed: Tensor
-    """The matrix that this step's pass produced, `P` of this step, of the same shape."""
 
 
 @dataclass
@@ -41,7 +18,12 @@ class Update:
     cache: Sequence[Tensor]
     """The new matrices, one for each slot, in the order of the slots, of the same shapes and dtypes."""
     converged: bool = False
-    """Whether the rule is at its fixed point, so that further steps change nothing of note."""
+    """Whether the optimizer has converged, so that further steps are not useful."""
+    loss: Optional[float] = None
+    """What the optimizer minimised, at the cache before the step, for the trace; `None` if it minimises nothing that it
+    knows."""
+    accepted: Optional[bool] = None
+    """Whether the optimizer took the update that it tried, or kept the cache; `None` if it does not try."""
 
 
 class MetaOptimizer:
@@ -54,9 +36,8 @@ class MetaOptimizer:
     def __init__(self, options: Options):
         """Starts afresh. `options` has a value for every option of the description."""
 
-    def step(self, step: int, slots: List[Slot]) -> Update:
-        """Updates the whole cache. `step` counts up from 2, since step 1 is the plain pass that makes the first cache.
-        The slots of all layers come at once, in the order layer 0 key, layer 0 value, layer 1 key, and so on.
+    def step(self, step: Step) -> Update:
+        """Updates the whole cache, after whatever it asks of the step.
 
         What a tensor holds on the device goes with the last variable that has it. Tensors that the rule makes or keeps
         count against its tensor budget; what it is handed does not, until it is kept beyond the step."""

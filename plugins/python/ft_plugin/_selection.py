@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import List, Optional, Type
 
 from ._description import Description
-from ._errors import Failed, InvalidOption
-from ._optimizer import MetaOptimizer, Slot, SlotKind, Update
+from ._errors import InvalidOption
+from ._moving_part import MovingPart
+from ._optimizer import MetaOptimizer, Update
 from ._options import Options
-from ._tensor import Tensor
+from ._step import Slot, SlotKind, Step
 
 
 def selected(rule: Type[MetaOptimizer]) -> Type[MetaOptimizer]:
     """A rule that moves the part of the cache that the user selects, all of it by default.
 
-    `rule` is written as if it moved the whole cache. It is handed only the slots that are to move, without the positions
-    that are to stay, in the usual order and the same ones in every step. What it is not handed stays as it was bit by
-    bit. Its options are joined by
+    `rule` is written as if it moved the whole cache. Its step has only the slots that are to move, without the positions
+    that are to stay, in the usual order and the same ones in every step. What it does not see stays as it was bit by bit:
+    it is part of every cache that the rule asks about, and no part of a proposal or a gradient. The rule's positions count
+    from the first that moves; positions that stay cannot be hidden from a pass. Its options are joined by
 
     - `update`: `both`, `keys` or `values`;
     - `skip_first`: how many positions at the start stay as they are;
@@ -32,8 +35,10 @@ def selected(rule: Type[MetaOptimizer]) -> Type[MetaOptimizer]:
             self._selection = _Selection(options)
             self._rule = rule(options)
 
-        def step(self, step: int, slots: List[Slot]) -> Update:
-            return self._selection.step(self._rule, step, slots)
+        def step(self, step: Step) -> Update:
+            part = self._selection.moving_part(step)
+            update = self._rule.step(part)
+            return replace(update, cache=part.complete(update.cache))
 
     return Selected
 
@@ -46,43 +51,26 @@ class _Selection:
         self._skip = options.integer("skip_first")
         self._layers = _layers(options.text("layers"))
 
-    def step(self, rule: MetaOptimizer, step: int, slots: List[Slot]) -> Update:
-        length = self._moving_positions(slots)
-        moving = [self._moving(slot, length) for slot in slots if self._takes(slot)]
-        expected = len(moving)
-        update = rule.step(step, moving)
-        if len(update.cache) != expected:
-            raise Failed(f"the rule gave {len(update.cache)} matrices for {expected} slots")
-        moved = iter(update.cache)
-        whole = [self._whole(slot.previous, next(moved)) if self._takes(slot) else slot.previous for slot in slots]
-        return Update(whole, update.converged)
+    def moving_part(self, step: Step) -> MovingPart:
+        """What of a step's cache moves; `InvalidOption` if the selection does not fit it."""
+        self._check(step.slots())
+        return MovingPart(step, self._takes, self._skip)
 
     def _takes(self, slot: Slot) -> bool:
         return self._kind in (None, slot.kind) and (self._layers is None or slot.layer in self._layers)
 
-    def _moving(self, slot: Slot, length: int) -> Slot:
-        if self._skip == 0:
-            return slot
-        previous, proposed = (matrix.narrow(1, self._skip, length) for matrix in (slot.previous, slot.proposed))
-        return Slot(slot.layer, slot.kind, previous, proposed)
-
-    def _whole(self, previous: Tensor, moved: Tensor) -> Tensor:
-        return Tensor.concat([previous.narrow(1, 0, self._skip), moved], 1) if self._skip else moved
-
-    def _moving_positions(self, slots: List[Slot]) -> int:
-        """How many positions of a slot move, once the selection is known to fit this cache."""
+    def _check(self, slots: List[Slot]) -> None:
         if not slots:
-            return 0
+            return
         count = slots[-1].layer + 1
         if self._layers is not None and self._layers.stop > count:
             selection = f"layers={self._layers.start}..{self._layers.stop}"
             raise InvalidOption(f"`{selection}` goes beyond the model, which has the layers 0..{count}")
-        positions = slots[0].previous.shape[1]
+        positions = slots[0].matrix.shape[1]
         if self._skip and self._skip >= positions:
             raise InvalidOption(
                 f"`skip_first={self._skip}` leaves nothing to move, since the cache has {positions} positions"
             )
-        return positions - self._skip
 
 
 def _layers(text: str) -> Optional[range]:

@@ -96,6 +96,10 @@ class Tensor:
             values.extend(self._values[row + start * inner : row + (start + length) * inner])
         return Tensor([*self._shape[:dim], length, *self._shape[dim + 1 :]], self._dtype, values)
 
+    def perturbed(self, seed: int, scale: float) -> Tensor:
+        numbers = enumerate(self._values)
+        return Tensor(self._shape, self._dtype, (value + _single(scale * _normal(seed, index)) for index, value in numbers))
+
     def read_with_copy(self) -> List[float]:
         return self._values.tolist()
 
@@ -109,6 +113,25 @@ class Tensor:
     def _check(self, operation: str, other: Tensor) -> None:
         same = (self._shape, self._dtype) == (other._shape, other._dtype)
         assert same, f"{operation}: shapes or dtypes differ"
+
+
+def _normal(seed: int, index: int) -> float:
+    """The standard normal number at a place in the sequence of a seed (Box & Muller 1958)."""
+    radius, angle = (_uniform(_mixed(_mixed(seed) + 2 * index + place)) for place in range(2))
+    return math.sqrt(-2.0 * math.log(radius)) * math.cos(math.tau * angle)
+
+
+def _uniform(bits: int) -> float:
+    """The upper 53 bits as a number above 0 and up to 1."""
+    return ((bits >> 11) + 1) / 2.0**53
+
+
+def _mixed(number: int) -> int:
+    """SplitMix64's output function (Steele, Lea & Flood, "Fast splittable pseudorandom number generators", 2014)."""
+    z = (number + 0x9E3779B97F4A7C15) % 2**64
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB % 2**64
+    return z ^ (z >> 31)
 
 
 def _single(value: float) -> float:

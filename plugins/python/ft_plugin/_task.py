@@ -34,6 +34,10 @@ _INVISIBLE = (
 )  # fmt: skip
 
 
+_CONTENT_FREE = ("N/A", "[MASK]", "")
+"""Queries that ask nothing, over which Zhao et al. average (arXiv 2102.09690, section 5)."""
+
+
 @dataclass
 class Choice:
     """One choice of a query, as the model sees it. The scored span is what the tokens of `full` have beyond those of
@@ -149,6 +153,24 @@ class Task:
     def query(self, example: Example) -> List[Choice]:
         """An example without its answer: a context and a full text for each choice, in the choices' order."""
         raise NotImplementedError
+
+    def content_free(self) -> List[Example]:
+        """Examples that ask nothing, for contextual calibration (Zhao et al., arXiv 2102.09690): what the model prefers behind
+        them, it prefers whatever is asked. Their answers do not count.
+
+        Left out, they are three examples without fields for a task with labels, with the queries `N/A`, `[MASK]` and the
+        empty text, as far as `query` has a text for them; for other tasks there are none. A task whose prompt needs fields
+        gives its own."""
+        labels = list(self.labels())
+        examples = [Example(query, labels, 0) for query in _CONTENT_FREE] if labels else []
+        return [example for example in examples if self._has_text(example)]
+
+    def _has_text(self, example: Example) -> bool:
+        try:
+            self.query(example)
+        except Exception:
+            return False
+        return True
 
     def demonstration(self, example: Example) -> str:
         """An example with its answer, as it is shown to the model. Left out, it is the full text of the right choice."""

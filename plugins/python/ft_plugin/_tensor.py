@@ -97,6 +97,12 @@ class Tensor:
         """The part `start .. start + length` of dimension `dim`."""
         return Tensor(self._inner.narrow(dim, start, length))
 
+    def perturbed(self, seed: int, scale: float) -> Tensor:
+        """`self + scale * z`, where every number of `z` is drawn from the standard normal distribution by `seed`: the same
+        seed and shape give the same `z` on every machine and device. A direction is made again from its seed instead of being
+        kept (MeZO, arXiv 2305.17333, section 2.1). The stand-in draws other numbers than the host."""
+        return Tensor(self._inner.perturbed(seed, float(scale)))
+
     def read_with_copy(self) -> List[float]:
         """All numbers, copied into the plugin's memory, in row-major order. Costs time and guest memory; a rule seldom
         needs it."""

@@ -6,12 +6,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import List, Sequence, Union
 
-from ._optimizer import MetaOptimizer, Slot, SlotKind
+from ._model import Matrices, Model
+from ._optimizer import MetaOptimizer
 from ._row import Row
 from ._task import Example, Split, Task
 from ._tensor import Dtype, Tensor
 
-Matrices = Sequence[Sequence[float]]
+__all__ = ["Model", "cache", "examples", "matrix", "numbers", "steps"]
 
 
 def examples(task: Task, file: Union[str, Path], split: Split) -> List[Example]:
@@ -23,22 +24,26 @@ def examples(task: Task, file: Union[str, Path], split: Split) -> List[Example]:
 def steps(rule: MetaOptimizer, cache: Matrices, proposals: Sequence[Matrices]) -> List[List[List[float]]]:
     """Takes a rule from `cache` through one step for each of `proposals`, counted from 2 as the host does, and gives the
     cache after each step. A cache is the keys of layer 0, the values of layer 0, the keys of layer 1, and so on, a number
-    for each position."""
+    for each position. For rules that ask more than that, see `Model`."""
     tensors = [matrix(values) for values in cache]
     after = []
-    for step, proposed in enumerate(proposals, start=2):
-        tensors = list(rule.step(step, slots(tensors, proposed)).cache)
-        after.append([tensor.read_with_copy() for tensor in tensors])
+    for number, proposed in enumerate(proposals, start=2):
+        model = Model(propose=lambda *_, proposed=proposed: proposed)
+        tensors = list(rule.step(model.step(number, tensors)).cache)
+        after.append(numbers(tensors))
     return after
 
 
-def slots(cache: Sequence[Tensor], proposed: Matrices) -> List[Slot]:
-    """The slots of a step: a cache, and what a pass proposes for it."""
-    kinds = [SlotKind.KEY, SlotKind.VALUE]
-    pairs = enumerate(zip(cache, proposed))
-    return [Slot(index // 2, kinds[index % 2], previous, matrix(values)) for index, (previous, values) in pairs]
+def cache(numbers: Matrices) -> List[Tensor]:
+    """A cache of one `matrix` for each slot: keys of layer 0, values of layer 0, keys of layer 1, and so on."""
+    return [matrix(values) for values in numbers]
 
 
 def matrix(values: Sequence[float]) -> Tensor:
     """A matrix of one head, with a number for each position."""
     return Tensor.from_values([1, len(values), 1], Dtype.FP32, values)
+
+
+def numbers(cache: Sequence[Tensor]) -> List[List[float]]:
+    """The numbers of each slot of a cache, in row-major order."""
+    return [tensor.read_with_copy() for tensor in cache]

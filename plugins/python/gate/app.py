@@ -20,9 +20,9 @@ class Gate(ft.MetaOptimizer):
     def __init__(self, options):
         self.eta = options.number("eta")
 
-    def step(self, step, slots):
+    def step(self, step):
         """`C_t = eta * P_t + (1 - eta) * C_{t-1}`."""
-        return ft.Update([self.mix(slot) for slot in slots])
+        return ft.Update([self.mix(slot) for slot in step.proposal()])
 
     def mix(self, slot):
         return slot.previous.scale(1.0 - self.eta).add_scaled(slot.proposed, self.eta)

@@ -12,15 +12,16 @@ class Keeper(ft.MetaOptimizer):
         self.missing = options.integer("missing")
         self.last = None
 
-    def step(self, step, slots):
-        if step == self.missing:
+    def step(self, step):
+        slots = step.proposal()
+        if step.number == self.missing:
             return ft.Update([self.last[len(slots)] for slot in slots])
         if self.last is None:
             self.last = [slot.proposed for slot in slots]
         else:
             keys = slots[0].proposed + self.last[0] / 2
             self.last = [keys for slot in slots]
-        return ft.Update(self.last, converged=step > 3)
+        return ft.Update(self.last, converged=step.number > 3)
 
 
 Info, MetaOptimizer = ft.export_optimizer(Keeper)

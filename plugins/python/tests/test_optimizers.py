@@ -4,7 +4,7 @@ import math
 import unittest
 
 import ft_plugin as ft
-from ft_plugin.testing import matrix, slots, steps
+from ft_plugin.testing import Model, cache, matrix, numbers, steps
 
 
 class TensorTest(unittest.TestCase):
@@ -41,6 +41,18 @@ class TensorTest(unittest.TestCase):
         for tensor, expected in cases:
             self.assertEqual(tensor.read_with_copy(), expected)
 
+    def test_directions_follow_from_their_seed_and_are_normal(self):
+        zeros = ft.Tensor.from_values([100, 100], ft.Dtype.FP32, [0.0] * 10_000)
+        direction = zeros.perturbed(7, 1.0)
+        values = direction.read_with_copy()
+        self.assertEqual(values, zeros.perturbed(7, 1.0).read_with_copy())
+        self.assertNotEqual(values, zeros.perturbed(8, 1.0).read_with_copy())
+        # Standard errors of 10 000 draws: 0.01 of the mean, 0.014 of the mean square, 0.1 of the mean fourth power.
+        for power, expected, tolerance in ((1, 0.0, 0.05), (2, 1.0, 0.07), (4, 3.0, 0.5)):
+            self.assertAlmostEqual(sum(z**power for z in values) / 1e4, expected, delta=tolerance)
+        ones = zeros.shift(1.0)
+        self.assertEqual(ones.perturbed(7, -0.5).read_with_copy(), ones.add_scaled(direction, -0.5).read_with_copy())
+
     def test_every_operation_rounds_to_single_precision(self):
         third = matrix([1.0]).scale(1 / 3).read_with_copy()[0]
         self.assertEqual(third, 0.3333333432674408)
@@ -53,15 +65,16 @@ class Taker(ft.MetaOptimizer):
 
     description = ft.Description("taker", "0.1.0", "C = P")
 
-    def step(self, step, slots):
+    def step(self, step):
+        slots = step.proposal()
         self.seen = [(slot.layer, slot.kind, slot.previous.read_with_copy()) for slot in slots]
-        return ft.Update([slot.proposed for slot in slots], converged=True)
+        return ft.Update([slot.proposed for slot in slots], converged=True, loss=0.5, accepted=True)
 
 
 class Thief(ft.MetaOptimizer):
     description = ft.Description("thief", "0.1.0", "takes all")
 
-    def step(self, step, slots):
+    def step(self, step):
         return ft.Update([])
 
 
@@ -90,9 +103,10 @@ class SelectedTest(unittest.TestCase):
         for options, expected in cases:
             self.assertEqual(steps(rule(**options), OLD, [NEW]), [expected], options)
 
-    def test_the_rule_sees_what_moves_and_its_verdict_passes_through(self):
+    def test_the_rule_sees_what_moves_and_what_it_says_passes_through(self):
         selected = rule(skip_first=2, update="keys")
-        self.assertTrue(selected.step(2, slots([matrix(values) for values in OLD], NEW)).converged)
+        update = selected.step(Model(propose=lambda *_: NEW).step(2, cache(OLD)))
+        self.assertEqual((update.converged, update.loss, update.accepted), (True, 0.5, True))
         self.assertEqual(selected._rule.seen, [(0, ft.SlotKind.KEY, [3.0]), (1, ft.SlotKind.KEY, [9.0])])
 
     def test_a_selection_that_does_not_fit_is_an_error_in_words(self):
@@ -108,6 +122,84 @@ class SelectedTest(unittest.TestCase):
                 steps(rule(**options), OLD, [NEW])
             self.assertEqual(str(caught.exception), expected)
 
-    def test_a_rule_that_gives_back_another_number_of_matrices_is_told(self):
-        with self.assertRaisesRegex(ft.Failed, "the rule gave 0 matrices for 4 slots"):
+    def test_another_number_of_matrices_is_an_error(self):
+        with self.assertRaisesRegex(ft.Failed, "expected 4 matrices, one for each slot that moves, got 0"):
             steps(rule(Thief), OLD, [NEW])
+
+    def part(self, model, **options):
+        """A step behind a selection, to ask directly."""
+        return rule(**options)._selection.moving_part(model.step(2, cache(OLD)))
+
+    def test_questions_are_about_the_whole_cache_and_gradients_about_what_moves(self):
+        # Two demonstrations: one wants the cache as it is, the other zeros everywhere.
+        model = Model(targets=[OLD, [[0.0] * 3] * 4])
+        # Moved: values of layer 1 without the first position, (11, 12) to (11, 10).
+        step, asked = self.part(model, skip_first=1, update="values", layers="1..2"), cache([[11.0, 10.0]])
+        about = (ft.Examples.LEAVE_ONE_OUT, ft.Objective.ANSWER)
+        self.assertEqual(numbers(step.cache()), [[11.0, 12.0]])
+        # (12 - 10)^2 / 2, and (1 + 4 + ... + 144 - 144 + 100) / 2.
+        self.assertEqual(step.likelihood(asked, *about), [-2.0, -303.0])
+        gradient = step.gradient(asked, *about, dropout=0.25, seed=3)
+        self.assertEqual((gradient.loss, gradient.likelihoods), (152.5, [-2.0, -303.0]))
+        # Less the mean of the targets, (5.5, 6).
+        self.assertEqual(numbers(gradient.slots), [[5.5, 4.0]])
+        self.assertEqual(model.questions, [("likelihood", *about), ("gradient", *about, 0.25, 3)])
+
+    def test_positions_count_from_the_first_that_moves(self):
+        model = Model(targets=[OLD] * 3, propose=lambda asked, *_: asked)
+        step = self.part(model, skip_first=1, update="keys")
+        # Demonstrations at 0..1, 1..2 and 2..3 of the whole cache.
+        spans = [(list(one.tokens), list(one.answer)) for one in step.demonstrations()]
+        self.assertEqual(spans, [([], []), ([0], [0]), ([1], [1])])
+        hidden = [one.tokens for one in step.demonstrations()]
+        asked = [[-1.0, -2.0], [-3.0, -4.0]]
+        self.assertEqual(numbers(step.propose(cache(asked), hidden=hidden, order=[2, 0, 1])), asked)
+        question = ("propose", ft.Positions.CONFIGURED, [range(1, 2), range(2, 3)], [2, 0, 1])
+        self.assertEqual(model.questions, [question])
+
+    def test_the_plain_proposal_behind_a_selection_is_one_pass(self):
+        model = Model(propose=lambda *_: NEW, limit=1)
+        step = self.part(model, skip_first=1, update="keys")
+        for _ in range(2):
+            self.assertEqual(numbers([slot.proposed for slot in step.proposal()]), [[-2.0, -3.0], [-8.0, -9.0]])
+        self.assertEqual((model.passes, step.passes_left), (1, 0))
+
+    def test_a_question_about_another_number_of_matrices_is_an_error(self):
+        model = Model(targets=[OLD] * 2)
+        with self.assertRaisesRegex(ft.Failed, "expected 2 matrices, one for each slot that moves, got 4"):
+            self.part(model, update="keys").likelihood(cache(OLD), ft.Examples.DEMONSTRATIONS, ft.Objective.CHOICE)
+        self.assertEqual(model.questions, [])
+
+
+class ModelTest(unittest.TestCase):
+    def test_answers_by_hand(self):
+        model = Model(targets=[[[2.0, 0.0]], [[4.0, 2.0]]], held_out=[[[1.0, 1.0]]])
+        step = model.step(2, cache([[0.0, 0.0]]))
+        gradient = step.gradient(step.cache(), ft.Examples.LEAVE_ONE_OUT, ft.Objective.ANSWER)
+        self.assertEqual((gradient.loss, gradient.likelihoods), (6.0, [-2.0, -10.0]))
+        self.assertEqual(numbers(gradient.slots), [[-3.0, -1.0]])
+        self.assertEqual(step.likelihood(step.cache(), ft.Examples.HELD_OUT, ft.Objective.CHOICE), [-1.0])
+        self.assertEqual(numbers([slot.proposed for slot in step.proposal()]), [[3.0, 1.0]])
+        self.assertEqual((model.passes, step.number, step.seed, step.held_out_rows), (4, 2, 2, 1))
+
+    def test_questions_that_make_no_sense_fail(self):
+        step = Model(targets=[[[1.0, 1.0]]], limit=3).step(2, cache([[0.0, 0.0]]))
+        about = (ft.Examples.DEMONSTRATIONS, ft.Objective.ANSWER)
+        for examples in (ft.Examples.HELD_OUT, ft.Examples.LEAVE_ONE_OUT):
+            with self.assertRaises(ft.Unsupported):
+                step.likelihood(step.cache(), examples, ft.Objective.ANSWER)
+        wrong = [
+            lambda: step.likelihood(cache([[0.0]]), *about),
+            lambda: step.gradient(step.cache(), *about, dropout=1.0),
+            lambda: step.propose(step.cache(), hidden=[range(1, 3)]),
+            lambda: step.propose(step.cache(), order=[0, 0]),
+        ]
+        for ask in wrong:
+            with self.assertRaises(AssertionError):
+                ask()
+        with self.assertRaisesRegex(ValueError, "expected ranges of step 1"):
+            step.propose(step.cache(), hidden=[range(0, 2, 2)])
+        step.gradient(step.cache(), *about)
+        with self.assertRaisesRegex(AssertionError, "expected 3 passes at most in a step"):
+            step.gradient(step.cache(), *about)
+        self.assertEqual(step.passes_left, 1)

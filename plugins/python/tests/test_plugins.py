@@ -59,6 +59,28 @@ class ExampleTest(unittest.TestCase):
             task.demonstration(ft.Example("sky:", ["red"], 1))
 
 
+class ContentFreeTest(unittest.TestCase):
+    class Made(ft.Task):
+        def __init__(self, labels, field):
+            self._labels, self._field = labels, field
+
+        def labels(self):
+            return self._labels
+
+        def query(self, example):
+            field = example.field(self._field) if self._field else ""
+            return example.choices_after(f"{field}{example.query}:")
+
+    def test_tasks_with_labels_have_three_examples_without_content(self):
+        examples = self.Made(["no", "yes"], None).content_free()
+        self.assertEqual([example.query for example in examples], ["N/A", "[MASK]", ""])
+        self.assertTrue(all((example.choices, example.fields) == (["no", "yes"], {}) for example in examples))
+        self.assertEqual(self.Made([], None).content_free(), [])
+
+    def test_a_prompt_that_needs_a_field_has_no_examples_without_content(self):
+        self.assertEqual(self.Made(["no", "yes"], "passage").content_free(), [])
+
+
 class ExportTest(unittest.TestCase):
     def test_what_is_missing_is_told_at_the_build(self):
         class Bare(ft.Task):

@@ -12,9 +12,9 @@ class {{Name}}Rule(ft.MetaOptimizer):
     def __init__(self, options):
         self.rate = options.number("rate")
 
-    def step(self, step, slots):
+    def step(self, step):
         """Tensors stay on the host's device; every operation makes a new one."""
-        return ft.Update([self.moved(slot.previous, slot.proposed) for slot in slots])
+        return ft.Update([self.moved(slot.previous, slot.proposed) for slot in step.proposal()])
 
     def moved(self, previous, proposed):
         return previous.add_scaled(proposed.add_scaled(previous, -1.0), self.rate)
