@@ -40,11 +40,33 @@ fn follow_the_guide(place: &Place, folder: &Path, heading: &str) {
     }
 }
 
+/// A part of the SDK's documentation, whose examples are tests: from one text to the end of another.
+fn example_of_the_sdk(from: &str, to: &str) -> String {
+    let documentation = include_str!("../../../plugins/sdk/src/lib.rs").lines().map_while(|line| {
+        let text = line.strip_prefix("//!")?;
+        Some(format!("{}\n", text.strip_prefix(' ').unwrap_or(text)))
+    });
+    let text = documentation.collect::<String>();
+    let start = text.find(from).unwrap();
+    let end = start + text[start..].find(to).unwrap() + to.len();
+    text[start..end].to_owned()
+}
+
 /// The public functions of the Rust SDK's types that the guide shows at a glance.
 fn functions_of_the_sdk() -> Vec<(String, String)> {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/sdk/src");
-    let files =
-        ["description.rs", "options.rs", "row.rs", "row/choices.rs", "task.rs", "error.rs", "tensor.rs", "log.rs"];
+    let files = [
+        "description.rs",
+        "options.rs",
+        "row.rs",
+        "row/choices.rs",
+        "task.rs",
+        "error.rs",
+        "tensor.rs",
+        "step.rs",
+        "optimizer.rs",
+        "log.rs",
+    ];
     let mut functions = Vec::new();
     for file in files {
         let text = std::fs::read_to_string(sources.join(file)).unwrap();
@@ -180,9 +202,11 @@ fn commonsense_qa_takes_less_than_sixty_lines_of_rust() {
 #[test]
 fn the_guide_shows_plugins_as_they_are_tested() {
     let momentum = include_str!("../../../plugins/momentum/src/lib.rs").split_once("\n#[cfg(test)]").unwrap().0;
-    assert_eq!(shown("rust"), [include_str!("../data/author/csqa.rs"), momentum]);
+    let descent = example_of_the_sdk("use ft_plugin::{Description, Dropout", "export_optimizer!(Selected<Descent>);\n");
+    assert_eq!(shown("rust"), [include_str!("../data/author/csqa.rs"), momentum, descent.as_str()]);
     let python = |name: &str| std::fs::read_to_string(Path::new(PYTHON_EXAMPLES).join(name)).unwrap();
-    assert_eq!(shown("python"), [python("csqa/app.py"), python("gate/app.py")]);
+    assert_eq!(shown("python"), [python("csqa/app.py"), python("gate/app.py"), python("tests/descent.py")]);
+    assert!(shown("rust")[2].lines().count() < 40 && shown("python")[2].lines().count() < 40);
     let rows = python("csqa/data/csqa/train.jsonl");
     assert_eq!(shown("json"), [rows.split_inclusive('\n').next().unwrap()]);
     let place = Place::empty();

@@ -64,4 +64,11 @@ mod tests {
         check(r#"{"text": "x", "label": -1}"#, &format!("{class}, got -1"));
         check(r#"{"text": "x", "label": 4}"#, &format!("{class}, got 4"));
     }
+
+    #[test]
+    fn examples_without_content_have_the_prompt_of_others() {
+        let context = |example: &Example| AgNews.query(example).unwrap().swap_remove(0).context;
+        let contexts: Vec<String> = AgNews.content_free().iter().map(context).collect();
+        assert_eq!(contexts, ["Article: N/A\nCategory:", "Article: [MASK]\nCategory:", "Article: \nCategory:"]);
+    }
 }

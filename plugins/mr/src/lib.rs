@@ -66,4 +66,11 @@ mod tests {
         check(r#"{"text": "x", "label": -1}"#, &format!("{class}, got -1"));
         check(r#"{"text": "x", "label": 2}"#, &format!("{class}, got 2"));
     }
+
+    #[test]
+    fn examples_without_content_have_the_prompt_of_others() {
+        let context = |example: &Example| Mr.query(example).unwrap().swap_remove(0).context;
+        let contexts: Vec<String> = Mr.content_free().iter().map(context).collect();
+        assert_eq!(contexts, ["Review: N/A\nSentiment:", "Review: [MASK]\nSentiment:", "Review: \nSentiment:"]);
+    }
 }

@@ -4,6 +4,7 @@ import math
 import unittest
 
 import ft_plugin as ft
+from descent import Descent
 from ft_plugin.testing import Model, cache, matrix, numbers, steps
 
 
@@ -169,6 +170,19 @@ class SelectedTest(unittest.TestCase):
         with self.assertRaisesRegex(ft.Failed, "expected 2 matrices, one for each slot that moves, got 4"):
             self.part(model, update="keys").likelihood(cache(OLD), ft.Examples.DEMONSTRATIONS, ft.Objective.CHOICE)
         self.assertEqual(model.questions, [])
+
+
+class DescentTest(unittest.TestCase):
+    """The optimizer that docs/plugin-guide.md shows."""
+
+    def test_a_step_that_helps_is_taken_and_another_halves_the_rate(self):
+        model = Model(targets=[[[2.0]], [[4.0]]])
+        updates = model.steps(Descent(ft.Options({"rate": 4.0})), cache([[0.0]]), 3)
+        # The gradient at 0 is -3: 12 and 6 are no nearer to the targets, 3 is.
+        self.assertEqual([update.accepted for update in updates], [False, False, True])
+        self.assertEqual((numbers(updates[2].cache), updates[2].loss), ([[3.0]], 5.0))
+        self.assertEqual(model.passes, 3 * 4)
+        self.assertEqual(model.questions[0], ("gradient", ft.Examples.LEAVE_ONE_OUT, ft.Objective.ANSWER, 0.05, 2))
 
 
 class ModelTest(unittest.TestCase):

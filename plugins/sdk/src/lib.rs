@@ -68,7 +68,7 @@
 //!
 //! # A meta-optimizer
 //!
-//! Every step the rule gets the whole cache as it is and as a further pass proposes it, and answers with a new one. Its
+//! Every step the rule asks for the cache as it is and as a further pass proposes it, and answers with a new one. The
 //! tensors stay on the host's device; the rule says what to do with them.
 //!
 //! ```
@@ -102,11 +102,64 @@
 //! values alone, some layers, or all but the first positions, with nothing to be done in the rule; see [`Selected`].
 //! [`testing`] takes a rule through its steps in ordinary tests.
 //!
+//! # An optimizer that asks the model
+//!
+//! A [`Step`] answers questions about any cache of the current one's shape: what a pass behind it gives, how likely examples are
+//! behind it, and the gradient of that. Each costs passes of the model, which a step has a limited number of.
+//!
+//! ```
+//! use ft_plugin::{Description, Dropout, Error, Examples, MetaOptimizer, Objective, Options, Selected, Step, Update};
+//!
+//! /// Goes along the gradient if that makes the left-out demonstrations likelier, and only half as far the next time if not.
+//! struct Descent {
+//!     rate: f64,
+//! }
+//!
+//! impl MetaOptimizer for Descent {
+//!     fn describe() -> Description {
+//!         Description::new("descent", "0.1.0", "gradient descent on the leave-one-out likelihood, with a falling rate")
+//!             .number("rate", 0.01, 0.0.., "how far to go along the gradient at first")
+//!     }
+//!
+//!     fn new(options: &Options) -> Result<Self, Error> {
+//!         Ok(Self { rate: options.number("rate")? })
+//!     }
+//!
+//!     fn step(&mut self, step: &Step) -> Result<Update, Error> {
+//!         let (examples, objective, cache) = (Examples::LeaveOneOut, Objective::Answer, step.cache());
+//!         let gradient = step.gradient(&cache, examples, objective, Dropout { rate: 0.05, seed: step.seed() })?;
+//!         let pairs = cache.iter().zip(&gradient.slots);
+//!         let tried: Vec<_> = pairs.map(|(matrix, slope)| matrix.add_scaled(slope, -self.rate)).collect();
+//!         let [before, after] = [&cache, &tried].map(|cache| step.likelihood(cache, examples, objective));
+//!         let accepted = after?.iter().sum::<f64>() > before?.iter().sum();
+//!         if !accepted {
+//!             self.rate /= 2.0;
+//!         }
+//!         Ok(Update::new(if accepted { tried } else { cache }).with_loss(gradient.loss).with_accepted(accepted))
+//!     }
+//! }
+//!
+//! ft_plugin::export_optimizer!(Selected<Descent>);
+//!
+//! // In tests `Model` is asked: examples with a target each, and a likelihood of minus half the squared distance from it.
+//! use ft_plugin::testing::{Model, cache, numbers};
+//!
+//! let model = Model::quadratic(&[[[2.0]], [[4.0]]]);
+//! let mut rule = Descent { rate: 4.0 };
+//! let updates = model.steps(&mut rule, cache([[0.0]]), 3)?;
+//! // The gradient at 0 is -3: 12 and 6 are no nearer to the targets, 3 is.
+//! assert_eq!(updates.iter().map(|update| update.accepted.unwrap()).collect::<Vec<_>>(), [false, false, true]);
+//! assert_eq!((numbers(&updates[2].cache), updates[2].loss), (vec![vec![3.0]], Some(5.0)));
+//! // A gradient is two passes, a likelihood one.
+//! assert_eq!(model.passes(), 3 * 4);
+//! # Ok::<(), ft_plugin::Error>(())
+//! ```
+//!
 //! # When something is wrong
 //!
 //! Return an [`Error`] or a [`RowError`]; the host prints it with the plugin's name. A panic ends the plugin too, and its
-//! message reaches the user through [`log`]. A plugin has a budget of instructions, time, memory, log messages and tensors; the
-//! host says which one was spent.
+//! message reaches the user through [`log`]. A plugin has a limit of instructions, time, memory, log messages, tensors and
+//! passes; the host says which one was exceeded.
 
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]

@@ -47,7 +47,9 @@ impl<'a> Step<'a> {
     pub(crate) fn context(&self) -> &'a dyn Context {
         self.context
     }
+}
 
+impl Step<'_> {
     /// The step's number: it counts up from 2, since step 1 is the plain pass that makes the first cache.
     pub fn number(&self) -> u32 {
         self.context.number()

@@ -68,4 +68,11 @@ mod tests {
         check(r#"{"sentence": "x", "label": -1}"#, &format!("{class}, got -1"));
         check(r#"{"sentence": "x", "label": 2}"#, &format!("{class}, got 2"));
     }
+
+    #[test]
+    fn examples_without_content_have_the_prompt_of_others() {
+        let context = |example: &Example| Sst2.query(example).unwrap().swap_remove(0).context;
+        let contexts: Vec<String> = Sst2.content_free().iter().map(context).collect();
+        assert_eq!(contexts, ["Review: N/A\nSentiment:", "Review: [MASK]\nSentiment:", "Review: \nSentiment:"]);
+    }
 }

@@ -66,4 +66,11 @@ mod tests {
         check(r#"{"text": "x", "label": -1}"#, &format!("{class}, got -1"));
         check(r#"{"text": "x", "label": 5}"#, &format!("{class}, got 5"));
     }
+
+    #[test]
+    fn examples_without_content_have_the_prompt_of_others() {
+        let context = |example: &Example| Sst5.query(example).unwrap().swap_remove(0).context;
+        let contexts: Vec<String> = Sst5.content_free().iter().map(context).collect();
+        assert_eq!(contexts, ["Review: N/A\nSentiment:", "Review: [MASK]\nSentiment:", "Review: \nSentiment:"]);
+    }
 }

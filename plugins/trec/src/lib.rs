@@ -68,4 +68,11 @@ mod tests {
         check(r#"{"text": "x", "coarse_label": -1}"#, &format!("{class}, got -1"));
         check(r#"{"text": "x", "coarse_label": 6}"#, &format!("{class}, got 6"));
     }
+
+    #[test]
+    fn examples_without_content_have_the_prompt_of_others() {
+        let context = |example: &Example| Trec.query(example).unwrap().swap_remove(0).context;
+        let contexts: Vec<String> = Trec.content_free().iter().map(context).collect();
+        assert_eq!(contexts, ["Question: N/A\nType:", "Question: [MASK]\nType:", "Question: \nType:"]);
+    }
 }
