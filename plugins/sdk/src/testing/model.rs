@@ -298,3 +298,100 @@ fn mean(caches: &[Numbers]) -> Numbers {
     }
     sum
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::cache;
+    use super::*;
+    use crate::ErrorKind;
+
+    const ANSWER: Objective = Objective::Answer;
+
+    #[test]
+    fn answers_by_hand() {
+        let model = Model::quadratic(&[[[2.0, 0.0, 1.0]], [[4.0, 2.0, 1.0]]]).with_held_out(&[[[1.0, 1.0, 1.0]]]);
+        model.step(7, &cache([[0.0, 0.0, 1.0]]), |step| {
+            assert_eq!((step.number(), step.seed(), step.held_out_rows()), (7, 7, 1));
+            // One position for the first demonstration, two for the second.
+            let spans: Vec<_> = step.demonstrations().into_iter().map(|one| (one.tokens, one.answer)).collect();
+            assert_eq!(spans, [(0..1, 0..1), (1..3, 2..3)]);
+            assert_eq!(step.likelihood(&step.cache(), Examples::HeldOut, Objective::Choice), Ok(vec![-1.0]));
+            let proposal = step.proposal().unwrap();
+            assert_eq!((proposal[0].layer, proposal[0].kind), (0, SlotKind::Key));
+            assert_eq!(proposal[0].proposed.read_with_copy(), [3.0, 1.0, 1.0]);
+        });
+        let questions =
+            [Question::Likelihood(Examples::HeldOut, Objective::Choice), Question::Propose(Pass::default())];
+        assert_eq!(model.questions(), questions);
+    }
+
+    #[test]
+    fn only_the_plain_proposal_behind_the_current_cache_is_free_again() {
+        let model = Model::quadratic(&[[[1.0]], [[2.0]]]);
+        let restart = Pass { positions: crate::Positions::Restart, ..Pass::default() };
+        model.step(2, &cache([[0.0]]), |step| {
+            for (asked, pass) in [([[0.0]], &Pass::default()), ([[5.0]], &Pass::default()), ([[0.0]], &restart)] {
+                for _ in 0..2 {
+                    step.propose(&cache(asked), pass).unwrap();
+                }
+            }
+        });
+        assert_eq!(model.passes(), 1 + 2 + 2);
+    }
+
+    #[test]
+    fn examples_that_are_not_there_are_unsupported() {
+        let ask = |model: Model, examples| {
+            model.step(2, &cache([[0.0]]), |step| step.likelihood(&step.cache(), examples, ANSWER))
+        };
+        let missing = [
+            (Model::quadratic(&[[[1.0]]]), Examples::HeldOut),
+            (Model::quadratic(&[[[1.0]]]), Examples::LeaveOneOut),
+            (Model::proposing([[1.0]]), Examples::Demonstrations),
+        ];
+        for (model, examples) in missing {
+            assert_eq!(ask(model, examples).unwrap_err().kind, ErrorKind::Unsupported, "{examples:?}");
+        }
+    }
+
+    /// Asks of a model with two demonstrations and three passes in a step.
+    fn ask(ask: impl FnOnce(&Step)) {
+        Model::quadratic(&[[[1.0, 1.0]]; 2]).with_limit(3).step(2, &cache([[0.0, 0.0]]), ask);
+    }
+
+    #[test]
+    #[should_panic(expected = "expected 3 passes at most in a step")]
+    fn more_passes_than_the_limit_end_the_step() {
+        ask(|step| {
+            for left in [1, 0] {
+                step.gradient(&step.cache(), Examples::LeaveOneOut, ANSWER, Dropout::default()).unwrap();
+                assert_eq!(step.passes_left(), left);
+            }
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "the shapes and dtypes of a cache")]
+    fn a_cache_of_another_shape_ends_the_step() {
+        ask(|step| drop(step.likelihood(&cache([[0.0]]), Examples::LeaveOneOut, ANSWER)));
+    }
+
+    #[test]
+    #[should_panic(expected = "expected each of 2 demonstrations once, got [1, 1]")]
+    fn an_order_without_a_demonstration_ends_the_step() {
+        ask(|step| drop(step.propose(&step.cache(), &Pass { order: vec![1, 1], ..Pass::default() })));
+    }
+
+    #[test]
+    #[should_panic(expected = "expected spans within the 2 positions of the cache, got [0..1, 1..3]")]
+    fn positions_beyond_the_cache_end_the_step() {
+        ask(|step| drop(step.propose(&step.cache(), &Pass { hidden: vec![0..1, 1..3], ..Pass::default() })));
+    }
+
+    #[test]
+    #[should_panic(expected = "expected a dropout rate from 0 to below 1, got 1")]
+    fn to_leave_out_everything_ends_the_step() {
+        let dropout = Dropout { rate: 1.0, seed: 0 };
+        ask(|step| drop(step.gradient(&step.cache(), Examples::LeaveOneOut, ANSWER, dropout)));
+    }
+}
