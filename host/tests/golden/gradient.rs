@@ -10,6 +10,7 @@ use ft_engine::model::{Context, Decoder, KvCache};
 use ft_engine::score::{ChoiceScore, ChoiceTokens, MaskedQueries, QueryTokens, masked_gradient, masked_scores, score};
 use ft_engine::tune::State;
 
+use crate::gradient_golden::GradientGolden;
 use crate::support::{F32, Golden, families, load, load_for_library, name, variants, worst};
 
 /// Queries with choices that share a beginning, each with other positions hidden from it.
@@ -125,6 +126,68 @@ fn gradients_are_what_differences_say() {
     }
 }
 
+/// Where a golden's queries do not see the cache.
+fn hidden_of(golden: &GradientGolden) -> Vec<Vec<Range<usize>>> {
+    let ranges = |row: &Vec<bool>| {
+        let hidden = row.iter().enumerate().filter(|(_, hidden)| **hidden);
+        hidden.map(|(position, _)| position..position + 1).collect()
+    };
+    golden.hidden.iter().map(ranges).collect()
+}
+
+/// A golden's queries: each span with its answer, or with its three choices.
+fn queries_of(golden: &GradientGolden, with_choices: bool) -> Vec<QueryTokens> {
+    let spans = golden.spans.iter().map(|span| &golden.demonstrations[span.clone()]);
+    let queries = spans.zip(&golden.choice_ids).map(|(span, choices)| {
+        if !with_choices {
+            return QueryTokens { choices: vec![ChoiceTokens { ids: span.to_vec(), span_start: span.len() - 2 }] };
+        }
+        let text = &span[..span.len() - 1];
+        let choice = |ids: &Vec<u32>| ChoiceTokens { ids: [text, ids].concat(), span_start: text.len() };
+        QueryTokens { choices: choices.iter().map(choice).collect() }
+    });
+    queries.collect()
+}
+
+fn layer_by_layer(keys: &Tensor, values: &Tensor) -> Vec<Tensor> {
+    let layers = (0..keys.dim(0).unwrap()).flat_map(|layer| [keys.get(layer).unwrap(), values.get(layer).unwrap()]);
+    layers.collect()
+}
+
+#[test]
+fn gradients_are_those_of_pytorch() {
+    for folder in models() {
+        let golden = GradientGolden::read(&folder);
+        let hidden = hidden_of(&golden);
+        for decoder in [load(&folder, &F32), load_for_library(&folder, &F32)] {
+            let context = Context {
+                cache: of_matrices(&layer_by_layer(&golden.keys, &golden.values)),
+                ..State::first(&decoder, &golden.demonstrations).unwrap().context
+            };
+            for (with_choices, expected) in [(false, &golden.answer), (true, &golden.choice)] {
+                let queries = queries_of(&golden, with_choices);
+                let masked = MaskedQueries { queries: &queries, hidden: &hidden };
+                let mut found = (0.0, Vec::new());
+                let mut weigh = |scores: &[Vec<ChoiceScore>]| {
+                    let (loss, weights) = weights(scores);
+                    found = (loss, scores.iter().flatten().map(|score| score.loglik as f32).collect());
+                    weights
+                };
+                let gradient = masked_gradient(&decoder, &context, masked, &mut weigh).unwrap().1.unwrap();
+                let of = format!("{} {with_choices}", name(&folder));
+                assert!((found.0 as f32 - expected.loss).abs() < 1e-4, "{of}: {} is not {}", found.0, expected.loss);
+                let logliks: Vec<f32> = expected.log_likelihoods.flatten_all().unwrap().to_vec1().unwrap();
+                for (found, expected) in found.1.iter().zip(&logliks) {
+                    assert!((found - expected).abs() < 1e-4, "{of}: {found} is not {expected}");
+                }
+                let expected = layer_by_layer(&expected.gradient_keys, &expected.gradient_values);
+                let difference = relative(&matrices(&gradient), &expected);
+                assert!(difference < 1e-4, "{of}: {difference}");
+            }
+        }
+    }
+}
+
 #[test]
 fn both_backends_give_the_same_gradient() {
     for folder in models() {
@@ -208,7 +271,7 @@ fn hidden_positions_have_no_gradient() {
         let (plain, masked) =
             (score(&decoder, &context, &queries).unwrap(), masked_scores(&decoder, &context, nothing).unwrap());
         assert_eq!(plain, masked, "{}", name(&folder));
-changed += usize::from(plain != seen);
+        changed += usize::from(plain != seen);
     }
     // Some windows do not reach the positions.
     assert!(changed >= 24, "{changed}");
