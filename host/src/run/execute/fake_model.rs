@@ -8,7 +8,7 @@ use crate::run::error::RunError;
 use ft_engine::model::decoder::{Origin, Provenance};
 use ft_engine::model::{Context, KvCache, ModelError};
 use ft_engine::score::{ChoiceScore, ChoiceTokens, QueryTokens};
-use ft_engine::tune::{LayerNorms, State, StepReport, Verdict};
+use ft_engine::tune::{Demonstrations, LayerNorms, State, StepReport, Verdict};
 
 /// The log-likelihood of a query's first choice: behind the demonstrations that begin with this token id, 0 for none, after
 /// this step, for the query of this row. The second choice always has -1.
@@ -56,13 +56,13 @@ pub fn query(row: u32) -> QueryTokens {
 }
 
 impl TunedModel for FakeModel<'_> {
-    fn step(&mut self, demonstrations: &[u32], state: Option<&State>) -> Result<State, RunError> {
+    fn step(&mut self, demonstrations: &Demonstrations, state: Option<&State>) -> Result<State, RunError> {
         self.count();
         let step = state.map_or(0, State::step) + 1;
         let context = Context {
             cache: KvCache::default(),
             last_hidden: None,
-            next_position: demonstrations[0] as usize,
+            next_position: demonstrations.ids[0] as usize,
             provenance: Provenance { origin: Origin::Demonstrations { step }, shared_start: 0 },
         };
         let norm = (self.norm)(step);

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::stop::StopFlag;
 use super::tuned_model::TunedModel;
 use crate::run::error::RunError;
-use ft_engine::tune::{State, Verdict, pseudo_gradient_norm};
+use ft_engine::tune::{Demonstrations, State, Verdict, pseudo_gradient_norm};
 
 /// When an iteration ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,14 +46,14 @@ pub(super) trait Sink<M> {
     fn step(&mut self, model: &M, step: &Step<'_>) -> Result<(), RunError>;
 }
 
-/// Tunes the cache of the demonstrations with these token ids, one token or more, step by step, and hands every step to the
+/// Tunes the cache of these demonstrations step by step, and hands every step to the
 /// sink. Gives the step at which the iteration settled; `None` where it went on to the last one.
 ///
 /// # Errors
 /// Failures of the model, the optimizer and the sink; [`RunError::Interrupted`].
 pub(super) fn iterate<M: TunedModel>(
     model: &mut M,
-    demonstrations: &[u32],
+    demonstrations: &Demonstrations,
     until: Criterion,
     stop: StopFlag<'_>,
     sink: &mut impl Sink<M>,

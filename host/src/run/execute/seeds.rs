@@ -115,7 +115,7 @@ impl<'a, M: TunedModel> Run<'a, M> {
             recorder: &mut *recorder,
             last_scored: 1,
         };
-        let settled = iterate(&mut **model, &draw.record.demonstration_ids, until, scorer.stop, &mut steps)?;
+        let settled = iterate(&mut **model, &draw.demonstrations, until, scorer.stop, &mut steps)?;
         // A step that could not be scored is no result; see `--allow-nonfinite`.
         let result = chosen.map_or(steps.last_scored, |chosen| chosen.min(steps.last_scored));
         let (seed, last) = (draw.record.seed, until.last_step);

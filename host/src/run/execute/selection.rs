@@ -29,7 +29,7 @@ pub(super) fn select_by_held_out<M: TunedModel>(
         let queries: Vec<&Query> = fold.queries.iter().collect();
         let mut sink =
             HeldOutLikelihoods { seed: draw.record.seed, queries: &queries, scorer, journal, sums: &mut likelihoods };
-        iterate(model, &fold.ids, until, scorer.stop, &mut sink)?;
+        iterate(model, &fold.demonstrations, until, scorer.stop, &mut sink)?;
     }
     Ok(best(&likelihoods))
 }

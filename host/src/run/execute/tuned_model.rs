@@ -12,12 +12,12 @@ use ft_sandbox::options::OptionSetting;
 
 /// A model whose key/value cache an optimizer moves.
 pub(super) trait TunedModel {
-    /// Takes the step behind `state` over the demonstrations with these token ids, one token or more; `None` stands before
+    /// Takes the step behind `state` over the demonstrations; `None` stands before
     /// step 1, at which the optimizer starts afresh.
     ///
     /// # Errors
     /// A failure of the model or the optimizer, or an update that does not fit the cache.
-    fn step(&mut self, demonstrations: &[u32], state: Option<&State>) -> Result<State, RunError>;
+    fn step(&mut self, demonstrations: &Demonstrations, state: Option<&State>) -> Result<State, RunError>;
 
     /// The context with these tokens, one or more, read behind it.
     ///
@@ -63,15 +63,14 @@ impl PluginTuned {
 }
 
 impl TunedModel for PluginTuned {
-    fn step(&mut self, demonstrations: &[u32], state: Option<&State>) -> Result<State, RunError> {
+    fn step(&mut self, demonstrations: &Demonstrations, state: Option<&State>) -> Result<State, RunError> {
         match state {
             None => {
                 self.optimizer.open(&self.options)?;
-                Ok(State::first(&self.decoder, demonstrations)?)
+                Ok(State::first(&self.decoder, &demonstrations.ids)?)
             }
             Some(state) => {
-                let demonstrations = Demonstrations::of_tokens(demonstrations);
-                let next = state.next(&self.decoder, &demonstrations, self.policy, &mut self.optimizer);
+                let next = state.next(&self.decoder, demonstrations, self.policy, &mut self.optimizer);
                 next.map_err(|error| self.attribute_to_plugin(error))
             }
         }

@@ -2,7 +2,8 @@
 
 use super::error::DrawError;
 use super::evaluation::{EvaluationRows, Scored};
-use super::held_out::{Candidates, Chosen};
+use super::held_out::{Candidates, Chosen, Fold};
+use super::one_by_one::Tuned;
 use super::render::{Query, Renderer};
 use super::shown::{Role, Shown};
 use super::usable::UnusableRows;
@@ -10,6 +11,7 @@ use crate::run::error::RunError;
 use crate::run::inputs::config::RunConfig;
 use crate::run::inputs::rows::Rows;
 use ft_engine::task::overlap::KnownExamples;
+use ft_engine::tune::Demonstrations;
 use ft_record::files::schema::DrawRecord;
 
 /// What one seed draws.
@@ -24,6 +26,8 @@ pub struct Draw {
     pub limited: bool,
     /// Scored rows that ask what a demonstration asks, and have another answer.
     pub other_answers: usize,
+    /// What is tuned on.
+    pub demonstrations: Demonstrations,
     /// What the step is chosen by.
     pub held_out: Chosen,
 }
@@ -47,33 +51,34 @@ pub struct Drawn {
 /// # Errors
 /// Too few rows, an example that the prompt does not take, what does not fit, a failure of the plugin.
 pub(super) fn draw(mut renderer: Renderer<'_>, config: &RunConfig, rows: &Rows) -> Result<Drawn, RunError> {
-    let mut shown = Vec::with_capacity(config.seeds.len());
+    let mut tuned = Vec::with_capacity(config.seeds.len());
     for seed in &config.seeds {
         let of_seed = Shown::draw(&mut renderer, rows, &config.task, *seed)?;
         renderer.check_fit(&of_seed.pairs(), &of_seed.text, &of_seed.ids)?;
-        shown.push(of_seed);
+        tuned.push(Tuned::of(&mut renderer, of_seed, *seed)?);
     }
     let mut known = KnownExamples::default();
-    for (seed, of_seed) in shown.iter().enumerate() {
-        for (place, ((_, example), text)) in of_seed.demonstrations.iter().zip(&of_seed.rendered).enumerate() {
+    for (seed, Tuned { shown, .. }) in tuned.iter().enumerate() {
+        for (place, ((_, example), text)) in shown.demonstrations.iter().zip(&shown.rendered).enumerate() {
             known.add(example, text.raw(), Role::Demonstration { seed, place });
         }
     }
-    let mut held_out = Vec::with_capacity(shown.len());
-    for (seed, of_seed) in shown.iter().enumerate() {
+    let mut held_out = Vec::with_capacity(tuned.len());
+    for (seed, of_seed) in tuned.iter().enumerate() {
         held_out.push(Candidates::draw(&mut renderer, rows, (of_seed, seed), config.select, &mut known)?);
     }
-    let mut evaluation = EvaluationRows::new(renderer, (config, rows), known, &shown);
-    let mut scored = Vec::with_capacity(shown.len());
-    for (seed, (of_seed, candidates)) in shown.iter().zip(&mut held_out).enumerate() {
-        scored.push(evaluation.score(seed, &of_seed.selection.evaluation, candidates)?);
+    let mut evaluation = EvaluationRows::new(renderer, (config, rows), known, tuned.iter().map(|tuned| &tuned.shown));
+    let mut scored = Vec::with_capacity(tuned.len());
+    for (seed, (of_seed, candidates)) in tuned.iter().zip(&mut held_out).enumerate() {
+        scored.push(evaluation.score(seed, &of_seed.shown.selection.evaluation, candidates)?);
     }
     let EvaluationRows { renderer, queries, unusable, .. } = evaluation;
     let unusable = unusable.allowed(config.task.skip_bad_rows)?;
     let of_first = scored.first().map(|scored| scored.places.len());
-    let mut draws = Vec::with_capacity(shown.len());
-    for (seed, ((of_seed, candidates), scored)) in config.seeds.iter().zip(shown.into_iter().zip(held_out).zip(scored))
+    let mut draws = Vec::with_capacity(tuned.len());
+    for (seed, ((of_seed, candidates), scored)) in config.seeds.iter().zip(tuned.into_iter().zip(held_out).zip(scored))
     {
+        let Tuned { shown: of_seed, mut demonstrations, .. } = of_seed;
         let evaluation_rows = of_seed.selection.evaluation.len();
         let count = scored.places.len();
         if count == 0 {
@@ -83,6 +88,9 @@ pub(super) fn draw(mut renderer: Renderer<'_>, config: &RunConfig, rows: &Rows) 
             return Err(DrawError::NothingToScore { seed, rows: evaluation_rows, overlapping, unusable, first }.into());
         }
         let held_out = candidates.choose(config, renderer.room)?;
+        if let [Fold { demonstrations: of_fold, .. }] = held_out.folds.as_slice() {
+            demonstrations.held_out.clone_from(&of_fold.held_out);
+        }
         let record = DrawRecord {
             seed: *seed,
             demonstrations: of_seed.text.into(),
@@ -94,7 +102,7 @@ pub(super) fn draw(mut renderer: Renderer<'_>, config: &RunConfig, rows: &Rows) 
             scored_rows: Some(count).filter(|count| Some(*count) != of_first),
         };
         let Scored { places, limited, other_answers, .. } = scored;
-        draws.push(Draw { record, queries: places, evaluation_rows, limited, other_answers, held_out });
+        draws.push(Draw { record, queries: places, evaluation_rows, limited, other_answers, demonstrations, held_out });
     }
     Ok(Drawn { draws, queries, unusable })
 }

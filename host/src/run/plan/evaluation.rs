@@ -64,11 +64,11 @@ enum State {
 
 impl<'a> EvaluationRows<'a> {
     /// Over the demonstrations of all seeds, with the examples that are `known`: what is shown, and what is held out.
-    pub fn new(
+    pub fn new<'s>(
         renderer: Renderer<'a>,
         (config, rows): (&'a RunConfig, &'a Rows),
         known: KnownExamples<Role>,
-        shown: &[Shown<'_>],
+        shown: impl Iterator<Item = &'s Shown<'s>>,
     ) -> Self {
         let mut before = vec![0; rows.evaluation.examples.len()];
         for of_seed in shown {

@@ -2,8 +2,9 @@
 
 use super::error::DrawError;
 use super::fit::{self, Room};
+use super::one_by_one::{Tuned, answered};
 use super::render::{Query, Renderer};
-use super::shown::{Role, Shown};
+use super::shown::Role;
 use super::usable::{Unusable, UnusableRows};
 use crate::options::{HELD_OUT_ROWS, HeldOut, Select};
 use crate::run::error::RunError;
@@ -11,11 +12,12 @@ use crate::run::inputs::config::RunConfig;
 use crate::run::inputs::rows::Rows;
 use ft_engine::task::example::{Example, RenderedChoice, Split};
 use ft_engine::task::overlap::KnownExamples;
+use ft_engine::tune::Demonstrations;
 
 /// Examples that are scored over a cache of demonstrations to select the step.
 pub struct Fold {
-    /// The demonstrations' token ids.
-    pub ids: Vec<u32>,
+    /// The demonstrations.
+    pub demonstrations: Demonstrations,
     /// The examples; none of them is among the demonstrations, unless overlap is allowed.
     pub queries: Vec<Query>,
 }
@@ -35,8 +37,10 @@ pub struct Chosen {
 /// The examples that a seed holds out, before it is known which rows it scores.
 pub struct Candidates {
     candidates: Vec<Candidate>,
-    /// The demonstrations' tokens of each fold.
-    folds: Vec<Vec<u32>>,
+    /// The demonstrations of each fold.
+    folds: Vec<Demonstrations>,
+    /// Whether an optimizer may ask about the examples: those that it is not tuned on in any fold.
+    are_set_aside: bool,
 }
 
 struct Candidate {
@@ -55,19 +59,19 @@ impl Candidates {
     pub fn draw(
         renderer: &mut Renderer<'_>,
         rows: &Rows,
-        (shown, seed): (&Shown<'_>, usize),
+        (tuned, seed): (&Tuned<'_>, usize),
         select: Select,
         known: &mut KnownExamples<Role>,
     ) -> Result<Self, RunError> {
         let Select::HeldOut(held_out) = select else {
-            return Ok(Self { candidates: Vec::new(), folds: Vec::new() });
+            return Ok(Self { candidates: Vec::new(), folds: Vec::new(), are_set_aside: false });
         };
         match held_out {
-            HeldOut::Rows(count) => Self::rows(renderer, rows, (shown, seed), count, known),
-            HeldOut::Either if shown.demonstrations.len() < 2 => {
-                Self::rows(renderer, rows, (shown, seed), HELD_OUT_ROWS, known)
+            HeldOut::Rows(count) => Self::rows(renderer, rows, (tuned, seed), count, known),
+            HeldOut::Either if tuned.shown.demonstrations.len() < 2 => {
+                Self::rows(renderer, rows, (tuned, seed), HELD_OUT_ROWS, known)
             }
-            HeldOut::LeaveOneOut | HeldOut::Either => Self::leave_one_out(renderer, (shown, seed), known),
+            HeldOut::LeaveOneOut | HeldOut::Either => Self::leave_one_out(renderer, (tuned, seed), known),
         }
     }
 
@@ -75,11 +79,11 @@ impl Candidates {
     fn rows(
         renderer: &mut Renderer<'_>,
         rows: &Rows,
-        (shown, seed): (&Shown<'_>, usize),
+        (tuned, seed): (&Tuned<'_>, usize),
         count: usize,
         known: &mut KnownExamples<Role>,
     ) -> Result<Self, RunError> {
-        let drawn = rows.hold_out(&shown.selection, count)?;
+        let drawn = rows.hold_out(&tuned.shown.selection, count)?;
         let mut candidates = Vec::with_capacity(drawn.len());
         for row in drawn {
             let example = &rows.demonstrations.examples[row];
@@ -94,15 +98,16 @@ impl Candidates {
             }
             candidates.push(candidate);
         }
-        Ok(Self { candidates, folds: vec![shown.ids.clone()] })
+        Ok(Self { candidates, folds: vec![tuned.demonstrations.clone()], are_set_aside: true })
     }
 
     /// Every demonstration over a cache of the others.
     fn leave_one_out(
         renderer: &mut Renderer<'_>,
-        (shown, seed): (&Shown<'_>, usize),
+        (tuned, seed): (&Tuned<'_>, usize),
         known: &KnownExamples<Role>,
     ) -> Result<Self, RunError> {
+        let Tuned { shown, one_by_one, demonstrations } = tuned;
         if shown.rendered.len() < 2 {
             return Err(DrawError::NothingToLeaveOut.into());
         }
@@ -112,7 +117,10 @@ impl Candidates {
             let others = pairs.filter(|(place, _)| *place != left_out);
             let others: Vec<(&Example, &str)> =
                 others.map(|(_, ((_, example), text))| (*example, text.raw().as_str())).collect();
-            folds.push(renderer.demonstrations(&others)?.1);
+            let places: Vec<usize> = (0..shown.rendered.len()).filter(|place| *place != left_out).collect();
+            let (text, ids) = renderer.demonstrations(&others)?;
+            let texts = (&places[..], &shown.rendered[..]);
+            folds.push(one_by_one.demonstrations(renderer, texts, (&text, &ids), demonstrations.seed)?);
             let (candidate, _) = candidate(
                 renderer,
                 (left_out, *row, example),
@@ -121,7 +129,7 @@ impl Candidates {
             )?;
             candidates.push(candidate);
         }
-        Ok(Self { candidates, folds })
+        Ok(Self { candidates, folds, are_set_aside: false })
     }
 
     /// Takes note that a row which is the same example as `role` is scored by the `seed`th seed.
@@ -140,7 +148,7 @@ impl Candidates {
     /// A row that cannot be used where such rows are not left out, and none that is left.
     pub fn choose(self, config: &RunConfig, room: Room) -> Result<Chosen, DrawError> {
         let count = self.candidates.len();
-        let folds = self.folds.into_iter().map(|ids| Fold { ids, queries: Vec::new() });
+        let folds = self.folds.into_iter().map(|demonstrations| Fold { demonstrations, queries: Vec::new() });
         let (mut folds, mut rows, mut overlapping) = (folds.collect::<Vec<Fold>>(), Vec::new(), 0);
         let mut unusable = UnusableRows::of(Split::Demonstrations);
         for Candidate { fold, row, id, query, overlaps } in self.candidates {
@@ -149,11 +157,12 @@ impl Candidates {
                 continue;
             }
             let fold = &mut folds[fold];
-            let fitting =
-                query.and_then(|query| match fit::query(room.limit, fold.ids.len(), query.tokens.longest()) {
+            let fitting = query.and_then(|query| {
+                match fit::query(room.limit, fold.demonstrations.ids.len(), query.tokens.longest()) {
                     None => Ok(query),
                     Some(too_long) => Err(too_long),
-                });
+                }
+            });
             match fitting {
                 Ok(query) => {
                     rows.push(row);
@@ -167,6 +176,11 @@ impl Candidates {
             return Err(DrawError::NothingHeldOut { rows: count, overlapping, unusable: unusable.count() });
         }
         folds.retain(|fold| !fold.queries.is_empty());
+        if self.are_set_aside {
+            folds
+                .iter_mut()
+                .for_each(|fold| fold.demonstrations.held_out = fold.queries.iter().map(answered).collect());
+        }
         Ok(Chosen { rows, folds, overlapping, unusable })
     }
 }

@@ -81,7 +81,7 @@ impl Inputs {
         let drawn = draw::draw(renderer, config, &self.rows)?;
         let folds = || drawn.draws.iter().flat_map(|draw| &draw.held_out.folds);
         model.check_ids(drawn.draws.iter().flat_map(|draw| &draw.record.demonstration_ids))?;
-        model.check_ids(folds().flat_map(|fold| &fold.ids))?;
+        model.check_ids(folds().flat_map(|fold| &fold.demonstrations.ids))?;
         let scored = drawn.queries.iter().chain(folds().flat_map(|fold| &fold.queries));
         model.check_ids(scored.flat_map(|query| &query.tokens.choices).flat_map(|choice| &choice.ids))?;
         model.check_ids(&model.tokenizer.bos())?;

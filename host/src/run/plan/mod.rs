@@ -9,6 +9,7 @@ pub mod held_out;
 mod inputs;
 mod memory;
 mod notes;
+pub(in crate::run) mod one_by_one;
 pub mod prepare;
 mod record;
 pub mod render;

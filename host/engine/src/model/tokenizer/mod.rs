@@ -172,6 +172,17 @@ impl Tokenizer {
         Ok(pieces.map(|(id, offsets)| Piece { id: *id, text: text(offsets) }).collect())
     }
 
+    /// For each of a text's tokens, without those that stand before every text, the byte of the text at which what it stands for
+    /// begins.
+    ///
+    /// # Errors
+    /// [`ModelError::Tokenizer`] for a text that is too long for the tokenizer's rules, or that they do not cover.
+    pub fn byte_starts(&self, text: &str) -> Result<Vec<usize>, ModelError> {
+        self.growth.check(text)?;
+        let encoding = guarded(|| self.inner.encode(text, false).map_err(failed))?;
+        Ok(encoding.get_offsets().iter().map(|(start, _)| *start).collect())
+    }
+
     /// A text's tokens behind those that the model expects before a text, such as a token for its beginning.
     ///
     /// # Errors

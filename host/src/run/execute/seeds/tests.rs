@@ -16,6 +16,7 @@ use crate::run::plan::held_out::{Chosen, Fold};
 use crate::run::plan::usable::UnusableRows;
 use ft_engine::model::ModelError;
 use ft_engine::task::example::Split;
+use ft_engine::tune::Demonstrations;
 use ft_record::files::schema::{DrawRecord, PlanRecord};
 
 /// A plan as a run of the first version wrote it, without its seeds.
@@ -63,7 +64,8 @@ impl Setup {
         let ids = vec![seed as u32 + 1, 7];
         let held_out = matches!(self.select, Select::HeldOut(_));
         let queries = || HELD_OUT.map(asked).to_vec();
-        let folds = held_out.then(|| Fold { ids: ids.clone(), queries: queries() });
+        let demonstrations = Demonstrations::of_tokens(ids.clone());
+        let folds = held_out.then(|| Fold { demonstrations: demonstrations.clone(), queries: queries() });
         let unusable = UnusableRows::of(Split::Demonstrations);
         Draw {
             record: DrawRecord {
@@ -80,6 +82,7 @@ impl Setup {
             evaluation_rows: ROWS as usize,
             limited: false,
             other_answers: 0,
+            demonstrations,
             held_out: Chosen { rows: Vec::new(), folds: folds.into_iter().collect(), overlapping: 0, unusable },
         }
     }
