@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::{DType, Device, Tensor};
+use ft_engine::model::arithmetic::add_scaled;
 use ft_engine::model::decoder::Placement;
 use ft_engine::model::decoder::tensors::DecoderTensors;
 use ft_engine::model::families::{Family, UnknownSettings, from_config_json};
@@ -18,10 +19,15 @@ use ft_engine::model::memory::{Memory, estimate};
 use ft_engine::model::weights::{Arrays, FileBytes, TensorSource, WeightBytes, WeightFormat};
 use ft_engine::model::{Decoder, ModelError};
 use ft_engine::score::{self, BatchSize, ChoiceTokens, QueryTokens};
-use ft_engine::tune::{self, Demonstrations, Momentum, State, StepPolicy};
+use ft_engine::tune::{
+    self, AnsweredQuery, DemonstrationSpan, Demonstrations, Dropout, Examples, MetaOptimizer, Momentum, Objective,
+    OptimizerError, QuestionSize, State, StepContext, StepPolicy, StepReport, Update, Verdict,
+};
 
 /// How far the estimate may be from the peak, as a share of it.
 const TOLERANCE: f64 = 0.1;
+/// The same for a gradient, beside weights that are there already.
+const GRADIENT_TOLERANCE: f64 = 0.2;
 const STEPS: usize = 3;
 
 /// The system's allocator, counted.
@@ -285,6 +291,92 @@ fn measured(case: &Case) -> (Memory, usize) {
     (memory, MOST.load(Ordering::Relaxed) - before)
 }
 
+/// Adam on the gradient of the demonstrations' leave-one-out likelihood.
+#[derive(Default)]
+struct Adam {
+    moments: Vec<(Tensor, Tensor)>,
+}
+
+impl MetaOptimizer for Adam {
+    fn step(&mut self, context: &mut dyn StepContext) -> Result<Update, OptimizerError> {
+        let cache = context.cache().clone();
+        let (examples, dropout) = (Examples::LeaveOneOut, Dropout { rate: 0.05, seed: 1 });
+        let gradient = context.gradient(&cache, examples, Objective::Answer, dropout)?;
+        let matrices = cache.layers().iter().flat_map(|layer| [&layer.keys, &layer.values]);
+        let mut next = Vec::new();
+        for (index, (matrix, gradient)) in matrices.zip(gradient.slots).enumerate() {
+            if self.moments.len() == index {
+                self.moments.push((gradient.zeros_like()?, gradient.zeros_like()?));
+            }
+            let (first, second) = &mut self.moments[index];
+            *first = add_scaled(&gradient, first, 0.9)?;
+            *second = add_scaled(&gradient.sqr()?, second, 0.999)?;
+            next.push(add_scaled(matrix, &(&*first / (second.sqrt()? + 1e-3)?)?, -0.001)?);
+        }
+        Ok(Update { cache: next, verdict: Verdict::Continue, report: StepReport::default() })
+    }
+}
+
+/// What a gradient takes, against its estimate; the weights are there before.
+fn asked(config: &str, dtype: DType, demonstrations: usize, queries: usize) -> (u64, usize) {
+    let family = from_config_json("config.json", config.as_bytes(), UnknownSettings::Refuse).unwrap();
+    let placement = Placement { device: Device::Cpu, dtype, weights: WeightFormat::Dense };
+    let source = Paged(Arrays::new(vec![("model.safetensors".into(), file(&family))]).unwrap());
+    let decoder = Decoder::load(family.config.clone(), &family.layout, &source, &placement).unwrap();
+    let ids: Vec<u32> = (0..demonstrations).map(|index| (index * 13 % 499 + 1) as u32).collect();
+    let place = |index: usize| index * demonstrations / queries;
+    let spans = (0..queries).map(|index| DemonstrationSpan {
+        tokens: place(index)..place(index + 1),
+        answer: place(index + 1) - 1..place(index + 1),
+    });
+    let of = |index| AnsweredQuery { tokens: query(index, 0), answer: 0 };
+    let tuned_on = Demonstrations {
+        spans: spans.collect(),
+        queries: (0..queries).map(of).collect(),
+        ..Demonstrations::of_tokens(ids)
+    };
+    let tree = |query: &AnsweredQuery| query.tokens.choices[0].ids.len() - 1;
+    let size = QuestionSize {
+        tokens: tuned_on.queries.iter().map(tree).sum(),
+        largest_tree: tuned_on.queries.iter().map(tree).max().unwrap(),
+        predictions: queries * CHOICE_TOKENS,
+    };
+    let phases = [tune::gradient_phase(&family.config, &placement, demonstrations, size)];
+    let expected = estimate(&family.config, &family.layout, &placement, &phases);
+    let mut optimizer = Adam::default();
+    let mut state = State::first(&decoder, &tuned_on.ids).unwrap();
+    let before = ALIVE.load(Ordering::Relaxed) - cache_bytes(&state);
+    MOST.store(before, Ordering::Relaxed);
+    for _ in 1..STEPS {
+        state = state.next(&decoder, &tuned_on, StepPolicy::PUBLISHED, &mut optimizer).unwrap();
+    }
+    (expected.cache + expected.activations, MOST.load(Ordering::Relaxed) - before)
+}
+
+fn cache_bytes(state: &State) -> usize {
+    let matrices = state.context.cache.layers().iter().flat_map(|layer| [&layer.keys, &layer.values]);
+    matrices.map(|matrix| matrix.elem_count() * matrix.dtype().size_in_bytes()).sum()
+}
+
+fn gradients_are_near_their_estimate(wrong: &mut Vec<String>) {
+    let cases = [
+        ("few tokens", WIDE, DType::F32, 60, 4),
+        ("more tokens than a pass takes", WIDE, DType::F32, 300, 30),
+        ("bf16", WIDE, DType::BF16, 120, 8),
+        ("a long cache", DEEP, DType::F32, 900, 4),
+        ("gpt2", GPT2, DType::F32, 60, 4),
+    ];
+    for (name, config, dtype, demonstrations, queries) in cases {
+        let (estimate, peak) = asked(config, dtype, demonstrations, queries);
+        let ratio = estimate as f64 / peak as f64;
+        let found = format!("a gradient, {name}: {ratio:.3} of the peak of {peak} bytes");
+        println!("{found}");
+        if (ratio - 1.0).abs() > GRADIENT_TOLERANCE {
+            wrong.push(found);
+        }
+    }
+}
+
 #[test]
 fn the_estimate_is_near_the_peak() {
     // One test for all: they share the allocator. The first of them starts the threads.
@@ -299,5 +391,6 @@ fn the_estimate_is_near_the_peak() {
             wrong.push(found);
         }
     }
+    gradients_are_near_their_estimate(&mut wrong);
     assert!(wrong.is_empty(), "another row is the largest, or the estimate is off:\n{}", wrong.join("\n"));
 }

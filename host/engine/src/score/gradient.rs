@@ -7,12 +7,21 @@ use rayon::prelude::*;
 
 use super::log_probs::log_probs;
 use super::{ChoiceScore, Packed, QueryTokens, pack};
-use crate::model::decoder::Batch;
+use crate::model::decoder::{Batch, DecoderConfig};
 use crate::model::{Context, Decoder, KvCache, ModelError};
 use ft_kernels::elementwise::{exponentials, scale};
 
 /// Rows whose logits, and derivatives with respect to them, are there at once.
-const ROWS: usize = 64;
+const ROWS: usize = 32;
+
+/// Bytes of final states and logits that are there at a time for the gradient of so many counted tokens, and of the derivatives
+/// with respect to them.
+pub(crate) fn gradient_logits_bytes(config: &DecoderConfig, predictions: usize) -> u64 {
+    // Logits, the derivatives with respect to them, and these once more for the product back.
+    let logits = (predictions.min(ROWS) as u64).saturating_mul(config.vocabulary as u64).saturating_mul(3);
+    let states = (predictions as u64).saturating_mul(config.embedding as u64).saturating_mul(2);
+    logits.saturating_add(states).saturating_mul(size_of::<f32>() as u64)
+}
 
 /// Queries of one pass behind a context, each with the positions of the context that it does not see.
 #[derive(Clone, Copy)]

@@ -10,6 +10,7 @@ mod memory;
 mod queries;
 mod shared_start;
 
+pub(crate) use gradient::gradient_logits_bytes;
 pub use gradient::{MaskedQueries, Weigh, masked_gradient, masked_scores};
 pub use memory::{BatchSize, phases};
 pub use queries::{ChoiceTokens, EmptyContinuation, QueryTokens};

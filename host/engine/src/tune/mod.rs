@@ -21,7 +21,7 @@ mod update;
 pub use demonstrations::{AnsweredQuery, Demonstrations};
 pub use error::TuneError;
 pub use iteration::{Positions, State, StepPolicy};
-pub use memory::phases;
+pub use memory::{QuestionSize, gradient_phase, phases};
 pub use momentum::Momentum;
 pub use norms::{LayerNorms, pseudo_gradient_norm};
 pub use optimizer::{MetaOptimizer, OptimizerError, Slot, SlotKind, StepContext, StepReport, Update, Verdict};

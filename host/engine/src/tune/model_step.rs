@@ -20,7 +20,7 @@ use crate::task::python_random::PythonRandom;
 /// Tokens of queries that run together for a likelihood, but for a query that has more.
 const LIKELIHOOD_TOKENS: usize = 1024;
 /// Tokens of queries that run together for a gradient: all their states are there at once.
-pub(super) const GRADIENT_TOKENS: usize = 512;
+pub(super) const GRADIENT_TOKENS: usize = 256;
 
 /// One step as its optimizer sees it.
 pub(super) struct ModelStep<'a, F> {

@@ -11,12 +11,24 @@ use super::backend::{Backward, Norm, PackedBatch};
 use super::batch::Batch;
 use super::block::{Block, Half, Kept, Pass, Tape};
 use super::cache::{KvCache, LayerCache};
-use super::config::{DecoderConfig, Residual};
+use super::config::{DecoderConfig, HalfNorms, LayerConfig, Residual};
 use super::network::Network;
 
 /// The loss as a function of the final hidden states `[output_rows, embedding]`: gives its derivative with respect to them, of the
 /// same shape, in f32.
 pub(super) type Loss<'a> = dyn FnMut(&Tensor) -> Result<Tensor> + 'a;
+
+/// Bytes of what a pass over so many tokens keeps for its pass back, for states of `number` bytes whose rows take `row` numbers.
+pub(super) fn tape_bytes(config: &DecoderConfig, tokens: usize, number: usize, row: impl Fn(usize) -> usize) -> u64 {
+    let of_layer = |layer: &LayerConfig| {
+        let normed = |norms: &HalfNorms<bool>| usize::from(norms.output) + usize::from(norms.sum);
+        let streams = if layer.residual == Residual::Parallel { 1 } else { 2 };
+        let hidden = streams + normed(&layer.attention_norms) + normed(&layer.mlp_norms);
+        hidden * row(config.hidden) + row(config.qkv_width()) + row(config.mlp_up_width())
+    };
+    let numbers = config.layers.iter().map(|layer| of_layer(layer) as u64).fold(0, u64::saturating_add);
+    numbers.saturating_mul(tokens as u64).saturating_mul(number as u64)
+}
 
 impl<B: Backward> Network<B> {
     /// Runs a batch behind a past and goes back; gives the derivative of the loss with respect to the past, in f32.

@@ -182,6 +182,14 @@ impl Decoder {
         }
     }
 
+    /// Bytes of what a pass over so many tokens keeps for the pass back, beside those of [`Self::pass_bytes`].
+    pub(crate) fn tape_bytes(config: &DecoderConfig, placement: &Placement, tokens: usize) -> u64 {
+        match placement.device {
+            Device::Cpu => gradient::tape_bytes(config, tokens, size_of::<f32>(), ft_kernels::padded),
+            _ => gradient::tape_bytes(config, tokens, placement.dtype.size_in_bytes(), |width| width),
+        }
+    }
+
     /// The token ids and position ids of a batch, all within the model's range.
     fn checked(&self, batch: &Batch<'_>) -> Result<(Vec<u32>, Vec<u32>), ModelError> {
         let ids: Vec<u32> = batch.trees.iter().flat_map(|tree| tree.tokens().iter().copied()).collect();
