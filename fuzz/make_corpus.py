@@ -283,6 +283,7 @@ sample = 500
 limit = 100
 allow-overlap = true
 score-steps = "1,5,7"
+published = false
 select = "held-out"
 held-out = "leave-one-out"
 positions = "restart"
@@ -370,9 +371,9 @@ def results(seeds, count, rows, **further):
             **further}
 
 
-def run_folder(name, results, samples, traces=b""):
-    parts = [json.dumps(results, separators=(",", ":")).encode(), samples, traces]
-    write("run_folder", name, BETWEEN.join(parts[:2] if not traces else parts))
+def run_folder(name, results, samples, traces=b"", held_out=b""):
+    parts = [json.dumps(results, separators=(",", ":")).encode(), samples, traces, held_out]
+    write("run_folder", name, BETWEEN.join(parts if held_out else parts[:3] if traces else parts[:2]))
 
 
 def scored(seeds, steps, rows, choices=2):
@@ -391,6 +392,11 @@ uneven = results([0, 1], 2, 3, further_draws=[{"seed": 1, "demonstrations": "", 
                                               "demonstration_rows": [], "overlapping_rows": [2], "unusable_rows": [5],
                                               "scored_rows": 2}])
 run_folder("uneven_seeds", uneven, lines(scored([0], 2, 3) + scored([1], 2, 2)))
+told = [{**trace(0, step, 1.0), "passes": 9, "loss": 3.0 / step, "accepted": step != 3} for step in [2, 3]]
+chosen = results([0], 4, 3)
+chosen["config"].update(select="held-out", held_out="auto")
+run_folder("held_out", chosen, lines(scored([0], 4, 3)), lines(told),
+           lines([sample(0, step, row, step > row) for row in range(2) for step in range(1, 4 - row)]))
 run_folder("nothing_scored", results([0], 2, 3, complete=False, selected=[], steps=[]), b"")
 run_folder("other_version", results([0], 2, 1, format_version=1), lines(scored([0], 2, 1)))
 

@@ -44,8 +44,8 @@ fn check_config(config: &RunConfig) {
     assert!(config.limit != Some(0) && config.task.shots != Some(0));
     assert!(!config.task.limits.time.is_zero() && config.task.limits.memory > 0);
     match config.select {
-        Select::Converged { until_norm: Some(norm) } => assert!(norm > 0.0 && norm.is_finite()),
-        Select::HeldOut(HeldOut::Rows(rows)) => assert!(rows > 0),
+        Some(Select::Converged { until_norm: Some(norm) }) => assert!(norm > 0.0 && norm.is_finite()),
+        Some(Select::HeldOut(HeldOut::Rows(rows))) => assert!(rows > 0),
         _ => {}
     }
 }

@@ -1,4 +1,4 @@
-//! The folder of a run: `results.json`, `samples.jsonl` and `trace.jsonl`, with `\xff\xff` in between. Reports in every
+//! The folder of a run: `results.json`, `samples.jsonl`, `trace.jsonl` and `held-out.jsonl`, with `\xff\xff` in between. Reports in every
 //! form, a comparison with itself, and what a run goes on with there.
 
 use ft_engine::text::{harmless, is_harmless, is_joiner};
@@ -19,8 +19,9 @@ const NAME: &str = "=runs/\u{1b}[2J\n|<b>\"a\",*[x](http://y)\u{202e}";
 
 /// Of any bytes.
 pub fn run(bytes: &[u8]) {
-    let [results, samples, trace] = parts(bytes);
-    let files = Files { results, samples, trace: Some(trace).filter(|trace| !trace.is_empty()) };
+    let [results, samples, trace, held_out] = parts(bytes);
+    let if_there = |bytes| Some(bytes).filter(|bytes: &&[u8]| !bytes.is_empty());
+    let files = Files { results, samples, trace: if_there(trace), held_out: if_there(held_out) };
     let report = match RunReport::new(NAME, files) {
         Ok(report) => Some(report),
         Err(error) => {
@@ -44,6 +45,9 @@ fn check(report: &RunReport) {
     assert!(report.seconds.values().all(|seconds| seconds.is_finite() && *seconds >= 0.0), "{:?}", report.seconds);
     for record in &report.trace {
         assert!(record.pseudo_gradient_norm().is_finite() && record.update_norm().is_finite(), "{record:?}");
+    }
+    for step in &report.held_out {
+        assert!(step.n > 0 && step.mean.is_finite(), "{step:?}");
     }
     let runs = [report.clone(), report.clone()];
     for runs in [&runs[..1], &runs] {

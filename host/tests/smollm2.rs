@@ -70,6 +70,7 @@ fn run_with(model: &Path, data: &str, limit: usize, steps: usize, weights: &str)
         .arg("run")
         .args([Path::new("--task"), &plugin, Path::new("--model"), model, Path::new("--out"), folder.path()])
         .args(["--data", data, "--seed", "0", "--shots", "1", "--quiet", "--dtype", "f32", "--device", "cpu"])
+        .args(["--select", "last"])
         .args(["--limit", &limit.to_string(), "--steps", &steps.to_string(), "--weights", weights])
         .output()
         .unwrap();

@@ -106,7 +106,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::options::Select;
+    use crate::options::{HeldOut, Select};
 
     #[derive(Parser)]
     struct Line {
@@ -160,7 +160,9 @@ mod tests {
             .overlay(file("steps = 5\nshots = 4\nseeds = \"0..3\"\n[optimizer-options]\na = 2\nb = 3\n"));
         assert_eq!(both, flags(&["--steps", "2", "--shots", "4", "--seed", "9", "-O", "a=1", "-O", "b=3"]));
         let chosen = flags(&["--select", "last"]).overlay(file("select = \"held-out\"\nheld-out = 8\n"));
-        assert_eq!(chosen.selection.resolve().unwrap(), Select::Last);
+        assert_eq!(chosen.selection.resolve(), Ok(Some(Select::Last)));
+        let held_out = flags(&["--held-out", "8"]).overlay(file("select = \"last\"\n"));
+        assert_eq!(held_out.selection.resolve(), Ok(Some(Select::HeldOut(HeldOut::Rows(8)))));
     }
 
     #[test]
@@ -316,11 +318,28 @@ mod tests {
 
     #[test]
     fn contradictions_are_refused() {
-        for arguments in
-            [&["--held-out", "3"][..], &["--until-norm", "3"], &["--select", "converged", "--held-out", "3"]]
-        {
-            assert!(flags(arguments).with_defaults().selection.resolve().is_err(), "{arguments:?}");
+        for (arguments, message) in [
+            (&["--until-norm", "3"][..], "`--until-norm`: expected `--select converged`, got none"),
+            (
+                &["--select", "last", "--until-norm", "3"],
+                "`--until-norm`: expected `--select converged`, got `--select last`",
+            ),
+            (&["--held-out", "3", "--until-norm", "3"], "`--until-norm`: expected `--select converged`, got none"),
+            (
+                &["--select", "last", "--held-out", "3"],
+                "`--held-out`: expected `--select held-out`, got `--select last`",
+            ),
+            (
+                &["--select", "converged", "--held-out", "3"],
+                "`--held-out`: expected `--select held-out`, got `--select converged`",
+            ),
+        ] {
+            let error = flags(arguments).with_defaults().selection.resolve().unwrap_err();
+            assert_eq!(error.to_string(), message, "{arguments:?}");
         }
+        let resolved = |arguments: &[&str]| flags(arguments).with_defaults().selection.resolve();
+        assert_eq!(resolved(&[]), Ok(None));
+        assert_eq!(resolved(&["--held-out", "3"]), Ok(Some(Select::HeldOut(HeldOut::Rows(3)))));
     }
 
     /// The help says defaults in words; they are those of `RunOptions::defaults`.

@@ -11,6 +11,7 @@ use super::limits::{LimitOptions, LimitTable, LimitTables};
 use super::model::{HubCacheOptions, ModelOptions, NetworkOptions};
 use super::optimizer::{DigestOptions, OptimizerOptions};
 use super::output::OutputOptions;
+use super::published::{PublishedOptions, one_setting};
 use super::seeds::SeedOptions;
 use super::select::SelectionOptions;
 use super::task::{DataOptions, RowOptions, TaskOptions};
@@ -21,7 +22,7 @@ option_groups! {
     ///
     /// Groups begin at round numbers in the help, so that an option of one can stand between those of another by a
     /// `display_order` of its own. All are below 999, where clap has `--help`.
-    pub struct RunOptions supersedes by cap_tables {
+    pub struct RunOptions supersedes by as_a_whole {
         /// The task plugin and its options.
         #[command(flatten, next_display_order = 50)]
         task: TaskOptions,
@@ -53,6 +54,10 @@ option_groups! {
         /// What is scored.
         #[command(flatten, next_display_order = 400)]
         evaluation: EvaluationOptions,
+
+        /// The published setting.
+        #[command(flatten, next_display_order = 440)]
+        published: PublishedOptions,
 
         /// Which step is the result.
         #[command(flatten, next_display_order = 450)]
@@ -88,6 +93,12 @@ option_groups! {
     }
 }
 
+/// What options of several groups make void of those below them.
+fn as_a_whole(above: &RunOptions, below: &mut RunOptions) {
+    cap_tables(above, below);
+    one_setting(above, below);
+}
+
 /// A run file's tables of limits stay within the flags.
 fn cap_tables(above: &RunOptions, below: &mut RunOptions) {
     let LimitTables { task_limits, optimizer_limits } = &mut below.limit_tables;
@@ -98,7 +109,8 @@ fn cap_tables(above: &RunOptions, below: &mut RunOptions) {
 
 impl RunOptions {
     /// These options, and the defaults where they are open and there is a default that is the same everywhere.
-    pub(crate) fn with_defaults(self) -> Self {
+    pub(crate) fn with_defaults(mut self) -> Self {
+        self.stand_for_published();
         self.overlay(Self::defaults())
     }
 
@@ -141,8 +153,17 @@ mod tests {
         assert_eq!(of(Effect::Rounding), names(&["threads", "batch-tokens"]));
         let without: BTreeSet<String> =
             of(Effect::Nothing).into_iter().filter(|name| !name.starts_with("plugin-")).collect();
-        let expected =
-            ["task", "optimizer", "require-digest", "out", "offline", "cache-dir", "task-limits", "optimizer-limits"];
+        let expected = [
+            "task",
+            "optimizer",
+            "published",
+            "require-digest",
+            "out",
+            "offline",
+            "cache-dir",
+            "task-limits",
+            "optimizer-limits",
+        ];
         assert_eq!(without, names(&expected));
         let options: RunOptions = toml::from_str("steps = 3\nmodel = \"m\"\nout = \"o\"\ntask = \"t\"\n").unwrap();
         let recorded = BTreeMap::from([("steps", Value::from(3)), ("model", Value::from("m"))]);

@@ -10,12 +10,13 @@ options! {
     /// How the step that is the result is chosen.
     pub struct SelectionOptions supersedes by one_way {
         /// Which step is the result: the `last`, the one with the largest log-likelihood of `held-out` examples, or the
-        /// one at which the cache has `converged` [default: last].
+        /// one at which the cache has `converged` [default: held-out, or last if there is one demonstration].
         #[arg(long, value_parser = parse::one_of::<SelectBy>(SelectBy::ALL.map(SelectBy::as_str)))]
-        select: Option<SelectBy>, default SelectBy::Last, affects Results;
+        select: Option<SelectBy>, affects Results;
 
-        /// The examples of `--select held-out`: `leave-one-out` for the demonstrations themselves, or a number of
-        /// further rows of their split [default: leave-one-out, or 32 rows if there is one demonstration].
+        /// The examples of `--select held-out`, which this implies: `leave-one-out` for the demonstrations themselves,
+        /// or a number of further rows of their split [default: leave-one-out, or 32 rows if there is one
+        /// demonstration].
         #[arg(long, value_name = "leave-one-out|N")]
         held_out: Option<HeldOut>, affects Results;
 
@@ -26,42 +27,43 @@ options! {
     }
 }
 
-/// One way to select the step replaces another, with what belongs to it.
+/// One way to select the step replaces another, with what belongs to it; held-out examples name their way by themselves.
 fn one_way(above: &SelectionOptions, below: &mut SelectionOptions) {
-    if above.select.is_some() {
+    if above.select.is_some() || above.held_out.is_some() {
         *below = SelectionOptions::default();
     }
 }
 
 impl SelectionOptions {
-    /// The way that these ask for.
+    /// The way that these ask for; `None` where they leave it to what is drawn.
     ///
     /// # Errors
     /// An option that belongs to another way.
-    pub fn resolve(&self) -> Result<Select, OtherSelection> {
-        let contradiction = |flag, belongs_to| Err(OtherSelection { flag, belongs_to, selected: self.select() });
-        match self.select() {
-            SelectBy::HeldOut if self.until_norm.is_none() => {
-                Ok(Select::HeldOut(self.held_out.unwrap_or(HeldOut::Either)))
-            }
-            SelectBy::Converged if self.held_out.is_none() => Ok(Select::Converged { until_norm: self.until_norm }),
-            _ if self.held_out.is_some() => contradiction("held-out", SelectBy::HeldOut),
-            _ if self.until_norm.is_some() => contradiction("until-norm", SelectBy::Converged),
-            _ => Ok(Select::Last),
+    pub fn resolve(&self) -> Result<Option<Select>, OtherSelection> {
+        let contradiction = |flag, belongs_to| Err(OtherSelection { flag, belongs_to, selected: self.select });
+        match (self.select, self.held_out, self.until_norm) {
+            (None | Some(SelectBy::HeldOut), Some(held_out), None) => Ok(Some(Select::HeldOut(held_out))),
+            (Some(SelectBy::HeldOut), None, None) => Ok(Some(Select::HeldOut(HeldOut::Either))),
+            (Some(SelectBy::Converged), None, until_norm) => Ok(Some(Select::Converged { until_norm })),
+            (Some(SelectBy::Last), None, None) => Ok(Some(Select::Last)),
+            (None, None, None) => Ok(None),
+            (None | Some(SelectBy::HeldOut), _, Some(_)) => contradiction("until-norm", SelectBy::Converged),
+            (Some(SelectBy::Last | SelectBy::Converged), Some(_), _) => contradiction("held-out", SelectBy::HeldOut),
+            (Some(SelectBy::Last), None, Some(_)) => contradiction("until-norm", SelectBy::Converged),
         }
     }
 }
 
-/// An option of one way to select the step, with another way.
+/// An option of one way to select the step, with another way or none.
 #[derive(Debug, PartialEq, thiserror::Error)]
-#[error("`--{flag}`: expected `--select {belongs_to}`, got `--select {selected}`")]
+#[error("`--{flag}`: expected `--select {belongs_to}`, got {}", .selected.map_or("none".to_owned(), |by| format!("`--select {by}`")))]
 pub struct OtherSelection {
     /// The option's flag, without its `--`.
     pub flag: &'static str,
     /// The way that it belongs to.
     pub belongs_to: SelectBy,
-    /// The way that is asked for.
-    pub selected: SelectBy,
+    /// The way that is asked for; `None` where none is named.
+    pub selected: Option<SelectBy>,
 }
 
 /// What `--select` takes.
@@ -76,7 +78,7 @@ pub enum SelectBy {
 }
 
 impl SelectBy {
-    /// All ways, the default first.
+    /// All ways.
     pub(crate) const ALL: [SelectBy; 3] = [SelectBy::Last, SelectBy::HeldOut, SelectBy::Converged];
 
     /// The word for it on the command line and in results.

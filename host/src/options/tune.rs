@@ -4,7 +4,7 @@ use super::parse;
 use ft_engine::tune::Positions;
 
 /// Steps in the paper.
-const STEPS: usize = 15;
+pub(super) const STEPS: usize = 15;
 
 options! {
     /// How the cache is tuned.

@@ -8,6 +8,7 @@ use super::plan::usable::UnusableRow;
 use crate::diagnosis::{Diagnosis, Fault};
 use ft_engine::model::ModelError;
 use ft_engine::tune::TuneError;
+use ft_record::files::samples::SampleError;
 use ft_sandbox::{EngineError, PluginError};
 use ft_store::datasets::location::DataError;
 use ft_store::fs::error::FileError;
@@ -68,6 +69,11 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// Whether it is a score over an optimizer's cache that is not finite; see `--allow-nonfinite`.
+    pub(in crate::run) fn is_score_not_finite(&self) -> bool {
+        matches!(self, Self::Step(StepError::Sample { source: SampleError::NotFinite { .. }, .. }))
+    }
+
     /// What the error is of, where it is no interruption.
     fn part(&self) -> Option<&dyn Diagnosis> {
         Some(match self {

@@ -28,6 +28,11 @@ pub enum Event<'a> {
     Choosing,
     /// A step begins: 0 is zero-shot.
     Step(usize),
+    /// An optimizer has asked for passes of the model in this step, of which so many are done.
+    Pass {
+        /// The passes that are done, from 1.
+        done: usize,
+    },
     /// So many more queries are scored.
     Scored(usize),
     /// How far a step moved the cache, as `trace.jsonl` has it; also where an earlier process wrote it.

@@ -40,8 +40,16 @@ pub(crate) struct TerminalProgress {
 /// How far a run is.
 pub(crate) struct RunBar {
     bar: ProgressBar,
+    said: Mutex<Said>,
+}
+
+/// What a run's bar says.
+#[derive(Default)]
+struct Said {
     /// `seed 3, ` where there are several seeds.
-    seed: Mutex<String>,
+    seed: String,
+    /// `step 3/15`.
+    message: String,
 }
 
 /// How far a download is.
@@ -56,7 +64,7 @@ impl TerminalProgress {
 
     /// Starts the bar of a run that scores `total` queries, counted over all of its scored steps.
     pub(crate) fn run(self, total: u64) -> RunBar {
-        RunBar { bar: self.bar(Some(total), &RUN), seed: Mutex::default() }
+        RunBar { bar: self.bar(Some(total), &RUN), said: Mutex::default() }
     }
 
     /// Starts the bar of a download of `total` bytes, where the sender says how many.
@@ -76,7 +84,7 @@ impl TerminalProgress {
 impl RunBar {
     /// Says which seed's turn it is, in front of every further message.
     pub(crate) fn seed(&self, seed: u64) {
-        *self.seed.lock().unwrap_or_else(PoisonError::into_inner) = format!("seed {seed}, ");
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).seed = format!("seed {seed}, ");
     }
 
     /// Says which Deep-Thinking step of how many is being run; step 0 is zero-shot.
@@ -89,9 +97,16 @@ impl RunBar {
         self.message("selecting the step");
     }
 
+    /// Says how many passes an optimizer has asked for, behind what was said of the step.
+    pub(crate) fn pass(&self, done: usize) {
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        self.bar.set_message(format!("{}{}, pass {done}", said.seed, said.message));
+    }
+
     fn message(&self, message: &str) {
-        let seed = self.seed.lock().unwrap_or_else(PoisonError::into_inner);
-        self.bar.set_message(format!("{seed}{message}"));
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        message.clone_into(&mut said.message);
+        self.bar.set_message(format!("{}{message}", said.seed));
     }
 
     /// Adds queries that were scored.
@@ -208,6 +223,10 @@ mod tests {
         bar.seed(4);
         bar.choosing();
         assert_eq!(bar.bar.message(), "seed 4, selecting the step");
+        bar.step(2, 15);
+        bar.pass(1);
+        bar.pass(7);
+        assert_eq!(bar.bar.message(), "seed 4, step 2/15, pass 7");
         bar.step(3, 15);
         bar.scored(32);
         bar.scored(8);

@@ -166,7 +166,19 @@ fn a_new_plugin_in_rust_builds_and_passes_its_test() {
     // Both in a run, from their own folders.
     let model = place.path("model");
     let run = ["run", "--task", "example/example.wasm", "--optimizer", "update/update.wasm", "--data", "example/data"];
-    let more = ["--model", model.to_str().unwrap(), "--steps", "3", "-O", "rate=0.5", "--out", "out", "--json"];
+    let more = [
+        "--model",
+        model.to_str().unwrap(),
+        "--steps",
+        "3",
+        "--select",
+        "last",
+        "-O",
+        "rate=0.5",
+        "--out",
+        "out",
+        "--json",
+    ];
     let results = host(&place, &folder, &[&run[..], &more].concat()).good().json();
     assert_eq!((results["complete"].as_bool(), results["steps"].as_array().unwrap().len()), (Some(true), 4));
     // What does not compile is the author's to mend, and loses no component.

@@ -47,7 +47,7 @@ fn messages_are_the_same_with_backtraces_asked_for() {
     ];
     let sst2 = guest("sst2");
     for command in commands {
-        let mut arguments = vec!["run", "--data", "sample", "--limit", "1", "--steps", "2"];
+        let mut arguments = vec!["run", "--data", "sample", "--limit", "1", "--steps", "2", "--select", "last"];
         for default in [["--model", "model"], ["--task", sst2.as_str()]] {
             if !command.contains(&default[0]) {
                 arguments.extend(default);

@@ -97,6 +97,8 @@ fn qasc_from_parquet_and_from_jsonl_is_the_same() {
             "2",
             "--limit",
             "12",
+            "--select",
+            "last",
             "--out",
             out,
         ];

@@ -175,7 +175,7 @@ fn names_are_found_on_the_plugin_path() {
     assert!(shown.contains("plugins/sst2.wasm (hidden by first/sst2.wasm)\n    SST-2 from GLUE"), "{shown}");
 
     let run = ["run", "--task", "sst2", "--model", "model", "--data", "sample", "--limit", "2", "--steps", "2"];
-    host(&[&run[..], &["--optimizer", "gate", "--out", "named"]].concat()).good();
+    host(&[&run[..], &["--optimizer", "gate", "--select", "last", "--out", "named"]].concat()).good();
     let results = place.json("named/results.json");
     assert_eq!((&results["task"]["file"], &results["optimizer"]["name"]), (&"first/sst2.wasm".into(), &"gate".into()));
     let named = ["no plugin of that name in `first` or `plugins` or ", "hint: `ft-host plugin list`"];

@@ -16,7 +16,8 @@ fn long_run(place: &Place) -> Child {
     place.data("data", &rows, &rows);
     let task = guest("sst2");
     let fixed = ["run", "--task", &task, "--model", "model", "--data", "data", "--out", "out", "--device", "cpu"];
-    let mut child = place.command(&[&fixed[..], &["--steps", "40", "--batch-tokens", "64"]].concat()).spawn().unwrap();
+    let more = ["--steps", "40", "--batch-tokens", "64", "--select", "last"];
+    let mut child = place.command(&[&fixed[..], &more].concat()).spawn().unwrap();
     let started = Instant::now();
     let samples = place.path("out/samples.jsonl");
     // Until it is in the middle of scoring.
@@ -96,7 +97,7 @@ fn readers_that_go_away_are_no_error() {
     let task = guest("sst2");
     let fixed = ["run", "--task", &task, "--model", "model", "--data", "sample", "--limit", "2", "--steps", "2"];
     for out in ["table", "json"] {
-        let mut arguments = [&fixed[..], &["--out", out]].concat();
+        let mut arguments = [&fixed[..], &["--select", "last", "--out", out]].concat();
         if out == "json" {
             arguments.push("--json");
         }

@@ -191,6 +191,79 @@ fn a_killed_run_is_shown_as_far_as_it_came() {
     assert_eq!(run["analysis"]["results"], json!([{"seed": 7, "step": 2, "selected": false}]));
 }
 
+/// Log-likelihoods of two held-out examples at three steps, as a run writes them: one fold after the other.
+fn held_out() -> Vec<Value> {
+    let of = |index: usize, step: usize, right: f64| {
+        json!({"seed": 7, "step": step, "index": index, "id": format!("demo-{index}"), "answer": 0,
+            "prediction": usize::from(right < -2.0), "loglik": [right, -2.0], "tokens": [1, 1], "characters": [8, 8]})
+    };
+    let folds = [[-3.0, -2.0, -1.0], [-1.0, -1.0, -0.5]];
+    let of_fold = |(index, fold): (usize, &[f64; 3])| {
+        (1..).zip(fold).map(|(step, right)| of(index, step, *right)).collect::<Vec<Value>>()
+    };
+    folds.iter().enumerate().flat_map(of_fold).collect()
+}
+
+#[test]
+fn training_and_held_out_likelihood_are_drawn_together() {
+    let place = Place::empty();
+    one_seed(&place, "run");
+    let plain = place.host(&["report", "run", "--html"]).good().stdout;
+    assert!(!plain.contains("log-likelihood at every step"), "{plain}");
+    let trace: Vec<Value> =
+        place.read("run/trace.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<Value> = trace
+        .iter()
+        .zip([2.0, 1.5])
+        .map(|(record, loss)| {
+            let mut record = record.clone();
+            record["loss"] = loss.into();
+            record["passes"] = 3.into();
+            record["accepted"] = true.into();
+            record
+        })
+        .collect();
+    place.write("run/trace.jsonl", lines(&told));
+    place.write("run/held-out.jsonl", lines(&held_out()));
+    let html = place.host(&["report", "run", "--html"]).good().stdout;
+    // The loss of step 2 is that of the cache of step 1. Of twelve queries 11 have -1.25 at step 2, and one -3.5.
+    for point in [
+        "training, step 1: -2.00",
+        "training, step 2: -1.50",
+        "held-out, step 1: -2.00",
+        "held-out, step 3: -0.75",
+        "evaluation, step 2: -1.44",
+    ] {
+        assert!(html.contains(&format!("<title>{point}</title>")), "{point}: {html}");
+    }
+    let figure = html.split("<figcaption>seed 7: log-likelihood at every step</figcaption>").nth(1).unwrap();
+    let figure = figure.split("</figure>").next().unwrap();
+    let is_marked = |point: &str| figure.split(point).next().unwrap().ends_with("r=\"6\"><title>");
+    assert!(is_marked("held-out, step 3") && is_marked("evaluation, step 3"), "{figure}");
+    assert!(!is_marked("held-out, step 2") && !is_marked("training, step 2"), "{figure}");
+    let run = &place.host(&["report", "run", "--json"]).good().json()["runs"][0];
+    assert_eq!(run["held_out"][2], json!({"seed": 7, "step": 3, "n": 2, "mean": -0.75}));
+    assert_eq!((&run["norms"][0]["loss"], &run["norms"][0]["accepted"]), (&2.0.into(), &true.into()));
+    assert_eq!(run["norms"][0]["passes"], 3);
+}
+
+#[test]
+fn held_out_examples_of_an_unfinished_seed_are_not_drawn() {
+    let place = Place::empty();
+    folder(&place, "run", &[7], &seed(7, [5, 6, 11, 10]), |results| {
+        results["complete"] = false.into();
+        results["selected"] = json!([]);
+    });
+    let half = lines(&held_out()[..4]);
+    place.write("run/held-out.jsonl", &half[..half.len() - 20]);
+    let html = place.host(&["report", "run", "--html"]).good().stdout;
+    assert!(html.contains("the last line of held-out.jsonl is half-written; it is left out"), "{html}");
+    assert!(!html.contains("log-likelihood at every step"), "{html}");
+    place.write("run/held-out.jsonl", format!("{{}}\n{half}"));
+    let parts = ["`run/held-out.jsonl`: expected a record on each line", "line 1"];
+    place.host(&["report", "run"]).failed(2, &parts);
+}
+
 #[test]
 fn what_is_no_run_is_refused_by_name() {
     let place = Place::empty();

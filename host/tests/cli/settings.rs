@@ -6,7 +6,7 @@ use crate::support::*;
 
 fn run_file(place: &Place, more: &str) {
     let text = format!(
-        "task = {:?}\nmodel = \"model\"\ndata = \"sample\"\ndevice = \"cpu\"\nsteps = 2\nlimit = 3\n{more}",
+        "task = {:?}\nmodel = \"model\"\ndata = \"sample\"\ndevice = \"cpu\"\nselect = \"last\"\nsteps = 2\nlimit = 3\n{more}",
         guest("sst2")
     );
     place.write("runs-of-mine/run.toml", text);
@@ -89,11 +89,12 @@ fn the_printed_configuration_is_a_run_file() {
 fn a_bad_run_file_is_named_with_the_line() {
     let place = Place::with_model();
     run_file(&place, "stepps = 3\n");
-    let named = ["`runs-of-mine/run.toml`", "line 7", "unknown field `stepps`"];
+    let named = ["`runs-of-mine/run.toml`", "line 8", "unknown field `stepps`"];
     place.host(&["run", "--config", "runs-of-mine/run.toml"]).failed(2, &named);
     place.host(&["run", "--config", "none.toml"]).failed(2, &["cannot open `none.toml`"]);
     place.host(&["run"]).failed(2, &["expected a task, got none"]);
-    place.sst2(&["--held-out", "5"]).failed(2, &["`--held-out`: expected `--select held-out`, got `--select last`"]);
+    let other = ["--held-out", "5", "--select", "last"];
+    place.sst2(&other).failed(2, &["`--held-out`: expected `--select held-out`, got `--select last`"]);
 }
 
 #[test]
@@ -153,6 +154,106 @@ fn held_out_examples_choose_the_step() {
         }
         assert_eq!(numbers("held_out_rows").len(), rows);
     }
+}
+
+/// Where nobody says how the step is selected, that follows from the demonstrations, and results say what it came to.
+#[test]
+fn held_out_examples_choose_the_step_where_there_are_any() {
+    let place = Place::with_model();
+    let task = guest("sst2");
+    let run = |out: &str, more: &[&str]| {
+        let fixed = ["run", "--task", &task, "--model", "model", "--data", "sample", "--device", "cpu", "--limit", "3"];
+        place.host(&[&fixed[..], &["--out", out], more].concat()).good();
+        let results = place.json(&format!("{out}/results.json"));
+        assert_eq!(place.names(out).contains(&"held-out.jsonl".to_owned()), results["config"]["select"] == "held-out");
+        results
+    };
+    let several = run("several", &["--steps", "3", "-O", "step_size=0.5"]);
+    assert_eq!((&several["config"]["select"], &several["config"]["held_out"]), (&"held-out".into(), &"auto".into()));
+    let held_out = place.read("several/held-out.jsonl");
+    assert_eq!(held_out.lines().count(), 3 * 2, "two demonstrations at three steps");
+    assert_eq!(several["selected"], json!([{"seed": 0, "step": likeliest(&held_out)}]));
+    // The same as the option says.
+    let asked = run("asked", &["--steps", "3", "-O", "step_size=0.5", "--select", "held-out"]);
+    assert_eq!((&asked["config"], &asked["notes"]), (&several["config"], &several["notes"]));
+    let note = "the last step is the result: to select it by held-out examples takes two demonstrations or more; \
+        `--held-out N` holds out N rows of their split instead";
+    let has_note = |results: &Value| results["notes"].as_array().unwrap().iter().any(|told| told == note);
+    let one = run("one", &["--steps", "2", "--sampling", "first"]);
+    assert_eq!((&one["config"]["select"], &one["selected"][0]["step"]), (&"last".into(), &2.into()));
+    assert!(has_note(&one) && !has_note(&several), "{}", one["notes"]);
+    let rows = run("rows", &["--steps", "2", "--sampling", "first", "--held-out", "4"]);
+    assert_eq!((&rows["config"]["select"], &rows["config"]["held_out"]), (&"held-out".into(), &"4".into()));
+    assert_eq!(rows["held_out_rows"].as_array().unwrap().len(), 4);
+    let first = run("first", &["--steps", "1"]);
+    assert!(first["config"]["select"] == "last" && !has_note(&first), "{first}");
+}
+
+#[test]
+fn a_result_at_in_context_learning_is_said_in_words() {
+    let place = Place::with_model();
+    // A cache that stays as it is: no step makes anything likelier.
+    let run = ["--steps", "3", "--limit", "3", "--seeds", "0,1", "--select", "held-out", "-O", "step_size=0"];
+    let printed = place.sst2(&run).good();
+    let notes = [0, 1].map(|seed| {
+        format!(
+            "seed {seed}: held-out examples selected step 1, in-context learning: no later step that was scored made"
+        )
+    });
+    let flat = |text: &str| text.split_whitespace().collect::<Vec<&str>>().join(" ");
+    for format in REPORT_FORMATS {
+        let report = flat(&place.host(&[&["report", "out"], format].concat()).good().stdout);
+        assert!(notes.iter().all(|note| report.contains(note)), "{format:?}: {report}");
+    }
+    assert!(notes.iter().all(|note| flat(&printed.stdout).contains(note)), "{}", printed.stdout);
+    assert_eq!(place.json("out/results.json")["selected"], json!([{"seed": 0, "step": 1}, {"seed": 1, "step": 1}]));
+    let html = place.host(&["report", "out", "--html"]).good().stdout;
+    assert!(html.contains("seed 1: log-likelihood at every step") && html.contains(">held-out</text>"), "{html}");
+}
+
+/// A run that was begun when the last step was the default is gone on with by that selection, and by no other.
+#[test]
+fn an_unfinished_run_with_another_selection_is_told() {
+    let place = Place::with_model();
+    place.sst2(&["--steps", "2", "--limit", "3", "--select", "last"]).good();
+    let mut results = place.json("out/results.json");
+    results["complete"] = false.into();
+    results["selected"] = json!([]);
+    place.write("out/results.json", results.to_string());
+    let task = guest("sst2");
+    let fixed = ["run", "--task", &task, "--model", "model", "--data", "sample", "--device", "cpu", "--out", "out"];
+    let short = [&fixed[..], &["--steps", "2", "--limit", "3"]].concat();
+    let parts = ["config.select: \"last\" -> \"held-out\"", "config.held_out: null -> \"auto\"", "--restart"];
+    place.host(&short).failed(2, &parts);
+    place.host(&[&short[..], &["--select", "last"]].concat()).good();
+    assert_eq!(place.json("out/results.json")["complete"], true);
+}
+
+#[test]
+fn the_published_setting_is_one_flag() {
+    let place = Place::with_model();
+    let task = guest("sst2");
+    let fixed = ["run", "--task", &task, "--model", "model", "--data", "sample", "--device", "cpu", "--limit", "2"];
+    let run = |more: &[&str]| place.host(&[&fixed[..], &["--score-steps", "last"], more].concat());
+    run(&["--published", "--out", "one"]).good();
+    let spelt = ["--select", "last", "--positions", "continue", "--steps", "15", "--out", "spelt"];
+    run(&spelt).good();
+    let (one, spelt) = (place.json("one/results.json"), place.json("spelt/results.json"));
+    assert_eq!((&one["config"], &one["options"]), (&spelt["config"], &spelt["options"]));
+    assert_eq!(place.read("one/samples.jsonl"), place.read("spelt/samples.jsonl"));
+    let refused = ["`--published`: expected `--select last`, got `--select held-out`"];
+    run(&["--published", "--select", "held-out"]).failed(2, &refused);
+    place.write("run.toml", "published = true\noptimizer = \"adam\"\n");
+    let refused = ["`--published`: expected the optimizer `momentum`, got `--optimizer "];
+    place.write("adam", std::fs::read(guest("adam")).unwrap());
+    run(&["--config", "run.toml"]).failed(2, &refused);
+    // A flag wins over a run file, and leaves the rest of the setting as it is.
+    place.write("run.toml", "published = true\n");
+    let printed = run(&["--config", "run.toml", "--positions", "restart", "--print-config"]).good().stdout;
+    for line in ["select = \"last\"", "positions = \"restart\"", "steps = 15"] {
+        assert!(printed.lines().any(|printed| printed == line), "{line}: {printed}");
+    }
+    assert!(!printed.contains("published"), "{printed}");
 }
 
 #[test]
@@ -236,6 +337,7 @@ fn every_task_runs_from_its_run_file() {
         assert!(results["notes"].to_string().contains("bundled sample"), "{name}: {}", results["notes"]);
         assert_eq!(place.samples(&name).len(), 3 * 3, "{name}");
         // The paper's setting, but for the flags.
+        assert_eq!(results["config"]["select"], "last", "{name}");
         let rule = json!({"step_size": 0.01, "momentum": 0.9, "update": "both", "skip_first": 0, "layers": "all"});
         assert_eq!(results["options"]["optimizer"], rule, "{name}");
         let labelled = ["agnews", "mr", "sst2", "sst5", "trec"].contains(&name.as_str());

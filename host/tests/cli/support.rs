@@ -200,6 +200,8 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))";
             ("--data", "sample"),
             ("--out", "out"),
             ("--device", "cpu"),
+            // Tests are about something else than the selection, unless they say so.
+            ("--select", "last"),
         ];
         let left_out = defaults.iter().filter(|(flag, _)| !more.contains(flag));
         let mut arguments = vec!["run"];

@@ -37,7 +37,8 @@ fn every_table_fits_the_terminal_and_loses_no_number() {
     place.sst2(&["--steps", "2", "--limit", "8", "--seeds", "0..2", "--out", "seeds"]).good();
     place.sst2(&["--steps", "2", "--limit", "8", "--out", "one"]).good();
     let (task, rule) = (guest("sst2"), guest("momentum"));
-    let run = ["run", "--task", &task, "--model", "model", "--data", "sample", "--device", "cpu", "--steps", "2"];
+    let source = ["run", "--task", &task, "--model", "model", "--data", "sample", "--device", "cpu"];
+    let run = [&source[..], &["--steps", "2", "--select", "last"]].concat();
     let commands: [&[&str]; 9] = [
         &["report", "one"],
         &["report", "seeds"],

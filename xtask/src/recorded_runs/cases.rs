@@ -19,12 +19,16 @@ pub struct Case {
 }
 
 impl Case {
-    /// A call that does what is asked. A run computes with two threads on the CPU, and writes to a folder of its name
-    /// unless it says to which.
+    /// A call that does what is asked. A run computes with two threads on the CPU, selects the last step unless it says
+    /// which, and writes to a folder of its name unless it says to which.
     fn good(name: &str, line: &str) -> Self {
         let mut arguments: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
         if arguments.first().is_some_and(|command| command == "run") {
             arguments.extend(["--device", "cpu", "--threads", "2"].map(str::to_owned));
+            // Versions whose default is another do the same.
+            if !arguments.iter().any(|argument| argument == "--select") {
+                arguments.extend(["--select", "last"].map(str::to_owned));
+            }
             if !arguments.iter().any(|argument| argument == "--out") {
                 arguments.extend(["--out".to_owned(), format!("runs/{name}")]);
             }

@@ -78,12 +78,13 @@ pub struct Update {
     pub report: StepReport,
 }
 
-/// What an optimizer says of a step, for whoever reads the trace.
+/// What an optimizer says of a step, for those who watch it; the loop does not go by it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct StepReport {
-    /// What the optimizer minimised, at the cache before the step; `None` where it minimises nothing that it knows.
+    /// What the optimizer minimised, at the cache before its update; `None` where it has no such number. It may be any
+    /// number, NaN among them.
     pub loss: Option<f64>,
-    /// Whether it took the update that it tried, or kept the cache; `None` where it does not try.
+    /// Whether the optimizer took its update (`true`) or kept the cache as it was; `None` where it does not choose.
     pub accepted: Option<bool>,
 }
 

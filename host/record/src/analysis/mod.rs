@@ -5,6 +5,7 @@
 
 pub mod compare;
 pub mod differences;
+mod likelihoods;
 mod oracle;
 pub mod run_report;
 pub mod seconds;
@@ -23,6 +24,8 @@ use oracle::{oracle, oracle_of_means};
 use seed_records::{SeedRecords, StepRecords, whole_steps};
 use spread::over_seeds;
 
+pub use likelihoods::StepLikelihood;
+pub(crate) use likelihoods::{RightChoice, means};
 pub use oracle::{OracleMean, OracleStep};
 pub use seed_records::{AnalysisError, UnfinishedStep};
 pub use spread::{SeedsScores, SpreadRecord};

@@ -1,11 +1,12 @@
 //! Everything that is known of a finished or unfinished run, from the files in its folder.
 
+use std::collections::HashSet;
 use std::io::BufRead;
 
 use serde::Deserialize;
 
 use super::seconds::{Seconds, seconds};
-use super::{Analysis, AnalysisError, Known, MOST_CLASSES_SHOWN};
+use super::{Analysis, AnalysisError, Known, MOST_CLASSES_SHOWN, RightChoice, StepLikelihood, means};
 use crate::files::lines::{self, LineError, Lines};
 use crate::files::samples::{self, SampleRecord};
 use crate::files::schema::{FORMAT_VERSION, ResultsRecord};
@@ -21,6 +22,8 @@ pub struct Files<'a, R> {
     pub samples: R,
     /// A reader of `trace.jsonl`; `None` if there is none.
     pub trace: Option<R>,
+    /// A reader of `held-out.jsonl`; `None` if there is none.
+    pub held_out: Option<R>,
 }
 
 /// A run as a report shows it, read from its folder.
@@ -38,6 +41,9 @@ pub struct RunReport {
     pub seconds: Seconds,
     /// The records of `trace.jsonl`; empty if there is none.
     pub trace: Vec<TraceRecord>,
+    /// The mean log-likelihoods of held-out examples at every step of the seeds that are complete, seed by seed; empty if
+    /// there is no `held-out.jsonl`.
+    pub held_out: Vec<StepLikelihood>,
     /// What a reader of the numbers has to know: sampled or limited data, an unfinished run, what was left out.
     pub notes: Vec<Untrusted>,
 }
@@ -115,6 +121,9 @@ impl RunReport {
         let trace = files.trace.map(|trace| lines::read(trace, TraceRecord::parse)).transpose();
         let trace = trace.map_err(|source| refuse("trace.jsonl", source))?;
         let trace = trace.unwrap_or(Lines { records: Vec::new(), cut: false });
+        let held_out = files.held_out.map(|held_out| lines::read(held_out, RightChoice::parse)).transpose();
+        let held_out = held_out.map_err(|source| refuse("held-out.jsonl", source))?;
+        let held_out = held_out.unwrap_or(Lines { records: Vec::new(), cut: false });
         let plan = &results.plan;
         let rows = plan.scored_rows();
         let known = Known { labels: &plan.labels, selected: &results.selected, rows: &rows };
@@ -125,7 +134,9 @@ impl RunReport {
             let (done, all) = (results.selected.len(), plan.config.seeds.len());
             notes.push(format!("this run is unfinished: {done} of {all} seeds are complete").into());
         }
-        for (file, cut) in [("samples.jsonl", samples.cut), ("trace.jsonl", trace.cut)] {
+        for (file, cut) in
+            [("samples.jsonl", samples.cut), ("trace.jsonl", trace.cut), ("held-out.jsonl", held_out.cut)]
+        {
             if cut {
                 notes.push(format!("the last line of {file} is half-written; it is left out").into());
             }
@@ -144,7 +155,11 @@ impl RunReport {
             notes.push(note.into());
         }
         let seconds = seconds(&results.steps);
-        Ok(Self { name, records: samples.records, trace: trace.records, analysis, seconds, notes, results })
+        // A seed's folds come one after another: only behind the last of them has a step all of its examples.
+        let complete: HashSet<u64> = results.selected.iter().map(|selected| selected.seed).collect();
+        let converging = !plan.config.allow_nonfinite;
+        let held_out = means(held_out.records, |seed| complete.contains(&seed), converging);
+        Ok(Self { name, records: samples.records, trace: trace.records, held_out, analysis, seconds, notes, results })
     }
 }
 

@@ -14,6 +14,17 @@ pub struct TraceRecord {
     pub tokens: usize,
     /// Seconds that the step's pass and update took.
     pub seconds: f64,
+    /// The passes of the model that the optimizer asked for in the step, besides the one that proposes a cache; absent if
+    /// there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passes: Option<u32>,
+    /// What the optimizer minimised, at the cache before its update; absent if it says no such number, or one that is not
+    /// finite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss: Option<f64>,
+    /// Whether the optimizer took its update (`true`) or kept the cache as it was; absent if it does not choose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<bool>,
     /// The norms of each layer, from the first on.
     pub layers: Vec<LayerTrace>,
 }
@@ -44,6 +55,12 @@ pub enum TraceError {
         /// The number that is negative or not finite.
         value: f64,
     },
+    /// A loss that is NaN or infinite.
+    #[error("expected a finite number for `loss`, got {value}")]
+    NotALoss {
+        /// The loss.
+        value: f64,
+    },
 }
 
 impl TraceRecord {
@@ -60,7 +77,7 @@ impl TraceRecord {
     /// The record as one line, without a line feed.
     ///
     /// # Errors
-    /// [`TraceError::NotANorm`]: JSON has no number that is not finite.
+    /// [`TraceError::NotANorm`] and [`TraceError::NotALoss`]: JSON has no number that is not finite.
     pub fn line(&self) -> Result<String, TraceError> {
         self.check()?;
         Ok(serde_json::to_string(self)?)
@@ -93,6 +110,9 @@ impl TraceRecord {
         if !is_norm(self.seconds) {
             return Err(TraceError::NotANorm { what: "`seconds`".into(), value: self.seconds });
         }
+        if let Some(value) = self.loss.filter(|loss| !loss.is_finite()) {
+            return Err(TraceError::NotALoss { value });
+        }
         for (index, layer) in self.layers.iter().enumerate() {
             let parts = [("pseudo_gradient", layer.pseudo_gradient), ("update", layer.update), ("cache", layer.cache)];
             for (name, norms) in parts {
@@ -113,7 +133,8 @@ mod tests {
     fn record(norms: [f64; 6]) -> TraceRecord {
         let [a, b, c, d, e, f] = norms;
         let layer = LayerTrace { pseudo_gradient: [a, b], update: [c, d], cache: [e, f] };
-        TraceRecord { seed: 3, step: 2, tokens: 57, seconds: 0.25, layers: vec![layer, layer] }
+        let layers = vec![layer, layer];
+        TraceRecord { seed: 3, step: 2, tokens: 57, seconds: 0.25, passes: None, loss: None, accepted: None, layers }
     }
 
     fn line(record: &TraceRecord) -> String {
@@ -125,6 +146,19 @@ mod tests {
         let expected = r#"{"pseudo_gradient":[3.0,4.0],"update":[0.5,0.0],"cache":[10.0,20.0]}"#;
         let expected = format!(r#"{{"seed":3,"step":2,"tokens":57,"seconds":0.25,"layers":[{expected},{expected}]}}"#);
         assert_eq!(line(&record([3.0, 4.0, 0.5, 0.0, 10.0, 20.0])), expected);
+    }
+
+    #[test]
+    fn what_the_optimizer_says_stands_before_the_layers_where_it_says_it() {
+        let plain = record([1.0; 6]);
+        let told = TraceRecord { passes: Some(4), loss: Some(-0.5), accepted: Some(false), ..plain.clone() };
+        let added = r#""seconds":0.25,"passes":4,"loss":-0.5,"accepted":false,"#;
+        assert_eq!(line(&told), line(&plain).replace(r#""seconds":0.25,"#, added));
+        assert_eq!(TraceRecord::parse(&line(&told)).unwrap(), told);
+        for value in [f64::NAN, f64::NEG_INFINITY] {
+            let message = TraceRecord { loss: Some(value), ..plain.clone() }.line().unwrap_err().to_string();
+            assert_eq!(message, format!("expected a finite number for `loss`, got {value}"));
+        }
     }
 
     #[test]
@@ -160,7 +194,8 @@ mod tests {
         fn every_number_reads_back_as_it_was(bits in prop::array::uniform6(any::<u64>())) {
             let norms = bits.map(|bits| f64::from_bits(bits).abs());
             prop_assume!(norms.iter().all(|norm| norm.is_finite()));
-            let record = record(norms);
+            let loss = f64::from_bits(bits[0]);
+            let record = TraceRecord { loss: Some(loss).filter(|loss| loss.is_finite()), ..record(norms) };
             prop_assert_eq!(TraceRecord::parse(&line(&record)).unwrap(), record);
         }
     }

@@ -57,12 +57,13 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
     // From here on nothing is read of them: these weights are those of the digests.
     plan.model_files.check()?;
     // After the weights: a model that cannot be read must not set an earlier run aside.
-    let held_out = matches!(plan.config.select, Select::HeldOut(_));
+    let held_out = matches!(plan.select, Select::HeldOut(_));
     let (folder, moved) = OutFolder::open(&plan.config.out, &plan.beginning, held_out)?;
     if let Some(moved) = moved {
         observer.event(Event::Note(&format!("the samples of an earlier run are kept as `{}`", moved.display())));
     }
-    let Plan { config, optimizer, model, queries, draws, score_steps, record, beginning, task_usage, .. } = plan;
+    let Plan { config, optimizer, model, queries, draws, select, score_steps, record, beginning, task_usage, .. } =
+        plan;
     let Configured { plugin: optimizer, options } = optimizer;
     let policy = StepPolicy { positions: config.positions, allow_nonfinite: config.allow_nonfinite };
     let mut tuned = PluginTuned { decoder, optimizer, options, record: record.optimizer.clone(), policy };
@@ -71,12 +72,7 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
     let run = Run {
         model: &mut tuned,
         bos: model.tokenizer.bos(),
-        schedule: Schedule {
-            select: config.select,
-            steps: config.steps,
-            score_steps,
-            allow_nonfinite: config.allow_nonfinite,
-        },
+        schedule: Schedule { select, steps: config.steps, score_steps, allow_nonfinite: config.allow_nonfinite },
         queries: &queries,
         scorer: Scorer { batch_tokens: config.batch_tokens, observer, stop: StopFlag(stop) },
         recorder,

@@ -23,6 +23,10 @@ pub struct FakeModel<'a> {
     pub table: Table,
     /// The pseudo-gradient's norm of each step.
     pub norm: fn(step: usize) -> f64,
+    /// What the optimizer says of each step.
+    pub report: fn(step: usize) -> StepReport,
+    /// Passes that the optimizer asks for in each step.
+    pub passes: usize,
     /// The step at which the optimizer says that it has converged.
     pub converges_at: usize,
     /// The call, from 1, in which the user asks to stop; 0 for none.
@@ -38,7 +42,17 @@ pub struct FakeModel<'a> {
 impl<'a> FakeModel<'a> {
     /// A model that never converges and is never stopped.
     pub fn new(table: Table, stop: &'a AtomicBool) -> Self {
-        Self { table, norm: |_| 1.0, converges_at: 0, stops_in: 0, stop, calls: Cell::new(0), zero_shot: Cell::new(0) }
+        Self {
+            table,
+            norm: |_| 1.0,
+            report: |_| StepReport::default(),
+            passes: 0,
+            converges_at: 0,
+            stops_in: 0,
+            stop,
+            calls: Cell::new(0),
+            zero_shot: Cell::new(0),
+        }
     }
 
     fn count(&self) {
@@ -71,8 +85,8 @@ impl TunedModel for FakeModel<'_> {
             context,
             verdict: if step == self.converges_at { Verdict::Converged } else { Verdict::Continue },
             norms: if step == 1 { Vec::new() } else { vec![norms] },
-            report: StepReport::default(),
-            passes: 0,
+            report: if step == 1 { StepReport::default() } else { (self.report)(step) },
+            passes: if step == 1 { 0 } else { self.passes },
         })
     }
 

@@ -1,6 +1,6 @@
 //! What a run finds, written down as it is found: the journals, `results.json`, and who is told of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::iterate::Step;
 use crate::run::error::RunError;
@@ -9,6 +9,7 @@ use crate::run::folder::journal::Journal;
 use crate::run::folder::out_folder::{Beginning, OutFolder};
 use crate::run::observer::{Event, Observer};
 use crate::run::plan::draw::Draw;
+use ft_engine::text::Untrusted;
 use ft_engine::tune::LayerNorms;
 use ft_record::files::results::{GrowingResults, StepSeconds};
 use ft_record::files::samples::SampleRecord;
@@ -21,15 +22,24 @@ struct Earlier {
     /// The result steps of seeds that came to their end.
     selected: BTreeMap<u64, u32>,
     seconds: BTreeMap<(u64, u32), StepSeconds>,
+    /// What was found out about seeds, as it is told; under `None` without a seed's name.
+    notes: BTreeMap<Option<u64>, Vec<String>>,
 }
 
 impl Earlier {
-    fn of(beginning: &Beginning) -> Self {
+    fn of(beginning: &Beginning, plan: &PlanRecord) -> Self {
         let Beginning::Continue(results) = beginning else { return Self::default() };
+        let planned: BTreeSet<&Untrusted> = plan.notes.iter().collect();
+        let mut notes: BTreeMap<Option<u64>, Vec<String>> = BTreeMap::new();
+        for note in results.plan.notes.iter().filter(|note| !planned.contains(note)) {
+            let named = note.raw().strip_prefix("seed ").and_then(|rest| rest.split_once(": ")?.0.parse().ok());
+            notes.entry(named).or_default().push(note.raw().clone());
+        }
         let seconds = |step: &StepRecord| StepSeconds { step: step.step_seconds, score: step.score_seconds };
         Self {
             selected: results.selected.iter().map(|selected| (selected.seed, selected.step)).collect(),
             seconds: results.steps.iter().map(|step| ((step.scores.seed, step.scores.step), seconds(step))).collect(),
+            notes,
         }
     }
 }
@@ -56,7 +66,8 @@ impl<'a> Recorder<'a> {
         observer: &'a dyn Observer,
         allow_nonfinite: bool,
     ) -> Result<Self, RunError> {
-        let (results, earlier) = (GrowingResults::new(plan), Earlier::of(beginning));
+        let earlier = Earlier::of(beginning, &plan);
+        let results = GrowingResults::new(plan);
         let recorder = Self { folder, results, earlier, observer, allow_nonfinite };
         recorder.folder.update(recorder.results.record())?;
         Ok(recorder)
@@ -122,6 +133,8 @@ impl<'a> Recorder<'a> {
         if let Some(held_out) = &mut self.folder.held_out {
             held_out.recall_while(|place| place.seed == seed);
         }
+        let named = self.names_seeds().then_some(seed);
+        self.earlier.notes.remove(&named).unwrap_or_default().into_iter().for_each(|note| self.results.note(note));
         Ok(())
     }
 
@@ -169,10 +182,14 @@ impl<'a> Recorder<'a> {
         self.folder.update(self.results.record())
     }
 
+    /// Whether notes on a seed name it: there are several.
+    fn names_seeds(&self) -> bool {
+        !self.results.record().plan.further_draws.is_empty()
+    }
+
     /// Adds a note on a seed to the results, which names the seed where there are several.
     pub fn note(&mut self, seed: u64, note: &str) {
-        let several = self.results.record().plan.draws().nth(1).is_some();
-        let note = if several { format!("seed {seed}: {note}") } else { note.to_owned() };
+        let note = if self.names_seeds() { format!("seed {seed}: {note}") } else { note.to_owned() };
         self.observer.event(Event::Note(&note));
         self.results.note(note);
     }
@@ -200,5 +217,15 @@ fn trace_record(seed: u64, tokens: usize, step: &Step<'_>) -> TraceRecord {
         cache: norms.cache,
     };
     let Step { state, seconds, .. } = *step;
-    TraceRecord { seed, step: state.step() as u32, tokens, seconds, layers: state.norms.iter().map(layer).collect() }
+    TraceRecord {
+        seed,
+        step: state.step() as u32,
+        tokens,
+        seconds,
+        passes: u32::try_from(state.passes).ok().filter(|passes| *passes > 0),
+        // JSON has no numbers that are not finite.
+        loss: state.report.loss.filter(|loss| loss.is_finite()),
+        accepted: state.report.accepted,
+        layers: state.norms.iter().map(layer).collect(),
+    }
 }

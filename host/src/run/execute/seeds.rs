@@ -7,7 +7,7 @@ use super::error::StepError;
 use super::iterate::{Criterion, Sink, Step, iterate};
 use super::recorder::Recorder;
 use super::scoring::Scorer;
-use super::selection::select_by_held_out;
+use super::selection::{Folds, HeldOutLikelihoods, held_out_likelihoods};
 use super::tuned_model::TunedModel;
 use crate::options::Select;
 use crate::run::error::RunError;
@@ -18,6 +18,10 @@ use ft_engine::model::Context;
 use ft_record::files::results::StepSeconds;
 use ft_record::files::samples::{SampleError, SampleRecord};
 use ft_record::files::schema::SelectedRecord;
+
+/// What is said of a seed whose result is in-context learning since held-out examples are likeliest there.
+const IN_CONTEXT: &str = "held-out examples selected step 1, in-context learning: no later step that was scored made \
+                          them likelier";
 
 /// Which steps are taken, and which of them are scored.
 pub(super) struct Schedule {
@@ -102,7 +106,8 @@ impl<'a, M: TunedModel> Run<'a, M> {
     /// Runs one seed, and gives the step that is its result. `first` is the draw of the first seed.
     fn one_seed(&mut self, draw: &Draw, first: &Draw) -> Result<usize, RunError> {
         self.zero_shot(draw, first)?;
-        let chosen = self.choose_step(draw)?;
+        let likelihoods = self.held_out_likelihoods(draw)?;
+        let chosen = likelihoods.as_ref().and_then(|likelihoods| likelihoods.likeliest(|_| true));
         let until = self.schedule.until(chosen);
         let queries = self.queries_of(draw);
         let Self { model, schedule, scorer, recorder, .. } = self;
@@ -113,11 +118,17 @@ impl<'a, M: TunedModel> Run<'a, M> {
             allow_nonfinite: schedule.allow_nonfinite,
             scorer: *scorer,
             recorder: &mut *recorder,
-            last_scored: 1,
+            done: BTreeSet::new(),
         };
         let settled = iterate(&mut **model, &draw.demonstrations, until, scorer.stop, &mut steps)?;
-        // A step that could not be scored is no result; see `--allow-nonfinite`.
-        let result = chosen.map_or(steps.last_scored, |chosen| chosen.min(steps.last_scored));
+        // A step that could not be scored (`--allow-nonfinite`) or was not come to is no result. Step 1 always is scored:
+        // held-out examples never select a step that is less likely.
+        let done = steps.done;
+        let result = match &likelihoods {
+            Some(likelihoods) => likelihoods.likeliest(|step| done.contains(&step)),
+            None => done.last().copied(),
+        };
+        let result = result.unwrap_or(1);
         let (seed, last) = (draw.record.seed, until.last_step);
         match settled {
             Some(t) if t < last => {
@@ -127,6 +138,9 @@ impl<'a, M: TunedModel> Run<'a, M> {
                 recorder.note(seed, &format!("the cache has not converged within {last} steps; the last one is taken"));
             }
             _ => {}
+        }
+        if likelihoods.is_some() && result == 1 {
+            recorder.note(seed, IN_CONTEXT);
         }
         Ok(result)
     }
@@ -153,11 +167,18 @@ impl<'a, M: TunedModel> Run<'a, M> {
         self.recorder.scored(records, StepSeconds { step: 0.0, score: started.elapsed().as_secs_f64() })
     }
 
-    /// The step that held-out examples choose; `None` where it is not for them to choose.
-    fn choose_step(&mut self, draw: &Draw) -> Result<Option<usize>, RunError> {
+    /// How likely held-out examples are at every step; `None` where they do not select it.
+    fn held_out_likelihoods(&mut self, draw: &Draw) -> Result<Option<HeldOutLikelihoods>, RunError> {
         let Some(journal) = self.recorder.held_out() else { return Ok(None) };
         self.scorer.observer.event(Event::Choosing);
-        select_by_held_out(self.model, draw, self.schedule.steps, self.scorer, journal)
+        let Schedule { steps, allow_nonfinite, .. } = self.schedule;
+        let folds = Folds { steps, allow_nonfinite, scorer: self.scorer };
+        let likelihoods = held_out_likelihoods(self.model, draw, folds, journal)?;
+        for step in likelihoods.left_out() {
+            let note = format!("step {step} is not selected: the scores of a held-out example are not finite");
+            self.recorder.note(draw.record.seed, &note);
+        }
+        Ok(Some(likelihoods))
     }
 
     fn queries_of(&self, draw: &Draw) -> Vec<&'a Query> {
@@ -174,8 +195,8 @@ struct ScoredSteps<'a, 'r> {
     allow_nonfinite: bool,
     scorer: Scorer<'a>,
     recorder: &'a mut Recorder<'r>,
-    /// The last step that could be scored.
-    last_scored: usize,
+    /// The steps that could be scored.
+    done: BTreeSet<usize>,
 }
 
 impl<M: TunedModel> Sink<M> for ScoredSteps<'_, '_> {
@@ -195,7 +216,7 @@ impl<M: TunedModel> Sink<M> for ScoredSteps<'_, '_> {
             Ok(records) => {
                 let score = started.elapsed().as_secs_f64();
                 self.recorder.scored(records, StepSeconds { step: step.seconds, score })?;
-                self.last_scored = t;
+                self.done.insert(t);
             }
             Err(RunError::Step(StepError::Sample { source: SampleError::NotFinite { .. }, id, .. }))
                 if self.allow_nonfinite =>

@@ -11,44 +11,79 @@ use crate::run::plan::draw::Draw;
 use crate::run::plan::render::Query;
 use ft_record::files::samples::SampleRecord;
 
-/// Tunes every fold of a draw for `steps` steps and scores its examples at each of them. Gives the step at which the right
-/// choices have the highest log-likelihood together, the lowest of equal ones; `None` where there is no step.
+/// How likely the right choices of a seed's held-out examples are together at each step, in nats, from step 1 on. A step
+/// at which that is no number has negative infinity; step 1 always has a number.
+pub(super) struct HeldOutLikelihoods(BTreeMap<usize, f64>);
+
+impl HeldOutLikelihoods {
+    /// The likeliest of these steps, the lowest of equal ones; `None` where none of them is known. Where step 1 is among
+    /// them, the one that is given is never less likely than in-context learning.
+    pub fn likeliest(&self, among: impl Fn(usize) -> bool) -> Option<usize> {
+        let steps = self.0.iter().filter(|(step, _)| among(**step));
+        steps.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(step, _)| *step)
+    }
+
+    /// The steps at which the likelihood is no number.
+    pub fn left_out(&self) -> Vec<usize> {
+        self.0.iter().filter(|(_, likelihood)| **likelihood == f64::NEG_INFINITY).map(|(step, _)| *step).collect()
+    }
+}
+
+/// How the steps of folds are taken.
+#[derive(Clone, Copy)]
+pub(super) struct Folds<'a> {
+    /// The most steps.
+    pub steps: usize,
+    /// To leave out a step at which scores are not finite, instead of ending the run at it.
+    pub allow_nonfinite: bool,
+    /// What scores the held-out examples.
+    pub scorer: Scorer<'a>,
+}
+
+/// Tunes every fold of a draw and scores its examples at each step.
 ///
 /// # Errors
 /// Failures of the model or the optimizer; a full disk; [`RunError::Interrupted`].
-pub(super) fn select_by_held_out<M: TunedModel>(
+pub(super) fn held_out_likelihoods<M: TunedModel>(
     model: &mut M,
     draw: &Draw,
-    steps: usize,
-    scorer: Scorer<'_>,
+    folds: Folds<'_>,
     journal: &mut Journal<SampleRecord>,
-) -> Result<Option<usize>, RunError> {
-    let mut likelihoods: BTreeMap<usize, f64> = (1..=steps).map(|step| (step, 0.0)).collect();
-    let until = Criterion { last_step: steps, until_norm: None };
+) -> Result<HeldOutLikelihoods, RunError> {
+    let mut likelihoods: BTreeMap<usize, f64> = (1..=folds.steps).map(|step| (step, 0.0)).collect();
+    let until = Criterion { last_step: folds.steps, until_norm: None };
     for fold in &draw.held_out.folds {
         let queries: Vec<&Query> = fold.queries.iter().collect();
-        let mut sink =
-            HeldOutLikelihoods { seed: draw.record.seed, queries: &queries, scorer, journal, sums: &mut likelihoods };
-        iterate(model, &fold.demonstrations, until, scorer.stop, &mut sink)?;
+        let mut sink = FoldLikelihoods {
+            seed: draw.record.seed,
+            queries: &queries,
+            folds,
+            journal: &mut *journal,
+            sums: &mut likelihoods,
+        };
+        iterate(model, &fold.demonstrations, until, folds.scorer.stop, &mut sink)?;
     }
-    Ok(best(&likelihoods))
+    Ok(HeldOutLikelihoods(likelihoods))
 }
 
 /// Adds up the log-likelihoods of a fold's right choices, step by step.
-struct HeldOutLikelihoods<'a> {
+struct FoldLikelihoods<'a> {
     seed: u64,
     queries: &'a [&'a Query],
-    scorer: Scorer<'a>,
+    folds: Folds<'a>,
     journal: &'a mut Journal<SampleRecord>,
     /// Of every step, in nats, over all folds so far.
     sums: &'a mut BTreeMap<usize, f64>,
 }
 
-impl<M: TunedModel> Sink<M> for HeldOutLikelihoods<'_> {
+impl<M: TunedModel> Sink<M> for FoldLikelihoods<'_> {
     fn step(&mut self, model: &M, step: &Step<'_>) -> Result<(), RunError> {
         let behind = (self.seed, &step.state.context);
-        let records = self.scorer.score(model, self.journal, behind, self.queries)?;
-        let likelihood: f64 = records.iter().filter_map(|record| record.loglik.get(record.answer)).sum();
+        let likelihood = match self.folds.scorer.score(model, self.journal, behind, self.queries) {
+            Ok(records) => records.iter().filter_map(|record| record.loglik.get(record.answer)).sum(),
+            Err(error) if self.folds.allow_nonfinite && error.is_score_not_finite() => f64::NEG_INFINITY,
+            Err(error) => return Err(error),
+        };
         let t = step.state.step();
         // An optimizer that has converged stays where it is.
         let reached = self.sums.range_mut(t..).take(if step.settled { usize::MAX } else { 1 });
@@ -57,24 +92,41 @@ impl<M: TunedModel> Sink<M> for HeldOutLikelihoods<'_> {
     }
 }
 
-/// The step with the highest sum, the lowest of equal ones.
-fn best(likelihoods: &BTreeMap<usize, f64>) -> Option<usize> {
-    let best = likelihoods.iter().reduce(|best, next| if next.1 > best.1 { next } else { best });
-    best.map(|(step, _)| *step)
-}
-
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn of(sums: &[f64]) -> HeldOutLikelihoods {
+        HeldOutLikelihoods((1..).zip(sums.iter().copied()).collect())
+    }
 
     #[test]
     fn the_likeliest_step_wins_and_the_earlier_of_equal_ones() {
-        let check = |sums: &[f64], expected| {
-            let likelihoods = (1..).zip(sums.iter().copied()).collect();
-            assert_eq!(best(&likelihoods), expected, "{sums:?}");
-        };
+        let check = |sums: &[f64], expected| assert_eq!(of(sums).likeliest(|_| true), expected, "{sums:?}");
         check(&[-3.0, -1.0, -2.0], Some(2));
         check(&[-1.0, -1.0], Some(1));
+        check(&[-3.0, f64::NEG_INFINITY, -2.0], Some(3));
         check(&[], None);
+        assert_eq!(of(&[-3.0, -1.0, -2.0]).likeliest(|step| step != 2), Some(3));
+        assert_eq!(of(&[-3.0, f64::NEG_INFINITY, -2.0]).left_out(), [2]);
+    }
+
+    proptest! {
+        /// Whichever further steps there are: none is given that is less likely than step 1, and no likelier one is left.
+        #[test]
+        fn what_is_given_is_never_less_likely_than_step_1(
+            sums in prop::collection::vec(prop_oneof![-9.0..0.0f64, Just(-4.0), Just(f64::NEG_INFINITY)], 1..16),
+            among in any::<u16>(),
+        ) {
+            let sums: Vec<f64> = sums.into_iter().enumerate().map(|(i, sum)| if i == 0 { sum.max(-9.0) } else { sum }).collect();
+            let is_among = |step: usize| step == 1 || among & (1 << (step - 1)) != 0;
+            let given = of(&sums).likeliest(is_among).unwrap();
+            prop_assert!(is_among(given) && sums[given - 1] >= sums[0], "step {given} of {sums:?}");
+            for step in (1..=sums.len()).filter(|step| is_among(*step)) {
+                prop_assert!(sums[step - 1] < sums[given - 1] || (step >= given && sums[step - 1] == sums[given - 1]));
+            }
+        }
     }
 }

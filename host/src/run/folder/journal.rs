@@ -119,7 +119,8 @@ impl<L: Line> Journal<L> {
 
     /// The records of places that are computed as one batch: the next lines, as far as an earlier process wrote them. Where
     /// it did not write all of them, the whole batch is computed, since the same batch gives the same bits, and the rest is
-    /// added. `compute` gives the records of all places, in their order; those before one that fails are added.
+    /// added. `compute` gives the records of all places, in their order; those before one that fails are added. An earlier
+    /// process that failed there as well may have gone on with other lines.
     ///
     /// # Errors
     /// Those of [`Self::entry`].
@@ -130,13 +131,18 @@ impl<L: Line> Journal<L> {
     ) -> Result<Vec<L>, RunError> {
         let mut records = Vec::with_capacity(places.len());
         for place in places {
-            let Some(record) = self.recall(place)? else { break };
+            let Some(record) = self.earlier.pop_front_if(|record| record.place() == *place) else { break };
+            self.passed += 1;
             records.push(record);
         }
         let known = records.len();
-        if known < places.len() {
+        if let Some(place) = places.get(known) {
             for record in compute()?.into_iter().skip(known) {
                 let record = record?;
+                if let Some(elsewhere) = self.earlier.pop_front() {
+                    self.passed += 1;
+                    return Err(self.foreign(&format!("{place:?}"), &elsewhere).into());
+                }
                 self.add(&record)?;
                 records.push(record);
             }
@@ -273,6 +279,30 @@ mod tests {
         assert!(matches!(journal.batch(&places, || Ok(records())), Err(RunError::Interrupted)));
         drop(journal);
         assert_eq!(Journal::open(path).unwrap().recall_step(0), Some(vec![record(1, 0)]));
+    }
+
+    #[test]
+    fn a_record_that_failed_before_fails_again_and_the_lines_behind_it_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        for before in 0..2 {
+            let path = folder.path().join(format!("{before}.jsonl"));
+            let places = [0, 1].map(|index| record(1, index).place());
+            let failing = || {
+                let computed = [Ok(record(1, 0)), Ok(record(1, 1))].into_iter().take(before);
+                Ok(computed.chain([Err(RunError::Interrupted)]))
+            };
+            for _ in 0..2 {
+                let mut journal = Journal::open(path.clone()).unwrap();
+                assert!(matches!(journal.batch(&places, failing), Err(RunError::Interrupted)), "{before}");
+                let behind = record(2, 0);
+                assert_eq!(journal.entry(&behind.place(), || Ok(behind.clone())).unwrap(), behind, "{before}");
+            }
+            assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), before + 1);
+            // What can be computed is missed.
+            let mut journal = Journal::open(path).unwrap();
+            let error = journal.batch(&places, || Ok(places.map(|place| Ok(record(1, place.index))))).unwrap_err();
+            assert!(error.to_string().contains(&format!("line {}", before + 1)), "{error}");
+        }
     }
 
     #[test]

@@ -45,8 +45,8 @@ pub struct RunConfig {
     pub allow_overlap: bool,
     /// Which steps are scored, besides zero-shot and step 1.
     pub score_steps: ScoreSteps,
-    /// Which step is the result.
-    pub select: Select,
+    /// Which step is the result; `None` where that follows from what is drawn.
+    pub select: Option<Select>,
     /// Which positions the passes from step 2 on have.
     pub positions: Positions,
     /// Where the model runs.
@@ -92,6 +92,7 @@ impl RunConfig {
     ) -> Result<Self, RunError> {
         let options = options.with_defaults();
         let recorded = options.recorded().map_err(ConfigError::Recorded)?;
+        options.check_published().map_err(ConfigError::Published)?;
         let select = options.selection.resolve().map_err(ConfigError::Selection)?;
         let seeds = options.seeds.list().map_err(ConfigError::Seeds)?;
         let limits = options.limits.over(&Limits::default());

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::class_names::OtherClasses;
 use crate::diagnosis::{Diagnosis, Fault, SKIP_BAD_ROWS};
-use crate::options::{OtherSelection, SeedAndSeeds};
+use crate::options::{NotPublished, OtherSelection, SeedAndSeeds};
 use ft_engine::task::example::Split;
 use ft_engine::task::sampling::SamplingError;
 use ft_sandbox::options::OptionError;
@@ -16,6 +16,9 @@ pub enum ConfigError {
     /// No task is named.
     #[error("expected a task, got none")]
     NoTask,
+    /// The published setting, and an option that says otherwise.
+    #[error(transparent)]
+    Published(#[from] NotPublished),
     /// Ways to select the step that contradict each other.
     #[error(transparent)]
     Selection(#[from] OtherSelection),

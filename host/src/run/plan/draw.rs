@@ -5,8 +5,10 @@ use super::evaluation::{EvaluationRows, Scored};
 use super::held_out::{Candidates, Chosen, Fold};
 use super::one_by_one::Tuned;
 use super::render::{Query, Renderer};
+use super::select;
 use super::shown::{Role, Shown};
 use super::usable::UnusableRows;
+use crate::options::Select;
 use crate::run::error::RunError;
 use crate::run::inputs::config::RunConfig;
 use crate::run::inputs::rows::Rows;
@@ -36,6 +38,8 @@ pub struct Draw {
 pub struct Drawn {
     /// What each seed draws, in the order of the seeds.
     pub draws: Vec<Draw>,
+    /// Which step is the result of every seed.
+    pub select: Select,
     /// All that is scored, once each.
     pub queries: Vec<Query>,
     /// Evaluation rows that no seed scores since they cannot be used.
@@ -63,9 +67,11 @@ pub(super) fn draw(mut renderer: Renderer<'_>, config: &RunConfig, rows: &Rows) 
             known.add(example, text.raw(), Role::Demonstration { seed, place });
         }
     }
+    let fewest = tuned.iter().map(|tuned| tuned.shown.demonstrations.len()).min();
+    let select = select::settle(config, fewest.unwrap_or(0));
     let mut held_out = Vec::with_capacity(tuned.len());
     for (seed, of_seed) in tuned.iter().enumerate() {
-        held_out.push(Candidates::draw(&mut renderer, rows, (of_seed, seed), config.select, &mut known)?);
+        held_out.push(Candidates::draw(&mut renderer, rows, (of_seed, seed), select, &mut known)?);
     }
     let mut evaluation = EvaluationRows::new(renderer, (config, rows), known, tuned.iter().map(|tuned| &tuned.shown));
     let mut scored = Vec::with_capacity(tuned.len());
@@ -104,5 +110,5 @@ pub(super) fn draw(mut renderer: Renderer<'_>, config: &RunConfig, rows: &Rows) 
         let Scored { places, limited, other_answers, .. } = scored;
         draws.push(Draw { record, queries: places, evaluation_rows, limited, other_answers, demonstrations, held_out });
     }
-    Ok(Drawn { draws, queries, unusable })
+    Ok(Drawn { draws, select, queries, unusable })
 }

@@ -13,6 +13,7 @@ pub(in crate::run) mod one_by_one;
 pub mod prepare;
 mod record;
 pub mod render;
+mod select;
 pub mod shown;
 pub mod text_bound;
 pub mod usable;

@@ -10,6 +10,7 @@ use super::error::PlanError;
 use super::inputs::{Inputs, ModelInput};
 use super::render::Query;
 use super::{memory, notes, record};
+use crate::options::Select;
 use crate::run::error::RunError;
 use crate::run::folder::out_folder;
 use crate::run::folder::out_folder::Beginning;
@@ -41,6 +42,8 @@ pub struct Plan {
     pub(in crate::run) queries: Vec<Query>,
     /// One for each seed; they score some of the queries.
     pub(in crate::run) draws: Vec<Draw>,
+    /// Which step is the result of every seed.
+    pub(in crate::run) select: Select,
     pub(in crate::run) score_steps: BTreeSet<usize>,
     pub(in crate::run) record: PlanRecord,
     pub(in crate::run) beginning: Beginning,
@@ -98,6 +101,7 @@ pub fn prepare(
         model_files: inputs.model.state,
         queries: drawn.queries,
         draws: drawn.draws,
+        select: drawn.select,
         score_steps: frame.score_steps,
         record,
         beginning,
@@ -162,7 +166,7 @@ impl Frame {
         Ok(PlanRecord {
             format_version: FORMAT_VERSION,
             host_version: env!("CARGO_PKG_VERSION").into(),
-            config: record::config(config, rows.shots(&config.task), device, self.dtype.as_str()),
+            config: record::config(config, (rows.shots(&config.task), drawn.select), device, self.dtype.as_str()),
             task: record::plugin(task.plugin.description(), task.plugin.binary()),
             optimizer: record::plugin(optimizer.plugin.description(), optimizer.plugin.binary()),
             options: OptionsRecord {

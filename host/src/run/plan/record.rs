@@ -13,8 +13,8 @@ use ft_sandbox::options::OptionSetting;
 use ft_sandbox::{Description, Limits, PluginBinary};
 use ft_store::models::files::{FileDigest, ModelOrigin, OriginKind};
 
-/// The settings, with the shots, the device and the number format that they came to.
-pub fn config(config: &RunConfig, shots: usize, device: String, dtype: &str) -> ConfigRecord {
+/// The settings, with the shots, the selection, the device and the number format that they came to.
+pub fn config(config: &RunConfig, (shots, select): (usize, Select), device: String, dtype: &str) -> ConfigRecord {
     ConfigRecord {
         model: config.model.clone().into(),
         data: config.task.data.to_string().into(),
@@ -27,12 +27,12 @@ pub fn config(config: &RunConfig, shots: usize, device: String, dtype: &str) -> 
         limit: config.limit,
         allow_overlap: config.allow_overlap,
         score_steps: config.score_steps.to_string().into(),
-        select: config.select.to_string().into(),
-        held_out: match config.select {
+        select: select.to_string().into(),
+        held_out: match select {
             Select::HeldOut(held_out) => Some(held_out.to_string().into()),
             _ => None,
         },
-        until_norm: match config.select {
+        until_norm: match select {
             Select::Converged { until_norm } => until_norm,
             _ => None,
         },

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::plot::{Line, Plot, Point, Reference, confusion};
+use super::likelihoods;
+use super::plot::{Line, Plot, Point, Reference, Values, confusion};
 use crate::analysis::run_report::RunReport;
 use crate::files::scores::StepScores;
 use crate::files::trace::TraceRecord;
@@ -42,6 +43,7 @@ fn section(run: &RunReport) -> String {
     out += "<h3>Accuracy at every step, with 95 % Wilson intervals</h3>\n";
     out += &accuracy(run).svg();
     table_model::of_run(&run.analysis, &run.seconds).iter().for_each(|table| out += &table_html(table));
+    out += &likelihoods::figures(run);
     if !run.trace.is_empty() {
         out += "<h3>How far each step moves the cache</h3>\n";
         out += &norms(run, "pseudo-gradient norm, over the whole cache", TraceRecord::pseudo_gradient_norm);
@@ -87,7 +89,7 @@ fn accuracy(run: &RunReport) -> Plot {
         title: "accuracy at every step".into(),
         lines: lines.collect(),
         references: [(0, "zero-shot"), (1, "in-context")].into_iter().filter_map(reference).collect(),
-        shares: true,
+        values: Values::Shares,
     }
 }
 
@@ -99,7 +101,7 @@ fn norms(run: &RunReport, title: &str, norm: fn(&TraceRecord) -> f64) -> String 
         seeds.entry(record.seed).or_default().push(point);
     }
     let lines = seeds.into_iter().map(|(seed, points)| Line { name: format!("seed {seed}"), points });
-    let plot = Plot { title: title.into(), lines: lines.collect(), references: Vec::new(), shares: false };
+    let plot = Plot { title: title.into(), lines: lines.collect(), references: Vec::new(), values: Values::Sizes };
     format!("<figure>\n<figcaption>{title}</figcaption>\n{}</figure>\n", plot.svg())
 }
 

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::analysis::Analysis;
 use crate::analysis::run_report::RunReport;
+use crate::analysis::{Analysis, StepLikelihood};
 use crate::files::schema::PlanRecord;
 use crate::present::escape;
 use ft_engine::text::Untrusted;
@@ -22,6 +22,8 @@ struct Run<'a> {
     analysis: &'a Analysis,
     times: Vec<Time>,
     norms: Vec<Norms>,
+    #[serde(skip_serializing_if = "<[StepLikelihood]>::is_empty")]
+    held_out: &'a [StepLikelihood],
 }
 
 /// What a step took, pass and scoring together.
@@ -32,13 +34,19 @@ struct Time {
     seconds: f64,
 }
 
-/// Norms over the whole cache.
+/// Norms over the whole cache, and what the optimizer says of the step.
 #[derive(Serialize)]
 struct Norms {
     seed: u64,
     step: u32,
     pseudo_gradient: f64,
     update: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passes: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    loss: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accepted: Option<bool>,
 }
 
 /// Writes one object with the runs in `runs`.
@@ -61,7 +69,11 @@ fn of_run(run: &RunReport) -> Run<'_> {
                 step: record.step,
                 pseudo_gradient: record.pseudo_gradient_norm(),
                 update: record.update_norm(),
+                passes: record.passes,
+                loss: record.loss,
+                accepted: record.accepted,
             })
             .collect(),
+        held_out: &run.held_out,
     }
 }

@@ -3,6 +3,7 @@
 mod csv;
 mod html;
 mod json;
+mod likelihoods;
 mod markdown;
 mod plot;
 

@@ -56,8 +56,19 @@ pub(crate) struct Plot {
     pub lines: Vec<Line>,
     /// Dashed lines from side to side.
     pub references: Vec<Reference>,
-    /// Whether values are shares, shown in percent; the axis begins at 0 otherwise.
-    pub shares: bool,
+    /// The vertical axis.
+    pub values: Values,
+}
+
+/// What the values of a chart are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Values {
+    /// Shares, shown in percent.
+    Shares,
+    /// Sizes: the axis begins at 0.
+    Sizes,
+    /// Any numbers.
+    Numbers,
 }
 
 /// The ranges of both axes.
@@ -152,12 +163,12 @@ impl Plot {
         let values = ends.chain(self.references.iter().map(|reference| reference.value));
         let [mut low, mut high] =
             values.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], value| [low.min(value), high.max(value)]);
-        if !self.shares {
+        if self.values == Values::Sizes {
             low = 0.0;
         }
         if high <= low {
             // One value, or none but 0.
-            high = low + if self.shares { 0.1 } else { 1.0 };
+            high = low + if self.values == Values::Shares { 0.1 } else { low.abs().max(1.0) };
         }
         let every = nice((high - low) / MARKS);
         low = (low / every).floor() * every;
@@ -167,7 +178,10 @@ impl Plot {
     }
 
     fn label(&self, value: f64, every: f64) -> String {
-        let (value, every, unit) = if self.shares { (100.0 * value, 100.0 * every, " %") } else { (value, every, "") };
+        let (value, every, unit) = match self.values {
+            Values::Shares => (100.0 * value, 100.0 * every, " %"),
+            Values::Sizes | Values::Numbers => (value, every, ""),
+        };
         let digits = (-every.log10().floor()).clamp(0.0, 12.0) as usize;
         format!("{value:.digits$}{unit}")
     }
@@ -270,11 +284,24 @@ mod tests {
             title: "a<b".into(),
             lines: vec![Line { name: "<x>".into(), points }],
             references: Vec::new(),
-            shares: true,
+            values: Values::Shares,
         };
         assert_eq!(plot(Vec::new()).svg(), "");
         let one = plot(vec![Point { step: 1, value: 0.5, interval: None, marked: true }]).svg();
         assert!(one.contains("a&lt;b") && one.contains("&lt;x&gt;") && !one.contains("NaN"), "{one}");
+    }
+
+    #[test]
+    fn numbers_below_zero_fill_the_axis() {
+        let points = [(1, -2.5), (2, -1.0)].map(|(step, value)| Point { step, value, interval: None, marked: false });
+        let lines = vec![Line { name: "x".into(), points: points.into() }];
+        let plot = Plot { title: "x".into(), lines, references: Vec::new(), values: Values::Numbers };
+        assert_eq!(plot.scale().unwrap().0.values, [-2.5, -1.0]);
+        let svg = plot.svg();
+        assert!(
+            svg.contains(">-2.5</text>") && svg.contains(">-1.0</text>") && svg.contains("x, step 2: -1.00<"),
+            "{svg}"
+        );
     }
 
     #[test]

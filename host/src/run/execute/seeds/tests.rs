@@ -1,5 +1,6 @@
 //! The outer loop over a table of numbers, with its real journals in a folder.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
@@ -17,7 +18,9 @@ use crate::run::plan::usable::UnusableRows;
 use ft_engine::model::ModelError;
 use ft_engine::task::example::Split;
 use ft_engine::tune::Demonstrations;
+use ft_engine::tune::StepReport;
 use ft_record::files::schema::{DrawRecord, PlanRecord};
+use ft_record::files::trace::TraceRecord;
 
 /// A plan as a run of the first version wrote it, without its seeds.
 const PLAN: &str = r#"{
@@ -233,6 +236,88 @@ fn scores_that_are_not_finite_end_the_run_or_leave_a_step_out() {
     }
 }
 
+/// Numbers that look random; from step 2 on some are none.
+fn scattered(demonstrations: u32, step: usize, row: u32) -> f64 {
+    let mixed = (demonstrations * 7919 + step as u32 * 104_729 + row * 1_299_709).wrapping_mul(2_654_435_761) >> 16;
+    if step > 1 && mixed.is_multiple_of(11) { f64::NAN } else { -f64::from(mixed % 256) / 32.0 }
+}
+
+/// The sums of the right choices of a seed's held-out examples by step, where all of them have a number.
+fn held_out_sums(folder: &Path, seed: u64) -> BTreeMap<u32, f64> {
+    let text = std::fs::read_to_string(folder.join("held-out.jsonl")).unwrap();
+    let mut of_step: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    for record in text.lines().map(|line| SampleRecord::parse(line).unwrap()).filter(|record| record.seed == seed) {
+        of_step.entry(record.step).or_default().push(record.loglik[record.answer]);
+    }
+    let whole = of_step.into_iter().filter(|(_, scores)| scores.len() == HELD_OUT.len());
+    whole.map(|(step, scores)| (step, scores.iter().sum())).collect()
+}
+
+#[test]
+fn no_result_is_less_likely_for_held_out_examples_than_in_context_learning() {
+    let (mut in_context, mut unscored) = (0, 0);
+    for (converges_at, score_steps) in [(0, vec![1, 2, 3, 4]), (0, vec![1]), (3, vec![1, 4]), (2, vec![1, 2, 3, 4])] {
+        let (stop, folder) = (AtomicBool::new(false), tempfile::tempdir().unwrap());
+        let mut model = FakeModel { converges_at, ..FakeModel::new(scattered, &stop) };
+        let seeds: Vec<u64> = (0..60).collect();
+        let setup = Setup { seeds, score_steps, allow_nonfinite: true, ..Setup::new(HELD_OUT_ROWS) };
+        let found = setup.run(folder.path(), &mut model, &Silent).unwrap();
+        assert_eq!(found.results.selected.len(), 60);
+        for SelectedRecord { seed, step } in &found.results.selected {
+            let sums = held_out_sums(folder.path(), *seed);
+            assert!(sums[step] >= sums[&1], "seed {seed}, step {step}: {sums:?}");
+            let is_scored = |step: u32| {
+                found.results.steps.iter().any(|record| (record.scores.seed, record.scores.step) == (*seed, step))
+            };
+            assert!(is_scored(*step), "seed {seed}, step {step}");
+            let likeliest =
+                sums.iter().filter(|(step, _)| is_scored(**step)).map(|(_, sum)| *sum).fold(sums[step], f64::max);
+            assert_eq!(sums[step], likeliest, "seed {seed}, step {step}: {sums:?}");
+            let note = format!("seed {seed}: {IN_CONTEXT}");
+            assert_eq!(notes(&found).contains(&note.as_str()), *step == 1, "seed {seed}");
+            in_context += usize::from(*step == 1);
+            unscored += usize::from(sums.iter().any(|(other, sum)| !is_scored(*other) && sum > &sums[step]));
+        }
+    }
+    assert!(in_context > 10 && unscored > 10, "{in_context} {unscored}");
+}
+
+#[test]
+fn a_step_that_held_out_examples_have_no_number_at_is_not_selected() {
+    let nowhere = |demonstrations, step, row| match (step, row >= HELD_OUT[0]) {
+        (3, true) if row == HELD_OUT[1] => f64::NAN,
+        _ => table(demonstrations, step, row),
+    };
+    let error = Setup::new(HELD_OUT_ROWS).whole(nowhere).map(drop).unwrap_err();
+    assert!(matches!(&error, RunError::Step(StepError::Sample { step: 3, id, .. }) if id == "21"), "{error}");
+    let found = Setup { allow_nonfinite: true, ..Setup::new(HELD_OUT_ROWS) }.whole(nowhere).unwrap();
+    assert_eq!((steps(&found), selected(&found)), (vec![0, 1, 2, 3, 4], vec![1]));
+    let told = "step 3 is not selected: the scores of a held-out example are not finite";
+    assert_eq!(notes(&found), [told, IN_CONTEXT]);
+}
+
+#[test]
+fn what_the_optimizer_says_is_traced_as_far_as_it_is_a_number() {
+    let (stop, folder) = (AtomicBool::new(false), tempfile::tempdir().unwrap());
+    let report = |step| StepReport {
+        loss: Some(if step == 3 { f64::NAN } else { 1.5 / step as f64 }),
+        accepted: (step != 4).then_some(step == 2),
+    };
+    let mut model = FakeModel { report, passes: 6, ..FakeModel::new(table, &stop) };
+    Setup::new(Select::Last).run(folder.path(), &mut model, &Silent).unwrap();
+    let trace = std::fs::read_to_string(folder.path().join("trace.jsonl")).unwrap();
+    let told = trace.lines().map(|line| TraceRecord::parse(line).unwrap());
+    let told: Vec<_> = told.map(|record| (record.step, record.passes, record.loss, record.accepted)).collect();
+    let expected =
+        [(2, Some(6), Some(0.75), Some(true)), (3, Some(6), None, Some(false)), (4, Some(6), Some(0.375), None)];
+    assert_eq!(told, expected);
+    // An optimizer that says nothing leaves lines as they were before.
+    let folder = tempfile::tempdir().unwrap();
+    Setup::new(Select::Last).run(folder.path(), &mut FakeModel::new(table, &stop), &Silent).unwrap();
+    let trace = std::fs::read_to_string(folder.path().join("trace.jsonl")).unwrap();
+    assert!(["passes", "loss", "accepted"].iter().all(|key| !trace.contains(key)), "{trace}");
+}
+
 #[test]
 fn norms_that_are_not_finite_are_not_traced() {
     let (stop, folder) = (AtomicBool::new(false), tempfile::tempdir().unwrap());
@@ -283,11 +368,19 @@ fn without_times(found: &Found) -> String {
 #[test]
 fn a_run_that_is_stopped_in_any_call_goes_on_to_the_same_end() {
     let setup = Setup { seeds: vec![5, 1], ..Setup::new(HELD_OUT_ROWS) };
+    stopped_in_any_call(&setup, table);
+    // With notes on seeds, and lines that are not there.
+    let setup = Setup { allow_nonfinite: true, ..setup };
+    stopped_in_any_call(&setup, scattered);
+}
+
+fn stopped_in_any_call(setup: &Setup, table: Table) {
     let (never, whole) = (AtomicBool::new(false), tempfile::tempdir().unwrap());
     let mut model = FakeModel::new(table, &never);
     let expected = setup.run(whole.path(), &mut model, &Silent).unwrap();
     let calls = model.calls.get();
     assert!(calls > 30, "{calls}");
+    assert_eq!(notes(&expected).iter().any(|note| note.starts_with("seed 5: ")), setup.allow_nonfinite);
     for stops_in in 1..calls {
         let (stop, folder) = (AtomicBool::new(false), tempfile::tempdir().unwrap());
         let mut stopped = FakeModel { stops_in, ..FakeModel::new(table, &stop) };
