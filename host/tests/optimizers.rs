@@ -273,6 +273,9 @@ const CASES: [Case; 20] = [
     ("anderson", &[("window", "0"), ("mixing", "0.25")], || sgd(0.25)),
 ];
 
+/// Rules that ask the model for more than a proposal. The tests beside their sources hold them to their formulas.
+const ASKING: [&str; 1] = ["context-tuning"];
+
 /// Which numbers move: options, and whether they take a number by its slot and position.
 type Choice = (&'static [(&'static str, &'static str)], fn(slot: usize, position: usize) -> bool);
 
@@ -366,9 +369,14 @@ fn rules() -> BTreeSet<String> {
     names.collect()
 }
 
+/// The rules that need nothing but a proposal.
+fn proposing() -> impl Iterator<Item = String> {
+    rules().into_iter().filter(|name| !ASKING.contains(&name.as_str()))
+}
+
 #[test]
 fn no_rule_is_without_a_formula_here_and_all_say_what_they_are() {
-    let tested: BTreeSet<String> = CASES.iter().map(|(name, ..)| (*name).to_owned()).collect();
+    let tested: BTreeSet<String> = CASES.iter().map(|(name, ..)| *name).chain(ASKING).map(str::to_owned).collect();
     assert_eq!(rules(), tested);
     for name in tested {
         let rule = open(&name, &[], Limits::default());
@@ -411,7 +419,7 @@ fn layers_that_are_none_are_refused_when_the_rule_is_opened() {
 
 #[test]
 fn rules_work_in_bfloat16_and_those_with_squares_refuse_half_precision() {
-    for name in rules() {
+    for name in proposing() {
         let mut rule = open(&name, &[], Limits::default());
         let mut cache = first_cache(DType::BF16);
         for step in 2..2 + STEPS {
@@ -435,7 +443,7 @@ fn rules_work_in_bfloat16_and_those_with_squares_refuse_half_precision() {
 #[test]
 fn no_rule_keeps_more_and_more_tensors() {
     let cache_bytes = (2 * LAYERS * DIMS.iter().product::<usize>() * 4) as u64;
-    for name in rules() {
+    for name in proposing() {
         // `anderson` with its window of 2 holds three steps of two caches each, and makes a new one.
         let limits = Limits { tensor_bytes: 8 * cache_bytes, ..Limits::default() };
         let mut rule = open(&name, &[("skip_first", "1")], limits);

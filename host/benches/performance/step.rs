@@ -19,7 +19,7 @@ use crate::components::{engine, optimizer};
 const LENGTHS: [u32; 3] = [28, 128, 512];
 /// Tokens of demonstrations for the rules' costs: those of SST-2's, TREC's and longer prompts with one shot.
 const RULES_LENGTHS: [u32; 3] = [28, 54, 128];
-/// The rules, by their components.
+/// The rules that ask for the proposed cache alone, by their components.
 const RULES: [&str; 9] = ["momentum", "gate", "sgd", "nesterov", "adam", "rmsprop", "lion", "trust-ratio", "anderson"];
 /// Short steps are repeated more often, since noise is not shorter.
 const MOST: usize = 60;

@@ -105,11 +105,12 @@ fn tasks(tasks: &[String]) -> Vec<Case> {
 }
 
 /// What is behind `--optimizer plugins/`, by a name for the run.
-const OPTIMIZERS: [(&str, &str); 16] = [
+const OPTIMIZERS: [(&str, &str); 17] = [
     ("adam", "adam.wasm"),
     ("adam-values", "adam.wasm -O step_size=0.02 -O beta1=0.5 -O update=values"),
     ("anderson", "anderson.wasm"),
     ("anderson-window", "anderson.wasm -O window=1 -O mixing=0.5 -O regularization=0.001"),
+    ("context-tuning", "context-tuning.wasm"),
     ("gate", "gate.wasm"),
     ("gate-layer", "gate.wasm -O eta=0.5 -O layers=1..2"),
     ("lion", "lion.wasm -O beta2=0.9"),
