@@ -105,7 +105,7 @@ fn tasks(tasks: &[String]) -> Vec<Case> {
 }
 
 /// What is behind `--optimizer plugins/`, by a name for the run.
-const OPTIMIZERS: [(&str, &str); 17] = [
+const OPTIMIZERS: [(&str, &str); 18] = [
     ("adam", "adam.wasm"),
     ("adam-values", "adam.wasm -O step_size=0.02 -O beta1=0.5 -O update=values"),
     ("anderson", "anderson.wasm"),
@@ -113,6 +113,7 @@ const OPTIMIZERS: [(&str, &str); 17] = [
     ("context-tuning", "context-tuning.wasm"),
     ("gate", "gate.wasm"),
     ("gate-layer", "gate.wasm -O eta=0.5 -O layers=1..2"),
+    ("line-search", "line-search.wasm"),
     ("lion", "lion.wasm -O beta2=0.9"),
     ("momentum", "momentum.wasm"),
     ("momentum-keys", "momentum.wasm -O step_size=0.1 -O momentum=0.5 -O update=keys"),
