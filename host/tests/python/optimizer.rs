@@ -58,6 +58,14 @@ fn gate_in_python_is_gate_in_rust_bit_by_bit() {
 }
 
 #[test]
+fn a_line_search_in_python_describes_itself_as_the_one_in_rust() {
+    let Some(python) = binary("python/line_search") else { return };
+    let ours = optimizer(python, Limits::default(), &[]).unwrap();
+    let theirs = optimizer(binary("line-search").unwrap(), Limits::default(), &[]).unwrap();
+    assert_eq!(ours.description(), theirs.description());
+}
+
+#[test]
 fn what_does_not_fit_is_told_in_the_same_words() {
     let Some(python) = binary("python/gate") else { return };
     for pairs in [[("layers", "2..1")], [("layers", "x")], [("layers", "0..4")], [("skip_first", "7")]] {

@@ -11,7 +11,7 @@ fn the_tests_in_python_pass() {
     if Command::new("python3").arg("--version").output().is_err() {
         return skip("python3 is not here, which the tests in Python need");
     }
-    for folder in ["tests", "sst2", "gate", "csqa"] {
+    for folder in ["tests", "sst2", "gate", "line_search", "csqa"] {
         let mut python = Command::new("python3");
         python.args(["-B", "-m", "unittest"]).current_dir(root.join(folder)).env("PYTHONPATH", root);
         let done = python.output().unwrap();
