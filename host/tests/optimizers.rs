@@ -274,7 +274,7 @@ const CASES: [Case; 20] = [
 ];
 
 /// Rules that ask the model for more than a proposal. The tests beside their sources hold them to their formulas.
-const ASKING: [&str; 2] = ["context-tuning", "line-search"];
+const ASKING: [&str; 3] = ["context-tuning", "line-search", "spsa"];
 
 /// Which numbers move: options, and whether they take a number by its slot and position.
 type Choice = (&'static [(&'static str, &'static str)], fn(slot: usize, position: usize) -> bool);

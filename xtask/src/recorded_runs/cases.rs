@@ -105,7 +105,7 @@ fn tasks(tasks: &[String]) -> Vec<Case> {
 }
 
 /// What is behind `--optimizer plugins/`, by a name for the run.
-const OPTIMIZERS: [(&str, &str); 18] = [
+const OPTIMIZERS: [(&str, &str); 19] = [
     ("adam", "adam.wasm"),
     ("adam-values", "adam.wasm -O step_size=0.02 -O beta1=0.5 -O update=values"),
     ("anderson", "anderson.wasm"),
@@ -122,6 +122,7 @@ const OPTIMIZERS: [(&str, &str); 18] = [
     ("rmsprop", "rmsprop.wasm -O decay=0.5"),
     ("sgd", "sgd.wasm"),
     ("sgd-long", "sgd.wasm -O step_size=1.5 -O layers=0..1"),
+    ("spsa", "spsa.wasm -O directions=2"),
     ("trust-ratio", "trust-ratio.wasm -O step_size=0.1"),
     ("zero", "momentum.wasm -O step_size=0"),
 ];
