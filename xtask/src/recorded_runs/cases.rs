@@ -105,7 +105,7 @@ fn tasks(tasks: &[String]) -> Vec<Case> {
 }
 
 /// What is behind `--optimizer plugins/`, by a name for the run.
-const OPTIMIZERS: [(&str, &str); 19] = [
+const OPTIMIZERS: [(&str, &str); 20] = [
     ("adam", "adam.wasm"),
     ("adam-values", "adam.wasm -O step_size=0.02 -O beta1=0.5 -O update=values"),
     ("anderson", "anderson.wasm"),
@@ -119,6 +119,7 @@ const OPTIMIZERS: [(&str, &str); 19] = [
     ("momentum-keys", "momentum.wasm -O step_size=0.1 -O momentum=0.5 -O update=keys"),
     ("momentum-skip", "momentum.wasm -O step_size=0.2 -O skip_first=4"),
     ("nesterov", "nesterov.wasm -O step_size=0.05"),
+    ("orders", "orders.wasm -O orders=3"),
     ("rmsprop", "rmsprop.wasm -O decay=0.5"),
     ("sgd", "sgd.wasm"),
     ("sgd-long", "sgd.wasm -O step_size=1.5 -O layers=0..1"),
