@@ -248,7 +248,7 @@ fn least_squares(columns: Vec<Vec<f64>>, mut right: Vec<f64>) -> Vec<f64> {
 type Case = (&'static str, &'static [(&'static str, &'static str)], fn() -> Formula);
 
 /// Every rule, with its defaults first and then with other options.
-const CASES: [Case; 21] = [
+const CASES: [Case; 22] = [
     ("momentum", &[], || momentum(0.01, 0.9)),
     ("momentum", &[("step_size", "0.3"), ("momentum", "0.5")], || momentum(0.3, 0.5)),
     ("gate", &[], || gate(0.1)),
@@ -266,6 +266,7 @@ const CASES: [Case; 21] = [
     ("lion", &[], || lion(0.003, 0.9, 0.99)),
     ("lion", &[("step_size", "0.1"), ("beta1", "0.5"), ("beta2", "0.6")], || lion(0.1, 0.5, 0.6)),
     // The demonstrations of these tests are not known one by one, so there is no other order.
+    ("orders", &[], || momentum(0.01, 0.9)),
     ("orders", &[("step_size", "0.3"), ("momentum", "0.5")], || momentum(0.3, 0.5)),
     ("trust-ratio", &[], || trust_ratio(0.001, 0.9)),
     ("trust-ratio", &[("step_size", "0.2"), ("momentum", "0.4")], || trust_ratio(0.2, 0.4)),
@@ -276,7 +277,7 @@ const CASES: [Case; 21] = [
 ];
 
 /// Rules that ask the model for more than a proposal. The tests beside their sources hold them to their formulas.
-const ASKING: [&str; 3] = ["context-tuning", "line-search", "spsa"];
+const ASKING: [&str; 4] = ["agreement", "context-tuning", "line-search", "spsa"];
 
 /// Which numbers move: options, and whether they take a number by its slot and position.
 type Choice = (&'static [(&'static str, &'static str)], fn(slot: usize, position: usize) -> bool);

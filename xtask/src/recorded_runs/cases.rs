@@ -105,9 +105,10 @@ fn tasks(tasks: &[String]) -> Vec<Case> {
 }
 
 /// What is behind `--optimizer plugins/`, by a name for the run.
-const OPTIMIZERS: [(&str, &str); 20] = [
+const OPTIMIZERS: [(&str, &str); 21] = [
     ("adam", "adam.wasm"),
     ("adam-values", "adam.wasm -O step_size=0.02 -O beta1=0.5 -O update=values"),
+    ("agreement", "agreement.wasm"),
     ("anderson", "anderson.wasm"),
     ("anderson-window", "anderson.wasm -O window=1 -O mixing=0.5 -O regularization=0.001"),
     ("context-tuning", "context-tuning.wasm"),
