@@ -1,7 +1,7 @@
 //! The meta-optimizer of "Iterative Forward Tuning Boosts In-Context Learning in Language Models" (arXiv 2305.13016) on a
-//! proposal that does not depend on one order of the demonstrations: the mean over passes that read them in several orders. The
-//! order alone can make or break in-context learning (Lu et al., "Fantastically ordered prompts and where to find them",
-//! arXiv 2104.08786).
+//! proposal that does not depend on one order of the demonstrations: the mean over passes that read them in several orders.
+//! In-context learning depends much on the order (Lu et al., "Fantastically ordered prompts and where to find them", arXiv
+//! 2104.08786).
 //!
 //! `g_t = mean(P_t) - C_{t-1}` is a direction of ascent: it is added.
 
