@@ -302,6 +302,7 @@ plugin-memory = "64M"
 plugin-tables = 10
 plugin-call-bytes = 1000
 plugin-tensor-bytes = "1G"
+plugin-passes = 10
 skip-bad-rows = true
 
 [task-limits]

@@ -24,7 +24,7 @@ use wasm_smith::{Config, Module};
 use wasmparser::{Parser, Payload};
 
 use super::input::{assert_fit_to_be_shown, assert_lines_fit_to_be_shown};
-use super::world::{WIT, World};
+use super::world::{WIT, WIT_SINCE_0_1, World};
 
 /// What messages call the file.
 const FILE: &str = "fuzzed.wasm";
@@ -87,17 +87,17 @@ static WORLDS: LazyLock<Vec<Made>> = LazyLock::new(|| {
     let further = |item: &str| {
         ["task-plugin", "optimizer-plugin"].map(|name| {
             let package =
-                format!("package test:further; world w {{ include forward-tuning:plugin/{name}@0.1.0; {item} }}");
+                format!("package test:further; world w {{ include forward-tuning:plugin/{name}@0.2.0; {item} }}");
             World::new(&[WIT, spy, random], &package, "w")
         })
     };
-    let half = "package forward-tuning:plugin@0.1.0; interface info { describe: func(); } world half { export info; }";
-    let both = "package test:both; world w { include forward-tuning:plugin/task-plugin@0.1.0; \
-                include forward-tuning:plugin/optimizer-plugin@0.1.0; }";
+    let half = "package forward-tuning:plugin@0.2.0; interface info { describe: func(); } world half { export info; }";
+    let both = "package test:both; world w { include forward-tuning:plugin/task-plugin@0.2.0; \
+                include forward-tuning:plugin/optimizer-plugin@0.2.0; }";
     let pairs = [
         of_package(WIT),
-        changed("@0.1.0", "@0.1.9"),
-        changed("@0.1.0", "@0.2.0"),
+        changed("@0.2.0", "@0.2.9"),
+        changed("@0.2.0", "@0.3.0"),
         changed("message: string);", "message: list<u8>);"),
         changed("separator: func() -> string;", "separator: func() -> u32;"),
         changed("version: string,", "version: u32,"),
@@ -105,6 +105,7 @@ static WORLDS: LazyLock<Vec<Made>> = LazyLock::new(|| {
         further("import wasi:random/random@0.2.6;"),
         further("export spare: func() -> string;"),
         [World::new(&[], half, "half"), World::new(&[WIT], both, "w")],
+        of_package(WIT_SINCE_0_1),
     ];
     pairs.into_iter().flatten().map(|world| Made { shape: with_memory(world.hollow_module()), world }).collect()
 });

@@ -20,7 +20,7 @@ pub fn run(input: &mut Input<'_>, limits: Limits) {
         if input.0.is_empty() {
             break;
         }
-        let operation = input.byte() % 14;
+        let operation = input.byte() % 15;
         let pick = |input: &mut Input<'_>| {
             let index = input.index();
             handles.get(index as usize).copied().unwrap_or(index)
@@ -54,7 +54,8 @@ pub fn run(input: &mut Input<'_>, limits: Limits) {
                 let _ = host.drop(Resource::new_own(first));
                 continue;
             }
-            _ => host.sign(a),
+            13 => host.sign(a),
+            _ => host.perturbed(a, u64::from(input.index()), input.real()),
         };
         match made {
             Ok(made) => {

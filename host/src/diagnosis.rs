@@ -52,7 +52,7 @@ impl Diagnosis for PluginError {
             Failure::Rows(_) => Fault::Input,
             // The orderly way to say that what it was given is wrong.
             Failure::Returned { kind: ErrorKind::InvalidOption | ErrorKind::InvalidData, .. } => Fault::Input,
-            Failure::NoCompiler { .. } | Failure::NoMemory { .. } => Fault::Host,
+            Failure::NoCompiler { .. } | Failure::NoMemory { .. } | Failure::Model(_) => Fault::Host,
             Failure::Interrupted => Fault::Interrupted,
             _ => Fault::Plugin,
         }

@@ -39,6 +39,11 @@ fn page_of_package(workspace: &Workspace) -> Result<String> {
          components will do.",
     )?;
     page.paragraph(
+        "This version is not frozen yet: until it is, a later host may take only components that are built anew. \
+         Components built for version 0.1.0, whose package is [`wit/since-0.1/plugin.wit`](../wit/since-0.1/plugin.wit), \
+         run unchanged.",
+    )?;
+    page.paragraph(
         "This page is `cargo xtask wit`'s rendering of [`wit/plugin.wit`](../wit/plugin.wit), and a test compares them.",
     )?;
     for &world in package.worlds.values() {

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device, Tensor};
 use ft_engine::model::KvCache;
+use ft_engine::model::decoder::LayerCache;
 use ft_engine::task::example::Split;
-use ft_engine::tune::{MetaOptimizer, Momentum, QuestionError, Slot, SlotKind, StepContext};
+use ft_engine::tune::{MetaOptimizer, Momentum, QuestionError, StepContext};
 use ft_sandbox::{EngineOptions, Limits, OptimizerPlugin, PluginBinary, PluginEngine, TaskPlugin, Usage, options};
 
 use crate::common::Outcome;
@@ -112,8 +113,8 @@ fn calls(bench: &Bench) -> Outcome<Vec<Figure>> {
                     Ok(())
                 })
             }),
-            Case::clocked("a step over one slot of 64 numbers, component", || small_steps(&mut component, &tensor)),
-            Case::clocked("a step over one slot of 64 numbers, native", || small_steps(&mut native, &tensor)),
+            Case::clocked("a step over two slots of 64 numbers, component", || small_steps(&mut component, &tensor)),
+            Case::clocked("a step over two slots of 64 numbers, native", || small_steps(&mut native, &tensor)),
             Case::new(format!("rendering {ROWS} queries of sst2"), || {
                 let mut task = task.borrow_mut();
                 Ok(examples.iter().cycle().take(ROWS).try_for_each(|example| task.render_query(example).map(drop))?)
@@ -132,36 +133,30 @@ fn each(mut call: impl FnMut(usize) -> Outcome<()>) -> Outcome<Duration> {
     Ok(started.elapsed() / CALLS)
 }
 
-/// A step over one slot, which is no whole layer's.
-struct OneSlot {
+/// A step over the two slots of one layer, whose proposal is the cache itself.
+struct OneLayer {
     step: usize,
-    slot: Slot,
-    empty: KvCache,
+    cache: KvCache,
 }
 
-impl StepContext for OneSlot {
+impl StepContext for OneLayer {
     fn step(&self) -> usize {
         self.step
     }
 
     fn cache(&self) -> &KvCache {
-        &self.empty
+        &self.cache
     }
 
     fn propose(&mut self) -> Result<KvCache, QuestionError> {
-        Ok(self.empty.clone())
-    }
-
-    fn slots(&mut self) -> Result<Vec<Slot>, QuestionError> {
-        Ok(vec![self.slot.clone()])
+        Ok(self.cache.clone())
     }
 }
 
-fn small_steps(rule: &mut dyn MetaOptimizer, tensor: &Tensor) -> Outcome<Duration> {
+fn small_steps(rule: &mut dyn MetaOptimizer, matrix: &Tensor) -> Outcome<Duration> {
+    let cache = KvCache::new(vec![LayerCache { keys: matrix.clone(), values: matrix.clone() }])?;
     each(|index| {
-        let slot = Slot { layer: 0, kind: SlotKind::Key, previous: tensor.clone(), proposed: tensor.clone() };
-        rule.step(&mut OneSlot { step: index + 2, slot, empty: KvCache::default() })
-            .map_err(|error| error.to_string())?;
+        rule.step(&mut OneLayer { step: index + 2, cache: cache.clone() }).map_err(|error| error.to_string())?;
         Ok(())
     })
 }

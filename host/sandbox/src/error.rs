@@ -8,6 +8,7 @@ use crate::description::InvalidDescription;
 use crate::limits::Limit;
 use crate::rows::RowSourceError;
 use crate::task::invalid_answer::InvalidAnswer;
+use ft_engine::model::ModelError;
 
 /// A failure of a plugin: which plugin, in which call, and what. All text in it is fit to be shown.
 #[derive(Debug)]
@@ -62,7 +63,7 @@ pub enum Failure {
         /// The error of the system.
         source: std::io::Error,
     },
-    /// The system had no memory, or no addresses, for an instance or its compilation; the plugin is not to blame.
+    /// The system had no memory, or no addresses, for an instance, its compilation or its thread; the plugin is not to blame.
     #[error("not enough memory: {reason}")]
     NoMemory {
         /// The error of the system.
@@ -135,6 +136,9 @@ pub enum Failure {
     /// The rows could not be read; the plugin is not to blame.
     #[error("cannot read the rows of the table")]
     Rows(#[source] RowSourceError),
+    /// The model failed at what an optimizer asked for; the plugin is not to blame.
+    #[error("the model failed at what the optimizer asked for")]
+    Model(#[source] ModelError),
     /// The answer is not what the package asks for.
     #[error(transparent)]
     Answer(InvalidAnswer),
@@ -192,6 +196,14 @@ impl PluginError {
         self
     }
 
+    /// What the model failed with, if it was the model that failed.
+    pub(crate) fn into_model_error(self) -> Result<ModelError, Self> {
+        match *self.0 {
+            Parts { failure: Failure::Model(error), .. } => Ok(error),
+            parts => Err(Self(Box::new(parts))),
+        }
+    }
+
     /// The plugin that failed.
     pub fn plugin(&self) -> &Identity {
         &self.0.identity
@@ -236,6 +248,7 @@ impl PluginError {
             }
             Failure::Returned { .. }
             | Failure::Rows(_)
+            | Failure::Model(_)
             | Failure::Device { .. }
             | Failure::NoCompiler { .. }
             | Failure::Interrupted

@@ -42,8 +42,8 @@
 //! let component = wat::parse_str(
 //!     r#"(component
 //!         (instance $hollow)
-//!         (export "forward-tuning:plugin/info@0.1.0" (instance $hollow))
-//!         (export "forward-tuning:plugin/meta-optimizer@0.1.0" (instance $hollow)))"#,
+//!         (export "forward-tuning:plugin/info@0.2.0" (instance $hollow))
+//!         (export "forward-tuning:plugin/meta-optimizer@0.2.0" (instance $hollow)))"#,
 //! )?;
 //! let binary = PluginBinary::new("hollow.wasm", component);
 //! assert_eq!(kind_of(&binary)?, PluginKind::Optimizer);
@@ -61,8 +61,8 @@
 //!
 //! - `limits`, `trap`, `stop`, `clock`, `options`, `rows`: values without wasmtime's store.
 //! - `component`: a file's names, its world and how much code it has, read before it is compiled.
-//! - `state`: what the host keeps for one running plugin (tensors, rows, log, what WASI remembers).
-//! - `bindings`: what `wit/plugin.wit` generates; `description` and `task` check what comes through it.
+//! - `state`: what the host keeps for one running plugin (tensors, rows, log, its step, what WASI remembers).
+//! - `bindings`: what `wit/plugin.wit` and the package of version 0.1 generate; `description` and `task` check what comes through it.
 //! - `error`: [`Failure`] and [`PluginError`]; `wasmtime_error` says which failure an error of wasmtime is.
 //! - `compiler`, `engine`: code, compiled in a child process and kept.
 //! - `tensor`, `imports`: the host functions that a guest can reach, WASI among them.

@@ -13,7 +13,7 @@ pub struct Limits {
     /// Fuel for each call, about one unit for each WebAssembly instruction. The same call spends the same fuel on every
     /// machine. Ten thousand million: parsing 256 rows takes about ten million, and an interpreted guest a hundred times that.
     pub fuel: u64,
-    /// Wall clock for each call, host functions included. One minute: fuel is to end a loop first; this bounds what fuel
+    /// Wall clock for each call, host functions included, but not what the model does for it. One minute: fuel is to end a loop first; this bounds what fuel
     /// does not see, above all tensor operations.
     pub time: Duration,
     /// Wall clock for compiling the component, once for each version of it; three times as long for one of more than 4 MiB,
@@ -36,6 +36,9 @@ pub struct Limits {
     /// Bytes of live tensors that the plugin made or keeps. 2 GiB: an optimizer with momentum keeps twice the cache, and the
     /// cache of 1024 positions of a 1.1 B model takes 45 MiB in single precision, of a 7 B model without grouped heads 1 GiB.
     pub tensor_bytes: u64,
+    /// Passes of the model that one step of an optimizer may ask for, a gradient counted twice. 100: a rule that takes ten
+    /// gradients and looks at ten likelihoods in a step asks for 30.
+    pub passes: usize,
     /// Log messages over the plugin's life; the rest is dropped with one note. 1000 is more than a person reads.
     pub log_messages: usize,
     /// Characters of one log message; the rest of it is cut. 2000 hold a panic message and its place.
@@ -58,6 +61,7 @@ impl Default for Limits {
             instances: 200,
             call_bytes: 64 << 20,
             tensor_bytes: 2 << 30,
+            passes: 100,
             log_messages: 1000,
             log_characters: 2000,
             examples: 4_000_000,
@@ -75,7 +79,7 @@ pub enum Limit {
         /// Units allowed for each call.
         limit: u64,
     },
-    /// Wall clock of a call, host functions included.
+    /// Wall clock of a call, host functions included, but not what the model does for it.
     #[error("exceeded the time limit ({} per call)", seconds(*.limit))]
     Time {
         /// Time allowed for each call.
@@ -137,6 +141,12 @@ pub enum Limit {
         /// Bytes that were to come on top.
         asked: u64,
     },
+    /// Passes of the model that a step asks for.
+    #[error("exceeded the pass limit ({limit} per step)")]
+    Passes {
+        /// Passes allowed for each step.
+        limit: usize,
+    },
 }
 
 impl Limit {
@@ -151,6 +161,7 @@ impl Limit {
             Self::TableElements { .. } | Self::Handles { .. } | Self::Instances { .. } => "--plugin-tables",
             Self::CallBytes { .. } => "--plugin-call-bytes",
             Self::TensorBytes { .. } => "--plugin-tensor-bytes",
+            Self::Passes { .. } => "--plugin-passes",
         }
     }
 }
@@ -182,5 +193,6 @@ mod tests {
         let tensors = Limit::TensorBytes { limit: 1 << 20, live: 1 << 10, asked: 256 };
         let expected = "exceeded the tensor memory limit (1 MiB): 1 KiB in use, asked for 256 bytes more";
         assert_eq!(tensors.to_string(), expected);
+        assert_eq!(Limit::Passes { limit: 100 }.to_string(), "exceeded the pass limit (100 per step)");
     }
 }

@@ -1,6 +1,7 @@
 //! How a host function ends a plugin's call.
 
 use crate::limits::Limit;
+use ft_engine::model::ModelError;
 
 /// What a host function raises to end the plugin's call; it travels through the guest's frames as a trap.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,9 @@ pub(crate) enum HostTrap {
     /// The user wants to stop.
     #[error("interrupted")]
     Interrupted,
+    /// The model failed at a question of the guest.
+    #[error("the model failed")]
+    Model(#[source] ModelError),
     /// The row source failed; its error is kept in the host's state.
     #[error("cannot read the rows")]
     Rows,

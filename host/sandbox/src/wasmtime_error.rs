@@ -31,6 +31,7 @@ pub(crate) fn failure(error: wasmtime::Error, limits: &Limits, said: Option<Stri
         Ok(HostTrap::SystemAccess { function }) => return Failure::SystemAccess { function },
         Ok(HostTrap::Exit { status }) => return Failure::Exit { status, message: said },
         Ok(HostTrap::Interrupted) => return Failure::Interrupted,
+        Ok(HostTrap::Model(error)) => return Failure::Model(error),
         Ok(trap @ HostTrap::Rows) => return Failure::Rows(trap.into()),
         Err(error) => error,
     };

@@ -57,6 +57,11 @@ options! {
         #[arg(long = "plugin-tensor-bytes", value_name = "BYTES", help_heading = PLUGIN_LIMITS)]
         tensor_bytes as "plugin-tensor-bytes": Option<Bytes>, default Bytes(Limits::default().tensor_bytes),
             recorded "config.limits", affects Nothing;
+
+        /// Passes of the model that one step of an optimizer asks for, a gradient counted twice [default: 100]
+        #[arg(long = "plugin-passes", value_name = "N", help_heading = PLUGIN_LIMITS)]
+        passes as "plugin-passes": Option<usize>, default Limits::default().passes,
+            recorded "config.limits", affects Nothing;
     }
 }
 
@@ -72,6 +77,7 @@ impl LimitOptions {
             tables: lower(self.tables, most.tables),
             call_bytes: lower(self.call_bytes, most.call_bytes),
             tensor_bytes: lower(self.tensor_bytes, most.tensor_bytes),
+            passes: lower(self.passes, most.passes),
         }
     }
 
@@ -86,6 +92,7 @@ impl LimitOptions {
             table_elements: self.tables.unwrap_or(others.table_elements),
             call_bytes: self.call_bytes.map_or(others.call_bytes, |Bytes(bytes)| bytes),
             tensor_bytes: self.tensor_bytes.map_or(others.tensor_bytes, |Bytes(bytes)| bytes),
+            passes: self.passes.unwrap_or(others.passes),
             ..others.clone()
         }
     }
@@ -158,7 +165,7 @@ mod tests {
             flags.map(|flag| (flag.get_long().unwrap().to_owned(), flag.get_help().unwrap().to_string())).collect()
         };
         let of_one = limits(LimitOptions::augment_args(Command::new("one")));
-        assert_eq!(of_one.len(), 8);
+        assert_eq!(of_one.len(), 9);
         assert_eq!(of_one, limits(RunOptions::augment_args(Command::new("run"))));
     }
 
@@ -173,12 +180,12 @@ mod tests {
 
     #[test]
     fn a_table_stays_within_the_flags() {
-        let of_task = table("fuel = 50\nmemory = \"1G\"\ntime = 5");
-        let flags = table("fuel = 100\nmemory = \"64M\"\ncall-bytes = 7");
+        let of_task = table("fuel = 50\nmemory = \"1G\"\ntime = 5\npasses = 9");
+        let flags = table("fuel = 100\nmemory = \"64M\"\ncall-bytes = 7\npasses = 8");
         let within = of_task.at_most(&flags);
-        assert_eq!(within, table("fuel = 50\nmemory = \"64M\"\ntime = 5"));
+        assert_eq!(within, table("fuel = 50\nmemory = \"64M\"\ntime = 5\npasses = 8"));
         let limits = within.overlay(flags).over(&Limits::default());
-        assert_eq!((limits.fuel, limits.memory, limits.call_bytes), (50, 64 << 20, 7));
+        assert_eq!((limits.fuel, limits.memory, limits.call_bytes, limits.passes), (50, 64 << 20, 7, 8));
         assert_eq!((limits.time, limits.tensor_bytes), (Duration::from_secs(5), Limits::default().tensor_bytes));
     }
 

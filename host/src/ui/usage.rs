@@ -69,6 +69,13 @@ fn rows(plugin: &str, usage: &Usage, limits: &Limits) -> Vec<Row> {
             count(usage.peak_tensor_bytes, limits.tensor_bytes),
             String::new(),
         ],
+        [
+            "passes".into(),
+            usage.most_passes.to_string(),
+            limits.passes.to_string(),
+            count(usage.most_passes as u64, limits.passes as u64),
+            usage.passes.to_string(),
+        ],
     ];
     let named = resources.into_iter().map(|cells| std::iter::once(plugin.to_owned()).chain(cells).collect());
     named.map(|cells| Row { cells, kind: RowKind::Plain }).collect()

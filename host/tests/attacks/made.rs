@@ -1,6 +1,6 @@
 //! Files that no guest toolchain makes.
 
-use super::encode::{WIT, component};
+use super::encode::{WIT, WIT_SINCE_0_1, component};
 
 /// The bytes of an attack by its name.
 pub fn file(name: &str) -> Vec<u8> {
@@ -59,7 +59,7 @@ pub fn file(name: &str) -> Vec<u8> {
         }),
         "table-at-start" => rule(&Rule { functions: "(table 1000000000 funcref)", ..Rule::GOOD }),
         "memory-at-start" => rule(&Rule { pages: 65_536, ..Rule::GOOD }),
-        "other-version" => component(&[], &WIT.replace("@0.1.0", "@0.2.0"), "optimizer-plugin", None),
+        "other-version" => component(&[], &WIT.replace("@0.2.0", "@0.3.0"), "optimizer-plugin", None),
         "other-world" => component(&[], "package e:e; world e { export greet: func(); }", "e", None),
         "huge-name" => rule(&Rule { pages: 1700, name_bytes: 100 << 20, ..Rule::GOOD }),
         "escapes-in-name" => rule(&Rule { name: r"a\n\1b[2J", ..Rule::GOOD }),
@@ -187,7 +187,7 @@ fn module(rule: &Rule) -> String {
 }
 
 fn rule(rule: &Rule) -> Vec<u8> {
-    component(&[], WIT, "optimizer-plugin", Some(&module(rule)))
+    component(&[], WIT_SINCE_0_1, "optimizer-plugin", Some(&module(rule)))
 }
 
 /// A rule with a function that is never called.
@@ -256,7 +256,7 @@ fn many_imports(package: &str, count: u32) -> Vec<u8> {
     let imports: String = (0..count).map(|index| format!("import {package}/i{index}@0.2.0;\n")).collect();
     let package = format!("package {package}@0.2.0;\n{interfaces}");
     let world =
-        format!("package test:imports; world w {{ include forward-tuning:plugin/optimizer-plugin@0.1.0;\n{imports} }}");
+        format!("package test:imports; world w {{ include forward-tuning:plugin/optimizer-plugin@0.2.0;\n{imports} }}");
     component(&[WIT, &package], &world, "w", None)
 }
 
@@ -294,5 +294,5 @@ fn with_wasi(wasi: &str, path: &str, rule: &Rule) -> Vec<u8> {
     let world = format!(
         "package test:system; world w {{ include forward-tuning:plugin/optimizer-plugin@0.1.0; import {path}; }}"
     );
-    component(&[WIT, wasi], &world, "w", Some(&module(rule)))
+    component(&[WIT_SINCE_0_1, wasi], &world, "w", Some(&module(rule)))
 }

@@ -127,7 +127,7 @@ fn plugins_that_are_none_or_others() {
     foreign("hostile/wrong-world", &["expected a component for forward-tuning:plugin", "hint: "]);
     foreign(
         "hostile/wrong-version",
-        &["expected forward-tuning:plugin@0.1.x, got forward-tuning:plugin@0.2.0", "hint: "],
+        &["expected forward-tuning:plugin@0.1.x or 0.2.x, got forward-tuning:plugin@0.3.0", "hint: "],
     );
     let sst2 = guest("sst2");
     let other = ["expected an optimizer plugin, got a task plugin", "hint: give it as `--task"];

@@ -64,7 +64,7 @@ fn usage_is_shown_for_each_limit_of_each_plugin() {
         line.split_whitespace().map(str::to_owned).collect()
     };
     for plugin in ["sst2 0.1.0", "momentum 0.1.0"] {
-        for limit in ["fuel", "time", "memory", "tables", "call bytes", "tensors"] {
+        for limit in ["fuel", "time", "memory", "tables", "call bytes", "tensors", "passes"] {
             assert!(row(plugin, limit).last().is_some(), "{plugin} {limit}");
         }
         let fuel = row(plugin, "fuel");
@@ -101,4 +101,19 @@ fn numbers_that_are_not_finite_are_for_those_who_ask() {
     let again = place.sst2(&[&attack[..], &["--allow-nonfinite"]].concat()).good();
     assert!(again.stderr.contains("nothing was computed"), "{}", again.stderr);
     place.host(&["report", "out"]).good();
+}
+
+#[test]
+fn components_of_version_0_1_run_as_they_are() {
+    let place = Place::with_model();
+    let kept = |name: &str| format!("{}/tests/data/since-0.1/{name}.wasm", env!("CARGO_MANIFEST_DIR"));
+    let (task, optimizer) = (kept("task"), kept("optimizer"));
+    let flags = ["--task", &task, "--optimizer", &optimizer, "--limit", "2", "--steps", "3"];
+    place.sst2(&flags).good();
+    let results = place.json("out/results.json");
+    assert_eq!((&results["task"]["name"], &results["optimizer"]["name"]), (&"sst2".into(), &"sgd".into()));
+    assert_eq!(results["config"]["limits"]["passes"], 100);
+    // They are the plugins that are built of these sources, so that the numbers are the same too.
+    place.sst2(&["--optimizer", &guest("sgd"), "--limit", "2", "--steps", "3", "--out", "built"]).good();
+    assert_eq!(place.read("out/samples.jsonl"), place.read("built/samples.jsonl"));
 }

@@ -54,7 +54,10 @@ fn validate_refuses_what_a_run_would_refuse() {
     validate(&guest("momentum"), &["-O", "momentum=2"]).failed(2, &["expected a number from 0 to 1, got `2`"]);
     validate(&guest("hostile/wrong-version"), &[]).failed(
         2,
-        &["expected forward-tuning:plugin@0.1.x, got forward-tuning:plugin@0.2.0", "hint: build the plugin against"],
+        &[
+            "expected forward-tuning:plugin@0.1.x or 0.2.x, got forward-tuning:plugin@0.3.0",
+            "hint: build the plugin against",
+        ],
     );
     validate(&guest("hostile/wrong-world"), &[]).failed(2, &["expected a component for forward-tuning:plugin"]);
     validate(&guest("hostile/loop-describe"), &[]).failed(3, &["in `info.describe`: exceeded the fuel limit"]);

@@ -5,7 +5,7 @@ mod world;
 
 use world::World;
 
-pub use world::WIT;
+pub use world::{WIT, WIT_SINCE_0_1};
 
 /// A component of a world of `package` around a core module; without one, around a module whose functions all trap.
 /// `dependencies` are the texts of packages that it refers to.

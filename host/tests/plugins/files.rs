@@ -2,7 +2,7 @@
 
 use ft_sandbox::{Limits, OptimizerPlugin, PluginBinary, PluginError, TaskPlugin, inspect};
 
-use super::encode::{WIT, component};
+use super::encode::{WIT, WIT_SINCE_0_1, component};
 use super::support::*;
 
 fn as_task(name: &str, bytes: Vec<u8>) -> PluginError {
@@ -60,7 +60,7 @@ fn the_wrong_world_is_answered_with_what_is_missing() {
             .starts_with("plugin x.wasm: expected a component for forward-tuning:plugin, got one that exports "),
         "{error}"
     );
-    let half = "package forward-tuning:plugin@0.1.0; interface info { describe: func(); } world half { export info; }";
+    let half = "package forward-tuning:plugin@0.2.0; interface info { describe: func(); } world half { export info; }";
     let error = as_task("half.wasm", component(&[], half, "half", None));
     assert_eq!(
         error.to_string(),
@@ -73,36 +73,49 @@ fn the_wrong_version_is_answered_with_the_right_one() {
     let error = as_task("old.wasm", guest("hostile/wrong-version"));
     assert_eq!(
         error.to_string(),
-        "plugin old.wasm: expected forward-tuning:plugin@0.1.x, got forward-tuning:plugin@0.2.0"
+        "plugin old.wasm: expected forward-tuning:plugin@0.1.x or 0.2.x, got forward-tuning:plugin@0.3.0"
     );
-    let release_candidate = WIT.replace("@0.1.0", "@0.1.0-rc.1");
+    let release_candidate = WIT.replace("@0.2.0", "@0.2.0-rc.1");
     let error = as_optimizer("rc.wasm", component(&[], &release_candidate, "optimizer-plugin", None));
     assert_eq!(
         error.to_string(),
-        "plugin rc.wasm: expected forward-tuning:plugin@0.1.x, got forward-tuning:plugin@0.1.0-rc.1"
+        "plugin rc.wasm: expected forward-tuning:plugin@0.1.x or 0.2.x, got forward-tuning:plugin@0.2.0-rc.1"
     );
 }
 
 #[test]
 fn a_later_patch_of_the_package_is_taken() {
     // Its `describe` traps, which is as far as a hollow module comes: it was linked and instantiated.
-    let later = WIT.replace("@0.1.0", "@0.1.9");
-    let error = as_task("later.wasm", component(&[], &later, "task-plugin", None));
-    assert!(error.to_string().contains("in `info.describe`: trapped: "), "{error}");
+    for later in [WIT.replace("@0.2.0", "@0.2.9"), WIT_SINCE_0_1.replace("@0.1.0", "@0.1.9")] {
+        let error = as_task("later.wasm", component(&[], &later, "task-plugin", None));
+        assert!(error.to_string().contains("in `info.describe`: trapped: "), "{error}");
+        let error = as_optimizer("later.wasm", component(&[], &later, "optimizer-plugin", None));
+        assert!(error.to_string().contains("in `info.describe`: trapped: "), "{error}");
+    }
 }
 
 #[test]
 fn imports_that_no_plugin_is_given_are_named() {
     let spy = "package evil:corp; interface spy { send: func(text: string); }";
-    let world = "package test:spy; world w { include forward-tuning:plugin/task-plugin@0.1.0; import evil:corp/spy; }";
+    let world = "package test:spy; world w { include forward-tuning:plugin/task-plugin@0.2.0; import evil:corp/spy; }";
     let error = as_task("spy.wasm", component(&[WIT, spy], world, "w", None));
     assert_eq!(
         error.to_string(),
         "plugin spy.wasm: expected imports of a task plugin among `types`, `data`, `log`, `table`, got `evil:corp/spy`"
     );
-    let world = "package test:both; world w { include forward-tuning:plugin/task-plugin@0.1.0; import forward-tuning:plugin/tensor@0.1.0; }";
+    let world = "package test:both; world w { include forward-tuning:plugin/task-plugin@0.2.0; import forward-tuning:plugin/tensor@0.2.0; }";
     let error = as_task("both.wasm", component(&[WIT], world, "w", None));
-    assert!(error.to_string().ends_with("got `forward-tuning:plugin/tensor@0.1.0`"), "{error}");
+    assert!(error.to_string().ends_with("got `forward-tuning:plugin/tensor@0.2.0`"), "{error}");
+}
+
+#[test]
+fn versions_of_the_package_do_not_mix() {
+    let world = "package test:mix; world w {
+        include forward-tuning:plugin/optimizer-plugin@0.2.0; import forward-tuning:plugin/tensor@0.1.0; }";
+    let error = as_optimizer("mix.wasm", component(&[WIT, WIT_SINCE_0_1], world, "w", None));
+    let message = error.to_string();
+    let expected = "plugin mix.wasm: expected interfaces of one version of forward-tuning:plugin, got ";
+    assert!(message.starts_with(expected) && message.contains("@0.1.0`") && message.contains("@0.2.0`"), "{message}");
 }
 
 #[test]

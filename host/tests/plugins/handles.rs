@@ -3,7 +3,7 @@
 use candle_core::DType;
 use ft_sandbox::{Limits, OptimizerPlugin, PluginBinary};
 
-use super::encode::{WIT, component};
+use super::encode::{WIT_SINCE_0_1, component};
 use super::support::*;
 
 /// What it does depends on the step: 2 gives the first slot's `proposed` back twice, 3 gives it back after dropping it,
@@ -46,7 +46,7 @@ const RULE: &str = r#"(module
     (i32.const 256)))"#;
 
 fn rule(limits: Limits) -> OptimizerPlugin {
-    let binary = PluginBinary::new("handles.wasm", component(&[], WIT, "optimizer-plugin", Some(RULE)));
+    let binary = PluginBinary::new("handles.wasm", component(&[], WIT_SINCE_0_1, "optimizer-plugin", Some(RULE)));
     optimizer(binary, limits, no_log(), &[]).unwrap()
 }
 

@@ -5,6 +5,8 @@ mod files;
 mod good;
 mod handles;
 mod hostile;
+mod questions;
+mod since_0_1;
 mod support;
 mod system;
 mod wit;

@@ -2,7 +2,7 @@
 
 use ft_sandbox::{Failure, PluginBinary, inspect};
 
-use super::encode::{WIT, component};
+use super::encode::{WIT_SINCE_0_1, component};
 use super::support::*;
 
 const WASI: &str = "package wasi:cli@0.2.6;
@@ -28,7 +28,7 @@ fn guest_with_wasi(call: &str) -> PluginBinary {
           (func (export "forward-tuning:plugin/meta-optimizer@0.1.0#[static]session.open") (param i32 i32) (result i32) unreachable)
           (func (export "forward-tuning:plugin/meta-optimizer@0.1.0#[method]session.step") (param i32 i32 i32 i32) (result i32) unreachable))"#
     );
-    PluginBinary::new("wasi.wasm", component(&[WIT, WASI], WORLD, "w", Some(&module)))
+    PluginBinary::new("wasi.wasm", component(&[WIT_SINCE_0_1, WASI], WORLD, "w", Some(&module)))
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn asks(package: &str, interface: &str, declared: &str, import: &str, check: &st
           (func (export "forward-tuning:plugin/meta-optimizer@0.1.0#[static]session.open") (param i32 i32) (result i32) unreachable)
           (func (export "forward-tuning:plugin/meta-optimizer@0.1.0#[method]session.step") (param i32 i32 i32 i32) (result i32) unreachable))"#
     );
-    PluginBinary::new("wasi.wasm", component(&[WIT, &wasi], &world, "w", Some(&module)))
+    PluginBinary::new("wasi.wasm", component(&[WIT_SINCE_0_1, &wasi], &world, "w", Some(&module)))
 }
 
 #[test]

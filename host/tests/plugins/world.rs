@@ -6,6 +6,9 @@ use wit_parser::{ManglingAndAbi, PackageId, Resolve, WorldId};
 /// The text of the WIT package.
 pub const WIT: &str = include_str!("../../../wit/plugin.wit");
 
+/// The text of the package's version 0.1.0.
+pub const WIT_SINCE_0_1: &str = include_str!("../../../wit/since-0.1/plugin.wit");
+
 /// A world of a package.
 pub struct World {
     resolve: Resolve,

@@ -242,6 +242,10 @@ pub struct LimitsRecord {
     pub call_bytes: u64,
     /// The bytes of a plugin's live tensors, `--plugin-tensor-bytes`.
     pub tensor_bytes: u64,
+    /// The passes of the model that one step of an optimizer may ask for, `--plugin-passes`; absent in files of earlier
+    /// versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passes: Option<usize>,
 }
 
 /// A plugin that a run used.

@@ -9,6 +9,9 @@ use super::process_limits::address_space_limit;
 /// Frames of a trap's backtrace that are kept: a Rust panic alone takes about ten.
 const FRAMES: NonZeroUsize = NonZeroUsize::new(24).unwrap();
 
+/// Bytes of stack that a guest's own functions may use.
+pub(crate) const GUEST_STACK: usize = 512 << 10;
+
 /// Address space below which memories of plugins are not reserved whole: a run has several, of 4 GiB each.
 const ROOMY: u64 = 64 << 30;
 
@@ -28,6 +31,7 @@ pub(crate) fn config() -> Config {
     }
     config
         .consume_fuel(true)
+        .max_wasm_stack(GUEST_STACK)
         .epoch_interruption(true)
         .wasm_component_model(true)
         // Two runs of one plugin are equal bit by bit, on every machine.

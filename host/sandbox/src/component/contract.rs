@@ -2,10 +2,42 @@
 
 use crate::component::binary::Surface;
 
-/// The WIT package, with the version that this host implements.
+/// The WIT package.
 const PACKAGE: &str = "forward-tuning:plugin";
-/// What the versions that this host takes have in common.
-const COMPATIBLE: &str = "0.1.";
+
+/// A version of the WIT package: all components of one minor version are made for the same interfaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PackageVersion {
+    /// The package in `wit/since-0.1`.
+    V0_1,
+    /// The package in `wit`.
+    V0_2,
+}
+
+impl PackageVersion {
+    const ALL: [Self; 2] = [Self::V0_1, Self::V0_2];
+
+    /// What the patch versions have in common.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::V0_1 => "0.1.",
+            Self::V0_2 => "0.2.",
+        }
+    }
+
+    /// The version that a name of the package has, as in `0.1.0`. Inside of it only functions and interfaces are added; a
+    /// pre-release promises nothing.
+    fn of(version: &str) -> Option<Self> {
+        let is_patch = |patch: &str| !patch.is_empty() && patch.bytes().all(|b| b.is_ascii_digit());
+        Self::ALL.into_iter().find(|taken| version.strip_prefix(taken.prefix()).is_some_and(is_patch))
+    }
+
+    /// The name of an interface of the package, as in `forward-tuning:plugin/log@0.1.0`. wasmtime finds the interface of a
+    /// later patch version by it.
+    pub(crate) fn interface(self, name: &str) -> String {
+        format!("{PACKAGE}/{name}@{}0", self.prefix())
+    }
+}
 
 /// A kind of plugin: one world of the WIT package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,10 +68,11 @@ impl PluginKind {
     }
 
     /// The interfaces that such a plugin may import.
-    fn imports(self) -> &'static [&'static str] {
-        match self {
-            Self::Task => &["types", "data", "log", "table"],
-            Self::Optimizer => &["types", "log", "tensor"],
+    fn imports(self, version: PackageVersion) -> &'static [&'static str] {
+        match (self, version) {
+            (Self::Task, _) => &["types", "data", "log", "table"],
+            (Self::Optimizer, PackageVersion::V0_1) => &["types", "log", "tensor"],
+            (Self::Optimizer, PackageVersion::V0_2) => &["types", "log", "tensor", "model"],
         }
     }
 }
@@ -79,16 +112,24 @@ pub enum WrongWorld {
         exports: Vec<String>,
     },
     /// Another version of the package.
-    #[error("expected {PACKAGE}@{COMPATIBLE}x, got {PACKAGE}@{found}")]
+    #[error("expected {PACKAGE}@{}, got {PACKAGE}@{found}", taken())]
     Version {
         /// The version that the component names.
         found: String,
     },
+    /// Several versions of the package in one component.
+    #[error("expected interfaces of one version of {PACKAGE}, got {}", list(.names))]
+    MixedVersions {
+        /// Two interfaces of different versions.
+        names: Vec<String>,
+    },
     /// Something that no such plugin is given.
-    #[error("expected imports of {} {kind} plugin among {}, got {}", article(*.kind), list(.kind.imports()), list(.names))]
+    #[error("expected imports of {} {kind} plugin among {}, got {}", article(*.kind), list(.allowed), list(.names))]
     Imports {
         /// The kind that the component is.
         kind: PluginKind,
+        /// The interfaces that such a plugin may import.
+        allowed: &'static [&'static str],
         /// The imports that it is not given.
         names: Vec<String>,
     },
@@ -97,7 +138,9 @@ pub enum WrongWorld {
 /// A component that this host can take.
 pub(crate) struct Contract {
     pub kind: PluginKind,
-    /// The version of the WIT package that it was made for.
+    /// The interfaces that it was made for.
+    pub package: PackageVersion,
+    /// The version of the WIT package as the component names it.
     pub version: String,
 }
 
@@ -105,11 +148,15 @@ impl Contract {
     /// Reads the contract off a component's names; with `expected`, it has to be of that kind.
     pub(crate) fn read(surface: &Surface, expected: Option<PluginKind>) -> Result<Self, WrongWorld> {
         let names = || surface.exports.iter().chain(&surface.imports);
-        let Some(version) = names().find_map(|name| Some(own(name)?.1)) else {
+        let mut own_names = names().filter_map(|name| Some((name, own(name)?.1)));
+        let Some((first, version)) = own_names.next() else {
             return Err(WrongWorld::Foreign { exports: shown(surface.exports.iter().map(String::as_str)) });
         };
-        if let Some((_, found)) = names().filter_map(|name| own(name)).find(|(_, version)| !is_compatible(version)) {
-            return Err(WrongWorld::Version { found: ft_engine::text::harmless_within(found, 40) });
+        let package = package_version(version)?;
+        for (name, version) in own_names {
+            if package_version(version)? != package {
+                return Err(WrongWorld::MixedVersions { names: shown([first.as_str(), name]) });
+            }
         }
         let exported: Vec<&str> = surface.exports.iter().filter_map(|name| Some(own(name)?.0)).collect();
         let kind = kind_of(&exported, expected)?;
@@ -117,15 +164,27 @@ impl Contract {
             return Err(WrongWorld::OtherKind { found: kind, expected });
         }
         // Guest toolchains link WASI whether it is used or not; those imports are linked to functions that refuse.
-        let allowed = |name: &str| {
-            name.starts_with("wasi:") || own(name).is_some_and(|(interface, _)| kind.imports().contains(&interface))
+        let allowed = kind.imports(package);
+        let is_allowed = |name: &str| {
+            name.starts_with("wasi:") || own(name).is_some_and(|(interface, _)| allowed.contains(&interface))
         };
-        let strange: Vec<&str> = surface.imports.iter().map(String::as_str).filter(|name| !allowed(name)).collect();
+        let strange: Vec<&str> = surface.imports.iter().map(String::as_str).filter(|name| !is_allowed(name)).collect();
         if !strange.is_empty() {
-            return Err(WrongWorld::Imports { kind, names: shown(strange) });
+            return Err(WrongWorld::Imports { kind, allowed, names: shown(strange) });
         }
-        Ok(Self { kind, version: version.to_owned() })
+        Ok(Self { kind, package, version: version.to_owned() })
     }
+}
+
+/// The version of the package that a name has, if this host takes it.
+fn package_version(version: &str) -> Result<PackageVersion, WrongWorld> {
+    PackageVersion::of(version)
+        .ok_or_else(|| WrongWorld::Version { found: ft_engine::text::harmless_within(version, 40) })
+}
+
+/// The versions that this host takes, as in `0.1.x or 0.2.x`.
+fn taken() -> String {
+    PackageVersion::ALL.map(|version| format!("{}x", version.prefix())).join(" or ")
 }
 
 /// The kind whose exports are all there.
@@ -147,11 +206,6 @@ fn kind_of(exported: &[&str], expected: Option<PluginKind>) -> Result<PluginKind
 fn own(name: &str) -> Option<(&str, &str)> {
     let rest = name.strip_prefix(PACKAGE)?.strip_prefix('/')?;
     Some(rest.split_once('@').unwrap_or((rest, "")))
-}
-
-/// Inside `0.1.x` only functions and interfaces are added; a pre-release promises nothing.
-fn is_compatible(version: &str) -> bool {
-    version.strip_prefix(COMPATIBLE).is_some_and(|patch| !patch.is_empty() && patch.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// A few names, fit to be shown.
@@ -196,6 +250,8 @@ mod tests {
         let wasi = ["types@0.1.0", "log@0.1.0", "table@0.1.0", "wasi:cli/environment@0.2.6"];
         assert_eq!(read(&wasi, &task, None), Ok((PluginKind::Task, "0.1.0".into())));
         assert_eq!(read(&["tensor@0.1.7"], &optimizer, None), Ok((PluginKind::Optimizer, "0.1.7".into())));
+        let asking = ["info@0.2.0", "meta-optimizer@0.2.0"];
+        assert_eq!(read(&["model@0.2.0"], &asking, None), Ok((PluginKind::Optimizer, "0.2.0".into())));
         assert_eq!(read(&[], &both, Some(PluginKind::Optimizer)), Ok((PluginKind::Optimizer, "0.1.0".into())));
     }
 
@@ -203,7 +259,7 @@ mod tests {
     fn every_mismatch_says_what_is_missing() {
         let task: &'static [&'static str] = &["info@0.1.0", "dataset@0.1.0", "prompt@0.1.0"];
         type Case = (&'static [&'static str], &'static [&'static str], Option<PluginKind>, &'static str);
-        let cases: [Case; 9] = [
+        let cases: [Case; 12] = [
             (&[], task, Some(PluginKind::Optimizer), "expected an optimizer plugin, got a task plugin"),
             (
                 &[],
@@ -223,12 +279,38 @@ mod tests {
                 Some(PluginKind::Optimizer),
                 "expected the exports `info`, `meta-optimizer` of an optimizer plugin, got a component without `meta-optimizer`",
             ),
-            (&[], &["info@0.2.0"], None, "expected forward-tuning:plugin@0.1.x, got forward-tuning:plugin@0.2.0"),
+            (
+                &[],
+                &["info@0.3.0"],
+                None,
+                "expected forward-tuning:plugin@0.1.x or 0.2.x, got forward-tuning:plugin@0.3.0",
+            ),
+            (
+                &["log@0.2.0"],
+                task,
+                None,
+                "expected interfaces of one version of forward-tuning:plugin, got \
+                 `forward-tuning:plugin/info@0.1.0`, `forward-tuning:plugin/log@0.2.0`",
+            ),
+            (
+                &["log@0.2.0", "tensor@0.1.0"],
+                &["info@0.2.0", "meta-optimizer@0.2.0"],
+                None,
+                "expected interfaces of one version of forward-tuning:plugin, got \
+                 `forward-tuning:plugin/info@0.2.0`, `forward-tuning:plugin/tensor@0.1.0`",
+            ),
+            (
+                &["model@0.1.0"],
+                &["info@0.1.0", "meta-optimizer@0.1.0"],
+                None,
+                "expected imports of an optimizer plugin among `types`, `log`, `tensor`, got \
+                 `forward-tuning:plugin/model@0.1.0`",
+            ),
             (
                 &["log@0.1.0-rc.1"],
                 task,
                 None,
-                "expected forward-tuning:plugin@0.1.x, got forward-tuning:plugin@0.1.0-rc.1",
+                "expected forward-tuning:plugin@0.1.x or 0.2.x, got forward-tuning:plugin@0.1.0-rc.1",
             ),
             (
                 &[],

@@ -6,8 +6,9 @@ use candle_core::Device;
 use wasmtime::component::{Instance, ResourceTable};
 use wasmtime::{Store, UpdateDeadline};
 
+use super::exports::{Describe, Exports};
 use super::usage::Usage;
-use crate::bindings::{self, info, types};
+use crate::bindings::types;
 use crate::component::binary::PluginBinary;
 use crate::component::contract::{Contract, PluginKind};
 use crate::description::Description;
@@ -32,11 +33,11 @@ pub(crate) struct Sandbox {
     dead_since: Option<&'static str>,
 }
 
-/// A sandbox, the instance in it with its interface `info`, what it was made for, and what it says it is.
+/// A sandbox, the instance in it with its function `info.describe`, what it was made for, and what it says it is.
 pub(crate) struct Started {
     pub(crate) sandbox: Sandbox,
     pub(crate) instance: Instance,
-    pub(crate) info: info::Guest,
+    pub(crate) describe: Describe,
     pub(crate) contract: Contract,
     pub(crate) description: Description,
 }
@@ -57,10 +58,9 @@ impl Sandbox {
         let contract = contract(&binary, expected)?;
         let component = engine.compile(&binary, &limits).map_err(fail)?;
         let interface = |error| fail(Failure::Interface { reason: wasmtime_error::reason(&error) });
-        let instance = imports::linker(engine.wasmtime(), &component, contract.kind)
+        let instance = imports::linker(engine.wasmtime(), &component, &contract)
             .and_then(|linker| linker.instantiate_pre(&component))
             .map_err(interface)?;
-        let info = info::GuestIndices::new(&instance).map_err(interface)?;
 
         let log = LogBook::new(identity.file.clone(), &limits, log);
         let state = HostState::new(limits, log, device.clone(), engine.stop().clone());
@@ -73,28 +73,36 @@ impl Sandbox {
         let mut sandbox =
             Self { store, _engine: engine.clone(), binary, identity, usage: Usage::default(), dead_since: None };
         let instance = sandbox.call("instantiate", |store| instance.instantiate(store))?;
-        let info = sandbox.bind(|store| info.load(store, &instance))?;
         // Before anything of the plugin is relied on, all of its exports are held to the package.
+        let describe = sandbox.look_up(&contract, &instance, |exports| exports.describe())?;
         match contract.kind {
-            PluginKind::Task => sandbox.bind(|store| bindings::task::TaskPlugin::new(store, &instance).map(drop))?,
-            PluginKind::Optimizer => {
-                sandbox.bind(|store| bindings::optimizer::OptimizerPlugin::new(store, &instance).map(drop))?;
-            }
+            PluginKind::Task => sandbox.look_up(&contract, &instance, |exports| exports.task().map(drop))?,
+            PluginKind::Optimizer => sandbox.look_up(&contract, &instance, |exports| exports.optimizer().map(drop))?,
         }
-        let description = sandbox.describe(&info)?;
+        let description = sandbox.describe(&describe)?;
         sandbox.identity.name_and_version = Some((description.name.clone(), description.version.clone()));
         sandbox.store.data_mut().log.rename(&description.name);
-        Ok(Started { sandbox, instance, info, contract, description })
+        Ok(Started { sandbox, instance, describe, contract, description })
     }
 
     /// Asks the plugin what it is.
-    pub(crate) fn describe(&mut self, info: &info::Guest) -> Result<Description, PluginError> {
+    pub(crate) fn describe(&mut self, describe: &Describe) -> Result<Description, PluginError> {
         let call = "info.describe";
-        let raw = self.call(call, |store| info.call_describe(store))?;
+        let (raw,) = self.call(call, |store| describe.call(store, ()))?;
         Description::check(raw).map_err(|error| self.error(Some(call), Failure::Description(error)))
     }
 
     /// Looks up exports; an error means that they are not those of the package.
+    pub(crate) fn look_up<T>(
+        &mut self,
+        contract: &Contract,
+        instance: &Instance,
+        look_up: impl FnOnce(&mut Exports<'_>) -> wasmtime::Result<T>,
+    ) -> Result<T, PluginError> {
+        self.bind(|store| look_up(&mut Exports { store, instance, package: contract.package }))
+    }
+
+    /// Does what fails only if something is not what the package says.
     pub(crate) fn bind<T>(
         &mut self,
         load: impl FnOnce(&mut Store<HostState>) -> wasmtime::Result<T>,
@@ -143,9 +151,10 @@ impl Sandbox {
     pub(crate) fn call_fallible<T>(
         &mut self,
         call: &'static str,
-        run: impl FnOnce(&mut Store<HostState>) -> wasmtime::Result<Result<T, types::Error>>,
+        run: impl FnOnce(&mut Store<HostState>) -> wasmtime::Result<(Result<T, types::Error>,)>,
     ) -> Result<T, PluginError> {
-        self.call(call, run)?.map_err(|error| {
+        let (answer,) = self.call(call, run)?;
+        answer.map_err(|error| {
             let kind = match error.kind {
                 types::ErrorKind::InvalidOption => ErrorKind::InvalidOption,
                 types::ErrorKind::InvalidData => ErrorKind::InvalidData,
@@ -180,7 +189,7 @@ impl Sandbox {
 
     fn arm(&mut self, now: Instant) -> wasmtime::Result<()> {
         let limits = self.limits();
-        let (fuel, time) = (limits.fuel, limits.time);
+        let fuel = limits.fuel;
         let call_bytes = usize::try_from(limits.call_bytes).unwrap_or(usize::MAX);
         let handles = limits.table_elements;
         self.store.set_fuel(fuel)?;
@@ -188,7 +197,9 @@ impl Sandbox {
         self.store.set_epoch_deadline(1);
         self.store.set_hostcall_fuel(call_bytes);
         self.store.set_max_component_handles(handles);
-        self.store.data_mut().clock.deadline = now.checked_add(time);
+        let state = self.store.data_mut();
+        state.clock.start(now);
+        state.passes = 0;
         Ok(())
     }
 
@@ -196,7 +207,9 @@ impl Sandbox {
     fn account(&mut self, started: Instant) -> Duration {
         // Fuel is on in every engine made here, so there is always a remainder to ask for.
         let left = self.store.get_fuel().unwrap_or_default();
-        let (fuel, time) = (self.limits().fuel.saturating_sub(left), started.elapsed());
+        let fuel = self.limits().fuel.saturating_sub(left);
+        let time = started.elapsed().saturating_sub(self.store.data().clock.stood_still);
+        let passes = self.store.data().passes;
         self.usage.fuel = self.usage.fuel.saturating_add(fuel);
         self.usage.most_fuel = self.usage.most_fuel.max(fuel);
         self.usage.calls += 1;
@@ -206,6 +219,8 @@ impl Sandbox {
         self.usage.peak_table_elements = self.store.data().meter.peak_table_elements();
         self.usage.most_moved = self.store.data().most_moved;
         self.usage.peak_tensor_bytes = self.store.data().ledger.peak();
+        self.usage.passes = self.usage.passes.saturating_add(passes);
+        self.usage.most_passes = self.usage.most_passes.max(passes);
         time
     }
 }

@@ -3,9 +3,10 @@
 use candle_core::Device;
 use wasmtime::component::Resource;
 
+use super::exports::{Describe, TaskExports};
 use super::sandbox::{Sandbox, Started};
 use super::usage::Usage;
-use crate::bindings::{self, data, info, types};
+use crate::bindings::{data, types};
 use crate::component::binary::PluginBinary;
 use crate::component::contract::PluginKind;
 use crate::description::Description;
@@ -29,8 +30,8 @@ const BATCH: u32 = 256;
 /// A loaded task plugin. Its functions need `configure` first, once.
 pub struct TaskPlugin {
     sandbox: Sandbox,
-    info: info::Guest,
-    exports: bindings::task::TaskPlugin,
+    describe: Describe,
+    exports: TaskExports,
     description: Description,
 }
 
@@ -67,9 +68,9 @@ impl TaskPlugin {
     ) -> Result<Self, PluginError> {
         // A task has no tensors; the device stays unused.
         let started = Sandbox::start(engine, binary, Some(PluginKind::Task), limits, log, &Device::Cpu)?;
-        let Started { mut sandbox, instance, info, description, .. } = started;
-        let exports = sandbox.bind(|store| bindings::task::TaskPlugin::new(store, &instance))?;
-        Ok(Self { sandbox, info, exports, description })
+        let Started { mut sandbox, instance, describe, contract, description } = started;
+        let exports = sandbox.look_up(&contract, &instance, |exports| exports.task())?;
+        Ok(Self { sandbox, describe, exports, description })
     }
 
     /// What the plugin says it is.
@@ -82,7 +83,7 @@ impl TaskPlugin {
     /// # Errors
     /// When the description is none, or the plugin fails.
     pub fn describe_again(&mut self) -> Result<Description, PluginError> {
-        self.sandbox.describe(&self.info)
+        self.sandbox.describe(&self.describe)
     }
 
     /// The bytes that it was loaded from.
@@ -101,10 +102,8 @@ impl TaskPlugin {
     /// When the plugin does not take them, or fails.
     pub fn configure(&mut self, options: &[OptionSetting]) -> Result<(), PluginError> {
         let options: Vec<types::OptionSetting> = options.iter().map(Into::into).collect();
-        let exports = &self.exports;
-        self.sandbox.call_fallible("dataset.configure", |store| {
-            exports.forward_tuning_plugin_dataset().call_configure(store, &options)
-        })
+        let configure = &self.exports.configure;
+        self.sandbox.call_fallible("dataset.configure", |store| configure.call(store, (options,)))
     }
 
     /// What to load: one source for each split, demonstrations first. Its names are plain file names.
@@ -112,8 +111,8 @@ impl TaskPlugin {
     /// # Errors
     /// When there is not one source for each split, a name is none, or the plugin fails.
     pub fn sources(&mut self) -> Result<Vec<Source>, PluginError> {
-        let (call, exports) = ("dataset.sources", &self.exports);
-        let raw = self.sandbox.call(call, |store| exports.forward_tuning_plugin_dataset().call_sources(store))?;
+        let (call, sources) = ("dataset.sources", &self.exports.sources);
+        let (raw,) = self.sandbox.call(call, |store| sources.call(store, ()))?;
         answer_check::sources(raw).map_err(|bad| self.bad(call, bad))
     }
 
@@ -122,8 +121,8 @@ impl TaskPlugin {
     /// # Errors
     /// When the labels are not different lines of text, or the plugin fails.
     pub fn labels(&mut self) -> Result<Vec<String>, PluginError> {
-        let (call, exports) = ("dataset.labels", &self.exports);
-        let raw = self.sandbox.call(call, |store| exports.forward_tuning_plugin_dataset().call_labels(store))?;
+        let (call, labels) = ("dataset.labels", &self.exports.labels);
+        let (raw,) = self.sandbox.call(call, |store| labels.call(store, ()))?;
         answer_check::labels(raw).map_err(|bad| self.bad(call, bad))
     }
 
@@ -163,10 +162,9 @@ impl TaskPlugin {
         let mut check = ExampleCheck::new(&limits, labels);
         let mut outcome = ReadOutcome { examples: Vec::new(), rejected: Vec::new() };
         loop {
-            let exports = &self.exports;
+            let read = &self.exports.read;
             let batch = self.sandbox.call_fallible(call, |store| {
-                let dataset = exports.forward_tuning_plugin_dataset();
-                dataset.call_read(store, convert::wit_split(split), Resource::new_borrow(table), BATCH)
+                read.call(store, (convert::wit_split(split), Resource::new_borrow(table), BATCH))
             })?;
             if batch.examples.is_empty() && batch.rejected.is_empty() {
                 return Ok(outcome);
@@ -189,9 +187,32 @@ impl TaskPlugin {
     /// When an example is not what it has to be, or the plugin fails.
     pub fn written(&mut self) -> Result<Vec<Example>, PluginError> {
         let labels = self.labels()?;
-        let (call, exports) = ("dataset.written", &self.exports);
-        let raw = self.sandbox.call(call, |store| exports.forward_tuning_plugin_dataset().call_written(store))?;
-        let mut check = ExampleCheck::new(self.sandbox.limits(), &labels);
+        let (call, written) = ("dataset.written", &self.exports.written);
+        let (raw,) = self.sandbox.call(call, |store| written.call(store, ()))?;
+        self.checked(call, raw, &labels)
+    }
+
+    /// Examples that ask nothing, for contextual calibration (arXiv 2102.09690); their answers do not count. None if the
+    /// task has none, or was made for version 0.1 of the package, which does not ask for any.
+    ///
+    /// # Errors
+    /// When an example is not what it has to be, or the plugin fails.
+    pub fn content_free(&mut self) -> Result<Vec<Example>, PluginError> {
+        let Some(content_free) = self.exports.content_free else { return Ok(Vec::new()) };
+        let labels = self.labels()?;
+        let call = "prompt.content-free";
+        let (raw,) = self.sandbox.call(call, |store| content_free.call(store, ()))?;
+        self.checked(call, raw, &labels)
+    }
+
+    /// Examples that one call gave, as the host keeps them.
+    fn checked(
+        &self,
+        call: &'static str,
+        raw: Vec<data::Example>,
+        labels: &[String],
+    ) -> Result<Vec<Example>, PluginError> {
+        let mut check = ExampleCheck::new(self.sandbox.limits(), labels);
         let examples: Result<Vec<Example>, InvalidAnswer> = raw.into_iter().map(|raw| check.check(raw)).collect();
         examples.map_err(|bad| self.bad(call, bad))
     }
@@ -201,10 +222,9 @@ impl TaskPlugin {
     /// # Errors
     /// When the plugin fails.
     pub fn separator(&mut self) -> Result<Untrusted, PluginError> {
-        let exports = &self.exports;
-        let text =
-            self.sandbox.call("prompt.separator", |store| exports.forward_tuning_plugin_prompt().call_separator(store));
-        text.map(Untrusted::from)
+        let separator = &self.exports.separator;
+        let (text,) = self.sandbox.call("prompt.separator", |store| separator.call(store, ()))?;
+        Ok(text.into())
     }
 
     /// An example with its answer, as the model is shown it.
@@ -212,10 +232,8 @@ impl TaskPlugin {
     /// # Errors
     /// When the text is empty, or the plugin does not take the example or fails.
     pub fn render_demonstration(&mut self, example: &Example) -> Result<Untrusted, PluginError> {
-        let (call, exports, raw) = ("prompt.render-demonstration", &self.exports, convert::wit_example(example));
-        let text = self
-            .sandbox
-            .call_fallible(call, |store| exports.forward_tuning_plugin_prompt().call_render_demonstration(store, &raw));
+        let (call, render) = ("prompt.render-demonstration", &self.exports.render_demonstration);
+        let text = self.sandbox.call_fallible(call, |store| render.call(store, (convert::wit_example(example),)));
         let text = text.map_err(|error| error.about(format!("example `{}`", example.id)))?;
         if text.is_empty() {
             return Err(self.bad(call, InvalidAnswer::EmptyText { id: example.id.clone() }));
@@ -228,11 +246,10 @@ impl TaskPlugin {
     /// # Errors
     /// When there are not as many texts as choices, one is empty or does not start with its context, or the plugin does not take the example or fails.
     pub fn render_query(&mut self, example: &Example) -> Result<Vec<RenderedChoice>, PluginError> {
-        let (call, exports) = ("prompt.render-query", &self.exports);
-        let raw: data::Example = convert::wit_example(example);
+        let (call, render) = ("prompt.render-query", &self.exports.render_query);
         let choices = self
             .sandbox
-            .call_fallible(call, |store| exports.forward_tuning_plugin_prompt().call_render_query(store, &raw))
+            .call_fallible(call, |store| render.call(store, (convert::wit_example(example),)))
             .map_err(|error| error.about(format!("example `{}`", example.id)))?;
         let (expected, found) = (example.choices.len(), choices.len());
         if found != expected {

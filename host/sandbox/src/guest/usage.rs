@@ -11,7 +11,7 @@ pub struct Usage {
     pub fuel: u64,
     /// The most fuel of one call.
     pub most_fuel: u64,
-    /// Wall clock of all calls, host functions included.
+    /// Wall clock of all calls, host functions included, but not what the model did for them.
     pub time: Duration,
     /// Wall clock of the longest call.
     pub most_time: Duration,
@@ -23,6 +23,10 @@ pub struct Usage {
     pub most_moved: u64,
     /// The most bytes of tensors at once that the plugin made or kept.
     pub peak_tensor_bytes: u64,
+    /// Passes of the model that all steps together asked for.
+    pub passes: usize,
+    /// The most passes that one step asked for.
+    pub most_passes: usize,
 }
 
 impl Usage {
@@ -37,5 +41,7 @@ impl Usage {
         self.peak_table_elements = self.peak_table_elements.max(other.peak_table_elements);
         self.most_moved = self.most_moved.max(other.most_moved);
         self.peak_tensor_bytes = self.peak_tensor_bytes.max(other.peak_tensor_bytes);
+        self.passes = self.passes.saturating_add(other.passes);
+        self.most_passes = self.most_passes.max(other.most_passes);
     }
 }

@@ -148,6 +148,29 @@ impl tensor::HostTensor for HostState {
         self.make(operation, &dims, tensor.dtype(), 0, |op| op.narrow(&tensor, dim, start, &dims))
     }
 
+    fn perturbed(
+        &mut self,
+        tensor: Resource<DeviceTensor>,
+        seed: u64,
+        scale: f64,
+    ) -> wasmtime::Result<Resource<DeviceTensor>> {
+        if scale == 0.0 {
+            // A sum with zeros would lose the sign of a zero.
+            return tensor::HostTensor::clone(self, tensor);
+        }
+        let operation = "tensor.perturbed";
+        let tensor = self.tensor(&tensor)?;
+        let (dtype, count) = (tensor.dtype(), tensor.elem_count() as u64);
+        let size = dtype.size_in_bytes() as u64;
+        let direction = if dtype == DType::F32 { 4 * count } else { (4 + size) * count };
+        let part = ChunkedOp::new(operation, self.clock.clone()).elements_at_once(&tensor) * size;
+        self.make(operation, tensor.dims(), dtype, direction.saturating_add(part), |op| {
+            let direction = op.standard_normal(seed, &tensor)?;
+            // A guest that adds the direction by itself gets the same, bit by bit.
+            op.map([&tensor, &direction], dtype, |[part, direction]| arithmetic::add_scaled(part, direction, scale))
+        })
+    }
+
     fn read_with_copy(&mut self, tensor: Resource<DeviceTensor>) -> wasmtime::Result<Vec<f32>> {
         let operation = "tensor.read-with-copy";
         let tensor = self.tensor(&tensor)?;
@@ -170,6 +193,7 @@ mod tests {
     use crate::limits::Limits;
     use crate::state::log_book::LogBook;
     use crate::stop::Stop;
+    use crate::tensor::random::standard_normal;
 
     type Handle = Resource<DeviceTensor>;
 
@@ -219,6 +243,31 @@ mod tests {
         assert_eq!(state.shape(again(&a)).unwrap(), [2, 3]);
         assert_eq!(state.norm(again(&a)).unwrap(), 111_f64.sqrt());
         assert_eq!(state.dot(again(&a), again(&b)).unwrap(), 530.0);
+    }
+
+    #[test]
+    fn a_direction_follows_from_its_seed_and_is_added_in_row_major_order() {
+        let mut state = state(Limits::default());
+        let a = matrix(&mut state, [1.0, -2.0, 3.0, -0.0, 0.0, 9.0]);
+        let direction: Vec<f32> = standard_normal(5).take(6).collect();
+        let expected = |scale: f32| -> Vec<f32> {
+            [1.0, -2.0, 3.0, -0.0, 0.0, 9.0].iter().zip(&direction).map(|(a, z)| a + scale * z).collect()
+        };
+        for scale in [0.5, -0.5, 2.0] {
+            let moved = state.perturbed(again(&a), 5, f64::from(scale));
+            assert_eq!(values(&mut state, moved), expected(scale), "{scale}");
+        }
+        // The numbers go by their order, whatever the shape, and are rounded to the dtype.
+        let flat = state.from_values(vec![6], Dtype::Bf16, vec![0.0; 6]).unwrap();
+        let moved = state.perturbed(again(&flat), 5, 1.0);
+        let rounded: Vec<f32> = direction.iter().map(|z| half::bf16::from_f32(*z).to_f32()).collect();
+        assert_eq!(values(&mut state, moved), rounded);
+        let moved = state.perturbed(again(&a), 6, 1.0);
+        assert_ne!(values(&mut state, moved), expected(1.0));
+        // No step at all keeps every bit, that of a negative zero too.
+        let kept = state.perturbed(again(&a), 5, 0.0);
+        let kept: Vec<u32> = values(&mut state, kept).into_iter().map(f32::to_bits).collect();
+        assert_eq!(kept, [1.0_f32, -2.0, 3.0, -0.0, 0.0, 9.0].map(f32::to_bits));
     }
 
     #[test]
@@ -296,6 +345,8 @@ mod tests {
         let full = "exceeded the tensor memory limit (100 bytes): 96 bytes in use, asked for 24 bytes more";
         assert_eq!(state.sign(again(&a)).unwrap_err().to_string(), full);
         assert!(state.norm(again(&a)).unwrap_err().to_string().contains("asked for 96 bytes more"));
+        // The result, the direction, and a part of it on the way.
+        assert!(state.perturbed(again(&a), 1, 1.0).unwrap_err().to_string().contains("asked for 72 bytes more"));
         for handle in copies.into_iter().flatten().chain(clones) {
             HostTensor::drop(&mut state, Resource::new_own(handle.rep())).unwrap();
         }

@@ -18,6 +18,11 @@ impl DeviceTensor {
         Self { tensor, charge }
     }
 
+    /// The bytes that it counts with.
+    pub(crate) fn byte_count(&self) -> u64 {
+        self.charge.bytes
+    }
+
     /// Another handle to the same numbers, which are counted once.
     pub(crate) fn share(&self) -> Self {
         Self { tensor: self.tensor.clone(), charge: Arc::clone(&self.charge) }

@@ -4,6 +4,7 @@ pub(crate) mod ledger;
 pub(crate) mod log_book;
 pub(crate) mod meter;
 pub(crate) mod row_table;
+pub(crate) mod step;
 pub(crate) mod system;
 
 use candle_core::{Device, Tensor};
@@ -33,6 +34,8 @@ pub(crate) struct HostState {
     pub(crate) meter: Meter,
     /// The most bytes that one host function handed over or took.
     pub(crate) most_moved: u64,
+    /// Passes of the model that the present call asked for.
+    pub(crate) passes: usize,
 }
 
 impl HostState {
@@ -40,7 +43,7 @@ impl HostState {
         let mut resources = ResourceTable::new();
         resources.set_max_capacity(limits.table_elements);
         Self {
-            clock: Clock { deadline: None, limit: limits.time, stop },
+            clock: Clock::new(limits.time, stop),
             resources,
             log,
             system: System::new(limits.log_characters),
@@ -49,8 +52,23 @@ impl HostState {
             device,
             meter: Meter::new(&limits),
             most_moved: 0,
+            passes: 0,
             limits,
         }
+    }
+
+    /// Passes of the model that the present call may still ask for.
+    pub(crate) fn remaining_passes(&self) -> usize {
+        self.limits.passes.saturating_sub(self.passes)
+    }
+
+    /// Notes that so many passes are asked for, and ends the call if that is too many.
+    pub(crate) fn spend(&mut self, passes: usize) -> Result<(), HostTrap> {
+        if passes > self.remaining_passes() {
+            return Err(Limit::Passes { limit: self.limits.passes }.into());
+        }
+        self.passes += passes;
+        Ok(())
     }
 
     /// Notes that a host function moved so many bytes, and ends the call if that is too much.
@@ -76,9 +94,21 @@ impl HostState {
         Ok(self.resources.push(tensor)?)
     }
 
+    /// A tensor of the host that the plugin may use for the coming call.
+    pub(crate) fn lent(&mut self, tensor: Tensor) -> DeviceTensor {
+        let charge = self.ledger.lend(byte_count(&tensor));
+        DeviceTensor::new(tensor, charge)
+    }
+
     /// Hands a tensor of the host to the plugin for the coming call.
     pub(crate) fn lend(&mut self, tensor: Tensor) -> wasmtime::Result<Resource<DeviceTensor>> {
-        let charge = self.ledger.lend(tensor.elem_count() as u64 * tensor.dtype().size_in_bytes() as u64);
+        let lent = self.lent(tensor);
+        self.push(lent)
+    }
+
+    /// Hands a tensor that the host made for the plugin over to it: it counts as the plugin's own from now on.
+    pub(crate) fn give(&mut self, tensor: Tensor) -> wasmtime::Result<Resource<DeviceTensor>> {
+        let charge = self.ledger.charge(byte_count(&tensor), 0).map_err(HostTrap::LimitExceeded)?;
         self.push(DeviceTensor::new(tensor, charge))
     }
 
@@ -86,4 +116,9 @@ impl HostState {
     pub(crate) fn take(&mut self, handle: Resource<DeviceTensor>) -> wasmtime::Result<Tensor> {
         Ok(self.resources.delete(handle)?.tensor)
     }
+}
+
+/// The bytes of a tensor's numbers.
+pub(crate) fn byte_count(tensor: &Tensor) -> u64 {
+    tensor.elem_count() as u64 * tensor.dtype().size_in_bytes() as u64
 }

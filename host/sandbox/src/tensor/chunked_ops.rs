@@ -7,6 +7,7 @@
 use candle_core::{DType, Tensor, WithDType};
 use half::{bf16, f16};
 
+use super::random;
 use crate::clock::Clock;
 use crate::trap::HostTrap;
 use ft_engine::model::error::without_backtrace;
@@ -98,6 +99,25 @@ impl ChunkedOp {
             return values.map_err(|error| self.device(error));
         }
         Ok(self.map_to::<f32, 1>([tensor], |[part]| part.to_dtype(DType::F32))?.numbers)
+    }
+
+    /// Standard normal numbers that follow from the seed alone, in row-major order: a tensor of the shape and dtype of another,
+    /// on its device.
+    pub(crate) fn standard_normal(&self, seed: u64, like: &Tensor) -> Result<Tensor, HostTrap> {
+        let count = like.elem_count();
+        let mut drawn = Copied::<f32>::new(self, count)?;
+        let mut numbers = random::standard_normal(seed);
+        while drawn.numbers.len() < count {
+            self.clock.check()?;
+            let chunk = self.length.min(count - drawn.numbers.len());
+            drawn.numbers.extend(numbers.by_ref().take(chunk));
+        }
+        let drawn = drawn.tensor(like.dims())?;
+        if like.dtype() == DType::F32 && like.device().is_cpu() {
+            return Ok(drawn);
+        }
+        let there = drawn.to_device(like.device()).map_err(|error| self.device(error))?;
+        self.map([&there], like.dtype(), |[part]| part.to_dtype(like.dtype()))
     }
 
     /// Tensors one after the other along dimension `dim`, which makes a tensor of the shape `dims`.
@@ -227,7 +247,7 @@ mod tests {
     use crate::stop::Stop;
 
     fn op(length: usize) -> ChunkedOp {
-        let clock = Clock { deadline: None, limit: Duration::MAX, stop: Stop::default() };
+        let clock = Clock::new(Duration::MAX, Stop::default());
         ChunkedOp { length, ..ChunkedOp::new("test", clock) }
     }
 
@@ -263,6 +283,8 @@ mod tests {
                 assert_eq!(sum, 30.0);
                 let values = turned.flatten_all().unwrap().to_dtype(DType::F32).unwrap().to_vec1::<f32>().unwrap();
                 assert_eq!(op.values(&turned).unwrap(), values);
+                let direction = op.standard_normal(3, &a).unwrap();
+                assert!(same(&direction, &self::op(100).standard_normal(3, &a).unwrap()), "{dtype:?} in {length}");
             }
         }
     }
@@ -282,7 +304,8 @@ mod tests {
     #[test]
     fn the_clock_is_looked_at_between_chunks() {
         let soon = Duration::from_millis(20);
-        let clock = Clock { deadline: Instant::now().checked_add(soon), limit: soon, stop: Stop::default() };
+        let mut clock = Clock::new(soon, Stop::default());
+        clock.start(Instant::now());
         let op = ChunkedOp { length: 1, ..ChunkedOp::new("test", clock) };
         let long = tensor(&[1000], DType::F32);
         let slow = |[part]: [&Tensor; 1]| {
@@ -296,5 +319,6 @@ mod tests {
         assert!(is_over(op.concat(&[long.clone(), long.clone()], 0, &[2000]).unwrap_err()));
         assert!(is_over(op.narrow(&long, 0, 1, &[999]).unwrap_err()));
         assert!(is_over(op.values(&long).unwrap_err()));
+        assert!(is_over(op.standard_normal(1, &long).unwrap_err()));
     }
 }

@@ -2,4 +2,6 @@
 
 pub(crate) mod chunked_ops;
 pub(crate) mod operation;
+pub(crate) mod question_check;
+pub(crate) mod random;
 pub(crate) mod shape_check;

@@ -88,6 +88,7 @@ fn is_its_own(error: &PluginError, candidate: Candidate<'_>) -> bool {
         | Failure::Compile { .. }
         | Failure::Device { .. }
         | Failure::NoMemory { .. }
+        | Failure::Model(_)
         | Failure::Rows(_) => false,
         _ => true,
     }
@@ -102,6 +103,7 @@ fn within(usage: &Usage, limits: &Limits) -> Result<String, String> {
         ("tables", usage.peak_table_elements as f64 / limits.table_elements as f64),
         ("call bytes", usage.most_moved as f64 / limits.call_bytes as f64),
         ("tensors", usage.peak_tensor_bytes as f64 / limits.tensor_bytes as f64),
+        ("passes", usage.most_passes as f64 / limits.passes.max(1) as f64),
     ];
     let told: Vec<String> = shares.iter().map(|(name, share)| format!("{name} {:.1} %", 100.0 * share)).collect();
     let told = format!("at most {} of the limits", told.join(", "));

@@ -65,6 +65,7 @@ fn limits(limits: &Limits) -> LimitsRecord {
         table_elements: limits.table_elements,
         call_bytes: limits.call_bytes,
         tensor_bytes: limits.tensor_bytes,
+        passes: Some(limits.passes),
     }
 }
 

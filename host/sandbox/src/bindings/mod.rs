@@ -1,4 +1,6 @@
-//! Rust types and calls generated from `wit/plugin.wit`, one module for each world.
+//! Rust types and calls generated from the WIT package, one module for each world.
+//!
+//! The present package is `wit/plugin.wit`; `since_0_1` is the one that it grew out of.
 
 #![allow(
     missing_docs,
@@ -9,7 +11,7 @@
 pub(crate) mod task {
     wasmtime::component::bindgen!({
         world: "task-plugin",
-        path: "../../wit/since-0.1",
+        path: "../../wit",
         imports: { default: trappable },
         with: { "forward-tuning:plugin/table.table": crate::state::row_table::RowTable },
     });
@@ -19,17 +21,20 @@ pub(crate) mod task {
 pub(crate) mod optimizer {
     wasmtime::component::bindgen!({
         world: "optimizer-plugin",
-        path: "../../wit/since-0.1",
+        path: "../../wit",
         imports: { default: trappable },
         with: {
             "forward-tuning:plugin/types": super::task::forward_tuning::plugin::types,
             "forward-tuning:plugin/log": super::task::forward_tuning::plugin::log,
             "forward-tuning:plugin/tensor.tensor": crate::state::ledger::DeviceTensor,
+            "forward-tuning:plugin/model.step-context": crate::state::step::Step,
         },
     });
 }
 
+pub(crate) mod since_0_1;
+
 pub use optimizer::exports::forward_tuning::plugin::meta_optimizer;
-pub use optimizer::forward_tuning::plugin::tensor;
-pub use task::exports::forward_tuning::plugin::{dataset, info};
+pub use optimizer::forward_tuning::plugin::{model, tensor};
+pub use task::exports::forward_tuning::plugin::{dataset, info, prompt};
 pub use task::forward_tuning::plugin::{data, log, table, types};
