@@ -345,8 +345,8 @@ fn a_step_cannot_be_kept() {
     let told = message(kept);
     assert!(told.contains("borrow"), "{told}");
     let ended = "(call $drop-context (local.get $context)) (drop (call $number (local.get $context)))";
-    let told = message(ended);
-    assert!(told.starts_with("used a handle that it does not own"), "{told}");
+    let told = fault(ended, tight()).to_string();
+    assert!(told.contains("used a handle that it does not own"), "{told}");
 }
 
 #[test]
@@ -403,9 +403,11 @@ fn slots_that_are_kept_count_from_the_next_step_on() {
         (i32.store (i32.const 512) (i32.load offset=8 (i32.load (i32.const 160))))
         (i32.store (i32.const 516) (i32.load offset=20 (i32.load (i32.const 160))))";
     let mut rule = optimizer(guest(again), tight(), no_log(), &[]).unwrap();
-    let update = MetaOptimizer::step(&mut rule, &mut Scripted::new()).unwrap();
-    assert!(same(&update.cache, &cache(1)));
-    assert_eq!(rule.usage().peak_tensor_bytes, 2 * SLOT);
+    for bytes in [0, 2 * SLOT] {
+        let update = MetaOptimizer::step(&mut rule, &mut Scripted::new()).unwrap();
+        assert!(same(&update.cache, &cache(1)));
+        assert_eq!(rule.usage().peak_tensor_bytes, bytes);
+    }
 }
 
 #[test]
