@@ -1,5 +1,6 @@
 //! Plugins as components: the real ones, hostile ones, and files that are none.
 
+mod content_free;
 mod encode;
 mod files;
 mod good;

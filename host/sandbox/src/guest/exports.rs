@@ -11,28 +11,34 @@ use crate::state::HostState;
 use crate::state::row_table::RowTable;
 use crate::state::step::Step;
 
+/// A function that gives one value.
+type Function<Parameters, T> = TypedFunc<Parameters, (T,)>;
+
+/// A function that gives one value, or reports an error.
+type Fallible<Parameters, T> = Function<Parameters, Result<T, types::Error>>;
+
 type OptionSettings = Vec<types::OptionSetting>;
 
 /// `info.describe`.
-pub(crate) type Describe = TypedFunc<(), (info::Description,)>;
+pub(crate) type Describe = Function<(), info::Description>;
 
 /// What a task exports besides `info`.
 pub(crate) struct TaskExports {
-    pub(crate) configure: TypedFunc<(OptionSettings,), (Result<(), types::Error>,)>,
-    pub(crate) sources: TypedFunc<(), (Vec<dataset::Source>,)>,
-    pub(crate) labels: TypedFunc<(), (Vec<String>,)>,
-    pub(crate) read: TypedFunc<(data::Split, Resource<RowTable>, u32), (Result<dataset::Batch, types::Error>,)>,
-    pub(crate) written: TypedFunc<(), (Vec<data::Example>,)>,
-    pub(crate) separator: TypedFunc<(), (String,)>,
-    pub(crate) render_demonstration: TypedFunc<(data::Example,), (Result<String, types::Error>,)>,
-    pub(crate) render_query: TypedFunc<(data::Example,), (Result<Vec<prompt::Choice>, types::Error>,)>,
+    pub(crate) configure: Fallible<(OptionSettings,), ()>,
+    pub(crate) sources: Function<(), Vec<dataset::Source>>,
+    pub(crate) labels: Function<(), Vec<String>>,
+    pub(crate) read: Fallible<(data::Split, Resource<RowTable>, u32), dataset::Batch>,
+    pub(crate) written: Function<(), Vec<data::Example>>,
+    pub(crate) separator: Function<(), String>,
+    pub(crate) render_demonstration: Fallible<(data::Example,), String>,
+    pub(crate) render_query: Fallible<(data::Example,), Vec<prompt::Choice>>,
     /// None before 0.2.
-    pub(crate) content_free: Option<TypedFunc<(), (Vec<data::Example>,)>>,
+    pub(crate) content_free: Option<Function<(), Vec<data::Example>>>,
 }
 
 /// What an optimizer exports besides `info`.
 pub(crate) struct OptimizerExports {
-    pub(crate) open: TypedFunc<(OptionSettings,), (Result<ResourceAny, types::Error>,)>,
+    pub(crate) open: Fallible<(OptionSettings,), ResourceAny>,
     pub(crate) step: StepExport,
 }
 
@@ -45,14 +51,12 @@ pub(crate) enum StepExport {
     Asking(AskingStep),
 }
 
-/// The step of 0.1.
-pub(crate) type HandedStep = TypedFunc<
-    (ResourceAny, u32, Vec<since_0_1::meta_optimizer::Slot>),
-    (Result<since_0_1::meta_optimizer::Update, types::Error>,),
->;
+/// The step of 0.1: the session, the step's number, and the slots.
+pub(crate) type HandedStep =
+    Fallible<(ResourceAny, u32, Vec<since_0_1::meta_optimizer::Slot>), since_0_1::meta_optimizer::Update>;
 
-/// The step of 0.2.
-pub(crate) type AskingStep = TypedFunc<(ResourceAny, Resource<Step>), (Result<meta_optimizer::Update, types::Error>,)>;
+/// The step of 0.2: the session, and the step.
+pub(crate) type AskingStep = Fallible<(ResourceAny, Resource<Step>), meta_optimizer::Update>;
 
 /// An instance and the version whose names its exports have.
 pub(crate) struct Exports<'a> {
@@ -109,7 +113,7 @@ impl Exports<'_> {
         let index = self.instance.get_export_index(&mut *self.store, Some(&exports), function);
         let index =
             index.ok_or_else(|| wasmtime::format_err!("instance export `{name}` does not have export `{function}`"))?;
-        let typed = self.instance.get_typed_func(&mut *self.store, &index);
+        let typed = self.instance.get_typed_func(&mut *self.store, index);
         typed.map_err(|error| error.context(format!("failed to convert function `{function}` to given type")))
     }
 }
