@@ -15,6 +15,7 @@ mod components;
 mod costs;
 mod memory;
 mod prefill;
+mod questions;
 mod scoring;
 mod step;
 mod tasks;
@@ -60,11 +61,12 @@ const QUICK: &str = "--quick";
 
 type Measure = fn(&Bench) -> Outcome<Part>;
 
-const PARTS: [(&str, Measure); 8] = [
+const PARTS: [(&str, Measure); 9] = [
     ("prefill", prefill::measure),
     ("scoring", scoring::measure),
     ("step", step::measure),
     ("rules", step::measure_rules),
+    ("questions", questions::measure),
     ("costs", costs::measure),
     ("components", components::measure),
     ("tasks", tasks::measure),
