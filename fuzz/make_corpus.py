@@ -283,6 +283,7 @@ sample = 500
 limit = 100
 allow-overlap = true
 score-steps = "1,5,7"
+baseline = "repeat=2,4"
 published = false
 select = "held-out"
 held-out = "leave-one-out"

@@ -21,7 +21,8 @@ const NAME: &str = "=runs/\u{1b}[2J\n|<b>\"a\",*[x](http://y)\u{202e}";
 pub fn run(bytes: &[u8]) {
     let [results, samples, trace, held_out] = parts(bytes);
     let if_there = |bytes| Some(bytes).filter(|bytes: &&[u8]| !bytes.is_empty());
-    let files = Files { results, samples, trace: if_there(trace), held_out: if_there(held_out) };
+    let (trace, held_out) = (if_there(trace), if_there(held_out));
+    let files = Files { results, samples, trace, held_out, baselines: None, content_free: None };
     let report = match RunReport::new(NAME, files) {
         Ok(report) => Some(report),
         Err(error) => {
@@ -42,7 +43,11 @@ fn check(report: &RunReport) {
     for pair in report.analysis.steps.windows(2).filter(|pair| pair[0].seed == pair[1].seed) {
         assert_eq!(pair[0].n, pair[1].n, "steps {} and {} of seed {}", pair[0].step, pair[1].step, pair[0].seed);
     }
-    assert!(report.seconds.values().all(|seconds| seconds.is_finite() && *seconds >= 0.0), "{:?}", report.seconds);
+    assert!(
+        report.seconds.steps.values().all(|seconds| seconds.is_finite() && *seconds >= 0.0),
+        "{:?}",
+        report.seconds
+    );
     for record in &report.trace {
         assert!(record.pseudo_gradient_norm().is_finite() && record.update_norm().is_finite(), "{record:?}");
     }

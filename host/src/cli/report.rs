@@ -75,11 +75,13 @@ pub fn run(args: &ReportArgs) -> Result<ExitStatus, CommandError> {
 pub fn open(folder: &Path) -> Result<RunReport, CommandError> {
     let results = read_regular(&folder.join("results.json"), RESULTS_LIMIT)?;
     let samples = journal::read(&folder.join("samples.jsonl"))?;
+    // Not every run has the others.
     let if_there = |name: &str| {
         let file = folder.join(name);
         file.exists().then(|| journal::read(&file)).transpose()
     };
-    // A run of one step has no trace, one that selects otherwise no held-out examples.
     let (trace, held_out) = (if_there("trace.jsonl")?, if_there("held-out.jsonl")?);
-    Ok(RunReport::new(&folder.display().to_string(), Files { results: &results, samples, trace, held_out })?)
+    let (baselines, content_free) = (if_there("baselines.jsonl")?, if_there("content-free.jsonl")?);
+    let files = Files { results: &results, samples, trace, held_out, baselines, content_free };
+    Ok(RunReport::new(&folder.display().to_string(), files)?)
 }

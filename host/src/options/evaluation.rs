@@ -1,5 +1,6 @@
 //! What is scored.
 
+use super::baselines::Baselines;
 use super::parse;
 use super::score_steps::ScoreSteps;
 
@@ -18,5 +19,10 @@ options! {
         /// Which steps to score besides zero-shot and step 1: `all`, `last`, or a list like 5,10,15 [default: all].
         #[arg(long, value_name = "STEPS")]
         score_steps: Option<ScoreSteps>, default ScoreSteps::All, affects Results;
+
+        /// Also score the queries behind baselines without tuning: `repeat=2,4` shows the demonstrations 2 times in a row
+        /// in one pass, and 4 times.
+        #[arg(long, value_name = "repeat=N,...")]
+        baseline: Option<Baselines>, affects Results;
     }
 }

@@ -10,6 +10,7 @@
 #[macro_use]
 mod define;
 
+mod baselines;
 mod compute;
 mod evaluation;
 mod held_out;
@@ -29,6 +30,7 @@ mod task;
 mod tune;
 mod value;
 
+pub use baselines::Baselines;
 pub use compute::{ComputeOptions, MOST_THREADS};
 pub use define::{Declared, Effect, OptionGroup, OptionName};
 pub use evaluation::EvaluationOptions;

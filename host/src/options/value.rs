@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
 
+use super::baselines::Baselines;
 use super::held_out::HeldOut;
 use super::parse::Bytes;
 use super::score_steps::ScoreSteps;
@@ -254,6 +255,7 @@ macro_rules! by_text {
 }
 
 by_text!(
+    Baselines,
     Bytes,
     DTypeChoice,
     DeviceChoice,

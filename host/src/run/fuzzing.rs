@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::error::RunError;
-use super::folder::out_folder::{Beginning, OutFolder, beginning, earlier};
+use super::folder::out_folder::{Beginning, FurtherJournals, OutFolder, beginning, earlier};
 use ft_record::files::samples::SampleRecord;
 use ft_record::files::schema::PlanRecord;
 use ft_record::files::trace::TraceRecord;
@@ -27,7 +27,7 @@ pub struct Found {
 /// Files that are no run's, or that of an unfinished run with another plan.
 pub fn resume(folder: &Path, plan: &PlanRecord) -> Result<Found, RunError> {
     let beginning = beginning(folder, earlier(folder, false)?, plan)?;
-    let (mut open, moved) = OutFolder::open(folder, &beginning, false)?;
+    let (mut open, moved) = OutFolder::open(folder, &beginning, FurtherJournals::default())?;
     Ok(Found {
         goes_on: matches!(beginning, Beginning::Continue(_)),
         moved,

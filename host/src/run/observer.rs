@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use ft_record::files::schema::{SelectedRecord, StepRecord};
+use ft_record::files::controls::Baseline;
+use ft_record::files::schema::{BaselineRecord, SelectedRecord, StepRecord};
 use ft_record::files::trace::TraceRecord;
 use ft_sandbox::LogRecord;
 
@@ -33,6 +34,8 @@ pub enum Event<'a> {
         /// The passes that are done, from 1.
         done: usize,
     },
+    /// The queries are about to be scored behind a baseline.
+    Baseline(Baseline),
     /// So many more queries are scored.
     Scored(usize),
     /// How far a step moved the cache, as `trace.jsonl` has it; also where an earlier process wrote it.
@@ -40,6 +43,9 @@ pub enum Event<'a> {
     /// A step whose queries are all scored, in numbers, as `results.json` has it; also where an earlier process scored it.
     /// Zero-shot comes before the step that it is compared with, and without the comparison.
     StepScored(&'a StepRecord),
+    /// A baseline behind which all queries are scored, in numbers, as `results.json` has it; also where an earlier process scored
+    /// it.
+    BaselineScored(&'a BaselineRecord),
     /// The step that is the result of a seed is known.
     Selected(&'a SelectedRecord),
 }

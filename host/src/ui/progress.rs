@@ -6,6 +6,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::text::shorten;
 use ft_engine::text::harmless;
+use ft_record::files::controls::Baseline;
+use ft_record::present::format;
 
 const RUN: Template =
     Template { wide: "{msg} [{wide_bar}] {pos}/{len} scored, {eta} left", narrow: "{wide_msg} {pos}/{len}, {eta}" };
@@ -90,6 +92,11 @@ impl RunBar {
     /// Says which Deep-Thinking step of how many is being run; step 0 is zero-shot.
     pub(crate) fn step(&self, step: u32, last: u32) {
         self.message(&if step == 0 { "zero-shot".to_owned() } else { format!("step {step}/{last}") });
+    }
+
+    /// Says behind which baseline queries are being scored.
+    pub(crate) fn baseline(&self, baseline: Baseline) {
+        self.message(&format::baseline(baseline));
     }
 
     /// Says that the step that is the result is being chosen.
@@ -227,6 +234,8 @@ mod tests {
         bar.pass(1);
         bar.pass(7);
         assert_eq!(bar.bar.message(), "seed 4, step 2/15, pass 7");
+        bar.baseline(Baseline::Repeat(4));
+        assert_eq!(bar.bar.message(), "seed 4, repeat 4");
         bar.step(3, 15);
         bar.scored(32);
         bar.scored(8);

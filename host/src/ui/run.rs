@@ -4,7 +4,7 @@ use super::screen::{Page, Screen};
 use super::table;
 use crate::run::{Outcome, Plan};
 use ft_engine::text::size;
-use ft_record::analysis::seconds::seconds;
+use ft_record::analysis::seconds::Seconds;
 use ft_record::analysis::{Analysis, AnalysisError, Known};
 use ft_record::files::schema::MemoryRecord;
 use ft_record::present::table_model;
@@ -54,9 +54,9 @@ fn memory(memory: &MemoryRecord, screen: Screen) -> Page {
 pub(crate) fn outcome(outcome: &Outcome, screen: Screen) -> Result<Page, AnalysisError> {
     let results = &outcome.results;
     let rows = results.plan.scored_rows();
-    let known = Known { labels: &results.plan.labels, selected: &results.selected, rows: &rows };
+    let known = Known::of(results, &rows, &outcome.controls);
     let analysis = Analysis::new(&outcome.records, &known)?;
-    let mut page = table::render_all(&table_model::of_run(&analysis, &seconds(&results.steps)), screen);
+    let mut page = table::render_all(&table_model::of_run(&analysis, &Seconds::of(results)), screen);
     for note in &results.plan.notes {
         page += screen.note(&note.harmless());
     }

@@ -137,8 +137,10 @@ fn narrow(table: &TableModel, row: &Row, screen: Screen) -> Page {
 mod tests {
     use super::*;
     use crate::ui::style::Style;
+    use ft_engine::text::Untrusted;
     use ft_record::analysis::seconds::Seconds;
     use ft_record::analysis::{Analysis, Known};
+    use ft_record::files::controls::{Baseline, ControlRecord, Controls};
     use ft_record::files::samples::{Choice, Place, SampleRecord};
     use ft_record::files::schema::SelectedRecord;
     use ft_record::present::table_model::of_run;
@@ -163,7 +165,7 @@ mod tests {
             selected.iter().map(|&(seed, step)| SelectedRecord { seed, step }).collect();
         let known = Known { selected: &selected, ..Known::default() };
         let analysis = Analysis::new(&steps.concat(), &known).unwrap();
-        of_run(&analysis, &seconds.iter().copied().collect::<Seconds>())
+        of_run(&analysis, &Seconds { steps: seconds.iter().copied().collect(), ..Seconds::default() })
     }
 
     fn several() -> TableModel {
@@ -186,7 +188,7 @@ mod tests {
     #[test]
     fn several_steps_have_an_oracle_and_a_result() {
         check("table_several", &render(&several(), Screen::PLAIN));
-        check("table_several", &render(&several(), columns(100)));
+        check("table_several", &render(&several(), columns(150)));
     }
 
     #[test]
@@ -204,6 +206,32 @@ mod tests {
         let seconds = [((13, 15), 61.0), ((42, 15), 60.0)];
         let tables = tables(steps.as_flattened(), &[(13, 15), (42, 15)], &seconds);
         check("table_seeds", &render_all(&tables, Screen::PLAIN));
+    }
+
+    /// A task with two classes: the rows of baselines stand behind in-context learning, and a table of its own has what
+    /// calibration comes to.
+    #[test]
+    fn controls_have_rows_and_calibration_a_table() {
+        let labels = ["no", "yes"].map(Untrusted::from);
+        let control = |baseline, sample| ControlRecord { baseline, sample };
+        let behind = |times, correct| {
+            let records = step(0, 1, correct, 1000).into_iter();
+            records.map(move |sample| control(Baseline::repeat(times), sample)).collect::<Vec<_>>()
+        };
+        // Without content the right choice has 4 nats more than the other one.
+        let content_free =
+            [0, 1].map(|at| control(None, SampleRecord { loglik: vec![-1.0, -5.0], ..step(0, at, 1, 1).remove(0) }));
+        let controls =
+            Controls { baselines: [behind(2, 750), behind(4, 720)].concat(), content_free: content_free.to_vec() };
+        let records =
+            [step(0, 0, 571, 1000), step(0, 1, 700, 1000), step(0, 2, 731, 1000), step(0, 3, 730, 1000)].concat();
+        let selected = [SelectedRecord { seed: 0, step: 3 }];
+        let controls = Some(&controls);
+        let known =
+            Known { labels: &labels, selected: &selected, controls, content_free_queries: 1, ..Known::default() };
+        let analysis = Analysis::new(&records, &known).unwrap();
+        let seconds = Seconds { baselines: [((0, Baseline::Repeat(2)), 2.5)].into(), ..Seconds::default() };
+        check("table_controls", &render_all(&of_run(&analysis, &seconds), Screen::PLAIN));
     }
 
     /// Numbers stay whole and with what they are about in any width that has room for one.

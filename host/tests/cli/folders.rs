@@ -14,7 +14,8 @@ use crate::report::{folder, lines, one_seed, seed};
 use crate::support::*;
 
 /// All files of a run.
-const FILES: [&str; 4] = ["results.json", "samples.jsonl", "trace.jsonl", "held-out.jsonl"];
+const FILES: [&str; 6] =
+    ["results.json", "samples.jsonl", "trace.jsonl", "held-out.jsonl", "baselines.jsonl", "content-free.jsonl"];
 
 /// A run of moments.
 const SHORT: [&str; 4] = ["--steps", "2", "--limit", "5"];
@@ -108,7 +109,7 @@ fn the_folder_itself_may_be_a_link_and_a_report_may_read_through_links() {
     std::fs::create_dir(place.path("disk")).unwrap();
     symlink(place.path("disk"), place.path("out")).unwrap();
     let printed = place.sst2(&SHORT).good().stdout;
-    assert_eq!(place.names("disk"), ["results.json", "samples.jsonl", "trace.jsonl"]);
+    assert_eq!(place.names("disk"), ["content-free.jsonl", "results.json", "samples.jsonl", "trace.jsonl"]);
     std::fs::create_dir(place.path("view")).unwrap();
     for name in place.names("disk") {
         symlink(place.path(&format!("disk/{name}")), place.path(&format!("view/{name}"))).unwrap();
@@ -134,7 +135,7 @@ fn unfinished_files_of_others_stay() {
         stays.push(".ft-host-partial-x".to_owned());
     }
     place.sst2(&SHORT).good();
-    stays.extend(["results.json", "samples.jsonl", "trace.jsonl"].map(str::to_owned));
+    stays.extend(["content-free.jsonl", "results.json", "samples.jsonl", "trace.jsonl"].map(str::to_owned));
     stays.sort();
     assert_eq!(place.names("out"), stays);
     assert_eq!(place.read("target"), "precious");

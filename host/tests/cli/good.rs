@@ -15,25 +15,99 @@ fn sorted<'a>(keys: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
 }
 
 #[test]
-fn a_run_prints_one_table_and_says_that_it_was_a_sample() {
+fn a_run_prints_its_steps_and_their_calibration_and_says_that_it_was_a_sample() {
     let place = Place::with_model();
     let done = place.sst2(&["--steps", "3"]).good();
     let lines: Vec<&str> = done.stdout.lines().collect();
     let first: Vec<String> = lines.iter().map(|line| line.split("  ").next().unwrap().trim().to_owned()).collect();
-    assert_eq!(first[0], "step");
-    let labels: Vec<&str> = first[2..6].iter().map(String::as_str).collect();
+    assert_eq!(first[..2], ["Steps", "step"]);
+    let labels: Vec<&str> = first[3..7].iter().map(String::as_str).collect();
     assert_eq!(labels, ["zero-shot", "1 (in-context)", "2", "3*"]);
-    assert!(first[6].starts_with("oracle (step "), "{}", done.stdout);
-    assert_eq!(lines[7], "*: the step that is the result");
-    assert_eq!(lines[8], "oracle: best step chosen with the test labels; not a valid result");
-    assert_eq!(&lines[9..], ["note: using the bundled sample, not the full data set"]);
-    for head in ["accuracy", "n", "95 % Wilson", "per token", "per character", "vs in-context", "time"] {
-        assert!(lines[0].contains(head), "{head}");
+    assert!(first[7].starts_with("oracle (step "), "{}", done.stdout);
+    assert_eq!(lines[8], "*: the step that is the result");
+    assert_eq!(lines[9], "oracle: best step chosen with the test labels; not a valid result");
+    for head in
+        ["accuracy", "n", "95 % Wilson", "per token", "per character", "vs in-context", "log-likelihood", "time"]
+    {
+        assert!(lines[1].contains(head), "{head}");
     }
+    assert_eq!(
+        lines[11..13],
+        ["Accuracy, as it is and calibrated", "step            accuracy  calibrated  prior-matched"]
+    );
+    let labels: Vec<&str> = first[14..17].iter().map(String::as_str).collect();
+    assert_eq!(labels, ["zero-shot", "1 (in-context)", "3*"]);
+    assert_eq!(lines.last(), Some(&"note: using the bundled sample, not the full data set"));
     // The head of the demonstrations and the folder are not results, so they are elsewhere.
     assert!(done.stderr.starts_with("Review: "), "{}", done.stderr);
     assert!(done.stderr.ends_with("results are in `out`\n"), "{}", done.stderr);
-    assert_eq!(place.names("out"), ["results.json", "samples.jsonl", "trace.jsonl"]);
+    assert_eq!(place.names("out"), ["content-free.jsonl", "results.json", "samples.jsonl", "trace.jsonl"]);
+}
+
+#[test]
+fn baselines_stand_beside_the_steps_with_the_same_numbers() {
+    let place = Place::with_model();
+    let run = ["--steps", "2", "--limit", "5", "--seeds", "3,0", "--baseline", "repeat=4,2"];
+    let done = place.sst2(&run).good();
+    let rows: Vec<&str> = done.stdout.lines().filter(|line| line.starts_with("repeat ")).collect();
+    assert_eq!(rows.len(), 4, "over the seeds, and calibrated:\n{}", done.stdout);
+    assert!(rows[0].starts_with("repeat 2 ") && rows[1].starts_with("repeat 4 "), "{}", done.stdout);
+    let results = place.json("out/results.json");
+    assert_eq!(results["config"]["baseline"], "repeat=2,4");
+    assert_eq!(results["content_free"], serde_json::json!({"made_by": "host", "queries": 3}));
+    let baselines = results["baselines"].as_array().unwrap();
+    let names: Vec<(u64, &str)> =
+        baselines.iter().map(|of| (of["seed"].as_u64().unwrap(), of["baseline"].as_str().unwrap())).collect();
+    assert_eq!(names, [(3, "repeat=2"), (3, "repeat=4"), (0, "repeat=2"), (0, "repeat=4")]);
+    let step = &results["steps"][2];
+    for baseline in baselines {
+        let all: Vec<&str> = keys(baseline).into_iter().filter(|key| *key != "baseline").collect();
+        assert_eq!(all, keys(step));
+        assert!(baseline["versus_icl"]["difference"].is_number() && baseline["calibrated"]["contextual"].is_number());
+    }
+    assert_eq!(place.read("out/baselines.jsonl").lines().count(), 2 * 2 * 5);
+    // Zero-shot, two steps and two baselines of each seed.
+    assert_eq!(place.read("out/content-free.jsonl").lines().count(), 2 * 5 * 3);
+    // No number of a report is taken from `results.json`.
+    let mut spoilt = results.clone();
+    for list in ["baselines", "steps"] {
+        for of in spoilt[list].as_array_mut().unwrap() {
+            of["accuracy"] = 0.123.into();
+            of["right_loglik"] = serde_json::json!(-7.77);
+        }
+    }
+    place.write("out/results.json", spoilt.to_string());
+    let report = &place.host(&["report", "out", "--json"]).good().json()["runs"][0]["analysis"]["baselines"];
+    let without_times = |baselines: &Value| {
+        let mut baselines = baselines.as_array().unwrap().clone();
+        for baseline in &mut baselines {
+            let baseline = baseline.as_object_mut().unwrap();
+            baseline.retain(|key, _| !key.ends_with("_seconds"));
+        }
+        baselines
+    };
+    assert_eq!(without_times(report), without_times(&results["baselines"]));
+    for (form, part) in
+        [("--csv", ",repeat=4,false,false,5,"), ("--markdown", "| repeat 4 |"), ("--html", "<td>repeat 4</td>")]
+    {
+        assert!(place.host(&["report", "out", form]).good().stdout.contains(part), "{form}");
+    }
+    place.host(&["compare", "out", "out"]).good();
+}
+
+#[test]
+fn a_baseline_that_does_not_fit_is_refused_before_weights_are_read() {
+    let place = Place::with_model();
+    let refused = place.sst2(&["--baseline", "repeat=2,900"]);
+    let parts = [
+        "expected at most 2048 positions, got ",
+        "for `--baseline repeat=900` with seed 0: ",
+        "hint: ",
+        "`--baseline`",
+    ];
+    refused.failed(2, &parts);
+    place.sst2(&["--baseline", "repeat=1"]).failed(2, &["expected a list like repeat=2,4"]);
+    assert!(place.names("out").is_empty());
 }
 
 #[test]
@@ -230,7 +304,15 @@ fn a_second_run_keeps_the_first() {
     let first = (place.read("out/results.json"), place.read("out/samples.jsonl"));
     let done = place.sst2(&["--steps", "1", "--limit", "3", "--seed", "2"]).good();
     assert!(done.stderr.contains("an earlier run are kept as `out/samples.1.jsonl`"), "{}", done.stderr);
-    let names = ["results.1.json", "results.json", "samples.1.jsonl", "samples.jsonl", "trace.jsonl"];
+    let names = [
+        "content-free.1.jsonl",
+        "content-free.jsonl",
+        "results.1.json",
+        "results.json",
+        "samples.1.jsonl",
+        "samples.jsonl",
+        "trace.jsonl",
+    ];
     assert_eq!(place.names("out"), names);
     assert_eq!((place.read("out/results.1.json"), place.read("out/samples.1.jsonl")), first);
     assert_eq!(place.samples("out").len(), 2 * 3);

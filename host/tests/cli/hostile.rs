@@ -423,7 +423,7 @@ fn hostile_optimizers_lose_nothing_that_was_done() {
         let more = ["--optimizer", &optimizer, "-O", &option, "--out", name];
         let done = attack(&place, &more).failed(3, parts);
         assert!(done.stderr.contains("hostile-optimizer"), "{name} names no plugin:\n{}", done.stderr);
-        assert_eq!(place.names(name), ["results.json", "samples.jsonl", "trace.jsonl"], "{name}");
+        assert_eq!(place.names(name), ["content-free.jsonl", "results.json", "samples.jsonl", "trace.jsonl"], "{name}");
         let results = place.json(&format!("{name}/results.json"));
         assert_eq!(results["complete"], false, "{name}");
         let steps: Vec<_> = results["steps"].as_array().unwrap().iter().map(|step| step["step"].clone()).collect();

@@ -59,7 +59,7 @@ fn an_interrupted_run_keeps_what_it_has() {
         assert!(done.stderr.ends_with("interrupted: what was scored is in `out`\n"), "{name}: {}", done.stderr);
         assert!(left_behind(&place) > 0);
         assert!(place.read("out/samples.jsonl").ends_with('\n'), "{name}");
-        assert_eq!(place.names("out"), ["results.json", "samples.jsonl", "trace.jsonl"]);
+        assert_eq!(place.names("out"), ["content-free.jsonl", "results.json", "samples.jsonl", "trace.jsonl"]);
     }
 }
 

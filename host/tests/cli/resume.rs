@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::*;
 
 /// Everything that decides about the result of the run below.
-const SETTINGS: [&str; 12] = [
+const SETTINGS: [&str; 14] = [
     "--steps",
     "4",
     "--limit",
@@ -19,6 +19,8 @@ const SETTINGS: [&str; 12] = [
     "held-out",
     "--held-out",
     "6",
+    "--baseline",
+    "repeat=2",
     "--batch-tokens",
     "200",
 ];
@@ -32,9 +34,11 @@ fn start(place: &Place, out: &str, more: &[&str]) -> Child {
 /// `results.json` without the times and the free memory, which no two runs share.
 fn without_times(mut results: Value) -> Value {
     assert!(results["memory"].as_object_mut().unwrap().remove("available").is_some());
-    for step in results["steps"].as_array_mut().unwrap() {
-        let step = step.as_object_mut().unwrap();
-        assert!(step.remove("step_seconds").is_some() && step.remove("score_seconds").is_some());
+    for list in ["steps", "baselines"] {
+        for step in results[list].as_array_mut().unwrap() {
+            let step = step.as_object_mut().unwrap();
+            assert!(step.remove("step_seconds").is_some() && step.remove("score_seconds").is_some());
+        }
     }
     results
 }
@@ -51,14 +55,16 @@ fn trace(place: &Place, out: &str) -> Vec<Value> {
 
 #[track_caller]
 fn same(place: &Place, out: &str, expected: &str) {
-    for name in ["samples.jsonl", "held-out.jsonl"] {
+    for name in ["samples.jsonl", "held-out.jsonl", "baselines.jsonl", "content-free.jsonl"] {
         assert_eq!(place.read(&format!("{out}/{name}")), place.read(&format!("{expected}/{name}")), "{name}");
     }
     assert_eq!(trace(place, out), trace(place, expected));
     let results = |out: &str| without_times(place.json(&format!("{out}/results.json")));
     assert_eq!(results(out), results(expected));
     assert_eq!(results(out)["complete"], true);
-    assert_eq!(place.names(out), ["held-out.jsonl", "results.json", "samples.jsonl", "trace.jsonl"]);
+    let names =
+        ["baselines.jsonl", "content-free.jsonl", "held-out.jsonl", "results.json", "samples.jsonl", "trace.jsonl"];
+    assert_eq!(place.names(out), names);
 }
 
 /// Numbers from 0 to 1 that look random and are the same in every run of the tests.
@@ -152,7 +158,7 @@ fn a_complete_run_is_shown_again_and_not_done_again() {
         ])
         .good();
     assert_eq!(place.read("out/samples.jsonl"), before.1);
-    assert_eq!(place.names("out"), ["results.json", "samples.jsonl", "trace.jsonl"]);
+    assert_eq!(place.names("out"), ["content-free.jsonl", "results.json", "samples.jsonl", "trace.jsonl"]);
 }
 
 /// Somebody made room: what is left of the run is kept, and the run is done again, not called complete without a number.

@@ -2,8 +2,10 @@
 
 pub mod accuracy;
 pub(crate) mod binomial;
+pub mod calibration;
 pub mod choice;
 pub mod confusion;
 pub mod hypergeometric;
+pub mod mean;
 pub mod paired;
 pub mod spread;

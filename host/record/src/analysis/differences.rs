@@ -7,7 +7,8 @@ use crate::files::schema::PlanRecord;
 use ft_engine::text::Untrusted;
 
 /// Parts besides options that a comparison of results leaves out: where files are, and what follows from the rest.
-const IGNORED: [&str; 14] = [
+const IGNORED: [&str; 15] = [
+    "content_free",
     "demonstration_ids",
     "demonstration_rows",
     "demonstrations",

@@ -4,6 +4,7 @@
 //! with everything else that the run's folder holds, and [`compare`] holds two of those against each other.
 
 pub mod compare;
+mod controls;
 pub mod differences;
 mod likelihoods;
 mod oracle;
@@ -16,19 +17,21 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
+use crate::files::controls::{Baseline, Controls};
 use crate::files::samples::SampleRecord;
-use crate::files::schema::SelectedRecord;
-use crate::files::scores::{StepScores, confusion};
+use crate::files::schema::{ResultsRecord, SelectedRecord};
+use crate::files::scores::{Beside, StepScores, confusion};
+use controls::{SortedControls, UnfinishedBaseline};
 use ft_engine::text::Untrusted;
 use oracle::{oracle, oracle_of_means};
 use seed_records::{SeedRecords, StepRecords, whole_steps};
-use spread::over_seeds;
+use spread::{baselines_over_seeds, over_seeds};
 
 pub use likelihoods::StepLikelihood;
 pub(crate) use likelihoods::{RightChoice, means};
 pub use oracle::{OracleMean, OracleStep};
-pub use seed_records::{AnalysisError, UnfinishedStep};
-pub use spread::{SeedsScores, SpreadRecord};
+pub use seed_records::{AnalysisError, ControlLineError, UnfinishedStep};
+pub use spread::{BaselineScores, BaselineSeeds, SeedsScores, SpreadRecord};
 
 /// What is known of a run besides its records.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,6 +42,26 @@ pub struct Known<'a> {
     pub selected: &'a [SelectedRecord],
     /// How many examples a whole step of each seed has; as many as the seed's fullest step where that is unknown.
     pub rows: &'a [(u64, usize)],
+    /// What was scored besides the samples; `None` for nothing.
+    pub controls: Option<&'a Controls>,
+    /// How many content-free queries there are; 0 without.
+    pub content_free_queries: usize,
+}
+
+impl<'a> Known<'a> {
+    /// What the results of a run say, with `rows` those of [`PlanRecord::scored_rows`], and what was scored besides the samples.
+    ///
+    /// [`PlanRecord::scored_rows`]: crate::files::schema::PlanRecord::scored_rows
+    pub fn of(results: &'a ResultsRecord, rows: &'a [(u64, usize)], controls: &'a Controls) -> Self {
+        let plan = &results.plan;
+        Self {
+            labels: &plan.labels,
+            selected: &results.selected,
+            rows,
+            controls: Some(controls),
+            content_free_queries: plan.content_free.as_ref().map_or(0, |content_free| content_free.queries),
+        }
+    }
 }
 
 /// The numbers of a run.
@@ -48,6 +71,12 @@ pub struct Analysis {
     pub steps: Vec<StepScores>,
     /// Every step over the seeds that came to it; none for a single seed.
     pub over_seeds: Vec<SeedsScores>,
+    /// Every whole baseline, seed by seed in the order of their numbers; absent in JSON if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub baselines: Vec<BaselineScores>,
+    /// Every baseline over the seeds that have it; none for a single seed, and then absent in JSON.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub baselines_over_seeds: Vec<BaselineSeeds>,
     /// The step at which each seed's result stands.
     pub results: Vec<ResultStep>,
     /// The accuracy over the seeds, each at its result; none for a single seed.
@@ -60,6 +89,9 @@ pub struct Analysis {
     pub confusion: Option<ConfusionRecord>,
     /// Steps that are not whole, which nothing above is made of.
     pub unfinished: Vec<UnfinishedStep>,
+    /// Baselines that are not whole, which nothing above is made of.
+    #[serde(skip)]
+    pub(crate) unfinished_baselines: Vec<UnfinishedBaseline>,
     /// The indices of each seed's steps and result in `steps` and `results`.
     #[serde(skip)]
     places: Places,
@@ -112,9 +144,14 @@ impl Analysis {
     pub fn new(records: &[SampleRecord], known: &Known<'_>) -> Result<Self, AnalysisError> {
         let rows: HashMap<u64, usize> = known.rows.iter().rev().copied().collect();
         let (seeds, unfinished) = whole_steps(records, &rows)?;
+        let nothing = Controls::default();
+        let controls = SortedControls::new(known.controls.unwrap_or(&nothing), &seeds, known.content_free_queries)?;
         let selected: HashMap<u64, u32> = known.selected.iter().rev().map(|of| (of.seed, of.step)).collect();
         let classes = known.labels.len();
-        let of_seeds: Vec<Vec<StepScores>> = seeds.iter().map(|seed| scores(seed, classes).collect()).collect();
+        let of_seeds: Vec<Vec<StepScores>> =
+            seeds.iter().map(|seed| scores(seed, &controls, classes).collect()).collect();
+        let baselines: Vec<BaselineScores> =
+            seeds.iter().flat_map(|seed| baseline_scores(seed, &controls, classes)).collect();
         let oracle = of_seeds.iter().filter_map(|steps| oracle(steps)).collect();
         let steps: Vec<StepScores> = of_seeds.into_iter().flatten().collect();
         let of_seed = |seed: &SeedRecords<'_>| result_step(seed, selected.get(&seed.seed).copied());
@@ -126,6 +163,7 @@ impl Analysis {
         let shown = shown.flat_map(|step| step.values().map(|(_, record)| *record));
         let several = seeds.len() > 1;
         let over_seeds = if several { over_seeds(&steps) } else { Vec::new() };
+        let baselines_over_seeds = if several { baselines_over_seeds(&baselines) } else { Vec::new() };
         Ok(Self {
             oracle,
             oracle_of_means: oracle_of_means(&over_seeds, seeds.len()),
@@ -136,8 +174,11 @@ impl Analysis {
             result: if several { SpreadRecord::of(&at_results) } else { None },
             steps,
             over_seeds,
+            baselines,
+            baselines_over_seeds,
             results,
             unfinished,
+            unfinished_baselines: controls.unfinished,
             places,
         })
     }
@@ -159,10 +200,38 @@ impl Analysis {
     }
 }
 
-fn scores<'a>(seed: &'a SeedRecords<'_>, classes: usize) -> impl Iterator<Item = StepScores> + 'a {
-    let in_order = |step: &StepRecords<'a>| step.values().map(|(_, record)| *record).collect::<Vec<&SampleRecord>>();
-    let icl = seed.steps.get(&1).map(in_order).unwrap_or_default();
-    seed.steps.values().filter_map(move |step| StepScores::of(&in_order(step), &icl, classes))
+fn in_order<'a>(records: &StepRecords<'a>) -> Vec<&'a SampleRecord> {
+    records.values().map(|(_, record)| *record).collect()
+}
+
+/// The records of in-context learning; none where it is not whole.
+fn icl<'a>(seed: &SeedRecords<'a>) -> Vec<&'a SampleRecord> {
+    seed.steps.get(&1).map(in_order).unwrap_or_default()
+}
+
+fn scores<'a>(
+    seed: &'a SeedRecords<'_>,
+    controls: &'a SortedControls<'_>,
+    classes: usize,
+) -> impl Iterator<Item = StepScores> + 'a {
+    let icl = icl(seed);
+    seed.steps.iter().filter_map(move |(&step, records)| {
+        let content_free = controls.content_free(seed.seed, step, None);
+        let icl = if step == 1 { &[] } else { icl.as_slice() };
+        StepScores::of(&in_order(records), Beside { icl, content_free, classes })
+    })
+}
+
+fn baseline_scores(seed: &SeedRecords<'_>, controls: &SortedControls<'_>, classes: usize) -> Vec<BaselineScores> {
+    let (icl, number) = (icl(seed), seed.seed);
+    // Of this seed, all baselines that there can be.
+    let of_seed = controls.baselines.range((number, Baseline::Repeat(0))..=(number, Baseline::Repeat(u32::MAX)));
+    let scores = of_seed.filter_map(|(&(_, baseline), records)| {
+        let content_free = controls.content_free(number, 1, Some(baseline));
+        let scores = StepScores::of(&in_order(records), Beside { icl: &icl, content_free, classes })?;
+        Some(BaselineScores { baseline, scores })
+    });
+    scores.collect()
 }
 
 fn result_step(seed: &SeedRecords<'_>, selected: Option<u32>) -> Option<ResultStep> {
@@ -174,6 +243,7 @@ fn result_step(seed: &SeedRecords<'_>, selected: Option<u32>) -> Option<ResultSt
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::controls::ControlRecord;
     use crate::files::samples::{Choice, Place, parse_all};
 
     fn record(seed: u64, step: u32, index: usize, answer: usize, loglik: [f64; 2]) -> SampleRecord {
@@ -195,6 +265,13 @@ mod tests {
 
     fn analyse(records: &[SampleRecord]) -> Analysis {
         Analysis::new(records, &Known::default()).unwrap()
+    }
+
+    /// The records of a step as those behind `repeat=2`.
+    fn behind_repeat(records: Vec<SampleRecord>) -> Vec<ControlRecord> {
+        let control =
+            |sample| ControlRecord { baseline: Baseline::repeat(2), sample: SampleRecord { step: 1, ..sample } };
+        records.into_iter().map(control).collect()
     }
 
     const T: bool = true;
@@ -265,7 +342,7 @@ mod tests {
     fn a_result_stands_at_the_selected_step_or_at_the_last() {
         let labels = ["no", "yes"].map(Untrusted::from);
         let selected = [SelectedRecord { seed: 7, step: 1 }];
-        let known = Known { labels: &labels, selected: &selected, rows: &[] };
+        let known = Known { labels: &labels, selected: &selected, ..Known::default() };
         let analysis = Analysis::new(&two_seeds(), &known).unwrap();
         let expected =
             [ResultStep { seed: 7, step: 1, selected: true }, ResultStep { seed: 3, step: 2, selected: false }];
@@ -282,6 +359,87 @@ mod tests {
         let labels = ["a", "b", "c"].map(Untrusted::from);
         let analysis = Analysis::new(&two_seeds(), &Known { labels: &labels, ..Known::default() }).unwrap();
         assert_eq!((analysis.confusion, analysis.steps[0].macro_f1), (None, None));
+    }
+
+    #[test]
+    fn baselines_are_compared_with_in_context_learning_of_the_same_seed() {
+        let mut baselines = behind_repeat([step(7, 1, &[T, T, T, F]), step(3, 1, &[F, T, T, T])].concat());
+        let of = |baselines: &[ControlRecord]| {
+            let controls = Controls { baselines: baselines.to_vec(), content_free: Vec::new() };
+            Analysis::new(&two_seeds(), &Known { controls: Some(&controls), ..Known::default() })
+        };
+        let analysis = of(&baselines).unwrap();
+        let differences: Vec<(u64, f64)> = (analysis.baselines.iter())
+            .map(|found| (found.scores.seed, found.scores.versus_icl.unwrap().difference))
+            .collect();
+        assert_eq!(differences, [(7, 0.25), (3, -0.25)]);
+        let over = &analysis.baselines_over_seeds[0];
+        assert_eq!((over.baseline, over.scores.accuracy.mean), (Baseline::Repeat(2), 0.75));
+        // They are no steps: nothing else changes.
+        assert_eq!(analysis.steps, analyse(&two_seeds()).steps);
+        assert_eq!(analysis.oracle, analyse(&two_seeds()).oracle);
+
+        let half = baselines.pop().unwrap();
+        let analysis = of(&baselines).unwrap();
+        assert_eq!(analysis.baselines.len(), 1);
+        assert_eq!(
+            analysis.unfinished_baselines,
+            [UnfinishedBaseline { seed: 3, baseline: Baseline::Repeat(2), n: 3 }]
+        );
+        let refused = |change: &dyn Fn(&mut ControlRecord)| {
+            let mut bad = half.clone();
+            change(&mut bad);
+            let error = of(&[&baselines[..], &[bad]].concat()).unwrap_err();
+            assert_eq!(error.file(), "baselines.jsonl");
+            error.to_string()
+        };
+        assert_eq!(
+            refused(&|bad| bad.sample.index = 9),
+            "line 8: expected an example that seed 3 scores at its steps, got example 9"
+        );
+        assert_eq!(
+            refused(&|bad| bad.sample.index = 0),
+            "line 8: expected the name \"row-0\" for example 0, as in samples.jsonl, got \"row-3\""
+        );
+        assert_eq!(
+            refused(&|bad| *bad = baselines[4].clone()),
+            "line 8: expected example 0 of seed 3 once behind repeat=2, got it again"
+        );
+        assert_eq!(
+            refused(&|bad| bad.baseline = None),
+            "line 8: expected a record behind a baseline, got one of step 1"
+        );
+    }
+
+    #[test]
+    fn content_free_queries_calibrate_the_step_that_they_are_scored_behind() {
+        let labels = ["no", "yes"].map(Untrusted::from);
+        let query = |step, index, loglik| ControlRecord { baseline: None, sample: record(7, step, index, 0, loglik) };
+        // Both choices of the examples are 8 apart: with 9 all are taken for the second class, with 7 none is.
+        let content_free = vec![
+            query(1, 0, [-1.0, -10.0]),
+            query(1, 1, [-1.0, -10.0]),
+            query(2, 0, [-1.0, -8.0]),
+            query(2, 1, [-1.0, -8.0]),
+        ];
+        let of = |content_free: &[ControlRecord]| {
+            let controls = Controls { baselines: Vec::new(), content_free: content_free.to_vec() };
+            let known =
+                Known { labels: &labels, controls: Some(&controls), content_free_queries: 2, ..Known::default() };
+            Analysis::new(&two_seeds(), &known)
+        };
+        let contextual = |analysis: &Analysis, step| analysis.step(7, step).unwrap().calibrated.unwrap().contextual;
+        let analysis = of(&content_free).unwrap();
+        assert_eq!([0, 1, 2].map(|step| contextual(&analysis, step)), [None, Some(0.5), Some(0.75)]);
+        // Not all of them.
+        assert_eq!(contextual(&of(&content_free[..3]).unwrap(), 2), None);
+        let error = of(&[&content_free[..], &[query(2, 2, [-1.0, -8.0])]].concat()).unwrap_err();
+        assert_eq!(
+            (error.file(), error.to_string().as_str()),
+            ("content-free.jsonl", "line 5: expected a content-free query below 2, got 2")
+        );
+        let error = of(&[&content_free[..], &content_free[..1]].concat()).unwrap_err().to_string();
+        assert_eq!(error, "line 5: expected content-free query 0 once at step 1 of seed 7, got it again");
     }
 
     /// DESIGN, invariant 5: what was on disk is enough.
@@ -335,7 +493,8 @@ mod tests {
         let selected: Vec<SelectedRecord> = (0..seeds).map(|seed| SelectedRecord { seed, step: 1 }).collect();
         let rows: Vec<(u64, usize)> = (0..seeds).map(|seed| (seed, 1)).collect();
         let started = std::time::Instant::now();
-        let analysis = Analysis::new(&records, &Known { labels: &[], selected: &selected, rows: &rows }).unwrap();
+        let analysis =
+            Analysis::new(&records, &Known { selected: &selected, rows: &rows, ..Known::default() }).unwrap();
         assert_eq!(analysis.at_results().count(), analysis.results.len());
         assert!(analysis.steps.iter().all(|step| analysis.is_selected(step.seed, step.step) == (step.step == 1)));
         assert_eq!((analysis.steps.len(), analysis.result.unwrap().seeds), (200_000, 100_000));

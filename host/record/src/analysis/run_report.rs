@@ -5,8 +5,9 @@ use std::io::BufRead;
 
 use serde::Deserialize;
 
-use super::seconds::{Seconds, seconds};
+use super::seconds::Seconds;
 use super::{Analysis, AnalysisError, Known, MOST_CLASSES_SHOWN, RightChoice, StepLikelihood, means};
+use crate::files::controls::{self, Controls};
 use crate::files::lines::{self, LineError, Lines};
 use crate::files::samples::{self, SampleRecord};
 use crate::files::schema::{FORMAT_VERSION, ResultsRecord};
@@ -24,6 +25,10 @@ pub struct Files<'a, R> {
     pub trace: Option<R>,
     /// A reader of `held-out.jsonl`; `None` if there is none.
     pub held_out: Option<R>,
+    /// A reader of `baselines.jsonl`; `None` if there is none.
+    pub baselines: Option<R>,
+    /// A reader of `content-free.jsonl`; `None` if there is none.
+    pub content_free: Option<R>,
 }
 
 /// A run as a report shows it, read from its folder.
@@ -82,8 +87,8 @@ pub enum ReportError {
         #[source]
         source: LineError,
     },
-    /// The sample records are not those of one run.
-    #[error("`{}/samples.jsonl`: expected the journal of one run", .name.harmless())]
+    /// The records of the journals are not those of one run.
+    #[error("`{}/{}`: expected the journal of one run", .name.harmless(), .source.file())]
     Records {
         /// The run's folder, as it was named.
         name: Untrusted,
@@ -124,43 +129,68 @@ impl RunReport {
         let held_out = files.held_out.map(|held_out| lines::read(held_out, RightChoice::parse)).transpose();
         let held_out = held_out.map_err(|source| refuse("held-out.jsonl", source))?;
         let held_out = held_out.unwrap_or(Lines { records: Vec::new(), cut: false });
+        let control = |file, reader: Option<R>| match reader.map(controls::parse_all).transpose() {
+            Ok(lines) => Ok(lines.unwrap_or(Lines { records: Vec::new(), cut: false })),
+            Err(source) => Err(refuse(file, source)),
+        };
+        let baselines = control("baselines.jsonl", files.baselines)?;
+        let content_free = control("content-free.jsonl", files.content_free)?;
+        let cut = [
+            ("samples.jsonl", samples.cut),
+            ("trace.jsonl", trace.cut),
+            ("held-out.jsonl", held_out.cut),
+            ("baselines.jsonl", baselines.cut),
+            ("content-free.jsonl", content_free.cut),
+        ];
+        let controls = Controls { baselines: baselines.records, content_free: content_free.records };
         let plan = &results.plan;
         let rows = plan.scored_rows();
-        let known = Known { labels: &plan.labels, selected: &results.selected, rows: &rows };
+        let known = Known::of(&results, &rows, &controls);
         let analysis = Analysis::new(&samples.records, &known)
             .map_err(|source| ReportError::Records { name: name.clone(), source })?;
-        let mut notes = plan.notes.clone();
-        if !results.complete {
-            let (done, all) = (results.selected.len(), plan.config.seeds.len());
-            notes.push(format!("this run is unfinished: {done} of {all} seeds are complete").into());
-        }
-        for (file, cut) in
-            [("samples.jsonl", samples.cut), ("trace.jsonl", trace.cut), ("held-out.jsonl", held_out.cut)]
-        {
-            if cut {
-                notes.push(format!("the last line of {file} is half-written; it is left out").into());
-            }
-        }
-        notes.extend(analysis.unfinished.iter().take(MOST_UNFINISHED_SHOWN).map(|step| {
-            let (seed, n, of) = (step.seed, step.n, step.of);
-            format!("seed {seed}, step {}: {n} of {of} examples are scored; left out", step.step).into()
-        }));
-        if let Some(more @ 1..) = analysis.unfinished.len().checked_sub(MOST_UNFINISHED_SHOWN) {
-            notes.push(format!("further steps that are not scored whole, and are left out: {more}").into());
-        }
-        if plan.labels.len() > MOST_CLASSES_SHOWN {
-            let classes = plan.labels.len();
-            let note =
-                format!("no confusion matrix is shown: {classes} classes, and {MOST_CLASSES_SHOWN} at most have one");
-            notes.push(note.into());
-        }
-        let seconds = seconds(&results.steps);
+        let notes = notes(&results, &analysis, &cut);
+        let seconds = Seconds::of(&results);
         // A seed's folds come one after another: only behind the last of them has a step all of its examples.
         let complete: HashSet<u64> = results.selected.iter().map(|selected| selected.seed).collect();
         let converging = !plan.config.allow_nonfinite;
         let held_out = means(held_out.records, |seed| complete.contains(&seed), converging);
         Ok(Self { name, records: samples.records, trace: trace.records, held_out, analysis, seconds, notes, results })
     }
+}
+
+/// What a reader of the numbers has to know. `cut` says of each journal whether its last line was left out.
+fn notes(results: &ResultsRecord, analysis: &Analysis, cut: &[(&str, bool)]) -> Vec<Untrusted> {
+    let plan = &results.plan;
+    let mut notes = plan.notes.clone();
+    if !results.complete {
+        let (done, all) = (results.selected.len(), plan.config.seeds.len());
+        notes.push(format!("this run is unfinished: {done} of {all} seeds are complete").into());
+    }
+    for (file, _) in cut.iter().filter(|(_, cut)| *cut) {
+        notes.push(format!("the last line of {file} is half-written; it is left out").into());
+    }
+    notes.extend(analysis.unfinished.iter().take(MOST_UNFINISHED_SHOWN).map(|step| {
+        let (seed, n, of) = (step.seed, step.n, step.of);
+        format!("seed {seed}, step {}: {n} of {of} examples are scored; left out", step.step).into()
+    }));
+    if let Some(more @ 1..) = analysis.unfinished.len().checked_sub(MOST_UNFINISHED_SHOWN) {
+        notes.push(format!("further steps that are not scored whole, and are left out: {more}").into());
+    }
+    let baselines = &analysis.unfinished_baselines;
+    notes.extend(baselines.iter().take(MOST_UNFINISHED_SHOWN).map(|unfinished| {
+        let (seed, baseline, n) = (unfinished.seed, unfinished.baseline, unfinished.n);
+        format!("seed {seed}, {baseline}: {n} examples are scored, and not all that its steps have; left out").into()
+    }));
+    if let Some(more @ 1..) = baselines.len().checked_sub(MOST_UNFINISHED_SHOWN) {
+        notes.push(format!("further baselines that are not scored whole, and are left out: {more}").into());
+    }
+    if plan.labels.len() > MOST_CLASSES_SHOWN {
+        let classes = plan.labels.len();
+        let note =
+            format!("no confusion matrix is shown: {classes} classes, and {MOST_CLASSES_SHOWN} at most have one");
+        notes.push(note.into());
+    }
+    notes
 }
 
 fn results(name: &Untrusted, bytes: &[u8]) -> Result<ResultsRecord, ReportError> {

@@ -76,6 +76,34 @@ pub enum AnalysisError {
         /// The number of examples of a whole step.
         of: usize,
     },
+    /// A line of another journal that does not belong to the run.
+    #[error(transparent)]
+    Control(#[from] ControlLineError),
+}
+
+/// A line of `baselines.jsonl` or `content-free.jsonl` that does not belong to the run of `samples.jsonl`. Lines are counted
+/// from 1.
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error("line {line}: expected {expected}, got {got}")]
+pub struct ControlLineError {
+    /// The name of the file.
+    pub file: &'static str,
+    /// The line that does not fit.
+    pub line: usize,
+    /// What would fit.
+    pub expected: String,
+    /// What the line is of.
+    pub got: String,
+}
+
+impl AnalysisError {
+    /// The name of the journal that is at fault.
+    pub fn file(&self) -> &'static str {
+        match self {
+            Self::Control(error) => error.file,
+            _ => "samples.jsonl",
+        }
+    }
 }
 
 /// The records of one step by their examples, each with its line.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::files::controls::Baseline;
 use crate::files::scores::StepScores;
 use ft_engine::metrics::spread::Spread;
 
@@ -21,8 +22,40 @@ pub struct SeedsScores {
     /// The spread of macro-F1; `None` for tasks without classes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub macro_f1: Option<SpreadRecord>,
+    /// The spread of accuracies by contextual calibration; `None` without content-free queries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contextual: Option<SpreadRecord>,
+    /// The spread of accuracies by prior matching; `None` for tasks without classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prior_matched: Option<SpreadRecord>,
     /// The differences to each seed's in-context learning; null for step 1 itself.
     pub difference: Option<SpreadRecord>,
+    /// The spread of the mean log-likelihoods of the right choices, in nats; `None` where they are no numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub right_loglik: Option<SpreadRecord>,
+    /// The differences of those to each seed's in-context learning; `None` for step 1 itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub right_loglik_difference: Option<SpreadRecord>,
+}
+
+/// The scores of one seed behind a baseline.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BaselineScores {
+    /// What the queries were scored behind.
+    pub baseline: Baseline,
+    /// The numbers, with step 1: a baseline is one plain pass.
+    #[serde(flatten)]
+    pub scores: StepScores,
+}
+
+/// The scores of one baseline over several seeds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BaselineSeeds {
+    /// What the queries were scored behind.
+    pub baseline: Baseline,
+    /// The numbers, with step 1: a baseline is one plain pass.
+    #[serde(flatten)]
+    pub scores: SeedsScores,
 }
 
 /// Mean and spread of a number over seeds.
@@ -53,18 +86,35 @@ pub(super) fn over_seeds(steps: &[StepScores]) -> Vec<SeedsScores> {
     for scores in steps {
         by_step.entry(scores.step).or_default().push(scores);
     }
-    let over = |(step, all): (u32, Vec<&StepScores>)| {
+    by_step.values().filter_map(|all| SeedsScores::of(all)).collect()
+}
+
+pub(super) fn baselines_over_seeds(baselines: &[BaselineScores]) -> Vec<BaselineSeeds> {
+    let mut by_baseline: BTreeMap<Baseline, Vec<&StepScores>> = BTreeMap::new();
+    for BaselineScores { baseline, scores } in baselines {
+        by_baseline.entry(*baseline).or_default().push(scores);
+    }
+    let over = by_baseline.into_iter();
+    over.filter_map(|(baseline, all)| Some(BaselineSeeds { baseline, scores: SeedsScores::of(&all)? })).collect()
+}
+
+impl SeedsScores {
+    /// Over the scores of one step or baseline; `None` for none.
+    pub(crate) fn of(all: &[&StepScores]) -> Option<Self> {
         let of = |value: &dyn Fn(&StepScores) -> Option<f64>| {
             SpreadRecord::of(&all.iter().filter_map(|scores| value(scores)).collect::<Vec<f64>>())
         };
-        Some(SeedsScores {
-            step,
+        Some(Self {
+            step: all.first()?.step,
             accuracy: of(&|scores| Some(scores.accuracy))?,
             accuracy_tokens: of(&|scores| Some(scores.accuracy_tokens))?,
             accuracy_norm: of(&|scores| Some(scores.accuracy_norm))?,
             macro_f1: of(&|scores| scores.macro_f1),
-            difference: of(&|scores| scores.versus_icl.map(|versus| versus.difference)),
+            contextual: of(&|scores| scores.calibrated?.contextual),
+            prior_matched: of(&|scores| Some(scores.calibrated?.prior_matched)),
+            difference: of(&|scores| Some(scores.versus_icl?.difference)),
+            right_loglik: of(&|scores| scores.right_loglik),
+            right_loglik_difference: of(&|scores| Some(scores.right_loglik_versus_icl?.difference)),
         })
-    };
-    by_step.into_iter().filter_map(over).collect()
+    }
 }

@@ -5,6 +5,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use super::lines::{self, LineError, Lines};
+use ft_engine::metrics::calibration::{log_softmax, weighted_prediction};
 use ft_engine::metrics::choice::{argmax, per_character, per_token};
 use ft_engine::text::Untrusted;
 
@@ -118,12 +119,16 @@ impl SampleRecord {
     /// # Errors
     /// If the line is not a record, or one that [`SampleRecord::new`] would not make.
     pub fn parse(line: &str) -> Result<Self, SampleError> {
-        let record: Self = serde_json::from_str(line)?;
-        let expected = record.expected_prediction()?;
-        if record.prediction != expected {
-            return Err(SampleError::Prediction { prediction: record.prediction, expected });
+        serde_json::from_str::<Self>(line)?.checked()
+    }
+
+    /// The record, if it is one that [`SampleRecord::new`] would make.
+    pub(super) fn checked(self) -> Result<Self, SampleError> {
+        let expected = self.expected_prediction()?;
+        if self.prediction != expected {
+            return Err(SampleError::Prediction { prediction: self.prediction, expected });
         }
-        Ok(record)
+        Ok(self)
     }
 
     /// The record as one line, without a line feed. [`SampleRecord::new`] has seen to it that all numbers are finite; one
@@ -156,6 +161,17 @@ impl SampleRecord {
         let of = |(&sum, &n): (&f64, &usize)| per_character(sum, n);
         let means: Vec<f64> = self.loglik.iter().zip(&self.characters).map(of).collect();
         argmax(&means) == Some(self.answer)
+    }
+
+    /// The log-probability of the answer among the choices, in nats: its log-likelihood less the logarithm of the sum of all
+    /// choices' likelihoods.
+    pub(crate) fn right_loglik(&self) -> f64 {
+        log_softmax(&self.loglik).get(self.answer).copied().unwrap_or(f64::NAN)
+    }
+
+    /// Whether the choice with the largest sum of log-likelihood and weight is the answer.
+    pub(crate) fn is_correct_weighted(&self, weights: &[f64]) -> bool {
+        weighted_prediction(&self.loglik, weights) == Some(self.answer)
     }
 
     fn expected_prediction(&self) -> Result<usize, SampleError> {

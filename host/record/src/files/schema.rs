@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::controls::Baseline;
 use super::scores::StepScores;
 use ft_engine::text::Untrusted;
 
@@ -14,7 +15,7 @@ use ft_engine::text::Untrusted;
 pub const FORMAT_VERSION: u32 = 2;
 
 /// The size limit of a `results.json` that is read: 256 MiB. A seed takes about 20 bytes for each token of its demonstrations and
-/// 700 for each scored step: a thousand seeds of 2000 tokens and 40 steps come to 70 MB.
+/// 1100 for each scored step or baseline: a thousand seeds of 2000 tokens and 40 steps come to 84 MB.
 pub const RESULTS_LIMIT: u64 = 256 << 20;
 
 /// The limit of scored steps, all seeds together, that a `results.json` of [`RESULTS_LIMIT`] bytes has room for.
@@ -56,6 +57,9 @@ pub struct PlanRecord {
     pub longest_query: usize,
     /// The steps that are scored; 0 is zero-shot, 1 in-context learning.
     pub score_steps: Vec<usize>,
+    /// The content-free queries by which predictions are calibrated; absent without, and in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_free: Option<ContentFreeRecord>,
     /// The estimate of the run's memory.
     pub memory: MemoryRecord,
     /// What restricts the results, e.g. bundled, sampled or limited data, and rows that are left out.
@@ -72,6 +76,15 @@ impl PlanRecord {
     pub fn scored_rows(&self) -> Vec<(u64, usize)> {
         self.draws().map(|draw| (draw.seed, draw.scored_rows.unwrap_or(self.evaluation_rows))).collect()
     }
+}
+
+/// The content-free queries of a task with classes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContentFreeRecord {
+    /// Who made their examples: `task` or `host`.
+    pub made_by: Untrusted,
+    /// How many of them the prompt takes.
+    pub queries: usize,
 }
 
 /// The memory that a run is expected to take, in bytes.
@@ -339,6 +352,19 @@ pub struct ResultsRecord {
     pub selected: Vec<SelectedRecord>,
     /// Every step of which all queries are scored, in the order in which they were.
     pub steps: Vec<StepRecord>,
+    /// Every baseline behind which all queries are scored, in the order in which they were; absent if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub baselines: Vec<BaselineRecord>,
+}
+
+/// The scores of one seed behind a baseline, and how long they took.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BaselineRecord {
+    /// What the queries were scored behind.
+    pub baseline: Baseline,
+    /// The numbers, from the records of `baselines.jsonl`, as those of step 1 are from its sample records; and the times.
+    #[serde(flatten)]
+    pub step: StepRecord,
 }
 
 /// One scored step of one seed, and how long it took.

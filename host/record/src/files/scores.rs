@@ -4,8 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::samples::SampleRecord;
 use ft_engine::metrics::accuracy::{CorrectCount, Z_95};
+use ft_engine::metrics::calibration::{contextual_weights, prior_matching_weights};
 use ft_engine::metrics::confusion::Confusion;
+use ft_engine::metrics::mean::MeanDifference;
 use ft_engine::metrics::paired::Paired;
+use ft_engine::metrics::spread::Spread;
 
 /// The part of all resamples between the ends of an interval of a difference.
 pub(crate) const LEVEL: f64 = 0.95;
@@ -34,8 +37,54 @@ pub struct StepScores {
     /// The mean of the classes' F1, where every example has the same classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub macro_f1: Option<f64>,
+    /// Accuracies of predictions corrected for a leaning to one class; absent unless every example has the same
+    /// classes, [`MOST_CALIBRATED_CLASSES`] at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibrated: Option<CalibratedScores>,
+    /// The mean over the examples of the right choice's log-probability among the choices, in nats; absent in files of earlier
+    /// versions, and where it is no number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub right_loglik: Option<f64>,
     /// The comparison with the same seed's step 1; null for step 1 itself and if that is not whole.
     pub versus_icl: Option<PairedScores>,
+    /// `right_loglik` less that of the same seed's step 1, example by example; absent where `versus_icl` is null and in files of
+    /// earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub right_loglik_versus_icl: Option<LoglikDifference>,
+}
+
+/// Classes at most whose predictions are calibrated: prior matching takes up to 1000 times the classes times the examples.
+pub const MOST_CALIBRATED_CLASSES: usize = 100;
+
+/// Shares of right predictions by log-likelihoods to which each class's weight is added.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CalibratedScores {
+    /// With the weights of contextual calibration, by the content-free queries behind the same context; absent without them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contextual: Option<f64>,
+    /// With weights that make the mean probability of every class the same over the scored examples, all of which they depend
+    /// on, but not on their answers.
+    pub prior_matched: f64,
+}
+
+/// The mean of differences between two log-likelihoods of the right choices of the same examples, in nats.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LoglikDifference {
+    /// The mean of the first less the second.
+    pub difference: f64,
+    /// Student's 95 % interval of the mean; null for a single example.
+    pub interval: Option<[f64; 2]>,
+}
+
+/// What the scores of a step are made of besides its own records.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Beside<'a> {
+    /// The same seed's records of step 1, in the same order of examples; none for step 1 itself, or where there are not as many.
+    pub icl: &'a [&'a SampleRecord],
+    /// The records of all content-free queries behind the same context; none without.
+    pub content_free: &'a [&'a SampleRecord],
+    /// The number of the task's labels, 0 without.
+    pub classes: usize,
 }
 
 /// Two accuracies on the same examples, compared example by example.
@@ -54,10 +103,9 @@ pub struct PairedScores {
 }
 
 impl StepScores {
-    /// The scores of one seed's step from all of its records, with `icl` the same seed's records of step 1, in the same
-    /// order of examples, or none where there are not as many. `classes` is the number of the task's labels, 0 without.
-    /// `None` where there are no records.
-    pub(crate) fn of(records: &[&SampleRecord], icl: &[&SampleRecord], classes: usize) -> Option<Self> {
+    /// The scores of one seed's step, or behind one of its baselines, from all of its records. `None` where there are no records.
+    pub(crate) fn of(records: &[&SampleRecord], beside: Beside<'_>) -> Option<Self> {
+        let Beside { icl, classes, .. } = beside;
         let first = records.first()?;
         let mut accuracy = CorrectCount::default();
         let (mut by_tokens, mut by_characters) = (CorrectCount::default(), CorrectCount::default());
@@ -67,7 +115,9 @@ impl StepScores {
             by_characters.add(record.is_correct_per_character());
         }
         let interval = accuracy.wilson(Z_95);
-        let paired = || PairedScores::of(records.iter().copied().zip(icl.iter().copied()));
+        let is_comparable = icl.len() == records.len();
+        let pairs = || records.iter().copied().zip(icl.iter().copied());
+        let right: Vec<f64> = records.iter().map(|record| record.right_loglik()).collect();
         Some(Self {
             seed: first.seed,
             step: first.step,
@@ -79,8 +129,47 @@ impl StepScores {
             accuracy_tokens: by_tokens.accuracy()?,
             accuracy_norm: by_characters.accuracy()?,
             macro_f1: confusion(records.iter().copied(), classes).and_then(|confusion| confusion.macro_f1()),
-            versus_icl: if first.step != 1 && icl.len() == records.len() { paired() } else { None },
+            calibrated: CalibratedScores::of(records, beside),
+            right_loglik: Spread::of(&right).map(|spread| spread.mean).filter(|mean| mean.is_finite()),
+            versus_icl: if is_comparable { PairedScores::of(pairs()) } else { None },
+            right_loglik_versus_icl: if is_comparable { LoglikDifference::of(pairs()) } else { None },
         })
+    }
+}
+
+impl CalibratedScores {
+    /// `None` without classes, with too many, or where an example has more or fewer choices than that.
+    fn of(records: &[&SampleRecord], Beside { content_free, classes, .. }: Beside<'_>) -> Option<Self> {
+        let of_classes = |records: &[&SampleRecord]| records.iter().all(|record| record.loglik.len() == classes);
+        if !(1..=MOST_CALIBRATED_CLASSES).contains(&classes) || !of_classes(records) {
+            return None;
+        }
+        let accuracy = |weights: &[f64]| {
+            let mut count = CorrectCount::default();
+            records.iter().for_each(|record| count.add(record.is_correct_weighted(weights)));
+            count.accuracy()
+        };
+        let contextual = if of_classes(content_free) { contextual_weights(&logliks(content_free)) } else { None };
+        let prior_matched = prior_matching_weights(&logliks(records))?;
+        Some(Self {
+            contextual: contextual.and_then(|weights: Vec<f64>| accuracy(&weights)),
+            prior_matched: accuracy(&prior_matched)?,
+        })
+    }
+}
+
+fn logliks<'a>(records: &[&'a SampleRecord]) -> Vec<&'a [f64]> {
+    records.iter().map(|record| record.loglik.as_slice()).collect()
+}
+
+impl LoglikDifference {
+    /// Compares pairs of records of one example each; `None` for no pairs, or where the mean is no number.
+    fn of<'a>(pairs: impl IntoIterator<Item = (&'a SampleRecord, &'a SampleRecord)>) -> Option<Self> {
+        let differences: Vec<f64> =
+            pairs.into_iter().map(|(first, second)| first.right_loglik() - second.right_loglik()).collect();
+        let MeanDifference { mean, interval } = MeanDifference::of(&differences)?;
+        let interval = interval.filter(|interval| interval.iter().all(|end| end.is_finite()));
+        mean.is_finite().then_some(Self { difference: mean, interval })
     }
 }
 
@@ -112,4 +201,69 @@ pub(crate) fn confusion<'a>(records: impl IntoIterator<Item = &'a SampleRecord>,
         confusion.add(record.answer, record.prediction);
     }
     (classes > 0).then_some(confusion)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::samples::{Choice, Place};
+
+    const TOLERANCE: f64 = 1e-12;
+
+    /// A record with these probabilities of its choices.
+    fn record(step: u32, index: usize, answer: usize, probabilities: &[f64]) -> SampleRecord {
+        let choices: Vec<Choice> =
+            probabilities.iter().map(|p| Choice { loglik: (0.1 * p).ln(), tokens: 1, characters: 1 }).collect();
+        SampleRecord::new(Place { seed: 0, step, index }, index.to_string(), answer, &choices).unwrap()
+    }
+
+    fn all(records: &[SampleRecord]) -> Vec<&SampleRecord> {
+        records.iter().collect()
+    }
+
+    #[test]
+    fn the_right_choice_has_a_log_probability_among_the_choices() {
+        let icl = [record(1, 0, 0, &[0.5, 0.5]), record(1, 1, 1, &[0.8, 0.2])];
+        let later = [record(2, 0, 0, &[0.6, 0.4]), record(2, 1, 1, &[0.6, 0.4])];
+        let (icl, later) = (all(&icl), all(&later));
+        let scores = StepScores::of(&later, Beside { icl: &icl, ..Beside::default() }).unwrap();
+        let mean = (0.6f64.ln() + 0.4f64.ln()) / 2.0;
+        assert!((scores.right_loglik.unwrap() - mean).abs() < TOLERANCE);
+        let versus = scores.right_loglik_versus_icl.unwrap();
+        // The differences are ln 1.2 and ln 2; with two pairs t is tan(0.475 pi), and s / sqrt(2) half their distance.
+        let half = (0.475 * std::f64::consts::PI).tan() * (2f64 / 1.2).ln() / 2.0;
+        let [low, high] = versus.interval.unwrap();
+        assert!((versus.difference - 2.4f64.ln() / 2.0).abs() < TOLERANCE, "{versus:?}");
+        assert!((high - versus.difference - half).abs() < 1e-9 && (versus.difference - low - half).abs() < 1e-9);
+        let alone = StepScores::of(&icl, Beside::default()).unwrap();
+        assert_eq!((alone.versus_icl, alone.right_loglik_versus_icl, alone.calibrated), (None, None, None));
+        assert_eq!(StepScores::of(&[], Beside::default()), None);
+    }
+
+    /// All are taken for class 0. Inputs without content have it with 0.8, and three of four examples have it with less than that.
+    #[test]
+    fn predictions_are_corrected_for_a_leaning_to_one_class() {
+        let records = [
+            record(1, 0, 0, &[0.9, 0.1]),
+            record(1, 1, 1, &[0.7, 0.3]),
+            record(1, 2, 1, &[0.6, 0.4]),
+            record(1, 3, 0, &[0.78, 0.22]),
+        ];
+        let content_free = [record(1, 0, 0, &[0.9, 0.1]), record(1, 1, 0, &[0.7, 0.3])];
+        let (records, content_free) = (all(&records), all(&content_free));
+        let beside = Beside { content_free: &content_free, classes: 2, ..Beside::default() };
+        let scores = StepScores::of(&records, beside).unwrap();
+        assert_eq!(scores.accuracy, 0.5);
+        // The means are the same where the odds of class 0, 9, 2.33, 1.5 and 3.55, are divided by 3.2: two stay above 1.
+        assert_eq!(scores.calibrated, Some(CalibratedScores { contextual: Some(0.75), prior_matched: 1.0 }));
+        let without = StepScores::of(&records, Beside { classes: 2, ..Beside::default() }).unwrap();
+        assert_eq!(without.calibrated, Some(CalibratedScores { contextual: None, prior_matched: 1.0 }));
+        let many = [record(1, 0, 0, &[0.001; MOST_CALIBRATED_CLASSES + 1])];
+        let of_many =
+            |classes| StepScores::of(&all(&many), Beside { classes, ..Beside::default() }).unwrap().calibrated;
+        assert_eq!(of_many(MOST_CALIBRATED_CLASSES + 1), None);
+        for classes in [0, 3] {
+            assert_eq!(StepScores::of(&records, Beside { classes, ..beside }).unwrap().calibrated, None);
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! Numbers as they are shown: with as many digits as they can bear.
 
 use crate::analysis::SpreadRecord;
-use crate::files::scores::PairedScores;
+use crate::files::controls::Baseline;
+use crate::files::scores::{LoglikDifference, PairedScores};
 
 /// Stands in the place of a number that there is not.
 pub(crate) const NONE: &str = "-";
@@ -68,6 +69,42 @@ pub(crate) fn points_spread(spread: Option<&SpreadRecord>) -> String {
     }
 }
 
+/// A log-likelihood in nats: `-0.561`.
+pub(crate) fn nats(loglik: f64) -> String {
+    signless_zero(format!("{loglik:.3}"))
+}
+
+/// A difference of log-likelihoods in nats, with its sign: `+0.120`.
+pub(crate) fn nats_difference(difference: f64) -> String {
+    signless_zero(format!("{difference:+.3}"))
+}
+
+fn signless_zero(rounded: String) -> String {
+    if rounded == "-0.000" || rounded == "+0.000" { "0.000".into() } else { rounded }
+}
+
+/// A difference of log-likelihoods and its interval: `+0.120 (+0.050 to +0.190)`.
+pub(crate) fn loglik_versus(paired: Option<&LoglikDifference>) -> String {
+    let Some(LoglikDifference { difference, interval }) = paired else { return NONE.into() };
+    let interval = interval.map(|[low, high]| format!(" ({} to {})", nats_difference(low), nats_difference(high)));
+    format!("{}{}", nats_difference(*difference), interval.unwrap_or_default())
+}
+
+/// Mean and standard deviation of log-likelihoods over seeds, the mean as `shown`: `-0.561 ± 0.020`.
+pub(crate) fn nats_spread(spread: Option<&SpreadRecord>, shown: fn(f64) -> String) -> String {
+    match spread {
+        Some(SpreadRecord { mean, sd: Some(sd), .. }) => format!("{} ± {sd:.3}", shown(*mean)),
+        Some(spread) => shown(spread.mean),
+        None => NONE.into(),
+    }
+}
+
+/// A baseline as a row of a table is called: `repeat 2`.
+pub fn baseline(baseline: Baseline) -> String {
+    let Baseline::Repeat(times) = baseline;
+    format!("{} {times}", Baseline::REPEAT)
+}
+
 /// A step's number, with the name of steps 0 and 1.
 pub fn step(step: u32) -> String {
     match step {
@@ -114,6 +151,20 @@ mod tests {
         let paired = PairedScores { difference: 0.012, p_value: 0.04, interval: [-0.003, 0.026], wins: 9, losses: 2 };
         assert_eq!(versus(Some(&paired)), "+1.2 (p=0.040)");
         assert_eq!(points_range(paired.interval), "-0.3 to +2.6");
+    }
+
+    #[test]
+    fn log_likelihoods_have_three_digits_and_differences_a_sign() {
+        assert_eq!(
+            (nats(-0.5614), nats(-0.0001), nats_difference(-0.0001)),
+            ("-0.561".into(), "0.000".into(), "0.000".into())
+        );
+        let of = |interval| loglik_versus(Some(&LoglikDifference { difference: 0.12, interval }));
+        assert_eq!(of(Some([-0.05, 0.29])), "+0.120 (-0.050 to +0.290)");
+        assert_eq!((of(None), loglik_versus(None)), ("+0.120".into(), "-".into()));
+        let two = SpreadRecord { seeds: 2, mean: -0.5, sd: Some(0.0123), min: -0.6, max: -0.4 };
+        assert_eq!(nats_spread(Some(&two), nats), "-0.500 ± 0.012");
+        assert_eq!(baseline(Baseline::Repeat(4)), "repeat 4");
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! Tables of results as texts in cells; terminal, Markdown and HTML each draw them in their own way.
 
+use std::collections::BTreeMap;
+
 use super::format;
 use crate::analysis::seconds::Seconds;
-use crate::analysis::{Analysis, SpreadRecord};
+use crate::analysis::{Analysis, BaselineScores, BaselineSeeds, SeedsScores, SpreadRecord};
+use crate::files::controls::Baseline;
 use crate::files::scores::StepScores;
 use ft_engine::text::Untrusted;
 
@@ -10,6 +13,11 @@ use ft_engine::text::Untrusted;
 pub(crate) const ORACLE: &str = "oracle: best step chosen with the test labels; not a valid result";
 /// The line that explains the mark of a step.
 pub(crate) const SELECTED: &str = "*: the step that is the result";
+
+/// The line that explains accuracies by contextual calibration.
+const CALIBRATED: &str = "calibrated: divided by what the model gives each class for inputs without content";
+/// The line that explains accuracies by prior matching.
+const PRIOR_MATCHED: &str = "prior-matched: weighted so that all classes are equally probable over the scored rows, whose answers it does not see";
 
 /// A table of results, with texts in its cells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,16 +52,31 @@ pub enum RowKind {
     Oracle,
 }
 
-/// The tables of a run: for one seed its steps, for several the steps over all seeds and each seed at its result.
+/// The tables of a run: for one seed its steps, for several the steps over all seeds and each seed at its result; for tasks
+/// with classes also calibrated accuracies.
 pub fn of_run(analysis: &Analysis, seconds: &Seconds) -> Vec<TableModel> {
-    if analysis.over_seeds.is_empty() {
+    let mut tables = if analysis.over_seeds.is_empty() {
         vec![of_seed(analysis, seconds)]
     } else {
         vec![over_seeds(analysis), at_results(analysis, seconds)]
-    }
+    };
+    tables.extend(calibration(analysis));
+    tables
 }
 
-const SCORES: [&str; 6] = ["accuracy", "n", "95 % Wilson", "per token", "per character", "vs in-context"];
+const SCORES: [&str; 8] = [
+    "accuracy",
+    "n",
+    "95 % Wilson",
+    "per token",
+    "per character",
+    "vs in-context",
+    "log-likelihood",
+    "vs in-context (nats)",
+];
+
+/// The scores before those that compare a step with another.
+const UNCOMPARED: usize = 5;
 
 /// What stands above the columns.
 pub(super) fn headings<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
@@ -68,12 +91,29 @@ fn scores(scores: &StepScores) -> Vec<String> {
         format::percent(scores.accuracy_tokens),
         format::percent(scores.accuracy_norm),
         format::versus(scores.versus_icl.as_ref()),
+        scores.right_loglik.map_or_else(|| format::NONE.into(), format::nats),
+        format::loglik_versus(scores.right_loglik_versus_icl.as_ref()),
     ]
 }
 
-fn time(seconds: &Seconds, scores: &StepScores) -> String {
-    let seconds = seconds.get(&(scores.seed, scores.step));
+fn time(seconds: Option<&f64>) -> String {
     seconds.map_or_else(String::new, |seconds| format::duration(*seconds))
+}
+
+fn step_time(seconds: &Seconds, scores: &StepScores) -> String {
+    time(seconds.steps.get(&(scores.seed, scores.step)))
+}
+
+/// Rows of steps with those of baselines behind zero-shot and in-context learning, `place` telling the number of a step.
+fn with_baselines<T>(
+    steps: &[T],
+    place: impl Fn(&T) -> u32,
+    row: impl Fn(&T) -> Row,
+    baselines: impl Iterator<Item = Row>,
+) -> Vec<Row> {
+    let first = steps.iter().take_while(|step| place(step) <= 1).count();
+    let (before, behind) = steps.split_at(first);
+    before.iter().map(&row).chain(baselines).chain(behind.iter().map(&row)).collect()
 }
 
 fn marked(step: u32, selected: bool) -> String {
@@ -99,16 +139,21 @@ fn of_seed(analysis: &Analysis, seconds: &Seconds) -> TableModel {
     let of_step = |step: &StepScores| {
         let selected = analysis.is_selected(step.seed, step.step);
         let mut cells = scores(step);
-        cells.push(time(seconds, step));
+        cells.push(step_time(seconds, step));
         row(kind(selected), [marked(step.step, selected)], cells)
     };
-    let mut rows: Vec<Row> = analysis.steps.iter().map(of_step).collect();
+    let baselines = analysis.baselines.iter().map(|BaselineScores { baseline, scores: of }| {
+        let mut cells = scores(of);
+        cells.push(time(seconds.baselines.get(&(of.seed, *baseline))));
+        row(RowKind::Plain, [format::baseline(*baseline)], cells)
+    });
+    let mut rows = with_baselines(&analysis.steps, |step| step.step, of_step, baselines);
     let oracle = analysis.oracle.first().and_then(|best| analysis.step(best.seed, best.step));
     rows.extend(oracle.map(|best| {
         let mut cells = scores(best);
         // A test of a step that was picked for its answers would claim too much.
-        cells.truncate(5);
-        cells.extend([String::new(), String::new()]);
+        cells.truncate(UNCOMPARED);
+        cells.resize(SCORES.len() + 1, String::new());
         row(RowKind::Oracle, [format!("oracle (step {})", best.step)], cells)
     }));
     let headings = headings(std::iter::once("step").chain(SCORES).chain(["time"]));
@@ -116,27 +161,85 @@ fn of_seed(analysis: &Analysis, seconds: &Seconds) -> TableModel {
 }
 
 fn over_seeds(analysis: &Analysis) -> TableModel {
-    let mut rows: Vec<Row> = Vec::new();
-    for step in &analysis.over_seeds {
-        let selected = analysis.results.iter().all(|result| result.selected && result.step == step.step);
-        let SpreadRecord { seeds, min, max, .. } = step.accuracy;
-        let cells = vec![
-            format::spread(&step.accuracy),
+    let cells = |scores: &SeedsScores| {
+        let SpreadRecord { seeds, min, max, .. } = scores.accuracy;
+        vec![
+            format::spread(&scores.accuracy),
             seeds.to_string(),
             format::range([min, max]),
-            format::spread(&step.accuracy_tokens),
-            format::spread(&step.accuracy_norm),
-            format::points_spread(step.difference.as_ref()),
-        ];
-        rows.push(row(kind(selected), [marked(step.step, selected)], cells));
-    }
+            format::spread(&scores.accuracy_tokens),
+            format::spread(&scores.accuracy_norm),
+            format::points_spread(scores.difference.as_ref()),
+            format::nats_spread(scores.right_loglik.as_ref(), format::nats),
+            format::nats_spread(scores.right_loglik_difference.as_ref(), format::nats_difference),
+        ]
+    };
+    let of_step = |step: &SeedsScores| {
+        let selected = is_result(analysis, step.step);
+        row(kind(selected), [marked(step.step, selected)], cells(step))
+    };
+    let baselines = analysis
+        .baselines_over_seeds
+        .iter()
+        .map(|BaselineSeeds { baseline, scores }| row(RowKind::Plain, [format::baseline(*baseline)], cells(scores)));
+    let mut rows = with_baselines(&analysis.over_seeds, |step| step.step, of_step, baselines);
     rows.extend(analysis.oracle_of_means.map(|best| {
         let mut cells = vec![format::percent(best.mean)];
-        cells.resize(6, String::new());
+        cells.resize(SCORES.len(), String::new());
         row(RowKind::Oracle, [format!("oracle (step {})", best.step)], cells)
     }));
-    let headings = headings(["step", "accuracy", "seeds", "range", "per token", "per character", "vs in-context"]);
+    let mut headings = headings(std::iter::once("step").chain(SCORES));
+    headings[2..4].clone_from_slice(&["seeds".into(), "range".into()]);
     TableModel { title: "Steps: mean ± standard deviation over seeds".into(), headings, legend: legend(&rows), rows }
+}
+
+/// Whether this step is the result of every seed.
+fn is_result(analysis: &Analysis, step: u32) -> bool {
+    analysis.results.iter().all(|result| result.selected && result.step == step)
+}
+
+/// Accuracies as they are and calibrated, at zero-shot and in-context learning, behind baselines, and at the results; `None` for
+/// tasks without classes.
+fn calibration(analysis: &Analysis) -> Option<TableModel> {
+    let rows: Vec<(String, RowKind, SeedsScores)> = calibration_rows(analysis);
+    rows.iter().find(|(_, _, scores)| scores.prior_matched.is_some())?;
+    let has_contextual = rows.iter().any(|(_, _, scores)| scores.contextual.is_some());
+    let share = |spread: Option<&SpreadRecord>| spread.map_or_else(|| format::NONE.into(), format::spread);
+    let of_row = |(name, kind, scores): (String, RowKind, SeedsScores)| {
+        let contextual = has_contextual.then(|| share(scores.contextual.as_ref()));
+        let cells = std::iter::once(format::spread(&scores.accuracy)).chain(contextual);
+        row(kind, [name], cells.chain([share(scores.prior_matched.as_ref())]).collect())
+    };
+    let contextual = has_contextual.then_some("calibrated");
+    let headings = headings(["step", "accuracy"].into_iter().chain(contextual).chain(["prior-matched"]));
+    let rows: Vec<Row> = rows.into_iter().map(of_row).collect();
+    let lines = has_contextual.then_some(CALIBRATED).into_iter().chain([PRIOR_MATCHED]);
+    let legend = legend(&rows).into_iter().chain(lines.map(str::to_owned)).collect();
+    Some(TableModel { title: "Accuracy, as it is and calibrated".into(), headings, rows, legend })
+}
+
+/// What [`calibration`] shows, over the seeds: names, roles and numbers of its rows.
+fn calibration_rows(analysis: &Analysis) -> Vec<(String, RowKind, SeedsScores)> {
+    let of_step = |wanted: u32| {
+        let all: Vec<&StepScores> = analysis.steps.iter().filter(|step| step.step == wanted).collect();
+        let selected = is_result(analysis, wanted);
+        Some((marked(wanted, selected), kind(selected), SeedsScores::of(&all)?))
+    };
+    let mut baselines: BTreeMap<Baseline, Vec<&StepScores>> = BTreeMap::new();
+    for BaselineScores { baseline, scores } in &analysis.baselines {
+        baselines.entry(*baseline).or_default().push(scores);
+    }
+    let of_baseline = |(baseline, all): (&Baseline, &Vec<&StepScores>)| {
+        Some((format::baseline(*baseline), RowKind::Plain, SeedsScores::of(all)?))
+    };
+    let results: Vec<&StepScores> = analysis.at_results().collect();
+    let at_results = results.first().and_then(|first| {
+        let (same, selected) = (results.iter().all(|step| step.step == first.step), is_result(analysis, first.step));
+        let name = if same { marked(first.step, selected) } else { "results".into() };
+        let is_further = !same || first.step > 1;
+        is_further.then_some((name, kind(selected || !same), SeedsScores::of(&results)?))
+    });
+    [0, 1].into_iter().filter_map(of_step).chain(baselines.iter().filter_map(of_baseline)).chain(at_results).collect()
 }
 
 /// Which class was taken for which at the results, with macro-F1 below; `None` for tasks without classes.
@@ -158,25 +261,22 @@ pub fn confusion(analysis: &Analysis) -> Option<TableModel> {
 fn at_results(analysis: &Analysis, seconds: &Seconds) -> TableModel {
     let of_seed = |step: &StepScores| {
         let mut cells = scores(step);
-        cells.push(time(seconds, step));
+        cells.push(step_time(seconds, step));
         let selected = analysis.is_selected(step.seed, step.step);
         row(kind(selected), [step.seed.to_string(), marked(step.step, selected)], cells)
     };
     let mut rows: Vec<Row> = analysis.at_results().map(of_seed).collect();
-    if let Some(result) = &analysis.result {
-        let over = |value: fn(&StepScores) -> f64| {
-            let values: Vec<f64> = analysis.at_results().map(value).collect();
-            SpreadRecord::of(&values).map_or_else(String::new, |all| format::spread(&all))
-        };
-        let differences: Vec<f64> =
-            analysis.at_results().filter_map(|step| Some(step.versus_icl?.difference)).collect();
+    let results: Vec<&StepScores> = analysis.at_results().collect();
+    if let (Some(result), Some(over)) = (&analysis.result, SeedsScores::of(&results)) {
         let cells = vec![
             format::spread(result),
             String::new(),
             String::new(),
-            over(|step| step.accuracy_tokens),
-            over(|step| step.accuracy_norm),
-            format::points_spread(SpreadRecord::of(&differences).as_ref()),
+            format::spread(&over.accuracy_tokens),
+            format::spread(&over.accuracy_norm),
+            format::points_spread(over.difference.as_ref()),
+            format::nats_spread(over.right_loglik.as_ref(), format::nats),
+            format::nats_spread(over.right_loglik_difference.as_ref(), format::nats_difference),
             String::new(),
         ];
         rows.push(row(RowKind::Plain, ["mean".into(), String::new()], cells));

@@ -12,7 +12,7 @@ use super::tuned_model::{PluginTuned, TunedModel};
 use crate::diagnosis::{Diagnosis, Fault};
 use crate::options::Select;
 use crate::run::error::RunError;
-use crate::run::folder::out_folder::{self, Beginning, OutFolder};
+use crate::run::folder::out_folder::{self, Beginning, FurtherJournals, OutFolder};
 use crate::run::inputs::plugins::Configured;
 use crate::run::observer::{Event, Observer};
 use crate::run::plan::draw::Draw;
@@ -20,6 +20,7 @@ use crate::run::plan::prepare::{Plan, optimizer_usage};
 use crate::run::usage::PluginUsage;
 use ft_engine::model::decoder::Placement;
 use ft_engine::tune::StepPolicy;
+use ft_record::files::controls::Controls;
 use ft_record::files::samples::SampleRecord;
 use ft_record::files::schema::ResultsRecord;
 
@@ -29,6 +30,8 @@ pub struct Outcome {
     pub results: ResultsRecord,
     /// All records of `samples.jsonl`, in its order.
     pub records: Vec<SampleRecord>,
+    /// What was scored besides.
+    pub controls: Controls,
     /// The folder of the results.
     pub folder: PathBuf,
     /// Whether the run was stopped before its end.
@@ -43,13 +46,13 @@ pub struct Outcome {
 /// # Errors
 /// Failures of the model, the optimizer or the disk; what was scored before is in the folder.
 pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> Result<Outcome, RunError> {
-    if let Some((results, records)) = done_already(&plan)? {
+    if let Some(Found { results, records, controls, .. }) = done_already(&plan)? {
         let path = plan.config.out.display();
         observer.event(Event::Note(&format!(
             "this run is in `{path}` already, complete; nothing was computed (`--restart` does it anew)"
         )));
         let usage = plan.usage();
-        return Ok(Outcome { results, records, folder: plan.config.out, interrupted: false, usage });
+        return Ok(Outcome { results, records, controls, folder: plan.config.out, interrupted: false, usage });
     }
     observer.event(Event::LoadingWeights);
     let placement = Placement { device: plan.device.clone(), dtype: plan.dtype, weights: plan.config.weights };
@@ -57,13 +60,24 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
     // From here on nothing is read of them: these weights are those of the digests.
     plan.model_files.check()?;
     // After the weights: a model that cannot be read must not set an earlier run aside.
-    let held_out = matches!(plan.select, Select::HeldOut(_));
-    let (folder, moved) = OutFolder::open(&plan.config.out, &plan.beginning, held_out)?;
+    let (folder, moved) = OutFolder::open(&plan.config.out, &plan.beginning, further_journals(&plan))?;
     if let Some(moved) = moved {
         observer.event(Event::Note(&format!("the samples of an earlier run are kept as `{}`", moved.display())));
     }
-    let Plan { config, optimizer, model, queries, draws, select, score_steps, record, beginning, task_usage, .. } =
-        plan;
+    let Plan {
+        config,
+        optimizer,
+        model,
+        queries,
+        content_free,
+        draws,
+        select,
+        score_steps,
+        record,
+        beginning,
+        task_usage,
+        ..
+    } = plan;
     let Configured { plugin: optimizer, options } = optimizer;
     let policy = StepPolicy { positions: config.positions, allow_nonfinite: config.allow_nonfinite };
     let mut tuned = PluginTuned { decoder, optimizer, options, record: record.optimizer.clone(), policy };
@@ -74,12 +88,22 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
         bos: model.tokenizer.bos(),
         schedule: Schedule { select, steps: config.steps, score_steps, allow_nonfinite: config.allow_nonfinite },
         queries: &queries,
+        content_free: &content_free.queries,
         scorer: Scorer { batch_tokens: config.batch_tokens, observer, stop: StopFlag(stop) },
         recorder,
     };
-    let Found { results, records, interrupted } = carry_out(run, &draws)?;
+    let Found { results, records, controls, interrupted } = carry_out(run, &draws)?;
     let usage = vec![task_usage, optimizer_usage(&tuned.optimizer, &config)];
-    Ok(Outcome { results, records, folder: config.out, interrupted, usage })
+    Ok(Outcome { results, records, controls, folder: config.out, interrupted, usage })
+}
+
+/// Which journals a plan has that not every plan has.
+fn further_journals(plan: &Plan) -> FurtherJournals {
+    FurtherJournals {
+        held_out: matches!(plan.select, Select::HeldOut(_)),
+        baselines: !plan.config.baselines.0.is_empty(),
+        content_free: !plan.content_free.queries.is_empty(),
+    }
 }
 
 /// What a run with its model came to.
@@ -88,6 +112,8 @@ pub(super) struct Found {
     pub results: ResultsRecord,
     /// All records of `samples.jsonl`, in its order.
     pub records: Vec<SampleRecord>,
+    /// What was scored besides.
+    pub controls: Controls,
     /// Whether the run was stopped before its end.
     pub interrupted: bool,
 }
@@ -102,17 +128,20 @@ pub(super) fn carry_out<M: TunedModel>(mut run: Run<'_, M>, draws: &[Draw]) -> R
         Err(error) if error.fault() == Fault::Interrupted => true,
         ran => ran.map(|()| false)?,
     };
-    let (results, records) = run.recorder.finish(!interrupted)?;
-    Ok(Found { results, records, interrupted })
+    let (results, records, controls) = run.recorder.finish(!interrupted)?;
+    Ok(Found { results, records, controls, interrupted })
 }
 
-/// The results and samples of an earlier process that brought the same plan to its end.
-fn done_already(plan: &Plan) -> Result<Option<(ResultsRecord, Vec<SampleRecord>)>, RunError> {
+/// The results and records of an earlier process that brought the same plan to its end.
+fn done_already(plan: &Plan) -> Result<Option<Found>, RunError> {
     let Beginning::Continue(earlier) = &plan.beginning else { return Ok(None) };
     if !earlier.complete {
         return Ok(None);
     }
-    let records = out_folder::samples(&plan.config.out)?;
+    let (records, controls) = (out_folder::samples(&plan.config.out)?, out_folder::controls(&plan.config.out)?);
     let expected: usize = earlier.steps.iter().map(|step| step.scores.n).sum();
-    Ok((records.len() == expected).then(|| (ResultsRecord::clone(earlier), records)))
+    let behind_baselines: usize = earlier.baselines.iter().map(|baseline| baseline.step.scores.n).sum();
+    let is_whole = records.len() == expected && controls.baselines.len() == behind_baselines;
+    let results = ResultsRecord::clone(earlier);
+    Ok(is_whole.then_some(Found { results, records, controls, interrupted: false }))
 }

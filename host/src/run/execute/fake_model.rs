@@ -11,8 +11,12 @@ use ft_engine::score::{ChoiceScore, ChoiceTokens, QueryTokens};
 use ft_engine::tune::{Demonstrations, LayerNorms, State, StepReport, Verdict};
 
 /// The log-likelihood of a query's first choice: behind the demonstrations that begin with this token id, 0 for none, after
-/// this step, for the query of this row. The second choice always has -1.
+/// this step, for the query of this row. The second choice always has -1. Tokens that are read in one pass have [`REPEATED`]
+/// added to the first of them for each time that it comes again.
 pub type Table = fn(demonstrations: u32, step: usize, row: u32) -> f64;
+
+/// What tells repeated demonstrations from others.
+pub const REPEATED: u32 = 1000;
 
 /// The token that every query begins with.
 const START: u32 = 9;
@@ -87,6 +91,17 @@ impl TunedModel for FakeModel<'_> {
             norms: if step == 1 { Vec::new() } else { vec![norms] },
             report: if step == 1 { StepReport::default() } else { (self.report)(step) },
             passes: if step == 1 { 0 } else { self.passes },
+        })
+    }
+
+    fn read(&self, tokens: &[u32]) -> Result<Context, RunError> {
+        self.count();
+        let again = tokens.iter().filter(|token| **token == tokens[0]).count() - 1;
+        Ok(Context {
+            cache: KvCache::default(),
+            last_hidden: None,
+            next_position: tokens[0] as usize + again * REPEATED as usize,
+            provenance: Provenance { origin: Origin::Demonstrations { step: 1 }, shared_start: 0 },
         })
     }
 

@@ -1,5 +1,7 @@
 //! Carrying out a plan: seed by seed, step by step.
 
+mod baselines;
+mod content_free;
 pub mod error;
 pub mod execution;
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::run::observer::{Event, Observer};
 use crate::run::plan::draw::Draw;
 use ft_engine::text::Untrusted;
 use ft_engine::tune::LayerNorms;
+use ft_record::files::controls::{Baseline, ControlRecord, Controls};
 use ft_record::files::results::{GrowingResults, StepSeconds};
 use ft_record::files::samples::SampleRecord;
 use ft_record::files::schema::{PlanRecord, ResultsRecord, SelectedRecord, StepRecord};
@@ -24,6 +25,7 @@ struct Earlier {
     seconds: BTreeMap<(u64, u32), StepSeconds>,
     /// What was found out about seeds, as it is told; under `None` without a seed's name.
     notes: BTreeMap<Option<u64>, Vec<String>>,
+    baseline_seconds: BTreeMap<(u64, Baseline), StepSeconds>,
 }
 
 impl Earlier {
@@ -39,6 +41,9 @@ impl Earlier {
         Self {
             selected: results.selected.iter().map(|selected| (selected.seed, selected.step)).collect(),
             seconds: results.steps.iter().map(|step| ((step.scores.seed, step.scores.step), seconds(step))).collect(),
+            baseline_seconds: (results.baselines.iter())
+                .map(|of| ((of.step.scores.seed, of.baseline), seconds(&of.step)))
+                .collect(),
             notes,
         }
     }
@@ -83,6 +88,16 @@ impl<'a> Recorder<'a> {
         self.folder.held_out.as_mut()
     }
 
+    /// The journal of the scores behind baselines, where there are any.
+    pub fn baselines(&mut self) -> Option<&mut Journal<ControlRecord>> {
+        self.folder.baselines.as_mut()
+    }
+
+    /// The journal of the content-free queries' scores, where there are any.
+    pub fn content_free(&mut self) -> Option<&mut Journal<ControlRecord>> {
+        self.folder.content_free.as_mut()
+    }
+
     /// The samples of a seed's step that has been recorded; none of another.
     pub fn samples_of(&self, seed: u64, step: u32) -> &[SampleRecord] {
         self.results.samples_of(seed, step)
@@ -101,6 +116,7 @@ impl<'a> Recorder<'a> {
     /// the result.
     pub fn recall_seed(&mut self, draw: &Draw, rows: &[usize], result: u32) -> Result<(), RunError> {
         let seed = draw.record.seed;
+        self.recall_content_free(seed)?;
         let mut last: Option<u32> = None;
         while let Some(records) = self.folder.samples.recall_step(seed) {
             let Some(found) = records.last() else { break };
@@ -135,6 +151,49 @@ impl<'a> Recorder<'a> {
         }
         let named = self.names_seeds().then_some(seed);
         self.earlier.notes.remove(&named).unwrap_or_default().into_iter().for_each(|note| self.results.note(note));
+        self.recall_baselines(draw, rows)
+    }
+
+    /// Takes over the content-free queries' scores of a seed that came to its end; an earlier version had none.
+    fn recall_content_free(&mut self, seed: u64) -> Result<(), RunError> {
+        let Some(journal) = &mut self.folder.content_free else { return Ok(()) };
+        let queries = self.results.record().plan.content_free.as_ref().map_or(0, |of| of.queries);
+        let mut last: Option<(Option<Baseline>, u32)> = None;
+        while let Some(records) = journal.recall_context(seed) {
+            let Some(found) = records.last() else { break };
+            let context = (found.baseline, found.sample.step);
+            let is_prefix = records.iter().map(|record| record.sample.index).eq(0..records.len());
+            let is_whole = records.len() == queries || (self.allow_nonfinite && records.len() < queries);
+            if last.is_some_and(|last| last >= context) || !is_prefix || !is_whole {
+                let expected = format!("content-free queries of seed {seed}, each once behind each step and baseline");
+                return Err(journal.foreign(&expected, found).into());
+            }
+            last = Some(context);
+            if records.len() == queries {
+                self.observer.event(Event::Scored(queries));
+                self.results.add_content_free(records);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over the scores behind the baselines of a seed that came to its end.
+    fn recall_baselines(&mut self, draw: &Draw, rows: &[usize]) -> Result<(), RunError> {
+        let seed = draw.record.seed;
+        for baseline in draw.baselines.iter().map(|context| context.baseline) {
+            let Some(journal) = &mut self.folder.baselines else { return Ok(()) };
+            let records = journal.recall_context(seed).unwrap_or_default();
+            let Some(found) = records.last() else {
+                return Err(FolderError::NoBaseline { path: journal.path().to_owned(), seed, baseline }.into());
+            };
+            let of_rows = records.iter().map(|record| record.sample.index).eq(rows.iter().copied());
+            if found.baseline != Some(baseline) || !of_rows {
+                return Err(journal.foreign(&format!("{baseline}, with the rows of seed {seed}"), found).into());
+            }
+            self.observer.event(Event::Scored(records.len()));
+            let samples = records.into_iter().map(|record| record.sample).collect();
+            self.add_baseline(baseline, samples, StepSeconds::default());
+        }
         Ok(())
     }
 
@@ -162,6 +221,33 @@ impl<'a> Recorder<'a> {
     pub fn scored(&mut self, records: Vec<SampleRecord>, measured: StepSeconds) -> Result<(), RunError> {
         self.add(records, measured);
         self.folder.update(self.results.record())
+    }
+
+    /// Records the content-free queries' scores behind a step or a baseline, before that is recorded.
+    pub fn content_free_scored(&mut self, records: Vec<ControlRecord>) {
+        self.results.add_content_free(records);
+    }
+
+    /// Records a baseline behind which all queries are scored; each baseline of a seed once.
+    ///
+    /// # Errors
+    /// I/O errors, e.g. a full disk.
+    pub fn baseline_scored(
+        &mut self,
+        baseline: Baseline,
+        records: Vec<ControlRecord>,
+        measured: StepSeconds,
+    ) -> Result<(), RunError> {
+        self.add_baseline(baseline, records.into_iter().map(|record| record.sample).collect(), measured);
+        self.folder.update(self.results.record())
+    }
+
+    fn add_baseline(&mut self, baseline: Baseline, samples: Vec<SampleRecord>, measured: StepSeconds) {
+        let Some(seed) = samples.first().map(|sample| sample.seed) else { return };
+        let seconds = self.earlier.baseline_seconds.get(&(seed, baseline)).copied().unwrap_or(measured);
+        if let Some(record) = self.results.add_baseline(baseline, samples, seconds) {
+            self.observer.event(Event::BaselineScored(record));
+        }
     }
 
     fn add(&mut self, records: Vec<SampleRecord>, measured: StepSeconds) {
@@ -194,18 +280,18 @@ impl<'a> Recorder<'a> {
         self.results.note(note);
     }
 
-    /// Writes the results, which are complete or not, for the last time, and gives them with all samples.
+    /// Writes the results, which are complete or not, for the last time, and gives them with all records.
     ///
     /// # Errors
     /// I/O errors, e.g. a full disk.
-    pub fn finish(self, complete: bool) -> Result<(ResultsRecord, Vec<SampleRecord>), RunError> {
-        let (results, samples) = self.results.finish(complete);
+    pub fn finish(self, complete: bool) -> Result<(ResultsRecord, Vec<SampleRecord>, Controls), RunError> {
+        let (results, samples, controls) = self.results.finish(complete);
         if complete {
             self.folder.write(&results)?
         } else {
             self.folder.update(&results)?
         }
-        Ok((results, samples))
+        Ok((results, samples, controls))
     }
 }
 

@@ -4,11 +4,12 @@ use super::error::StepError;
 use super::stop::StopFlag;
 use super::tuned_model::TunedModel;
 use crate::run::error::RunError;
-use crate::run::folder::journal::Journal;
+use crate::run::folder::journal::{Journal, SampleLine};
 use crate::run::observer::{Event, Observer};
 use crate::run::plan::render::Query;
 use ft_engine::model::Context;
 use ft_engine::score::{self, ChoiceScore, QueryTokens};
+use ft_record::files::controls::{Baseline, ControlRecord};
 use ft_record::files::samples::{Choice, Place, SampleError, SampleRecord};
 
 /// How queries are scored.
@@ -32,9 +33,33 @@ impl Scorer<'_> {
         self,
         model: &impl TunedModel,
         journal: &mut Journal<SampleRecord>,
-        (seed, context): (u64, &Context),
+        behind: (u64, &Context),
         queries: &[&Query],
     ) -> Result<Vec<SampleRecord>, RunError> {
+        self.score_lines(model, (journal, ()), behind, queries)
+    }
+
+    /// Scores all queries behind a context, that of a step or of a baseline, into a journal of controls, as [`Self::score`] does.
+    ///
+    /// # Errors
+    /// Those of [`Self::score`].
+    pub fn score_control(
+        self,
+        model: &impl TunedModel,
+        tagged: (&mut Journal<ControlRecord>, Option<Baseline>),
+        behind: (u64, &Context),
+        queries: &[&Query],
+    ) -> Result<Vec<ControlRecord>, RunError> {
+        self.score_lines(model, tagged, behind, queries)
+    }
+
+    fn score_lines<L: SampleLine>(
+        self,
+        model: &impl TunedModel,
+        (journal, tag): (&mut Journal<L>, L::Tag),
+        (seed, context): (u64, &Context),
+        queries: &[&Query],
+    ) -> Result<Vec<L>, RunError> {
         let mut tokens: Vec<QueryTokens> = queries.iter().map(|query| query.tokens.behind(context)).collect();
         let shared_start = score::shared_start(&tokens).to_vec();
         if !shared_start.is_empty() {
@@ -48,13 +73,14 @@ impl Scorer<'_> {
             self.stop.check()?;
             let of_batch = &queries[batch.clone()];
             let places: Vec<Place> = of_batch.iter().map(|query| Place { seed, step, index: query.index }).collect();
-            let scored = journal.batch(&places, || {
+            let lines: Vec<L::Place> = places.iter().map(|place| L::place_of(tag, *place)).collect();
+            let scored = journal.batch(&lines, || {
                 if extended.is_none() && !shared_start.is_empty() {
                     extended = Some(model.extend(context, &shared_start)?);
                 }
                 let scores = model.score(extended.as_ref().unwrap_or(context), &tokens[batch.clone()])?;
                 let samples = of_batch.iter().zip(&places).zip(scores);
-                Ok(samples.map(|((query, place), scores)| sample(model, *place, query, &scores)))
+                Ok(samples.map(|((query, place), scores)| Ok(L::of(tag, sample(model, *place, query, &scores)?))))
             })?;
             records.extend(scored);
             self.observer.event(Event::Scored(batch.len()));

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use super::content_free::ContentFreeScorer;
 use super::error::StepError;
 use super::iterate::{Criterion, Sink, Step, iterate};
 use super::recorder::Recorder;
@@ -55,7 +56,12 @@ impl Schedule {
     /// How many queries of a draw are scored over all of its steps, as far as it is known before the iteration.
     fn queries(&self, draw: &Draw) -> usize {
         let held_out: usize = draw.held_out.folds.iter().map(|fold| fold.queries.len()).sum();
-        draw.queries.len() * (1 + self.score_steps.len()) + held_out * self.steps
+        draw.queries.len() * self.contexts(draw) + held_out * self.steps
+    }
+
+    /// Behind how many contexts queries of a draw are scored: zero-shot, steps and baselines.
+    fn contexts(&self, draw: &Draw) -> usize {
+        1 + self.score_steps.len() + draw.baselines.len()
     }
 }
 
@@ -69,6 +75,8 @@ pub(super) struct Run<'a, M> {
     pub schedule: Schedule,
     /// All that any seed scores; draws name them by their places.
     pub queries: &'a [Query],
+    /// What is scored behind every context besides the queries.
+    pub content_free: &'a [Query],
     /// What scores queries at a step.
     pub scorer: Scorer<'a>,
     /// Writes down what is found.
@@ -83,7 +91,8 @@ impl<'a, M: TunedModel> Run<'a, M> {
     /// What was found before is recorded.
     pub fn all_seeds(&mut self, draws: &[Draw]) -> Result<(), RunError> {
         let observer = self.scorer.observer;
-        let queries = draws.iter().map(|draw| self.schedule.queries(draw)).sum();
+        let content_free = |draw| self.content_free.len() * self.schedule.contexts(draw);
+        let queries = draws.iter().map(|draw| self.schedule.queries(draw) + content_free(draw)).sum();
         observer.event(Event::Started { queries, last_step: self.schedule.until(None).last_step });
         for draw in draws {
             let seed = draw.record.seed;
@@ -96,7 +105,11 @@ impl<'a, M: TunedModel> Run<'a, M> {
                     self.recorder.recall_seed(draw, &rows, step)?;
                     step
                 }
-                None => self.one_seed(draw, &draws[0])? as u32,
+                None => {
+                    let step = self.one_seed(draw, &draws[0])?;
+                    self.baselines(draw)?;
+                    step as u32
+                }
             };
             self.recorder.select(SelectedRecord { seed, step })?;
         }
@@ -109,11 +122,12 @@ impl<'a, M: TunedModel> Run<'a, M> {
         let likelihoods = self.held_out_likelihoods(draw)?;
         let chosen = likelihoods.as_ref().and_then(|likelihoods| likelihoods.likeliest(|_| true));
         let until = self.schedule.until(chosen);
-        let queries = self.queries_of(draw);
+        let (queries, content_free) = (self.queries_of(draw), self.content_free());
         let Self { model, schedule, scorer, recorder, .. } = self;
         let mut steps = ScoredSteps {
             draw,
             queries: &queries,
+            content_free,
             scored: schedule.scored(chosen, until),
             allow_nonfinite: schedule.allow_nonfinite,
             scorer: *scorer,
@@ -151,6 +165,7 @@ impl<'a, M: TunedModel> Run<'a, M> {
         let seed = draw.record.seed;
         let observer = self.scorer.observer;
         observer.event(Event::Step(0));
+        let behind = (seed, &Context::zero_shot(self.bos));
         if seed != first.record.seed && draw.queries == first.queries {
             let mut records: Vec<SampleRecord> = self.recorder.samples_of(first.record.seed, 0).to_vec();
             for record in &mut records {
@@ -158,13 +173,15 @@ impl<'a, M: TunedModel> Run<'a, M> {
                 *record = self.recorder.samples().entry(&record.place(), || Ok(record.clone()))?;
             }
             observer.event(Event::Scored(records.len()));
+            self.content_free().score(self.model, &mut self.recorder, behind, None)?;
             return self.recorder.scored(records, StepSeconds::default());
         }
         let queries = self.queries_of(draw);
         let started = Instant::now();
-        let behind = (seed, &Context::zero_shot(self.bos));
         let records = self.scorer.score(self.model, self.recorder.samples(), behind, &queries)?;
-        self.recorder.scored(records, StepSeconds { step: 0.0, score: started.elapsed().as_secs_f64() })
+        let score = started.elapsed().as_secs_f64();
+        self.content_free().score(self.model, &mut self.recorder, behind, None)?;
+        self.recorder.scored(records, StepSeconds { step: 0.0, score })
     }
 
     /// How likely held-out examples are at every step; `None` where they do not select it.
@@ -181,8 +198,14 @@ impl<'a, M: TunedModel> Run<'a, M> {
         Ok(Some(likelihoods))
     }
 
-    fn queries_of(&self, draw: &Draw) -> Vec<&'a Query> {
+    pub(super) fn queries_of(&self, draw: &Draw) -> Vec<&'a Query> {
         draw.queries.iter().map(|place| &self.queries[*place]).collect()
+    }
+
+    /// What scores the content-free queries.
+    pub(super) fn content_free(&self) -> ContentFreeScorer<'a> {
+        let allow_nonfinite = self.schedule.allow_nonfinite;
+        ContentFreeScorer { queries: self.content_free, scorer: self.scorer, allow_nonfinite }
     }
 }
 
@@ -190,6 +213,7 @@ impl<'a, M: TunedModel> Run<'a, M> {
 struct ScoredSteps<'a, 'r> {
     draw: &'a Draw,
     queries: &'a [&'a Query],
+    content_free: ContentFreeScorer<'a>,
     /// The steps to score.
     scored: BTreeSet<usize>,
     allow_nonfinite: bool,
@@ -215,6 +239,7 @@ impl<M: TunedModel> Sink<M> for ScoredSteps<'_, '_> {
         match self.scorer.score(model, self.recorder.samples(), behind, self.queries) {
             Ok(records) => {
                 let score = started.elapsed().as_secs_f64();
+                self.content_free.score(model, self.recorder, behind, None)?;
                 self.recorder.scored(records, StepSeconds { step: step.seconds, score })?;
                 self.done.insert(t);
             }

@@ -19,6 +19,12 @@ pub(super) trait TunedModel {
     /// A failure of the model or the optimizer, or an update that does not fit the cache.
     fn step(&mut self, demonstrations: &Demonstrations, state: Option<&State>) -> Result<State, RunError>;
 
+    /// These tokens, one or more, read in one plain pass; no optimizer has a part in it.
+    ///
+    /// # Errors
+    /// A failure of the model.
+    fn read(&self, tokens: &[u32]) -> Result<Context, RunError>;
+
     /// The context with these tokens, one or more, read behind it.
     ///
     /// # Errors
@@ -74,6 +80,10 @@ impl TunedModel for PluginTuned {
                 next.map_err(|error| self.attribute_to_plugin(error))
             }
         }
+    }
+
+    fn read(&self, tokens: &[u32]) -> Result<Context, RunError> {
+        Ok(State::first(&self.decoder, tokens)?.context)
     }
 
     fn extend(&self, context: &Context, tokens: &[u32]) -> Result<Context, RunError> {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::diagnosis::{Diagnosis, Fault};
+use ft_record::files::controls::Baseline;
 
 /// What an output folder has that a run cannot go on with.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +48,16 @@ pub enum FolderError {
         /// The step that is the seed's result.
         step: u32,
     },
+    /// A journal without the records of a finished seed behind a baseline.
+    #[error("`{}`: expected the records of {baseline} of seed {seed}, which is finished, got none", path.display())]
+    NoBaseline {
+        /// The journal's file.
+        path: PathBuf,
+        /// The seed that has a result.
+        seed: u64,
+        /// The baseline without records.
+        baseline: Baseline,
+    },
 }
 
 impl Diagnosis for FolderError {
@@ -60,7 +71,7 @@ impl Diagnosis for FolderError {
                 Self::Changed { .. } => {
                     "resume with the options that it had, name another folder with `--out`, or start over with `--restart`"
                 }
-                Self::NoRecord { .. } | Self::ForeignLine { .. } | Self::NoResult { .. } => {
+                Self::NoRecord { .. } | Self::ForeignLine { .. } | Self::NoResult { .. } | Self::NoBaseline { .. } => {
                     "start over with `--restart`, or name another folder with `--out`"
                 }
             }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::FolderError;
 use crate::run::error::RunError;
+use ft_record::files::controls::{Baseline, ControlPlace, ControlRecord};
 use ft_record::files::lines::{LINE_LIMIT, LineError, LineReader};
 use ft_record::files::samples::{Place, SampleRecord};
 use ft_record::files::trace::TraceRecord;
@@ -50,6 +51,58 @@ impl Line for SampleRecord {
 
     fn line(&self) -> Result<String, LineProblem> {
         Ok(SampleRecord::line(self)?)
+    }
+}
+
+impl Line for ControlRecord {
+    type Place = ControlPlace;
+
+    fn place(&self) -> ControlPlace {
+        ControlRecord::place(self)
+    }
+
+    fn parse(line: &str) -> Result<Self, LineProblem> {
+        Ok(ControlRecord::parse(line)?)
+    }
+
+    fn line(&self) -> Result<String, LineProblem> {
+        Ok(ControlRecord::line(self)?)
+    }
+}
+
+/// A line of what was predicted for one query.
+pub(in crate::run) trait SampleLine: Line {
+    /// What the journal tells its lines apart by, besides the place of the sample.
+    type Tag: Copy;
+
+    /// The line of a sample.
+    fn of(tag: Self::Tag, sample: SampleRecord) -> Self;
+
+    /// The place of a line.
+    fn place_of(tag: Self::Tag, place: Place) -> Self::Place;
+}
+
+impl SampleLine for SampleRecord {
+    type Tag = ();
+
+    fn of((): (), sample: SampleRecord) -> Self {
+        sample
+    }
+
+    fn place_of((): (), place: Place) -> Place {
+        place
+    }
+}
+
+impl SampleLine for ControlRecord {
+    type Tag = Option<Baseline>;
+
+    fn of(baseline: Option<Baseline>, sample: SampleRecord) -> Self {
+        Self { baseline, sample }
+    }
+
+    fn place_of(baseline: Option<Baseline>, place: Place) -> ControlPlace {
+        ControlPlace { baseline, place }
     }
 }
 
@@ -210,6 +263,16 @@ impl Journal<SampleRecord> {
     pub fn recall_step(&mut self, seed: u64) -> Option<Vec<SampleRecord>> {
         let step = self.earlier.front().map(SampleRecord::place).filter(|place| place.seed == seed)?.step;
         Some(self.recall_while(|place| (place.seed, place.step) == (seed, step)))
+    }
+}
+
+impl Journal<ControlRecord> {
+    /// The next lines, where an earlier process wrote them for one step or baseline of this seed: all of it; `None` where the
+    /// next line belongs to another seed, or there is none.
+    pub fn recall_context(&mut self, seed: u64) -> Option<Vec<ControlRecord>> {
+        let first = self.earlier.front().map(ControlRecord::place).filter(|place| place.place.seed == seed)?;
+        let key = |place: &ControlPlace| (place.baseline, place.place.seed, place.place.step);
+        Some(self.recall_while(|place| key(place) == key(&first)))
     }
 }
 

@@ -6,6 +6,7 @@ use super::error::FolderError;
 use super::journal::Journal;
 use super::plan_diff::plan_diff;
 use crate::run::error::RunError;
+use ft_record::files::controls::{ControlRecord, Controls};
 use ft_record::files::samples::SampleRecord;
 use ft_record::files::schema::{FORMAT_VERSION, PlanRecord, RESULTS_LIMIT, ResultsRecord};
 use ft_record::files::trace::TraceRecord;
@@ -19,9 +20,11 @@ const RESULTS: &str = "results.json";
 const SAMPLES: &str = "samples.jsonl";
 const TRACE: &str = "trace.jsonl";
 const HELD_OUT: &str = "held-out.jsonl";
+const BASELINES: &str = "baselines.jsonl";
+const CONTENT_FREE: &str = "content-free.jsonl";
 
 /// All files of a run. `results.json` comes last, which is set aside first: samples without it are taken for no run.
-const FILES: [&str; 4] = [SAMPLES, TRACE, HELD_OUT, RESULTS];
+const FILES: [&str; 6] = [SAMPLES, TRACE, HELD_OUT, BASELINES, CONTENT_FREE, RESULTS];
 
 /// How a run begins in a folder.
 pub enum Beginning {
@@ -73,6 +76,30 @@ pub fn samples(folder: &Path) -> Result<Vec<SampleRecord>, RunError> {
     Ok(journal.recall_while(|_| true))
 }
 
+/// What a whole run scored besides its samples; nothing of files that are not there.
+///
+/// # Errors
+/// A file that cannot be read, or a line that is no record.
+pub fn controls(folder: &Path) -> Result<Controls, RunError> {
+    let records = |name: &str| -> Result<Vec<ControlRecord>, RunError> {
+        let path = folder.join(name);
+        let there = output::regular(&path)?.is_some();
+        Ok(if there { Journal::open(path)?.recall_while(|_| true) } else { Vec::new() })
+    };
+    Ok(Controls { baselines: records(BASELINES)?, content_free: records(CONTENT_FREE)? })
+}
+
+/// Which journals a run has that not every run has.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FurtherJournals {
+    /// The step is chosen by held-out examples.
+    pub held_out: bool,
+    /// Queries are scored behind baselines.
+    pub baselines: bool,
+    /// There are content-free queries.
+    pub content_free: bool,
+}
+
 /// An output folder, open for one run.
 pub struct OutFolder {
     folder: PathBuf,
@@ -82,6 +109,10 @@ pub struct OutFolder {
     pub trace: Journal<TraceRecord>,
     /// `held-out.jsonl`, where the step is chosen by examples: each of them at every step.
     pub held_out: Option<Journal<SampleRecord>>,
+    /// `baselines.jsonl`, where baselines are asked for: every example behind each of them.
+    pub baselines: Option<Journal<ControlRecord>>,
+    /// `content-free.jsonl`, for tasks with classes: every content-free query behind each scored step and baseline.
+    pub content_free: Option<Journal<ControlRecord>>,
 }
 
 impl OutFolder {
@@ -90,7 +121,11 @@ impl OutFolder {
     ///
     /// # Errors
     /// Another process that is at work there, and what else is in the way.
-    pub fn open(folder: &Path, beginning: &Beginning, held_out: bool) -> Result<(Self, Option<PathBuf>), RunError> {
+    pub fn open(
+        folder: &Path,
+        beginning: &Beginning,
+        further: FurtherJournals,
+    ) -> Result<(Self, Option<PathBuf>), RunError> {
         writable_folder(folder)?;
         // Once more: reading weights takes its time.
         FILES.into_iter().try_for_each(|name| output::regular(&folder.join(name)).map(drop))?;
@@ -120,17 +155,20 @@ impl OutFolder {
         // With the samples' lock in hand, what a killed process left half-written is nobody's.
         remove_temporary(folder)?;
         let trace = Journal::open(folder.join(TRACE))?;
-        let held_out = held_out.then(|| Journal::open(folder.join(HELD_OUT))).transpose()?;
-        Ok((Self { folder: folder.to_owned(), samples, trace, held_out }, moved))
+        let held_out = further.held_out.then(|| Journal::open(folder.join(HELD_OUT))).transpose()?;
+        let baselines = further.baselines.then(|| Journal::open(folder.join(BASELINES))).transpose()?;
+        let content_free = further.content_free.then(|| Journal::open(folder.join(CONTENT_FREE))).transpose()?;
+        Ok((Self { folder: folder.to_owned(), samples, trace, held_out, baselines, content_free }, moved))
     }
 
     /// Replaces `results.json` by what there is so far, unless an earlier process has written a later one: as long as its
-    /// samples are recalled there is nothing new.
+    /// samples or its baselines' records are recalled there is nothing new.
     ///
     /// # Errors
     /// Those of [`Self::write`].
     pub fn update(&self, results: &ResultsRecord) -> Result<(), RunError> {
-        if self.samples.replays() { Ok(()) } else { self.write(results) }
+        let replays = self.samples.replays() || self.baselines.as_ref().is_some_and(Journal::replays);
+        if replays { Ok(()) } else { self.write(results) }
     }
 
     /// Replaces `results.json`, after the journals have reached the disk. Whatever has come to have its name since the
@@ -142,6 +180,7 @@ impl OutFolder {
         self.samples.sync()?;
         self.trace.sync()?;
         self.held_out.as_ref().map_or(Ok(()), Journal::sync)?;
+        [&self.baselines, &self.content_free].into_iter().flatten().try_for_each(Journal::sync)?;
         let path = self.folder.join(RESULTS);
         let mut json =
             serde_json::to_vec_pretty(results).map_err(|error| FileError::io("write", &path, error.into()))?;
@@ -154,6 +193,8 @@ impl OutFolder {
 mod tests {
     use super::*;
 
+    const ALL: FurtherJournals = FurtherJournals { held_out: true, baselines: true, content_free: true };
+
     #[test]
     fn earlier_results_are_kept() {
         let folder = tempfile::tempdir().unwrap();
@@ -164,23 +205,23 @@ mod tests {
         for (name, text) in texts {
             std::fs::write(at(name), text).unwrap();
         }
-        let (open, moved) = OutFolder::open(folder.path(), &Beginning::Fresh, false).unwrap();
+        let (open, moved) = OutFolder::open(folder.path(), &Beginning::Fresh, FurtherJournals::default()).unwrap();
         assert_eq!(moved, Some(at("samples.2.jsonl")));
         assert_eq!(std::fs::read(at("samples.2.jsonl")).unwrap(), b"old\n\xe9half");
         assert_eq!(std::fs::read(at("trace.2.jsonl")).unwrap(), b"old trace");
         assert_eq!(std::fs::read(at("samples.1.jsonl")).unwrap(), b"older");
         assert_eq!(std::fs::read(at(SAMPLES)).unwrap(), b"");
-        let busy = OutFolder::open(folder.path(), &Beginning::Fresh, false).map(drop).unwrap_err();
+        let busy = OutFolder::open(folder.path(), &Beginning::Fresh, FurtherJournals::default()).map(drop).unwrap_err();
         assert!(busy.to_string().starts_with("another process is writing to"), "{busy}");
         drop(open);
-        OutFolder::open(folder.path(), &Beginning::Fresh, false).unwrap();
+        OutFolder::open(folder.path(), &Beginning::Fresh, FurtherJournals::default()).unwrap();
     }
 
     #[test]
     fn a_half_written_line_is_set_aside_with_the_others() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(SAMPLES), "old\nhalf").unwrap();
-        let (_, moved) = OutFolder::open(folder.path(), &Beginning::Fresh, false).unwrap();
+        let (_, moved) = OutFolder::open(folder.path(), &Beginning::Fresh, FurtherJournals::default()).unwrap();
         assert_eq!(std::fs::read(moved.unwrap()).unwrap(), b"old\nhalf");
     }
 
@@ -202,7 +243,7 @@ mod tests {
                     let error = earlier(folder.path(), restart).map(drop).unwrap_err().to_string();
                     assert!(error.ends_with(&expected), "{error}");
                 }
-                let error = OutFolder::open(folder.path(), &Beginning::Fresh, true).map(drop).unwrap_err().to_string();
+                let error = OutFolder::open(folder.path(), &Beginning::Fresh, ALL).map(drop).unwrap_err().to_string();
                 assert!(error.ends_with(&expected), "{error}");
                 assert_eq!(std::fs::read(&target).ok(), there.then(|| b"{}\n".to_vec()));
                 std::fs::remove_file(&link).unwrap();
@@ -212,7 +253,7 @@ mod tests {
         // The folder is named by the user, as a link if they like.
         let link = elsewhere.path().join("out");
         std::os::unix::fs::symlink(folder.path(), &link).unwrap();
-        OutFolder::open(&link, &Beginning::Fresh, true).unwrap();
+        OutFolder::open(&link, &Beginning::Fresh, ALL).unwrap();
         assert!(folder.path().join(SAMPLES).is_file());
     }
 }

@@ -5,9 +5,17 @@ use ft_record::analysis::differences::{Difference, differences_but};
 use ft_record::files::schema::PlanRecord;
 
 /// Parts of a plan, besides options, that no result depends on: where things lie, and what is said about them. Plugins,
-/// models and data are compared by their digests.
-const WITHOUT_EFFECT: [&str; 7] =
-    ["memory", "model.asked", "model.source", "model.files.name", "data.file", "data.further_files.name", "notes"];
+/// models and data are compared by their digests; content-free queries follow from the task, and earlier versions had none.
+const WITHOUT_EFFECT: [&str; 8] = [
+    "content_free",
+    "memory",
+    "model.asked",
+    "model.source",
+    "model.files.name",
+    "data.file",
+    "data.further_files.name",
+    "notes",
+];
 
 /// Parts that follow from others: named only where no cause of theirs is.
 const CONSEQUENCES: [&str; 12] = [

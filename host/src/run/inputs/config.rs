@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::default_optimizer;
 use super::error::{ConfigError, PluginRequestError};
 use super::plugins::{PluginSpec, find_plugin};
-use crate::options::{DataOptions, RowOptions, RunOptions, ScoreSteps, Select, TaskOptions};
+use crate::options::{Baselines, DataOptions, RowOptions, RunOptions, ScoreSteps, Select, TaskOptions};
 use crate::run::error::RunError;
 use ft_engine::model::device::{DTypeChoice, DeviceChoice};
 use ft_engine::model::weights::WeightFormat;
@@ -45,6 +45,8 @@ pub struct RunConfig {
     pub allow_overlap: bool,
     /// Which steps are scored, besides zero-shot and step 1.
     pub score_steps: ScoreSteps,
+    /// What else the queries are scored behind.
+    pub baselines: Baselines,
     /// Which step is the result; `None` where that follows from what is drawn.
     pub select: Option<Select>,
     /// Which positions the passes from step 2 on have.
@@ -124,6 +126,7 @@ impl RunConfig {
             limit: evaluation.limit,
             allow_overlap: evaluation.allow_overlap,
             score_steps: evaluation.score_steps(),
+            baselines: evaluation.baseline.unwrap_or_default(),
             select,
             positions: tune.positions(),
             device: compute.device(),

@@ -1,5 +1,7 @@
 //! What a seed draws, as text and tokens: demonstrations, queries, and what the step is chosen by.
 
+use super::baseline::{self, BaselineContext};
+use super::content_free::ContentFree;
 use super::error::DrawError;
 use super::evaluation::{EvaluationRows, Scored};
 use super::held_out::{Candidates, Chosen, Fold};
@@ -32,6 +34,16 @@ pub struct Draw {
     pub demonstrations: Demonstrations,
     /// What the step is chosen by.
     pub held_out: Chosen,
+    /// What else the queries are scored behind, in the order in which they are.
+    pub baselines: Vec<BaselineContext>,
+}
+
+impl Draw {
+    /// Tokens of the longest context that queries are scored behind.
+    pub fn longest_context(&self) -> usize {
+        let baselines = self.baselines.iter().map(|context| context.ids.len());
+        baselines.chain([self.record.demonstration_ids.len()]).max().unwrap_or(0)
+    }
 }
 
 /// What all seeds draw.
@@ -44,6 +56,8 @@ pub struct Drawn {
     pub queries: Vec<Query>,
     /// Evaluation rows that no seed scores since they cannot be used.
     pub unusable: UnusableRows,
+    /// What is scored behind every context besides the queries.
+    pub content_free: ContentFree,
 }
 
 /// Lets every seed draw, renders and tokenizes what it draws, and leaves out of scoring what may not or cannot be scored. A
@@ -78,7 +92,7 @@ pub(super) fn draw(mut renderer: Renderer<'_>, config: &RunConfig, rows: &Rows) 
     for (seed, (of_seed, candidates)) in tuned.iter().zip(&mut held_out).enumerate() {
         scored.push(evaluation.score(seed, &of_seed.shown.selection.evaluation, candidates)?);
     }
-    let EvaluationRows { renderer, queries, unusable, .. } = evaluation;
+    let EvaluationRows { mut renderer, queries, unusable, .. } = evaluation;
     let unusable = unusable.allowed(config.task.skip_bad_rows)?;
     let of_first = scored.first().map(|scored| scored.places.len());
     let mut draws = Vec::with_capacity(tuned.len());
@@ -108,7 +122,33 @@ pub(super) fn draw(mut renderer: Renderer<'_>, config: &RunConfig, rows: &Rows) 
             scored_rows: Some(count).filter(|count| Some(*count) != of_first),
         };
         let Scored { places, limited, other_answers, .. } = scored;
-        draws.push(Draw { record, queries: places, evaluation_rows, limited, other_answers, demonstrations, held_out });
+        let baselines = baselines(&renderer, config, &record, places.iter().map(|place| &queries[*place]))?;
+        draws.push(Draw {
+            record,
+            queries: places,
+            evaluation_rows,
+            limited,
+            other_answers,
+            demonstrations,
+            held_out,
+            baselines,
+        });
     }
-    Ok(Drawn { draws, select, queries, unusable })
+    let longest = draws.iter().map(Draw::longest_context).max().unwrap_or(0);
+    let content_free = ContentFree::draw(&mut renderer, &rows.labels, longest)?;
+    Ok(Drawn { draws, select, queries, unusable, content_free })
+}
+
+/// What a seed's queries are scored behind besides its demonstrations, where all of them fit.
+fn baselines<'q>(
+    renderer: &Renderer<'_>,
+    config: &RunConfig,
+    record: &DrawRecord,
+    queries: impl Iterator<Item = &'q Query>,
+) -> Result<Vec<BaselineContext>, DrawError> {
+    let (special, ids) = (renderer.tokenizer.special_before(), &record.demonstration_ids);
+    let longest = queries.map(|query| query.tokens.longest()).max().unwrap_or(0);
+    let baselines = || config.baselines.0.iter().copied();
+    baseline::check_fit(renderer.room, record.seed, (ids.len(), special), longest, baselines())?;
+    Ok(baselines().map(|baseline| BaselineContext::new(baseline, ids, special)).collect())
 }

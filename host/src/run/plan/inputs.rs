@@ -82,7 +82,8 @@ impl Inputs {
         let folds = || drawn.draws.iter().flat_map(|draw| &draw.held_out.folds);
         model.check_ids(drawn.draws.iter().flat_map(|draw| &draw.record.demonstration_ids))?;
         model.check_ids(folds().flat_map(|fold| &fold.demonstrations.ids))?;
-        let scored = drawn.queries.iter().chain(folds().flat_map(|fold| &fold.queries));
+        let scored = drawn.queries.iter().chain(&drawn.content_free.queries);
+        let scored = scored.chain(folds().flat_map(|fold| &fold.queries));
         model.check_ids(scored.flat_map(|query| &query.tokens.choices).flat_map(|choice| &choice.ids))?;
         model.check_ids(&model.tokenizer.bos())?;
         Ok(drawn)

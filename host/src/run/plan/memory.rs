@@ -9,7 +9,7 @@ use crate::run::inputs::config::RunConfig;
 use crate::run::inputs::model::OpenModel;
 use ft_engine::model::decoder::Placement;
 use ft_engine::model::device::free_memory;
-use ft_engine::model::memory::estimate;
+use ft_engine::model::memory::{Phase, estimate};
 use ft_engine::model::weights::WeightFormat;
 use ft_engine::score::{self, BatchSize};
 use ft_engine::text::size;
@@ -21,33 +21,33 @@ use ft_store::machine::memory::available;
 /// What the program takes besides the model: its code, the plugins and their compiler, the tokenizer.
 const PROGRAM: u64 = 40 << 20;
 
-/// The memory of a run that scores so many steps of each seed, zero-shot among them, and what there is of it on its device.
+/// The memory of a run that scores queries behind so many contexts of each seed, steps, zero-shot and baselines, and what there is
+/// of it on its device.
 pub(super) fn of_run(
     config: &RunConfig,
     (device, dtype): (&Device, DType),
     model: &OpenModel,
     drawn: &Drawn,
-    scored_steps: usize,
+    scored_contexts: usize,
 ) -> MemoryRecord {
     let demonstrations = drawn.draws.iter().map(|draw| draw.record.demonstration_ids.len()).max().unwrap_or(0);
-    let records = of_records(drawn, scored_steps, config.steps);
-    let (mut all, mut longest, mut scored) = (0usize, 0usize, 0usize);
-    for query in drawn.queries.iter().map(|query| &query.tokens) {
-        let tokens = query.tree_tokens();
-        all += tokens;
-        longest = longest.max(tokens);
-        scored += query.choices.iter().map(|choice| choice.ids.len() - choice.span_start).sum::<usize>();
-    }
-    let shared_start = score::shared_start(drawn.queries.iter().map(|query| &query.tokens)).len();
-    // Every tree has the shared start as long as it is not cut off.
-    let (all, longest) = (all - shared_start * drawn.queries.len(), longest - shared_start);
-    let tokens = all.min(longest.max(config.batch_tokens));
-    let batch = BatchSize { shared_start, tokens, largest_tree: longest, predictions: scored.min(tokens) };
+    let records = of_records(drawn, scored_contexts, config.steps);
     let placement = Placement { device: device.clone(), dtype, weights: config.weights };
     let (model, layout) = (&model.family.config, &model.family.layout);
-    let scoring = score::phases(model, &placement, demonstrations, config.steps, batch);
-    let tuning = tune::phases(demonstrations, config.steps);
-    let memory = estimate(model, layout, &placement, &[&tuning[..], &scoring].concat());
+    let batches = [&drawn.queries, &drawn.content_free.queries].map(|queries| batch_size(queries, config.batch_tokens));
+    let mut phases = tune::phases(demonstrations, config.steps);
+    phases.extend(
+        batches.into_iter().flat_map(|batch| score::phases(model, &placement, demonstrations, config.steps, batch)),
+    );
+    if !config.baselines.0.is_empty() {
+        let longest = drawn.draws.iter().map(Draw::longest_context).max().unwrap_or(0);
+        // What the optimizer keeps of the last step is alive as well.
+        let kept = if config.steps > 1 { demonstrations } else { 0 };
+        let scoring = batches.into_iter().flat_map(|batch| score::phases(model, &placement, longest, 1, batch));
+        let further = tune::phases(longest, 1).into_iter().chain(scoring);
+        phases.extend(further.map(|phase| Phase { cached: phase.cached.saturating_add(kept), ..phase }));
+    }
+    let memory = estimate(model, layout, &placement, &phases);
     let program = if device.is_cpu() { PROGRAM.saturating_add(records) } else { 0 };
     MemoryRecord {
         weights: memory.weights,
@@ -60,17 +60,34 @@ pub(super) fn of_run(
     }
 }
 
-/// Bytes of the records of all steps, which a run keeps until its end: with many choices, rows, steps and seeds they outgrow
+/// The size of the largest batch of these queries.
+fn batch_size(queries: &[Query], batch_tokens: usize) -> BatchSize {
+    let (mut all, mut longest, mut scored) = (0usize, 0usize, 0usize);
+    for query in queries.iter().map(|query| &query.tokens) {
+        let tokens = query.tree_tokens();
+        all += tokens;
+        longest = longest.max(tokens);
+        scored += query.choices.iter().map(|choice| choice.ids.len() - choice.span_start).sum::<usize>();
+    }
+    let shared_start = score::shared_start(queries.iter().map(|query| &query.tokens)).len();
+    // Every tree has the shared start as long as it is not cut off.
+    let (all, longest) = (all - shared_start * queries.len(), longest - shared_start);
+    let tokens = all.min(longest.max(batch_tokens));
+    BatchSize { shared_start, tokens, largest_tree: longest, predictions: scored.min(tokens) }
+}
+
+/// Bytes of the records of all steps and baselines, which a run keeps until its end: with many choices, rows, steps and seeds they outgrow
 /// all else.
-fn of_records(drawn: &Drawn, scored_steps: usize, steps: usize) -> u64 {
+fn of_records(drawn: &Drawn, scored_contexts: usize, steps: usize) -> u64 {
     let record = |query: &Query| {
         let choice = size_of::<f64>() + 2 * size_of::<usize>();
         (size_of::<SampleRecord>() + query.id.len() + query.tokens.choices.len() * choice) as u64
     };
     let of_draw = |draw: &Draw| {
-        let scored: u64 = draw.queries.iter().map(|place| record(&drawn.queries[*place])).sum();
+        let scored = draw.queries.iter().map(|place| &drawn.queries[*place]).chain(&drawn.content_free.queries);
+        let scored: u64 = scored.map(record).sum();
         let held_out: u64 = draw.held_out.folds.iter().flat_map(|fold| &fold.queries).map(record).sum();
-        scored.saturating_mul(scored_steps as u64).saturating_add(held_out.saturating_mul(steps as u64))
+        scored.saturating_mul(scored_contexts as u64).saturating_add(held_out.saturating_mul(steps as u64))
     };
     drawn.draws.iter().map(of_draw).fold(0, u64::saturating_add)
 }

@@ -1,5 +1,7 @@
 //! What a run will do, decided and checked before weights are read.
 
+pub mod baseline;
+pub mod content_free;
 pub mod draw;
 mod dry_step;
 pub mod error;

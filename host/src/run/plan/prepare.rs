@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device};
 
+use super::content_free::ContentFree;
 use super::draw::{Draw, Drawn};
 use super::error::PlanError;
 use super::inputs::{Inputs, ModelInput};
@@ -44,6 +45,8 @@ pub struct Plan {
     pub(in crate::run) draws: Vec<Draw>,
     /// Which step is the result of every seed.
     pub(in crate::run) select: Select,
+    /// What is scored behind every context besides the queries.
+    pub(in crate::run) content_free: ContentFree,
     pub(in crate::run) score_steps: BTreeSet<usize>,
     pub(in crate::run) record: PlanRecord,
     pub(in crate::run) beginning: Beginning,
@@ -77,10 +80,10 @@ pub fn prepare(
     let plugins = Plugins::new(&paths, observer, engine)?.requiring(&config.required_digests);
     let mut inputs = Inputs::read(&config, &plugins, &frame.device, access)?;
     let drawn = inputs.draw(&config)?;
-    frame.check_scored_steps(drawn.draws.len())?;
+    let scored_contexts = frame.scored_contexts(&config);
+    check_scored_contexts(drawn.draws.len(), scored_contexts)?;
     inputs.dry_step(&config, &plugins, &drawn)?;
-    let memory =
-        memory::of_run(&config, (&frame.device, frame.dtype), &inputs.model.model, &drawn, frame.scored_steps());
+    let memory = memory::of_run(&config, (&frame.device, frame.dtype), &inputs.model.model, &drawn, scored_contexts);
     if !config.force {
         memory::check(&memory, &config.model, &frame.device)?;
     }
@@ -102,6 +105,7 @@ pub fn prepare(
         queries: drawn.queries,
         draws: drawn.draws,
         select: drawn.select,
+        content_free: drawn.content_free,
         score_steps: frame.score_steps,
         record,
         beginning,
@@ -135,18 +139,9 @@ impl Frame {
         Ok(Self { earlier, score_steps, device, dtype })
     }
 
-    /// How many steps are scored, with zero-shot.
-    fn scored_steps(&self) -> usize {
-        1 + self.score_steps.len()
-    }
-
-    /// Refuses more scored steps of all seeds than a file of results has room for.
-    fn check_scored_steps(&self, seeds: usize) -> Result<(), PlanError> {
-        let steps = self.scored_steps();
-        if (seeds as u64).saturating_mul(steps as u64) > MOST_SCORED_STEPS {
-            return Err(PlanError::TooManySteps { most: MOST_SCORED_STEPS, seeds, steps });
-        }
-        Ok(())
+    /// How many contexts of each seed queries are scored behind: steps, zero-shot and baselines.
+    fn scored_contexts(&self, config: &RunConfig) -> usize {
+        1 + self.score_steps.len() + config.baselines.0.len()
     }
 
     /// What will be done, as it is written down.
@@ -182,10 +177,19 @@ impl Frame {
             evaluation_split_rows: rows.evaluation.examples.len(),
             longest_query: drawn.queries.iter().map(|query| query.tokens.longest()).max().unwrap_or(0),
             score_steps: std::iter::once(0).chain(self.score_steps.iter().copied()).collect(),
+            content_free: drawn.content_free.record(),
             memory,
             notes: notes.into_iter().map(Into::into).collect(),
         })
     }
+}
+
+/// Refuses more scored steps and baselines of all seeds than a file of results has room for.
+fn check_scored_contexts(seeds: usize, steps: usize) -> Result<(), PlanError> {
+    if (seeds as u64).saturating_mul(steps as u64) > MOST_SCORED_STEPS {
+        return Err(PlanError::TooManySteps { most: MOST_SCORED_STEPS, seeds, steps });
+    }
+    Ok(())
 }
 
 /// What an optimizer used so far.

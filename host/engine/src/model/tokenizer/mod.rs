@@ -193,6 +193,11 @@ impl Tokenizer {
         Ok(ids)
     }
 
+    /// How many tokens stand before every text, if the model expects any.
+    pub fn special_before(&self) -> usize {
+        self.before.len()
+    }
+
     /// The largest id that a text may become.
     pub fn largest_id(&self) -> Option<u32> {
         self.inner.get_vocab(true).into_values().max()

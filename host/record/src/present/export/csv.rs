@@ -2,18 +2,21 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::analysis::BaselineScores;
 use crate::analysis::run_report::RunReport;
+use crate::files::controls::Baseline;
 use crate::files::scores::StepScores;
 use crate::files::trace::TraceRecord;
 use crate::present::escape::csv;
 
-const COLUMNS: [&str; 27] = [
+const COLUMNS: [&str; 34] = [
     "run",
     "task",
     "optimizer",
     "model",
     "seed",
     "step",
+    "baseline",
     "is_result",
     "is_oracle",
     "n",
@@ -25,19 +28,25 @@ const COLUMNS: [&str; 27] = [
     "accuracy_tokens",
     "accuracy_norm",
     "macro_f1",
+    "calibrated_accuracy",
+    "prior_matched_accuracy",
+    "right_loglik",
     "icl_difference",
     "icl_difference_low",
     "icl_difference_high",
     "icl_p_value",
     "icl_wins",
     "icl_losses",
+    "icl_loglik_difference",
+    "icl_loglik_difference_low",
+    "icl_loglik_difference_high",
     "seconds",
     "pseudo_gradient_norm",
     "update_norm",
     "notes",
 ];
 
-/// A line for each run, seed and step.
+/// A line for each run, seed and step, those of baselines at the end of their run.
 pub(crate) fn render(runs: &[RunReport]) -> String {
     let mut out = COLUMNS.join(",") + "\n";
     for run in runs {
@@ -47,7 +56,11 @@ pub(crate) fn render(runs: &[RunReport]) -> String {
         let notes = csv(&run.notes.iter().map(|note| note.raw().as_str()).collect::<Vec<_>>().join("; "));
         for step in &run.analysis.steps {
             let at = (step.seed, step.step);
-            let cells = line(run, step, trace.get(&at).copied(), oracles.contains(&at));
+            let row = Row { trace: trace.get(&at).copied(), oracle: oracles.contains(&at), ..Row::default() };
+            out += &format!("{},{notes}\n", line(run, step, row).join(","));
+        }
+        for BaselineScores { baseline, scores } in &run.analysis.baselines {
+            let cells = line(run, scores, Row { baseline: Some(*baseline), ..Row::default() });
             out += &format!("{},{notes}\n", cells.join(","));
         }
     }
@@ -56,12 +69,26 @@ pub(crate) fn render(runs: &[RunReport]) -> String {
 
 type Trace<'a> = HashMap<(u64, u32), &'a TraceRecord>;
 
+/// What a line says besides its scores.
+#[derive(Clone, Copy, Default)]
+struct Row<'a> {
+    trace: Option<&'a TraceRecord>,
+    oracle: bool,
+    baseline: Option<Baseline>,
+}
+
 /// All cells of a line but the notes, which are the run's.
-fn line(run: &RunReport, step: &StepScores, trace: Option<&TraceRecord>, oracle: bool) -> Vec<String> {
+fn line(run: &RunReport, step: &StepScores, Row { trace, oracle, baseline }: Row<'_>) -> Vec<String> {
     let plan = &run.results.plan;
     let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
     let count = |value: Option<usize>| value.map_or_else(String::new, |value| value.to_string());
-    let versus = step.versus_icl;
+    let (versus, loglik_versus) = (step.versus_icl, step.right_loglik_versus_icl);
+    let loglik_end = |end: usize| loglik_versus.and_then(|versus| versus.interval).map(|interval| interval[end]);
+    let seconds = match baseline {
+        Some(baseline) => run.seconds.baselines.get(&(step.seed, baseline)),
+        None => run.seconds.steps.get(&(step.seed, step.step)),
+    };
+    let is_result = baseline.is_none() && run.analysis.is_selected(step.seed, step.step);
     vec![
         csv(run.name.raw()),
         csv(plan.task.name.raw()),
@@ -69,7 +96,8 @@ fn line(run: &RunReport, step: &StepScores, trace: Option<&TraceRecord>, oracle:
         csv(plan.model.asked.raw()),
         step.seed.to_string(),
         step.step.to_string(),
-        run.analysis.is_selected(step.seed, step.step).to_string(),
+        baseline.map_or_else(String::new, |baseline| baseline.to_string()),
+        is_result.to_string(),
         oracle.to_string(),
         step.n.to_string(),
         step.correct.to_string(),
@@ -80,13 +108,19 @@ fn line(run: &RunReport, step: &StepScores, trace: Option<&TraceRecord>, oracle:
         step.accuracy_tokens.to_string(),
         step.accuracy_norm.to_string(),
         number(step.macro_f1),
+        number(step.calibrated.and_then(|calibrated| calibrated.contextual)),
+        number(step.calibrated.map(|calibrated| calibrated.prior_matched)),
+        number(step.right_loglik),
         number(versus.map(|versus| versus.difference)),
         number(versus.map(|versus| versus.interval[0])),
         number(versus.map(|versus| versus.interval[1])),
         number(versus.map(|versus| versus.p_value)),
         count(versus.map(|versus| versus.wins)),
         count(versus.map(|versus| versus.losses)),
-        number(run.seconds.get(&(step.seed, step.step)).copied()),
+        number(loglik_versus.map(|versus| versus.difference)),
+        number(loglik_end(0)),
+        number(loglik_end(1)),
+        number(seconds.copied()),
         number(trace.map(|record| record.pseudo_gradient_norm())),
         number(trace.map(|record| record.update_norm())),
     ]

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use super::likelihoods;
 use super::plot::{Line, Plot, Point, Reference, Values, confusion};
+use crate::analysis::BaselineScores;
 use crate::analysis::run_report::RunReport;
+use crate::files::controls::Baseline;
 use crate::files::scores::StepScores;
 use crate::files::trace::TraceRecord;
 use crate::present::escape::html;
 use crate::present::facts;
+use crate::present::format;
 use crate::present::overview;
 use crate::present::table_model::{self, RowKind, TableModel};
 
@@ -65,8 +68,8 @@ fn section(run: &RunReport) -> String {
     out
 }
 
-/// A line for each seed from step 1 on. Zero-shot and in-context learning are the same at every step: their means over
-/// the seeds are references.
+/// A line for each seed from step 1 on. Zero-shot, in-context learning and baselines are the same at every step: their means
+/// over the seeds are references.
 fn accuracy(run: &RunReport) -> Plot {
     let mut seeds: Vec<(u64, Vec<Point>)> = Vec::new();
     for step in run.analysis.steps.iter().filter(|step| step.step > 0) {
@@ -88,9 +91,25 @@ fn accuracy(run: &RunReport) -> Plot {
     Plot {
         title: "accuracy at every step".into(),
         lines: lines.collect(),
-        references: [(0, "zero-shot"), (1, "in-context")].into_iter().filter_map(reference).collect(),
+        references: [(0, "zero-shot"), (1, "in-context")]
+            .into_iter()
+            .filter_map(reference)
+            .chain(baselines(run))
+            .collect(),
         values: Values::Shares,
     }
+}
+
+/// The mean accuracy over the seeds behind each baseline.
+fn baselines(run: &RunReport) -> impl Iterator<Item = Reference> {
+    let mut accuracies: BTreeMap<Baseline, Vec<f64>> = BTreeMap::new();
+    for BaselineScores { baseline, scores } in &run.analysis.baselines {
+        accuracies.entry(*baseline).or_default().push(scores.accuracy);
+    }
+    accuracies.into_iter().map(|(baseline, all)| Reference {
+        name: format::baseline(baseline),
+        value: all.iter().sum::<f64>() / all.len() as f64,
+    })
 }
 
 /// A norm over the steps, a line for each seed.

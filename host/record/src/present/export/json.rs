@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::analysis::run_report::RunReport;
 use crate::analysis::{Analysis, StepLikelihood};
+use crate::files::controls::Baseline;
 use crate::files::schema::PlanRecord;
 use crate::present::escape;
 use ft_engine::text::Untrusted;
@@ -21,6 +22,8 @@ struct Run<'a> {
     plan: &'a PlanRecord,
     analysis: &'a Analysis,
     times: Vec<Time>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    baseline_times: Vec<BaselineTime>,
     norms: Vec<Norms>,
     #[serde(skip_serializing_if = "<[StepLikelihood]>::is_empty")]
     held_out: &'a [StepLikelihood],
@@ -31,6 +34,14 @@ struct Run<'a> {
 struct Time {
     seed: u64,
     step: u32,
+    seconds: f64,
+}
+
+/// What a baseline took, pass and scoring together.
+#[derive(Serialize)]
+struct BaselineTime {
+    seed: u64,
+    baseline: Baseline,
     seconds: f64,
 }
 
@@ -62,7 +73,10 @@ fn of_run(run: &RunReport) -> Run<'_> {
         notes: &run.notes,
         plan: &run.results.plan,
         analysis: &run.analysis,
-        times: run.seconds.iter().map(|(&(seed, step), &seconds)| Time { seed, step, seconds }).collect(),
+        times: run.seconds.steps.iter().map(|(&(seed, step), &seconds)| Time { seed, step, seconds }).collect(),
+        baseline_times: (run.seconds.baselines.iter())
+            .map(|(&(seed, baseline), &seconds)| BaselineTime { seed, baseline, seconds })
+            .collect(),
         norms: (run.trace.iter())
             .map(|record| Norms {
                 seed: record.seed,

@@ -6,20 +6,22 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use super::super::execution::{Found, carry_out};
-use super::super::fake_model::{FakeModel, Table, query};
+use super::super::fake_model::{FakeModel, REPEATED, Table, query};
 use super::super::stop::StopFlag;
 use super::*;
 use crate::diagnosis::{Diagnosis, Fault};
 use crate::options::{HeldOut, Select};
-use crate::run::folder::out_folder::{OutFolder, beginning, earlier};
+use crate::run::folder::out_folder::{FurtherJournals, OutFolder, beginning, earlier};
 use crate::run::observer::Observer;
+use crate::run::plan::baseline::BaselineContext;
 use crate::run::plan::held_out::{Chosen, Fold};
 use crate::run::plan::usable::UnusableRows;
 use ft_engine::model::ModelError;
 use ft_engine::task::example::Split;
 use ft_engine::tune::Demonstrations;
 use ft_engine::tune::StepReport;
-use ft_record::files::schema::{DrawRecord, PlanRecord};
+use ft_record::files::controls::Baseline;
+use ft_record::files::schema::{ContentFreeRecord, DrawRecord, PlanRecord, StepRecord};
 use ft_record::files::trace::TraceRecord;
 
 /// A plan as a run of the first version wrote it, without its seeds.
@@ -48,18 +50,31 @@ const PLAN: &str = r#"{
 const ROWS: u32 = 3;
 const HELD_OUT: [u32; 2] = [20, 21];
 
+/// The first row of content-free queries.
+const CONTENT_FREE: u32 = 40;
+
 /// A run of some seeds in a folder.
 struct Setup {
     seeds: Vec<u64>,
     select: Select,
     score_steps: Vec<usize>,
     allow_nonfinite: bool,
+    baselines: Vec<u32>,
+    /// How many content-free queries there are.
+    content_free: u32,
 }
 
 impl Setup {
-    /// One seed, four steps, all of them scored.
+    /// One seed, four steps, all of them scored, and nothing besides.
     fn new(select: Select) -> Self {
-        Self { seeds: vec![0], select, score_steps: vec![1, 2, 3, 4], allow_nonfinite: false }
+        Self {
+            seeds: vec![0],
+            select,
+            score_steps: vec![1, 2, 3, 4],
+            allow_nonfinite: false,
+            baselines: Vec::new(),
+            content_free: 0,
+        }
     }
 
     /// What a seed draws: demonstrations that begin with its number and 1, and the rows of all seeds.
@@ -70,6 +85,8 @@ impl Setup {
         let demonstrations = Demonstrations::of_tokens(ids.clone());
         let folds = held_out.then(|| Fold { demonstrations: demonstrations.clone(), queries: queries() });
         let unusable = UnusableRows::of(Split::Demonstrations);
+        let of_baseline = |times: &u32| BaselineContext::new(Baseline::Repeat(*times), &ids, 0);
+        let baselines = self.baselines.iter().map(of_baseline).collect();
         Draw {
             record: DrawRecord {
                 seed,
@@ -83,6 +100,7 @@ impl Setup {
             },
             queries: (0..ROWS as usize).collect(),
             evaluation_rows: ROWS as usize,
+            baselines,
             limited: false,
             other_answers: 0,
             demonstrations,
@@ -96,9 +114,17 @@ impl Setup {
         let mut plan: PlanRecord = serde_json::from_str(PLAN).unwrap();
         plan.draw = draws[0].record.clone();
         plan.further_draws = draws[1..].iter().map(|draw| draw.record.clone()).collect();
+        let queries = self.content_free as usize;
+        plan.content_free = (queries > 0).then(|| ContentFreeRecord { made_by: "host".into(), queries });
         let beginning = beginning(folder, earlier(folder, false)?, &plan)?;
-        let held_out = matches!(self.select, Select::HeldOut(_));
-        let (folder, _) = OutFolder::open(folder, &beginning, held_out)?;
+        let further = FurtherJournals {
+            held_out: matches!(self.select, Select::HeldOut(_)),
+            baselines: !self.baselines.is_empty(),
+            content_free: queries > 0,
+        };
+        let (folder, _) = OutFolder::open(folder, &beginning, further)?;
+        let of_content_free = |place| Query { index: place as usize, ..asked(CONTENT_FREE + place) };
+        let content_free: Vec<Query> = (0..self.content_free).map(of_content_free).collect();
         let stop = StopFlag(model.stop);
         let queries: Vec<Query> = (0..ROWS).map(asked).collect();
         let run = Run {
@@ -111,6 +137,7 @@ impl Setup {
                 allow_nonfinite: self.allow_nonfinite,
             },
             queries: &queries,
+            content_free: &content_free,
             scorer: Scorer { batch_tokens: 2, observer, stop },
             recorder: Recorder::new(folder, &beginning, plan, observer, self.allow_nonfinite)?,
         };
@@ -345,21 +372,29 @@ fn seeds_that_score_the_same_rows_share_zero_shot() {
     assert_eq!(notes(&found), [4, 0, 2].map(of_seed));
 }
 
-/// What a run leaves in its folder, without the times.
-fn left(folder: &Path) -> [String; 3] {
+/// What a run leaves in its folder, without the times; nothing for a file that is not there.
+fn left(folder: &Path) -> [String; 5] {
+    let further = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     let without_seconds = |line: &str| {
         let mut record: serde_json::Value = serde_json::from_str(line).unwrap();
         record.as_object_mut().unwrap().remove("seconds").unwrap();
         format!("{record}\n")
     };
-    [read("samples.jsonl"), read("held-out.jsonl"), read("trace.jsonl").lines().map(without_seconds).collect()]
+    [
+        read("samples.jsonl"),
+        read("held-out.jsonl"),
+        further("baselines.jsonl"),
+        further("content-free.jsonl"),
+        read("trace.jsonl").lines().map(without_seconds).collect(),
+    ]
 }
 
 /// The results without the times.
 fn without_times(found: &Found) -> String {
     let mut results = found.results.clone();
-    for step in &mut results.steps {
+    let behind_baselines = results.baselines.iter_mut().map(|baseline| &mut baseline.step);
+    for step in results.steps.iter_mut().chain(behind_baselines) {
         (step.step_seconds, step.score_seconds) = (0.0, 0.0);
     }
     serde_json::to_string(&results).unwrap()
@@ -367,7 +402,7 @@ fn without_times(found: &Found) -> String {
 
 #[test]
 fn a_run_that_is_stopped_in_any_call_goes_on_to_the_same_end() {
-    let setup = Setup { seeds: vec![5, 1], ..Setup::new(HELD_OUT_ROWS) };
+    let setup = Setup { seeds: vec![5, 1], baselines: vec![2, 4], content_free: 3, ..Setup::new(HELD_OUT_ROWS) };
     stopped_in_any_call(&setup, table);
     // With notes on seeds, and lines that are not there.
     let setup = Setup { allow_nonfinite: true, ..setup };
@@ -387,7 +422,7 @@ fn stopped_in_any_call(setup: &Setup, table: Table) {
         let found = setup.run(folder.path(), &mut stopped, &Silent).unwrap();
         assert!(found.interrupted && !found.results.complete, "call {stops_in}");
         let before = left(folder.path());
-        for (before, whole) in before.iter().zip(left(whole.path())).take(2) {
+        for (before, whole) in before.iter().zip(left(whole.path())).take(4) {
             assert!(whole.starts_with(before.as_str()), "call {stops_in}");
         }
         let mut model = FakeModel::new(table, &never);
@@ -396,6 +431,7 @@ fn stopped_in_any_call(setup: &Setup, table: Table) {
         assert_eq!(left(folder.path()), left(whole.path()), "call {stops_in}");
         assert_eq!(without_times(&found), without_times(&expected), "call {stops_in}");
         assert_eq!(found.records, expected.records, "call {stops_in}");
+        assert_eq!(found.controls, expected.controls, "call {stops_in}");
         assert!(model.calls.get() <= calls, "call {stops_in}");
     }
 }
@@ -409,6 +445,7 @@ impl Observer for Told {
         let told = match event {
             Event::StepScored(step) => format!("{} of {} at {}", step.scores.correct, step.scores.n, step.scores.step),
             Event::Traced(trace) => format!("moved {}", trace.layers[0].update[0]),
+            Event::BaselineScored(found) => format!("{} right behind {}", found.step.scores.correct, found.baseline),
             Event::Selected(selected) => format!("selected {}", selected.step),
             _ => return,
         };
@@ -433,4 +470,100 @@ fn observers_are_told_the_records() {
     setup.run(folder.path(), &mut model, &told).unwrap();
     assert_eq!(model.calls.get(), 0);
     assert_eq!(*told.0.lock().unwrap(), ["0 of 3 at 0", "0 of 3 at 1", "3 of 3 at 2", "moved 0.5", "selected 2"]);
+}
+
+/// Right behind the demonstrations shown twice alone, and leaning to the first choice there.
+fn repeated_table(demonstrations: u32, _: usize, row: u32) -> f64 {
+    let is_repeated = demonstrations / REPEATED == 1;
+    match (is_repeated, row >= CONTENT_FREE) {
+        (true, true) => -0.5,
+        (true, false) => -0.75,
+        (false, _) => -2.0 - f64::from(row) / 16.0,
+    }
+}
+
+#[test]
+fn baselines_are_scored_in_one_pass_each_and_compared_with_in_context_learning() {
+    let (stop, folder) = (AtomicBool::new(false), tempfile::tempdir().unwrap());
+    let setup = Setup { seeds: vec![4, 0], baselines: vec![2, 3], content_free: 2, ..Setup::new(Select::Last) };
+    let mut model = FakeModel::new(repeated_table, &stop);
+    let told = Told::default();
+    let found = setup.run(folder.path(), &mut model, &told).unwrap();
+    let expected: Vec<(u64, u32, usize, f64)> = vec![(4, 2, 3, 1.0), (4, 3, 0, 0.0), (0, 2, 3, 1.0), (0, 3, 0, 0.0)];
+    let baselines: Vec<(u64, u32, usize, f64)> = (found.results.baselines.iter())
+        .map(|of| {
+            let (Baseline::Repeat(times), scores) = (of.baseline, &of.step.scores);
+            (scores.seed, times, scores.correct, scores.versus_icl.unwrap().difference)
+        })
+        .collect();
+    assert_eq!(baselines, expected);
+    // Content-free queries have the first choice likelier than the queries do: none is left to it.
+    assert_eq!(found.results.baselines[0].step.scores.calibrated.unwrap().contextual, Some(0.0));
+    // They are no steps, and every context has its content-free queries: zero-shot, four steps and two baselines.
+    assert_eq!(steps(&found), [0, 1, 2, 3, 4, 0, 1, 2, 3, 4]);
+    assert_eq!((found.controls.baselines.len(), found.controls.content_free.len()), (2 * 2 * 3, 2 * 7 * 2));
+    let told = told.0.into_inner().unwrap();
+    assert_eq!(told.iter().filter(|told| *told == "3 right behind repeat=2").count(), 2, "{told:?}");
+    let found = Setup::new(Select::Last).whole(repeated_table).unwrap();
+    assert!(found.results.baselines.is_empty() && found.controls.content_free.is_empty());
+    assert_eq!(found.results.steps[1].scores.calibrated.unwrap().contextual, None);
+}
+
+#[test]
+fn files_that_are_not_asked_for_are_not_there() {
+    let stop = AtomicBool::new(false);
+    let names = |setup: Setup| {
+        let folder = tempfile::tempdir().unwrap();
+        setup.run(folder.path(), &mut FakeModel::new(table, &stop), &Silent).unwrap();
+        ["baselines.jsonl", "content-free.jsonl"].map(|name| folder.path().join(name).exists())
+    };
+    assert_eq!(names(Setup::new(Select::Last)), [false, false]);
+    assert_eq!(names(Setup { baselines: vec![2], ..Setup::new(Select::Last) }), [true, false]);
+    assert_eq!(names(Setup { content_free: 1, ..Setup::new(Select::Last) }), [false, true]);
+}
+
+#[test]
+fn content_free_scores_that_are_not_finite_leave_a_step_without_calibration() {
+    let at_step_3 = |demonstrations, step, row| match (step, row) {
+        (3, CONTENT_FREE) => f64::NAN,
+        _ => table(demonstrations, step, row),
+    };
+    let setup = |allow_nonfinite| Setup { allow_nonfinite, content_free: 2, ..Setup::new(Select::Last) };
+    let error = setup(false).whole(at_step_3).map(drop).unwrap_err();
+    assert!(matches!(error, RunError::Step(StepError::Sample { step: 3, .. })), "{error}");
+    let found = setup(true).whole(at_step_3).unwrap();
+    let contextual = |step: &StepRecord| step.scores.calibrated.unwrap().contextual.is_some();
+    assert_eq!(found.results.steps.iter().map(contextual).collect::<Vec<_>>(), [true, true, true, false, true]);
+}
+
+/// A finished seed is recalled, and what is missing or elsewhere in its journals of controls is told.
+#[test]
+fn controls_of_a_finished_seed_are_held_to_their_places() {
+    let stop = AtomicBool::new(false);
+    let setup = Setup { baselines: vec![2, 4], content_free: 2, ..Setup::new(Select::Last) };
+    let change = |name: &str, change: &dyn Fn(&mut Vec<String>)| {
+        let folder = tempfile::tempdir().unwrap();
+        setup.run(folder.path(), &mut FakeModel::new(table, &stop), &Silent).unwrap();
+        let path = folder.path().join(name);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut lines: Vec<String> = text.lines().map(|line| line.to_owned() + "\n").collect();
+        change(&mut lines);
+        std::fs::write(&path, lines.concat()).unwrap();
+        setup.run(folder.path(), &mut FakeModel::new(table, &stop), &Silent)
+    };
+    let refused = |name, by: &dyn Fn(&mut Vec<String>)| change(name, by).map(drop).unwrap_err().to_string();
+    let error = refused("baselines.jsonl", &|lines| lines.truncate(ROWS as usize));
+    assert!(error.ends_with("expected the records of repeat=4 of seed 0, which is finished, got none"), "{error}");
+    for by in
+        [&(|lines: &mut Vec<String>| lines.swap(0, 1)) as &dyn Fn(&mut Vec<String>), &|lines| drop(lines.remove(1))]
+    {
+        let error = refused("baselines.jsonl", by);
+        assert!(error.contains("line 2") || error.contains("line 3"), "{error}");
+        assert!(error.contains("expected the record of repeat=2, with the rows of seed 0, got that of"), "{error}");
+        let error = refused("content-free.jsonl", by);
+        assert!(error.contains("expected the record of content-free queries of seed 0, each once behind"), "{error}");
+    }
+    // A version without them left none.
+    let found = change("content-free.jsonl", &|lines| lines.clear()).unwrap();
+    assert!(found.results.steps.iter().all(|step| step.scores.calibrated.unwrap().contextual.is_none()));
 }

@@ -1,0 +1,44 @@
+//! Content-free queries behind every context that queries are scored behind.
+
+use super::recorder::Recorder;
+use super::scoring::Scorer;
+use super::tuned_model::TunedModel;
+use crate::run::error::RunError;
+use crate::run::plan::render::Query;
+use ft_engine::model::Context;
+use ft_record::files::controls::Baseline;
+
+/// What scores content-free queries; nothing is done where there are none.
+#[derive(Clone, Copy)]
+pub(super) struct ContentFreeScorer<'a> {
+    /// The queries.
+    pub queries: &'a [Query],
+    /// Scores them as all others.
+    pub scorer: Scorer<'a>,
+    /// To go on without calibration where their scores are not finite.
+    pub allow_nonfinite: bool,
+}
+
+impl ContentFreeScorer<'_> {
+    /// Scores the content-free queries behind a context, before what is scored behind it is recorded.
+    ///
+    /// # Errors
+    /// Failures of the model; scores that are no numbers, unless they are allowed; a full disk; [`RunError::Interrupted`].
+    pub fn score(
+        self,
+        model: &impl TunedModel,
+        recorder: &mut Recorder<'_>,
+        (seed, context): (u64, &Context),
+        baseline: Option<Baseline>,
+    ) -> Result<(), RunError> {
+        let Some(journal) = recorder.content_free() else { return Ok(()) };
+        let queries: Vec<&Query> = self.queries.iter().collect();
+        match self.scorer.score_control(model, (journal, baseline), (seed, context), &queries) {
+            Ok(records) => recorder.content_free_scored(records),
+            // Where such numbers are allowed, the step stands without them.
+            Err(error) if self.allow_nonfinite && error.is_score_not_finite() => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
