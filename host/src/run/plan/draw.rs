@@ -69,18 +69,7 @@ pub struct Drawn {
 /// # Errors
 /// Too few rows, an example that the prompt does not take, what does not fit, a failure of the plugin.
 pub(super) fn draw(mut renderer: Renderer<'_>, config: &RunConfig, rows: &Rows) -> Result<Drawn, RunError> {
-    let mut tuned = Vec::with_capacity(config.seeds.len());
-    for seed in &config.seeds {
-        let of_seed = Shown::draw(&mut renderer, rows, &config.task, *seed)?;
-        renderer.check_fit(&of_seed.pairs(), &of_seed.text, &of_seed.ids)?;
-        tuned.push(Tuned::of(&mut renderer, of_seed, *seed)?);
-    }
-    let mut known = KnownExamples::default();
-    for (seed, Tuned { shown, .. }) in tuned.iter().enumerate() {
-        for (place, ((_, example), text)) in shown.demonstrations.iter().zip(&shown.rendered).enumerate() {
-            known.add(example, text.raw(), Role::Demonstration { seed, place });
-        }
-    }
+    let (tuned, mut known) = tuned(&mut renderer, config, rows)?;
     let fewest = tuned.iter().map(|tuned| tuned.shown.demonstrations.len()).min();
     let select = select::settle(config, fewest.unwrap_or(0));
     let mut held_out = Vec::with_capacity(tuned.len());
@@ -137,6 +126,27 @@ pub(super) fn draw(mut renderer: Renderer<'_>, config: &RunConfig, rows: &Rows) 
     let longest = draws.iter().map(Draw::longest_context).max().unwrap_or(0);
     let content_free = ContentFree::draw(&mut renderer, &rows.labels, longest)?;
     Ok(Drawn { draws, select, queries, unusable, content_free })
+}
+
+/// What every seed is tuned on, and those demonstrations as examples that are known.
+fn tuned<'r>(
+    renderer: &mut Renderer<'_>,
+    config: &RunConfig,
+    rows: &'r Rows,
+) -> Result<(Vec<Tuned<'r>>, KnownExamples<Role>), RunError> {
+    let mut tuned = Vec::with_capacity(config.seeds.len());
+    for seed in &config.seeds {
+        let of_seed = Shown::draw(renderer, rows, &config.task, *seed)?;
+        renderer.check_fit(&of_seed.pairs(), &of_seed.text, &of_seed.ids)?;
+        tuned.push(Tuned::of(renderer, of_seed, *seed)?);
+    }
+    let mut known = KnownExamples::default();
+    for (seed, Tuned { shown, .. }) in tuned.iter().enumerate() {
+        for (place, ((_, example), text)) in shown.demonstrations.iter().zip(&shown.rendered).enumerate() {
+            known.add(example, text.raw(), Role::Demonstration { seed, place });
+        }
+    }
+    Ok((tuned, known))
 }
 
 /// What a seed's queries are scored behind besides its demonstrations, where all of them fit.

@@ -1,4 +1,5 @@
-//! Training and held-out likelihood drawn together: whether a step that the optimizer holds to be better is one.
+//! Training and held-out likelihood drawn together: whether a step that the optimizer holds to be better is one. The
+//! log-likelihoods are those of the records, by which held-out examples select; tables have that among the choices.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,8 @@ use crate::analysis::{RightChoice, StepLikelihood, means};
 
 const HEAD: &str = "<h3>Training and held-out log-likelihood at every step</h3>\n\
     <p class=\"legend\">training: minus what the optimizer says it minimised, at the cache of the step; held-out, \
-    evaluation: mean log-likelihood of the right choice, in nats; large dot: the step that is the result</p>\n";
+    evaluation: mean log-likelihood of the right choice, in nats, by which held-out examples select (that of tables is \
+    among the choices); large dot: the step that is the result</p>\n";
 
 /// Beyond this a number says nothing, and has no place in a plot.
 const LARGEST: f64 = 1e300;
