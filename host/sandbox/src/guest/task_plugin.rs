@@ -217,15 +217,6 @@ impl TaskPlugin {
         examples.map_err(|bad| self.bad(call, bad))
     }
 
-    /// Examples without content, which tell how a prompt alone leans to one of the classes; none if the task has none. A plugin of
-    /// package 0.1.0 has no such export, and gives none.
-    ///
-    /// # Errors
-    /// When an example is not what it has to be, or the plugin fails.
-    pub fn content_free(&mut self) -> Result<Vec<Example>, PluginError> {
-        Ok(Vec::new())
-    }
-
     /// The text that follows every demonstration.
     ///
     /// # Errors
