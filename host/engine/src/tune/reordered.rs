@@ -52,7 +52,7 @@ impl Order {
     fn new(demonstrations: &Demonstrations, order: &[usize]) -> Result<Self, QuestionError> {
         let Demonstrations { ids, spans, .. } = demonstrations;
         if order.is_empty() {
-            return Ok(Self { parts: vec![0..ids.len()] });
+            return Ok(Self { parts: std::iter::once(0..ids.len()).collect() });
         }
         if spans.is_empty() {
             return Err(Unanswerable::NotApart.into());
