@@ -29,9 +29,9 @@ pub enum Event<'a> {
     Choosing,
     /// A step begins: 0 is zero-shot.
     Step(usize),
-    /// An optimizer has asked for passes of the model in this step, of which so many are done.
+    /// An optimizer has asked for passes of the model in this step besides the one that proposes, of which so many are done.
     Pass {
-        /// The passes that are done, from 1.
+        /// The passes that are done, from 1; a gradient counts two.
         done: usize,
     },
     /// The queries are about to be scored behind a baseline.

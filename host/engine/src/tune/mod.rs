@@ -16,16 +16,18 @@ mod optimizer;
 mod proposal;
 mod question;
 mod reordered;
+mod stand_in;
 mod update;
 
 pub use demonstrations::{AnsweredQuery, Demonstrations};
 pub use error::TuneError;
 pub use iteration::{Positions, State, StepPolicy};
-pub use memory::{QuestionSize, gradient_phase, phases};
+pub use memory::{QuestionSize, gradient_phase, likelihood_phases, phases};
 pub use momentum::Momentum;
 pub use norms::{LayerNorms, pseudo_gradient_norm};
 pub use optimizer::{MetaOptimizer, OptimizerError, Slot, SlotKind, StepContext, StepReport, Update, Verdict};
 pub use question::{
-    CacheGradient, DemonstrationSpan, Dropout, Examples, Objective, ProposalPass, QuestionError, Unanswerable,
+    CacheGradient, DemonstrationSpan, Dropout, Examples, Objective, ProposalPass, Question, QuestionError, Unanswerable,
 };
+pub use stand_in::StandInStep;
 pub use update::{check_update, first_not_finite};

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use candle_core::Tensor;
 
-use super::demonstrations::{AnsweredQuery, Demonstrations};
+use super::demonstrations::Demonstrations;
 use super::iteration::Positions;
 use super::optimizer::StepContext;
 use super::proposal::{Memo, Proposal};
 use super::question::{
-    CacheGradient, DemonstrationSpan, Dropout, Examples, Objective, ProposalPass, QuestionError, Unanswerable,
+    CacheGradient, DemonstrationSpan, Dropout, Examples, Objective, ProposalPass, Question, QuestionError, Unanswerable,
 };
 use super::reordered::pass_behind;
 use crate::model::decoder::{LayerCache, Origin, Provenance};
@@ -18,7 +18,7 @@ use crate::score::{self, ChoiceScore, MaskedQueries, QueryTokens, masked_gradien
 use crate::task::python_random::PythonRandom;
 
 /// Tokens of queries that run together for a likelihood, but for a query that has more.
-const LIKELIHOOD_TOKENS: usize = 1024;
+pub(super) const LIKELIHOOD_TOKENS: usize = 1024;
 /// Tokens of queries that run together for a gradient: all their states are there at once.
 pub(super) const GRADIENT_TOKENS: usize = 256;
 
@@ -61,26 +61,6 @@ impl<'a, F: FnMut() -> Result<Proposal, ModelError>> ModelStep<'a, F> {
         Ok((self.proposal.into_value()?, self.passes))
     }
 
-    /// Refuses a cache that the current one's slots do not fit.
-    fn check(&self, cache: &KvCache) -> Result<(), QuestionError> {
-        let (expected, found) = (self.cache.layers(), cache.layers());
-        if expected.len() != found.len() {
-            let problem = format!("expected a cache of {} layers, got {}", expected.len(), found.len());
-            return Err(QuestionError::Invalid(problem));
-        }
-        let shape = |tensor: &Tensor| format!("{:?} {}", tensor.dims(), tensor.dtype().as_str());
-        for (layer, (expected, found)) in expected.iter().zip(found).enumerate() {
-            for (expected, found) in [(&expected.keys, &found.keys), (&expected.values, &found.values)] {
-                if shape(expected) != shape(found) {
-                    let (expected, found) = (shape(expected), shape(found));
-                    let problem = format!("expected matrices of {expected} in layer {layer}, got {found}");
-                    return Err(QuestionError::Invalid(problem));
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// The queries behind a cache go on where the demonstrations end, as those of the evaluation do.
     fn context(&self, cache: &KvCache) -> Context {
         let provenance = Provenance { origin: Origin::Demonstrations { step: self.step }, shared_start: 0 };
@@ -90,34 +70,42 @@ impl<'a, F: FnMut() -> Result<Proposal, ModelError>> ModelStep<'a, F> {
 
     /// The examples of a question.
     fn asked(&self, examples: Examples, objective: Objective) -> Result<Asked, Unanswerable> {
-        let Demonstrations { spans, queries, held_out, .. } = self.demonstrations;
-        let of = match examples {
-            Examples::HeldOut if held_out.is_empty() => return Err(Unanswerable::NothingHeldOut),
-            Examples::HeldOut => held_out,
-            _ if queries.is_empty() => return Err(Unanswerable::NotApart),
-            Examples::LeaveOneOut if queries.len() < 2 => {
-                return Err(Unanswerable::NothingToLeaveOut { demonstrations: queries.len() });
-            }
-            Examples::LeaveOneOut | Examples::Demonstrations => queries,
-        };
+        let of = self.demonstrations.examples(examples)?;
         let hidden = match examples {
-            Examples::LeaveOneOut => spans.iter().map(|span| vec![span.tokens.clone()]).collect(),
+            Examples::LeaveOneOut => self.demonstrations.spans.iter().map(|span| vec![span.tokens.clone()]).collect(),
             Examples::Demonstrations | Examples::HeldOut => vec![Vec::new(); of.len()],
         };
-        let (queries, answers) = of.iter().map(|query| one(query, objective)).unzip();
+        let (queries, answers) = of.iter().map(|query| query.read_by(objective)).unzip();
         Ok(Asked { queries, answers, hidden })
     }
 }
 
-/// A query as an objective reads it: with all choices, or the right one alone.
-fn one(query: &AnsweredQuery, objective: Objective) -> (QueryTokens, usize) {
-    match objective {
-        Objective::Choice => (query.tokens.clone(), query.answer),
-        Objective::Answer => {
-            let right = query.tokens.choices.get(query.answer).cloned();
-            (QueryTokens { choices: right.into_iter().collect() }, 0)
+/// Refuses a cache that the current one's slots do not fit.
+pub(super) fn check_cache(current: &KvCache, cache: &KvCache) -> Result<(), QuestionError> {
+    let (expected, found) = (current.layers(), cache.layers());
+    if expected.len() != found.len() {
+        let problem = format!("expected a cache of {} layers, got {}", expected.len(), found.len());
+        return Err(QuestionError::Invalid(problem));
+    }
+    let shape = |tensor: &Tensor| format!("{:?} {}", tensor.dims(), tensor.dtype().as_str());
+    for (layer, (expected, found)) in expected.iter().zip(found).enumerate() {
+        for (expected, found) in [(&expected.keys, &found.keys), (&expected.values, &found.values)] {
+            if shape(expected) != shape(found) {
+                let (expected, found) = (shape(expected), shape(found));
+                let problem = format!("expected matrices of {expected} in layer {layer}, got {found}");
+                return Err(QuestionError::Invalid(problem));
+            }
         }
     }
+    Ok(())
+}
+
+/// Refuses a dropout that is no probability below 1.
+pub(super) fn check_dropout(dropout: Dropout) -> Result<(), QuestionError> {
+    if (0.0..1.0).contains(&dropout.rate) {
+        return Ok(());
+    }
+    Err(QuestionError::Invalid(format!("expected a dropout from 0 to below 1, got {}", dropout.rate)))
 }
 
 /// The log-likelihood that an objective makes of a query's scores.
@@ -171,8 +159,7 @@ impl<F: FnMut() -> Result<Proposal, ModelError>> StepContext for ModelStep<'_, F
     }
 
     fn seed(&self) -> u64 {
-        // Apart for seeds and steps that lie beside each other.
-        self.demonstrations.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(self.step as u64)
+        self.demonstrations.seed_of(self.step)
     }
 
     fn cache(&self) -> &KvCache {
@@ -192,8 +179,8 @@ impl<F: FnMut() -> Result<Proposal, ModelError>> StepContext for ModelStep<'_, F
     }
 
     fn propose_behind(&mut self, cache: &KvCache, pass: &ProposalPass) -> Result<KvCache, QuestionError> {
-        self.check(cache)?;
-        self.passes += 1;
+        check_cache(self.cache, cache)?;
+        self.passes += Question::Proposal.passes();
         pass_behind(self.decoder, &self.context(cache), self.demonstrations, (self.positions, pass))
     }
 
@@ -203,9 +190,9 @@ impl<F: FnMut() -> Result<Proposal, ModelError>> StepContext for ModelStep<'_, F
         examples: Examples,
         objective: Objective,
     ) -> Result<Vec<f64>, QuestionError> {
-        self.check(cache)?;
+        check_cache(self.cache, cache)?;
         let Asked { queries, answers, hidden } = self.asked(examples, objective)?;
-        self.passes += 1;
+        self.passes += Question::Likelihood(examples, objective).passes();
         let context = self.context(cache);
         let mut likelihoods = Vec::with_capacity(queries.len());
         for batch in score::batches(&queries, LIKELIHOOD_TOKENS) {
@@ -224,14 +211,11 @@ impl<F: FnMut() -> Result<Proposal, ModelError>> StepContext for ModelStep<'_, F
         objective: Objective,
         dropout: Dropout,
     ) -> Result<CacheGradient, QuestionError> {
-        if !(0.0..1.0).contains(&dropout.rate) {
-            let problem = format!("expected a dropout from 0 to below 1, got {}", dropout.rate);
-            return Err(QuestionError::Invalid(problem));
-        }
-        self.check(cache)?;
+        check_dropout(dropout)?;
+        check_cache(self.cache, cache)?;
         let Asked { queries, answers, mut hidden } = self.asked(examples, objective)?;
         drop_positions(&mut hidden, cache.positions(), dropout);
-        self.passes += 2;
+        self.passes += Question::Gradient(examples, objective).passes();
         let context = self.context(cache);
         let count = queries.len() as f64;
         let mut likelihoods = Vec::with_capacity(queries.len());

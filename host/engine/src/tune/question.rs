@@ -49,6 +49,27 @@ pub enum Objective {
     Choice,
 }
 
+/// A question that was answered, by what it is about. Behind which cache it was asked is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// A pass over the demonstrations.
+    Proposal,
+    /// How likely examples are.
+    Likelihood(Examples, Objective),
+    /// The gradient of how unlikely examples are.
+    Gradient(Examples, Objective),
+}
+
+impl Question {
+    /// Passes that the question costs: a gradient runs forward and back.
+    pub fn passes(self) -> usize {
+        match self {
+            Self::Proposal | Self::Likelihood(..) => 1,
+            Self::Gradient(..) => 2,
+        }
+    }
+}
+
 /// Positions of the cache that are left out at random, for each example anew.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dropout {
@@ -81,6 +102,9 @@ pub enum QuestionError {
     /// There are no such examples in this run; an optimizer may ask for others.
     #[error(transparent)]
     Unanswerable(#[from] Unanswerable),
+    /// Whoever takes the steps wants them to end; the optimizer is not to blame.
+    #[error("interrupted")]
+    Interrupted,
 }
 
 /// What a run does not have that was asked about.

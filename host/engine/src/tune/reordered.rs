@@ -21,12 +21,7 @@ pub(super) fn pass_behind(
     demonstrations: &Demonstrations,
     (positions, pass): (Positions, &ProposalPass),
 ) -> Result<KvCache, QuestionError> {
-    let past = context.cache.positions();
-    if let Some(span) = pass.hidden.iter().find(|span| span.start > span.end || span.end > past) {
-        let problem = format!("expected positions within 0..{past} to hide, got {}..{}", span.start, span.end);
-        return Err(QuestionError::Invalid(problem));
-    }
-    let order = Order::new(demonstrations, &pass.order)?;
+    let order = order_of(context.cache.positions(), demonstrations, pass)?;
     let ids: Vec<u32> = order.places().map(|place| demonstrations.ids[place]).collect();
     let first_position = pass.positions.unwrap_or(positions).first(ids.len());
     let (trees, last, hidden) = ([TokenTree::chain(&ids)], [ids.len() - 1], [pass.hidden.clone()]);
@@ -41,8 +36,24 @@ pub(super) fn pass_behind(
     order.restored(&decoder.turned(&read, &there, &home)?)
 }
 
+/// The order of a pass behind a cache of so many positions.
+///
+/// # Errors
+/// Positions to hide that are not there, an order that is none of the demonstrations.
+pub(super) fn order_of(
+    past: usize,
+    demonstrations: &Demonstrations,
+    pass: &ProposalPass,
+) -> Result<Order, QuestionError> {
+    if let Some(span) = pass.hidden.iter().find(|span| span.start > span.end || span.end > past) {
+        let problem = format!("expected positions within 0..{past} to hide, got {}..{}", span.start, span.end);
+        return Err(QuestionError::Invalid(problem));
+    }
+    Order::new(demonstrations, &pass.order)
+}
+
 /// Parts of a text in another order.
-struct Order {
+pub(super) struct Order {
     /// Parts of the text's tokens as the pass reads them.
     parts: Vec<Range<usize>>,
 }

@@ -1,7 +1,6 @@
 //! Running plugins: calls under limits, and what a task and an optimizer are to the rest of the host.
 
 pub(crate) mod exports;
-mod given_step;
 pub(crate) mod inspect;
 pub(crate) mod optimizer_plugin;
 pub(crate) mod sandbox;

@@ -8,7 +8,6 @@ use wasmtime::Store;
 use wasmtime::component::{Resource, ResourceAny};
 
 use super::exports::{AskingStep, Describe, HandedStep, OptimizerExports, StepExport};
-use super::given_step::GivenStep;
 use super::sandbox::{Sandbox, Started};
 use super::usage::Usage;
 use crate::bindings::{meta_optimizer, since_0_1, types};
@@ -25,7 +24,10 @@ use crate::state::ledger::DeviceTensor;
 use crate::state::log_book::LogSink;
 use crate::state::step::{Step, StepFacts, line};
 use crate::tensor::shape_check::wit_dtype;
-use ft_engine::tune::{MetaOptimizer, OptimizerError, Slot, SlotKind, StepContext, StepReport, Update, Verdict};
+use ft_engine::tune::{
+    Demonstrations, MetaOptimizer, OptimizerError, Slot, SlotKind, StandInStep, StepContext, StepReport, Update,
+    Verdict,
+};
 
 const STEP: &str = "meta-optimizer.session.step";
 
@@ -101,7 +103,7 @@ impl OptimizerPlugin {
     }
 
     /// Lets the plugin take step `step`, from 2, over these slots, in the slots' order: layer 0 keys, layer 0 values, layer 1
-    /// keys, and so on. What it may ask of the step is the proposal alone.
+    /// keys, and so on. Its questions are answered as by a [`StandInStep`] of no known demonstrations.
     ///
     /// # Errors
     /// When no session is open, the slots are no cache, a handle that comes back is not the plugin's to give, or the plugin
@@ -111,8 +113,9 @@ impl OptimizerPlugin {
             StepExport::Handed(export) => self.handed_step(export, step, slots),
             StepExport::Asking(export) => {
                 let problem = || "expected slots of whole layers of equal positions, got others".to_owned();
-                let mut context =
-                    GivenStep::new(step, &slots).ok_or_else(|| self.invalid("step-context.slots", problem()))?;
+                let unknown = Demonstrations::default();
+                let mut context = StandInStep::new(step, &slots, &unknown)
+                    .ok_or_else(|| self.invalid("step-context.slots", problem()))?;
                 self.asking_step(export, &mut context)
             }
         }

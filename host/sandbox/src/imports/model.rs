@@ -50,6 +50,7 @@ impl HostState {
             }
             Some(Err(QuestionError::Invalid(problem))) => return Err(invalid_arguments(operation, problem).into()),
             Some(Err(QuestionError::Model(error))) => return Err(HostTrap::Model(error).into()),
+            Some(Err(QuestionError::Interrupted)) => return Err(HostTrap::Interrupted.into()),
             // The thread that answers is about to end the program: nobody learns how this call ends.
             None => return Err(HostTrap::Interrupted.into()),
         };

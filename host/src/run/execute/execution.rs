@@ -40,7 +40,8 @@ pub struct Outcome {
     pub usage: Vec<PluginUsage>,
 }
 
-/// Reads the weights and carries out a plan. When `stop` becomes true, the run ends at the next batch and keeps what it has.
+/// Reads the weights and carries out a plan. When `stop` becomes true, the run ends at the next batch or question of
+/// the optimizer and keeps what it has.
 /// What an earlier process did of the same plan is not done again.
 ///
 /// # Errors
@@ -80,8 +81,9 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
     } = plan;
     let Configured { plugin: optimizer, options } = optimizer;
     let policy = StepPolicy { positions: config.positions, allow_nonfinite: config.allow_nonfinite };
-    let mut tuned = PluginTuned { decoder, optimizer, options, record: record.optimizer.clone(), policy };
-    let observer = observer.as_ref();
+    let (observer, stop) = (observer.as_ref(), StopFlag(stop));
+    let plugin = record.optimizer.clone();
+    let mut tuned = PluginTuned { decoder, optimizer, options, record: plugin, policy, observer, stop };
     let recorder = Recorder::new(folder, &beginning, record, observer, config.allow_nonfinite)?;
     let run = Run {
         model: &mut tuned,
@@ -89,7 +91,7 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
         schedule: Schedule { select, steps: config.steps, score_steps, allow_nonfinite: config.allow_nonfinite },
         queries: &queries,
         content_free: &content_free.queries,
-        scorer: Scorer { batch_tokens: config.batch_tokens, observer, stop: StopFlag(stop) },
+        scorer: Scorer { batch_tokens: config.batch_tokens, observer, stop },
         recorder,
     };
     let Found { results, records, controls, interrupted } = carry_out(run, &draws)?;

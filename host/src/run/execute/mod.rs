@@ -13,3 +13,4 @@ mod seeds;
 mod selection;
 mod stop;
 mod tuned_model;
+mod watched_step;

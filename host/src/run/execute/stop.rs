@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::run::error::RunError;
 
-/// The user's wish to stop. It is looked at before every step and every batch, so that a run ends between two of them.
+/// The user's wish to stop. It is looked at before every step, every question of an optimizer and every batch, so that a run
+/// ends between two of them.
 #[derive(Clone, Copy)]
 pub(super) struct StopFlag<'a>(pub &'a AtomicBool);
 

@@ -1,7 +1,10 @@
 //! What the method's outer loop asks of a model and its optimizer: the seam at which a test puts a table of numbers.
 
 use super::error::StepError;
+use super::stop::StopFlag;
+use super::watched_step::Watched;
 use crate::run::error::RunError;
+use crate::run::observer::Observer;
 use ft_engine::model::decoder::{Batch, TokenTree};
 use ft_engine::model::{Context, Decoder, ModelError};
 use ft_engine::score::{self, ChoiceScore, QueryTokens};
@@ -16,7 +19,7 @@ pub(super) trait TunedModel {
     /// step 1, at which the optimizer starts afresh.
     ///
     /// # Errors
-    /// A failure of the model or the optimizer, or an update that does not fit the cache.
+    /// A failure of the model or the optimizer, an update that does not fit the cache, or [`RunError::Interrupted`].
     fn step(&mut self, demonstrations: &Demonstrations, state: Option<&State>) -> Result<State, RunError>;
 
     /// These tokens, one or more, read in one plain pass; no optimizer has a part in it.
@@ -45,7 +48,7 @@ pub(super) trait TunedModel {
 }
 
 /// A decoder with an optimizer plugin.
-pub(super) struct PluginTuned {
+pub(super) struct PluginTuned<'a> {
     pub decoder: Decoder,
     pub optimizer: OptimizerPlugin,
     /// The values of all options of the optimizer.
@@ -54,9 +57,13 @@ pub(super) struct PluginTuned {
     pub record: PluginRecord,
     /// How steps are taken.
     pub policy: StepPolicy,
+    /// Told of the passes that the optimizer asks for.
+    pub observer: &'a dyn Observer,
+    /// Ends a step at the optimizer's next question.
+    pub stop: StopFlag<'a>,
 }
 
-impl PluginTuned {
+impl PluginTuned<'_> {
     /// Failures of the plugin itself name it already; what is wrong with its update does not.
     fn attribute_to_plugin(&self, error: TuneError) -> RunError {
         match error {
@@ -68,7 +75,7 @@ impl PluginTuned {
     }
 }
 
-impl TunedModel for PluginTuned {
+impl TunedModel for PluginTuned<'_> {
     fn step(&mut self, demonstrations: &Demonstrations, state: Option<&State>) -> Result<State, RunError> {
         match state {
             None => {
@@ -76,8 +83,13 @@ impl TunedModel for PluginTuned {
                 Ok(State::first(&self.decoder, &demonstrations.ids)?)
             }
             Some(state) => {
-                let next = state.next(&self.decoder, demonstrations, self.policy, &mut self.optimizer);
-                next.map_err(|error| self.attribute_to_plugin(error))
+                let mut watched = Watched::new(&mut self.optimizer, self.observer, self.stop);
+                let next = state.next(&self.decoder, demonstrations, self.policy, &mut watched);
+                let interrupted = watched.was_interrupted();
+                next.map_err(|error| match interrupted {
+                    true => RunError::Interrupted,
+                    false => self.attribute_to_plugin(error),
+                })
             }
         }
     }

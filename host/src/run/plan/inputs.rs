@@ -4,7 +4,7 @@
 use candle_core::Device;
 
 use super::draw::{self, Drawn};
-use super::dry_step::{CacheShape, dry_step};
+use super::dry_step::{Asked, dry_step};
 use super::fit::Room;
 use super::render::Renderer;
 use crate::run::error::RunError;
@@ -89,19 +89,19 @@ impl Inputs {
         Ok(drawn)
     }
 
-    /// Lets another instance of the optimizer take a step on a cache of the model's shape, with the fewest positions that
-    /// were drawn.
+    /// Lets another instance of the optimizer take a step on a cache of as many layers as the model has, over the fewest
+    /// positions that were drawn, and gives what it asked.
     ///
     /// # Errors
     /// What the optimizer says of its options.
-    pub fn dry_step(&self, config: &RunConfig, plugins: &Plugins, drawn: &Drawn) -> Result<(), RunError> {
-        let lengths = drawn.draws.iter().map(|draw| draw.record.demonstration_ids.len());
-        match lengths.min() {
-            Some(positions) if positions > 0 && config.steps > 1 => {
-                let shape = CacheShape { layers: self.model.model.family.config.layers.len(), positions };
-                dry_step(plugins, config.optimizer_spec(), shape)
+    pub fn dry_step(&self, config: &RunConfig, plugins: &Plugins, drawn: &Drawn) -> Result<Asked, RunError> {
+        let demonstrations = drawn.draws.iter().map(|draw| &draw.demonstrations);
+        match demonstrations.min_by_key(|demonstrations| demonstrations.ids.len()) {
+            Some(fewest) if !fewest.ids.is_empty() && config.steps > 1 => {
+                let layers = self.model.model.family.config.layers.len();
+                dry_step(plugins, config.optimizer_spec(), fewest, layers)
             }
-            _ => Ok(()),
+            _ => Ok(Asked::default()),
         }
     }
 }

@@ -3,17 +3,18 @@
 use candle_core::{DType, Device};
 
 use super::draw::{Draw, Drawn};
+use super::dry_step::Asked;
 use super::error::PlanError;
 use super::render::Query;
 use crate::run::inputs::config::RunConfig;
 use crate::run::inputs::model::OpenModel;
-use ft_engine::model::decoder::Placement;
+use ft_engine::model::decoder::{DecoderConfig, Placement};
 use ft_engine::model::device::free_memory;
 use ft_engine::model::memory::{Phase, estimate};
 use ft_engine::model::weights::WeightFormat;
 use ft_engine::score::{self, BatchSize};
 use ft_engine::text::size;
-use ft_engine::tune;
+use ft_engine::tune::{self, Demonstrations, Question, QuestionSize};
 use ft_record::files::samples::SampleRecord;
 use ft_record::files::schema::MemoryRecord;
 use ft_store::machine::memory::available;
@@ -21,14 +22,14 @@ use ft_store::machine::memory::available;
 /// What the program takes besides the model: its code, the plugins and their compiler, the tokenizer.
 const PROGRAM: u64 = 40 << 20;
 
-/// The memory of a run that scores queries behind so many contexts of each seed, steps, zero-shot and baselines, and what there is
-/// of it on its device.
+/// The memory of a run that scores queries behind so many contexts of each seed, steps, zero-shot and baselines, with an
+/// optimizer that asks this in a step, and what there is of it on its device.
 pub(super) fn of_run(
     config: &RunConfig,
     (device, dtype): (&Device, DType),
     model: &OpenModel,
-    drawn: &Drawn,
-    scored_contexts: usize,
+    (drawn, scored_contexts): (&Drawn, usize),
+    asked: &Asked,
 ) -> MemoryRecord {
     let demonstrations = drawn.draws.iter().map(|draw| draw.record.demonstration_ids.len()).max().unwrap_or(0);
     let records = of_records(drawn, scored_contexts, config.steps);
@@ -47,6 +48,8 @@ pub(super) fn of_run(
         let further = tune::phases(longest, 1).into_iter().chain(scoring);
         phases.extend(further.map(|phase| Phase { cached: phase.cached.saturating_add(kept), ..phase }));
     }
+    let tuned_on = drawn.draws.iter().map(|draw| &draw.demonstrations);
+    phases.extend(of_questions(asked, (model, &placement), tuned_on));
     let memory = estimate(model, layout, &placement, &phases);
     let program = if device.is_cpu() { PROGRAM.saturating_add(records) } else { 0 };
     MemoryRecord {
@@ -74,6 +77,34 @@ fn batch_size(queries: &[Query], batch_tokens: usize) -> BatchSize {
     let (all, longest) = (all - shared_start * queries.len(), longest - shared_start);
     let tokens = all.min(longest.max(batch_tokens));
     BatchSize { shared_start, tokens, largest_tree: longest, predictions: scored.min(tokens) }
+}
+
+/// What is alive while an optimizer's questions about any of these demonstrations are answered. What a proposal takes, each
+/// step takes.
+fn of_questions<'a>(
+    Asked(asked): &Asked,
+    (config, placement): (&DecoderConfig, &Placement),
+    tuned_on: impl Iterator<Item = &'a Demonstrations> + Clone,
+) -> Vec<Phase> {
+    let mut phases = Vec::new();
+    for (index, question) in asked.iter().enumerate() {
+        let (Question::Likelihood(examples, objective) | Question::Gradient(examples, objective)) = *question else {
+            continue;
+        };
+        if asked[..index].contains(question) {
+            continue;
+        }
+        for demonstrations in tuned_on.clone() {
+            // There is no such question where there are no such examples.
+            let Ok(of) = demonstrations.examples(examples) else { continue };
+            let (size, tokens) = (QuestionSize::of(of, objective), demonstrations.ids.len());
+            match question {
+                Question::Gradient(..) => phases.push(tune::gradient_phase(config, placement, tokens, size)),
+                _ => phases.extend(tune::likelihood_phases(config, placement, tokens, size)),
+            }
+        }
+    }
+    phases
 }
 
 /// Bytes of the records of all steps and baselines, which a run keeps until its end: with many choices, rows, steps and seeds they outgrow

@@ -82,8 +82,9 @@ pub fn prepare(
     let drawn = inputs.draw(&config)?;
     let scored_contexts = frame.scored_contexts(&config);
     check_scored_contexts(drawn.draws.len(), scored_contexts)?;
-    inputs.dry_step(&config, &plugins, &drawn)?;
-    let memory = memory::of_run(&config, (&frame.device, frame.dtype), &inputs.model.model, &drawn, scored_contexts);
+    let asked = inputs.dry_step(&config, &plugins, &drawn)?;
+    let placement = (&frame.device, frame.dtype);
+    let memory = memory::of_run(&config, placement, &inputs.model.model, (&drawn, scored_contexts), &asked);
     if !config.force {
         memory::check(&memory, &config.model, &frame.device)?;
     }
