@@ -6,8 +6,10 @@ mod checks;
 mod fixtures;
 mod harness;
 mod optimizer;
+mod questions;
 mod rows;
 mod task;
+mod trial;
 
 use std::cell::RefCell;
 

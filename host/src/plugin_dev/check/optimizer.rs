@@ -5,14 +5,13 @@ use candle_core::{DType, Device, Tensor};
 use super::checks::{Checks, listed_values};
 use super::fixtures::{Fixtures, StepsFixture, as_given};
 use super::harness::{Harness, same_description};
+use super::questions::questions;
+use super::trial::{
+    DEMONSTRATIONS, Fault, LAYERS, SHAPE, cache, demonstrations, failed, run, slots, step, unchecked_step,
+    usual_demonstrations,
+};
 use crate::run::{RunError, resolve_options};
-use ft_engine::model::ModelError;
-use ft_engine::tune::{Slot, SlotKind, check_update};
-use ft_sandbox::{ErrorKind, Failure, OptimizerPlugin, PluginError, Usage};
-
-/// Layers, and the shape of a slot, of the caches that optimizers are tried on.
-const LAYERS: usize = 3;
-const SHAPE: [usize; 3] = [2, 7, 4];
+use ft_sandbox::{ErrorKind, Failure, Usage};
 
 /// Steps after which an optimizer has all that it keeps, and steps after which it still has no more: an optimizer with a window
 /// of some tens of steps is within it.
@@ -32,6 +31,7 @@ pub fn check(harness: Harness<'_>, fixtures: Option<&Fixtures>, checks: &mut Che
         None => checks.without_fixtures("[[steps]]", fixtures),
     }
     checks.record("steps", steps(harness));
+    checks.record("questions", questions(harness));
     checks.record("same twice", same_twice(harness));
     checks.record("where nothing moves", at_rest(harness));
     checks.record("what it keeps", keeps_no_more(harness));
@@ -46,7 +46,7 @@ fn description(harness: Harness<'_>) -> Result<String, String> {
 fn options(harness: Harness<'_>) -> Result<String, String> {
     let described = harness.optimizer(harness.options).map_err(|error| error.to_string())?;
     let made = |seed: u32| cache(seed, DType::F32).map_err(failed);
-    let lent = slots(&made(0)?, &made(1)?);
+    let (lent, demonstrations) = (slots(&made(0)?, &made(1)?), usual_demonstrations());
     let mut tried = 0;
     for spec in &described.description().options {
         for value in listed_values(&spec.kind) {
@@ -54,10 +54,13 @@ fn options(harness: Harness<'_>) -> Result<String, String> {
                 harness.options.iter().filter(|(name, _)| *name != spec.name).cloned().collect();
             given.push((spec.name.clone(), value.to_string()));
             let fault = |error: &dyn std::fmt::Display| Err(format!("{}={value}: {error}", spec.name));
-            let stepped =
-                harness.optimizer(&given).and_then(|mut optimizer| Ok(optimizer.step(2, lent.clone()).map(drop)?));
+            let stepped = match harness.optimizer(&given) {
+                Ok(mut optimizer) => unchecked_step(&mut optimizer, 2, &lent, &demonstrations).map(drop),
+                Err(RunError::Plugin(error)) => Err(Fault::Plugin(error)),
+                Err(_) => Ok(()),
+            };
             match stepped {
-                Err(RunError::Plugin(error)) if !matches!(error.failure(), Failure::Returned { .. }) => {
+                Err(Fault::Plugin(error)) if !matches!(error.failure(), Failure::Returned { .. }) => {
                     return fault(&error);
                 }
                 _ => tried += 1,
@@ -67,75 +70,6 @@ fn options(harness: Harness<'_>) -> Result<String, String> {
     Ok(format!("{} options, {tried} of their values tried", described.description().options.len()))
 }
 
-/// Numbers that look random and are the same everywhere: a cache's slots.
-fn cache(seed: u32, dtype: DType) -> candle_core::Result<Vec<Tensor>> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9).wrapping_add(12345);
-    let mut number = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 8) as f32 / (1 << 24) as f32 * 4.0 - 2.0
-    };
-    let elements: usize = SHAPE.iter().product();
-    let mut slot =
-        || Tensor::from_vec((0..elements).map(|_| number()).collect(), &SHAPE, &Device::Cpu)?.to_dtype(dtype);
-    (0..2 * LAYERS).map(|_| slot()).collect()
-}
-
-fn slots(previous: &[Tensor], proposed: &[Tensor]) -> Vec<Slot> {
-    let kinds = [SlotKind::Key, SlotKind::Value].into_iter().cycle();
-    let pairs = previous.iter().zip(proposed).zip(kinds).enumerate();
-    pairs
-        .map(|(index, ((previous, proposed), kind))| Slot {
-            layer: index / 2,
-            kind,
-            previous: previous.clone(),
-            proposed: proposed.clone(),
-        })
-        .collect()
-}
-
-/// Why steps could not be taken.
-enum Fault {
-    /// The optimizer says that it does not do this.
-    Unsupported(String),
-    /// It failed, or its update is not one.
-    Wrong(String),
-}
-
-impl From<PluginError> for Fault {
-    fn from(error: PluginError) -> Self {
-        match error.failure() {
-            Failure::Returned { kind: ErrorKind::Unsupported, message } => Self::Unsupported(message.clone()),
-            _ => Self::Wrong(error.to_string()),
-        }
-    }
-}
-
-impl From<Fault> for String {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Unsupported(message) | Fault::Wrong(message) => message,
-        }
-    }
-}
-
-/// What the tensor library says, without its backtraces.
-fn failed(error: candle_core::Error) -> String {
-    ModelError::from(error).to_string()
-}
-
-/// Takes steps from 2 on, each update held to what the loop takes, and gives the last cache.
-fn run(optimizer: &mut OptimizerPlugin, steps: usize, dtype: DType) -> Result<Vec<Tensor>, Fault> {
-    let made = |seed: usize| cache(seed as u32, dtype).map_err(|error| Fault::Wrong(failed(error)));
-    let mut current = made(0)?;
-    for step in 2..2 + steps {
-        let lent = slots(&current, &made(step)?);
-        let update = optimizer.step(step, lent.clone())?;
-        check_update(step, &lent, &update.cache, false).map_err(|error| Fault::Wrong(error.to_string()))?;
-        current = update.cache;
-    }
-    Ok(current)
-}
-
 /// Every update has a finite matrix for each slot, of its shape and number format; in half precision an optimizer may say that
 /// it does not do that.
 fn steps(harness: Harness<'_>) -> Result<String, String> {
@@ -143,10 +77,14 @@ fn steps(harness: Harness<'_>) -> Result<String, String> {
     for dtype in [DType::F32, DType::F16, DType::BF16] {
         let mut optimizer = harness.optimizer(harness.options).map_err(|error| error.to_string())?;
         let name = dtype.as_str();
-        match run(&mut optimizer, 4, dtype) {
+        match run(&mut optimizer, 4, dtype, &usual_demonstrations()) {
             Ok(_) => told += &format!(" {name}"),
-            Err(Fault::Unsupported(message)) if dtype != DType::F32 => told += &format!(" (not {name}: {message})"),
-            Err(fault) => return Err(format!("{name}: {}", String::from(fault))),
+            Err(fault) => match fault.returned() {
+                Some((ErrorKind::Unsupported, message)) if dtype != DType::F32 => {
+                    told += &format!(" (not {name}: {message})");
+                }
+                _ => return Err(format!("{name}: {}", String::from(fault))),
+            },
         }
     }
     Ok(told)
@@ -157,27 +95,29 @@ fn steps(harness: Harness<'_>) -> Result<String, String> {
 fn at_rest(harness: Harness<'_>) -> Result<String, String> {
     let mut optimizer = harness.optimizer(harness.options).map_err(|error| error.to_string())?;
     let mut current = cache(0, DType::F32).map_err(failed)?;
-    for step in 2..6 {
-        let lent = slots(&current, &current);
-        let update = optimizer.step(step, lent.clone()).map_err(|error| error.to_string())?;
-        check_update(step, &lent, &update.cache, false).map_err(|error| error.to_string())?;
+    for number in 2..6 {
+        let (update, _) = step(&mut optimizer, number, &slots(&current, &current), &usual_demonstrations())?;
         current = update.cache;
     }
     Ok("4 steps whose proposal is the cache itself, finite".into())
 }
 
-/// Two instances come to the same bits, and so does a session that is opened anew.
+/// Two instances that get the same answers ask the same and come to the same bits, and so does a session that is opened anew.
 fn same_twice(harness: Harness<'_>) -> Result<String, String> {
     let fault = |error: RunError| error.to_string();
     let mut optimizer = harness.optimizer(harness.options).map_err(fault)?;
-    let first = bits(&run(&mut optimizer, 6, DType::F32)?)?;
+    let demonstrations = usual_demonstrations();
+    let (first, asked) = run(&mut optimizer, 6, DType::F32, &demonstrations)?;
+    let first = (bits(&first)?, asked);
     let mut other = harness.optimizer(harness.options).map_err(fault)?;
-    if bits(&run(&mut other, 6, DType::F32)?)? != first {
-        return Err("a second instance comes to another cache".into());
+    let (second, asked) = run(&mut other, 6, DType::F32, &demonstrations)?;
+    if (bits(&second)?, asked) != first {
+        return Err("a second instance comes to another cache or asks otherwise".into());
     }
     let options = resolve_options(optimizer.description(), harness.options).map_err(|error| error.to_string())?;
     optimizer.open(&options).map_err(|error| error.to_string())?;
-    if bits(&run(&mut optimizer, 6, DType::F32)?)? != first {
+    let (anew, asked) = run(&mut optimizer, 6, DType::F32, &demonstrations)?;
+    if (bits(&anew)?, asked) != first {
         return Err("a session that is opened anew remembers the one before".into());
     }
     Ok("6 steps in two instances and in a session opened anew, bit by bit".into())
@@ -193,7 +133,7 @@ fn bits(cache: &[Tensor]) -> Result<Vec<u32>, String> {
 fn keeps_no_more(harness: Harness<'_>) -> Result<String, String> {
     let peak = |steps: usize| -> Result<Usage, String> {
         let mut optimizer = harness.optimizer(harness.options).map_err(|error| error.to_string())?;
-        run(&mut optimizer, steps, DType::F32)?;
+        run(&mut optimizer, steps, DType::F32, &usual_demonstrations())?;
         Ok(optimizer.usage())
     };
     let (settled, later) = (peak(SETTLED)?, peak(LATER)?);
@@ -218,15 +158,15 @@ fn fixture(harness: Harness<'_>, fixture: &StepsFixture) -> Result<String, Strin
         cache.iter().map(slot).collect::<candle_core::Result<Vec<Tensor>>>().map_err(failed)
     };
     let mut current = tensors(&fixture.cache)?;
-    for (step, (proposed, expected)) in (2..).zip(fixture.proposed.iter().zip(&fixture.expected)) {
-        let lent = slots(&current, &tensors(proposed)?);
-        let update = optimizer.step(step, lent.clone()).map_err(|error| error.to_string())?;
-        check_update(step, &lent, &update.cache, false).map_err(|error| error.to_string())?;
+    let positions = fixture.cache.first().map_or(0, Vec::len);
+    let demonstrations = demonstrations(positions, DEMONSTRATIONS, 0);
+    for (number, (proposed, expected)) in (2..).zip(fixture.proposed.iter().zip(&fixture.expected)) {
+        let (update, _) = step(&mut optimizer, number, &slots(&current, &tensors(proposed)?), &demonstrations)?;
         for (index, (slot, expected)) in update.cache.iter().zip(expected).enumerate() {
             let found: Vec<f32> = slot.flatten_all().and_then(|slot| slot.to_vec1()).map_err(failed)?;
             let apart = |(a, b): (&f32, &f32)| (a - b).abs() > fixture.tolerance * b.abs().max(1.0);
             if found.iter().zip(expected).any(apart) {
-                return Err(format!("step {step}, slot {index}: expected {expected:?}, got {found:?}"));
+                return Err(format!("step {number}, slot {index}: expected {expected:?}, got {found:?}"));
             }
         }
         current = update.cache;
