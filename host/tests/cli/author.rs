@@ -224,7 +224,7 @@ fn the_guide_shows_plugins_as_they_are_tested() {
     let place = Place::empty();
     let fixtures = place.write("steps.toml", shown("toml")[1]);
     let report = place.host(&["plugin", "test", &guest("momentum"), "--fixtures", fixtures.to_str().unwrap()]).good();
-    assert!(report.stdout.contains("momentum 0.1.0: 9 passed, 0 failed, 0 skipped"), "{}", report.stdout);
+    assert!(report.stdout.contains("momentum 0.1.0: 10 passed, 0 failed, 0 skipped"), "{}", report.stdout);
 }
 
 #[test]

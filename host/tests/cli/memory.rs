@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::Place;
+use crate::support::{Place, guest};
 
 /// OPT-175b's shape: 700 GB in f32, more than a machine for tests has.
 fn enormous(config: &mut Value) {
@@ -76,6 +76,21 @@ fn a_plan_says_what_it_takes() {
     assert!(memory("available") > memory("total"));
     let text = place.sst2(&["--dry-run"]).good().stdout;
     assert!(text.contains(" of memory: weights ") && text.contains(" are free"), "{text}");
+}
+
+#[test]
+fn what_an_optimizer_asks_is_part_of_the_plan() {
+    let place = Place::with_model();
+    let total = |optimizer: &str, more: &[&str]| {
+        let optimizer = guest(optimizer);
+        let arguments = [&["--dry-run", "--json", "--limit", "1", "--optimizer", &optimizer][..], more].concat();
+        place.sst2(&arguments).good().json()["memory"]["total"].as_u64().unwrap()
+    };
+    let proposing = total("momentum", &[]);
+    assert_eq!(total("orders", &[]), proposing);
+    assert!(total("context-tuning", &[]) > proposing, "a gradient takes more than a pass");
+    // With one step nothing is asked.
+    assert_eq!(total("context-tuning", &["--steps", "1"]), total("momentum", &["--steps", "1"]));
 }
 
 #[test]

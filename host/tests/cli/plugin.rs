@@ -80,12 +80,73 @@ fn every_plugin_of_the_project_passes_its_test() {
             let report = place.host(&["plugin", "test", path.to_str().unwrap(), "--json"]).good().json();
             let checks = report["checks"].as_array().unwrap();
             let passed = checks.iter().filter(|check| check["verdict"]["passed"].is_string()).count();
-            let expected = if report["plugin"]["kind"] == "task" { 10 } else { 8 };
+            let expected = if report["plugin"]["kind"] == "task" { 10 } else { 9 };
             assert_eq!((passed, checks.len()), (expected, expected + 1), "{}: {checks:?}", path.display());
             tested += 1;
         }
     }
-    assert_eq!(tested, 19, "ten tasks and nine optimizers; were they built by `cargo xtask plugins`?");
+    assert_eq!(tested, 24, "ten tasks and fourteen optimizers; were they built by `cargo xtask plugins`?");
+}
+
+#[test]
+fn a_test_tells_what_an_optimizer_asks() {
+    let place = Place::empty();
+    let refused = "unsupported (the demonstrations of this run are not known one by one)";
+    let cases = [
+        ("momentum", "proposals", 1, "proposals", "proposals"),
+        ("orders", "proposals", 4, "proposals", "proposals"),
+        (
+            "line-search",
+            "leave-one-out likelihoods (answer), proposals",
+            3,
+            "demonstration likelihoods (answer), proposals",
+            refused,
+        ),
+        (
+            "context-tuning",
+            "gradients of leave-one-out likelihoods (answer)",
+            2,
+            "gradients of demonstration likelihoods (answer)",
+            refused,
+        ),
+        (
+            "agreement",
+            "gradients of leave-one-out likelihoods (answer), proposals",
+            3,
+            "gradients of demonstration likelihoods (answer), proposals",
+            refused,
+        ),
+    ];
+    for (optimizer, asked, passes, one, unknown) in cases {
+        let report = place.host(&["plugin", "test", &guest(optimizer), "--json"]).good().json();
+        let check = report["checks"].as_array().unwrap().iter().find(|check| check["name"] == "questions").unwrap();
+        let told = format!(
+            "{asked}: at most {passes} of 100 passes a step; one demonstration: {one}; demonstrations not known one by one: {unknown}"
+        );
+        assert_eq!(check["verdict"]["passed"], told, "{optimizer}");
+    }
+    let asking = |arguments: &[&str]| {
+        let line_search = guest("line-search");
+        place.host(&[&["plugin", "test", &line_search][..], arguments].concat())
+    };
+    let choice = asking(&["-O", "objective=choice"]).good().stdout;
+    assert!(choice.contains("leave-one-out likelihoods (choice), proposals"), "{choice}");
+    let failed = asking(&["--plugin-passes", "2"]);
+    assert_eq!(failed.status, Some(1), "{}", failed.stderr);
+    assert!(failed.stdout.contains("FAILED  questions") && failed.stdout.contains("pass limit"), "{}", failed.stdout);
+}
+
+#[test]
+fn fixtures_can_be_computed_for_an_optimizer_that_asks() {
+    let place = Place::empty();
+    // Away from (4, 8), (1, 3): L = -1 - (16 + 4) / 2, and along the whole way to it -1.
+    let steps = "[[steps]]\ncache = [[0.0, 8.0], [1.0, 1.0]]\nproposed = [[[4.0, 8.0], [1.0, 3.0]]]\n\
+        expected = [[[4.0, 8.0], [1.0, 3.0]]]\n\
+        [[steps]]\noptions = { step_size = 4.0, halvings = 0 }\ncache = [[0.0, 8.0], [1.0, 1.0]]\n\
+        proposed = [[[4.0, 8.0], [1.0, 3.0]]]\nexpected = [[[0.0, 8.0], [1.0, 1.0]]]\n";
+    place.write("steps.toml", steps);
+    let report = place.host(&["plugin", "test", &guest("line-search"), "--fixtures", "steps.toml"]).good().stdout;
+    assert!(report.contains("ok      fixture 2                    1 steps as expected"), "{report}");
 }
 
 #[test]
