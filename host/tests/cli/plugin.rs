@@ -139,7 +139,7 @@ fn a_test_tells_what_an_optimizer_asks() {
 #[test]
 fn fixtures_can_be_computed_for_an_optimizer_that_asks() {
     let place = Place::empty();
-    // Away from (4, 8), (1, 3): L = -1 - (16 + 4) / 2, and along the whole way to it -1.
+    // L = -1 - (16 + 4) / (2 * 4) = -3.5 at the cache and -1 at the proposal, but -1 - 9 * 2.5 four times as far.
     let steps = "[[steps]]\ncache = [[0.0, 8.0], [1.0, 1.0]]\nproposed = [[[4.0, 8.0], [1.0, 3.0]]]\n\
         expected = [[[4.0, 8.0], [1.0, 3.0]]]\n\
         [[steps]]\noptions = { step_size = 4.0, halvings = 0 }\ncache = [[0.0, 8.0], [1.0, 1.0]]\n\

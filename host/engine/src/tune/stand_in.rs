@@ -13,8 +13,8 @@ use crate::model::KvCache;
 use crate::model::decoder::LayerCache;
 
 /// A step whose questions are answered by a formula in place of a model: every pass proposes the same matrices `P`, and the
-/// log-likelihood of every example behind a cache `C` is `-1 - |C - P|^2 / 2`, in nats, so that the gradient of the loss is
-/// `C - P`. Which examples there are, and which questions have no answer, is as in a run over these demonstrations, but that no
+/// log-likelihood of every example behind a cache `C` of `n` numbers is `-1 - |C - P|^2 / (2 * n)`, in nats, so that the gradient
+/// of the loss is `(C - P) / n`: small, like those of a model. Which examples there are, and which questions have no answer, is as in a run over these demonstrations, but that no
 /// example lacks a token that a model would predict; what is hidden and left out changes no answer.
 ///
 /// ```
@@ -75,11 +75,16 @@ fn matrices(cache: &KvCache) -> impl Iterator<Item = &Tensor> {
     cache.layers().iter().flat_map(|layer| [&layer.keys, &layer.values])
 }
 
+/// How many numbers these matrices have.
+fn numbers(matrices: &[Tensor]) -> f64 {
+    matrices.iter().map(Tensor::elem_count).sum::<usize>().max(1) as f64
+}
+
 /// The log-likelihood of an example, by the differences of all slots.
 fn likelihood(differences: &[Tensor]) -> candle_core::Result<f64> {
     let squares = differences.iter().map(|matrix| matrix.sqr()?.sum_all()?.to_scalar::<f32>());
     let squares: f64 = squares.map(|sum| sum.map(f64::from)).sum::<candle_core::Result<f64>>()?;
-    Ok(-1.0 - squares / 2.0)
+    Ok(-1.0 - squares / (2.0 * numbers(differences)))
 }
 
 impl StepContext for StandInStep<'_> {
@@ -143,7 +148,9 @@ impl StepContext for StandInStep<'_> {
         self.asked.push(Question::Gradient(examples, objective));
         let differences = self.differences(cache)?;
         let likelihood = likelihood(&differences)?;
-        let slots = differences.iter().zip(matrices(cache)).map(|(slope, matrix)| slope.to_dtype(matrix.dtype()));
+        let share = 1.0 / numbers(&differences);
+        let of_cache = differences.iter().zip(matrices(cache));
+        let slots = of_cache.map(|(difference, matrix)| (difference * share)?.to_dtype(matrix.dtype()));
         let slots = slots.collect::<candle_core::Result<Vec<Tensor>>>()?;
         Ok(CacheGradient { loss: -likelihood, likelihoods: vec![likelihood; count], slots })
     }
@@ -179,13 +186,13 @@ mod tests {
         let demonstrations = demonstrations(2);
         let mut step = StandInStep::new(2, &slots(1, 1.0, 3.0), &demonstrations).unwrap();
         let cache = step.cache().clone();
-        // Two slots that differ by 2 each: -1 - (4 + 4) / 2.
+        // One of two numbers of each of two slots differs by 2: -1 - (4 + 4) / (2 * 4).
         let (examples, objective) = (Examples::LeaveOneOut, Objective::Answer);
-        assert_eq!(step.likelihood(&cache, examples, objective).unwrap(), [-5.0, -5.0]);
+        assert_eq!(step.likelihood(&cache, examples, objective).unwrap(), [-2.0, -2.0]);
         let dropout = Dropout { rate: 0.5, seed: 1 };
         let gradient = step.gradient(&cache, Examples::Demonstrations, Objective::Choice, dropout).unwrap();
-        assert_eq!((gradient.loss, gradient.likelihoods), (5.0, vec![-5.0, -5.0]));
-        assert_eq!(gradient.slots[1].to_vec3::<f32>().unwrap(), [[[-2.0], [0.0]]]);
+        assert_eq!((gradient.loss, gradient.likelihoods), (2.0, vec![-2.0, -2.0]));
+        assert_eq!(gradient.slots[1].to_vec3::<f32>().unwrap(), [[[-0.5], [0.0]]]);
         let proposed = step.propose().unwrap();
         step.propose().unwrap();
         assert_eq!(step.likelihood(&proposed, examples, objective).unwrap(), [-1.0, -1.0]);
