@@ -329,7 +329,7 @@ fn asked(config: &str, dtype: DType, demonstrations: usize, queries: usize) -> (
         tokens: place(index)..place(index + 1),
         answer: place(index + 1) - 1..place(index + 1),
     });
-    let of = |index| AnsweredQuery { tokens: query(index, 0), answer: 0 };
+    let of = |index| AnsweredQuery { tokens: query(index, 0).into(), answer: 0 };
     let tuned_on = Demonstrations {
         spans: spans.collect(),
         queries: (0..queries).map(of).collect(),

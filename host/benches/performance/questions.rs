@@ -30,7 +30,7 @@ fn demonstrations(count: usize) -> Demonstrations {
     let query = |at: usize| {
         let ids = ids[at * TOKENS..(at + 1) * TOKENS].to_vec();
         let choice = ChoiceTokens { span_start: ids.len() - 1, ids };
-        AnsweredQuery { tokens: QueryTokens { choices: vec![choice] }, answer: 0 }
+        AnsweredQuery { tokens: QueryTokens { choices: vec![choice] }.into(), answer: 0 }
     };
     let queries = (0..count).map(query).collect();
     Demonstrations { spans: spans.collect(), queries, ..Demonstrations::of_tokens(ids.clone()) }

@@ -65,7 +65,7 @@ impl MetaOptimizer for ContextTuning {
     fn step(&mut self, step: &Step) -> Result<Update, Error> {
         let mut cache = step.cache();
         if cache.first().is_some_and(|matrix| matrix.dtype() == Dtype::Fp16) {
-            let message = "half precision does not hold the squares of small gradients; f32 and bf16 do";
+            let message = "half precision does not hold the squares of small gradients; use f32";
             return Err(Error::unsupported(message));
         }
         let (alone, mut before) = (step.demonstrations().len() == 1, None);
@@ -108,7 +108,7 @@ impl ContextTuning {
         let likelihood = rows.iter().sum::<f64>() / rows.len() as f64;
         self.best.2 += 1;
         // A rise of less than 1e-4 nats is none.
-        if likelihood >= self.best.1 + 1e-4 {
+        if likelihood >= self.best.1 + 1e-4 || self.best.0.is_empty() {
             self.best = (cache.to_vec(), likelihood, 0);
         }
         Ok(self.best.2 >= self.patience)

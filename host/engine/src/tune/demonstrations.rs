@@ -1,13 +1,15 @@
 //! The demonstrations as tuning sees them: tokens, and where each of them stands.
 
+use std::sync::Arc;
+
 use super::question::{DemonstrationSpan, Examples, Objective, Unanswerable};
 use crate::score::QueryTokens;
 
 /// An example as a query, with its right choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnsweredQuery {
-    /// The tokens of its choices.
-    pub tokens: QueryTokens,
+    /// The tokens of its choices; demonstrations are in many folds, and their tokens are there once.
+    pub tokens: Arc<QueryTokens>,
     /// The index of the right choice.
     pub answer: usize,
 }
@@ -16,7 +18,7 @@ impl AnsweredQuery {
     /// What an objective reads of it: all choices, or the right one alone, and the index of the right one among them.
     pub(super) fn read_by(&self, objective: Objective) -> (QueryTokens, usize) {
         match objective {
-            Objective::Choice => (self.tokens.clone(), self.answer),
+            Objective::Choice => (QueryTokens::clone(&self.tokens), self.answer),
             Objective::Answer => {
                 let right = self.tokens.choices.get(self.answer).cloned();
                 (QueryTokens { choices: right.into_iter().collect() }, 0)
@@ -65,9 +67,16 @@ impl Demonstrations {
 
     /// What all that is random in a step follows from.
     pub(super) fn seed_of(&self, step: usize) -> u64 {
-        // Apart for seeds and steps that lie beside each other.
-        self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(step as u64)
+        mixed(self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(step as u64))
     }
+}
+
+/// A number of which no two neighbours are neighbours (the output function of SplitMix64; Steele et al. 2014, section 5): an
+/// optimizer may count up from one step's seed and does not come upon the next one's.
+fn mixed(number: u64) -> u64 {
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
 }
 
 #[cfg(test)]
@@ -77,7 +86,7 @@ mod tests {
 
     fn query(answer: usize) -> AnsweredQuery {
         let choice = |id| ChoiceTokens { ids: vec![1, id], span_start: 1 };
-        AnsweredQuery { tokens: QueryTokens { choices: vec![choice(2), choice(3)] }, answer }
+        AnsweredQuery { tokens: QueryTokens { choices: vec![choice(2), choice(3)] }.into(), answer }
     }
 
     #[test]

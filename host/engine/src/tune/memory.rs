@@ -100,7 +100,8 @@ mod tests {
         let choice = |ids: [u32; 5]| ChoiceTokens { ids: ids.to_vec(), span_start: 3 };
         let long = QueryTokens { choices: vec![choice([1, 2, 3, 4, 5]), choice([1, 2, 3, 6, 7])] };
         let short = QueryTokens { choices: vec![ChoiceTokens { ids: vec![1, 2], span_start: 1 }] };
-        let examples = [AnsweredQuery { tokens: long, answer: 1 }, AnsweredQuery { tokens: short, answer: 0 }];
+        let examples =
+            [AnsweredQuery { tokens: long.into(), answer: 1 }, AnsweredQuery { tokens: short.into(), answer: 0 }];
         // The last token of a choice is not run.
         let choices = QuestionSize { tokens: 5 + 1, largest_tree: 5, predictions: 4 + 1 };
         assert_eq!(QuestionSize::of(&examples, Objective::Choice), choices);

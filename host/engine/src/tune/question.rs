@@ -120,10 +120,14 @@ pub enum Unanswerable {
     #[error("this run sets no rows aside to select the step by (`--held-out N` does)")]
     NothingHeldOut,
     /// The demonstrations are known as tokens alone.
-    #[error("the demonstrations of this run are not known one by one")]
+    #[error(
+        "the demonstrations of this run cannot be asked about one by one: one of them has no token of its own, makes no query or \
+         does not fit behind all of them"
+    )]
     NotApart,
-    /// Only one choice, or no token that the model predicts.
-    #[error("no example has a token of its answer that the model predicts")]
+    /// A choice of an example has no token that a token of its own text stands before: the last token of the cache, which predicts
+    /// it, has seen what is hidden from the example.
+    #[error("an example has a choice without a token that the example's own text predicts")]
     NothingPredicted,
 }
 

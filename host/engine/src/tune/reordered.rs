@@ -24,6 +24,11 @@ pub(super) fn pass_behind(
     let order = order_of(context.cache.positions(), demonstrations, pass)?;
     let ids: Vec<u32> = order.places().map(|place| demonstrations.ids[place]).collect();
     let first_position = pass.positions.unwrap_or(positions).first(ids.len());
+    if let Some(limit) = decoder.config().max_positions.filter(|limit| first_position + ids.len() > *limit) {
+        let asked = first_position + ids.len();
+        let problem = format!("expected a pass within the model's {limit} positions, got one that takes {asked}");
+        return Err(QuestionError::Invalid(problem));
+    }
     let (trees, last, hidden) = ([TokenTree::chain(&ids)], [ids.len() - 1], [pass.hidden.clone()]);
     let batch = Batch { first_position, hidden: &hidden, ..Batch::after(context, &trees, &last) };
     let read = decoder.forward(batch)?.cache;
@@ -65,7 +70,10 @@ impl Order {
         if order.is_empty() {
             return Ok(Self { parts: std::iter::once(0..ids.len()).collect() });
         }
-        if spans.is_empty() {
+        // Side by side up to the last token, or what the pass gives would not be a whole cache.
+        let are_whole = spans.windows(2).all(|pair| pair[0].tokens.end == pair[1].tokens.start)
+            && spans.last().is_some_and(|last| last.tokens.end == ids.len());
+        if !are_whole {
             return Err(Unanswerable::NotApart.into());
         }
         let mut sorted = order.to_vec();

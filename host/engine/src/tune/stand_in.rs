@@ -172,7 +172,7 @@ mod tests {
 
     fn demonstrations(count: usize) -> Demonstrations {
         let choice = ChoiceTokens { ids: vec![1, 2], span_start: 1 };
-        let query = AnsweredQuery { tokens: QueryTokens { choices: vec![choice] }, answer: 0 };
+        let query = AnsweredQuery { tokens: QueryTokens { choices: vec![choice] }.into(), answer: 0 };
         let span = |index| DemonstrationSpan { tokens: index..index + 1, answer: index..index + 1 };
         Demonstrations {
             spans: (0..count).map(span).collect(),

@@ -32,7 +32,8 @@ pub(crate) fn cache_of(operation: &'static str, slots: &[StepSlot], matrices: &[
 }
 
 /// The pass as the loop knows it, if it fits a cache of so many positions and so many demonstrations. What says nothing is
-/// left out: empty spans, and the order of the cache.
+/// left out: empty spans, and the order of the cache. Spans that overlap or touch become one, so that what the host does with
+/// them is bounded by the positions, and not by how many a plugin has written down.
 pub(crate) fn pass_of(
     operation: &'static str,
     pass: model::Pass,
@@ -50,10 +51,12 @@ pub(crate) fn pass_of(
             hidden.push(start..end);
         }
     }
-    let mut order: Vec<usize> = pass.order.iter().map(|index| *index as usize).collect();
-    if !order.is_empty() && !is_permutation(&order, demonstrations) {
+    let hidden = merged(hidden);
+    let is_long = pass.order.len() > demonstrations;
+    let mut order: Vec<usize> = pass.order.iter().take(demonstrations + 1).map(|index| *index as usize).collect();
+    if !order.is_empty() && (is_long || !is_permutation(&order, demonstrations)) {
         let problem =
-            format!("expected an order of {demonstrations} demonstrations, each once, got {}", listed(&order));
+            format!("expected an order of {demonstrations} demonstrations, each once, got {}", listed(&pass.order));
         return Err(invalid_arguments(operation, problem));
     }
     if order.is_sorted() {
@@ -67,6 +70,19 @@ pub(crate) fn pass_of(
     Ok(ProposalPass { positions, hidden, order })
 }
 
+/// Spans that neither overlap nor touch, in order, over the same positions.
+fn merged(mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    spans.sort_unstable_by_key(|span| span.start);
+    let mut merged: Vec<Range<usize>> = Vec::new();
+    for span in spans {
+        match merged.last_mut() {
+            Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
+            _ => merged.push(span),
+        }
+    }
+    merged
+}
+
 /// Whether each of the first `count` indices is there once.
 fn is_permutation(order: &[usize], count: usize) -> bool {
     let mut seen = vec![false; count];
@@ -75,7 +91,7 @@ fn is_permutation(order: &[usize], count: usize) -> bool {
 }
 
 /// The first indices of an order, as messages show them.
-fn listed(order: &[usize]) -> String {
+fn listed(order: &[u32]) -> String {
     const SHOWN: usize = 8;
     let first: Vec<String> = order.iter().take(SHOWN).map(ToString::to_string).collect();
     let rest = if order.len() > SHOWN { format!(", ... ({} in all)", order.len()) } else { String::new() };
@@ -88,4 +104,32 @@ pub(crate) fn rate_of(operation: &'static str, rate: f64) -> Result<f64, HostTra
         return Ok(rate);
     }
     Err(invalid_arguments(operation, format!("expected a dropout from 0 to below 1, got {rate}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_spans_as_a_plugin_likes_are_as_few_as_they_can_be() {
+        assert_eq!(merged(vec![4..6, 0..2, 5..9, 2..3, 20..21]), [0..3, 4..9, 20..21]);
+        let many = model::Pass {
+            positions: model::Positions::Configured,
+            hidden: vec![model::Span { start: 1, end: 7 }; 100_000],
+            order: Vec::new(),
+        };
+        assert_eq!(pass_of("step-context.propose", many, 8, 2).unwrap().hidden, vec![1..7]);
+    }
+
+    #[test]
+    fn a_long_order_is_refused_by_its_length() {
+        let pass = model::Pass {
+            positions: model::Positions::Configured,
+            hidden: Vec::new(),
+            order: (0..1_000_000).collect(),
+        };
+        let error = pass_of("step-context.propose", pass, 8, 2).unwrap_err().to_string();
+        assert!(error.contains("expected an order of 2 demonstrations, each once, got [0, 1, "), "{error}");
+        assert!(error.contains("(1000000 in all)"), "{error}");
+    }
 }

@@ -91,7 +91,7 @@ pub(super) fn demonstrations(positions: usize, count: usize, held_out: usize) ->
         DemonstrationSpan { tokens: start..end, answer: end - 1..end }
     });
     let choice = |id| ChoiceTokens { ids: vec![0, id], span_start: 1 };
-    let query = AnsweredQuery { tokens: QueryTokens { choices: vec![choice(1), choice(2)] }, answer: 0 };
+    let query = AnsweredQuery { tokens: QueryTokens { choices: vec![choice(1), choice(2)] }.into(), answer: 0 };
     Demonstrations {
         spans: spans.collect(),
         queries: vec![query.clone(); count],

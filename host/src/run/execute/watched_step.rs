@@ -175,7 +175,7 @@ mod tests {
         let zeros = Tensor::new(&[[[0f32]]], &Device::Cpu).unwrap();
         let slot = |kind| Slot { layer: 0, kind, previous: zeros.clone(), proposed: zeros.clone() };
         let query = QueryTokens { choices: vec![ChoiceTokens { ids: vec![1, 2], span_start: 1 }] };
-        let queries = vec![AnsweredQuery { tokens: query, answer: 0 }; 2];
+        let queries = vec![AnsweredQuery { tokens: query.into(), answer: 0 }; 2];
         let demonstrations = Demonstrations { queries, ..Demonstrations::of_tokens([1]) };
         let slots = [slot(SlotKind::Key), slot(SlotKind::Value)];
         let mut step = StandInStep::new(2, &slots, &demonstrations).unwrap();

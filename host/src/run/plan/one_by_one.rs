@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::fit;
 use super::render::{Query, Renderer};
 use super::shown::Shown;
 use crate::run::error::RunError;
@@ -87,15 +88,17 @@ impl OneByOne {
             .collect();
         let spans = spans(renderer.tokenizer, &shown, text, ids.len())?;
         let queries = places.iter().map(|place| self.queries[*place].as_ref().map(|query| query.query.clone()));
+        let fits = |query: &AnsweredQuery| fit::query(renderer.room.limit, ids.len(), query.tokens.longest()).is_none();
         // Of some of them alone nobody could say what their mean is of.
-        let queries = queries.collect::<Option<Vec<_>>>().filter(|_| !spans.is_empty()).unwrap_or_default();
+        let queries = queries.collect::<Option<Vec<_>>>().filter(|all| !spans.is_empty() && all.iter().all(fits));
+        let queries = queries.unwrap_or_default();
         Ok(Demonstrations { ids: ids.to_vec(), spans, queries, held_out: Vec::new(), seed })
     }
 }
 
 /// A query as an optimizer's questions are about it.
 pub fn answered(query: &Query) -> AnsweredQuery {
-    AnsweredQuery { tokens: query.tokens.clone(), answer: query.answer }
+    AnsweredQuery { tokens: query.tokens.clone().into(), answer: query.answer }
 }
 
 /// A demonstration as it is shown.
@@ -127,6 +130,10 @@ fn spans(
         let of = |bytes: Range<usize>| token_at(bytes.start)..token_at(bytes.end);
         spans.push(DemonstrationSpan { tokens: of(from..next), answer: of(answer..end) });
         from = next;
+    }
+    // A tokenizer may place what stands for blanks at the end of a text behind it.
+    if let Some(last) = spans.last_mut() {
+        last.tokens.end = tokens;
     }
     Ok(if spans.iter().any(|span| span.tokens.is_empty()) { Vec::new() } else { spans })
 }

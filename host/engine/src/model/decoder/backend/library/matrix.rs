@@ -89,23 +89,27 @@ impl Matrix {
 }
 
 impl Matrix {
-    /// `x W`, in f32, for `x` `[rows, outputs]` in f32. Blocks become floats some rows at a time.
+    /// `x W`, in f32, for `x` `[rows, outputs]` in f32. Other weights become floats some rows at a time.
     ///
     /// # Errors
     /// A failed product.
     pub(super) fn product_transposed(&self, x: &Tensor) -> Result<Tensor> {
-        let blocks = match self {
-            Self::Quantized(blocks) => blocks,
-            Self::Dense(weight) => return x.matmul(&weight.to_dtype(DType::F32)?),
+        let (outputs, width) = match self {
+            Self::Quantized(blocks) => blocks.shape().dims2()?,
+            Self::Dense(weight) if weight.dtype() == DType::F32 => return x.matmul(weight),
+            Self::Dense(weight) => weight.dims2()?,
         };
-        let (outputs, width) = blocks.shape().dims2()?;
         let step = (UNPACKED / width).max(1);
         let mut sum: Option<Tensor> = None;
         for start in (0..outputs).step_by(step) {
             let count = step.min(outputs - start);
-            let ids = Tensor::arange(start as u32, (start + count) as u32, x.device())?;
-            let part =
-                x.narrow(1, start, count)?.contiguous()?.matmul(&blocks.embedding(&ids)?.to_dtype(DType::F32)?)?;
+            let weights = match self {
+                Self::Quantized(blocks) => {
+                    blocks.embedding(&Tensor::arange(start as u32, (start + count) as u32, x.device())?)?
+                }
+                Self::Dense(weight) => weight.narrow(0, start, count)?,
+            };
+            let part = x.narrow(1, start, count)?.contiguous()?.matmul(&weights.to_dtype(DType::F32)?)?;
             sum = Some(match sum {
                 Some(sum) => (sum + part)?,
                 None => part,

@@ -64,6 +64,8 @@ pub(crate) struct AttentionPlan {
     windows: Vec<Option<usize>>,
     /// What each token sees, for the pass back.
     seen: Vec<Seen>,
+    /// For each tree the cached positions that are hidden from it; empty where all trees see all.
+    hidden: Vec<Vec<Range<usize>>>,
     past: usize,
     device: Device,
 }
@@ -72,10 +74,10 @@ pub(crate) struct AttentionPlan {
 struct Seen {
     /// Tokens of its tree before it.
     depth: usize,
-    /// The tokens on its path in packed order, from itself to the first.
-    path: Vec<usize>,
-    /// Cached positions that are hidden from it.
-    hidden: Vec<Range<usize>>,
+    /// The token that it follows, in packed order.
+    parent: Option<usize>,
+    /// Which tree of the batch it is in.
+    tree: usize,
 }
 
 impl AttentionPlan {
@@ -96,7 +98,7 @@ impl AttentionPlan {
                 windows.push(layer.window);
             }
         }
-        let seen = seen(trees, hidden);
+        let seen = seen(trees);
         let depths: Vec<usize> = trees.iter().flat_map(|tree| tree.depths().iter().copied()).collect();
         let single = (trees.len() == 1).then(|| &trees[0]);
         let mut chunks = Vec::new();
@@ -104,7 +106,7 @@ impl AttentionPlan {
             let len = CHUNK.min(depths.len() - start);
             let rows = &seen[start..start + len];
             let past_masks =
-                windows.iter().map(|window| past_mask(rows, past, *window, device)).collect::<Result<_>>()?;
+                windows.iter().map(|window| past_mask((rows, hidden), past, *window, device)).collect::<Result<_>>()?;
             let local_masks = match single {
                 Some(tree) => windows
                     .iter()
@@ -140,7 +142,8 @@ impl AttentionPlan {
             Some(_) => None,
             None => Some(Padded::new(trees, &windows, alibi.is_some().then_some(past), device)?),
         };
-        Ok(Self { chunks, padded, alibi, windows, seen, past, device: device.clone() })
+        let (hidden, device) = (hidden.to_vec(), device.clone());
+        Ok(Self { chunks, padded, alibi, windows, seen, hidden, past, device })
     }
 
     /// Which masks a layer with this window takes.
@@ -165,11 +168,14 @@ impl AttentionPlan {
     pub(super) fn whole_rows(&self, rows: Range<usize>, window: Option<usize>) -> Result<WholeRows> {
         let keys = self.past + self.seen.len();
         let mut mask = vec![UNSEEN; rows.len() * keys];
-        for (mask, row) in mask.chunks_mut(keys).zip(&self.seen[rows.clone()]) {
+        for (mask, token) in mask.chunks_mut(keys).zip(rows.clone()) {
+            let row = &self.seen[token];
             let far = window.map_or(0, |window| (self.past + row.depth + 1).saturating_sub(window).min(self.past));
             mask[far..self.past].fill(0.0);
-            row.hidden.iter().for_each(|positions| mask[positions.clone()].fill(UNSEEN));
-            row.path.iter().take(window.unwrap_or(usize::MAX)).for_each(|token| mask[self.past + token] = 0.0);
+            let hidden = self.hidden.get(row.tree).into_iter().flatten();
+            hidden.for_each(|positions| mask[positions.clone()].fill(UNSEEN));
+            let path = std::iter::successors(Some(token), |token| self.seen[*token].parent);
+            path.take(window.unwrap_or(usize::MAX)).for_each(|token| mask[self.past + token] = 0.0);
         }
         let alibi = match &self.alibi {
             Some(alibi) => {
@@ -238,29 +244,34 @@ fn fill_local(mask: &mut [f32], tree: &TokenTree, rows: std::ops::Range<usize>, 
 }
 
 /// A query whose key would stand at index `past + depth` sees the keys above `past + depth - window`, but for hidden ones.
-fn past_mask(rows: &[Seen], past: usize, window: Option<usize>, device: &Device) -> Result<Option<Tensor>> {
+fn past_mask(
+    (rows, hidden): (&[Seen], &[Vec<Range<usize>>]),
+    past: usize,
+    window: Option<usize>,
+    device: &Device,
+) -> Result<Option<Tensor>> {
+    let hidden = |row: &Seen| hidden.get(row.tree).map_or(&[][..], Vec::as_slice);
     let far = |row: &Seen| window.map_or(0, |window| (past + row.depth + 1).saturating_sub(window).min(past));
-    if past == 0 || rows.iter().all(|row| far(row) == 0 && row.hidden.is_empty()) {
+    if past == 0 || rows.iter().all(|row| far(row) == 0 && hidden(row).is_empty()) {
         return Ok(None);
     }
     let mut mask = vec![0f32; rows.len() * past];
     for (mask, row) in mask.chunks_mut(past).zip(rows) {
         mask[..far(row)].fill(UNSEEN);
-        row.hidden.iter().for_each(|positions| mask[positions.clone()].fill(UNSEEN));
+        hidden(row).iter().for_each(|positions| mask[positions.clone()].fill(UNSEEN));
     }
     Tensor::from_vec(mask, (1, rows.len(), past), device).map(Some)
 }
 
 /// What each token of the trees sees, in packed order.
-fn seen(trees: &[TokenTree], hidden: &[Vec<Range<usize>>]) -> Vec<Seen> {
+fn seen(trees: &[TokenTree]) -> Vec<Seen> {
     let mut seen = Vec::with_capacity(trees.iter().map(TokenTree::len).sum());
     for (place, tree) in trees.iter().enumerate() {
         let first = seen.len();
-        let hidden = hidden.get(place).cloned().unwrap_or_default();
         seen.extend((0..tree.len()).map(|node| Seen {
             depth: tree.depths()[node],
-            path: tree.path(node).map(|node| first + node).collect(),
-            hidden: hidden.clone(),
+            parent: tree.parents()[node].map(|parent| first + parent),
+            tree: place,
         }));
     }
     seen
@@ -272,8 +283,8 @@ mod tests {
 
     #[test]
     fn a_window_hides_the_far_past() {
-        let row = |depth| Seen { depth, path: Vec::new(), hidden: Vec::new() };
-        let mask = past_mask(&[row(0), row(2)], 4, Some(3), &Device::Cpu).unwrap().unwrap();
+        let row = |depth| Seen { depth, parent: None, tree: 0 };
+        let mask = past_mask((&[row(0), row(2)], &[]), 4, Some(3), &Device::Cpu).unwrap().unwrap();
         let seen: Vec<Vec<bool>> = mask
             .squeeze(0)
             .unwrap()
@@ -283,6 +294,6 @@ mod tests {
             .map(|row| row.iter().map(|x| *x == 0.0).collect())
             .collect();
         assert_eq!(seen, [[false, false, true, true], [false, false, false, false]]);
-        assert!(past_mask(&[row(0)], 2, Some(3), &Device::Cpu).unwrap().is_none());
+        assert!(past_mask((&[row(0)], &[]), 2, Some(3), &Device::Cpu).unwrap().is_none());
     }
 }
