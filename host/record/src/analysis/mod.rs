@@ -354,6 +354,26 @@ mod tests {
         assert_eq!(analyse(&two_seeds()).confusion, None);
     }
 
+    /// Seed 3 is better by a quarter at step 2, its result; seed 7 stands at step 1.
+    #[test]
+    fn a_seed_at_step_1_differs_by_nothing_from_in_context_learning() {
+        let mut records = two_seeds();
+        let better = [step(3, 1, &[T, T, F, F]), step(3, 2, &[T, T, T, F])].concat();
+        records.splice(16.., better);
+        let selected = [SelectedRecord { seed: 7, step: 1 }, SelectedRecord { seed: 3, step: 2 }];
+        let analysis = Analysis::new(&records, &Known { selected: &selected, ..Known::default() }).unwrap();
+        let results: Vec<&StepScores> = analysis.at_results().collect();
+        let over = SeedsScores::at_results(&results).unwrap();
+        let difference = over.difference.unwrap();
+        assert_eq!((difference.seeds, difference.mean, difference.min, difference.max), (2, 0.125, 0.0, 0.25));
+        let in_nats = over.right_loglik_difference.unwrap();
+        let of_seed_3 = analysis.step(3, 2).unwrap().right_loglik_versus_icl.unwrap().difference;
+        assert!(of_seed_3 > 0.0);
+        assert_eq!((in_nats.seeds, in_nats.mean), (2, of_seed_3 / 2.0));
+        // Step 1 over the seeds is in-context learning itself.
+        assert_eq!(analysis.over_seeds[1].difference, None);
+    }
+
     #[test]
     fn choices_that_are_no_classes_have_no_confusion() {
         let labels = ["a", "b", "c"].map(Untrusted::from);

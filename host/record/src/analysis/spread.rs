@@ -117,4 +117,24 @@ impl SeedsScores {
             right_loglik_difference: of(&|scores| Some(scores.right_loglik_versus_icl?.difference)),
         })
     }
+    /// Over seeds that each stand at its result; `None` for none. A seed whose result is in-context learning differs from it
+    /// by nothing.
+    pub(crate) fn at_results(results: &[&StepScores]) -> Option<Self> {
+        let of = |value: &dyn Fn(&StepScores) -> Option<f64>| {
+            SpreadRecord::of(&results.iter().filter_map(|scores| value(scores)).collect::<Vec<f64>>())
+        };
+        let difference = |scores: &StepScores| match scores.step {
+            1 => Some(0.0),
+            _ => scores.versus_icl.map(|versus| versus.difference),
+        };
+        let right_loglik_difference = |scores: &StepScores| match scores.step {
+            1 => scores.right_loglik.map(|_| 0.0),
+            _ => scores.right_loglik_versus_icl.map(|versus| versus.difference),
+        };
+        Some(Self {
+            difference: of(&difference),
+            right_loglik_difference: of(&right_loglik_difference),
+            ..Self::of(results)?
+        })
+    }
 }

@@ -267,7 +267,7 @@ fn at_results(analysis: &Analysis, seconds: &Seconds) -> TableModel {
     };
     let mut rows: Vec<Row> = analysis.at_results().map(of_seed).collect();
     let results: Vec<&StepScores> = analysis.at_results().collect();
-    if let (Some(result), Some(over)) = (&analysis.result, SeedsScores::of(&results)) {
+    if let (Some(result), Some(over)) = (&analysis.result, SeedsScores::at_results(&results)) {
         let cells = vec![
             format::spread(result),
             String::new(),
