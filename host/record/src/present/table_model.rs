@@ -204,8 +204,12 @@ fn calibration(analysis: &Analysis) -> Option<TableModel> {
     let rows: Vec<(String, RowKind, SeedsScores)> = calibration_rows(analysis);
     rows.iter().find(|(_, _, scores)| scores.prior_matched.is_some())?;
     let has_contextual = rows.iter().any(|(_, _, scores)| scores.contextual.is_some());
-    let share = |spread: Option<&SpreadRecord>| spread.map_or_else(|| format::NONE.into(), format::spread);
     let of_row = |(name, kind, scores): (String, RowKind, SeedsScores)| {
+        // A mean over fewer seeds than that of the accuracy beside it says nothing of the difference.
+        let share = |spread: Option<&SpreadRecord>| match spread {
+            Some(spread) if spread.seeds == scores.accuracy.seeds => format::spread(spread),
+            _ => format::NONE.into(),
+        };
         let contextual = has_contextual.then(|| share(scores.contextual.as_ref()));
         let cells = std::iter::once(format::spread(&scores.accuracy)).chain(contextual);
         row(kind, [name], cells.chain([share(scores.prior_matched.as_ref())]).collect())
