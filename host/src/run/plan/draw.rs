@@ -4,7 +4,7 @@ use super::baseline::{self, BaselineContext};
 use super::content_free::ContentFree;
 use super::error::DrawError;
 use super::evaluation::{EvaluationRows, Scored};
-use super::held_out::{Candidates, Chosen, Fold};
+use super::held_out::{Candidates, Chosen, Fold, choose_all};
 use super::one_by_one::Tuned;
 use super::render::{Query, Renderer};
 use super::select;
@@ -52,6 +52,8 @@ pub struct Drawn {
     pub draws: Vec<Draw>,
     /// Which step is the result of every seed.
     pub select: Select,
+    /// Why held-out examples do not select it, where they would if they could be used.
+    pub not_held_out: Option<DrawError>,
     /// All that is scored, once each.
     pub queries: Vec<Query>,
     /// Evaluation rows that no seed scores since they cannot be used.
@@ -84,19 +86,16 @@ pub(super) fn draw(mut renderer: Renderer<'_>, config: &RunConfig, rows: &Rows) 
     let EvaluationRows { mut renderer, queries, unusable, .. } = evaluation;
     let unusable = unusable.allowed(config.task.skip_bad_rows)?;
     let of_first = scored.first().map(|scored| scored.places.len());
+    for ((seed, of_seed), scored) in config.seeds.iter().zip(&tuned).zip(&scored) {
+        check_scored(*seed, of_seed, scored, &unusable)?;
+    }
+    let (held_out, not_held_out) = choose_all(held_out, config, renderer.room)?;
+    let select = if not_held_out.is_some() { Select::Last } else { select };
     let mut draws = Vec::with_capacity(tuned.len());
-    for (seed, ((of_seed, candidates), scored)) in config.seeds.iter().zip(tuned.into_iter().zip(held_out).zip(scored))
-    {
+    for (seed, ((of_seed, held_out), scored)) in config.seeds.iter().zip(tuned.into_iter().zip(held_out).zip(scored)) {
         let Tuned { shown: of_seed, mut demonstrations, .. } = of_seed;
         let evaluation_rows = of_seed.selection.evaluation.len();
         let count = scored.places.len();
-        if count == 0 {
-            let (overlapping, first) = (scored.overlapping.len(), unusable.first());
-            let unusable = scored.unusable.len();
-            let seed = *seed;
-            return Err(DrawError::NothingToScore { seed, rows: evaluation_rows, overlapping, unusable, first }.into());
-        }
-        let held_out = candidates.choose(config, renderer.room)?;
         if let [Fold { demonstrations: of_fold, .. }] = held_out.folds.as_slice() {
             demonstrations.held_out.clone_from(&of_fold.held_out);
         }
@@ -125,7 +124,17 @@ pub(super) fn draw(mut renderer: Renderer<'_>, config: &RunConfig, rows: &Rows) 
     }
     let longest = draws.iter().map(Draw::longest_context).max().unwrap_or(0);
     let content_free = ContentFree::draw(&mut renderer, &rows.labels, longest)?;
-    Ok(Drawn { draws, select, queries, unusable, content_free })
+    Ok(Drawn { draws, select, not_held_out, queries, unusable, content_free })
+}
+
+/// Refuses a seed that scores none of the rows that it drew.
+fn check_scored(seed: u64, of_seed: &Tuned<'_>, scored: &Scored, unusable: &UnusableRows) -> Result<(), DrawError> {
+    if !scored.places.is_empty() {
+        return Ok(());
+    }
+    let (rows, first) = (of_seed.shown.selection.evaluation.len(), unusable.first());
+    let (overlapping, unusable) = (scored.overlapping.len(), scored.unusable.len());
+    Err(DrawError::NothingToScore { seed, rows, overlapping, unusable, first })
 }
 
 /// What every seed is tuned on, and those demonstrations as examples that are known.

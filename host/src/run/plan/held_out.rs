@@ -51,6 +51,34 @@ struct Candidate {
     overlaps: bool,
 }
 
+impl Chosen {
+    /// Nothing: the step is not chosen by examples.
+    fn nothing() -> Self {
+        let unusable = UnusableRows::of(Split::Demonstrations);
+        Self { rows: Vec::new(), folds: Vec::new(), overlapping: 0, unusable }
+    }
+}
+
+/// What every seed selects its step by. Where nobody asked for held-out examples and a seed has none that can be used, no seed
+/// selects by them; then it is said why.
+///
+/// # Errors
+/// Those of [`Candidates::choose`] where held-out examples were asked for.
+pub fn choose_all(
+    all: Vec<Candidates>,
+    config: &RunConfig,
+    room: Room,
+) -> Result<(Vec<Chosen>, Option<DrawError>), DrawError> {
+    let seeds = all.len();
+    match all.into_iter().map(|candidates| candidates.choose(config, room)).collect() {
+        Ok(chosen) => Ok((chosen, None)),
+        Err(why @ (DrawError::NothingHeldOut { .. } | DrawError::Unusable(_))) if config.select.is_none() => {
+            Ok(((0..seeds).map(|_| Chosen::nothing()).collect(), Some(why)))
+        }
+        Err(error) => Err(error),
+    }
+}
+
 impl Candidates {
     /// What a seed holds out, the `seed`th of the run; rows that are no demonstrations are added to what is `known`.
     ///
@@ -146,7 +174,7 @@ impl Candidates {
     ///
     /// # Errors
     /// A row that cannot be used where such rows are not left out, and none that is left.
-    pub fn choose(self, config: &RunConfig, room: Room) -> Result<Chosen, DrawError> {
+    fn choose(self, config: &RunConfig, room: Room) -> Result<Chosen, DrawError> {
         let count = self.candidates.len();
         let folds = self.folds.into_iter().map(|demonstrations| Fold { demonstrations, queries: Vec::new() });
         let (mut folds, mut rows, mut overlapping) = (folds.collect::<Vec<Fold>>(), Vec::new(), 0);
@@ -195,4 +223,43 @@ fn candidate(
     let (query, choices) = renderer.query(row, example)?;
     let overlaps = known.find(example, &choices).same.into_iter().any(counts);
     Ok((Candidate { fold, row, id: example.id.clone(), query, overlaps }, choices))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::select::tests::config;
+    use super::*;
+    use crate::diagnosis::Diagnosis;
+
+    /// A seed that holds out one row, which it scores too, and one that holds out none.
+    fn seeds() -> Vec<Candidates> {
+        let reason = Unusable::TooLong { tokens: 60, demonstrations: 10, limit: 64 };
+        let candidate = Candidate { fold: 0, row: 3, id: "3".into(), query: Err(reason), overlaps: true };
+        let overlapping =
+            Candidates { candidates: vec![candidate], folds: vec![Demonstrations::default()], are_set_aside: false };
+        vec![overlapping, Candidates { candidates: Vec::new(), folds: Vec::new(), are_set_aside: false }]
+    }
+
+    #[test]
+    fn held_out_examples_that_nobody_asked_for_are_done_without_where_they_cannot_be_used() {
+        let room = Room { limit: Some(64), further_passes: None };
+        let chosen = |keys: &str, seeds| choose_all(seeds, &config(keys), room);
+        let nothing = "nothing is left to select the step by: expected rows to keep, got 1 held-out row to leave out (1 \
+                       demonstrations or evaluation rows too)";
+        let (all, why) = chosen("", seeds()).unwrap();
+        assert!(all.len() == 2 && all.iter().all(|chosen| chosen.folds.is_empty() && chosen.rows.is_empty()));
+        assert_eq!(why.map(|why| why.to_string()).as_deref(), Some(nothing));
+        let error = chosen("select = 'held-out'", seeds()).map(drop).unwrap_err();
+        assert_eq!(error.to_string(), nothing);
+        assert!(error.hint().unwrap().contains("`--select last`"));
+
+        let unusable = || {
+            let mut seeds = seeds();
+            seeds[0].candidates[0].overlaps = false;
+            seeds
+        };
+        assert!(matches!(chosen("", unusable()), Ok((_, Some(DrawError::Unusable(_))))));
+        let error = chosen("held-out = 8", unusable()).map(drop).unwrap_err();
+        assert!(error.hint().unwrap().contains("`--select last`"), "{error}");
+    }
 }

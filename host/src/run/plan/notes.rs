@@ -38,7 +38,7 @@ pub fn before(config: &RunConfig, rows: &Rows, drawn: &Drawn, model: &OpenModel)
         let answers = draw.queries.iter().map(|place| drawn.queries[*place].answer);
         classes::note(&rows.labels, &rows.evaluation.examples, answers, draw.evaluation_rows < all)
     }));
-    notes.extend(select::note(config, drawn.select));
+    notes.extend(select::note(config, drawn.select, drawn.not_held_out.as_ref()));
     notes.extend(of_seeds(drawn, |draw| held_out(config, draw)));
     notes.extend(zero_shot(drawn, model.tokenizer.bos()));
     notes.extend_from_slice(model.notes());

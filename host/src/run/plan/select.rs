@@ -1,5 +1,6 @@
 //! Which way the step is selected where the user names none: that follows from what is drawn.
 
+use super::error::DrawError;
 use crate::options::{HeldOut, ScoreSteps, Select};
 use crate::run::inputs::config::RunConfig;
 
@@ -18,13 +19,16 @@ pub fn settle(config: &RunConfig, fewest: usize) -> Select {
     }
 }
 
-/// Why the last step is the result though nobody asked for it; `None` where it was asked for, or is the only one.
-pub fn note(config: &RunConfig, select: Select) -> Option<String> {
+/// Why the last step is the result though nobody asked for it; `None` where it was asked for, or is the only one. `unusable` tells
+/// what is wrong with the held-out examples of a seed, where it is that.
+pub fn note(config: &RunConfig, select: Select, unusable: Option<&DrawError>) -> Option<String> {
     let unasked = config.select.is_none() && select == Select::Last;
     (unasked && moves_the_cache(config.steps, &config.score_steps)).then(|| {
-        "the last step is the result: to select it by held-out examples takes two demonstrations or more; `--held-out N` \
-         holds out N rows of their split instead"
-            .to_owned()
+        let why = match unusable {
+            None => "to select it by held-out examples takes two demonstrations or more".to_owned(),
+            Some(why) => format!("held-out examples cannot select it ({why})"),
+        };
+        format!("the last step is the result: {why}; `--held-out N` holds out N rows of their split instead")
     })
 }
 
@@ -34,14 +38,14 @@ fn moves_the_cache(steps: usize, score_steps: &ScoreSteps) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::options::RunOptions;
     use crate::run::RunOverrides;
     use ft_store::machine::environment::Environment;
     use ft_store::plugin_path::PluginPath;
 
-    fn config(keys: &str) -> RunConfig {
+    pub fn config(keys: &str) -> RunConfig {
         let options: RunOptions =
             toml::from_str(&format!("task = 't.wasm'\noptimizer = 'momentum.wasm'\n{keys}\n")).unwrap();
         let path = PluginPath::new(&Environment::from_variables(&|_| None, None, None));
@@ -68,7 +72,15 @@ mod tests {
         ] {
             let config = config(keys);
             let select = settle(&config, fewest);
-            assert_eq!((select, note(&config, select).is_some()), (expected, is_told), "`{keys}`, {fewest}");
+            assert_eq!((select, note(&config, select, None).is_some()), (expected, is_told), "`{keys}`, {fewest}");
         }
+    }
+    #[test]
+    fn a_run_that_cannot_be_selected_as_usual_says_why() {
+        let why = DrawError::NothingHeldOut { rows: 4, overlapping: 4, unusable: 0 };
+        let told = "the last step is the result: held-out examples cannot select it (nothing is left to select the step by: \
+                    expected rows to keep, got 4 held-out rows to leave out (4 demonstrations or evaluation rows too)); \
+                    `--held-out N` holds out N rows of their split instead";
+        assert_eq!(note(&config(""), Select::Last, Some(&why)).as_deref(), Some(told));
     }
 }

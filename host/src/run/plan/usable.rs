@@ -100,12 +100,15 @@ impl Diagnosis for UnusableRow {
     }
 
     fn hint(&self) -> Option<String> {
-        Some(match &*self.reason {
-            Unusable::TooLong { .. } | Unusable::TooMuchText(_) => {
-                format!("{SKIP_BAD_ROWS}; fewer `--shots` or a model with a longer context take more of them")
-            }
-            _ => SKIP_BAD_ROWS.into(),
-        })
+        let mut hint = SKIP_BAD_ROWS.to_owned();
+        if matches!(*self.reason, Unusable::TooLong { .. } | Unusable::TooMuchText(_)) {
+            hint.push_str("; fewer `--shots` or a model with a longer context take more of them");
+        }
+        // Of that split only rows that the step is selected by are scored.
+        if self.split == Split::Demonstrations {
+            hint.push_str("; `--select last` takes the last step instead");
+        }
+        Some(hint)
     }
 }
 
