@@ -191,8 +191,7 @@ impl<'a, M: TunedModel> Run<'a, M> {
         let Schedule { steps, allow_nonfinite, .. } = self.schedule;
         let folds = Folds { steps, allow_nonfinite, scorer: self.scorer };
         let likelihoods = held_out_likelihoods(self.model, draw, folds, journal)?;
-        for step in likelihoods.left_out() {
-            let note = format!("step {step} is not selected: the scores of a held-out example are not finite");
+        if let Some(note) = likelihoods.note() {
             self.recorder.note(draw.record.seed, &note);
         }
         Ok(Some(likelihoods))

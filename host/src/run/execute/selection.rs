@@ -23,9 +23,26 @@ impl HeldOutLikelihoods {
         steps.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(step, _)| *step)
     }
 
-    /// The steps at which the likelihood is no number.
-    pub fn left_out(&self) -> Vec<usize> {
-        self.0.iter().filter(|(_, likelihood)| **likelihood == f64::NEG_INFINITY).map(|(step, _)| *step).collect()
+    /// What is said of the steps at which the likelihood is no number; `None` where there are none.
+    pub fn note(&self) -> Option<String> {
+        let mut ranges: Vec<[usize; 2]> = Vec::new();
+        for (step, _) in self.0.iter().filter(|(_, likelihood)| **likelihood == f64::NEG_INFINITY) {
+            match ranges.last_mut() {
+                Some([_, last]) if *last + 1 == *step => *last = *step,
+                _ => ranges.push([*step; 2]),
+            }
+        }
+        let subject = match ranges.as_slice() {
+            [] => return None,
+            [[first, last]] if first == last => format!("step {first} is"),
+            ranges => {
+                let steps: Vec<String> = (ranges.iter())
+                    .map(|[first, last]| if first == last { first.to_string() } else { format!("{first}-{last}") })
+                    .collect();
+                format!("steps {} are", steps.join(", "))
+            }
+        };
+        Some(format!("{subject} not selected: the scores of a held-out example are not finite"))
     }
 }
 
@@ -110,7 +127,20 @@ mod tests {
         check(&[-3.0, f64::NEG_INFINITY, -2.0], Some(3));
         check(&[], None);
         assert_eq!(of(&[-3.0, -1.0, -2.0]).likeliest(|step| step != 2), Some(3));
-        assert_eq!(of(&[-3.0, f64::NEG_INFINITY, -2.0]).left_out(), [2]);
+    }
+
+    #[test]
+    fn steps_without_a_number_are_told_in_one_note() {
+        const NONE: f64 = f64::NEG_INFINITY;
+        let check = |sums: &[f64], steps: Option<&str>| {
+            let expected =
+                steps.map(|steps| format!("{steps} not selected: the scores of a held-out example are not finite"));
+            assert_eq!(of(sums).note(), expected);
+        };
+        check(&[-3.0, -2.0], None);
+        check(&[-3.0, NONE, -2.0], Some("step 2 is"));
+        check(&[-3.0, NONE, NONE], Some("steps 2-3 are"));
+        check(&[-3.0, NONE, -1.0, NONE, NONE, NONE, -1.0], Some("steps 2, 4-6 are"));
     }
 
     proptest! {
