@@ -534,6 +534,8 @@ fn content_free_scores_that_are_not_finite_leave_a_step_without_calibration() {
     let found = setup(true).whole(at_step_3).unwrap();
     let contextual = |step: &StepRecord| step.scores.calibrated.unwrap().contextual.is_some();
     assert_eq!(found.results.steps.iter().map(contextual).collect::<Vec<_>>(), [true, true, true, false, true]);
+    let told = "step 3 has no contextual calibration: the scores of a content-free query are not finite";
+    assert_eq!(notes(&found), [told]);
 }
 
 /// A finished seed is recalled, and what is missing or elsewhere in its journals of controls is told.
