@@ -74,6 +74,15 @@ impl RunError {
         matches!(self, Self::Step(StepError::Sample { source: SampleError::NotFinite { .. }, .. }))
     }
 
+    /// Whether it is a pass of the model itself that is not finite, without an optimizer's part in it.
+    pub(in crate::run) fn is_pass_not_finite(&self) -> bool {
+        matches!(
+            self,
+            Self::Model(ModelError::NotFinitePass { .. })
+                | Self::Tune(TuneError::Model(ModelError::NotFinitePass { .. }))
+        )
+    }
+
     /// What the error is of, where it is no interruption.
     fn part(&self) -> Option<&dyn Diagnosis> {
         Some(match self {

@@ -36,7 +36,7 @@ impl ContentFreeScorer<'_> {
         match self.scorer.score_control(model, (journal, baseline), (seed, context), &queries) {
             Ok(records) => recorder.content_free_scored(records),
             // Where such numbers are allowed, the step stands without them.
-            Err(error) if self.allow_nonfinite && error.is_score_not_finite() => {
+            Err(error) if self.allow_nonfinite && (error.is_score_not_finite() || error.is_pass_not_finite()) => {
                 let behind =
                     baseline.map_or_else(|| format!("step {}", context.step()), |baseline| baseline.to_string());
                 let why = "the scores of a content-free query are not finite";

@@ -177,24 +177,38 @@ impl<'a> Recorder<'a> {
         Ok(())
     }
 
-    /// Takes over the scores behind the baselines of a seed that came to its end.
+    /// Takes over the scores behind the baselines of a seed that came to its end. Where numbers that are not finite are allowed, a
+    /// baseline that has some ends with the last row that has none, or is not there.
     fn recall_baselines(&mut self, draw: &Draw, rows: &[usize]) -> Result<(), RunError> {
         let seed = draw.record.seed;
         for baseline in draw.baselines.iter().map(|context| context.baseline) {
             let Some(journal) = &mut self.folder.baselines else { return Ok(()) };
-            let records = journal.recall_context(seed).unwrap_or_default();
+            let records = match self.allow_nonfinite {
+                true => journal.recall_while(|place| (place.place.seed, place.baseline) == (seed, Some(baseline))),
+                false => journal.recall_context(seed).unwrap_or_default(),
+            };
+            let of_rows = || records.iter().map(|record| record.sample.index);
+            let is_begun = of_rows().eq(rows.iter().copied().take(records.len()));
+            if self.allow_nonfinite && records.len() < rows.len() && is_begun {
+                continue;
+            }
             let Some(found) = records.last() else {
                 return Err(FolderError::NoBaseline { path: journal.path().to_owned(), seed, baseline }.into());
             };
-            let of_rows = records.iter().map(|record| record.sample.index).eq(rows.iter().copied());
-            if found.baseline != Some(baseline) || !of_rows {
+            if found.baseline != Some(baseline) || !of_rows().eq(rows.iter().copied()) {
                 return Err(journal.foreign(&format!("{baseline}, with the rows of seed {seed}"), found).into());
             }
             self.observer.event(Event::Scored(records.len()));
             let samples = records.into_iter().map(|record| record.sample).collect();
             self.add_baseline(baseline, samples, StepSeconds::default());
         }
-        Ok(())
+        let Some(journal) = &mut self.folder.baselines else { return Ok(()) };
+        match journal.recall_context(seed).as_deref() {
+            Some([.., elsewhere]) => {
+                Err(journal.foreign(&format!("what comes after the baselines of seed {seed}"), elsewhere).into())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Records how far a step moved the cache. Step 1 moves none.

@@ -538,6 +538,35 @@ fn content_free_scores_that_are_not_finite_leave_a_step_without_calibration() {
     assert_eq!(notes(&found), [told]);
 }
 
+/// Behind the demonstrations shown twice the second row has no number.
+fn unsteady_table(demonstrations: u32, step: usize, row: u32) -> f64 {
+    if (demonstrations / REPEATED, row) == (1, 1) { f64::NAN } else { repeated_table(demonstrations, step, row) }
+}
+
+#[test]
+fn a_baseline_whose_scores_are_not_finite_ends_the_run_or_is_left_out() {
+    let setup = |allow_nonfinite| Setup {
+        allow_nonfinite,
+        seeds: vec![4, 0],
+        baselines: vec![2, 3],
+        content_free: 2,
+        ..Setup::new(Select::Last)
+    };
+    let error = setup(false).whole(unsteady_table).map(drop).unwrap_err();
+    assert!(matches!(error, RunError::Model(ModelError::NotFinitePass { .. })), "{error}");
+    let (stop, folder) = (AtomicBool::new(false), tempfile::tempdir().unwrap());
+    let run = |model: &mut FakeModel<'_>| setup(true).run(folder.path(), model, &Silent).unwrap();
+    let found = run(&mut FakeModel::new(unsteady_table, &stop));
+    let baselines = |found: &Found| found.results.baselines.iter().map(|of| of.baseline).collect::<Vec<_>>();
+    assert_eq!(baselines(&found), [Baseline::Repeat(3); 2]);
+    let told = [4, 0].map(|seed| format!("seed {seed}: repeat=2 is left out: its numbers are not finite"));
+    assert_eq!(notes(&found), told);
+    // Finished seeds are recalled without it, and nothing is computed.
+    let mut again = FakeModel::new(unsteady_table, &stop);
+    let recalled = run(&mut again);
+    assert_eq!((again.calls.get(), without_times(&recalled)), (0, without_times(&found)));
+}
+
 /// A finished seed is recalled, and what is missing or elsewhere in its journals of controls is told.
 #[test]
 fn controls_of_a_finished_seed_are_held_to_their_places() {
