@@ -10,7 +10,8 @@ options! {
     /// How the step that is the result is chosen.
     pub struct SelectionOptions supersedes by one_way {
         /// Which step is the result: the `last`, the one with the largest log-likelihood of `held-out` examples, or the
-        /// one at which the cache has `converged` [default: held-out, or last if there is one demonstration].
+        /// one at which the cache has `converged` [default: held-out, or last if a seed has one demonstration or only
+        /// step 1 is scored].
         #[arg(long, value_parser = parse::one_of::<SelectBy>(SelectBy::ALL.map(SelectBy::as_str)))]
         select: Option<SelectBy>, affects Results;
 

@@ -87,6 +87,14 @@ pub struct ControlPlace {
     pub place: Place,
 }
 
+impl fmt::Display for ControlPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { baseline, place } = self;
+        baseline.map_or(Ok(()), |baseline| write!(f, "{baseline}, "))?;
+        place.fmt(f)
+    }
+}
+
 /// The keys of a line, in this order.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -192,6 +200,8 @@ mod tests {
             let line = record.line().unwrap();
             assert_eq!(line, format!("{{{before}{sample}"));
             assert_eq!(ControlRecord::parse(&line).unwrap(), record);
+            let before = baseline.map_or("", |_| "repeat=4, ");
+            assert_eq!(record.place().to_string(), format!("{before}seed 7, step 1, example 5"));
         }
         // But for the baseline it is a line of `samples.jsonl`.
         assert_eq!(SampleRecord::parse(&record(None).line().unwrap()).unwrap(), record(None).sample);

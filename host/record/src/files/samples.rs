@@ -1,5 +1,6 @@
 //! Sample records: what was predicted for one example at one step, one line of `samples.jsonl` each.
 
+use std::fmt;
 use std::io;
 
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,13 @@ pub struct Place {
     pub step: u32,
     /// The example's row in its split, from 0.
     pub index: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, step, index } = self;
+        write!(f, "seed {seed}, step {step}, example {index}")
+    }
 }
 
 /// The numbers of one scored choice.

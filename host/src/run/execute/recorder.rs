@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::iterate::Step;
 use crate::run::error::RunError;
 use crate::run::folder::error::FolderError;
-use crate::run::folder::journal::Journal;
+use crate::run::folder::journal::{Journal, TracePlace};
 use crate::run::folder::out_folder::{Beginning, OutFolder};
 use crate::run::observer::{Event, Observer};
 use crate::run::plan::draw::Draw;
@@ -143,7 +143,7 @@ impl<'a> Recorder<'a> {
                 FolderError::NoResult { path: self.folder.samples.path().to_owned(), seed, step: result }.into()
             );
         }
-        for record in self.folder.trace.recall_while(|place| place.0 == seed) {
+        for record in self.folder.trace.recall_while(|place| place.seed == seed) {
             self.observer.event(Event::Traced(&record));
         }
         if let Some(held_out) = &mut self.folder.held_out {
@@ -222,7 +222,7 @@ impl<'a> Recorder<'a> {
         if step.state.step() == 1 || (self.allow_nonfinite && !is_finite()) {
             return Ok(());
         }
-        let place = (seed, step.state.step() as u32);
+        let place = TracePlace { seed, step: step.state.step() as u32 };
         let record = self.folder.trace.entry(&place, || Ok(trace_record(seed, tokens, step)))?;
         self.observer.event(Event::Traced(&record));
         Ok(())

@@ -2,7 +2,7 @@
 //! of what this one would write.
 
 use std::collections::VecDeque;
-use std::fmt::Debug;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::error::FolderError;
@@ -17,7 +17,7 @@ use ft_store::fs::journal::{HeldJournal, LineWriter};
 /// A record that is one line of a journal.
 pub(in crate::run) trait Line: Sized {
     /// Where in a run a record belongs.
-    type Place: PartialEq + Debug;
+    type Place: PartialEq + fmt::Display;
 
     /// Where in the run the record belongs.
     fn place(&self) -> Self::Place;
@@ -106,12 +106,26 @@ impl SampleLine for ControlRecord {
     }
 }
 
-impl Line for TraceRecord {
-    /// Seed and step.
-    type Place = (u64, u32);
+/// The place of a trace record in a run.
+#[derive(Clone, Copy, PartialEq)]
+pub(in crate::run) struct TracePlace {
+    /// The seed that chose the demonstrations.
+    pub seed: u64,
+    /// The step that moved the cache.
+    pub step: u32,
+}
 
-    fn place(&self) -> (u64, u32) {
-        (self.seed, self.step)
+impl fmt::Display for TracePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "seed {}, step {}", self.seed, self.step)
+    }
+}
+
+impl Line for TraceRecord {
+    type Place = TracePlace;
+
+    fn place(&self) -> TracePlace {
+        TracePlace { seed: self.seed, step: self.step }
     }
 
     fn parse(line: &str) -> Result<Self, LineProblem> {
@@ -194,7 +208,7 @@ impl<L: Line> Journal<L> {
                 let record = record?;
                 if let Some(elsewhere) = self.earlier.pop_front() {
                     self.passed += 1;
-                    return Err(self.foreign(&format!("{place:?}"), &elsewhere).into());
+                    return Err(self.foreign(&place.to_string(), &elsewhere).into());
                 }
                 self.add(&record)?;
                 records.push(record);
@@ -210,7 +224,7 @@ impl<L: Line> Journal<L> {
         if record.place() == *place {
             return Ok(Some(record));
         }
-        Err(self.foreign(&format!("{place:?}"), &record).into())
+        Err(self.foreign(&place.to_string(), &record).into())
     }
 
     /// What is wrong with a line that this process came to last and that belongs elsewhere.
@@ -219,7 +233,7 @@ impl<L: Line> Journal<L> {
             path: self.path.clone(),
             line: self.passed,
             expected: expected.to_owned(),
-            found: format!("{:?}", found.place()),
+            found: found.place().to_string(),
         }
     }
 

@@ -146,14 +146,17 @@ pub enum PlanError {
         /// The number of steps.
         steps: usize,
     },
-    /// More seeds and steps than a file of results holds.
-    #[error("expected at most {most} scored steps over all seeds, got {seeds} seeds with {steps} scored steps each")]
+    /// More seeds, steps and baselines than a file of results holds.
+    #[error(
+        "expected at most {most} scored steps and baselines over all seeds, got {seeds} seeds with {steps} scored steps and \
+         baselines each"
+    )]
     TooManySteps {
-        /// The most scored steps that a file of results holds.
+        /// The most scored steps and baselines that a file of results holds.
         most: u64,
         /// How many seeds the run has.
         seeds: usize,
-        /// The scored steps of each.
+        /// The scored steps and baselines of each.
         steps: usize,
     },
     /// The run would take more memory than there is.
@@ -184,7 +187,7 @@ impl Diagnosis for PlanError {
             Self::NoSeed => return None,
             Self::NoSuchStep { .. } => "raise `--steps` or change `--score-steps`".into(),
             Self::TooManySteps { .. } => {
-                "score fewer steps with `--score-steps`, or make a run for some of the seeds".into()
+                "score fewer steps with `--score-steps`, ask for fewer `--baseline`, or make a run for some of the seeds".into()
             }
             Self::Memory { .. } => {
                 "`--weights quantized` takes about a quarter of f32, `--dtype bf16` half, a smaller `--batch-tokens` less for \
