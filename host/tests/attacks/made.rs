@@ -79,6 +79,7 @@ pub fn file(name: &str) -> Vec<u8> {
         "handles-without-end" => {
             rule(&Rule { step: "(loop $more (drop (call $clone (local.get $proposed))) (br $more))", ..Rule::GOOD })
         }
+        "kept-step" => kept_step(),
         "system-socket" => calls("sockets", "tcp-create-socket", "create-tcp-socket"),
         "system-sleep" => calls("clocks", "monotonic-clock", "subscribe-duration"),
         "system-http" => calls("http", "outgoing-handler", "handle"),
@@ -274,6 +275,26 @@ fn calls_of_version(package: &str, interface: &str, function: &str, version: &st
     let path = format!("wasi:{package}/{interface}@{version}");
     let imports = format!(r#"(import "{path}" "{function}" (func $call))"#);
     with_wasi(&wasi, &path, &Rule { imports: &imports, describe: "(call $call)", ..Rule::GOOD })
+}
+
+/// A rule that returns with the step that it was lent still in its hands.
+fn kept_step() -> Vec<u8> {
+    let module = r#"(module
+  (import "[export]forward-tuning:plugin/meta-optimizer@0.2.0" "[resource-new]session" (func $session (param i32) (result i32)))
+  (memory (export "memory") 2)
+  (data (i32.const 256) "rule")
+  (data (i32.const 320) "1.0.0")
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 4096))
+  (func (export "forward-tuning:plugin/info@0.2.0#describe") (result i32)
+    (i32.store (i32.const 64) (i32.const 256)) (i32.store (i32.const 68) (i32.const 4))
+    (i32.store (i32.const 72) (i32.const 320)) (i32.store (i32.const 76) (i32.const 5))
+    (i32.const 64))
+  (func (export "forward-tuning:plugin/meta-optimizer@0.2.0#[static]session.open") (param i32 i32) (result i32)
+    (i32.store (i32.const 132) (call $session (i32.const 1)))
+    (i32.const 128))
+  (func (export "forward-tuning:plugin/meta-optimizer@0.2.0#[method]session.step") (param i32 i32) (result i32)
+    (i32.const 768)))"#;
+    component(&[], WIT, "optimizer-plugin", Some(module))
 }
 
 fn exit() -> Vec<u8> {

@@ -1,6 +1,7 @@
 //! The whole suite of attacks in one process: each ends in the message that `docs/sandbox.md` lists for it, in time, the
 //! memory comes back, and plugins that are loaded afterwards do their work.
 
+mod answering;
 #[path = "../plugins/encode.rs"]
 mod encode;
 mod made;
@@ -16,11 +17,13 @@ use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device};
 use ft_engine::task::example::Split;
+use ft_engine::tune::MetaOptimizer;
 use ft_sandbox::{
     Limits, LogRecord, OptimizerPlugin, OptionKind, OptionSetting, PluginBinary, PluginError, TaskPlugin, inspect,
     options,
 };
 
+use answering::Answering;
 use support::{ENGINE, Rows, binary, given, kept_log, no_log, optimizer, slots, task, tight};
 use table::{Attack, Guest, attacks, has_parts};
 
@@ -65,7 +68,10 @@ fn outcome(attack: &Attack) -> (Result<(), PluginError>, Vec<LogRecord>) {
     let (limits, name) = (limits(attack.name), attack.name);
     let file = || PluginBinary::new(format!("{name}.wasm"), made::file(name));
     let step = |mut rule: OptimizerPlugin| {
-        rule.step(2, slots(1, &[2, 4, 8], DType::F32))?;
+        for step in [2, 3] {
+            MetaOptimizer::step(&mut rule, &mut Answering::new(step))
+                .map_err(|error| *error.downcast::<PluginError>().expect("no model fails here"))?;
+        }
         // Opened again, as for the next seed of a run.
         rule.open(&options_of(&rule, name))
     };

@@ -35,7 +35,8 @@ fn tight(more: &[&str]) -> Vec<&'static str> {
 }
 
 fn attack(place: &Place, more: &[&str]) -> Done {
-    bounded(place.sst2_command(&[&["--steps", "2", "--limit", "2"], more, &tight(more)].concat()), LONGEST)
+    let steps: &[&str] = if more.contains(&"--steps") { &[] } else { &["--steps", "2"] };
+    bounded(place.sst2_command(&[steps, &["--limit", "2"], more, &tight(more)].concat()), LONGEST)
 }
 
 fn task(place: &Place, name: &str, attack_name: &str, more: &[&str]) -> Done {
@@ -119,6 +120,8 @@ fn flags(place: &Place, attack: &Attack) -> Vec<String> {
         "loop-in-written" | "escapes-in-ids" | "huge-ids" => add(&["--sampling", "written"]),
         // A session is dropped for the next seed's.
         "loop-in-drop" => add(&["--seeds", "0..2"]),
+        // What is kept in the first step that an optimizer takes is used in the next.
+        "kept-cache" => add(&["--steps", "3"]),
         // There is no row of each class.
         "thousands-of-labels" => add(&["--sampling", "first"]),
         _ => {}

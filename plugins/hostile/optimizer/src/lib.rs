@@ -3,9 +3,10 @@
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use ft_plugin::{Description, Dtype, Error, MetaOptimizer, Options, Step, Tensor, Update, log};
+use ft_plugin::{Description, Dropout, Dtype, Error, Examples, Gradient, MetaOptimizer, Objective, Options, Pass};
+use ft_plugin::{Positions, Step, Tensor, Update, log};
 
-const ATTACKS: [&str; 29] = [
+const ATTACKS: [&str; 51] = [
     "none",
     "error-in-open",
     "loop-in-open",
@@ -35,10 +36,34 @@ const ATTACKS: [&str; 29] = [
     "huge-log",
     "unsteady-step",
     "nothing-over-nothing",
+    "million-passes",
+    "million-likelihoods",
+    "loop-of-proposals",
+    "gradient-of-another-shape",
+    "gradient-of-another-dtype",
+    "gradient-of-too-few",
+    "kept-cache",
+    "hoard-of-gradients",
+    "not-a-number-in-questions",
+    "infinity-in-questions",
+    "dropout-of-everything",
+    "dropout-not-a-number",
+    "repeated-order",
+    "thousands-of-orders",
+    "spans-beyond-the-cache",
+    "spans-backwards",
+    "thousands-of-spans",
+    "loop-of-directions",
+    "hoard-of-directions",
+    "direction-not-a-number",
+    "loss-not-a-number",
+    "infinite-loss",
 ];
 
 struct Hostile {
     attack: String,
+    /// Tensors of earlier steps.
+    kept: Vec<Tensor>,
 }
 
 /// The sessions so far; a rule that counts them gives another answer to each.
@@ -65,14 +90,14 @@ impl MetaOptimizer for Hostile {
             },
             attack => {
                 SESSIONS.fetch_add(1, Ordering::Relaxed);
-                Ok(Self { attack: attack.into() })
+                Ok(Self { attack: attack.into(), kept: Vec::new() })
             }
         }
     }
 
     /// Gives the proposed cache back as it is, unless an attack says otherwise.
     fn step(&mut self, step: &Step) -> Result<Update, Error> {
-        let (step, slots) = (step.number(), step.proposal()?);
+        let (asked, step, slots) = (step, step.number(), step.proposal()?);
         let second = slots[1].previous.clone();
         let mut cache: Vec<Tensor> = slots.into_iter().map(|slot| slot.proposed).collect();
         let first = cache[0].clone();
@@ -131,10 +156,90 @@ impl MetaOptimizer for Hostile {
             "unsteady-step" => cache[0] = first.scale(f64::from(SESSIONS.load(Ordering::Relaxed))),
             "nothing-over-nothing" => cache[1] = moved.div(&moved),
             "not-a-number" => cache[0] = first.scale(f64::NAN),
-            _ => {}
+            "loop-of-directions" => {
+                let large = grown(first, 1 << 20);
+                loop {
+                    black_box(large.perturbed(7, 1.0));
+                }
+            }
+            "hoard-of-directions" => loop {
+                std::mem::forget(first.perturbed(7, 1.0));
+            },
+            "direction-not-a-number" => cache[0] = first.perturbed(7, f64::NAN),
+            "loss-not-a-number" => return Ok(Update::new(cache).with_loss(f64::NAN).with_accepted(true)),
+            "infinite-loss" => return Ok(Update::new(cache).with_loss(f64::NEG_INFINITY).with_accepted(false)),
+            _ => self.ask(asked),
         }
         Ok(Update::new(cache))
     }
+}
+
+impl Hostile {
+    /// The attacks that are questions. What has no answer is asked all the same.
+    fn ask(&mut self, step: &Step) {
+        let mut cache = step.cache();
+        let order = |order: Vec<u32>| Pass { order, ..Pass::default() };
+        let hidden = |hidden: Vec<std::ops::Range<u32>>| Pass { hidden, ..Pass::default() };
+        let propose = |pass: Pass| drop(step.propose(&step.cache(), &pass));
+        match self.attack.as_str() {
+            "million-passes" => {
+                for _ in 0..1_000_000 {
+                    propose(Pass { positions: Positions::Restart, ..Pass::default() });
+                }
+            }
+            "million-likelihoods" => {
+                for _ in 0..1_000_000 {
+                    drop(step.likelihood(&cache, Examples::HeldOut, Objective::Choice));
+                }
+            }
+            "loop-of-proposals" => loop {
+                drop(step.proposal());
+            },
+            "gradient-of-another-shape" => {
+                cache[0] = Tensor::concat(&[&cache[0], &cache[0]], 1);
+                drop(gradient(step, &cache, 0.0));
+            }
+            "gradient-of-another-dtype" => {
+                cache[0] = in_another_dtype(&cache[0]);
+                drop(gradient(step, &cache, 0.0));
+            }
+            "gradient-of-too-few" => drop(gradient(step, &cache[1..], 0.0)),
+            "kept-cache" if self.kept.is_empty() => self.kept = cache,
+            "kept-cache" => {
+                drop(gradient(step, &self.kept, 0.0));
+                drop(step.propose(&self.kept, &Pass::default()));
+            }
+            "hoard-of-gradients" => {
+                while let Ok(Gradient { slots, .. }) = gradient(step, &cache, 0.0) {
+                    self.kept.extend(slots);
+                }
+            }
+            "not-a-number-in-questions" => ask_everything(step, f64::NAN),
+            "infinity-in-questions" => ask_everything(step, f64::INFINITY),
+            "dropout-of-everything" => drop(gradient(step, &cache, 1.0)),
+            "dropout-not-a-number" => drop(gradient(step, &cache, f64::NAN)),
+            "repeated-order" => propose(order(vec![0, 0])),
+            "thousands-of-orders" => propose(order(vec![0; 1 << 20])),
+            "spans-beyond-the-cache" => propose(hidden(std::iter::once(0..u32::MAX).collect())),
+            "spans-backwards" => propose(hidden(vec![std::ops::Range { start: 2, end: 1 }])),
+            "thousands-of-spans" => propose(hidden(vec![0..1; 1 << 20])),
+            _ => {}
+        }
+    }
+}
+
+fn gradient(step: &Step, cache: &[Tensor], rate: f64) -> Result<Gradient, Error> {
+    step.gradient(cache, Examples::LeaveOneOut, Objective::Choice, Dropout { rate, seed: 7 })
+}
+
+/// All kinds of questions about a cache whose every number is multiplied.
+fn ask_everything(step: &Step, factor: f64) {
+    let cache: Vec<Tensor> = step.cache().iter().map(|matrix| matrix.scale(factor)).collect();
+    for objective in [Objective::Answer, Objective::Choice] {
+        drop(step.likelihood(&cache, Examples::Demonstrations, objective));
+        drop(step.gradient(&cache, Examples::LeaveOneOut, objective, Dropout::default()));
+    }
+    drop(step.propose(&cache, &Pass::default()));
 }
 
 /// Operations that take long each, until one of them is refused or interrupted.
