@@ -276,7 +276,7 @@ const CASES: [Case; 22] = [
     ("anderson", &[("window", "0"), ("mixing", "0.25")], || sgd(0.25)),
 ];
 
-/// Rules that ask the model for more than a proposal. The tests beside their sources hold them to their formulas.
+/// Rules that ask the model for more than a proposal. `tests/asking` holds them to their formulas.
 const ASKING: [&str; 4] = ["agreement", "context-tuning", "line-search", "spsa"];
 
 /// Which numbers move: options, and whether they take a number by its slot and position.
