@@ -10,6 +10,11 @@ mod program;
 #[allow(dead_code, reason = "the tests of plugins use more of it")]
 #[path = "../plugins/support.rs"]
 mod shared;
+#[path = "../asking/shown.rs"]
+mod shown;
 mod support;
+#[allow(dead_code, reason = "other tests try all families")]
+#[path = "../support_tiny/mod.rs"]
+mod support_tiny;
 mod task;
 mod units;

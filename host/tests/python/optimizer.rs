@@ -1,11 +1,13 @@
 //! A rule in Python beside the same one in Rust.
 
 use candle_core::{DType, Tensor};
-use ft_engine::tune::{Slot, SlotKind, Verdict};
+use ft_engine::tune::{Slot, SlotKind, State, StepPolicy, Verdict};
 use ft_sandbox::{Failure, Limits, OptimizerPlugin};
 
 use crate::shared::{bits, tensor};
+use crate::shown::demonstrations;
 use crate::support::{binary, optimizer};
+use crate::support_tiny::load;
 
 /// A cache of some layers, and what a pass proposes for it.
 fn slots(seed: u64, layers: usize, dims: &[usize], dtype: DType) -> Vec<Slot> {
@@ -144,5 +146,36 @@ fn a_step_costs_little() {
         let (fuel, time) = (rule.usage().fuel - before.fuel, rule.usage().time - before.time);
         println!("{language}: a step of 60 slots: fuel {}, {:?}; {:?}", fuel / 50, time / 50, rule.usage());
         assert!(fuel / 50 < 100_000_000, "{fuel}");
+    }
+}
+
+#[test]
+fn line_search_in_python_is_line_search_in_rust_bit_by_bit() {
+    let Some(python) = binary("python/line_search") else { return };
+    // Some steps are accepted there, and some are not.
+    let decoder = load("gpt2");
+    let settings: [&[(&str, &str)]; 3] =
+        [&[], &[("objective", "choice"), ("step_size", "0.3")], &[("update", "values"), ("skip_first", "2")]];
+    for (pairs, count) in settings.into_iter().zip([3, 3, 1]) {
+        let demonstrations = demonstrations(count);
+        let mut ours = optimizer(python.clone(), Limits::default(), pairs).unwrap();
+        let mut theirs = optimizer(binary("line-search").unwrap(), Limits::default(), pairs).unwrap();
+        let first = State::first(&decoder, &demonstrations.ids).unwrap();
+        let (mut python, mut rust) = (first.clone(), first);
+        for _ in 0..5 {
+            python = python.next(&decoder, &demonstrations, StepPolicy::PUBLISHED, &mut ours).unwrap();
+            rust = rust.next(&decoder, &demonstrations, StepPolicy::PUBLISHED, &mut theirs).unwrap();
+            let bits = |state: &State| {
+                let layers = state.context.cache.layers().iter();
+                layers.flat_map(|layer| [bits(&layer.keys), bits(&layer.values)]).collect::<Vec<_>>()
+            };
+            let told = format!("{pairs:?}, step {}: {:?}, {:?}", rust.step(), python.report, rust.report);
+            assert!(bits(&python) == bits(&rust), "{told}");
+            assert_eq!(
+                (python.report, python.verdict, python.passes),
+                (rust.report, rust.verdict, rust.passes),
+                "{told}"
+            );
+        }
     }
 }

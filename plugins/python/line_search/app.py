@@ -60,7 +60,11 @@ class LineSearch(ft.MetaOptimizer):
 
 
 def mean(likelihoods):
-    return sum(likelihoods) / len(likelihoods)
+    # One after the other, as in Rust: `sum` carries what each addition rounds off.
+    total = 0.0
+    for likelihood in likelihoods:
+        total += likelihood
+    return total / len(likelihoods)
 
 
 Info, MetaOptimizer = ft.export_optimizer(ft.selected(LineSearch))
