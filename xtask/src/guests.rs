@@ -156,7 +156,9 @@ mod tests {
             wit_parser::WorldItem::Interface { id, .. } => !resolve.interfaces[*id].functions.is_empty(),
             wit_parser::WorldItem::Function(_) | wit_parser::WorldItem::Type { .. } => true,
         });
-        called.map(|(key, _)| resolve.name_world_key(key)).collect()
+        let mut names: Vec<String> = called.map(|(key, _)| resolve.name_world_key(key)).collect();
+        names.sort_unstable();
+        names
     }
 
     #[test]

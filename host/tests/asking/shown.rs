@@ -18,7 +18,7 @@ pub fn demonstrations(count: usize) -> Demonstrations {
         let choice = |answer: &&[u32]| ChoiceTokens { ids: [text, *answer].concat(), span_start: text.len() };
         let tokens = QueryTokens { choices: ANSWERS.iter().map(choice).collect() };
         demonstrations.spans.push(span);
-        demonstrations.queries.push(AnsweredQuery { tokens, answer });
+        demonstrations.queries.push(AnsweredQuery { tokens: tokens.into(), answer });
     }
     demonstrations
 }

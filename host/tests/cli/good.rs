@@ -54,7 +54,7 @@ fn baselines_stand_beside_the_steps_with_the_same_numbers() {
     assert!(rows[0].starts_with("repeat 2 ") && rows[1].starts_with("repeat 4 "), "{}", done.stdout);
     let results = place.json("out/results.json");
     assert_eq!(results["config"]["baseline"], "repeat=2,4");
-    assert_eq!(results["content_free"], serde_json::json!({"made_by": "host", "queries": 3}));
+    assert_eq!(results["content_free"], serde_json::json!({"made_by": "task", "queries": 3}));
     let baselines = results["baselines"].as_array().unwrap();
     let names: Vec<(u64, &str)> =
         baselines.iter().map(|of| (of["seed"].as_u64().unwrap(), of["baseline"].as_str().unwrap())).collect();

@@ -19,9 +19,9 @@ fn inspect_says_what_a_plugin_is() {
     let shown = place.host(&["plugin", "inspect", &guest("momentum")]).good().stdout;
     let parts = [
         "momentum 0.1.0  gradient descent with momentum",
-        "optimizer, world optimizer-plugin of forward-tuning:plugin@0.1.0",
-        "imports  forward-tuning:plugin/log@0.1.0 forward-tuning:plugin/tensor@0.1.0",
-        "exports  forward-tuning:plugin/info@0.1.0 forward-tuning:plugin/meta-optimizer@0.1.0",
+        "optimizer, world optimizer-plugin of forward-tuning:plugin@0.2.0",
+        "imports  forward-tuning:plugin/log@0.2.0 forward-tuning:plugin/tensor@0.2.0",
+        "exports  forward-tuning:plugin/info@0.2.0 forward-tuning:plugin/meta-optimizer@0.2.0",
         "-O step_size=0.01  how far to go along the momentum in each step (a number)",
         "-O momentum=0.9  how much of the last step's momentum stays (a number from 0 to 1)",
         "-O update=both  which matrices of a layer move; the others stay as they are (one of `both`, `keys`, `values`)",

@@ -204,11 +204,11 @@ fn both_kinds_can_be_inspected() {
     for (name, kind) in [("sst2", PluginKind::Task), ("momentum", PluginKind::Optimizer)] {
         let inspection = inspect(&ENGINE, binary(name), Limits::default()).unwrap();
         assert_eq!((inspection.kind, inspection.description.name.as_str()), (kind, name));
-        assert_eq!(inspection.package_version, "0.1.0");
+        assert_eq!(inspection.package_version, "0.2.0");
         assert_eq!(inspection.size, guest(name).len());
         assert_eq!(inspection.sha256, binary(name).sha256());
-        assert!(inspection.exports.contains(&"forward-tuning:plugin/info@0.1.0".to_owned()));
-        assert!(inspection.imports.contains(&"forward-tuning:plugin/log@0.1.0".to_owned()));
+        assert!(inspection.exports.contains(&"forward-tuning:plugin/info@0.2.0".to_owned()));
+        assert!(inspection.imports.contains(&"forward-tuning:plugin/log@0.2.0".to_owned()));
     }
 }
 

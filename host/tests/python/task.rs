@@ -88,7 +88,7 @@ fn components_import_their_world_and_nothing_of_wasi() {
     let Some(python) = binary("python/sst2") else { return };
     let inspection = inspect(&ENGINE, python, Limits::default()).unwrap();
     let names: Vec<_> = inspection.imports.iter().map(String::as_str).collect();
-    let interfaces = ["data", "log", "table", "types"].map(|name| format!("forward-tuning:plugin/{name}@0.1.0"));
+    let interfaces = ["data", "log", "table", "types"].map(|name| format!("forward-tuning:plugin/{name}@0.2.0"));
     let mut sorted = names.clone();
     sorted.sort_unstable();
     assert_eq!(sorted, interfaces);

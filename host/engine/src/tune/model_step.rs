@@ -5,8 +5,8 @@ use std::ops::Range;
 use candle_core::Tensor;
 
 use super::demonstrations::Demonstrations;
-use super::iteration::Positions;
 use super::optimizer::StepContext;
+use super::positions::Positions;
 use super::proposal::{Memo, Proposal};
 use super::question::{
     CacheGradient, DemonstrationSpan, Dropout, Examples, Objective, ProposalPass, Question, QuestionError, Unanswerable,

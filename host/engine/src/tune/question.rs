@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use candle_core::Tensor;
 
-use super::iteration::Positions;
+use super::positions::Positions;
 use crate::model::ModelError;
 
 /// Where a demonstration stands in the cache of all demonstrations.
@@ -119,11 +119,9 @@ pub enum Unanswerable {
     /// No rows were set aside.
     #[error("this run sets no rows aside to select the step by (`--held-out N` does)")]
     NothingHeldOut,
-    /// The demonstrations are known as tokens alone.
-    #[error(
-        "the demonstrations of this run cannot be asked about one by one: one of them has no token of its own, makes no query or \
-         does not fit behind all of them"
-    )]
+    /// The demonstrations are known as tokens alone: one of them has no token of its own, makes no query, or does not fit behind
+    /// all of them.
+    #[error("the demonstrations of this run are not known one by one")]
     NotApart,
     /// A choice of an example has no token that a token of its own text stands before: the last token of the cache, which predicts
     /// it, has seen what is hidden from the example.

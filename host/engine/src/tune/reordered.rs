@@ -5,7 +5,7 @@ use std::ops::Range;
 use candle_core::Tensor;
 
 use super::demonstrations::Demonstrations;
-use super::iteration::Positions;
+use super::positions::Positions;
 use super::question::{ProposalPass, QuestionError, Unanswerable};
 use crate::model::decoder::{Batch, LayerCache, TokenTree};
 use crate::model::{Context, Decoder, KvCache};

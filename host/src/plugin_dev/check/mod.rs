@@ -98,6 +98,7 @@ fn is_its_own(error: &PluginError, candidate: Candidate<'_>) -> bool {
 
 /// Whether the heaviest call left room for more.
 fn within(usage: &Usage, limits: &Limits) -> Result<String, String> {
+    // Passes are not among them: how many a step asks for does not grow with the data.
     let shares = [
         ("fuel", usage.most_fuel as f64 / limits.fuel as f64),
         ("time", usage.most_time.as_secs_f64() / limits.time.as_secs_f64()),
@@ -105,7 +106,6 @@ fn within(usage: &Usage, limits: &Limits) -> Result<String, String> {
         ("tables", usage.peak_table_elements as f64 / limits.table_elements as f64),
         ("call bytes", usage.most_moved as f64 / limits.call_bytes as f64),
         ("tensors", usage.peak_tensor_bytes as f64 / limits.tensor_bytes as f64),
-        ("passes", usage.most_passes as f64 / limits.passes.max(1) as f64),
     ];
     let told: Vec<String> = shares.iter().map(|(name, share)| format!("{name} {:.1} %", 100.0 * share)).collect();
     let told = format!("at most {} of the limits", told.join(", "));
