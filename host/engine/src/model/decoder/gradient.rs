@@ -18,7 +18,8 @@ use super::network::Network;
 /// same shape, in f32.
 pub(super) type Loss<'a> = dyn FnMut(&Tensor) -> Result<Tensor> + 'a;
 
-/// Bytes of what a pass over so many tokens keeps for its pass back, for states of `number` bytes whose rows take `row` numbers.
+/// Bytes of what a pass over so many tokens keeps for its pass back, for states of `number` bytes whose rows take `row` numbers;
+/// and of the derivatives that are there, besides what the pass itself takes, when all of it is: those of the MLP.
 pub(super) fn tape_bytes(config: &DecoderConfig, tokens: usize, number: usize, row: impl Fn(usize) -> usize) -> u64 {
     let of_layer = |layer: &LayerConfig| {
         let normed = |norms: &HalfNorms<bool>| usize::from(norms.output) + usize::from(norms.sum);
@@ -27,7 +28,8 @@ pub(super) fn tape_bytes(config: &DecoderConfig, tokens: usize, number: usize, r
         hidden * row(config.hidden) + row(config.qkv_width()) + row(config.mlp_up_width())
     };
     let numbers = config.layers.iter().map(|layer| of_layer(layer) as u64).fold(0, u64::saturating_add);
-    numbers.saturating_mul(tokens as u64).saturating_mul(number as u64)
+    let mlp = row(config.mlp_up_width()).saturating_add(row(config.intermediate)) as u64;
+    numbers.saturating_add(mlp).saturating_mul(tokens as u64).saturating_mul(number as u64)
 }
 
 impl<B: Backward> Network<B> {

@@ -111,7 +111,7 @@ pub(super) trait Backend: Send + Sync + Sized {
         work: &mut Self::Workspace,
     ) -> Result<Self::HiddenStates>;
 
-    /// A copy of states.
+    /// A copy of states, to be kept for as long as the pass takes.
     fn copied(&self, x: &Self::HiddenStates, work: &mut Self::Workspace) -> Result<Self::HiddenStates>;
 
     /// The states as a tensor `[rows, width]` on [`Self::device`].

@@ -189,8 +189,8 @@ impl Backend for Cpu {
         Ok(retained)
     }
 
-    fn copied(&self, x: &HiddenStates, work: &mut Workspace) -> Result<HiddenStates> {
-        let mut copy = work.states(x.len(), x.rows().width());
+    fn copied(&self, x: &HiddenStates, _work: &mut Workspace) -> Result<HiddenStates> {
+        let mut copy = Workspace::kept(x.len(), x.rows().width());
         copy.each(|index, row| row.copy_from_slice(x.rows().row(index)));
         Ok(copy)
     }

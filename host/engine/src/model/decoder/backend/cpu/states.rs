@@ -77,6 +77,12 @@ impl Workspace {
         HiddenStates { data: self.take(rows * stride), rows, width, stride }
     }
 
+    /// States with numbers of their own, as many as they need: what is kept for long must not hold spare memory that is larger.
+    pub(crate) fn kept(rows: usize, width: usize) -> HiddenStates {
+        let stride = padded(width);
+        HiddenStates { data: vec![0.0; rows * stride], rows, width, stride }
+    }
+
     /// Any `length` numbers or more: the smallest spare memory that is enough, or new memory.
     pub(crate) fn take(&mut self, length: usize) -> Vec<f32> {
         let enough = self.spare.iter().enumerate().filter(|(_, spare)| spare.len() >= length);
