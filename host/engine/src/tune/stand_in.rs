@@ -173,7 +173,8 @@ mod tests {
     fn demonstrations(count: usize) -> Demonstrations {
         let choice = ChoiceTokens { ids: vec![1, 2], span_start: 1 };
         let query = AnsweredQuery { tokens: QueryTokens { choices: vec![choice] }.into(), answer: 0 };
-        let span = |index| DemonstrationSpan { tokens: index..index + 1, answer: index..index + 1 };
+        let end = |index| if index + 1 == count { 2 } else { index + 1 };
+        let span = |index| DemonstrationSpan { tokens: index..end(index), answer: index..end(index) };
         Demonstrations {
             spans: (0..count).map(span).collect(),
             queries: vec![query; count],

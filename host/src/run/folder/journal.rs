@@ -393,7 +393,7 @@ mod tests {
         let mut journal = Journal::<SampleRecord>::open(path.clone()).unwrap();
         journal.recall(&record(0, 0).place()).unwrap();
         let error = journal.recall(&record(0, 1).place()).unwrap_err().to_string();
-        assert!(error.contains("line 2") && error.contains("index: 1") && error.contains("index: 3"), "{error}");
+        assert!(error.contains("line 2") && error.contains("example 1") && error.contains("example 3"), "{error}");
         drop(journal);
         std::fs::write(&path, "{}\n").unwrap();
         let error = Journal::<SampleRecord>::open(path).map(drop).unwrap_err().to_string();

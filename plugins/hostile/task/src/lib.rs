@@ -165,6 +165,11 @@ impl Task for Hostile {
         if self.attack == "huge-separator-text" { text(20 << 20) } else { "\n".into() }
     }
 
+    /// None: by default they are what `query` takes, and attacks there would be attacks here.
+    fn content_free(&self) -> Vec<Example> {
+        Vec::new()
+    }
+
     fn query(&self, example: &Example) -> Result<Vec<Choice>, Error> {
         let context = format!("{}:", example.query);
         let choices = example.choices.iter().map(|choice| Choice::new(&context, &format!(" {choice}")));
