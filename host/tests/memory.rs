@@ -302,7 +302,7 @@ impl MetaOptimizer for Adam {
         let cache = context.cache().clone();
         let (examples, dropout) = (Examples::LeaveOneOut, Dropout { rate: 0.05, seed: 1 });
         let gradient = context.gradient(&cache, examples, Objective::Answer, dropout)?;
-        let matrices = cache.layers().iter().flat_map(|layer| [&layer.keys, &layer.values]);
+        let matrices = cache.matrices();
         let mut next = Vec::new();
         for (index, (matrix, gradient)) in matrices.zip(gradient.slots).enumerate() {
             if self.moments.len() == index {
@@ -354,7 +354,7 @@ fn asked(config: &str, dtype: DType, demonstrations: usize, queries: usize) -> (
 }
 
 fn cache_bytes(state: &State) -> usize {
-    let matrices = state.context.cache.layers().iter().flat_map(|layer| [&layer.keys, &layer.values]);
+    let matrices = state.context.cache.matrices();
     matrices.map(|matrix| matrix.elem_count() * matrix.dtype().size_in_bytes()).sum()
 }
 

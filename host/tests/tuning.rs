@@ -55,7 +55,7 @@ impl MetaOptimizer for Fails {
 }
 
 fn matrices(cache: &KvCache) -> Vec<Tensor> {
-    cache.layers().iter().flat_map(|layer| [layer.keys.clone(), layer.values.clone()]).collect()
+    cache.matrices().cloned().collect()
 }
 
 fn bits(tensor: &Tensor) -> Vec<u32> {

@@ -42,8 +42,7 @@ struct Asks(fn(&mut dyn StepContext) -> Result<(), OptimizerError>);
 impl MetaOptimizer for Asks {
     fn step(&mut self, context: &mut dyn StepContext) -> Result<Update, OptimizerError> {
         (self.0)(context)?;
-        let layers = context.cache().layers().iter();
-        let cache = layers.flat_map(|layer| [layer.keys.clone(), layer.values.clone()]).collect();
+        let cache = context.cache().matrices().cloned().collect();
         Ok(Update { cache, verdict: Verdict::Continue, report: StepReport::default() })
     }
 }

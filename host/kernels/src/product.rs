@@ -97,11 +97,7 @@ fn product_with(
     let pairs =
         (instructions == Instructions::Avx512Bf16 && weights.format().is_coarse()).then(|| unsafe { Pairs::of(x) });
     let strips = outputs.div_ceil(WIDTH);
-    // Four parts for each thread, so that none waits long for the last; but each part reads its strip's weights anew. Whole
-    // tiles of 12 rows (two of AVX2's 6), so that only the last part has a smaller one.
-    let wanted = (4 * rayon::current_num_threads()).div_ceil(strips.max(1));
-    let height = rows.div_ceil(wanted.clamp(1, rows.div_ceil(ROWS).max(1))).next_multiple_of(12);
-    let parts = rows.div_ceil(height.max(1));
+    let (height, parts) = parts_of(rows, strips, ROWS);
     let (target, stride) = (Shared::new(out.as_mut_ptr()), out.stride());
     // Parts of one strip follow each other: a thread that takes several finds the weights in its cache.
     (0..strips * parts).into_par_iter().for_each_init(Scratch::default, |scratch, index| {
@@ -166,6 +162,15 @@ fn product_with(
             }
         }
     });
+}
+
+/// The height of the parts into which a strip's rows are divided, and how many there are, for so many strips and at least so
+/// many rows to a part: four parts for each thread, so that none waits long for the last; but each part reads its strip's
+/// weights anew. Whole tiles of 12 rows (two of AVX2's 6), so that only the last part has a smaller one.
+pub(super) fn parts_of(rows: usize, strips: usize, least: usize) -> (usize, usize) {
+    let wanted = (4 * rayon::current_num_threads()).div_ceil(strips.max(1));
+    let height = rows.div_ceil(wanted.clamp(1, rows.div_ceil(least).max(1))).next_multiple_of(12);
+    (height, rows.div_ceil(height.max(1)))
 }
 
 /// States in bfloat16, two in one element.

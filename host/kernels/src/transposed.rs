@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::Instructions;
 use super::panels::{Panels, Part, Scratch};
-use super::product::{Shared, multiply};
+use super::product::{Shared, multiply, parts_of};
 use super::rows::{Rows, RowsMut};
 use super::tile::{Task, WIDTH};
 
@@ -36,10 +36,7 @@ fn product_transposed_with(instructions: Instructions, x: Rows<'_>, weights: &Pa
     assert_eq!(x.width(), outputs, "states and outputs of weights");
     assert_eq!((out.count(), out.width()), (rows, inputs), "the result's shape");
     let panels = inputs.div_ceil(WIDTH);
-    // As for the product: four parts for each thread, in whole tiles.
-    let wanted = (4 * rayon::current_num_threads()).div_ceil(panels.max(1));
-    let height = rows.div_ceil(wanted.clamp(1, rows.div_ceil(ROWS).max(1))).next_multiple_of(12);
-    let parts = rows.div_ceil(height.max(1));
+    let (height, parts) = parts_of(rows, panels, ROWS);
     let (target, stride) = (Shared::new(out.as_mut_ptr()), out.stride());
     (0..panels * parts).into_par_iter().for_each_init(Turned::default, |turned, index| {
         let (panel, first) = (index / parts, index % parts * height);

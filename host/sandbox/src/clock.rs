@@ -6,8 +6,8 @@ use crate::limits::Limit;
 use crate::stop::Stop;
 use crate::trap::HostTrap;
 
-/// The time of one call, which stands still while the host works on a question of the guest. Guest code asks at every epoch, and every host function when it begins; those that can be long
-/// ask in between.
+/// The time of one call, which stands still while the host works on a question of the guest. Guest code asks at every
+/// epoch, and every host function when it begins; those that can be long ask in between.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
     /// None if that lies beyond what the system's clock can say.

@@ -14,7 +14,7 @@ use ft_engine::tune::{
 };
 
 fn matrices(cache: &KvCache) -> Vec<Tensor> {
-    cache.layers().iter().flat_map(|layer| [layer.keys.clone(), layer.values.clone()]).collect()
+    cache.matrices().cloned().collect()
 }
 
 fn values(tensor: &Tensor) -> Vec<f64> {

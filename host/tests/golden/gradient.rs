@@ -50,7 +50,7 @@ fn gradient(decoder: &Decoder, context: &Context, masked: MaskedQueries<'_>) -> 
 }
 
 fn matrices(cache: &KvCache) -> Vec<Tensor> {
-    cache.layers().iter().flat_map(|layer| [layer.keys.clone(), layer.values.clone()]).collect()
+    cache.matrices().cloned().collect()
 }
 
 fn of_matrices(matrices: &[Tensor]) -> KvCache {

@@ -10,7 +10,7 @@ use super::optimizer::{MetaOptimizer, Slot, StepReport, Verdict};
 use super::positions::Positions;
 use super::proposal::Proposal;
 use super::update::{check_update, first_not_finite};
-use crate::model::decoder::{Batch, LayerCache, Origin, Provenance, TokenTree};
+use crate::model::decoder::{Batch, Origin, Provenance, TokenTree};
 use crate::model::{Context, Decoder, KvCache, ModelError};
 
 /// How steps are taken.
@@ -85,12 +85,7 @@ impl State {
         let slots = Slot::of(&previous.cache, &proposal.cache);
         check_update(t, &slots, &update.cache, policy.allow_nonfinite)?;
         let norms = norms(&slots, &update.cache)?;
-        let mut matrices = update.cache.into_iter();
-        let mut layers = Vec::with_capacity(slots.len() / 2);
-        while let (Some(keys), Some(values)) = (matrices.next(), matrices.next()) {
-            layers.push(LayerCache { keys, values });
-        }
-        let context = after_step(t, KvCache::new(layers)?, proposal.last_hidden, ids);
+        let context = after_step(t, KvCache::of_matrices(update.cache)?, proposal.last_hidden, ids);
         Ok(Self { context, verdict: update.verdict, norms, report: update.report, passes })
     }
 

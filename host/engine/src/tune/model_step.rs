@@ -12,7 +12,8 @@ use super::question::{
     CacheGradient, DemonstrationSpan, Dropout, Examples, Objective, ProposalPass, Question, QuestionError, Unanswerable,
 };
 use super::reordered::pass_behind;
-use crate::model::decoder::{LayerCache, Origin, Provenance};
+use crate::metrics::calibration::log_softmax;
+use crate::model::decoder::{Origin, Provenance};
 use crate::model::{Context, Decoder, KvCache, ModelError};
 use crate::score::{self, ChoiceScore, MaskedQueries, QueryTokens, masked_gradient, masked_scores};
 use crate::task::python_random::PythonRandom;
@@ -116,14 +117,12 @@ fn likelihood(scores: &[ChoiceScore], answer: usize, objective: Objective) -> Re
     let right = scores[answer];
     Ok(match objective {
         Objective::Answer => right.loglik / right.tokens as f64,
-        Objective::Choice => right.loglik - log_sum(scores),
+        Objective::Choice => log_softmax(&logliks(scores))[answer],
     })
 }
 
-/// The logarithm of the sum of the choices' likelihoods.
-fn log_sum(scores: &[ChoiceScore]) -> f64 {
-    let most = scores.iter().map(|score| score.loglik).fold(f64::NEG_INFINITY, f64::max);
-    most + scores.iter().map(|score| (score.loglik - most).exp()).sum::<f64>().ln()
+fn logliks(scores: &[ChoiceScore]) -> Vec<f64> {
+    scores.iter().map(|score| score.loglik).collect()
 }
 
 /// The derivatives of a query's negative log-likelihood with respect to its choices' log-likelihoods.
@@ -131,8 +130,7 @@ fn weights(scores: &[ChoiceScore], answer: usize, objective: Objective) -> Vec<f
     match objective {
         Objective::Answer => scores.iter().map(|score| -1.0 / score.tokens.max(1) as f64).collect(),
         Objective::Choice => {
-            let log_sum = log_sum(scores);
-            let softmax = scores.iter().map(|score| (score.loglik - log_sum).exp()).enumerate();
+            let softmax = log_softmax(&logliks(scores)).into_iter().map(f64::exp).enumerate();
             softmax.map(|(choice, share)| if choice == answer { share - 1.0 } else { share }).collect()
         }
     }
@@ -239,8 +237,7 @@ impl<F: FnMut() -> Result<Proposal, ModelError>> StepContext for ModelStep<'_, F
             };
         }
         let Some(sum) = sum else { return Err(Unanswerable::NothingPredicted.into()) };
-        let matrices = sum.layers().iter().flat_map(|layer| [&layer.keys, &layer.values]);
-        let as_held = matrices.zip(cache.layers().iter().flat_map(|layer| [&layer.keys, &layer.values]));
+        let as_held = sum.matrices().zip(cache.matrices());
         let slots = as_held.map(|(gradient, matrix)| gradient.to_dtype(matrix.dtype()));
         let slots = slots.collect::<candle_core::Result<Vec<Tensor>>>()?;
         Ok(CacheGradient { loss: -likelihoods.iter().sum::<f64>() / count, likelihoods, slots })
@@ -249,10 +246,8 @@ impl<F: FnMut() -> Result<Proposal, ModelError>> StepContext for ModelStep<'_, F
 
 /// The sum of two caches' matrices.
 fn plus(left: &KvCache, right: &KvCache) -> candle_core::Result<KvCache> {
-    let layers = left.layers().iter().zip(right.layers()).map(|(left, right)| {
-        Ok(LayerCache { keys: (&left.keys + &right.keys)?, values: (&left.values + &right.values)? })
-    });
-    KvCache::new(layers.collect::<candle_core::Result<_>>()?)
+    let sums = left.matrices().zip(right.matrices()).map(|(left, right)| left + right);
+    KvCache::of_matrices(sums.collect::<candle_core::Result<Vec<_>>>()?)
 }
 
 #[cfg(test)]

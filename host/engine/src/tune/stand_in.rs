@@ -66,13 +66,8 @@ impl<'a> StandInStep<'a> {
     /// `C - P` for each slot, in single precision.
     fn differences(&self, cache: &KvCache) -> candle_core::Result<Vec<Tensor>> {
         let single = |matrix: &Tensor| matrix.to_dtype(DType::F32);
-        matrices(cache).zip(matrices(&self.proposed)).map(|(at, to)| single(at)? - single(to)?).collect()
+        cache.matrices().zip(self.proposed.matrices()).map(|(at, to)| single(at)? - single(to)?).collect()
     }
-}
-
-/// A cache's matrices in the slots' order.
-fn matrices(cache: &KvCache) -> impl Iterator<Item = &Tensor> {
-    cache.layers().iter().flat_map(|layer| [&layer.keys, &layer.values])
 }
 
 /// How many numbers these matrices have.
@@ -149,7 +144,7 @@ impl StepContext for StandInStep<'_> {
         let differences = self.differences(cache)?;
         let likelihood = likelihood(&differences)?;
         let share = 1.0 / numbers(&differences);
-        let of_cache = differences.iter().zip(matrices(cache));
+        let of_cache = differences.iter().zip(cache.matrices());
         let slots = of_cache.map(|(difference, matrix)| (difference * share)?.to_dtype(matrix.dtype()));
         let slots = slots.collect::<candle_core::Result<Vec<Tensor>>>()?;
         Ok(CacheGradient { loss: -likelihood, likelihoods: vec![likelihood; count], slots })

@@ -43,8 +43,7 @@ fn check_shape(step: usize, slots: &[Slot], update: &[Tensor]) -> Result<(), Tun
 /// # Errors
 /// A failed transfer from the device.
 pub fn first_not_finite(cache: &KvCache) -> Result<Option<usize>, ModelError> {
-    let matrices: Vec<Tensor> =
-        cache.layers().iter().flat_map(|layer| [layer.keys.clone(), layer.values.clone()]).collect();
+    let matrices: Vec<Tensor> = cache.matrices().cloned().collect();
     Ok(are_finite(&matrices)?.iter().position(|is_finite| !is_finite).map(|matrix| matrix / 2))
 }
 

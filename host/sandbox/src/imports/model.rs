@@ -18,16 +18,10 @@ use crate::tensor::question_check::{cache_of, pass_of, rate_of};
 use crate::tensor::shape_check::invalid_arguments;
 use crate::trap::HostTrap;
 use ft_engine::model::KvCache;
-use ft_engine::tune::{Dropout, Examples, Objective, ProposalPass, QuestionError, SlotKind, StepContext};
+use ft_engine::tune::{Dropout, Examples, Objective, ProposalPass, Question, QuestionError, SlotKind, StepContext};
 
 /// What an answer is to the guest: its value, or an error that the guest may deal with.
 type Answer<T> = wasmtime::Result<Result<T, Error>>;
-
-/// Passes that a proposal or a likelihood costs.
-const FORWARD: usize = 1;
-
-/// Passes that a gradient costs: one forward, one back.
-const FORWARD_AND_BACK: usize = 2;
 
 impl HostState {
     /// Has a question about a step answered.
@@ -35,14 +29,14 @@ impl HostState {
         &mut self,
         operation: &'static str,
         step: &Resource<Step>,
-        passes: usize,
+        asked: Question,
         question: impl FnOnce(&mut dyn StepContext) -> Result<T, QuestionError> + Send + 'static,
     ) -> Answer<T> {
         self.clock.check()?;
-        self.spend(passes)?;
-        let asked = Instant::now();
+        self.spend(asked.passes())?;
+        let began = Instant::now();
         let answer = self.resources.get(step)?.questions.ask(question);
-        self.clock.stand_still(asked.elapsed());
+        self.clock.stand_still(began.elapsed());
         let answer = match answer {
             Some(Ok(answer)) => Ok(answer),
             Some(Err(QuestionError::Unanswerable(error))) => {
@@ -86,7 +80,7 @@ impl HostState {
         if let Some(proposed) = &self.resources.get(step)?.proposed {
             return Ok(Ok(proposed.clone()));
         }
-        let answer = self.ask(operation, step, FORWARD, |context| context.propose().map(matrices))?;
+        let answer = self.ask(operation, step, Question::Proposal, |context| context.propose().map(matrices))?;
         if let Ok(proposed) = &answer {
             self.resources.get_mut(step)?.proposed = Some(proposed.clone());
         }
@@ -96,7 +90,7 @@ impl HostState {
 
 /// All matrices of a cache, in the slots' order.
 fn matrices(cache: KvCache) -> Vec<Tensor> {
-    cache.layers().iter().flat_map(|layer| [layer.keys.clone(), layer.values.clone()]).collect()
+    cache.matrices().cloned().collect()
 }
 
 /// A count of positions, layers or rows; those of a model fit.
@@ -181,7 +175,9 @@ impl model::HostStepContext for HostState {
         let answer = if is_own {
             self.own_proposal(operation, &step)?
         } else {
-            self.ask(operation, &step, FORWARD, move |context| context.propose_behind(&cache, &pass).map(matrices))?
+            self.ask(operation, &step, Question::Proposal, move |context| {
+                context.propose_behind(&cache, &pass).map(matrices)
+            })?
         };
         match answer {
             Ok(proposed) => Ok(Ok(self.give_all(proposed)?)),
@@ -200,7 +196,7 @@ impl model::HostStepContext for HostState {
         let (cache, _) = self.cache(operation, &step, &cache)?;
         let (examples, objective) = (examples_of(examples), objective_of(objective));
         let question = move |context: &mut dyn StepContext| context.likelihood(&cache, examples, objective);
-        let answer = self.ask(operation, &step, FORWARD, question)?;
+        let answer = self.ask(operation, &step, Question::Likelihood(examples, objective), question)?;
         if let Ok(likelihoods) = &answer {
             self.moves(8 * likelihoods.len() as u64)?;
         }
@@ -222,7 +218,7 @@ impl model::HostStepContext for HostState {
         let (examples, objective) = (examples_of(examples), objective_of(objective));
         self.expect_cache(&step)?;
         let question = move |context: &mut dyn StepContext| context.gradient(&cache, examples, objective, dropout);
-        match self.ask(operation, &step, FORWARD_AND_BACK, question)? {
+        match self.ask(operation, &step, Question::Gradient(examples, objective), question)? {
             Ok(gradient) => {
                 self.moves(8 * gradient.likelihoods.len() as u64)?;
                 let slots = self.give_all(gradient.slots)?;

@@ -9,7 +9,6 @@ use crate::bindings::model;
 use crate::state::step::StepSlot;
 use crate::trap::HostTrap;
 use ft_engine::model::KvCache;
-use ft_engine::model::decoder::LayerCache;
 use ft_engine::model::error::without_backtrace;
 use ft_engine::tune::{Positions, ProposalPass};
 
@@ -26,9 +25,8 @@ pub(crate) fn cache_of(operation: &'static str, slots: &[StepSlot], matrices: &[
             return Err(invalid_arguments(operation, problem));
         }
     }
-    let (layers, _) = matrices.as_chunks();
-    let layers = layers.iter().map(|[keys, values]| LayerCache { keys: keys.clone(), values: values.clone() });
-    KvCache::new(layers.collect()).map_err(|source| HostTrap::Device { operation, source: without_backtrace(source) })
+    KvCache::of_matrices(matrices.iter().cloned())
+        .map_err(|source| HostTrap::Device { operation, source: without_backtrace(source) })
 }
 
 /// The pass as the loop knows it, if it fits a cache of so many positions and so many demonstrations. What says nothing is

@@ -61,6 +61,24 @@ impl KvCache {
         &self.layers
     }
 
+    /// All matrices: layer 0 keys, layer 0 values, layer 1 keys, and so on, which is the order of slots.
+    pub fn matrices(&self) -> impl Iterator<Item = &Tensor> {
+        self.layers.iter().flat_map(|layer| [&layer.keys, &layer.values])
+    }
+
+    /// A cache of matrices in the order of [`Self::matrices`]; one without a partner at the end is left out.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn of_matrices(matrices: impl IntoIterator<Item = Tensor>) -> Result<Self> {
+        let mut matrices = matrices.into_iter();
+        let mut layers = Vec::new();
+        while let (Some(keys), Some(values)) = (matrices.next(), matrices.next()) {
+            layers.push(LayerCache { keys, values });
+        }
+        Self::new(layers)
+    }
+
     /// How many positions it covers.
     pub fn positions(&self) -> usize {
         self.positions
