@@ -4,8 +4,9 @@
 //!
 //! `d_t = P_t - C_{t-1}` is a direction of ascent and is added; `g_t` is the gradient of a loss, which falls against it.
 
-use ft_plugin::{Description, Dropout, Dtype, Error, Examples, MetaOptimizer, Objective, Options, Proposal, Selected};
-use ft_plugin::{Step, Tensor, Update, log};
+use ft_plugin::{
+    Description, Dropout, Dtype, Error, MetaOptimizer, Objective, Options, Proposal, Selected, Step, Tensor, Update,
+};
 
 struct Agreement {
     step_size: f64,
@@ -39,11 +40,7 @@ impl MetaOptimizer for Agreement {
         if cache.first().is_some_and(|matrix| matrix.dtype() == Dtype::Fp16) {
             return Err(Error::unsupported("half precision does not hold small gradients; f32 and bf16 do"));
         }
-        let alone = step.demonstrations().len() == 1;
-        if alone && step.number() == 2 {
-            log::info("a single demonstration cannot be left out: its answer is predicted behind the whole cache");
-        }
-        let examples = if alone { Examples::Demonstrations } else { Examples::LeaveOneOut };
+        let examples = step.unseen_demonstrations();
         let gradient = step.gradient(&cache, examples, self.objective, Dropout::default())?;
         let mut last = std::mem::take(&mut self.moments).into_iter();
         let mut moved = Vec::with_capacity(cache.len());
@@ -73,7 +70,7 @@ ft_plugin::export_optimizer!(Selected<Agreement>);
 #[cfg(test)]
 mod tests {
     use ft_plugin::testing::{Model, Question, cache, numbers};
-    use ft_plugin::{ErrorKind, Pass, Value};
+    use ft_plugin::{ErrorKind, Examples, Pass, Value};
 
     use super::*;
 

@@ -3,8 +3,10 @@
 //!
 //! `g` is the gradient of a loss: it is subtracted, as by `torch.optim.Adam` (Kingma & Ba, arXiv 1412.6980, algorithm 1).
 
-use ft_plugin::{Description, Dropout, Dtype, Error, Examples, Gradient, MetaOptimizer, Objective, Options};
-use ft_plugin::{Selected, Step, Tensor, Update, log};
+use ft_plugin::{
+    Description, Dropout, Dtype, Error, Examples, Gradient, MetaOptimizer, Objective, Options, Selected, Step, Tensor,
+    Update,
+};
 
 struct ContextTuning {
     /// The step size, beta1, beta2 and epsilon.
@@ -68,11 +70,7 @@ impl MetaOptimizer for ContextTuning {
             let message = "half precision does not hold the squares of small gradients; use f32";
             return Err(Error::unsupported(message));
         }
-        let (alone, mut before) = (step.demonstrations().len() == 1, None);
-        if alone && step.number() == 2 {
-            log::info("a single demonstration cannot be left out: its answer is predicted behind the whole cache");
-        }
-        let examples = if alone { Examples::Demonstrations } else { Examples::LeaveOneOut };
+        let (examples, mut before) = (step.unseen_demonstrations(), None);
         for update in 0..self.updates {
             let dropout = Dropout { rate: self.dropout, seed: step.seed().wrapping_add_signed(update) };
             let Gradient { loss, slots, .. } = step.gradient(&cache, examples, self.objective, dropout)?;

@@ -4,7 +4,7 @@
 //!
 //! `d_t = P_t - C_{t-1}` is a direction of ascent: it is added.
 
-use ft_plugin::{Description, Error, Examples, MetaOptimizer, Objective, Options, Selected, Step, Tensor, Update, log};
+use ft_plugin::{Description, Error, MetaOptimizer, Objective, Options, Selected, Step, Tensor, Update};
 
 struct LineSearch {
     step_size: f64,
@@ -40,11 +40,7 @@ impl MetaOptimizer for LineSearch {
     /// `C_t = C_{t-1} + step_size / 2^i * d_t` with the least `i` of `0..=halvings` for which `L(C_t) >= L(C_{t-1})`, where
     /// `L` is the mean of the likelihoods; `C_t = C_{t-1}` if there is none.
     fn step(&mut self, step: &Step) -> Result<Update, Error> {
-        let alone = step.demonstrations().len() == 1;
-        if alone && step.number() == 2 {
-            log::info("a single demonstration cannot be left out: its answer is predicted behind the whole cache");
-        }
-        let examples = if alone { Examples::Demonstrations } else { Examples::LeaveOneOut };
+        let examples = step.unseen_demonstrations();
         let mean = |cache: &[Tensor]| {
             let likelihoods = step.likelihood(cache, examples, self.objective)?;
             Ok(likelihoods.iter().sum::<f64>() / likelihoods.len() as f64)
@@ -74,7 +70,7 @@ ft_plugin::export_optimizer!(Selected<LineSearch>);
 #[cfg(test)]
 mod tests {
     use ft_plugin::testing::{Model, Question, cache, numbers};
-    use ft_plugin::{ErrorKind, Pass, Value, Verdict};
+    use ft_plugin::{ErrorKind, Examples, Pass, Value, Verdict};
 
     use super::*;
 

@@ -5,7 +5,7 @@
 //!
 //! `g_t = mean(P_t) - C_{t-1}` is a direction of ascent: it is added.
 
-use ft_plugin::{Description, Error, MetaOptimizer, Options, Pass, Selected, Step, Tensor, Update};
+use ft_plugin::{Description, Error, MetaOptimizer, Options, Pass, Selected, Step, Tensor, Update, mixed};
 
 struct Orders {
     step_size: f64,
@@ -78,14 +78,6 @@ fn other_orders(demonstrations: usize, most: u64, seed: u64) -> Vec<Vec<u32>> {
         }
     }
     others
-}
-
-/// SplitMix64's output function (Steele, Lea & Flood, "Fast splittable pseudorandom number generators", 2014).
-fn mixed(number: u64) -> u64 {
-    let z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 ft_plugin::export_optimizer!(Selected<Orders>);

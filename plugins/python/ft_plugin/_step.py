@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import List, Sequence
 
+from . import log
 from ._question import Demonstration, Examples, Gradient, Objective, Positions
 from ._tensor import Tensor
 
@@ -91,6 +92,15 @@ class Step:
     def demonstrations(self) -> List[Demonstration]:
         """Where the demonstrations stand in the cache, in the order in which they are shown."""
         raise NotImplementedError
+
+    def unseen_demonstrations(self) -> Examples:
+        """The demonstrations as the model has not seen them: `Examples.LEAVE_ONE_OUT` where there are two or more. A single one
+        cannot be left out: then `Examples.DEMONSTRATIONS`, which the user is told in the first step."""
+        if len(self.demonstrations()) != 1:
+            return Examples.LEAVE_ONE_OUT
+        if self.number == 2:
+            log.info("a single demonstration cannot be left out: its answer is predicted behind the whole cache")
+        return Examples.DEMONSTRATIONS
 
     def proposal(self) -> List[Proposal]:
         """What the published method moves the cache towards (arXiv 2305.13016, section 3): for each slot the current matrix,

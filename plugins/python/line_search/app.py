@@ -40,10 +40,7 @@ class LineSearch(ft.MetaOptimizer):
     def step(self, step):
         """`C_t = C_{t-1} + step_size / 2^i * d_t` with the least `i` of `0..halvings` for which `L(C_t) >= L(C_{t-1})`,
         where `L` is the mean of the likelihoods; `C_t = C_{t-1}` if there is none."""
-        alone = len(step.demonstrations()) == 1
-        if alone and step.number == 2:
-            ft.log.info("a single demonstration cannot be left out: its answer is predicted behind the whole cache")
-        examples = ft.Examples.DEMONSTRATIONS if alone else ft.Examples.LEAVE_ONE_OUT
+        examples = step.unseen_demonstrations()
         cache = step.cache()
         if self.likelihood is None:
             self.likelihood = mean(step.likelihood(cache, examples, self.objective))

@@ -1,6 +1,6 @@
 //! A step as an optimizer sees it.
 
-use crate::{Demonstration, Dropout, Error, Examples, Gradient, Objective, Pass, SlotKind, Tensor};
+use crate::{Demonstration, Dropout, Error, Examples, Gradient, Objective, Pass, SlotKind, Tensor, log};
 
 /// One key or value matrix of one layer of the cache.
 #[derive(Debug)]
@@ -83,6 +83,18 @@ impl Step<'_> {
     /// How many passes may still be asked for in this step.
     pub fn passes_left(&self) -> u32 {
         self.context.passes_left()
+    }
+
+    /// The demonstrations as the model has not seen them: [`Examples::LeaveOneOut`] where there are two or more. A single one
+    /// cannot be left out: then [`Examples::Demonstrations`], which the user is told in the first step.
+    pub fn unseen_demonstrations(&self) -> Examples {
+        if self.demonstrations().len() != 1 {
+            return Examples::LeaveOneOut;
+        }
+        if self.number() == 2 {
+            log::info("a single demonstration cannot be left out: its answer is predicted behind the whole cache");
+        }
+        Examples::Demonstrations
     }
 
     /// What the published method moves the cache towards (arXiv 2305.13016, section 3): for each slot the current matrix, and

@@ -9,7 +9,7 @@
 //! `step_size * 0.1 / sqrt(directions)` in a step, mostly at random: 0.0035 with the defaults, which is what `context-tuning`
 //! goes, while the likelihood rises by `step_size * 0.1^2` on average.
 
-use ft_plugin::{Description, Error, Examples, MetaOptimizer, Objective, Options, Selected, Step, Tensor, Update, log};
+use ft_plugin::{Description, Error, MetaOptimizer, Objective, Options, Selected, Step, Tensor, Update, mixed};
 
 struct Spsa {
     step_size: f64,
@@ -45,11 +45,7 @@ impl MetaOptimizer for Spsa {
     /// For each direction `z_j`, `s_j = (L(C_{t-1} + epsilon * z_j) - L(C_{t-1} - epsilon * z_j)) / (2 * epsilon)`, where `L` is
     /// the mean of the likelihoods; `C_t = C_{t-1} + step_size * (mean over j of s_j * z_j)`.
     fn step(&mut self, step: &Step) -> Result<Update, Error> {
-        let alone = step.demonstrations().len() == 1;
-        if alone && step.number() == 2 {
-            log::info("a single demonstration cannot be left out: its answer is predicted behind the whole cache");
-        }
-        let examples = if alone { Examples::Demonstrations } else { Examples::LeaveOneOut };
+        let examples = step.unseen_demonstrations();
         let cache = step.cache();
         let mut moved = cache.clone();
         for direction in 0..self.directions {
@@ -71,21 +67,12 @@ fn along(cache: &[Tensor], seed: u64, scale: f64) -> Vec<Tensor> {
     slots.map(|(matrix, slot)| matrix.perturbed(mixed(seed.wrapping_add(slot)), scale)).collect()
 }
 
-/// SplitMix64's output function (Steele, Lea & Flood, "Fast splittable pseudorandom number generators", 2014): seeds beside each
-/// other become seeds that have nothing to do with each other.
-fn mixed(seed: u64) -> u64 {
-    let z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 ft_plugin::export_optimizer!(Selected<Spsa>);
 
 #[cfg(test)]
 mod tests {
     use ft_plugin::testing::{Model, Question, cache, numbers};
-    use ft_plugin::{ErrorKind, Value};
+    use ft_plugin::{ErrorKind, Examples, Value};
 
     use super::*;
 

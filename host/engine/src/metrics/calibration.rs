@@ -37,8 +37,9 @@ pub fn contextual_weights(content_free: &[&[f64]]) -> Option<Vec<f64>> {
 }
 
 /// Weights with which the mean over all examples of the softmax over the choices is the same for every choice, found by
-/// `w -= ln(mean / prior)` until no mean's logarithm is off by more than 1e-9, or 1000 times. The first choice's weight is 0,
-/// since only differences count. `None` without examples, or where they differ in their number of choices.
+/// `w -= ln(mean / prior)` until no mean's logarithm is off by more than 1e-9. The first choice's weight is 0, since only
+/// differences count. `None` without examples, where they differ in their number of choices, and where the means are not the
+/// same after 1000 times: where the choices' likelihoods are further apart than some hundred nats.
 ///
 /// The weights depend on all examples together, but not on their answers.
 pub fn prior_matching_weights(examples: &[&[f64]]) -> Option<Vec<f64>> {
@@ -50,13 +51,13 @@ pub fn prior_matching_weights(examples: &[&[f64]]) -> Option<Vec<f64>> {
         let rows: Vec<Vec<f64>> = examples.iter().map(|loglik| log_softmax(&weighted(loglik, &weights))).collect();
         let off: Vec<f64> = log_means(&rows).into_iter().map(|mean| mean - prior).collect();
         if off.iter().all(|off| off.abs() < MATCHED) {
-            break;
+            return Some(weights);
         }
         weights.iter_mut().zip(&off).for_each(|(weight, off)| *weight -= off);
         let first = weights[0];
         weights.iter_mut().for_each(|weight| *weight -= first);
     }
-    Some(weights)
+    None
 }
 
 /// The choice with the largest sum of log-likelihood and weight, the lowest index of equal ones; `None` where no sum is a
@@ -140,15 +141,19 @@ mod tests {
 
     #[test]
     fn likelihoods_beyond_the_smallest_number_keep_their_order() {
+        // The means are the same where two examples of three are even, which is 2999 away: further than 1000 times ln(4 / 3).
         let examples = [vec![-1.0, -3000.0], vec![-3000.0, -1.0], vec![-1.0, -3000.0]];
-        let weights = prior_matching_weights(&slices(&examples)).unwrap();
-        assert!(weights.iter().all(|weight| weight.is_finite()), "{weights:?}");
+        assert_eq!(prior_matching_weights(&slices(&examples)), None);
         let weights = contextual_weights(&slices(&examples[..1])).unwrap();
         close(&weights, &[0.0, 2999.0], TOLERANCE);
+        let nearer = [vec![-1.0, -30.0], vec![-30.0, -1.0], vec![-1.0, -30.0]];
+        let weights = prior_matching_weights(&slices(&nearer)).unwrap();
+        // Both examples that lean to the first choice have it with a quarter: their odds, e^29, are divided by 3 e^29.
+        close(&weights, &[0.0, 29.0 + 3f64.ln()], 1e-6);
         // Numbers whose differences no number holds give no NaN that wins.
         let largest = [f64::MAX, -f64::MAX];
-        let weights = prior_matching_weights(&[&largest, &largest]).unwrap();
-        assert!(weighted_prediction(&largest, &weights).is_none_or(|choice| choice < 2));
+        let weights = prior_matching_weights(&[&largest, &largest]);
+        assert!(weights.is_none_or(|weights| weighted_prediction(&largest, &weights).is_none_or(|choice| choice < 2)));
     }
 
     proptest! {

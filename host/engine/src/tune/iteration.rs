@@ -7,25 +7,11 @@ use super::error::TuneError;
 use super::model_step::ModelStep;
 use super::norms::{LayerNorms, norms};
 use super::optimizer::{MetaOptimizer, Slot, StepReport, Verdict};
-use super::positions::Positions;
+use super::policy::StepPolicy;
 use super::proposal::Proposal;
 use super::update::{check_update, first_not_finite};
 use crate::model::decoder::{Batch, Origin, Provenance, TokenTree};
 use crate::model::{Context, Decoder, KvCache, ModelError};
-
-/// How steps are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StepPolicy {
-    /// Which positions the passes from step 2 on have.
-    pub positions: Positions,
-    /// To take an update that has a NaN or an infinity in it.
-    pub allow_nonfinite: bool,
-}
-
-impl StepPolicy {
-    /// The published method; an update that is not finite ends it.
-    pub const PUBLISHED: Self = Self { positions: Positions::Continue, allow_nonfinite: false };
-}
 
 /// What a step comes to.
 #[derive(Clone, Debug)]
@@ -77,7 +63,7 @@ impl State {
         let t = self.step() + 1;
         let (previous, ids) = (&self.context, &demonstrations.ids);
         let first_position = policy.positions.first(ids.len());
-        let mut step = ModelStep::new((t, policy.positions), decoder, &previous.cache, demonstrations, || {
+        let mut step = ModelStep::new((t, policy), decoder, &previous.cache, demonstrations, || {
             pass(decoder, previous, first_position, ids)
         });
         let update = optimizer.step(&mut step).map_err(|source| TuneError::of_optimizer(t, source))?;

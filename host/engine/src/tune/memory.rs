@@ -1,7 +1,7 @@
 //! What the steps of the method have in memory besides the weights.
 
 use super::demonstrations::AnsweredQuery;
-use super::model_step::{GRADIENT_TOKENS, LIKELIHOOD_TOKENS};
+use super::policy::{GRADIENT_TOKENS, LIKELIHOOD_TOKENS};
 use super::question::Objective;
 use crate::model::Decoder;
 use crate::model::decoder::{DecoderConfig, Placement};
@@ -36,31 +36,34 @@ impl QuestionSize {
 }
 
 /// The moments at which most is alive while an optimizer is answered a likelihood behind so many tokens of demonstrations: a
-/// pass over some of the examples, and the output head. Besides what there is while a batch is scored, the optimizer is taken
+/// pass over `batch_tokens` of the examples, and the output head. Besides what there is while a batch is scored, the optimizer is taken
 /// to have the cache that it asks about.
 pub fn likelihood_phases(
     config: &DecoderConfig,
     placement: &Placement,
     demonstrations: usize,
     size: QuestionSize,
+    batch_tokens: usize,
 ) -> [Phase; 2] {
     let QuestionSize { tokens, largest_tree, predictions } = size;
-    let tokens = tokens.min(LIKELIHOOD_TOKENS.max(largest_tree));
+    let tokens = tokens.min(LIKELIHOOD_TOKENS.min(batch_tokens).max(largest_tree));
     let batch = BatchSize { shared_start: 0, tokens, largest_tree, predictions: predictions.min(tokens) };
     // An optimizer asks from step 2 on.
     let scoring = score::phases(config, placement, demonstrations, 2, batch);
     scoring.map(|phase| Phase { cached: phase.cached.saturating_add(demonstrations), ..phase })
 }
 
-/// The moment at which most is alive while an optimizer is answered a gradient behind so many tokens of demonstrations. The
+/// The moment at which most is alive while an optimizer is answered a gradient behind so many tokens of demonstrations, in
+/// passes over `batch_tokens` of the examples. The
 /// optimizer is taken to keep two matrices for each slot, as Adam does.
 pub fn gradient_phase(
     config: &DecoderConfig,
     placement: &Placement,
     demonstrations: usize,
     size: QuestionSize,
+    batch_tokens: usize,
 ) -> Phase {
-    let tokens = size.tokens.min(GRADIENT_TOKENS.max(size.largest_tree));
+    let tokens = size.tokens.min(GRADIENT_TOKENS.min(batch_tokens).max(size.largest_tree));
     let tape = Decoder::tape_bytes(config, placement, tokens);
     let logits = gradient_logits_bytes(config, size.predictions.min(tokens));
     // The cache, what the optimizer keeps, and the gradient, which is f32 whatever the cache is.

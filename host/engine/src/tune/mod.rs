@@ -13,6 +13,7 @@ mod model_step;
 mod momentum;
 mod norms;
 mod optimizer;
+mod policy;
 mod positions;
 mod proposal;
 mod question;
@@ -22,11 +23,12 @@ mod update;
 
 pub use demonstrations::{AnsweredQuery, Demonstrations};
 pub use error::TuneError;
-pub use iteration::{State, StepPolicy};
+pub use iteration::State;
 pub use memory::{QuestionSize, gradient_phase, likelihood_phases, phases};
 pub use momentum::Momentum;
 pub use norms::{LayerNorms, pseudo_gradient_norm};
 pub use optimizer::{MetaOptimizer, OptimizerError, Slot, SlotKind, StepContext, StepReport, Update, Verdict};
+pub use policy::StepPolicy;
 pub use positions::Positions;
 pub use question::{
     CacheGradient, DemonstrationSpan, Dropout, Examples, Objective, ProposalPass, Question, QuestionError, Unanswerable,

@@ -6,7 +6,7 @@ use candle_core::Tensor;
 
 use super::demonstrations::Demonstrations;
 use super::optimizer::StepContext;
-use super::positions::Positions;
+use super::policy::{GRADIENT_TOKENS, LIKELIHOOD_TOKENS, StepPolicy};
 use super::proposal::{Memo, Proposal};
 use super::question::{
     CacheGradient, DemonstrationSpan, Dropout, Examples, Objective, ProposalPass, Question, QuestionError, Unanswerable,
@@ -18,19 +18,13 @@ use crate::model::{Context, Decoder, KvCache, ModelError};
 use crate::score::{self, ChoiceScore, MaskedQueries, QueryTokens, masked_gradient, masked_scores};
 use crate::task::python_random::PythonRandom;
 
-/// Tokens of queries that run together for a likelihood, but for a query that has more.
-pub(super) const LIKELIHOOD_TOKENS: usize = 1024;
-/// Tokens of queries that run together for a gradient: all their states are there at once.
-pub(super) const GRADIENT_TOKENS: usize = 256;
-
 /// One step as its optimizer sees it.
 pub(super) struct ModelStep<'a, F> {
     step: usize,
     decoder: &'a Decoder,
     cache: &'a KvCache,
     demonstrations: &'a Demonstrations,
-    /// Which positions a pass has that does not say.
-    positions: Positions,
+    policy: StepPolicy,
     proposal: Memo<F>,
     passes: usize,
 }
@@ -45,13 +39,13 @@ struct Asked {
 impl<'a, F: FnMut() -> Result<Proposal, ModelError>> ModelStep<'a, F> {
     /// Step `step` from this cache on; `pass` is the one that proposes.
     pub(super) fn new(
-        (step, positions): (usize, Positions),
+        (step, policy): (usize, StepPolicy),
         decoder: &'a Decoder,
         cache: &'a KvCache,
         demonstrations: &'a Demonstrations,
         pass: F,
     ) -> Self {
-        Self { step, decoder, cache, demonstrations, positions, proposal: Memo::new(pass), passes: 0 }
+        Self { step, decoder, cache, demonstrations, policy, proposal: Memo::new(pass), passes: 0 }
     }
 
     /// The proposal, whether it was asked for or not, and how many other passes were.
@@ -179,7 +173,7 @@ impl<F: FnMut() -> Result<Proposal, ModelError>> StepContext for ModelStep<'_, F
     fn propose_behind(&mut self, cache: &KvCache, pass: &ProposalPass) -> Result<KvCache, QuestionError> {
         check_cache(self.cache, cache)?;
         self.passes += Question::Proposal.passes();
-        pass_behind(self.decoder, &self.context(cache), self.demonstrations, (self.positions, pass))
+        pass_behind(self.decoder, &self.context(cache), self.demonstrations, (self.policy.positions, pass))
     }
 
     fn likelihood(
@@ -193,7 +187,7 @@ impl<F: FnMut() -> Result<Proposal, ModelError>> StepContext for ModelStep<'_, F
         self.passes += Question::Likelihood(examples, objective).passes();
         let context = self.context(cache);
         let mut likelihoods = Vec::with_capacity(queries.len());
-        for batch in score::batches(&queries, LIKELIHOOD_TOKENS) {
+        for batch in score::batches(&queries, LIKELIHOOD_TOKENS.min(self.policy.batch_tokens)) {
             let masked = MaskedQueries { queries: &queries[batch.clone()], hidden: &hidden[batch.clone()] };
             for (scores, answer) in masked_scores(self.decoder, &context, masked)?.iter().zip(&answers[batch]) {
                 likelihoods.push(likelihood(scores, *answer, objective)?);
@@ -218,7 +212,7 @@ impl<F: FnMut() -> Result<Proposal, ModelError>> StepContext for ModelStep<'_, F
         let count = queries.len() as f64;
         let mut likelihoods = Vec::with_capacity(queries.len());
         let mut sum: Option<KvCache> = None;
-        for batch in score::batches(&queries, GRADIENT_TOKENS) {
+        for batch in score::batches(&queries, GRADIENT_TOKENS.min(self.policy.batch_tokens)) {
             let masked = MaskedQueries { queries: &queries[batch.clone()], hidden: &hidden[batch.clone()] };
             let answers = &answers[batch];
             let mut weigh = |scores: &[Vec<ChoiceScore>]| -> Vec<Vec<f64>> {

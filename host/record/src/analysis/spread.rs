@@ -111,12 +111,13 @@ impl SeedsScores {
             accuracy_norm: of(&|scores| Some(scores.accuracy_norm))?,
             macro_f1: of(&|scores| scores.macro_f1),
             contextual: of(&|scores| scores.calibrated?.contextual),
-            prior_matched: of(&|scores| Some(scores.calibrated?.prior_matched)),
+            prior_matched: of(&|scores| scores.calibrated?.prior_matched),
             difference: of(&|scores| Some(scores.versus_icl?.difference)),
             right_loglik: of(&|scores| scores.right_loglik),
             right_loglik_difference: of(&|scores| Some(scores.right_loglik_versus_icl?.difference)),
         })
     }
+
     /// Over seeds that each stand at its result; `None` for none. A seed whose result is in-context learning differs from it
     /// by nothing.
     pub(crate) fn at_results(results: &[&StepScores]) -> Option<Self> {

@@ -63,8 +63,9 @@ pub struct CalibratedScores {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contextual: Option<f64>,
     /// With weights that make the mean probability of every class the same over the scored examples, all of which they depend
-    /// on, but not on their answers.
-    pub prior_matched: f64,
+    /// on, but not on their answers; absent where no such weights are found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prior_matched: Option<f64>,
 }
 
 /// The mean of differences between two log-likelihoods of the right choices of the same examples, in nats.
@@ -138,7 +139,7 @@ impl StepScores {
 }
 
 impl CalibratedScores {
-    /// `None` without classes, with too many, or where an example has more or fewer choices than that.
+    /// `None` without classes, with too many, where an example has more or fewer choices than that, or no weights are found.
     fn of(records: &[&SampleRecord], Beside { content_free, classes, .. }: Beside<'_>) -> Option<Self> {
         let of_classes = |records: &[&SampleRecord]| records.iter().all(|record| record.loglik.len() == classes);
         if !(1..=MOST_CALIBRATED_CLASSES).contains(&classes) || !of_classes(records) {
@@ -150,11 +151,9 @@ impl CalibratedScores {
             count.accuracy()
         };
         let contextual = if of_classes(content_free) { contextual_weights(&logliks(content_free)) } else { None };
-        let prior_matched = prior_matching_weights(&logliks(records))?;
-        Some(Self {
-            contextual: contextual.and_then(|weights: Vec<f64>| accuracy(&weights)),
-            prior_matched: accuracy(&prior_matched)?,
-        })
+        let prior_matched = prior_matching_weights(&logliks(records));
+        let [contextual, prior_matched] = [contextual, prior_matched].map(|weights| accuracy(&weights?));
+        contextual.or(prior_matched).map(|_| Self { contextual, prior_matched })
     }
 }
 
@@ -255,9 +254,9 @@ mod tests {
         let scores = StepScores::of(&records, beside).unwrap();
         assert_eq!(scores.accuracy, 0.5);
         // The means are the same where the odds of class 0, 9, 2.33, 1.5 and 3.55, are divided by 3.2: two stay above 1.
-        assert_eq!(scores.calibrated, Some(CalibratedScores { contextual: Some(0.75), prior_matched: 1.0 }));
+        assert_eq!(scores.calibrated, Some(CalibratedScores { contextual: Some(0.75), prior_matched: Some(1.0) }));
         let without = StepScores::of(&records, Beside { classes: 2, ..Beside::default() }).unwrap();
-        assert_eq!(without.calibrated, Some(CalibratedScores { contextual: None, prior_matched: 1.0 }));
+        assert_eq!(without.calibrated, Some(CalibratedScores { contextual: None, prior_matched: Some(1.0) }));
         let many = [record(1, 0, 0, &[0.001; MOST_CALIBRATED_CLASSES + 1])];
         let of_many =
             |classes| StepScores::of(&all(&many), Beside { classes, ..Beside::default() }).unwrap().calibrated;

@@ -80,7 +80,11 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
         ..
     } = plan;
     let Configured { plugin: optimizer, options } = optimizer;
-    let policy = StepPolicy { positions: config.positions, allow_nonfinite: config.allow_nonfinite };
+    let policy = StepPolicy {
+        positions: config.positions,
+        allow_nonfinite: config.allow_nonfinite,
+        batch_tokens: config.batch_tokens,
+    };
     let (observer, stop) = (observer.as_ref(), StopFlag(stop));
     let plugin = record.optimizer.clone();
     let mut tuned = PluginTuned { decoder, optimizer, options, record: plugin, policy, observer, stop };

@@ -49,7 +49,7 @@ pub(super) fn of_run(
         phases.extend(further.map(|phase| Phase { cached: phase.cached.saturating_add(kept), ..phase }));
     }
     let tuned_on = drawn.draws.iter().map(|draw| &draw.demonstrations);
-    phases.extend(of_questions(asked, (model, &placement), tuned_on));
+    phases.extend(of_questions(asked, (model, &placement), tuned_on, config.batch_tokens));
     let memory = estimate(model, layout, &placement, &phases);
     let program = if device.is_cpu() { PROGRAM.saturating_add(records) } else { 0 };
     MemoryRecord {
@@ -85,6 +85,7 @@ fn of_questions<'a>(
     Asked(asked): &Asked,
     (config, placement): (&DecoderConfig, &Placement),
     tuned_on: impl Iterator<Item = &'a Demonstrations> + Clone,
+    batch_tokens: usize,
 ) -> Vec<Phase> {
     let mut phases = Vec::new();
     for (index, question) in asked.iter().enumerate() {
@@ -99,8 +100,8 @@ fn of_questions<'a>(
             let Ok(of) = demonstrations.examples(examples) else { continue };
             let (size, tokens) = (QuestionSize::of(of, objective), demonstrations.ids.len());
             match question {
-                Question::Gradient(..) => phases.push(tune::gradient_phase(config, placement, tokens, size)),
-                _ => phases.extend(tune::likelihood_phases(config, placement, tokens, size)),
+                Question::Gradient(..) => phases.push(tune::gradient_phase(config, placement, tokens, size, batch_tokens)),
+                _ => phases.extend(tune::likelihood_phases(config, placement, tokens, size, batch_tokens)),
             }
         }
     }

@@ -109,7 +109,7 @@ fn line(run: &RunReport, step: &StepScores, Row { trace, oracle, baseline }: Row
         step.accuracy_norm.to_string(),
         number(step.macro_f1),
         number(step.calibrated.and_then(|calibrated| calibrated.contextual)),
-        number(step.calibrated.map(|calibrated| calibrated.prior_matched)),
+        number(step.calibrated.and_then(|calibrated| calibrated.prior_matched)),
         number(step.right_loglik),
         number(versus.map(|versus| versus.difference)),
         number(versus.map(|versus| versus.interval[0])),
