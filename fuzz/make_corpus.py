@@ -373,9 +373,8 @@ def results(seeds, count, rows, **further):
             **further}
 
 
-def run_folder(name, results, samples, traces=b"", held_out=b""):
-    parts = [json.dumps(results, separators=(",", ":")).encode(), samples, traces, held_out]
-    write("run_folder", name, BETWEEN.join(parts if held_out else parts[:3] if traces else parts[:2]))
+def run_folder(name, results, samples, *further):
+    write("run_folder", name, BETWEEN.join([json.dumps(results, separators=(",", ":")).encode(), samples, *further]))
 
 
 def scored(seeds, steps, rows, choices=2):
@@ -399,6 +398,10 @@ chosen = results([0], 4, 3)
 chosen["config"].update(select="held-out", held_out="auto")
 run_folder("held_out", chosen, lines(scored([0], 4, 3)), lines(told),
            lines([sample(0, step, row, step > row) for row in range(2) for step in range(1, 4 - row)]))
+controlled = results([0], 2, 3, content_free={"made_by": "host", "queries": 1})
+run_folder("controls", controlled, lines(scored([0], 2, 3)), b"", b"",
+           lines([{"baseline": "repeat=2", **sample(0, 1, row, row < 2)} for row in range(3)]),
+           lines([sample(0, step, 0, True) for step in range(2)] + [{"baseline": "repeat=2", **sample(0, 1, 0, False)}]))
 run_folder("nothing_scored", results([0], 2, 3, complete=False, selected=[], steps=[]), b"")
 run_folder("other_version", results([0], 2, 1, format_version=1), lines(scored([0], 2, 1)))
 

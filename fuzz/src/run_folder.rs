@@ -1,5 +1,5 @@
-//! The folder of a run: `results.json`, `samples.jsonl`, `trace.jsonl` and `held-out.jsonl`, with `\xff\xff` in between. Reports in every
-//! form, a comparison with itself, and what a run goes on with there.
+//! The folder of a run: `results.json`, `samples.jsonl`, `trace.jsonl`, `held-out.jsonl`, `baselines.jsonl` and
+//! `content-free.jsonl`, with `\xff\xff` in between. Reports in every form, a comparison with itself, and what a run goes on with there.
 
 use ft_engine::text::{harmless, is_harmless, is_joiner};
 use ft_host::run::fuzzing::resume;
@@ -19,10 +19,10 @@ const NAME: &str = "=runs/\u{1b}[2J\n|<b>\"a\",*[x](http://y)\u{202e}";
 
 /// Of any bytes.
 pub fn run(bytes: &[u8]) {
-    let [results, samples, trace, held_out] = parts(bytes);
+    let [results, samples, trace, held_out, baselines, content_free] = parts(bytes);
     let if_there = |bytes| Some(bytes).filter(|bytes: &&[u8]| !bytes.is_empty());
-    let (trace, held_out) = (if_there(trace), if_there(held_out));
-    let files = Files { results, samples, trace, held_out, baselines: None, content_free: None };
+    let [trace, held_out, baselines, content_free] = [trace, held_out, baselines, content_free].map(if_there);
+    let files = Files { results, samples, trace, held_out, baselines, content_free };
     let report = match RunReport::new(NAME, files) {
         Ok(report) => Some(report),
         Err(error) => {
@@ -165,7 +165,13 @@ fn check_resume(files: Files<'_, &[u8]>, report: Option<&RunReport>) {
         return assert!(report.is_none());
     };
     let mut written = vec![("results.json", files.results), ("samples.jsonl", files.samples)];
-    written.extend(files.trace.map(|trace| ("trace.jsonl", trace)));
+    let further = [
+        ("trace.jsonl", files.trace),
+        ("held-out.jsonl", files.held_out),
+        ("baselines.jsonl", files.baselines),
+        ("content-free.jsonl", files.content_free),
+    ];
+    written.extend(further.into_iter().filter_map(|(name, bytes)| Some((name, bytes?))));
     with_folder(&written, |folder| {
         let found = match resume(folder, &record.plan) {
             Ok(found) => found,

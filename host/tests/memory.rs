@@ -341,7 +341,8 @@ fn asked(config: &str, dtype: DType, demonstrations: usize, queries: usize) -> (
         largest_tree: tuned_on.queries.iter().map(tree).max().unwrap(),
         predictions: queries * CHOICE_TOKENS,
     };
-    let phases = [tune::gradient_phase(&family.config, &placement, demonstrations, size, StepPolicy::PUBLISHED.batch_tokens)];
+    let phases =
+        [tune::gradient_phase(&family.config, &placement, demonstrations, size, StepPolicy::PUBLISHED.batch_tokens)];
     let expected = estimate(&family.config, &family.layout, &placement, &phases);
     let mut optimizer = Adam::default();
     let mut state = State::first(&decoder, &tuned_on.ids).unwrap();

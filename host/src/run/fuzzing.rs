@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::error::RunError;
+use super::folder::journal::{Journal, Line};
 use super::folder::out_folder::{Beginning, FurtherJournals, OutFolder, beginning, earlier};
+use ft_record::files::controls::Controls;
 use ft_record::files::samples::SampleRecord;
 use ft_record::files::schema::PlanRecord;
 use ft_record::files::trace::TraceRecord;
@@ -19,6 +21,10 @@ pub struct Found {
     pub samples: Vec<SampleRecord>,
     /// The steps that are written down.
     pub trace: Vec<TraceRecord>,
+    /// What is known of held-out examples.
+    pub held_out: Vec<SampleRecord>,
+    /// What is known of queries behind baselines, and of content-free queries.
+    pub controls: Controls,
 }
 
 /// Opens a folder for a run with this plan.
@@ -27,11 +33,18 @@ pub struct Found {
 /// Files that are no run's, or that of an unfinished run with another plan.
 pub fn resume(folder: &Path, plan: &PlanRecord) -> Result<Found, RunError> {
     let beginning = beginning(folder, earlier(folder, false)?, plan)?;
-    let (mut open, moved) = OutFolder::open(folder, &beginning, FurtherJournals::default())?;
+    let further = FurtherJournals { held_out: true, baselines: true, content_free: true };
+    let (mut open, moved) = OutFolder::open(folder, &beginning, further)?;
     Ok(Found {
         goes_on: matches!(beginning, Beginning::Continue(_)),
         moved,
         samples: open.samples.recall_while(|_| true),
         trace: open.trace.recall_while(|_| true),
+        held_out: recalled(open.held_out),
+        controls: Controls { baselines: recalled(open.baselines), content_free: recalled(open.content_free) },
     })
+}
+
+fn recalled<L: Line>(journal: Option<Journal<L>>) -> Vec<L> {
+    journal.map(|mut journal| journal.recall_while(|_| true)).unwrap_or_default()
 }

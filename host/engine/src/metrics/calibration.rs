@@ -141,15 +141,15 @@ mod tests {
 
     #[test]
     fn likelihoods_beyond_the_smallest_number_keep_their_order() {
-        // The means are the same where two examples of three are even, which is 2999 away: further than 1000 times ln(4 / 3).
+        // Of the first choice the mean is 2/3 until its two examples are nearly even, which is 2999 away: more than 1000 times ln 2.
         let examples = [vec![-1.0, -3000.0], vec![-3000.0, -1.0], vec![-1.0, -3000.0]];
         assert_eq!(prior_matching_weights(&slices(&examples)), None);
         let weights = contextual_weights(&slices(&examples[..1])).unwrap();
         close(&weights, &[0.0, 2999.0], TOLERANCE);
         let nearer = [vec![-1.0, -30.0], vec![-30.0, -1.0], vec![-1.0, -30.0]];
         let weights = prior_matching_weights(&slices(&nearer)).unwrap();
-        // Both examples that lean to the first choice have it with a quarter: their odds, e^29, are divided by 3 e^29.
-        close(&weights, &[0.0, 29.0 + 3f64.ln()], 1e-6);
+        // The mean is 1/2 where both that lean to the first choice have it with 3/4: where their odds are 3 and not e^29.
+        close(&weights, &[0.0, 29.0 - 3f64.ln()], 1e-6);
         // Numbers whose differences no number holds give no NaN that wins.
         let largest = [f64::MAX, -f64::MAX];
         let weights = prior_matching_weights(&[&largest, &largest]);

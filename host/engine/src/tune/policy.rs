@@ -21,9 +21,6 @@ pub struct StepPolicy {
 
 impl StepPolicy {
     /// The published method; an update that is not finite ends it.
-    pub const PUBLISHED: Self = Self {
-        positions: Positions::Continue,
-        allow_nonfinite: false,
-        batch_tokens: LIKELIHOOD_TOKENS,
-    };
+    pub const PUBLISHED: Self =
+        Self { positions: Positions::Continue, allow_nonfinite: false, batch_tokens: LIKELIHOOD_TOKENS };
 }

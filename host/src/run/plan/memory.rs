@@ -100,7 +100,9 @@ fn of_questions<'a>(
             let Ok(of) = demonstrations.examples(examples) else { continue };
             let (size, tokens) = (QuestionSize::of(of, objective), demonstrations.ids.len());
             match question {
-                Question::Gradient(..) => phases.push(tune::gradient_phase(config, placement, tokens, size, batch_tokens)),
+                Question::Gradient(..) => {
+                    phases.push(tune::gradient_phase(config, placement, tokens, size, batch_tokens))
+                }
                 _ => phases.extend(tune::likelihood_phases(config, placement, tokens, size, batch_tokens)),
             }
         }
