@@ -33,6 +33,7 @@ pub const RUST: &[File] = vendored![
     "plugins/sdk/src/question.rs"
     "plugins/sdk/src/row.rs"
     "plugins/sdk/src/row/choices.rs"
+    "plugins/sdk/src/seed.rs"
     "plugins/sdk/src/selection.rs"
     "plugins/sdk/src/selection/moving_part.rs"
     "plugins/sdk/src/step.rs"
