@@ -103,6 +103,7 @@ fn sources(input: &mut Input<'_>) {
         name: input.text(),
         folder: input.text(),
         sample: input.option(Input::index),
+        files: input.list(Input::text),
     });
     match fuzzing::sources(raw) {
         Ok(sources) => {
@@ -110,7 +111,9 @@ fn sources(input: &mut Input<'_>) {
             assert_ne!(sources[0].split, sources[1].split);
             for source in sources {
                 let names = [Some(&source.folder), Some(&source.name), source.config.as_ref()];
-                for name in names.into_iter().flatten().map(String::as_str).chain(source.repository.split('/')) {
+                let has_none = source.repository.is_empty() && !source.files.is_empty();
+                let repository = source.repository.split('/').filter(|_| !has_none);
+                for name in names.into_iter().flatten().map(String::as_str).chain(repository) {
                     let stays = std::path::Path::new(name).file_name().is_some_and(|file| file == name);
                     assert!(stays && name.is_ascii() && name != "." && name != "..", "{name:?}");
                 }

@@ -145,11 +145,20 @@ fn name(
     is_extra: impl Fn(u8) -> bool,
 ) -> Result<String, InvalidDescription> {
     let is_allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || is_extra(b);
-    if (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(is_allowed) {
+    if is_name(name, is_allowed) {
         Ok(name.to_owned())
     } else {
         Err(InvalidDescription::Name { what, name: harmless_within(name, LONGEST_NAME), allowed })
     }
+}
+
+/// Whether a task may have this name in results: that of a plugin.
+pub(crate) fn is_plugin_name(name: &str) -> bool {
+    is_name(name, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'))
+}
+
+fn is_name(name: &str, is_allowed: impl Fn(u8) -> bool) -> bool {
+    (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(is_allowed)
 }
 
 impl From<types::OptionValue> for OptionValue {

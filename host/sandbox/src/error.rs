@@ -30,10 +30,15 @@ pub struct Identity {
     pub file: String,
     /// Name and version of the plugin's description.
     pub name_and_version: Option<(String, String)>,
+    /// What messages call the definition that the plugin interprets; `None` for a plugin that has none.
+    pub definition: Option<String>,
 }
 
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(definition) = &self.definition {
+            write!(f, "{definition}: ")?;
+        }
         match &self.name_and_version {
             Some((name, version)) => write!(f, "plugin {name} {version} ({})", self.file),
             None => write!(f, "plugin {}", self.file),

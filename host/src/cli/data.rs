@@ -10,7 +10,7 @@ use super::interrupt::Interrupt;
 use super::terminal::{Downloads, Terminal, print, print_path, say_page, stderr_screen, stdout_screen};
 use crate::diagnosis::{Diagnosis, Fault};
 use crate::options::{DataOptions, HubCacheOptions, LimitOptions, NetworkOptions, parse};
-use crate::run::{self, ConfigError, Observer};
+use crate::run::{self, ConfigError, Observer, TaskFile, find_task};
 use crate::ui::data as shown;
 use ft_engine::task::example::{Source, Split};
 use ft_sandbox::Limits;
@@ -50,7 +50,7 @@ pub enum DataCommand {
 /// Which data set: a task's, one of the hub's, or a file.
 #[derive(Args)]
 pub struct DatasetArgs {
-    /// The data set of a task plugin: a file, or a name on the plugin path.
+    /// The data set of a task plugin: a file, a name on the plugin path, or a definition (`NAME.toml`).
     #[arg(long, value_name = "FILE|NAME", conflicts_with_all = ["name", "config"])]
     task: Option<PathBuf>,
 
@@ -142,9 +142,8 @@ fn is_file_or_stream(path: &Path) -> bool {
 
 impl DatasetArgs {
     /// What the task loads: all of it, or the split asked for.
-    fn sources(&self, task: &Path, environment: &Environment, quiet: bool) -> Result<Vec<Source>, CommandError> {
+    fn sources(&self, task: &TaskFile, environment: &Environment, quiet: bool) -> Result<Vec<Source>, CommandError> {
         let observer: Arc<dyn Observer> = Arc::new(Terminal::new(quiet));
-        let task = &run::find_plugin(&PluginPath::new(environment), task)?;
         // An interrupt ends the program at once here, whatever a plugin does.
         let engine = Interrupt::default().engine();
         let mut sources =
@@ -167,11 +166,13 @@ impl DatasetArgs {
         };
         match (&self.task, &self.name) {
             (Some(task), _) => {
-                let sources = self.sources(task, environment, quiet)?;
+                let task = find_task(&PluginPath::new(environment), task)?;
+                let sources = self.sources(&task, environment, quiet)?;
                 let split = |source: Source| {
                     Ok(HubSplit { id: parse(&source.repository)?, config: source.config, split: source.name })
                 };
-                sources.into_iter().map(split).collect()
+                // Files beside a definition are there already.
+                sources.into_iter().filter(|source| source.files.is_empty()).map(split).collect()
             }
             (None, name) => {
                 let name = name.as_deref().unwrap_or_default();
@@ -189,12 +190,14 @@ impl DatasetArgs {
     ) -> Result<TableReader, CommandError> {
         let opened = match (&self.task, &self.name) {
             (Some(task), _) => {
-                let sources = self.sources(task, environment, false)?;
+                let task = find_task(&PluginPath::new(environment), task)?;
+                let sources = self.sources(&task, environment, false)?;
                 let evaluation = |source: &Source| self.split.is_some() || source.split == Split::Evaluation;
                 let Some(source) = sources.iter().find(|source| evaluation(source)) else {
                     return Err(DatasetArgsError::NoEvaluation.into());
                 };
-                let location = data.location().map_err(ConfigError::Data)?;
+                let beside = task.definition.map(|definition| definition.file().to_owned());
+                let location = data.location().map_err(ConfigError::Data)?.of_definition(beside);
                 location.open(source, Access { environment, progress })
             }
             // A name that says a form is a file's, though there may be none.

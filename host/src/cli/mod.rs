@@ -12,6 +12,7 @@ mod prompt;
 mod report;
 mod run;
 mod shell;
+mod task;
 mod terminal;
 mod threads;
 
@@ -71,6 +72,9 @@ enum Command {
     /// Write, build, check, inspect or list plugins.
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
+    /// Check tasks that definitions describe.
+    #[command(subcommand)]
+    Task(task::TaskCommand),
     /// Print a script that completes commands and flags in a shell.
     Completions(shell::CompletionsArgs),
     /// Print a command's manual page.
@@ -104,6 +108,7 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => compare::run(&args),
         Command::Model(command) => model::run(command, environment),
         Command::Plugin(command) => plugin::run(command, environment),
+        Command::Task(command) => task::run(command, environment),
         Command::Completions(args) => shell::completions(&args, &Cli::command()),
         Command::Man(args) => shell::man(&args, Cli::command()),
         // Another process of this program reads the status, see `ft_sandbox::compiler`.

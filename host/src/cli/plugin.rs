@@ -14,7 +14,7 @@ use crate::options::{DataOptions, LimitOptions, NetworkOptions, parse};
 use crate::plugin_dev::check::{Candidate, check};
 use crate::plugin_dev::scaffold::{self, Language};
 use crate::plugin_dev::{PluginCard, build, inventory, validate};
-use crate::run::{ConfigError, Observer, Plugins, find_plugin};
+use crate::run::{ConfigError, Observer, PluginSpec, Plugins, TaskFile, find_plugin, find_task};
 use crate::ui::screen::Screen;
 use crate::ui::{plugin as shown, usage};
 use ft_sandbox::{Limits, PluginKind};
@@ -108,7 +108,7 @@ pub struct TestArgs {
 /// A plugin and its options.
 #[derive(Args)]
 pub struct PluginArgs {
-    /// A file, or a name on the plugin path.
+    /// A file, a name on the plugin path, or the definition of a task (`NAME.toml`).
     #[arg(value_name = "FILE|NAME")]
     plugin: PathBuf,
 
@@ -153,7 +153,10 @@ pub fn run(command: PluginCommand, environment: Environment) -> Result<ExitStatu
         }
         PluginCommand::Validate { which, json } => {
             let PluginContext { plugins, path, limits, screen } = PluginContext::open(&environment, which.limits)?;
-            let validated = validate(&plugins, &find_plugin(&path, &which.plugin)?, &which.options, &limits)?;
+            let TaskFile { plugin: file, definition } = find_task(&path, &which.plugin)?;
+            let definition = definition.as_ref();
+            let spec = PluginSpec { file: &file, options: &which.options, limits: &limits, definition };
+            let validated = validate(&plugins, spec)?;
             if json { print_json(&validated.card) } else { print(&shown::validated(&validated, screen)) }?;
             Ok(ExitStatus::Done)
         }
@@ -198,9 +201,11 @@ fn test(args: TestArgs, mut environment: Environment) -> Result<ExitStatus, Comm
         [] => None,
         _ => Some(args.data.location().map_err(ConfigError::Data)?),
     };
+    let TaskFile { plugin: file, definition } = find_task(&path, &args.which.plugin)?;
     let candidate = Candidate {
         plugins: &plugins,
-        file: &find_plugin(&path, &args.which.plugin)?,
+        file: &file,
+        definition: definition.as_ref(),
         options: &args.which.options,
         limits: &limits,
         data: data.as_ref(),

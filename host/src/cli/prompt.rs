@@ -8,7 +8,7 @@ use super::exit::{CommandError, ExitStatus};
 use super::interrupt::Interrupt;
 use super::terminal::{Downloads, Terminal, print, print_json, stdout_screen};
 use crate::options::{DataOptions, LimitOptions, ModelOptions, NetworkOptions, RowOptions, TaskOptions};
-use crate::run::{self, Observer, PreviewRequest, TaskConfig};
+use crate::run::{self, ConfigError, Observer, PreviewRequest, TaskConfig};
 use crate::ui::prompt;
 use ft_sandbox::Limits;
 use ft_store::datasets::location::Access;
@@ -59,11 +59,11 @@ struct ShownArgs {
 /// Prints a prompt.
 pub fn run(args: PromptArgs, mut environment: Environment) -> Result<ExitStatus, CommandError> {
     let interrupt = Interrupt::install()?;
-    let PromptArgs { mut task, model, data, rows, network, limits, shown: ShownArgs { index, seed, json } } = args;
+    let PromptArgs { task, model, data, rows, network, limits, shown: ShownArgs { index, seed, json } } = args;
     environment.offline |= network.offline;
     let path = PluginPath::new(&environment);
-    task.task = task.task.map(|plugin| run::find_plugin(&path, &plugin)).transpose()?;
-    let config = TaskConfig::new(&task, &data, &rows, limits.over(&Limits::default()))?;
+    let file = run::find_task(&path, task.task.as_deref().ok_or(ConfigError::NoTask)?)?;
+    let config = TaskConfig::new(file, &task, &data, &rows, limits.over(&Limits::default()))?;
     let observer: Arc<dyn Observer> = Arc::new(Terminal::new(json));
     let model = model.model();
     let asked = PreviewRequest { model: &model, seed, index };

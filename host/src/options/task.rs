@@ -10,11 +10,12 @@ use ft_store::table::Quoting;
 options! {
     /// Options of the task plugin.
     pub struct TaskOptions {
-        /// The task plugin, a WebAssembly component: a file, or its name on the plugin path (`ft-host plugin list`).
+        /// The task: a plugin's file, its name on the plugin path (`ft-host plugin list`), or a definition (`NAME.toml`),
+        /// which the plugin `template` interprets.
         #[arg(long, value_name = "FILE|NAME")]
         task: Option<PathBuf>, path Plugin, recorded "task.file", affects Nothing;
 
-        /// Set an option of the task.
+        /// Set an option of the task, or of its definition.
         #[arg(
             short = 'T',
             long = "task-option",

@@ -1,13 +1,11 @@
 //! Everything of a plugin that a run would refuse, before any weights.
 
-use std::path::Path;
-
 use candle_core::Device;
 
 use super::card::PluginCard;
 use crate::run::{Configured, PluginSpec, PluginUsage, Plugins, RunError};
+use ft_sandbox::PluginKind;
 use ft_sandbox::options::OptionSetting;
-use ft_sandbox::{Limits, PluginKind};
 
 /// A plugin that a run takes.
 #[derive(Debug)]
@@ -25,16 +23,11 @@ pub struct Validated {
 ///
 /// # Errors
 /// What a run would say.
-pub fn validate(
-    plugins: &Plugins,
-    file: &Path,
-    options: &[(String, String)],
-    limits: &Limits,
-) -> Result<Validated, RunError> {
+pub fn validate(plugins: &Plugins, spec: PluginSpec<'_>) -> Result<Validated, RunError> {
+    let PluginSpec { file, limits, .. } = spec;
     let inspection = plugins.inspect(file, limits)?;
     let kind = inspection.kind;
     let card = PluginCard::new(file.display().to_string(), inspection);
-    let spec = PluginSpec { file, options, limits };
     let (options, usage) = match kind {
         PluginKind::Task => {
             let Configured { plugin: mut task, options } = plugins.task(spec)?;

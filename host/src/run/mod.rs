@@ -21,6 +21,7 @@ pub use folder::error::FolderError;
 pub use inputs::class_names::OtherClasses;
 pub use inputs::config::{RunConfig, RunOverrides, TaskConfig, with_plugins};
 pub use inputs::data::{SplitExamples, read_split};
+pub use inputs::definition::{Definition, TaskFile, find_task};
 pub use inputs::error::{ConfigError, PluginRequestError, SplitError};
 pub use inputs::model::{ModelDescription, describe_model, open_weights};
 pub use inputs::plugins::{Configured, PluginSpec, Plugins, find_plugin, resolve_options};

@@ -1,12 +1,12 @@
 //! A task's prompts as the model gets them: text and token boundaries, without weights.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::error::RunError;
 use super::inputs::config::TaskConfig;
+use super::inputs::definition::TaskFile;
 use super::inputs::model::open_tokenizer;
 use super::inputs::plugins::{PluginSpec, Plugins};
 use super::inputs::rows::Rows;
@@ -157,14 +157,16 @@ fn row_notes(
 /// # Errors
 /// A file that is no task plugin, or a failure of the plugin.
 pub fn task_sources(
-    plugin: &Path,
+    task: &TaskFile,
     limits: &Limits,
     environment: &Environment,
     observer: &Arc<dyn Observer>,
     engine: &EngineOptions,
 ) -> Result<Vec<Source>, RunError> {
     let plugins = Plugins::new(&CachePaths::new(environment), observer, engine)?;
-    let mut task = plugins.task(PluginSpec { file: plugin, options: &[], limits })?.plugin;
+    let TaskFile { plugin: file, definition } = task;
+    let spec = PluginSpec { file, options: &[], limits, definition: definition.as_ref() };
+    let mut task = plugins.task(spec)?.plugin;
     Ok(task.sources()?)
 }
 

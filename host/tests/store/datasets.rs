@@ -54,6 +54,7 @@ fn a_split_comes_from_the_hubs_conversion_and_stays_in_the_cache() {
         name: "validation".into(),
         folder: "qasc".into(),
         sample: None,
+        files: Vec::new(),
     };
     let told = Told::default();
     let access = Access { environment: &environment, progress: &told };

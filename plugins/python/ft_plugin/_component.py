@@ -66,6 +66,11 @@ def export_task(task: Type[Task]) -> Tuple[Optional[type], Optional[type], Optio
             made = task(_options(settings))
 
         @_last_words
+        def task_name(self):
+            name = made.task_name()
+            return None if name is None else _of(str, "`task_name`", name)
+
+        @_last_words
         def sources(self):
             return [_source(source) for source in _list_of(Source, "`sources`", made.sources())]
 
@@ -80,10 +85,14 @@ def export_task(task: Type[Task]) -> Tuple[Optional[type], Optional[type], Optio
             first = rows[split]
             # The end of a table starts the count afresh.
             rows[split] = first + len(texts) if texts else 0
-            batch = dataset.Batch([], [])
+            batch = dataset.Batch([], [], [])
             for index, text in enumerate(texts, start=first):
                 try:
-                    example = example_out(made.example(split, Row.parse(index, text)), str(index))
+                    row = Row.parse(index, text)
+                    if not made.takes(split, row):
+                        batch.left_out.append(index)
+                        continue
+                    example = example_out(made.example(split, row), str(index))
                     # The host ends a plugin over such an id. As it is copied from the row most of the time, it is the
                     # row that is at fault.
                     if len(example.id) > _LONGEST_ID or any(map(cannot_be_shown, example.id)):
@@ -133,7 +142,9 @@ def export_task(task: Type[Task]) -> Tuple[Optional[type], Optional[type], Optio
 
     def _source(source):
         split = data.Split[source.split.name]
-        return dataset.Source(split, source.repository, source.config, source.name, source.folder, source.sample)
+        return dataset.Source(
+            split, source.repository, source.config, source.name, source.folder, source.sample, list(source.files)
+        )
 
     return _info(task.description), Dataset, Prompt
 

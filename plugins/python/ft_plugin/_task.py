@@ -117,6 +117,9 @@ class Source:
     """The data set's configuration, where it has several, like `sst2`."""
     sample: Optional[int] = None
     """To use only so many rows, drawn at random by the run's seed; none means all."""
+    files: Sequence[str] = ()
+    """Files beside the definition that describes the task, instead of the hub's. The host refuses them of any other
+    task."""
 
 
 class Task:
@@ -128,6 +131,10 @@ class Task:
     def __init__(self, options: Options):
         """Makes the task. `options` has a value for every option of the description."""
 
+    def task_name(self) -> Optional[str]:
+        """The task's name in results, if it follows from the options; none if it is the description's."""
+        return None
+
     def sources(self) -> List[Source]:
         """What to load, one source for each split."""
         raise NotImplementedError
@@ -136,6 +143,10 @@ class Task:
         """The names of the classes, where every example has these very choices in this order; empty for other tasks.
         Tasks with labels are sampled class by class (stratified)."""
         return []
+
+    def takes(self, split: Split, row: Row) -> bool:
+        """Whether a row is one of the task's. The host leaves out and counts those that are not."""
+        return True
 
     def example(self, split: Split, row: Row) -> Example:
         """Makes an example of a row. If it raises, the host stops there with the row's number, or skips the row if the

@@ -48,6 +48,11 @@ impl Row<'_> {
         self.index
     }
 
+    /// All columns of the row, or of the nested object.
+    pub fn columns(&self) -> &Map<String, Value> {
+        &self.object
+    }
+
     /// Whether the column is there and not null.
     pub fn has(&self, column: &str) -> bool {
         self.object.get(column).is_some_and(|value| !value.is_null())

@@ -104,13 +104,15 @@ pub struct Source {
     pub folder: String,
     /// To use only so many rows, drawn at random by the run's seed; none means all.
     pub sample: Option<u32>,
+    /// Files beside the definition that describes the task, instead of the hub's. The host refuses them of any other task.
+    pub files: Vec<String>,
 }
 
 impl Source {
     /// All rows of a data set without configurations.
     pub fn new(split: Split, repository: &str, name: &str, folder: &str) -> Self {
         let (repository, name, folder) = (repository.into(), name.into(), folder.into());
-        Self { split, repository, config: None, name, folder, sample: None }
+        Self { split, repository, config: None, name, folder, sample: None, files: Vec::new() }
     }
 
     /// One configuration of the data set.
@@ -144,6 +146,11 @@ pub trait Task: 'static {
     where
         Self: Sized;
 
+    /// The task's name in results, if it follows from the options; `None` if it is the description's.
+    fn task_name(&self) -> Option<String> {
+        None
+    }
+
     /// What to load, one source for each split.
     fn sources(&self) -> Vec<Source>;
 
@@ -151,6 +158,14 @@ pub trait Task: 'static {
     /// Tasks with labels are sampled class by class (stratified).
     fn labels(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Whether a row is one of the task's. The host leaves out and counts those that are not.
+    ///
+    /// # Errors
+    /// If the row does not say it.
+    fn takes(&self, _split: Split, _row: &Row<'_>) -> Result<bool, RowError> {
+        Ok(true)
     }
 
     /// Makes an example of a row.

@@ -70,4 +70,6 @@ pub struct Source {
     pub folder: String,
     /// To use only so many rows, drawn at random by the run's seed.
     pub sample: Option<usize>,
+    /// Patterns of files beside the definition that describes the task, instead of the hub's; empty for the hub.
+    pub files: Vec<String>,
 }

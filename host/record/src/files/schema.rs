@@ -328,6 +328,9 @@ pub struct DataRecord {
     pub rows: u64,
     /// The number of rows that were left out since they cannot be read or the task rejects them (`--skip-bad-rows`).
     pub skipped: usize,
+    /// The number of rows that are none of the task's, by its own filter; absent if there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: usize,
     /// The quoting of CSV or TSV, `--quoting`; absent if it is the default of the file's format.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quoting: Option<Untrusted>,
@@ -338,6 +341,10 @@ pub struct DataRecord {
     pub further_files: Vec<FileRecord>,
     /// The SHA-256 of the examples that the task made of the rows: the same if the same rows come in another file format.
     pub examples_sha256: Untrusted,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// The content of `results.json`.

@@ -1,7 +1,7 @@
 //! Rust types and calls generated from version 0.1.0 of the WIT package, `wit/since-0.1/plugin.wit`.
 //!
-//! Interfaces that only name types are those of the present package. What a plugin of either version exports beside its
-//! steps is the same, so that no types of exported interfaces are used from here but those of a step.
+//! Interfaces that only name types are those of the present package. Of what plugins export, the
+//! types that differ are used from here: those of a step, of a source and of a batch of rows.
 
 /// The world of task plugins.
 pub(crate) mod task {
@@ -33,4 +33,5 @@ pub(crate) mod optimizer {
 
 pub(crate) use optimizer::exports::forward_tuning::plugin::meta_optimizer;
 pub(crate) use optimizer::forward_tuning::plugin::tensor;
+pub(crate) use task::exports::forward_tuning::plugin::dataset;
 pub(crate) use task::forward_tuning::plugin::{log, table};

@@ -25,15 +25,81 @@ pub(crate) type Describe = Function<(), info::Description>;
 /// What a task exports besides `info`.
 pub(crate) struct TaskExports {
     pub(crate) configure: Fallible<(OptionSettings,), ()>,
-    pub(crate) sources: Function<(), Vec<dataset::Source>>,
+    /// None before 0.2.
+    pub(crate) task_name: Option<Function<(), Option<String>>>,
+    pub(crate) sources: SourcesExport,
     pub(crate) labels: Function<(), Vec<String>>,
-    pub(crate) read: Fallible<(data::Split, Resource<RowTable>, u32), dataset::Batch>,
+    pub(crate) read: ReadExport,
     pub(crate) written: Function<(), Vec<data::Example>>,
     pub(crate) separator: Function<(), String>,
     pub(crate) render_demonstration: Fallible<(data::Example,), String>,
     pub(crate) render_query: Fallible<(data::Example,), Vec<prompt::Choice>>,
     /// None before 0.2.
     pub(crate) content_free: Option<Function<(), Vec<data::Example>>>,
+}
+
+/// `dataset.sources`, which names no files before 0.2.
+#[derive(Clone, Copy)]
+pub(crate) enum SourcesExport {
+    /// As in 0.1.
+    WithoutFiles(Function<(), Vec<since_0_1::dataset::Source>>),
+    /// As it is now.
+    Present(Function<(), Vec<dataset::Source>>),
+}
+
+impl SourcesExport {
+    /// Calls it.
+    pub(crate) fn call(&self, store: &mut Store<HostState>) -> wasmtime::Result<Vec<dataset::Source>> {
+        match self {
+            Self::WithoutFiles(sources) => {
+                let (sources,) = sources.call(store, ())?;
+                let present = |source: since_0_1::dataset::Source| {
+                    let since_0_1::dataset::Source { split, repository, config, name, folder, sample } = source;
+                    dataset::Source { split, repository, config, name, folder, sample, files: Vec::new() }
+                };
+                Ok(sources.into_iter().map(present).collect())
+            }
+            Self::Present(sources) => sources.call(store, ()).map(|(sources,)| sources),
+        }
+    }
+}
+
+/// The parameters of `dataset.read`.
+type ReadParameters = (data::Split, Resource<RowTable>, u32);
+
+/// `dataset.read`, which leaves no rows out before 0.2.
+#[derive(Clone, Copy)]
+pub(crate) enum ReadExport {
+    /// As in 0.1.
+    OfAllRows(Fallible<ReadParameters, since_0_1::dataset::Batch>),
+    /// As it is now.
+    Present(Fallible<ReadParameters, dataset::Batch>),
+}
+
+impl ReadExport {
+    /// Calls it.
+    pub(crate) fn call(
+        &self,
+        store: &mut Store<HostState>,
+        parameters: ReadParameters,
+    ) -> wasmtime::Result<(Result<dataset::Batch, types::Error>,)> {
+        match self {
+            Self::OfAllRows(read) => {
+                let (batch,) = read.call(store, parameters)?;
+                let present = |rejection: since_0_1::dataset::Rejection| {
+                    let since_0_1::dataset::Rejection { row, column, message } = rejection;
+                    dataset::Rejection { row, column, message }
+                };
+                let batch = batch.map(|since_0_1::dataset::Batch { examples, rejected }| dataset::Batch {
+                    examples,
+                    rejected: rejected.into_iter().map(present).collect(),
+                    left_out: Vec::new(),
+                });
+                Ok((batch,))
+            }
+            Self::Present(read) => read.call(store, parameters),
+        }
+    }
 }
 
 /// What an optimizer exports besides `info`.
@@ -75,9 +141,19 @@ impl Exports<'_> {
     pub(crate) fn task(&mut self) -> wasmtime::Result<TaskExports> {
         Ok(TaskExports {
             configure: self.function("dataset", "configure")?,
-            sources: self.function("dataset", "sources")?,
+            task_name: match self.package {
+                PackageVersion::V0_1 => None,
+                PackageVersion::V0_2 => Some(self.function("dataset", "task-name")?),
+            },
+            sources: match self.package {
+                PackageVersion::V0_1 => SourcesExport::WithoutFiles(self.function("dataset", "sources")?),
+                PackageVersion::V0_2 => SourcesExport::Present(self.function("dataset", "sources")?),
+            },
             labels: self.function("dataset", "labels")?,
-            read: self.function("dataset", "read")?,
+            read: match self.package {
+                PackageVersion::V0_1 => ReadExport::OfAllRows(self.function("dataset", "read")?),
+                PackageVersion::V0_2 => ReadExport::Present(self.function("dataset", "read")?),
+            },
             written: self.function("dataset", "written")?,
             separator: self.function("prompt", "separator")?,
             render_demonstration: self.function("prompt", "render-demonstration")?,

@@ -53,7 +53,7 @@ impl Sandbox {
         device: &Device,
     ) -> Result<Started, PluginError> {
         let file = harmless_within(binary.file(), 200);
-        let identity = Identity { file, name_and_version: None };
+        let identity = Identity { file, name_and_version: None, definition: None };
         let fail = |failure| PluginError::new(identity.clone(), None, failure);
         let contract = contract(&binary, expected)?;
         let component = engine.compile(&binary, &limits).map_err(fail)?;
@@ -83,6 +83,11 @@ impl Sandbox {
         sandbox.identity.name_and_version = Some((description.name.clone(), description.version.clone()));
         sandbox.store.data_mut().log.rename(&description.name);
         Ok(Started { sandbox, instance, describe, contract, description })
+    }
+
+    /// Names the definition that the plugin interprets in the errors of all later calls.
+    pub(crate) fn interpret(&mut self, definition: String) {
+        self.identity.definition = Some(definition);
     }
 
     /// Asks the plugin what it is.
@@ -228,7 +233,7 @@ impl Sandbox {
 /// Which world a file was made for, by its names alone: nothing of it is compiled.
 pub(crate) fn contract(binary: &PluginBinary, expected: Option<PluginKind>) -> Result<Contract, PluginError> {
     let fail = |failure| {
-        let identity = Identity { file: harmless_within(binary.file(), 200), name_and_version: None };
+        let identity = Identity { file: harmless_within(binary.file(), 200), name_and_version: None, definition: None };
         PluginError::new(identity, None, failure)
     };
     let surface = binary.surface().map_err(|error| fail(Failure::NotAComponent(error)))?;

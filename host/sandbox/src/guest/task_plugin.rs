@@ -33,6 +33,8 @@ pub struct TaskPlugin {
     describe: Describe,
     exports: TaskExports,
     description: Description,
+    /// The task's own name, where its options make it.
+    task_name: Option<String>,
 }
 
 /// All examples of one split.
@@ -42,6 +44,8 @@ pub struct ReadOutcome {
     pub examples: Vec<Example>,
     /// The rows that made none.
     pub rejected: Vec<Rejection>,
+    /// The rows that are none of the task's, by their indices in the table, from 0.
+    pub left_out: Vec<u64>,
 }
 
 /// A row that does not make an example. Texts in it are fit to be shown.
@@ -70,12 +74,22 @@ impl TaskPlugin {
         let started = Sandbox::start(engine, binary, Some(PluginKind::Task), limits, log, &Device::Cpu)?;
         let Started { mut sandbox, instance, describe, contract, description } = started;
         let exports = sandbox.look_up(&contract, &instance, |exports| exports.task())?;
-        Ok(Self { sandbox, describe, exports, description })
+        Ok(Self { sandbox, describe, exports, description, task_name: None })
     }
 
     /// What the plugin says it is.
     pub fn description(&self) -> &Description {
         &self.description
+    }
+
+    /// The task's name in results: its own, once it is configured, where its options make it, or the plugin's.
+    pub fn task_name(&self) -> &str {
+        self.task_name.as_deref().unwrap_or(&self.description.name)
+    }
+
+    /// Names the definition that the plugin interprets in the errors of all later calls.
+    pub fn interpret(&mut self, definition: String) {
+        self.sandbox.interpret(definition);
     }
 
     /// What it says that it is when it is asked again.
@@ -103,7 +117,12 @@ impl TaskPlugin {
     pub fn configure(&mut self, options: &[OptionSetting]) -> Result<(), PluginError> {
         let options: Vec<types::OptionSetting> = options.iter().map(Into::into).collect();
         let configure = &self.exports.configure;
-        self.sandbox.call_fallible("dataset.configure", |store| configure.call(store, (options,)))
+        self.sandbox.call_fallible("dataset.configure", |store| configure.call(store, (options,)))?;
+        let Some(task_name) = &self.exports.task_name else { return Ok(()) };
+        let call = "dataset.task-name";
+        let (name,) = self.sandbox.call(call, |store| task_name.call(store, ()))?;
+        self.task_name = answer_check::task_name(name).map_err(|bad| self.bad(call, bad))?;
+        Ok(())
     }
 
     /// What to load: one source for each split, demonstrations first. Its names are plain file names.
@@ -112,7 +131,7 @@ impl TaskPlugin {
     /// When there is not one source for each split, a name is none, or the plugin fails.
     pub fn sources(&mut self) -> Result<Vec<Source>, PluginError> {
         let (call, sources) = ("dataset.sources", &self.exports.sources);
-        let (raw,) = self.sandbox.call(call, |store| sources.call(store, ()))?;
+        let raw = self.sandbox.call(call, |store| sources.call(store))?;
         answer_check::sources(raw).map_err(|bad| self.bad(call, bad))
     }
 
@@ -160,17 +179,21 @@ impl TaskPlugin {
         let call = "dataset.read";
         let limits = self.sandbox.limits().clone();
         let mut check = ExampleCheck::new(&limits, labels);
-        let mut outcome = ReadOutcome { examples: Vec::new(), rejected: Vec::new() };
+        let mut outcome = ReadOutcome { examples: Vec::new(), rejected: Vec::new(), left_out: Vec::new() };
         loop {
             let read = &self.exports.read;
             let batch = self.sandbox.call_fallible(call, |store| {
                 read.call(store, (convert::wit_split(split), Resource::new_borrow(table), BATCH))
             })?;
-            if batch.examples.is_empty() && batch.rejected.is_empty() {
+            if batch.examples.is_empty() && batch.rejected.is_empty() && batch.left_out.is_empty() {
                 return Ok(outcome);
             }
             for raw in batch.examples {
                 outcome.examples.push(check.check(raw).map_err(|bad| self.bad(call, bad))?);
+            }
+            for row in batch.left_out {
+                check.leave_out(outcome.left_out.len()).map_err(|bad| self.bad(call, bad))?;
+                outcome.left_out.push(row);
             }
             for raw in batch.rejected {
                 let message = harmless_within(&raw.message, limits.log_characters);

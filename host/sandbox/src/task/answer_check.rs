@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::bindings::{data, dataset};
+use crate::description::is_plugin_name;
 use crate::limits::Limits;
 use crate::task::convert::split_of;
 use crate::task::invalid_answer::InvalidAnswer;
@@ -42,8 +43,9 @@ fn check_source(split: Split, source: &dataset::Source) -> Result<Source, Invali
     if let Some(config) = &source.config {
         check("configuration", config)?;
     }
-    // `owner/name`, or a bare name as the hub's oldest data sets have it.
-    if source.repository.splitn(2, '/').any(|part| !is_file_name(part)) {
+    // `owner/name`, or a bare name as the hub's oldest data sets have it; a task with files of its own may have none.
+    let has_none = source.repository.is_empty() && !source.files.is_empty();
+    if !has_none && source.repository.splitn(2, '/').any(|part| !is_file_name(part)) {
         return Err(InvalidAnswer::SourceName {
             split,
             part: "repository",
@@ -60,7 +62,16 @@ fn check_source(split: Split, source: &dataset::Source) -> Result<Source, Invali
         name: source.name.clone(),
         folder: source.folder.clone(),
         sample: source.sample.map(|rows| rows as usize),
+        files: source.files.clone(),
     })
+}
+
+/// A task's own name, as a plugin's.
+pub(crate) fn task_name(raw: Option<String>) -> Result<Option<String>, InvalidAnswer> {
+    match raw {
+        Some(name) if !is_plugin_name(&name) => Err(InvalidAnswer::TaskName { name: harmless_within(&name, SHOWN) }),
+        name => Ok(name),
+    }
 }
 
 /// A name that stays in the folder it is looked up in, on every system.
@@ -95,6 +106,11 @@ impl<'a> ExampleCheck<'a> {
     /// Counts a rejected row, the `index`th, with its message as the host keeps it.
     pub(crate) fn reject(&mut self, index: usize, message: &str) -> Result<(), InvalidAnswer> {
         self.keep(index, kept(message))
+    }
+
+    /// Counts a row that is left out, the `index`th.
+    pub(crate) fn leave_out(&mut self, index: usize) -> Result<(), InvalidAnswer> {
+        self.keep(index, size_of::<u64>() as u64)
     }
 
     /// Counts one more of what there are `index` of, and its bytes.
@@ -156,7 +172,15 @@ mod tests {
 
     fn source(split: data::Split, folder: &str, name: &str, repository: &str) -> dataset::Source {
         let (folder, name, repository) = (folder.into(), name.into(), repository.into());
-        dataset::Source { split, repository, config: Some("sst2".into()), name, folder, sample: None }
+        dataset::Source {
+            split,
+            repository,
+            config: Some("sst2".into()),
+            name,
+            folder,
+            sample: None,
+            files: Vec::new(),
+        }
     }
 
     fn message(raw: Vec<dataset::Source>) -> String {

@@ -26,6 +26,12 @@ pub enum InvalidAnswer {
         /// The name that was given.
         name: String,
     },
+    /// A name that no task may have.
+    #[error("expected a task's name of lower case letters, digits, `-` and `_`, got `{name}`")]
+    TaskName {
+        /// The name that was given.
+        name: String,
+    },
     /// A sample of no rows.
     #[error("expected a sample of 1 row or more for the {split} split, got 0")]
     EmptySample {

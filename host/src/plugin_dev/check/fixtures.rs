@@ -110,7 +110,7 @@ impl Fixtures {
         if let Some(path) = candidate.fixtures {
             return Self::read(path).map(Some);
         }
-        let beside = [candidate.file.with_extension("fixtures.toml"), candidate.folder().join("fixtures.toml")];
+        let beside = [candidate.named().with_extension("fixtures.toml"), candidate.folder().join("fixtures.toml")];
         beside.iter().find(|path| path.is_file()).map(|path| Self::read(path)).transpose()
     }
 

@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 use candle_core::Device;
 
 use super::candidate::Candidate;
-use crate::run::{PluginSpec, RunError, resolve_options};
+use crate::run::{RunError, resolve_options};
 use ft_sandbox::{Description, OptimizerPlugin, PluginError, TaskPlugin, Usage};
 
 /// What is checked, and what its instances used so far.
@@ -24,8 +24,7 @@ impl<'a> Harness<'a> {
 
     /// A task with these options.
     pub fn task(&self, options: &[(String, String)]) -> Result<Counted<'a, TaskPlugin>, RunError> {
-        let spec = PluginSpec { file: self.file, options, limits: self.limits };
-        Ok(Counted { plugin: self.plugins.task(spec)?.plugin, usage: self.usage })
+        Ok(Counted { plugin: self.plugins.task(self.candidate.spec(options))?.plugin, usage: self.usage })
     }
 
     /// An optimizer with a session of these options.

@@ -24,6 +24,7 @@ use harness::Harness;
 use super::{PluginCard, PluginDevError, validate};
 use crate::run::{PluginUsage, RunError};
 use ft_sandbox::{ErrorKind, Failure, Limits, PluginError, Usage};
+use ft_store::datasets::location::DataLocation;
 
 /// The share of a limit beyond which a plugin leaves nothing for larger data.
 const NEARLY_ALL: f64 = 0.8;
@@ -35,6 +36,9 @@ pub struct CheckReport {
     pub plugin: Option<PluginCard>,
     /// The checks, in the order in which they were made.
     pub checks: Vec<Check>,
+    /// Where a task's rows came from; `None` for an optimizer, and for a task without any.
+    #[serde(skip)]
+    pub data: Option<DataLocation>,
     /// What it used of its limits; none for one that does not start.
     #[serde(skip)]
     pub usage: Option<PluginUsage>,
@@ -54,13 +58,13 @@ impl CheckReport {
 /// report, and so is a plugin's own failure to start.
 pub fn check(candidate: Candidate<'_>) -> Result<CheckReport, PluginDevError> {
     let mut checks = Checks::default();
-    let validated = match validate(candidate.plugins, candidate.file, candidate.options, candidate.limits) {
+    let validated = match validate(candidate.plugins, candidate.spec(candidate.options)) {
         Err(RunError::Plugin(error)) if is_its_own(&error, candidate) => {
             checks.record("start", Err(error.to_string()));
             // What was not compiled within the limits is not tried a second time.
             let inspected = error.call().and_then(|_| candidate.plugins.inspect(candidate.file, candidate.limits).ok());
             let plugin = inspected.map(|it| PluginCard::new(candidate.file.display().to_string(), it));
-            return Ok(CheckReport { plugin, checks: checks.0, usage: None });
+            return Ok(CheckReport { plugin, checks: checks.0, data: None, usage: None });
         }
         validated => validated?,
     };
@@ -71,13 +75,16 @@ pub fn check(candidate: Candidate<'_>) -> Result<CheckReport, PluginDevError> {
     );
     let used = RefCell::new(validated.usage.usage);
     let harness = Harness::new(candidate, &used);
-    match validated.card.kind.as_str() {
+    let data = match validated.card.kind.as_str() {
         "task" => task::check(harness, fixtures.as_ref(), &mut checks),
-        _ => optimizer::check(harness, fixtures.as_ref(), &mut checks),
-    }
+        _ => {
+            optimizer::check(harness, fixtures.as_ref(), &mut checks);
+            None
+        }
+    };
     let usage = PluginUsage { usage: used.into_inner(), ..validated.usage };
     checks.record("limits", within(&usage.usage, candidate.limits));
-    Ok(CheckReport { plugin: Some(validated.card), checks: checks.0, usage: Some(usage) })
+    Ok(CheckReport { plugin: Some(validated.card), checks: checks.0, data, usage: Some(usage) })
 }
 
 /// Whether it is the plugin that failed, not what it was given.

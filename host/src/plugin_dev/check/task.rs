@@ -15,8 +15,8 @@ use ft_sandbox::{Failure, PluginError, Rejection, TaskPlugin};
 use ft_store::datasets::location::{DataBase, DataLocation};
 use ft_store::datasets::sample;
 
-/// Makes the checks.
-pub fn check(harness: Harness<'_>, fixtures: Option<&Fixtures>, checks: &mut Checks) {
+/// Makes the checks, and says where rows came from.
+pub fn check(harness: Harness<'_>, fixtures: Option<&Fixtures>, checks: &mut Checks) -> Option<DataLocation> {
     checks.record("description", description(harness));
     checks.record("options", options(harness));
     match fixtures.filter(|fixtures| !fixtures.rows.is_empty()) {
@@ -31,12 +31,12 @@ pub fn check(harness: Harness<'_>, fixtures: Option<&Fixtures>, checks: &mut Che
         Ok(sources) => sources,
         Err(error) => {
             checks.record("sources", Err(error.to_string()));
-            return;
+            return None;
         }
     };
     let Some(data) = location(harness, &sources) else {
         checks.skipped("rows", "no `data` folder beside it and no bundled sample; `--data DIR` names rows".into());
-        return;
+        return None;
     };
     for source in &sources {
         let read = whole_split(harness, &data, source);
@@ -52,6 +52,7 @@ pub fn check(harness: Harness<'_>, fixtures: Option<&Fixtures>, checks: &mut Che
         checks.record(format!("same twice: {}", source.split), same_twice(harness, &data, source, &read));
         checks.record(format!("spoilt rows: {}", source.split), spoilt_rows(harness, &data, source));
     }
+    Some(data)
 }
 
 fn description(harness: Harness<'_>) -> Result<String, String> {
@@ -84,8 +85,14 @@ fn is_orderly(error: &PluginError) -> bool {
     matches!(error.failure(), Failure::Returned { .. })
 }
 
-/// The rows that the user names, those beside the plugin, or the bundled sample.
+/// The rows that the user names, those beside the plugin, the bundled sample, or those that a definition names.
 fn location(harness: Harness<'_>, sources: &[Source]) -> Option<DataLocation> {
+    let definition = harness.definition.map(|definition| definition.file().to_owned());
+    let found = rows_at_hand(harness, sources).or_else(|| definition.is_some().then_some(DataLocation::HUB));
+    Some(found?.of_definition(definition))
+}
+
+fn rows_at_hand(harness: Harness<'_>, sources: &[Source]) -> Option<DataLocation> {
     if let Some(data) = harness.data {
         return Some(data.clone());
     }
@@ -93,7 +100,7 @@ fn location(harness: Harness<'_>, sources: &[Source]) -> Option<DataLocation> {
     if sources.iter().any(|source| beside.join(&source.folder).is_dir()) {
         return Some(DataLocation::all_from(DataBase::Folder(beside)));
     }
-    let bundled = |source: &Source| sample::find(&source.folder, &source.name).is_some();
+    let bundled = |source: &Source| source.files.is_empty() && sample::find(&source.folder, &source.name).is_some();
     sources.iter().all(bundled).then(|| DataLocation::all_from(DataBase::Sample))
 }
 

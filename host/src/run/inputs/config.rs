@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::default_optimizer;
+use super::definition::{Definition, TaskFile, find_task, is_definition};
 use super::error::{ConfigError, PluginRequestError};
 use super::plugins::{PluginSpec, find_plugin};
 use crate::options::{Baselines, DataOptions, RowOptions, RunOptions, ScoreSteps, Select, TaskOptions};
@@ -98,7 +99,10 @@ impl RunConfig {
         let select = options.selection.resolve().map_err(ConfigError::Selection)?;
         let seeds = options.seeds.list().map_err(ConfigError::Seeds)?;
         let limits = options.limits.over(&Limits::default());
+        let file = find_task(path, options.task.task.as_deref().ok_or(ConfigError::NoTask)?)?;
+        let stem = file.named().file_stem().unwrap_or_default().to_owned();
         let task = TaskConfig::new(
+            file,
             &options.task,
             &options.data,
             &options.rows,
@@ -110,10 +114,7 @@ impl RunConfig {
         };
         let (evaluation, tune, compute) = (options.evaluation, options.tune, options.compute);
         Ok(Self {
-            out: options
-                .output
-                .out
-                .unwrap_or_else(|| PathBuf::from("runs").join(task.plugin.file_stem().unwrap_or_default())),
+            out: options.output.out.unwrap_or_else(|| PathBuf::from("runs").join(stem)),
             task,
             optimizer,
             optimizer_options: options.optimizer.optimizer_options,
@@ -142,7 +143,12 @@ impl RunConfig {
 
     /// The optimizer as it is asked for.
     pub fn optimizer_spec(&self) -> PluginSpec<'_> {
-        PluginSpec { file: &self.optimizer, options: &self.optimizer_options, limits: &self.optimizer_limits }
+        PluginSpec {
+            file: &self.optimizer,
+            options: &self.optimizer_options,
+            limits: &self.optimizer_limits,
+            definition: None,
+        }
     }
 }
 
@@ -152,7 +158,10 @@ impl RunConfig {
 /// A name that is on no folder of the path.
 pub fn with_plugins(mut options: RunOptions, path: &PluginPath) -> Result<RunOptions, PluginRequestError> {
     for plugin in [&mut options.task.task, &mut options.optimizer.optimizer].into_iter().flatten() {
-        *plugin = find_plugin(path, plugin)?;
+        // A definition's file stays what it is: `find_task` finds the component that interprets it.
+        if !is_definition(plugin) {
+            *plugin = find_plugin(path, plugin)?;
+        }
     }
     Ok(options)
 }
@@ -162,7 +171,9 @@ pub fn with_plugins(mut options: RunOptions, path: &PluginPath) -> Result<RunOpt
 pub struct TaskConfig {
     /// The task plugin's file.
     pub plugin: PathBuf,
-    /// What the user set of its options.
+    /// The definition that it interprets; `None` for a task that is a plugin by itself.
+    pub definition: Option<Definition>,
+    /// What the user set of its options, or of the definition's.
     pub options: Vec<(String, String)>,
     /// Where rows come from.
     pub data: DataLocation,
@@ -180,15 +191,24 @@ pub struct TaskConfig {
 }
 
 impl TaskConfig {
-    /// What options, with the defaults, ask for.
+    /// What options, with the defaults, ask for, with the task's file as [`find_task`] gives it.
     ///
     /// # Errors
-    /// No task, a place of data that cannot be meant.
-    pub fn new(task: &TaskOptions, data: &DataOptions, rows: &RowOptions, limits: Limits) -> Result<Self, ConfigError> {
+    /// A place of data that cannot be meant.
+    pub fn new(
+        file: TaskFile,
+        task: &TaskOptions,
+        data: &DataOptions,
+        rows: &RowOptions,
+        limits: Limits,
+    ) -> Result<Self, ConfigError> {
+        let TaskFile { plugin, definition } = file;
+        let beside = definition.as_ref().map(|definition| definition.file().to_owned());
         Ok(Self {
-            plugin: task.task.clone().ok_or(ConfigError::NoTask)?,
+            plugin,
+            definition,
             options: task.task_options.clone(),
-            data: data.location().map_err(ConfigError::Data)?,
+            data: data.location().map_err(ConfigError::Data)?.of_definition(beside),
             skip_bad_rows: rows.skip_bad_rows,
             sampling: rows.sampling(),
             shots: rows.shots,
@@ -199,6 +219,11 @@ impl TaskConfig {
 
     /// The task plugin as it is asked for.
     pub fn plugin_spec(&self) -> PluginSpec<'_> {
-        PluginSpec { file: &self.plugin, options: &self.options, limits: &self.limits }
+        PluginSpec {
+            file: &self.plugin,
+            options: &self.options,
+            limits: &self.limits,
+            definition: self.definition.as_ref(),
+        }
     }
 }

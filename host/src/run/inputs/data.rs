@@ -1,5 +1,7 @@
 //! A task's rows: opened, made into examples by the plugin, and accounted for.
 
+use std::path::Path;
+
 use super::class_names::{Finding, NamedColumns, OtherClasses};
 use super::classes;
 use super::error::SplitError;
@@ -109,7 +111,7 @@ pub fn read_split(
 ) -> Result<SplitExamples, RunError> {
     let table = location.open(source, access)?;
     let file = table.name().to_owned();
-    let (ReadOutcome { examples, rejected }, rows) =
+    let (ReadOutcome { examples, rejected, left_out: others }, rows) =
         task.read_back(source.split, SplitRows::new(table, skip_bad_rows))?;
     let SplitRows { table, places, named, unreadable, .. } = rows;
     let labels = task.labels()?;
@@ -118,20 +120,25 @@ pub fn read_split(
         return Err(SplitError::CountedFromOne { place, column: row.column.clone(), classes: labels.len() }.into());
     }
     let names: Vec<String> = classes::of_split(&labels, &examples).into_iter().map(str::to_owned).collect();
-    let findings = named.compare(&names, &examples, places.len(), rejected.iter().map(|row| row.row));
+    let without_example = rejected.iter().map(|row| row.row).chain(others.iter().copied());
+    let findings = named.compare(&names, &examples, places.len(), without_example);
     let takes_none = examples.is_empty();
-    let rejected = rejected.into_iter().map(|rejection| reject(rejection, &places, &file, takes_none));
+    let told = location.definition.as_deref();
+    let rejected =
+        rejected.into_iter().map(|rejection| reject(in_definition(rejection, told), &places, &file, takes_none));
     let (skipped, reasons) = left_out(unreadable, rejected, skip_bad_rows)?;
     if takes_none {
         let split = source.split;
         return Err(match reasons.into_iter().next() {
             Some(first) => SplitError::OnlyBadRows { file, split, skipped, first },
+            None if !others.is_empty() => SplitError::NoneOfTheTask { file, split, left_out: others.len() },
             None => SplitError::NoRows { file, split },
         }
         .into());
     }
     let files = table.finish()?;
     let mut remarks: Vec<String> = files.iter().flat_map(|file| file.remarks.iter().cloned()).collect();
+    remarks.extend(of_others(&file, others.len(), places.len()));
     let mut other_classes = Vec::new();
     for finding in findings {
         match finding {
@@ -139,7 +146,7 @@ pub fn read_split(
             Finding::Unlike(note) => remarks.push(note),
         }
     }
-    let record = record(source, &file, &files, (skipped, &examples));
+    let record = DataRecord { left_out: others.len(), ..record(source, &file, &files, (skipped, &examples)) };
     Ok(SplitExamples { examples, record, skipped: reasons, remarks, other_classes })
 }
 
@@ -171,6 +178,7 @@ fn record(source: &Source, file: &str, files: &[TableFile], (skipped, examples):
         file: file.trim_matches('`').into(),
         rows: files.iter().map(|file| file.summary.rows).sum(),
         skipped,
+        left_out: 0,
         quoting: files.iter().find_map(|file| file.quoting).map(|quoting| quoting.to_string().into()),
         sha256: files.first().map(|file| file.summary.sha256.as_str().into()).unwrap_or_default(),
         further_files: files
@@ -209,12 +217,26 @@ fn counts_from_one<'a>(rejected: &'a [Rejection], labels: &[String], examples: &
     if classes < 2 || examples.is_empty() || examples.iter().any(|example| example.answer == 0) {
         return None;
     }
-    let expected = format!("expected a class from 0 to {}, got ", classes - 1);
+    let expected = format!("a class from 0 to {}, got ", classes - 1);
     let shows = |row: &&Rejection| {
-        let got = row.message.strip_prefix(&expected).map(|got| got.trim_matches('"'));
+        // A definition says before it which of its keys it is, and what else the value may be.
+        let got = row.message.split_once(&expected).map(|(_, got)| got.trim_matches('"'));
         got.is_some_and(|got| got.strip_suffix(".0").unwrap_or(got) == classes.to_string())
     };
     rejected.iter().find(shows)
+}
+
+/// That a task takes some of the rows alone, for the notes.
+fn of_others(file: &str, left_out: usize, rows: usize) -> Option<String> {
+    (left_out > 0).then(|| format!("{left_out} of {rows} rows of {file} are none of the task's and were left out"))
+}
+
+/// The rejection with the definition's file before the key that its message names.
+fn in_definition(rejection: Rejection, definition: Option<&Path>) -> Rejection {
+    match definition {
+        Some(file) => Rejection { message: format!("`{}`: {}", file.display(), rejection.message), ..rejection },
+        None => rejection,
+    }
 }
 
 /// A row that the task does not take, by the place that it has in its file; `takes_none` says that it takes no row at

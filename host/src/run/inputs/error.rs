@@ -60,6 +60,27 @@ pub enum PluginRequestError {
         /// The folders of the plugin path.
         folders: Vec<PathBuf>,
     },
+    /// A definition, and no component that interprets it.
+    #[error(
+        "`{}`: expected the component `{interpreter}`, which interprets definitions, in {}, got none",
+        definition.display(), or(.folders)
+    )]
+    NoInterpreter {
+        /// The definition's file.
+        definition: PathBuf,
+        /// The component's name.
+        interpreter: &'static str,
+        /// The folders of the plugin path.
+        folders: Vec<PathBuf>,
+    },
+    /// A definition that the component which interprets it does not take.
+    #[error("`{}`: {message}", file.display())]
+    Definition {
+        /// The definition's file.
+        file: PathBuf,
+        /// What was expected and what came, with the key and its line.
+        message: String,
+    },
     /// A folder in a plugin's place.
     #[error("expected a plugin's file, got the folder `{}`", folder.display())]
     Folder {
@@ -108,6 +129,10 @@ impl Diagnosis for PluginRequestError {
             Self::NoPlugin { .. } => {
                 "`ft-host plugin list` shows the plugins that are there; `FT_PLUGIN_PATH` names further folders".into()
             }
+            Self::NoInterpreter { interpreter, .. } => format!(
+                "`cargo xtask plugins` of this project builds `plugins/{interpreter}.wasm`; `FT_PLUGIN_PATH` names the folder of it"
+            ),
+            Self::Definition { .. } => return None,
             Self::Digest { found, .. } => {
                 format!("look at it with `ft-host plugin inspect`; if it is to run, add `--require-digest {found}`")
             }
@@ -154,6 +179,16 @@ pub enum SplitError {
         file: String,
         /// The split that the file is for.
         split: Split,
+    },
+    /// A split of which the task takes no row.
+    #[error("{file}: all {left_out} rows of the {split} split are none of the task's")]
+    NoneOfTheTask {
+        /// What messages call the data file.
+        file: String,
+        /// The split that the file is for.
+        split: Split,
+        /// How many rows there are.
+        left_out: usize,
     },
     /// A split whose rows all are left out.
     #[error("{file}: all {skipped} rows of the {split} split were left out, the first: {first}")]
@@ -205,6 +240,7 @@ impl Diagnosis for SplitError {
                     .into(),
             ),
             Self::Sampling { .. } => Some("ask for fewer `--shots`".into()),
+            Self::NoneOfTheTask { .. } => Some("look at the task's filter".into()),
             Self::NoRows { .. } | Self::OnlyBadRows { .. } => None,
         }
     }

@@ -5,6 +5,7 @@ pub mod classes;
 pub mod config;
 pub mod data;
 mod default_optimizer;
+pub mod definition;
 pub mod error;
 pub mod model;
 pub mod plugins;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use candle_core::Device;
 
+use super::definition::Definition;
 use super::error::PluginRequestError;
 use crate::run::error::RunError;
 use crate::run::observer::{Event, Observer};
 use ft_sandbox::options::{self, OptionSetting};
 use ft_sandbox::{
-    Description, EngineOptions, Inspection, Limits, LogSink, OptimizerPlugin, PluginBinary, PluginEngine, TaskPlugin,
-    inspect,
+    Description, EngineOptions, ErrorKind, Failure, Inspection, Limits, LogSink, OptimizerPlugin, PluginBinary,
+    PluginEngine, TaskPlugin, inspect,
 };
 use ft_store::fs::cache_paths::CachePaths;
 use ft_store::fs::file::{PLUGIN_LIMIT, read_file};
@@ -27,6 +28,8 @@ pub struct PluginSpec<'a> {
     pub options: &'a [(String, String)],
     /// What each call of the plugin may use.
     pub limits: &'a Limits,
+    /// The definition that a task interprets, whose options `options` are then; `None` for every other plugin.
+    pub definition: Option<&'a Definition>,
 }
 
 /// A loaded plugin that has been given its options.
@@ -75,8 +78,19 @@ impl Plugins {
     pub fn task(&self, spec: PluginSpec<'_>) -> Result<Configured<TaskPlugin>, RunError> {
         let binary = self.binary(spec.file)?;
         let mut plugin = TaskPlugin::load(&self.engine, binary, spec.limits.clone(), self.log.clone())?;
-        let options = resolve_options(plugin.description(), spec.options)?;
-        plugin.configure(&options)?;
+        let Some(definition) = spec.definition else {
+            let options = resolve_options(plugin.description(), spec.options)?;
+            plugin.configure(&options)?;
+            return Ok(Configured { plugin, options });
+        };
+        let options = resolve_options(plugin.description(), &definition.plugin_options(spec.options)?)?;
+        plugin.interpret(definition.shown());
+        plugin.configure(&options).map_err(|error| match error.failure() {
+            Failure::Returned { kind: ErrorKind::InvalidOption, message } => {
+                RunError::from(definition.refused(message.clone()))
+            }
+            _ => error.into(),
+        })?;
         Ok(Configured { plugin, options })
     }
 

@@ -163,8 +163,12 @@ impl Frame {
             format_version: FORMAT_VERSION,
             host_version: env!("CARGO_PKG_VERSION").into(),
             config: record::config(config, (rows.shots(&config.task), drawn.select), device, self.dtype.as_str()),
-            task: record::plugin(task.plugin.description(), task.plugin.binary()),
-            optimizer: record::plugin(optimizer.plugin.description(), optimizer.plugin.binary()),
+            task: record::plugin(task.plugin.task_name(), task.plugin.description(), task.plugin.binary()),
+            optimizer: record::plugin(
+                &optimizer.plugin.description().name,
+                optimizer.plugin.description(),
+                optimizer.plugin.binary(),
+            ),
             options: OptionsRecord {
                 task: record::options(&task.options),
                 optimizer: record::options(&optimizer.options),

@@ -69,10 +69,10 @@ fn limits(limits: &Limits) -> LimitsRecord {
     }
 }
 
-/// A plugin by what it says of itself and by its bytes.
-pub fn plugin(description: &Description, binary: &PluginBinary) -> PluginRecord {
+/// A plugin by its name in results, what it says of itself, and its bytes.
+pub fn plugin(name: &str, description: &Description, binary: &PluginBinary) -> PluginRecord {
     PluginRecord {
-        name: description.name.clone().into(),
+        name: name.into(),
         version: description.version.clone().into(),
         file: binary.file().into(),
         sha256: binary.sha256().into(),

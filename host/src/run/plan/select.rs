@@ -47,7 +47,7 @@ pub(super) mod tests {
 
     pub fn config(keys: &str) -> RunConfig {
         let options: RunOptions =
-            toml::from_str(&format!("task = 't.wasm'\noptimizer = 'momentum.wasm'\n{keys}\n")).unwrap();
+            toml::from_str(&format!("task = './t.wasm'\noptimizer = 'momentum.wasm'\n{keys}\n")).unwrap();
         let path = PluginPath::new(&Environment::from_variables(&|_| None, None, None));
         RunConfig::new(options, 1, RunOverrides::default(), &path).unwrap()
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ft_engine::task::example::{Source, Split};
 
+use crate::datasets::beside::{self, FilePatternError};
 use crate::datasets::hub::{DatasetError, HubSplit, fetch_split};
 use crate::datasets::sample;
 use crate::fs::error::FileError;
@@ -23,6 +24,8 @@ pub struct DataLocation {
     pub files: Vec<(Split, PathBuf)>,
     /// Whether cells of CSV and TSV files may stand in quotes.
     pub quoting: Quoting,
+    /// The file of the definition that describes the task, whose splits may be files beside it; `None` for other tasks.
+    pub definition: Option<PathBuf>,
 }
 
 /// The source of splits that have no file of their own.
@@ -32,7 +35,7 @@ pub enum DataBase {
     Sample,
     /// A folder of data sets: `DIR/<data set>/<split>.jsonl`.
     Folder(PathBuf),
-    /// The data set's own repository on the hub.
+    /// The data set's own repository on the hub, or the files that a definition names instead.
     Hub,
 }
 
@@ -91,6 +94,24 @@ pub enum DataError {
         /// The name that the task gave.
         name: String,
     },
+    /// Files that a task names that no definition describes: a plugin must not choose among the user's files.
+    #[error(
+        "the {split} split of the task: expected a data set of the hub, got files, which a definition alone may name"
+    )]
+    FilesOfPlugin {
+        /// The split, as the task uses it.
+        split: Split,
+    },
+    /// Files that the definition names and that are not there, or not below its folder.
+    #[error("`{}`, the {split} split: {source}", definition.display())]
+    Files {
+        /// The definition's file.
+        definition: PathBuf,
+        /// The split, as the task uses it.
+        split: Split,
+        /// What is wrong with them.
+        source: FilePatternError,
+    },
     /// The hub did not give it.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
@@ -125,7 +146,7 @@ impl DataError {
             DataError::NoSample { .. } => {
                 Some("use `--data DIR`, with the rows in `DIR/<data set>/<split>.jsonl`".into())
             }
-            DataError::BadName { .. } => None,
+            DataError::BadName { .. } | DataError::FilesOfPlugin { .. } | DataError::Files { .. } => None,
             DataError::Row(error) => error.hint(),
             DataError::Dataset(error) => error.hint(),
             DataError::File(error) => error.hint(),
@@ -171,12 +192,17 @@ impl DataLocation {
 
     /// One place for all splits.
     pub const fn all_from(base: DataBase) -> DataLocation {
-        DataLocation { base, files: Vec::new(), quoting: Quoting::Auto }
+        DataLocation { base, files: Vec::new(), quoting: Quoting::Auto, definition: None }
     }
 
     /// Reads CSV and TSV files with this quoting.
     pub fn with_quoting(self, quoting: Quoting) -> DataLocation {
         DataLocation { quoting, ..self }
+    }
+
+    /// For a task that this definition describes.
+    pub fn of_definition(self, definition: Option<PathBuf>) -> DataLocation {
+        DataLocation { definition, ..self }
     }
 
     /// Reads the values of `--data`, given any number of times: `sample`, a folder, `evaluation=FILE` or
@@ -208,7 +234,7 @@ impl DataLocation {
             }
         }
         files.sort_by_key(|(split, _)| *split as u8);
-        Ok(DataLocation { base: base.unwrap_or(DataBase::Hub), files, quoting: Quoting::Auto })
+        Ok(DataLocation { files, ..DataLocation::all_from(base.unwrap_or(DataBase::Hub)) })
     }
 
     /// The user's file for a split, where there is one.
@@ -226,6 +252,9 @@ impl DataLocation {
     /// # Errors
     /// If files are missing or of an unknown format, the hub does not give them, or the first row is malformed.
     pub fn open(&self, source: &Source, access: Access<'_>) -> Result<TableReader, DataError> {
+        if self.definition.is_none() && !source.files.is_empty() {
+            return Err(DataError::FilesOfPlugin { split: source.split });
+        }
         if let Some(path) = self.file(source.split) {
             return open_files(&[path.to_owned()], self.quoting);
         }
@@ -239,6 +268,7 @@ impl DataLocation {
         match &self.base {
             DataBase::Sample => open_sample(source),
             DataBase::Folder(folder) => in_folder(folder, source, self.quoting),
+            DataBase::Hub if !source.files.is_empty() => self.beside_definition(source),
             DataBase::Hub => {
                 let id = HubId::parse(&source.repository)
                     .ok_or_else(|| DataError::BadName { what: "repository", name: source.repository.clone() })?;
@@ -246,6 +276,18 @@ impl DataLocation {
                 open_files(&fetch_split(&split, access.environment, access.progress)?, self.quoting)
             }
         }
+    }
+
+    /// Opens the files that the definition names for a split.
+    fn beside_definition(&self, source: &Source) -> Result<TableReader, DataError> {
+        let definition = self.definition.as_deref().unwrap_or(Path::new(""));
+        let folder = definition.parent().unwrap_or(Path::new(""));
+        let files = beside::files(folder, &source.files).map_err(|error| DataError::Files {
+            definition: definition.to_owned(),
+            split: source.split,
+            source: error,
+        })?;
+        open_files(&files, self.quoting)
     }
 }
 
@@ -332,6 +374,7 @@ mod tests {
             name: name.into(),
             folder: folder.into(),
             sample: None,
+            files: Vec::new(),
         }
     }
 
@@ -429,6 +472,28 @@ mod tests {
         let elsewhere = Source { repository: "nyu-mll/../glue".into(), ..source("sst2", "train") };
         let error = open(&DataLocation::HUB, &elsewhere).map(drop).unwrap_err();
         assert!(matches!(error, DataError::BadName { what: "repository", .. }), "{error}");
+    }
+
+    #[test]
+    fn a_definition_alone_may_name_files() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("rows.jsonl"), ROW).unwrap();
+        let own = Source { files: vec!["r*.jsonl".into()], repository: String::new(), ..source("mine", "evaluation") };
+        for location in [DataLocation::HUB, parse(&["sample"])] {
+            let error = open(&location, &own).map(drop).unwrap_err();
+            assert!(matches!(error, DataError::FilesOfPlugin { .. }), "{error}");
+        }
+        let location = DataLocation::HUB.of_definition(Some(folder.path().join("mine.toml")));
+        assert_eq!(open(&location, &own).unwrap().next_rows(5).unwrap(), [ROW]);
+        let missing = Source { files: vec!["x.csv".into()], ..own.clone() };
+        let error = open(&location, &missing).map(drop).unwrap_err().to_string();
+        assert!(
+            error.contains("mine.toml`, the evaluation split: expected a file") && error.ends_with("got none"),
+            "{error}"
+        );
+        // What the user says comes first.
+        let chosen = parse(&[folder.path().to_str().unwrap()]).of_definition(location.definition.clone());
+        assert!(matches!(open(&chosen, &own).map(drop).unwrap_err(), DataError::Missing { .. }));
     }
 
     #[test]

@@ -38,6 +38,10 @@ impl<T: Task> dataset::Guest for TaskComponent<T> {
         Ok(())
     }
 
+    fn task_name() -> Option<String> {
+        task().task_name()
+    }
+
     fn sources() -> Vec<dataset::Source> {
         task().sources().into_iter().map(source_out).collect()
     }
@@ -50,10 +54,12 @@ impl<T: Task> dataset::Guest for TaskComponent<T> {
         let (task, split) = (task(), split_in(split));
         let rows = table.next_rows(max)?;
         let first = advance(split, rows.len() as u64);
-        let mut batch = dataset::Batch { examples: Vec::with_capacity(rows.len()), rejected: Vec::new() };
+        let mut batch =
+            dataset::Batch { examples: Vec::with_capacity(rows.len()), rejected: Vec::new(), left_out: Vec::new() };
         for (index, text) in (first..).zip(&rows) {
             match example_of(task.as_ref(), split, index, text) {
-                Ok(example) => batch.examples.push(example_out(example, || index.to_string())),
+                Ok(Some(example)) => batch.examples.push(example_out(example, || index.to_string())),
+                Ok(None) => batch.left_out.push(index),
                 Err(RowError { column, message }) => {
                     batch.rejected.push(dataset::Rejection { row: index, column, message });
                 }
@@ -101,10 +107,15 @@ fn advance(split: Split, rows: u64) -> u64 {
     })
 }
 
-fn example_of(task: &dyn Task, split: Split, index: u64, text: &str) -> Result<Example, RowError> {
-    let example = task.example(split, &Row::parse(index, text)?)?;
+/// The example of a row; `None` if it is none of the task's.
+fn example_of(task: &dyn Task, split: Split, index: u64, text: &str) -> Result<Option<Example>, RowError> {
+    let row = Row::parse(index, text)?;
+    if !task.takes(split, &row)? {
+        return Ok(None);
+    }
+    let example = task.example(split, &row)?;
     check_id(&example.id)?;
-    Ok(example)
+    Ok(Some(example))
 }
 
 fn split_in(split: data::Split) -> Split {
@@ -119,8 +130,8 @@ fn source_out(source: Source) -> dataset::Source {
         Split::Demonstrations => data::Split::Demonstrations,
         Split::Evaluation => data::Split::Evaluation,
     };
-    let Source { repository, config, name, folder, sample, .. } = source;
-    dataset::Source { split, repository, config, name, folder, sample }
+    let Source { repository, config, name, folder, sample, files, .. } = source;
+    dataset::Source { split, repository, config, name, folder, sample, files }
 }
 
 fn example_in(example: data::Example) -> Example {

@@ -1,0 +1,256 @@
+//! Rows become examples. All texts are rendered while the row is at hand, and kept in the example for the prompt.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use ft_plugin::{Choice, Error, Example};
+use minijinja::value::{Value, ValueKind};
+use serde_json::{Map, Value as Json};
+
+use crate::answer::AnswerRule;
+use crate::columns::{CHOICE, Columns, INDEX, Scope};
+use crate::definition::{Choices, Fault, Located, Prompt, RowKeys};
+use crate::jinja::{Formula, Jinja, Text};
+
+/// Choices of one example: more are no question, and a list that Jinja makes may be longer than memory.
+const MOST_CHOICES: usize = 1000;
+
+/// The names of an example's fields; those that there are for each choice have its index behind them.
+const CONTEXT: &str = "context";
+const CONTINUATION: &str = "continuation";
+const DEMONSTRATION: &str = "demonstration";
+
+/// What makes examples of rows, and prompts of examples.
+pub(crate) struct Examples {
+    /// The columns that some template names.
+    wanted: BTreeSet<String>,
+    options: Option<Value>,
+    filter: Option<Formula>,
+    query: Option<Text>,
+    id: Option<Formula>,
+    choices: CompiledChoices,
+    answer: Formula,
+    rule: AnswerRule,
+    context: Text,
+    /// Whether there is a context for each choice.
+    context_for_each: bool,
+    delimiter: String,
+    continuation: Option<Text>,
+    demonstration: Option<Text>,
+}
+
+/// Where the choices come from.
+enum CompiledChoices {
+    Labels(Vec<String>),
+    Listed(Formula),
+    Each(Vec<Text>),
+}
+
+impl Examples {
+    /// Compiles what the definition says of rows and prompts.
+    pub(crate) fn new(
+        jinja: &Jinja,
+        filter: Option<Located<String>>,
+        row: RowKeys,
+        prompt: Prompt,
+        options: Option<Value>,
+    ) -> Result<Self, Fault> {
+        let text = |key: Option<Located<String>>| key.map(|key| jinja.text(key)).transpose();
+        let formula = |key: Option<Located<String>>| key.map(|key| jinja.formula(key)).transpose();
+        let choices = match row.choices {
+            Choices::Labels(labels) => CompiledChoices::Labels(labels),
+            Choices::Listed(expression) => CompiledChoices::Listed(jinja.formula(expression)?),
+            Choices::Each(texts) => {
+                CompiledChoices::Each(texts.into_iter().map(|key| jinja.text(key)).collect::<Result<_, Fault>>()?)
+            }
+        };
+        let context = jinja.text(prompt.context)?;
+        let mut examples = Self {
+            wanted: BTreeSet::new(),
+            options,
+            filter: formula(filter)?,
+            query: text(row.query)?,
+            id: formula(row.id)?,
+            choices,
+            answer: jinja.formula(row.answer)?,
+            rule: AnswerRule { kind: row.answer_is, answers: row.answers },
+            context_for_each: context.names().contains(CHOICE) || context.names().contains(INDEX),
+            context,
+            delimiter: prompt.delimiter,
+            continuation: text(prompt.continuation)?,
+            demonstration: text(prompt.demonstration)?,
+        };
+        examples.wanted = examples.names();
+        Ok(examples)
+    }
+
+    /// All names that templates and expressions look up.
+    fn names(&self) -> BTreeSet<String> {
+        let texts = [&self.query, &self.continuation, &self.demonstration].into_iter().flatten();
+        let each: &[Text] = if let CompiledChoices::Each(texts) = &self.choices { texts } else { &[] };
+        let texts = texts.chain([&self.context]).chain(each).flat_map(Text::names);
+        let listed = if let CompiledChoices::Listed(formula) = &self.choices { Some(formula) } else { None };
+        let formulas = [&self.filter, &self.id].into_iter().flatten().chain([&self.answer]).chain(listed);
+        texts.chain(formulas.flat_map(Formula::names)).cloned().collect()
+    }
+
+    /// The classes; none where rows have choices of their own.
+    pub(crate) fn labels(&self) -> &[String] {
+        if let CompiledChoices::Labels(labels) = &self.choices { labels } else { &[] }
+    }
+
+    fn scope(&self, row: &Map<String, Json>) -> Scope {
+        Scope::new(&Arc::new(Columns::of(row, &self.wanted, self.options.clone())))
+    }
+
+    /// Whether a row is one of the task's.
+    pub(crate) fn takes(&self, row: &Map<String, Json>) -> Result<bool, Fault> {
+        match &self.filter {
+            Some(filter) => Ok(filter.value(&self.scope(row))?.is_true()),
+            None => Ok(true),
+        }
+    }
+
+    /// The example of a row of the data.
+    pub(crate) fn of_data(&self, row: &Map<String, Json>) -> Result<Example, Fault> {
+        let scope = self.scope(row);
+        let id = self.id.as_ref().map(|id| name(id, &scope)).transpose()?;
+        let example = self.answered(&scope)?;
+        Ok(match id {
+            Some(id) => example.with_id(id),
+            None => example,
+        })
+    }
+
+    /// The example of a row that the definition has itself; the host numbers it.
+    pub(crate) fn of_written(&self, row: &Map<String, Json>) -> Result<Example, Fault> {
+        self.answered(&self.scope(row))
+    }
+
+    /// The example of a row that asks nothing: its answer does not count.
+    pub(crate) fn of_content_free(&self, row: &Map<String, Json>) -> Result<Example, Fault> {
+        let scope = self.scope(row);
+        self.rendered(&scope, self.choices(&scope)?, 0)
+    }
+
+    fn answered(&self, scope: &Scope) -> Result<Example, Fault> {
+        let choices = self.choices(scope)?;
+        let answer = self.rule.index(&self.answer.value(scope)?, &choices);
+        let answer = answer.map_err(|message| self.answer.fault(message))?;
+        self.rendered(scope, choices, answer)
+    }
+
+    fn choices(&self, scope: &Scope) -> Result<Vec<String>, Fault> {
+        match &self.choices {
+            CompiledChoices::Labels(labels) => Ok(labels.clone()),
+            CompiledChoices::Each(texts) => texts.iter().map(|text| text.render(scope)).collect(),
+            CompiledChoices::Listed(formula) => listed(formula, &formula.value(scope)?),
+        }
+    }
+
+    /// The example with all texts that its prompt needs.
+    fn rendered(&self, scope: &Scope, choices: Vec<String>, answer: usize) -> Result<Example, Fault> {
+        let scopes = |choices: &[String]| -> Vec<Scope> {
+            choices.iter().enumerate().map(|(index, choice)| scope.with_choice(choice, index)).collect()
+        };
+        let mut fields = Vec::new();
+        let context = if self.context_for_each {
+            let contexts =
+                scopes(&choices).iter().map(|scope| self.context.render(scope)).collect::<Result<Vec<_>, _>>()?;
+            let all = contexts.join("\n");
+            fields.extend(contexts.into_iter().enumerate().map(|(index, text)| (of_choice(CONTEXT, index), text)));
+            all
+        } else {
+            self.context.render(scope)?
+        };
+        let query = match &self.query {
+            Some(query) => {
+                let query = query.render(scope)?;
+                if !self.context_for_each {
+                    fields.push((CONTEXT.to_owned(), context));
+                }
+                query
+            }
+            None => context,
+        };
+        if let Some(continuation) = &self.continuation {
+            for (index, scope) in scopes(&choices).iter().enumerate() {
+                fields.push((of_choice(CONTINUATION, index), continuation.render(scope)?));
+            }
+        }
+        if let Some(demonstration) = &self.demonstration {
+            let right = choices.get(answer).map_or_else(|| scope.clone(), |choice| scope.with_choice(choice, answer));
+            fields.push((DEMONSTRATION.to_owned(), demonstration.render(&right)?));
+        }
+        Ok(Example { fields, ..Example::new(query, choices, answer) })
+    }
+
+    /// A choice of an example as the model reads it.
+    fn choice(&self, example: &Example, index: usize, text: &str) -> Result<Choice, Error> {
+        let context = match (self.context_for_each, &self.query) {
+            (true, _) => example.field(&of_choice(CONTEXT, index))?,
+            (false, Some(_)) => example.field(CONTEXT)?,
+            (false, None) => &example.query,
+        };
+        let continuation = match &self.continuation {
+            Some(_) => example.field(&of_choice(CONTINUATION, index))?,
+            None => text,
+        };
+        Ok(Choice::new(context, &format!("{}{continuation}", self.delimiter)))
+    }
+
+    /// All choices of an example as the model reads them.
+    pub(crate) fn query(&self, example: &Example) -> Result<Vec<Choice>, Error> {
+        let choices = example.choices.iter().enumerate();
+        choices.map(|(index, text)| self.choice(example, index, text)).collect()
+    }
+
+    /// An example with its answer.
+    pub(crate) fn demonstration(&self, example: &Example) -> Result<String, Error> {
+        match &self.demonstration {
+            Some(_) => Ok(example.field(DEMONSTRATION)?.to_owned()),
+            None => Ok(self.choice(example, example.answer, example.right_choice()?)?.full),
+        }
+    }
+}
+
+/// The field of a choice.
+fn of_choice(name: &str, index: usize) -> String {
+    format!("{name} {index}")
+}
+
+/// The row's name.
+fn name(id: &Formula, scope: &Scope) -> Result<String, Fault> {
+    let value = id.value(scope)?;
+    let text = match value.kind() {
+        ValueKind::String | ValueKind::Number => value.to_string(),
+        kind => return Err(id.fault(format!("expected a text or a number, got {kind}"))),
+    };
+    if text.is_empty() {
+        return Err(id.fault("expected a name, got an empty text"));
+    }
+    Ok(text)
+}
+
+/// The choices that an expression gives.
+fn listed(formula: &Formula, value: &Value) -> Result<Vec<String>, Fault> {
+    let expected = |got: String| formula.fault(format!("expected a list of texts, got {got}"));
+    if !matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) {
+        return Err(expected(value.kind().to_string()));
+    }
+    let values = value.try_iter().map_err(|error| formula.fault(error))?;
+    let mut choices = Vec::new();
+    for value in values {
+        if choices.len() == MOST_CHOICES {
+            return Err(formula.fault(format!("expected {MOST_CHOICES} choices at most, got more")));
+        }
+        match value.kind() {
+            ValueKind::String | ValueKind::Number => choices.push(value.to_string()),
+            kind => return Err(expected(format!("{kind} in it"))),
+        }
+    }
+    if choices.len() < 2 {
+        return Err(formula.fault(format!("expected two choices or more, got {}", choices.len())));
+    }
+    Ok(choices)
+}
