@@ -195,9 +195,12 @@ impl PluginError {
         Self(Box::new(Parts { identity, call, about: None, failure }))
     }
 
-    /// The error with what the call was about.
+    /// The error with what the call was about, behind what it is known to be about already.
     pub(crate) fn about(mut self, what: String) -> Self {
-        self.0.about = Some(what);
+        self.0.about = Some(match self.0.about.take() {
+            Some(known) => format!("{known}, {what}"),
+            None => what,
+        });
         self
     }
 

@@ -31,6 +31,13 @@ def error(message: str) -> None:
     _write("ERROR", message)
 
 
+def work_on(what: str) -> None:
+    """Says what the plugin is about to do, like the row that it renders: if a trap or a limit ends the call meanwhile, the
+    host's error says it. Of several the last one counts."""
+    if _host is not None:
+        _host.work_on(str(what).encode(errors="replace").decode())
+
+
 def _write(level: str, message: str) -> None:
     if _host is None:
         print(f"{level.lower()}: {message}", file=sys.stderr)

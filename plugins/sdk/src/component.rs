@@ -33,3 +33,8 @@ pub(crate) fn log(level: Level, message: &str) {
     };
     log::write(level, message);
 }
+
+/// Hands what the plugin is about to do to the host.
+pub(crate) fn work_on(what: &str) {
+    forward_tuning::plugin::log::work_on(what);
+}

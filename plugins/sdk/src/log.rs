@@ -22,6 +22,15 @@ pub fn write(level: Level, message: &str) {
     eprintln!("{level:?}: {message}");
 }
 
+/// Says what the plugin is about to do, like the row and the template that it renders: if a trap or a limit ends the call
+/// meanwhile, the host's error says it. Of several the last one counts.
+pub fn work_on(what: &str) {
+    #[cfg(target_arch = "wasm32")]
+    crate::component::work_on(what);
+    #[cfg(not(target_arch = "wasm32"))]
+    let _ = what;
+}
+
 /// For the plugin's author.
 pub fn debug(message: impl AsRef<str>) {
     write(Level::Debug, message.as_ref());

@@ -157,3 +157,100 @@ fn cut(text: &str) -> String {
         None => text.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn index(kind: AnswerKind, value: impl Into<Value>, choices: &[&str]) -> Result<usize, String> {
+        let choices: Vec<String> = choices.iter().map(ToString::to_string).collect();
+        AnswerRule { kind, answers: None }.index(&value.into(), &choices)
+    }
+
+    const COLOURS: [&str; 3] = ["red", "green", "blue"];
+
+    #[test]
+    fn each_kind_takes_its_own_values() {
+        use AnswerKind::{Auto, Index, IndexFromOne, Letter, Text};
+        let number = |number: i64| Value::from(number);
+        let text = |text: &str| Value::from(text);
+        let cases = [
+            (Index, number(0), Ok(0)),
+            (Index, text("2"), Ok(2)),
+            (Index, text(" 1 "), Ok(1)),
+            (Index, Value::from(2.0), Ok(2)),
+            (Index, text("2.0"), Ok(2)),
+            (Index, Value::from(true), Ok(1)),
+            (Index, number(3), Err("expected a class from 0 to 2, got 3")),
+            (Index, number(-1), Err("expected a class from 0 to 2, got -1")),
+            (Index, text("red"), Err("expected a class from 0 to 2, got \"red\"")),
+            (Index, Value::from(1.5), Err("expected a class from 0 to 2, got 1.5")),
+            (Index, Value::from(()), Err("expected a class from 0 to 2, got None")),
+            (IndexFromOne, number(1), Ok(0)),
+            (IndexFromOne, text("3"), Ok(2)),
+            (IndexFromOne, number(0), Err("expected a choice from 1 to 3, got 0")),
+            (IndexFromOne, number(4), Err("expected a choice from 1 to 3, got 4")),
+            (Text, text("blue"), Ok(2)),
+            (Text, text("Blue"), Err("expected one of \"red\", \"green\", \"blue\", got \"Blue\"")),
+            (Text, number(1), Err("expected one of \"red\", \"green\", \"blue\", got 1")),
+            (Letter, text("A"), Ok(0)),
+            (Letter, text("c"), Ok(2)),
+            (Letter, text("d"), Err("expected a letter from A to C, got \"d\"")),
+            (Letter, text("AB"), Err("expected a letter from A to C, got \"AB\"")),
+            (Letter, number(1), Err("expected a letter from A to C, got 1")),
+            (Auto, text("green"), Ok(1)),
+            (Auto, number(2), Ok(2)),
+            (Auto, text("0"), Ok(0)),
+            (Auto, text("3"), Err("expected one of \"red\", \"green\", \"blue\", or a class from 0 to 2, got \"3\"")),
+        ];
+        for (kind, value, expected) in cases {
+            let found = index(kind, value.clone(), &COLOURS);
+            assert_eq!(found, expected.map_err(str::to_owned), "{kind:?} {value:?}");
+        }
+    }
+
+    #[test]
+    fn what_means_two_choices_is_refused() {
+        let auto = AnswerKind::Auto;
+        assert_eq!(index(auto, "1", &["0", "1"]), Ok(1), "text and index are the same choice");
+        assert_eq!(index(auto, 18, &["12", "18", "30"]), Ok(1), "18 is no index");
+        let message = index(auto, "1", &["1", "2"]).unwrap_err();
+        assert!(message.contains("which is the text of choice 0 and the index of choice 1: `answer-is`"), "{message}");
+        assert_eq!(index(AnswerKind::Text, "1", &["1", "2"]), Ok(0));
+        assert_eq!(index(AnswerKind::Index, "1", &["1", "2"]), Ok(1));
+        let twins = index(auto, "a", &["a", "b", "a"]).unwrap_err();
+        assert_eq!(twins, "expected the text of one choice, got \"a\", that of choices 0 and 2");
+    }
+
+    #[test]
+    fn booleans_are_classes_or_texts() {
+        for kind in [AnswerKind::Auto, AnswerKind::Index] {
+            assert_eq!((index(kind, true, &["no", "yes"]), index(kind, false, &["no", "yes"])), (Ok(1), Ok(0)));
+        }
+        assert_eq!(index(AnswerKind::Auto, true, &["False", "True"]), Ok(1));
+        assert_eq!(index(AnswerKind::Text, false, &["True", "False"]), Ok(1));
+        assert!(index(AnswerKind::Auto, true, &["True", "False"]).unwrap_err().contains("means one choice"));
+    }
+
+    #[test]
+    fn answers_stand_for_the_choices() {
+        let answers = Some(vec!["neg".to_owned(), "pos".to_owned()]);
+        let choices = ["terrible", "great"].map(str::to_owned);
+        for kind in [AnswerKind::Auto, AnswerKind::Text] {
+            let rule = AnswerRule { kind, answers: answers.clone() };
+            assert_eq!(rule.index(&"pos".into(), &choices), Ok(1), "{kind:?}");
+            assert!(rule.index(&"great".into(), &choices).unwrap_err().starts_with("expected one of \"neg\", \"pos\""));
+            let more = rule.index(&"pos".into(), &["a", "b", "c"].map(str::to_owned)).unwrap_err();
+            assert_eq!(more, "expected 2 choices, as many as `answers`, got 3");
+        }
+    }
+
+    #[test]
+    fn long_values_are_cut() {
+        let message = index(AnswerKind::Index, "é".repeat(100), &COLOURS).unwrap_err();
+        assert_eq!(message, format!("expected a class from 0 to 2, got \"{}...", "é".repeat(59)));
+        let many: Vec<String> = (0..20).map(|number| format!("c{number}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert!(index(AnswerKind::Text, "x", &many).unwrap_err().contains("\"c7\" and 12 more, got \"x\""));
+    }
+}

@@ -1,6 +1,6 @@
 //! What templates see: a row's columns, the definition's options, and for a choice its text and index.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
@@ -19,12 +19,14 @@ pub(crate) struct Columns {
     values: Vec<(String, Value)>,
     /// The options, if the definition has any; a column of the name is seen otherwise.
     options: Option<Value>,
+    /// The row's index in its table, from 0, if it is one of the data.
+    index: Option<u64>,
 }
 
 impl Columns {
     /// Of a row without columns: what texts see that stand for the whole task.
     pub(crate) fn none(options: Option<Value>) -> Self {
-        Self { values: Vec::new(), options }
+        Self { values: Vec::new(), options, index: None }
     }
 
     /// Of a row, of whose columns those in `wanted` are taken.
@@ -34,7 +36,12 @@ impl Columns {
             let whole = || (name == ROW).then(|| object(row));
             Some((name.clone(), column.or_else(whole)?))
         });
-        Self { values: named.collect(), options }
+        Self { values: named.collect(), options, index: None }
+    }
+
+    /// Of the row with this index in its table.
+    pub(crate) fn at(self, index: Option<u64>) -> Self {
+        Self { index, ..self }
     }
 
     fn get(&self, name: &str) -> Option<Value> {
@@ -55,6 +62,11 @@ pub(crate) struct Scope {
 impl Scope {
     pub(crate) fn new(columns: &Arc<Columns>) -> Self {
         Self { columns: columns.clone(), choice: None }
+    }
+
+    /// The row's index in its table, from 0, if it is one of the data.
+    pub(crate) fn row(&self) -> Option<u64> {
+        self.columns.index
     }
 
     /// With a choice's text and its index.
@@ -111,5 +123,6 @@ fn value(json: &Json) -> Value {
 }
 
 fn object(map: &Map<String, Json>) -> Value {
-    map.iter().map(|(name, json)| (name.as_str(), value(json))).collect()
+    let values: BTreeMap<String, Value> = map.iter().map(|(name, json)| (name.clone(), value(json))).collect();
+    Value::from_object(values)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ft_plugin::{Choice, Error, Example};
+use ft_plugin::{Choice, Error, Example, Row};
 use minijinja::value::{Value, ValueKind};
 use serde_json::{Map, Value as Json};
 
@@ -99,21 +99,21 @@ impl Examples {
         if let CompiledChoices::Labels(labels) = &self.choices { labels } else { &[] }
     }
 
-    fn scope(&self, row: &Map<String, Json>) -> Scope {
-        Scope::new(&Arc::new(Columns::of(row, &self.wanted, self.options.clone())))
+    fn scope(&self, row: &Map<String, Json>, index: Option<u64>) -> Scope {
+        Scope::new(&Arc::new(Columns::of(row, &self.wanted, self.options.clone()).at(index)))
     }
 
     /// Whether a row is one of the task's.
-    pub(crate) fn takes(&self, row: &Map<String, Json>) -> Result<bool, Fault> {
+    pub(crate) fn takes(&self, row: &Row<'_>) -> Result<bool, Fault> {
         match &self.filter {
-            Some(filter) => Ok(filter.value(&self.scope(row))?.is_true()),
+            Some(filter) => Ok(filter.value(&self.scope(row.columns(), Some(row.index())))?.is_true()),
             None => Ok(true),
         }
     }
 
     /// The example of a row of the data.
-    pub(crate) fn of_data(&self, row: &Map<String, Json>) -> Result<Example, Fault> {
-        let scope = self.scope(row);
+    pub(crate) fn of_data(&self, row: &Row<'_>) -> Result<Example, Fault> {
+        let scope = self.scope(row.columns(), Some(row.index()));
         let id = self.id.as_ref().map(|id| name(id, &scope)).transpose()?;
         let example = self.answered(&scope)?;
         Ok(match id {
@@ -124,12 +124,12 @@ impl Examples {
 
     /// The example of a row that the definition has itself; the host numbers it.
     pub(crate) fn of_written(&self, row: &Map<String, Json>) -> Result<Example, Fault> {
-        self.answered(&self.scope(row))
+        self.answered(&self.scope(row, None))
     }
 
     /// The example of a row that asks nothing: its answer does not count.
     pub(crate) fn of_content_free(&self, row: &Map<String, Json>) -> Result<Example, Fault> {
-        let scope = self.scope(row);
+        let scope = self.scope(row, None);
         self.rendered(&scope, self.choices(&scope)?, 0)
     }
 

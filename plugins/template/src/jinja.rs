@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use ft_plugin::log;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Expression, Template, UndefinedBehavior};
@@ -91,6 +92,7 @@ impl Text {
     /// The text that it makes.
     pub(crate) fn render(&self, scope: &Scope) -> Result<String, Fault> {
         let Common { place, source, .. } = &self.common;
+        self.common.announce(scope);
         let text = self.template.render(Value::from_object(scope.clone()));
         let text = text.map_err(|error| match self.common.missing(scope) {
             Some(missing) if error.kind() == ErrorKind::UndefinedError => Fault::at(place, missing),
@@ -108,10 +110,6 @@ impl Formula {
         &self.common.names
     }
 
-    pub(crate) fn place(&self) -> &Place {
-        &self.common.place
-    }
-
     /// What is wrong with what it gives.
     pub(crate) fn fault(&self, message: impl std::fmt::Display) -> Fault {
         Fault::at(&self.common.place, message)
@@ -127,6 +125,7 @@ impl Formula {
         {
             return Err(Fault::at(place, missing));
         }
+        self.common.announce(scope);
         let value = self.expression.eval(Value::from_object(scope.clone()));
         let value = value.map_err(|error| fault(place, source, &error))?;
         if value.is_undefined() {
@@ -137,6 +136,17 @@ impl Formula {
 }
 
 impl Common {
+    /// Tells the host what is rendered, if it may end with the call. The engine's fuel bounds texts and loops, but lists that `+` and
+    /// `*` make are long before anyone goes through them: printing one, or joining a chain of them, may exceed the limits of the call.
+    fn announce(&self, scope: &Scope) {
+        if self.source.contains(['+', '*']) {
+            match scope.row() {
+                Some(row) => log::work_on(&format!("{}, row {}", self.place, row + 1)),
+                None => log::work_on(&self.place.to_string()),
+            }
+        }
+    }
+
     /// That a name is none, in words.
     fn missing(&self, scope: &Scope) -> Option<String> {
         let missing = self.names.iter().find(|name| !scope.has(name))?;
@@ -170,5 +180,124 @@ fn shown(text: &str) -> String {
     match line.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}...", &line[..end]),
         None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::columns::Columns;
+
+    fn place() -> Place {
+        Place { key: "prompt.context".into(), line: 9 }
+    }
+
+    /// What a template makes of a row of JSON.
+    fn render(source: &str, row: &str) -> Result<String, String> {
+        let row = serde_json::from_str(row).unwrap();
+        let text =
+            Jinja::new().text(Located { place: place(), value: source.to_owned() }).map_err(|e| e.to_string())?;
+        let columns = Arc::new(Columns::of(&row, text.names(), None));
+        text.render(&Scope::new(&columns)).map_err(|fault| fault.to_string())
+    }
+
+    /// What an expression gives for a row of JSON.
+    fn evaluate(source: &str, row: &str) -> Result<String, String> {
+        let row = serde_json::from_str(row).unwrap();
+        let located = Located { place: place(), value: source.to_owned() };
+        let formula = Jinja::new().formula(located).map_err(|fault| fault.to_string())?;
+        let columns = Arc::new(Columns::of(&row, formula.names(), None));
+        formula.value(&Scope::new(&columns)).map(|value| value.to_string()).map_err(|fault| fault.to_string())
+    }
+
+    #[test]
+    fn a_row_is_seen_as_json_has_it() {
+        let row =
+            r#"{"a": " x ", "n": 3, "r": 0.5, "b": true, "list": ["p", "q"], "o": {"k": ["v"]}, "My column": "c"}"#;
+        let cases = [
+            ("[{{ a }}][{{ a | trim }}][{{ a.strip() }}]", "[ x ][x][x]"),
+            ("{{ n + 1 }} {{ r * 2 }} {{ 'yes' if b else 'no' }}", "4 1.0 yes"),
+            ("{% for x in list %}{{ loop.index }}{{ x }};{% endfor %}", "1p;2q;"),
+            ("{{ o.k[0] }} {{ list[-1] }} {{ list | join('-') }}", "v q p-q"),
+            ("{{ row['My column'] }} {{ row.a.strip() }}", "c x"),
+            ("{{ a.replace(' ', '_') }}{{ '<&>' }}", "_x_<&>"),
+            ("ends in a line\n", "ends in a line\n"),
+            ("a\n{% if b %}\nb\n{% endif %}\n", "a\n\nb\n\n"),
+            ("{{ missing | default('none') }}{% if missing is defined %}!{% endif %}", "none"),
+            ("{% set x = n %}{{ x }}{% macro m(y) %}<{{ y }}>{% endmacro %}{{ m(n) }}", "3<3>"),
+        ];
+        for (source, expected) in cases {
+            assert_eq!(render(source, row).as_deref(), Ok(expected), "{source}");
+        }
+    }
+
+    #[test]
+    fn what_is_undefined_is_an_error_with_its_name() {
+        let named = "`prompt.context` (line 9): expected a column `sentense`, the row has none";
+        assert_eq!(render("x {{ sentense }}", r#"{"sentence": "a"}"#).unwrap_err(), named);
+        assert_eq!(render("{% if sentense %}{% endif %}", "{}").unwrap_err(), named);
+        assert_eq!(evaluate("sentense != -1", r#"{"sentence": "a"}"#).unwrap_err(), named);
+        let nested = render("{{ o.x }}", r#"{"o": {"y": 1}}"#).unwrap_err();
+        assert_eq!(nested, "`prompt.context` (line 9): expected a value, got an undefined one (in `o.x`)");
+        let value = evaluate("o.x", r#"{"o": {"y": 1}}"#).unwrap_err();
+        assert_eq!(value, "`prompt.context` (line 9): expected a value of `o.x`, got none");
+    }
+
+    #[test]
+    fn templates_reach_nothing_else() {
+        for source in ["{% include 'x' %}", "{% import 'x' as y %}", "{% extends 'x' %}", "{{ a", "{% for %}"] {
+            let message = render(source, "{}").unwrap_err();
+            assert!(message.starts_with("`prompt.context` (line 9): syntax error"), "{source}: {message}");
+        }
+        for source in ["{{ now() }}", "{{ env('HOME') }}", "{{ 'x' | shell }}", "{{ ''.__class__ }}"] {
+            let message = render(source, "{}").unwrap_err();
+            assert!(message.starts_with("`prompt.context` (line 9): "), "{source}: {message}");
+        }
+    }
+
+    #[test]
+    fn hostile_templates_end_in_an_error_at_their_key() {
+        let loops = "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}";
+        let text = "{% for a in range(100000) %}{{ 'x' * 100 }}{% endfor %}";
+        let calls = "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}";
+        let doubled = format!("{{% set x = 'x' %}}{}{{{{ x }}}}", "{% set x = x ~ x %}".repeat(40));
+        let deep = format!("{{{{ {}1{} }}}}", "(".repeat(100_000), ")".repeat(100_000));
+        let blocks = "{% if a %}".repeat(50_000);
+        let cases = [
+            loops,
+            text,
+            calls,
+            &doubled,
+            &deep,
+            &blocks,
+            "{{ 'x' * 10**9 }}",
+            "{{ 'x' * 99999999 }}",
+            "{{ [1] * 10**9 }}",
+            "{{ range(10**9) }}",
+            "{{ 'x'.replace('x', 'y' * 50000).replace('y', 'z' * 50000) }}",
+            "{{ '%099999999d' | format(1) }}",
+            "{{ 'x' | center(99999999) }}",
+            "{{ 'x' | indent(99999999, true) }}",
+            "{{ 10**10**10 }}",
+        ];
+        for source in cases {
+            let message = render(source, r#"{"a": 1}"#).map(|text| text.len()).unwrap_err();
+            let shown: String = source.chars().take(60).collect();
+            assert!(message.starts_with("`prompt.context` (line 9): "), "{shown}: {message}");
+            assert!(message.len() < 300, "{shown}: {message}");
+        }
+        let message = render(loops, "{}").unwrap_err();
+        assert!(message.contains("exceeded the limit of one rendering (100000 units of work)"), "{message}");
+    }
+
+    #[test]
+    fn megabytes_of_text_are_refused() {
+        let row = format!("{{\"a\": \"{}\"}}", "x".repeat(600_000));
+        assert_eq!(render("{{ a }}", &row).unwrap().len(), 600_000);
+        let message = render("{{ a }}{{ a }}", &row).unwrap_err();
+        let expected = "`prompt.context` (line 9): expected a text of 1048576 bytes at most, got 1200000";
+        assert_eq!(message, expected);
     }
 }

@@ -14,5 +14,7 @@ mod definition;
 mod examples;
 mod jinja;
 mod task;
+#[cfg(test)]
+mod testing;
 
 ft_plugin::export_task!(task::Template);

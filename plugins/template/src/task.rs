@@ -1,5 +1,6 @@
 //! The task that a definition describes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ft_plugin::{Choice, Description, Error, Example, Options, Row, RowError, Source, Split, Task};
@@ -100,11 +101,11 @@ impl Task for Template {
     }
 
     fn takes(&self, _: Split, row: &Row<'_>) -> Result<bool, RowError> {
-        Ok(self.examples.takes(row.columns())?)
+        Ok(self.examples.takes(row)?)
     }
 
     fn example(&self, _: Split, row: &Row<'_>) -> Result<Example, RowError> {
-        Ok(self.examples.of_data(row.columns())?)
+        Ok(self.examples.of_data(row)?)
     }
 
     fn written(&self) -> Vec<Example> {
@@ -146,8 +147,8 @@ fn option_values(options: &[OptionKey], parameters: &Map<String, Json>) -> Resul
         option.check(&value)?;
         Ok((option.name.clone(), Value::from(value)))
     };
-    let values = options.iter().map(value).collect::<Result<Vec<_>, Fault>>()?;
-    Ok((!values.is_empty()).then(|| values.into_iter().collect()))
+    let values = options.iter().map(value).collect::<Result<BTreeMap<String, Value>, Fault>>()?;
+    Ok((!values.is_empty()).then(|| Value::from_object(values)))
 }
 
 /// Renders the texts of `[data]`.
@@ -186,5 +187,184 @@ impl SourceTexts<'_> {
             return Err(Fault::at(place, "expected a text, got an empty one"));
         }
         Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{SST2, definition, example, prompt, rejection, task, with_parameters};
+
+    #[test]
+    fn sst2_is_that_of_the_component() {
+        let task = task(SST2).unwrap();
+        let context = "Review: it 's a charming journey .\nSentiment:";
+        let (demonstration, choices) =
+            prompt(&task, r#"{"sentence": "it 's a charming journey . ", "label": 1, "idx": 7}"#);
+        assert_eq!(demonstration + &task.separator(), format!("{context} positive\n\n"));
+        let scored = |text: &str| (context.to_owned(), text.to_owned());
+        assert_eq!(choices, [scored(" negative"), scored(" positive")]);
+        let example = example(&task, r#"{"sentence": " a ", "label": "0"}"#).unwrap();
+        assert_eq!((example.query.as_str(), example.answer, example.id.as_str()), ("a", 0, ""));
+        assert_eq!(
+            (task.labels(), task.task_name()),
+            (["negative", "positive"].map(str::to_owned).into(), Some("sst2".into()))
+        );
+        let source = |split, name| Source::new(split, "nyu-mll/glue", name, "sst2").with_config("sst2");
+        assert_eq!(task.sources(), [source(Split::Demonstrations, "train"), source(Split::Evaluation, "validation")]);
+        let contexts: Vec<String> =
+            task.content_free().iter().map(|example| task.query(example).unwrap().swap_remove(0).context).collect();
+        assert_eq!(contexts, ["Review: N/A\nSentiment:", "Review: [MASK]\nSentiment:", "Review: \nSentiment:"]);
+    }
+
+    #[test]
+    fn a_row_is_refused_by_key_line_and_what_it_has() {
+        let task = task(SST2).unwrap();
+        let cases = [
+            (r#"{"label": 1}"#, "`prompt.context` (line 15): expected a column `sentence`, the row has none"),
+            (r#"{"sentence": "x"}"#, "`row.answer` (line 12): expected a column `label`, the row has none"),
+            (r#"{"sentence": "x", "label": 2}"#, "`row.answer` (line 12): expected a class from 0 to 1, got 2"),
+            (r#"{"sentence": "x", "label": null}"#, "`row.answer` (line 12): expected a class from 0 to 1, got None"),
+        ];
+        for (row, expected) in cases {
+            let message = rejection(&task, row);
+            assert!(message.starts_with(expected), "{row}: {message}");
+        }
+    }
+
+    #[test]
+    fn choices_come_from_a_list_or_from_templates() {
+        let listed = task(&definition(
+            "choices = \"c.text\"\nanswer = \"key\"\nanswer-is = \"letter\"",
+            "context = \"{{ q }}\"",
+        ));
+        let (demonstration, choices) =
+            prompt(&listed.unwrap(), r#"{"q": "How many?", "c": {"text": ["one", 2, "three"]}, "key": "B"}"#);
+        assert_eq!(demonstration, "How many? 2");
+        assert_eq!(choices.iter().map(|(_, scored)| scored.as_str()).collect::<Vec<_>>(), [" one", " 2", " three"]);
+
+        let row = "choices = [\"{{ option1 }}\", \"{{ option2 }}\"]\nanswer = \"answer\"\nanswer-is = \"index-from-1\"";
+        let each = "context = \"{{ s.split('_')[0] }}{{ choice }}\"\ndelimiter = \"\"\ncontinuation = \"{{ s.split('_')[1] }}\"";
+        let each = task(&definition(row, each)).unwrap();
+        let json = r#"{"s": "Ann beat _ again.", "option1": "Bo", "option2": "Cy", "answer": "2"}"#;
+        let (demonstration, choices) = prompt(&each, json);
+        assert_eq!(demonstration, "Ann beat Cy again.");
+        let choice = |name: &str| (format!("Ann beat {name}"), " again.".to_owned());
+        assert_eq!(choices, [choice("Bo"), choice("Cy")]);
+        assert_eq!(example(&each, json).unwrap().query, "Ann beat Bo\nAnn beat Cy");
+    }
+
+    #[test]
+    fn lists_of_choices_are_lists_of_texts() {
+        let made = |choices: &str| {
+            let row = format!("choices = '{choices}'\nanswer = \"0\"");
+            rejection(&task(&definition(&row, "context = \"x\"")).unwrap(), r#"{"c": ["a"], "o": {"a": 1}}"#)
+        };
+        let at = "`row.choices` (line 7): ";
+        assert_eq!(made("c"), format!("{at}expected two choices or more, got 1"));
+        assert_eq!(made("c + [none]"), format!("{at}expected a list of texts, got none in it"));
+        assert_eq!(made("o"), format!("{at}expected a list of texts, got map"));
+        assert_eq!(made("\"ab\""), format!("{at}expected a list of texts, got string"));
+        assert_eq!(made("[\"a\"] * 90000000"), format!("{at}expected 1000 choices at most, got more"));
+    }
+
+    #[test]
+    fn demonstrations_ids_and_separators_are_as_the_definition_says() {
+        let row = "labels = [\"no\", \"yes\"]\nanswer = \"label\"\nid = \"row['Row Number']\"";
+        let text = "context = \"{{ q }}?\"\ndelimiter = \"\\n\"\ncontinuation = \"({{ index }}) {{ choice | upper }}\"\n\
+            demonstration = \"{{ q }}! {{ choice }} {{ index }}\"\nseparator = \"\\n---\\n\"";
+        let task = task(&definition(row, text)).unwrap();
+        let json = r#"{"q": "Is it", "label": "yes", "Row Number": 12}"#;
+        let (demonstration, choices) = prompt(&task, json);
+        assert_eq!((demonstration.as_str(), task.separator().as_str()), ("Is it! yes 1", "\n---\n"));
+        assert_eq!(choices[1], ("Is it?".to_owned(), "\n(1) YES".to_owned()));
+        assert_eq!(example(&task, json).unwrap().id, "12");
+        let none = rejection(&task, r#"{"q": "Is it", "label": "yes", "Row Number": ""}"#);
+        assert_eq!(none, "`row.id` (line 9): expected a name, got an empty text");
+    }
+
+    #[test]
+    fn a_filter_takes_rows_or_leaves_them() {
+        let text = definition("labels = [\"no\", \"yes\"]\nanswer = \"label\"", "context = \"{{ q }}\"");
+        let task = task(&text.replace("[row]", "filter = \"label != -1 and q\"\nsample = 5\n[row]")).unwrap();
+        let takes = |json: &str| task.takes(Split::Evaluation, &Row::parse(0, json).unwrap());
+        assert_eq!(takes(r#"{"q": "a", "label": 1}"#), Ok(true));
+        assert_eq!((takes(r#"{"q": "a", "label": -1}"#), takes(r#"{"q": "", "label": 1}"#)), (Ok(false), Ok(false)));
+        let message = takes(r#"{"q": "a", "lable": 1}"#).unwrap_err().to_string();
+        assert_eq!(message, "`data.filter` (line 6): expected a column `label`, the row has none");
+        let samples: Vec<Option<u32>> = task.sources().iter().map(|source| source.sample).collect();
+        assert_eq!(samples, [None, Some(5)]);
+    }
+
+    #[test]
+    fn options_are_seen_by_all_templates() {
+        let options = "[options]\nsubject = { default = \"law\", choices = [\"law\", \"art\"] }\nword = { default = \"a\" }\n[data]";
+        let text = definition(
+            "choices = \"options\"\nanswer = \"0\"",
+            "context = \"{{ options.subject }}{{ options.word }}\"",
+        );
+        let text = text.replace("[data]", options).replace("\"train\"", "\"{{ options.subject }}-dev\"");
+        let text = text.replace("choices = \"options\"\n", "labels = [\"x\", \"y\"]\n");
+        let made = with_parameters(&text, r#"{"subject": "art"}"#).unwrap();
+        assert_eq!((prompt(&made, "{}").0.as_str(), made.sources()[0].name.as_str()), ("arta x", "art-dev"));
+        assert_eq!(task(&text).unwrap().sources()[0].name, "law-dev");
+        let refused = |parameters: &str| with_parameters(&text, parameters).map(drop).unwrap_err();
+        assert_eq!(
+            refused(r#"{"subject": "physics"}"#),
+            "`options.subject` (line 3): expected one of law, art, got `physics`"
+        );
+        assert_eq!(refused(r#"{"topic": "x"}"#), "expected options of the definition (`subject`, `word`), got `topic`");
+        assert_eq!(refused(r#"{"word": 3}"#), "`options.word` (line 4): expected a text, got 3");
+        assert!(refused("[]").starts_with("`parameters`: expected a JSON object, got "));
+        let none = with_parameters(SST2, r#"{"x": "1"}"#).map(drop).unwrap_err();
+        assert_eq!(none, "expected options of the definition (none), got `x`");
+        // Without options of the definition, a column may have the name.
+        let column = definition("choices = \"options\"\nanswer = \"1\"", "context = \"q\"");
+        assert_eq!(prompt(&task(&column).unwrap(), r#"{"options": ["a", "b"]}"#).0, "q b");
+        let bad = text.replace("default = \"law\"", "default = \"tea\"");
+        assert!(
+            task(&bad)
+                .map(drop)
+                .unwrap_err()
+                .starts_with("`options.subject.choices` (line 3): expected the default \"tea\"")
+        );
+    }
+
+    #[test]
+    fn written_rows_become_demonstrations() {
+        let written = "[[written]]\nsentence = \"fine\"\nlabel = 1\n[[written]]\nsentence = \"poor\"\nlabel = 0\n";
+        let task = task(&format!("{SST2}{written}")).unwrap();
+        let texts: Vec<String> = task.written().iter().map(|example| task.demonstration(example).unwrap()).collect();
+        assert_eq!(texts, ["Review: fine\nSentiment: positive", "Review: poor\nSentiment: negative"]);
+        let bad = crate::testing::task(&format!("{SST2}{}", written.replace("label = 0", "label = 3")))
+            .map(drop)
+            .unwrap_err();
+        let expected = "`written[1]` (line 19): `row.answer` (line 12): expected a class from 0 to 1, got 3";
+        assert_eq!(bad, expected);
+    }
+
+    #[test]
+    fn a_definition_without_a_name_has_that_of_its_file() {
+        let text = definition("labels = [\"a\", \"b\"]\nanswer = \"x\"", "context = \"c\"");
+        let named = |name: &str| {
+            let options = Options::defaults(&Template::describe());
+            let options = options.with(DEFINITION, ft_plugin::Value::Text(text.clone()));
+            Template::new(&options.with(NAME, ft_plugin::Value::Text(name.into())))
+        };
+        let task = named("reviews").unwrap();
+        assert_eq!((task.task_name().as_deref(), task.sources()[0].folder.as_str()), (Some("reviews"), "reviews"));
+        let message = named("My Reviews").map(drop).unwrap_err().message;
+        assert!(message.ends_with("got \"My Reviews\": set `name` in the definition"), "{message}");
+    }
+
+    #[test]
+    fn files_are_those_of_the_definition() {
+        let text = definition("labels = [\"a\", \"b\"]\nanswer = \"x\"", "context = \"c\"");
+        let hub = "repository = \"a/b\"\ndemonstrations = \"train\"\nevaluation = \"test\"";
+        let task =
+            task(&text.replace(hub, "demonstration-files = \"t*.csv\"\nevaluation-files = [\"a.jsonl\", \"b.jsonl\"]"));
+        let [demonstrations, evaluation] = task.unwrap().sources().try_into().unwrap();
+        assert_eq!((demonstrations.files, demonstrations.name.as_str()), (vec!["t*.csv".to_owned()], "demonstrations"));
+        assert_eq!((evaluation.files.len(), evaluation.repository.as_str()), (2, ""));
     }
 }

@@ -131,6 +131,7 @@ impl Sandbox {
         let state = self.store.data_mut();
         state.system.flush(&mut state.log);
         let said = state.log.take_last_error();
+        let work = state.work.take();
         let row_failure = state.row_failure.take();
         let settled = state.ledger.settle();
         let outcome = match (outcome, settled) {
@@ -149,7 +150,14 @@ impl Sandbox {
         }
         // Whatever the plugin made of unreadable rows, that they are unreadable is the news.
         let outcome = row_failure.map_or(outcome, |error| Err(Failure::Rows(error)));
-        outcome.map_err(|failure| self.error(Some(call), failure))
+        outcome.map_err(|failure| {
+            let work = work.filter(|_| matches!(failure, Failure::Trap { .. } | Failure::LimitExceeded(_)));
+            let error = self.error(Some(call), failure);
+            match work {
+                Some(work) => error.about(format!("at work on {}", harmless_within(&work, self.limits().log_characters))),
+                None => error,
+            }
+        })
     }
 
     /// A call to a function that may report an error.

@@ -17,4 +17,11 @@ impl log::Host for HostState {
         self.log.write(level, &message);
         Ok(())
     }
+
+    fn work_on(&mut self, what: String) -> wasmtime::Result<()> {
+        self.clock.check()?;
+        self.moved(what.len() as u64);
+        self.work = Some(what);
+        Ok(())
+    }
 }

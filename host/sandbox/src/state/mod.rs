@@ -27,6 +27,8 @@ pub(crate) struct HostState {
     pub(crate) clock: Clock,
     pub(crate) resources: ResourceTable,
     pub(crate) log: LogBook,
+    /// What the plugin says that it is at work on, as it came.
+    pub(crate) work: Option<String>,
     pub(crate) system: System,
     pub(crate) row_failure: Option<RowSourceError>,
     pub(crate) ledger: Ledger,
@@ -46,6 +48,7 @@ impl HostState {
             clock: Clock::new(limits.time, stop),
             resources,
             log,
+            work: None,
             system: System::new(limits.log_characters),
             row_failure: None,
             ledger: Ledger::new(limits.tensor_bytes),

@@ -19,7 +19,6 @@ impl Lines<'_> {
 
 /// A table whose keys are taken one by one.
 pub(crate) struct Section<'d> {
-    lines: Lines<'d>,
     /// Where the table stands; the empty key for the whole definition.
     pub(crate) place: Place,
     /// The keys that are not taken yet, in the order of the text.
@@ -59,7 +58,7 @@ impl<'d> Section<'d> {
             })
             .collect();
         entries.sort_by_key(|(start, _)| *start);
-        Self { lines, place, entries: entries.into_iter().map(|(_, item)| item).collect(), known: Vec::new() }
+        Self { place, entries: entries.into_iter().map(|(_, item)| item).collect(), known: Vec::new() }
     }
 
     /// The name of the first key that is left.

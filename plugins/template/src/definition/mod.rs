@@ -89,3 +89,107 @@ pub(crate) fn check_name(name: &str) -> Result<(), String> {
     let start: String = name.chars().take(LONGEST_NAME).collect();
     Err(format!("expected a name of 1 to {LONGEST_NAME} of the characters a-z, 0-9, `-` and `_`, got {start:?}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::SST2;
+
+    /// What is wrong with the definition of SST-2 once `old` is `new` in it.
+    fn changed(old: &str, new: &str) -> String {
+        assert!(SST2.contains(old), "{old}");
+        Definition::parse(&SST2.replacen(old, new, 1)).map(drop).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_fault_has_its_key_and_line() {
+        let cases = [
+            ("task = \"template\"\n", "", "line 1: expected `task = \"template\"` as the first key, got another one"),
+            (
+                "task = \"template\"\n",
+                "tasks = 1\ntask = \"template\"\n",
+                "line 1: expected `task = \"template\"` as the first",
+            ),
+            ("\"template\"", "\"component\"", "`task` (line 1): expected \"template\", got \"component\""),
+            (
+                "\"sst2\"",
+                "\"SST 2\"",
+                "`name` (line 2): expected a name of 1 to 64 of the characters a-z, 0-9, `-` and `_`, got",
+            ),
+            ("name = \"sst2\"", "name = 2", "`name` (line 2): expected a text, got a whole number"),
+            ("[data]\n", "", "line 1: expected the table `data`, got none"),
+            (
+                "repository =",
+                "repositry =",
+                "`data.repositry` (line 5): unknown key: expected one of repository, config,",
+            ),
+            (
+                "config =",
+                "configuration =",
+                "`data.configuration` (line 6): unknown key: expected one of repository, config,",
+            ),
+            ("labels =", "labls =", "line 9: expected in `[row]` one of `labels` and `choices`, got neither"),
+            ("answer = \"label\"\n", "", "line 9: expected in `[row]` the key `answer`, got none"),
+            (
+                "\"index\"",
+                "\"number\"",
+                "`row.answer-is` (line 13): expected one of auto, index, index-from-1, text, letter, got `number`",
+            ),
+            (
+                "[\"negative\", \"positive\"]",
+                "[\"negative\"]",
+                "`row.labels` (line 11): expected two different texts or more, got",
+            ),
+            (
+                "[\"negative\", \"positive\"]",
+                "[\"negative\", 2]",
+                "`row.labels` (line 11): expected a list of texts, got a whole number in",
+            ),
+            ("context =", "contxt =", "line 14: expected in `[prompt]` the key `context`, got none"),
+            ("config = \"sst2\"", "sample = 0", "`data.sample` (line 6): expected a whole number from 1 to 4294967295"),
+            ("{ sentence = \"[MASK]\" }", "3", "`content-free[1]` (line 3): expected a table, got another value"),
+            ("[row]\n", "[row]\nquery = \"twice\"\n", "line 11: duplicate key"),
+            ("[prompt]\n", "[prompt]\ndescription = \"x\"\n", "`prompt.description` (line 15): expected an empty text"),
+        ];
+        for (old, new, expected) in cases {
+            let message = changed(old, new);
+            assert!(message.starts_with(expected), "{old:?} to {new:?}: {message}");
+        }
+        let both = changed("labels =", "choices = \"x\"\nlabels =");
+        assert_eq!(both, "`row.choices` (line 11): expected either `labels` or `choices`, got both");
+        let extra = Definition::parse(&format!("{SST2}[extra]\nx = 1\n")).unwrap_err().to_string();
+        assert!(extra.starts_with("`extra` (line 16): unknown key: expected one of task, name, summary,"), "{extra}");
+    }
+
+    #[test]
+    fn answers_are_as_many_as_choices() {
+        let few = changed("answer-is = \"index\"", "answers = [\"x\", \"y\", \"z\"]");
+        assert_eq!(few, "`row.answers` (line 13): expected 2 texts, one for each choice, got 3");
+        let index = changed("answer-is", "answers = [\"n\", \"p\"]\nanswer-is");
+        assert!(index.starts_with("`row.answers` (line 13): expected `answer-is = \"text\"` beside it"), "{index}");
+    }
+
+    #[test]
+    fn files_need_no_repository() {
+        let text =
+            SST2.replace("repository = \"nyu-mll/glue\"\nconfig = \"sst2\"\n", "demonstration-files = \"*.csv\"\n");
+        let message = Definition::parse(&text).unwrap_err().to_string();
+        let expected =
+            "line 4: expected in `[data]` either `evaluation-files`, or `repository` and `evaluation`, got neither";
+        assert_eq!(message, expected);
+        let text = text.replace("[row]", "evaluation-files = [\"a.jsonl\", \"b.jsonl\"]\n[row]");
+        let data = Definition::parse(&text).unwrap().data;
+        let files = |split: &SplitData| split.files.iter().map(|file| file.value.clone()).collect::<Vec<_>>();
+        assert_eq!((files(&data.demonstrations), files(&data.evaluation).len()), (vec!["*.csv".to_owned()], 2));
+    }
+
+    #[test]
+    fn depth_and_size_of_a_definition_end_in_an_error() {
+        let deep = format!("task = \"template\"\nx = {}{}\n", "[".repeat(100_000), "]".repeat(100_000));
+        let message = Definition::parse(&deep).unwrap_err().to_string();
+        assert!(message.starts_with("line 2: "), "{message}");
+        let long = format!("task = \"template\"\n{}", "x = 1\n".repeat(100_000));
+        let message = Definition::parse(&long).unwrap_err().to_string();
+        assert!(message.starts_with("line 3: duplicate key"), "{message}");
+    }
+}

@@ -9,8 +9,6 @@ const DELIMITER: &str = " ";
 /// The texts of a prompt, as templates; the delimiter and the separator are texts.
 #[derive(Debug)]
 pub(crate) struct Prompt {
-    /// What stands before the first demonstration; it sees the options alone.
-    pub(crate) description: Option<Located<String>>,
     pub(crate) context: Located<String>,
     pub(crate) delimiter: String,
     /// `None` for the choice's own text.
@@ -23,7 +21,14 @@ pub(crate) struct Prompt {
 
 impl Prompt {
     pub(super) fn read(mut keys: Section<'_>) -> Result<Self, Fault> {
-        let description = keys.take("description").map(|item| item.text()).transpose()?;
+        if let Some(Located { place, value }) = keys.take("description").map(|item| item.text()).transpose()?
+            && !value.is_empty()
+        {
+            return Err(Fault::at(
+                &place,
+                "expected an empty text, got another: no text is shown before the demonstrations yet",
+            ));
+        }
         let context = keys.require("context", "the key")?.text()?;
         let delimiter = keys.take("delimiter").map(|item| item.text()).transpose()?;
         let continuation = keys.take("continuation").map(|item| item.text()).transpose()?;
@@ -31,7 +36,6 @@ impl Prompt {
         let separator = keys.take("separator").map(|item| item.text()).transpose()?;
         keys.finish()?;
         Ok(Self {
-            description,
             context,
             delimiter: delimiter.map_or_else(|| DELIMITER.to_owned(), |text| text.value),
             continuation,
