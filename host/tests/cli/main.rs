@@ -12,6 +12,7 @@ mod author;
 mod backtrace;
 mod cache;
 mod data;
+mod definition;
 mod folders;
 mod good;
 mod hostile;

@@ -1,5 +1,6 @@
 //! The ten tasks, through their components.
 
+mod definitions;
 mod demonstrations;
 mod malformed;
 mod sample;

@@ -25,11 +25,16 @@ pub fn repository() -> PathBuf {
 
 /// A task from `plugins/<name>.wasm`, configured.
 pub fn load(name: &str, given: &[(&str, &str)]) -> TaskPlugin {
+    load_within(name, given, Limits::default())
+}
+
+/// A task from `plugins/<name>.wasm`, configured, each call of which has these limits.
+pub fn load_within(name: &str, given: &[(&str, &str)], limits: Limits) -> TaskPlugin {
     let path = repository().join("plugins").join(format!("{name}.wasm"));
     let bytes = std::fs::read(&path)
         .unwrap_or_else(|error| panic!("{}: {error}; build them with `cargo xtask plugins`", path.display()));
     let binary = PluginBinary::new(format!("{name}.wasm"), bytes);
-    let mut task = TaskPlugin::load(&ENGINE, binary, Limits::default(), Arc::new(|_| ())).expect("a good task");
+    let mut task = TaskPlugin::load(&ENGINE, binary, limits, Arc::new(|_| ())).expect("a good task");
     let given: Vec<(String, String)> = given.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
     task.configure(&options::resolve(&task.description().options, &given).expect("good options")).expect("configures");
     task

@@ -154,7 +154,9 @@ impl Sandbox {
             let work = work.filter(|_| matches!(failure, Failure::Trap { .. } | Failure::LimitExceeded(_)));
             let error = self.error(Some(call), failure);
             match work {
-                Some(work) => error.about(format!("at work on {}", harmless_within(&work, self.limits().log_characters))),
+                Some(work) => {
+                    error.about(format!("at work on {}", harmless_within(&work, self.limits().log_characters)))
+                }
                 None => error,
             }
         })
