@@ -98,7 +98,7 @@ fn rows_that_are_none_of_the_task_s_are_left_out() {
 fn a_hostile_definition_ends_with_its_key() {
     let doubled = |times: usize| format!("{{% set x = [1] %}}{}{{{{ x }}}}", "{% set x = x + x %}".repeat(times));
     let chained =
-        format!("{}{{{{ x | length }}}}", doubled(20).replace("{{ x }}", &"{% set x = x + [1] %}".repeat(40)));
+        format!("{}{{{{ x | length }}}}", doubled(22).replace("{{ x }}", &"{% set x = x + [1] %}".repeat(40)));
     let cases = [
         "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}".to_owned(),
         "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}".to_owned(),

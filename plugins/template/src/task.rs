@@ -41,14 +41,8 @@ impl Template {
         let prompt = definition.prompt;
         let separator = prompt.separator.clone();
         let examples = Examples::new(&jinja, definition.data.filter, definition.row, prompt, options)?;
-        let each = |rows: Vec<Located<Map<String, Json>>>,
-                    make: &dyn Fn(&Map<String, Json>) -> Result<Example, Fault>| {
-            let example =
-                |row: Located<Map<String, Json>>| make(&row.value).map_err(|fault| Fault::at(&row.place, fault));
-            rows.into_iter().map(example).collect::<Result<Vec<Example>, Fault>>()
-        };
-        let written = each(definition.written, &|row| examples.of_written(row))?;
-        let content_free = each(definition.content_free, &|row| examples.of_content_free(row))?;
+        let written = made_of(definition.written, |row| examples.of_written(row))?;
+        let content_free = made_of(definition.content_free, |row| examples.of_content_free(row))?;
         Ok(Self { name, sources, examples, written, content_free, separator })
     }
 }
@@ -127,6 +121,14 @@ impl Task for Template {
     fn content_free(&self) -> Vec<Example> {
         self.content_free.clone()
     }
+}
+
+/// The examples of rows that the definition has itself.
+fn made_of(
+    rows: Vec<Located<Map<String, Json>>>,
+    make: impl Fn(&Map<String, Json>) -> Result<Example, Fault>,
+) -> Result<Vec<Example>, Fault> {
+    rows.into_iter().map(|row| make(&row.value).map_err(|fault| Fault::at(&row.place, fault))).collect()
 }
 
 /// The options as templates see them; `None` if the definition has none.

@@ -42,7 +42,6 @@ pub enum FilePatternError {
 /// # Errors
 /// A pattern that leads out of the folder, by its text or by a link, or that no file matches.
 pub(super) fn files(folder: &Path, patterns: &[String]) -> Result<Vec<PathBuf>, FilePatternError> {
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let mut found: Vec<PathBuf> = Vec::new();
     for pattern in patterns {
         let files = matching(folder, pattern)?;
@@ -52,12 +51,17 @@ pub(super) fn files(folder: &Path, patterns: &[String]) -> Result<Vec<PathBuf>, 
         found.extend(files.into_iter().filter(|file| !found.contains(file)).collect::<Vec<_>>());
     }
     for file in &found {
-        let inside = folder.canonicalize().and_then(|folder| Ok(file.canonicalize()?.starts_with(folder)));
+        let inside = listed(folder).canonicalize().and_then(|folder| Ok(file.canonicalize()?.starts_with(folder)));
         if !inside.unwrap_or(false) {
             return Err(FilePatternError::Link { file: file.clone() });
         }
     }
     Ok(found)
+}
+
+/// The folder as the system takes it: a definition that is named without one lies in the current folder.
+fn listed(folder: &Path) -> &Path {
+    if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
 }
 
 /// The files that one pattern means, by name.
@@ -93,7 +97,7 @@ fn parts(pattern: &str) -> Option<Vec<&str>> {
 /// What is in a folder under names that a pattern matches, by name. What is hidden is none of it.
 fn named_like(folder: &Path, pattern: &str) -> Vec<PathBuf> {
     let pattern: Vec<char> = pattern.chars().collect();
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let entries = std::fs::read_dir(listed(folder)).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.retain(|name| !name.starts_with('.') && matches(&pattern, &name.chars().collect::<Vec<_>>()));
     names.sort_unstable();
