@@ -137,6 +137,7 @@ fn narrow(table: &TableModel, row: &Row, screen: Screen) -> Page {
 mod tests {
     use super::*;
     use crate::ui::style::Style;
+    use ft_engine::task::example::TextLength;
     use ft_engine::text::Untrusted;
     use ft_record::analysis::seconds::Seconds;
     use ft_record::analysis::{Analysis, Known};
@@ -152,9 +153,10 @@ mod tests {
 
     /// A step of 1000 examples, the first `correct` of them right; per token those from `unsure` on are wrong as well.
     fn step(seed: u64, step: u32, correct: usize, unsure: usize) -> Vec<SampleRecord> {
+        let length = TextLength { characters: 4, bytes: 4 };
         let of = |index: usize| {
-            let right = Choice { loglik: if index < correct { -1.0 } else { -9.0 }, tokens: 1, characters: 4 };
-            let wrong = Choice { loglik: -4.0, tokens: if index < unsure { 1 } else { 5 }, characters: 4 };
+            let right = Choice { loglik: if index < correct { -1.0 } else { -9.0 }, tokens: 1, length };
+            let wrong = Choice { loglik: -4.0, tokens: if index < unsure { 1 } else { 5 }, length };
             SampleRecord::new(Place { seed, step, index }, index.to_string(), 0, &[right, wrong]).unwrap()
         };
         (0..1000).map(of).collect()

@@ -19,6 +19,12 @@ pub fn per_character(loglik: f64, characters: usize) -> f64 {
     loglik / characters.max(1) as f64
 }
 
+/// The mean log-likelihood of a byte of the scored text in UTF-8: `loglik` over `bytes`, as lm-evaluation-harness has it in
+/// `acc_bytes`. A text without bytes keeps its sum.
+pub fn per_byte(loglik: f64, bytes: usize) -> f64 {
+    loglik / bytes.max(1) as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,5 +52,6 @@ mod tests {
     fn a_mean_is_over_what_was_scored() {
         assert_eq!((per_token(-3.0, 2), per_token(-3.0, 0)), (-1.5, -3.0));
         assert_eq!((per_character(-3.0, 12), per_character(-3.0, 0)), (-0.25, -3.0));
+        assert_eq!((per_byte(-3.0, 24), per_byte(-3.0, 0)), (-0.125, -3.0));
     }
 }

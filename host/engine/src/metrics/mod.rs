@@ -1,4 +1,4 @@
-//! Accuracies, intervals and paired tests: pure numbers.
+//! Accuracies, scores of probabilities, intervals and paired tests: pure numbers.
 
 pub mod accuracy;
 pub(crate) mod binomial;
@@ -8,4 +8,5 @@ pub mod confusion;
 pub mod hypergeometric;
 pub mod mean;
 pub mod paired;
+pub mod probability;
 pub mod spread;

@@ -44,14 +44,30 @@ pub struct RenderedChoice {
     pub full: Untrusted,
 }
 
+/// The length of a choice's scored text, without white space before it: the delimiter between query text and choice is none
+/// of the choice's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TextLength {
+    /// Unicode characters, the length that lm-evaluation-harness divides by in `acc_norm`.
+    pub characters: usize,
+    /// Bytes of the text in UTF-8, the length that lm-evaluation-harness divides by in `acc_bytes`.
+    pub bytes: usize,
+}
+
 impl RenderedChoice {
-    /// How many characters of `full` stand behind the context, without blanks before them: the length that
-    /// lm-evaluation-harness divides by in `acc_norm`, except that what the prompt puts behind the choice (a full stop)
-    /// counts as well. A full text that does not begin with its context counts whole.
-    pub fn scored_characters(&self) -> usize {
+    /// The text behind the context, the delimiter before the choice included. A full text that does not begin with its
+    /// context counts whole.
+    pub fn continuation(&self) -> &str {
         let full = self.full.raw();
-        let continuation = full.strip_prefix(self.context.raw()).unwrap_or(full);
-        continuation.trim_start().chars().count()
+        full.strip_prefix(self.context.raw()).unwrap_or(full)
+    }
+
+    /// The length of [`Self::continuation`] without white space before it. lm-evaluation-harness takes the choice's own
+    /// text: white space that this begins with counts there and not here, and what the prompt puts behind the choice (a full
+    /// stop) counts here and not there.
+    pub fn scored_length(&self) -> TextLength {
+        let text = self.continuation().trim_start();
+        TextLength { characters: text.chars().count(), bytes: text.len() }
     }
 }
 

@@ -19,6 +19,15 @@ pub struct SeedsScores {
     pub accuracy_tokens: SpreadRecord,
     /// The spread of the accuracies by log-likelihood per character.
     pub accuracy_norm: SpreadRecord,
+    /// The spread of the accuracies by log-likelihood per byte; `None` where no seed has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy_bytes: Option<SpreadRecord>,
+    /// The spread of the mean Brier scores; `None` where they are no numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub brier_score: Option<SpreadRecord>,
+    /// The spread of the expected calibration errors; `None` where they are no numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calibration_error: Option<SpreadRecord>,
     /// The spread of macro-F1; `None` for tasks without classes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub macro_f1: Option<SpreadRecord>,
@@ -109,6 +118,9 @@ impl SeedsScores {
             accuracy: of(&|scores| Some(scores.accuracy))?,
             accuracy_tokens: of(&|scores| Some(scores.accuracy_tokens))?,
             accuracy_norm: of(&|scores| Some(scores.accuracy_norm))?,
+            accuracy_bytes: of(&|scores| scores.accuracy_bytes),
+            brier_score: of(&|scores| scores.brier_score),
+            calibration_error: of(&|scores| scores.calibration_error),
             macro_f1: of(&|scores| scores.macro_f1),
             contextual: of(&|scores| scores.calibrated?.contextual),
             prior_matched: of(&|scores| scores.calibrated?.prior_matched),

@@ -1,11 +1,15 @@
 use super::*;
 use crate::files::controls::ControlRecord;
 use crate::files::samples::{Choice, Place, parse_all};
+use ft_engine::task::example::TextLength;
 
 fn record(seed: u64, step: u32, index: usize, answer: usize, loglik: [f64; 2]) -> SampleRecord {
     let [first, second] = loglik;
-    let choices =
-        [(first, 1, 8), (second, 3, 8)].map(|(loglik, tokens, characters)| Choice { loglik, tokens, characters });
+    let choices = [(first, 1), (second, 3)].map(|(loglik, tokens)| Choice {
+        loglik,
+        tokens,
+        length: TextLength { characters: 8, bytes: 9 },
+    });
     SampleRecord::new(Place { seed, step, index }, format!("row-{index}"), answer, &choices).unwrap()
 }
 

@@ -110,6 +110,8 @@ struct Keys {
     loglik: Vec<f64>,
     tokens: Vec<usize>,
     characters: Vec<usize>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    bytes: Vec<usize>,
 }
 
 /// Why a line is no control record.
@@ -137,12 +139,12 @@ impl ControlRecord {
     /// # Errors
     /// If the line is not a record, or its prediction does not follow from its log-likelihoods.
     pub fn parse(line: &str) -> Result<Self, ControlError> {
-        let Keys { baseline, seed, step, index, id, answer, prediction, loglik, tokens, characters } =
+        let Keys { baseline, seed, step, index, id, answer, prediction, loglik, tokens, characters, bytes } =
             serde_json::from_str(line)?;
         if let Some(baseline) = baseline.filter(|_| step != 1) {
             return Err(ControlError::Step { baseline, step });
         }
-        let sample = SampleRecord { seed, step, index, id, answer, prediction, loglik, tokens, characters };
+        let sample = SampleRecord { seed, step, index, id, answer, prediction, loglik, tokens, characters, bytes };
         Ok(Self { baseline, sample: sample.checked()? })
     }
 
@@ -151,10 +153,22 @@ impl ControlRecord {
     /// # Errors
     /// If serialization fails.
     pub fn line(&self) -> Result<String, serde_json::Error> {
-        let SampleRecord { seed, step, index, id, answer, prediction, loglik, tokens, characters } =
+        let SampleRecord { seed, step, index, id, answer, prediction, loglik, tokens, characters, bytes } =
             self.sample.clone();
         let baseline = self.baseline;
-        serde_json::to_string(&Keys { baseline, seed, step, index, id, answer, prediction, loglik, tokens, characters })
+        serde_json::to_string(&Keys {
+            baseline,
+            seed,
+            step,
+            index,
+            id,
+            answer,
+            prediction,
+            loglik,
+            tokens,
+            characters,
+            bytes,
+        })
     }
 
     /// The record's place in its run.
@@ -184,9 +198,10 @@ pub struct Controls {
 mod tests {
     use super::*;
     use crate::files::samples::Choice;
+    use ft_engine::task::example::TextLength;
 
     fn record(baseline: Option<Baseline>) -> ControlRecord {
-        let choice = |loglik| Choice { loglik, tokens: 1, characters: 4 };
+        let choice = |loglik| Choice { loglik, tokens: 1, length: TextLength { characters: 4, bytes: 5 } };
         let place = Place { seed: 7, step: 1, index: 5 };
         let sample = SampleRecord::new(place, "row-5", 1, &[choice(-1.5), choice(-0.25)]).unwrap();
         ControlRecord { baseline, sample }
@@ -194,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_line_begins_with_its_baseline_and_reads_back_as_it_was() {
-        let sample = r#""seed":7,"step":1,"index":5,"id":"row-5","answer":1,"prediction":1,"loglik":[-1.5,-0.25],"tokens":[1,1],"characters":[4,4]}"#;
+        let sample = r#""seed":7,"step":1,"index":5,"id":"row-5","answer":1,"prediction":1,"loglik":[-1.5,-0.25],"tokens":[1,1],"characters":[4,4],"bytes":[5,5]}"#;
         for (baseline, before) in [(Baseline::repeat(4), r#""baseline":"repeat=4","#), (None, "")] {
             let record = record(baseline);
             let line = record.line().unwrap();

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::lines::{self, LineError, Lines};
 use ft_engine::metrics::calibration::{log_softmax, weighted_prediction};
-use ft_engine::metrics::choice::{argmax, per_character, per_token};
+use ft_engine::metrics::choice::{argmax, per_byte, per_character, per_token};
+use ft_engine::task::example::TextLength;
 use ft_engine::text::Untrusted;
 
 /// One line of `samples.jsonl`. The fields are the keys, in this order; written and read back, every number is the
@@ -33,6 +34,10 @@ pub struct SampleRecord {
     pub tokens: Vec<usize>,
     /// How many characters each choice's scored text has, without blanks before it.
     pub characters: Vec<usize>,
+    /// How many bytes in UTF-8 each choice's scored text has, without blanks before it; empty, and absent from the line, in
+    /// files of earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bytes: Vec<usize>,
 }
 
 /// The place of a sample record in a run: its seed, step and example.
@@ -60,8 +65,8 @@ pub struct Choice {
     pub loglik: f64,
     /// The number of tokens that were scored.
     pub tokens: usize,
-    /// The number of characters of the scored text, without blanks before it.
-    pub characters: usize,
+    /// The length of the scored text, without blanks before it.
+    pub length: TextLength,
 }
 
 /// Why a line or value is no sample record.
@@ -70,8 +75,10 @@ pub enum SampleError {
     /// The line is not a sample record in JSON.
     #[error("expected a sample record in JSON")]
     NotARecord(#[from] serde_json::Error),
-    /// `loglik`, `tokens` and `characters` differ in length.
-    #[error("expected as many token and character counts as log-likelihoods, got {tokens}, {characters} and {loglik}")]
+    /// `loglik`, `tokens` and `characters` differ in length, or `bytes` is there and differs.
+    #[error(
+        "expected as many token, character and byte counts as log-likelihoods, got {tokens}, {characters}, {bytes} and {loglik}"
+    )]
     Lengths {
         /// The number of log-likelihoods in the record.
         loglik: usize,
@@ -79,6 +86,8 @@ pub enum SampleError {
         tokens: usize,
         /// The number of character counts in the record.
         characters: usize,
+        /// The number of byte counts in the record.
+        bytes: usize,
     },
     /// A log-likelihood is NaN or infinite: JSON has no such number, and no prediction follows from it.
     #[error("expected a finite log-likelihood for choice {choice}, got {value}")]
@@ -116,8 +125,9 @@ impl SampleRecord {
         let Place { seed, step, index } = place;
         let loglik = choices.iter().map(|choice| choice.loglik).collect();
         let tokens = choices.iter().map(|choice| choice.tokens).collect();
-        let characters = choices.iter().map(|choice| choice.characters).collect();
-        let mut record = Self { seed, step, index, id, answer, prediction: 0, loglik, tokens, characters };
+        let characters = choices.iter().map(|choice| choice.length.characters).collect();
+        let bytes = choices.iter().map(|choice| choice.length.bytes).collect();
+        let mut record = Self { seed, step, index, id, answer, prediction: 0, loglik, tokens, characters, bytes };
         record.prediction = record.expected_prediction()?;
         Ok(record)
     }
@@ -171,6 +181,13 @@ impl SampleRecord {
         argmax(&means) == Some(self.answer)
     }
 
+    /// Whether the choice with the largest log-likelihood per byte is the answer; `None` where the record has no bytes.
+    pub(crate) fn is_correct_per_byte(&self) -> Option<bool> {
+        let of = |(&sum, &n): (&f64, &usize)| per_byte(sum, n);
+        let means: Vec<f64> = self.loglik.iter().zip(&self.bytes).map(of).collect();
+        (!means.is_empty()).then(|| argmax(&means) == Some(self.answer))
+    }
+
     /// The log-probability of the answer among the choices, in nats: its log-likelihood less the logarithm of the sum of all
     /// choices' likelihoods.
     pub(crate) fn right_loglik(&self) -> f64 {
@@ -184,9 +201,9 @@ impl SampleRecord {
 
     fn expected_prediction(&self) -> Result<usize, SampleError> {
         let choices = self.loglik.len();
-        let (tokens, characters) = (self.tokens.len(), self.characters.len());
-        if (tokens, characters) != (choices, choices) {
-            return Err(SampleError::Lengths { loglik: choices, tokens, characters });
+        let (tokens, characters, bytes) = (self.tokens.len(), self.characters.len(), self.bytes.len());
+        if (tokens, characters) != (choices, choices) || !(bytes == 0 || bytes == choices) {
+            return Err(SampleError::Lengths { loglik: choices, tokens, characters, bytes });
         }
         if let Some((choice, &value)) = self.loglik.iter().enumerate().find(|(_, value)| !value.is_finite()) {
             return Err(SampleError::NotFinite { choice, value });
@@ -213,7 +230,11 @@ mod tests {
 
     fn record(answer: usize, loglik: &[f64], tokens: &[usize]) -> Result<SampleRecord, SampleError> {
         let choices: Vec<Choice> = (loglik.iter().zip(tokens))
-            .map(|(&loglik, &tokens)| Choice { loglik, tokens, characters: 4 * tokens })
+            .map(|(&loglik, &tokens)| Choice {
+                loglik,
+                tokens,
+                length: TextLength { characters: 4 * tokens, bytes: 5 * tokens },
+            })
             .collect();
         SampleRecord::new(Place { seed: 7, step: 2, index: 5 }, "validation-5", answer, &choices)
     }
@@ -225,20 +246,32 @@ mod tests {
     #[test]
     fn a_line_has_these_keys_in_this_order() {
         let line = line(&record(1, &[-1.228, -0.57116], &[1, 2]).unwrap());
-        let expected = r#"{"seed":7,"step":2,"index":5,"id":"validation-5","answer":1,"prediction":1,"loglik":[-1.228,-0.57116],"tokens":[1,2],"characters":[4,8]}"#;
+        let expected = r#"{"seed":7,"step":2,"index":5,"id":"validation-5","answer":1,"prediction":1,"loglik":[-1.228,-0.57116],"tokens":[1,2],"characters":[4,8],"bytes":[5,10]}"#;
         assert_eq!(line, expected);
     }
 
     #[test]
     fn the_answer_may_win_by_one_measure_alone() {
-        let choice = |loglik, tokens, characters| Choice { loglik, tokens, characters };
+        let choice =
+            |loglik, tokens, characters, bytes| Choice { loglik, tokens, length: TextLength { characters, bytes } };
         let measures = |choices: [Choice; 2]| {
             let record = SampleRecord::new(Place { seed: 0, step: 0, index: 0 }, "", 1, &choices).unwrap();
-            (record.is_correct(), record.is_correct_per_token(), record.is_correct_per_character())
+            let by_bytes = record.is_correct_per_byte().unwrap();
+            (record.is_correct(), record.is_correct_per_token(), record.is_correct_per_character(), by_bytes)
         };
-        assert_eq!(measures([choice(-2.0, 2, 8), choice(-1.0, 1, 2)]), (true, false, false));
-        assert_eq!(measures([choice(-2.0, 1, 9), choice(-3.0, 2, 10)]), (false, true, false));
-        assert_eq!(measures([choice(-2.0, 1, 2), choice(-3.0, 1, 10)]), (false, false, true));
+        assert_eq!(measures([choice(-2.0, 2, 8, 8), choice(-1.0, 1, 2, 2)]), (true, false, false, false));
+        assert_eq!(measures([choice(-2.0, 1, 9, 9), choice(-3.0, 2, 10, 10)]), (false, true, false, false));
+        assert_eq!(measures([choice(-2.0, 1, 2, 4), choice(-3.0, 1, 10, 5)]), (false, false, true, false));
+        assert_eq!(measures([choice(-2.0, 1, 9, 9), choice(-3.0, 1, 10, 20)]), (false, false, false, true));
+    }
+
+    #[test]
+    fn a_line_of_an_earlier_version_has_no_bytes_and_stays_as_it_is() {
+        let new = record(1, &[-1.0, -2.0], &[1, 2]).unwrap();
+        let old = line(&new).replace(r#","bytes":[5,10]"#, "");
+        let read = SampleRecord::parse(&old).unwrap();
+        assert_eq!((line(&read), read.is_correct_per_byte()), (old, None));
+        assert_eq!(SampleRecord { bytes: vec![5, 10], ..read }, new);
     }
 
     #[test]
@@ -278,9 +311,10 @@ mod tests {
         check(record(0, &[f64::NEG_INFINITY], &[1]), "expected a finite log-likelihood for choice 0, got -inf");
         check(record(2, &[-1.0, -2.0], &[1, 1]), "expected an answer among 2 choices, got 2");
         check(record(0, &[], &[]), "expected an answer among 0 choices, got 0");
-        let short = line(&record(0, &[-1.0], &[1]).unwrap()).replace("[1]", "[]");
-        let lengths = "expected as many token and character counts as log-likelihoods, got 0, 1 and 1";
-        check(SampleRecord::parse(&short), lengths);
+        let good = line(&record(0, &[-1.0], &[1]).unwrap());
+        let lengths = "expected as many token, character and byte counts as log-likelihoods, got";
+        check(SampleRecord::parse(&good.replace("[1]", "[]")), &format!("{lengths} 0, 1, 1 and 1"));
+        check(SampleRecord::parse(&good.replace("[5]", "[5,5]")), &format!("{lengths} 1, 1, 2 and 1"));
         let wrong = line(&record(1, &[-1.0, -2.0], &[1, 1]).unwrap()).replace(r#""prediction":0"#, r#""prediction":1"#);
         check(SampleRecord::parse(&wrong), "expected the prediction 0 by the log-likelihoods, got 1");
         for bad in ["", "{", "[]", r#"{"step":1}"#, r#"{"step":1,"loglik":[null]}"#, &wrong.replace("step", "steq")] {

@@ -8,6 +8,7 @@ use ft_engine::metrics::calibration::{contextual_weights, prior_matching_weights
 use ft_engine::metrics::confusion::Confusion;
 use ft_engine::metrics::mean::MeanDifference;
 use ft_engine::metrics::paired::Paired;
+use ft_engine::metrics::probability::{CalibrationError, brier};
 use ft_engine::metrics::spread::Spread;
 
 /// The part of all resamples between the ends of an interval of a difference.
@@ -34,6 +35,18 @@ pub struct StepScores {
     pub accuracy_tokens: f64,
     /// Share of right predictions by log-likelihood per character.
     pub accuracy_norm: f64,
+    /// Share of right predictions by log-likelihood per byte of the scored text in UTF-8; absent where a record has no bytes, as
+    /// in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy_bytes: Option<f64>,
+    /// The mean over the examples of the Brier score of the choices' probabilities, from 0 to 2; absent in files of earlier
+    /// versions, and where it is no number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brier_score: Option<f64>,
+    /// The expected calibration error of the predicted choices' probabilities over 15 bins, from 0 to 1; absent in files of
+    /// earlier versions, and where it is no number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration_error: Option<f64>,
     /// The mean of the classes' F1, where every example has the same classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub macro_f1: Option<f64>,
@@ -110,11 +123,15 @@ impl StepScores {
         let first = records.first()?;
         let mut accuracy = CorrectCount::default();
         let (mut by_tokens, mut by_characters) = (CorrectCount::default(), CorrectCount::default());
+        let mut calibration_error = CalibrationError::default();
         for record in records {
             accuracy.add(record.is_correct());
             by_tokens.add(record.is_correct_per_token());
             by_characters.add(record.is_correct_per_character());
+            calibration_error.add(&record.loglik, record.answer);
         }
+        let finite_mean = |values: &[f64]| Spread::of(values).map(|spread| spread.mean).filter(|mean| mean.is_finite());
+        let briers: Option<Vec<f64>> = records.iter().map(|record| brier(&record.loglik, record.answer)).collect();
         let interval = accuracy.wilson(Z_95);
         let is_comparable = icl.len() == records.len();
         let pairs = || records.iter().copied().zip(icl.iter().copied());
@@ -129,9 +146,12 @@ impl StepScores {
             interval: [interval.low, interval.high],
             accuracy_tokens: by_tokens.accuracy()?,
             accuracy_norm: by_characters.accuracy()?,
+            accuracy_bytes: accuracy_where(records, SampleRecord::is_correct_per_byte),
+            brier_score: briers.and_then(|briers| finite_mean(&briers)),
+            calibration_error: calibration_error.value().filter(|error| error.is_finite()),
             macro_f1: confusion(records.iter().copied(), classes).and_then(|confusion| confusion.macro_f1()),
             calibrated: CalibratedScores::of(records, beside),
-            right_loglik: Spread::of(&right).map(|spread| spread.mean).filter(|mean| mean.is_finite()),
+            right_loglik: finite_mean(&right),
             versus_icl: if is_comparable { PairedScores::of(pairs()) } else { None },
             right_loglik_versus_icl: if is_comparable { LoglikDifference::of(pairs()) } else { None },
         })
@@ -155,6 +175,16 @@ impl CalibratedScores {
         let [contextual, prior_matched] = [contextual, prior_matched].map(|weights| accuracy(&weights?));
         contextual.or(prior_matched).map(|_| Self { contextual, prior_matched })
     }
+}
+
+/// The share of the records that `is_correct` holds for; `None` for no records, or where it is unknown for one of them: a share
+/// of some would be taken for one of all.
+fn accuracy_where(records: &[&SampleRecord], is_correct: impl Fn(&SampleRecord) -> Option<bool>) -> Option<f64> {
+    let mut count = CorrectCount::default();
+    for record in records {
+        count.add(is_correct(record)?);
+    }
+    count.accuracy()
 }
 
 fn logliks<'a>(records: &[&'a SampleRecord]) -> Vec<&'a [f64]> {
@@ -206,13 +236,15 @@ pub(crate) fn confusion<'a>(records: impl IntoIterator<Item = &'a SampleRecord>,
 mod tests {
     use super::*;
     use crate::files::samples::{Choice, Place};
+    use ft_engine::task::example::TextLength;
 
     const TOLERANCE: f64 = 1e-12;
+    const ONE: TextLength = TextLength { characters: 1, bytes: 1 };
 
     /// A record with these probabilities of its choices.
     fn record(step: u32, index: usize, answer: usize, probabilities: &[f64]) -> SampleRecord {
         let choices: Vec<Choice> =
-            probabilities.iter().map(|p| Choice { loglik: (0.1 * p).ln(), tokens: 1, characters: 1 }).collect();
+            probabilities.iter().map(|p| Choice { loglik: (0.1 * p).ln(), tokens: 1, length: ONE }).collect();
         SampleRecord::new(Place { seed: 0, step, index }, index.to_string(), answer, &choices).unwrap()
     }
 
@@ -237,6 +269,34 @@ mod tests {
         let alone = StepScores::of(&icl, Beside::default()).unwrap();
         assert_eq!((alone.versus_icl, alone.right_loglik_versus_icl, alone.calibrated), (None, None, None));
         assert_eq!(StepScores::of(&[], Beside::default()), None);
+    }
+
+    /// Brier scores 2 * 0.1^2, 2 * 0.7^2 and, with three choices, 0.4^2 + 0.2^2 + 0.2^2. Each is alone in its bin: |1 - 0.9|, |0 - 0.7|
+    /// and |1 - 0.6|, by 3.
+    #[test]
+    fn probabilities_are_scored_whatever_the_number_of_choices() {
+        let records = [record(1, 0, 0, &[0.9, 0.1]), record(1, 1, 1, &[0.7, 0.3]), record(1, 2, 2, &[0.2, 0.2, 0.6])];
+        let scores = StepScores::of(&all(&records), Beside::default()).unwrap();
+        let close = |found: Option<f64>, expected: f64| (found.unwrap() - expected).abs() < TOLERANCE;
+        assert!(close(scores.brier_score, (0.02 + 0.98 + 0.24) / 3.0), "{scores:?}");
+        assert!(close(scores.calibration_error, (0.1 + 0.7 + 0.4) / 3.0), "{scores:?}");
+    }
+
+    /// Per byte the second choice wins, -3 / 10 against -1 / 2; both have two characters.
+    #[test]
+    fn an_accuracy_by_bytes_needs_the_bytes_of_all_records() {
+        let choice = |loglik, bytes| Choice { loglik, tokens: 1, length: TextLength { characters: 2, bytes } };
+        let at = |index| Place { seed: 0, step: 1, index };
+        let of =
+            |index, answer| SampleRecord::new(at(index), "", answer, &[choice(-1.0, 2), choice(-3.0, 10)]).unwrap();
+        let mut records = [of(0, 1), of(1, 0)];
+        let scores = |records: &[SampleRecord]| StepScores::of(&all(records), Beside::default()).unwrap();
+        let of_all = scores(&records);
+        assert_eq!((of_all.accuracy_bytes, of_all.accuracy_norm), (Some(0.5), 0.5));
+        assert_eq!(scores(&records[..1]).accuracy_bytes, Some(1.0));
+        assert_eq!(scores(&records[..1]).accuracy_norm, 0.0);
+        records[1].bytes.clear();
+        assert_eq!(scores(&records).accuracy_bytes, None);
     }
 
     /// All are taken for class 0. Inputs without content have it with 0.8, and three of four examples have it with less than that.

@@ -52,14 +52,15 @@ pub enum RowKind {
     Oracle,
 }
 
-/// The tables of a run: for one seed its steps, for several the steps over all seeds and each seed at its result; for tasks
-/// with classes also calibrated accuracies.
+/// The tables of a run: for one seed its steps, for several the steps over all seeds and each seed at its result; then
+/// further scores, and for tasks with classes calibrated accuracies.
 pub fn of_run(analysis: &Analysis, seconds: &Seconds) -> Vec<TableModel> {
     let mut tables = if analysis.over_seeds.is_empty() {
         vec![of_seed(analysis, seconds)]
     } else {
         vec![over_seeds(analysis), at_results(analysis, seconds)]
     };
+    tables.extend(further_scores(analysis));
     tables.extend(calibration(analysis));
     tables
 }
@@ -198,17 +199,73 @@ fn is_result(analysis: &Analysis, step: u32) -> bool {
     analysis.results.iter().all(|result| result.selected && result.step == step)
 }
 
+/// A column of [`further_scores`].
+struct Column {
+    heading: &'static str,
+    /// The line that explains it.
+    legend: &'static str,
+    value: fn(&SeedsScores) -> Option<&SpreadRecord>,
+    shown: fn(&SpreadRecord) -> String,
+}
+
+const FURTHER_SCORES: [Column; 3] = [
+    Column {
+        heading: "per byte",
+        legend: "per byte: accuracy by log-likelihood per byte of the choice in UTF-8",
+        value: |scores| scores.accuracy_bytes.as_ref(),
+        shown: format::spread,
+    },
+    Column {
+        heading: "Brier",
+        legend: "Brier: squared error of the probabilities of all choices, from 0 to 2; 0 is best",
+        value: |scores| scores.brier_score.as_ref(),
+        shown: format::share_spread,
+    },
+    Column {
+        heading: "calibration error",
+        legend: "calibration error: how far the predicted choices' probabilities are from the share that is right, over 15 bins",
+        value: |scores| scores.calibration_error.as_ref(),
+        shown: format::share_spread,
+    },
+];
+
+/// Scores besides those of the steps' own table, at the same places as [`calibration`]: a column for each that a row has; `None`
+/// where there is none.
+fn further_scores(analysis: &Analysis) -> Option<TableModel> {
+    let rows = rows_at_milestones(analysis);
+    let has = |column: &&Column| rows.iter().any(|(_, _, scores)| (column.value)(scores).is_some());
+    let columns: Vec<&Column> = FURTHER_SCORES.iter().filter(has).collect();
+    if columns.is_empty() {
+        return None;
+    }
+    let cell = |column: &&Column, scores: &SeedsScores| {
+        of_all_seeds((column.value)(scores), scores).map_or_else(|| format::NONE.into(), column.shown)
+    };
+    let of_row = |(name, kind, scores): &(String, RowKind, SeedsScores)| {
+        row(*kind, [name.clone()], columns.iter().map(|column| cell(column, scores)).collect())
+    };
+    let rows: Vec<Row> = rows.iter().map(of_row).collect();
+    let lines = columns.iter().map(|column| column.legend.to_owned());
+    let legend = legend(&rows).into_iter().chain(lines).collect();
+    let headings = headings(std::iter::once("step").chain(columns.iter().map(|column| column.heading)));
+    Some(TableModel { title: "Further scores".into(), headings, rows, legend })
+}
+
+/// A number, where it is one over as many seeds as the accuracy: a mean over fewer says nothing of the difference to what stands
+/// beside it.
+fn of_all_seeds<'a>(spread: Option<&'a SpreadRecord>, scores: &SeedsScores) -> Option<&'a SpreadRecord> {
+    spread.filter(|spread| spread.seeds == scores.accuracy.seeds)
+}
+
 /// Accuracies as they are and calibrated, at zero-shot and in-context learning, behind baselines, and at the results; `None` for
 /// tasks without classes.
 fn calibration(analysis: &Analysis) -> Option<TableModel> {
-    let rows: Vec<(String, RowKind, SeedsScores)> = calibration_rows(analysis);
+    let rows: Vec<(String, RowKind, SeedsScores)> = rows_at_milestones(analysis);
     rows.iter().find(|(_, _, scores)| scores.prior_matched.is_some())?;
     let has_contextual = rows.iter().any(|(_, _, scores)| scores.contextual.is_some());
     let of_row = |(name, kind, scores): (String, RowKind, SeedsScores)| {
-        // A mean over fewer seeds than that of the accuracy beside it says nothing of the difference.
-        let share = |spread: Option<&SpreadRecord>| match spread {
-            Some(spread) if spread.seeds == scores.accuracy.seeds => format::spread(spread),
-            _ => format::NONE.into(),
+        let share = |spread: Option<&SpreadRecord>| {
+            of_all_seeds(spread, &scores).map_or_else(|| format::NONE.into(), format::spread)
         };
         let contextual = has_contextual.then(|| share(scores.contextual.as_ref()));
         let cells = std::iter::once(format::spread(&scores.accuracy)).chain(contextual);
@@ -222,8 +279,8 @@ fn calibration(analysis: &Analysis) -> Option<TableModel> {
     Some(TableModel { title: "Accuracy, as it is and calibrated".into(), headings, rows, legend })
 }
 
-/// What [`calibration`] shows, over the seeds: names, roles and numbers of its rows.
-fn calibration_rows(analysis: &Analysis) -> Vec<(String, RowKind, SeedsScores)> {
+/// Names, roles and numbers, over the seeds, of zero-shot and in-context learning, baselines, and the results.
+fn rows_at_milestones(analysis: &Analysis) -> Vec<(String, RowKind, SeedsScores)> {
     let of_step = |wanted: u32| {
         let all: Vec<&StepScores> = analysis.steps.iter().filter(|step| step.step == wanted).collect();
         let selected = is_result(analysis, wanted);

@@ -95,8 +95,8 @@ fn sample(
     query: &Query,
     scores: &[ChoiceScore],
 ) -> Result<SampleRecord, RunError> {
-    let choices: Vec<Choice> = (scores.iter().zip(&query.characters))
-        .map(|(score, &characters)| Choice { loglik: score.loglik, tokens: score.tokens, characters })
+    let choices: Vec<Choice> = (scores.iter().zip(&query.lengths))
+        .map(|(score, &length)| Choice { loglik: score.loglik, tokens: score.tokens, length })
         .collect();
     SampleRecord::new(place, query.id.clone(), query.answer, &choices).map_err(|source| match source {
         // The optimizer has no part in zero-shot and step 1.

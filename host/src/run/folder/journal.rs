@@ -293,10 +293,11 @@ impl Journal<ControlRecord> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ft_engine::task::example::TextLength;
     use ft_record::files::samples::Choice;
 
     fn record(step: u32, index: usize) -> SampleRecord {
-        let choice = Choice { loglik: -1.0, tokens: 1, characters: 4 };
+        let choice = Choice { loglik: -1.0, tokens: 1, length: TextLength { characters: 4, bytes: 4 } };
         SampleRecord::new(Place { seed: 0, step, index }, index.to_string(), 0, &[choice, choice]).unwrap()
     }
 

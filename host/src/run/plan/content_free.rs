@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn who_made_them_is_written_down() {
         let tokens = QueryTokens { choices: Vec::new() };
-        let query = Query { index: 0, id: "a".into(), answer: 0, tokens, characters: Vec::new() };
+        let query = Query { index: 0, id: "a".into(), answer: 0, tokens, lengths: Vec::new() };
         let record = |made_by_task, count| {
             let queries = vec![query.clone(); count];
             ContentFree { queries, made_by_task }.record().map(|record| (record.made_by.into_raw(), record.queries))

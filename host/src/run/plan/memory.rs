@@ -114,7 +114,7 @@ fn of_questions<'a>(
 /// all else.
 fn of_records(drawn: &Drawn, scored_contexts: usize, steps: usize) -> u64 {
     let record = |query: &Query| {
-        let choice = size_of::<f64>() + 2 * size_of::<usize>();
+        let choice = size_of::<f64>() + 3 * size_of::<usize>();
         (size_of::<SampleRecord>() + query.id.len() + query.tokens.choices.len() * choice) as u64
     };
     let of_draw = |draw: &Draw| {

@@ -8,7 +8,7 @@ use super::usable::Unusable;
 use crate::run::error::RunError;
 use ft_engine::model::Tokenizer;
 use ft_engine::score::{ChoiceTokens, QueryTokens};
-use ft_engine::task::example::{Example, RenderedChoice};
+use ft_engine::task::example::{Example, RenderedChoice, TextLength};
 use ft_engine::task::prompt::demonstration_text;
 use ft_engine::text::Untrusted;
 use ft_sandbox::TaskPlugin;
@@ -24,8 +24,8 @@ pub struct Query {
     pub answer: usize,
     /// The tokens of its choices.
     pub tokens: QueryTokens,
-    /// How many characters each choice's scored text has.
-    pub characters: Vec<usize>,
+    /// The length of each choice's scored text.
+    pub lengths: Vec<TextLength>,
 }
 
 /// Demonstrations, each as text.
@@ -91,8 +91,8 @@ impl<'a> Renderer<'a> {
         if self.tokens > MOST_TOKENS {
             return Err(DrawError::TooManyTokens { id: example.id.clone(), choices: choices.len() }.into());
         }
-        let characters = choices.iter().map(RenderedChoice::scored_characters).collect();
-        Ok((Ok(Query { index, id: example.id.clone(), answer: example.answer, tokens, characters }), choices))
+        let lengths = choices.iter().map(RenderedChoice::scored_length).collect();
+        Ok((Ok(Query { index, id: example.id.clone(), answer: example.answer, tokens, lengths }), choices))
     }
 
     /// Demonstrations as one text and its token ids, with those that the model expects around a text.

@@ -9,7 +9,7 @@ use crate::files::scores::StepScores;
 use crate::files::trace::TraceRecord;
 use crate::present::escape::csv;
 
-const COLUMNS: [&str; 34] = [
+const COLUMNS: [&str; 37] = [
     "run",
     "task",
     "optimizer",
@@ -27,10 +27,13 @@ const COLUMNS: [&str; 34] = [
     "interval_high",
     "accuracy_tokens",
     "accuracy_norm",
+    "accuracy_bytes",
     "macro_f1",
     "calibrated_accuracy",
     "prior_matched_accuracy",
     "right_loglik",
+    "brier_score",
+    "calibration_error",
     "icl_difference",
     "icl_difference_low",
     "icl_difference_high",
@@ -107,10 +110,13 @@ fn line(run: &RunReport, step: &StepScores, Row { trace, oracle, baseline }: Row
         step.interval[1].to_string(),
         step.accuracy_tokens.to_string(),
         step.accuracy_norm.to_string(),
+        number(step.accuracy_bytes),
         number(step.macro_f1),
         number(step.calibrated.and_then(|calibrated| calibrated.contextual)),
         number(step.calibrated.and_then(|calibrated| calibrated.prior_matched)),
         number(step.right_loglik),
+        number(step.brier_score),
+        number(step.calibration_error),
         number(versus.map(|versus| versus.difference)),
         number(versus.map(|versus| versus.interval[0])),
         number(versus.map(|versus| versus.interval[1])),

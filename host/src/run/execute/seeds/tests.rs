@@ -17,7 +17,7 @@ use crate::run::plan::baseline::BaselineContext;
 use crate::run::plan::held_out::{Chosen, Fold};
 use crate::run::plan::usable::UnusableRows;
 use ft_engine::model::ModelError;
-use ft_engine::task::example::Split;
+use ft_engine::task::example::{Split, TextLength};
 use ft_engine::tune::Demonstrations;
 use ft_engine::tune::StepReport;
 use ft_record::files::controls::Baseline;
@@ -152,7 +152,13 @@ impl Setup {
 
 /// A query whose first choice is right.
 fn asked(row: u32) -> Query {
-    Query { index: row as usize, id: row.to_string(), answer: 0, tokens: query(row), characters: vec![1, 1] }
+    Query {
+        index: row as usize,
+        id: row.to_string(),
+        answer: 0,
+        tokens: query(row),
+        lengths: vec![TextLength { characters: 1, bytes: 1 }; 2],
+    }
 }
 
 /// Listens to nothing.
