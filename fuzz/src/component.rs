@@ -228,6 +228,7 @@ fn call_task(binary: PluginBinary) -> Result<(), PluginError> {
     task.configure(&defaults)?;
     task.sources()?;
     task.labels()?;
+    task.prompt_description()?;
     task.separator()?;
     task.written().map(drop)
 }

@@ -16,6 +16,7 @@
   (export "forward-tuning:plugin/dataset@0.2.0#labels" (func $never))
   (export "forward-tuning:plugin/dataset@0.2.0#read" (func $never-with-table))
   (export "forward-tuning:plugin/dataset@0.2.0#written" (func $never))
+  (export "forward-tuning:plugin/prompt@0.2.0#description" (func $never))
   (export "forward-tuning:plugin/prompt@0.2.0#separator" (func $never))
   (export "forward-tuning:plugin/prompt@0.2.0#render-demonstration" (func $never-with-example))
   (export "forward-tuning:plugin/prompt@0.2.0#render-query" (func $never-with-example))

@@ -24,6 +24,11 @@ options! {
             display_order = 901
         )]
         task_options: Vec<(String, String)>, recorded "options.task", affects Results;
+
+        /// Put TEXT before the first demonstration, and before each query if it is scored zero-shot; an empty TEXT leaves out
+        /// the task's own [default: what the task says, mostly nothing].
+        #[arg(long, value_name = "TEXT", display_order = 902)]
+        description: Option<String>, recorded "description", affects Results;
     }
 }
 

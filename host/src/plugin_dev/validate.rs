@@ -34,6 +34,7 @@ pub fn validate(plugins: &Plugins, spec: PluginSpec<'_>) -> Result<Validated, Ru
             task.sources()?;
             task.labels()?;
             task.written()?;
+            task.prompt_description()?;
             task.separator()?;
             (options, PluginUsage::new(task.description(), task.usage(), limits))
         }

@@ -33,7 +33,10 @@ const MOST_PIECES: usize = 1 << 22;
 /// The prompt of one query.
 #[derive(Clone, Debug, Serialize)]
 pub struct Preview {
-    /// The demonstrations' text.
+    /// The text before the first demonstration, and before a query without demonstrations; absent if it is empty.
+    #[serde(skip_serializing_if = "is_empty")]
+    pub description: Untrusted,
+    /// The demonstrations' text, behind the description.
     pub demonstrations: Untrusted,
     /// The token ids of that text, with those that the model expects around a text.
     pub demonstration_ids: Vec<u32>,
@@ -97,8 +100,9 @@ pub fn preview(
     // Before the tokenizer: what is wrong with the rows is no matter of the network.
     let rendered = Rendered::draw(&mut task, &rows, config, seed)?;
     let tokenizer = open_tokenizer(&fetch_tokenizer(asked.model, access.environment, access.progress)?)?;
-    let renderer = Renderer::new(&mut task, &tokenizer, Room::UNBOUNDED)?;
+    let renderer = Renderer::new(&mut task, &tokenizer, Room::UNBOUNDED, config.description.as_deref())?;
     let shown = rendered.tokenized(&renderer)?;
+    let description = renderer.description()?.0.into();
     let query = renderer.task.render_query(example)?;
     let mut notes = rows.notes(config);
     notes.extend(row_notes(&shown, seed, (index, example), &query));
@@ -115,6 +119,7 @@ pub fn preview(
         notes.push(format!("choice {choice} leaves nothing to score: a run does not take this row"));
     }
     Ok(Preview {
+        description,
         demonstration_ids: shown.ids,
         demonstrations: shown.text.into(),
         index,
@@ -123,6 +128,10 @@ pub fn preview(
         choices,
         notes: notes.into_iter().map(Into::into).collect(),
     })
+}
+
+fn is_empty(text: &Untrusted) -> bool {
+    text.raw().is_empty()
 }
 
 /// Why a run with this seed does not score a row, and what a reader should know of the row.

@@ -50,6 +50,7 @@ mod tests {
             span_start: 3,
         };
         let preview = Preview {
+            description: String::new().into(),
             demonstrations: "b: no\n\n".into(),
             demonstration_ids: vec![1, 2, 3],
             index: 4,

@@ -29,6 +29,7 @@ fn content_free(choices: u32) -> Result<Vec<Example>, PluginError> {
   (func (export "forward-tuning:plugin/{dataset}#read") (param i32 i32 i32) (result i32) unreachable)
   (export "forward-tuning:plugin/{dataset}#sources" (func $never))
   (export "forward-tuning:plugin/{dataset}#written" (func $never))
+  (export "forward-tuning:plugin/{prompt}#description" (func $never))
   (export "forward-tuning:plugin/{prompt}#separator" (func $never))
   (export "forward-tuning:plugin/{prompt}#render-demonstration" (func $never-with-example))
   (export "forward-tuning:plugin/{prompt}#render-query" (func $never-with-example))

@@ -111,6 +111,10 @@ def export_task(task: Type[Task]) -> Tuple[Optional[type], Optional[type], Optio
 
     class Prompt:
         @_last_words
+        def description(self):
+            return _of(str, "`prompt_description`", made.prompt_description())
+
+        @_last_words
         def separator(self):
             return _of(str, "`separator`", made.separator())
 

@@ -157,6 +157,12 @@ class Task:
         """Demonstrations written by hand, for `--sampling written`."""
         return []
 
+    def prompt_description(self) -> str:
+        """The text before the first demonstration, and before a query that has no demonstrations before it. Nothing is put
+        behind it: it ends with what is to stand between it and the first demonstration, like `"\\n\\n"`. Empty for none;
+        `--description` replaces it."""
+        return ""
+
     def separator(self) -> str:
         """The text that follows every demonstration."""
         return "\n\n"

@@ -55,6 +55,7 @@ class ExampleTest(unittest.TestCase):
         task = Colours(ft.Options({}))
         self.assertEqual(task.demonstration(ft.Example("sky:", ["red", "blue"], 1)), "sky: blue")
         self.assertEqual((task.separator(), task.written(), task.labels()), ("\n\n", [], []))
+        self.assertEqual(task.prompt_description(), "")
         with self.assertRaisesRegex(ft.InvalidData, "has no text for its answer"):
             task.demonstration(ft.Example("sky:", ["red"], 1))
 

@@ -179,6 +179,13 @@ pub trait Task: 'static {
         Vec::new()
     }
 
+    /// The text before the first demonstration, and before a query that has no demonstrations before it. Nothing is put behind
+    /// it: it ends with what is to stand between it and the first demonstration, like `"\n\n"`. Empty for none;
+    /// `--description` replaces it.
+    fn prompt_description(&self) -> String {
+        String::new()
+    }
+
     /// The text that follows every demonstration.
     fn separator(&self) -> String {
         "\n\n".into()

@@ -66,10 +66,17 @@ impl QueryTokens {
     /// The query as it runs behind a context: with the model's beginning of a text before every choice where one is scored
     /// from its first token on and the context has nothing that predicts it.
     pub fn behind(&self, context: &Context) -> Self {
-        let Some(bos) = context.bos().filter(|_| self.starts_with_span()) else { return self.clone() };
+        match context.bos().filter(|_| self.starts_with_span()) {
+            Some(bos) => self.preceded_by(&[bos]),
+            None => self.clone(),
+        }
+    }
+
+    /// The query with these tokens, which are not scored, before every choice.
+    pub fn preceded_by(&self, before: &[u32]) -> Self {
         let choices = self.choices.iter().map(|choice| ChoiceTokens {
-            ids: std::iter::once(bos).chain(choice.ids.iter().copied()).collect(),
-            span_start: choice.span_start + 1,
+            ids: before.iter().chain(&choice.ids).copied().collect(),
+            span_start: choice.span_start + before.len(),
         });
         Self { choices: choices.collect() }
     }
@@ -144,6 +151,13 @@ mod tests {
         assert_eq!(unscored.behind(&Context::zero_shot(Some(9))), unscored);
         assert_eq!(scored.behind(&Context::zero_shot(None)), scored);
         let hidden = Tensor::zeros((1, 2), DType::F32, &Device::Cpu).unwrap();
+        // Behind other tokens there is no beginning to put.
+        let described = scored.preceded_by(&[9, 8]);
+        assert_eq!(
+            (&described, described.behind(&Context::zero_shot(Some(9)))),
+            (&query(&[9, 8, 3, 4], 2), described.clone())
+        );
+        assert_eq!(unscored.preceded_by(&[]), unscored);
         let extended = Context { last_hidden: Some(hidden), ..Context::zero_shot(Some(9)) };
         assert_eq!(scored.behind(&extended), scored);
     }

@@ -32,8 +32,8 @@ impl AnsweredQuery {
 pub struct Demonstrations {
     /// The token ids of all demonstrations as one text, with those that the model expects around it; one or more.
     pub ids: Vec<u32>,
-    /// Where each stands, side by side and in order, up to the last token: what the model expects at the beginning of a text
-    /// stands before the first. Empty where they are not known one by one.
+    /// Where each stands, side by side and in order, up to the last token: what the model expects at the beginning of a text,
+    /// and a description of the task, stand before the first. Empty where they are not known one by one.
     pub spans: Vec<DemonstrationSpan>,
     /// Each demonstration as a query, as those of the evaluation are; as many as spans.
     pub queries: Vec<AnsweredQuery>,

@@ -42,6 +42,10 @@ pub struct PlanRecord {
     pub data: Vec<DataRecord>,
     /// The names of the classes, in the order of their indices; empty for a task without classes.
     pub labels: Vec<Untrusted>,
+    /// The text before the first demonstration and before zero-shot queries, `--description` or the task's own; absent if there
+    /// is none, and in files of earlier versions, which had none.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub description: Untrusted,
     /// What the first seed drew.
     #[serde(flatten)]
     pub draw: DrawRecord,
@@ -64,6 +68,10 @@ pub struct PlanRecord {
     pub memory: MemoryRecord,
     /// What restricts the results, e.g. bundled, sampled or limited data, and rows that are left out.
     pub notes: Vec<Untrusted>,
+}
+
+fn is_empty(text: &Untrusted) -> bool {
+    text.raw().is_empty()
 }
 
 impl PlanRecord {

@@ -35,6 +35,8 @@ pub(crate) struct TaskExports {
     pub(crate) render_demonstration: Fallible<(data::Example,), String>,
     pub(crate) render_query: Fallible<(data::Example,), Vec<prompt::Choice>>,
     /// None before 0.2.
+    pub(crate) prompt_description: Option<Function<(), String>>,
+    /// None before 0.2.
     pub(crate) content_free: Option<Function<(), Vec<data::Example>>>,
 }
 
@@ -158,6 +160,10 @@ impl Exports<'_> {
             separator: self.function("prompt", "separator")?,
             render_demonstration: self.function("prompt", "render-demonstration")?,
             render_query: self.function("prompt", "render-query")?,
+            prompt_description: match self.package {
+                PackageVersion::V0_1 => None,
+                PackageVersion::V0_2 => Some(self.function("prompt", "description")?),
+            },
             content_free: match self.package {
                 PackageVersion::V0_1 => None,
                 PackageVersion::V0_2 => Some(self.function("prompt", "content-free")?),

@@ -240,6 +240,17 @@ impl TaskPlugin {
         examples.map_err(|bad| self.bad(call, bad))
     }
 
+    /// The text before the first demonstration, and before a query without demonstrations. Empty if the task has none, or was
+    /// made for version 0.1 of the package, which does not ask for any.
+    ///
+    /// # Errors
+    /// When the plugin fails.
+    pub fn prompt_description(&mut self) -> Result<Untrusted, PluginError> {
+        let Some(description) = &self.exports.prompt_description else { return Ok(Untrusted::default()) };
+        let (text,) = self.sandbox.call("prompt.description", |store| description.call(store, ()))?;
+        Ok(text.into())
+    }
+
     /// The text that follows every demonstration.
     ///
     /// # Errors

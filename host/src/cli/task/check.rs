@@ -97,7 +97,7 @@ pub fn run(args: CheckArgs, mut environment: Environment) -> Result<ExitStatus, 
     let passed = report.passed();
     let (mut prompts, mut without_prompts) = (Vec::new(), None);
     if let Some(location) = report.data.clone().filter(|_| passed) {
-        let task = TaskOptions { task: Some(args.task), task_options: args.options };
+        let task = TaskOptions { task: Some(args.task), task_options: args.options, ..TaskOptions::default() };
         let config = TaskConfig::new(file, &task, &args.data, &RowOptions::default(), limits)?;
         let config = TaskConfig { data: location, ..config };
         match first_prompts(&config, &args.model.model(), &environment, &observer, &interrupt) {

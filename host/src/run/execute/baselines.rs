@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::scoring::Behind;
 use super::seeds::Run;
 use super::tuned_model::TunedModel;
 use crate::run::error::RunError;
@@ -41,9 +42,9 @@ impl<M: TunedModel> Run<'_, M> {
         let started = Instant::now();
         let Some(journal) = self.recorder.baselines() else { return Ok(()) };
         let tagged = (journal, Some(baseline));
-        let records = self.scorer.score_control(self.model, tagged, (seed, &behind), queries)?;
+        let records = self.scorer.score_control(self.model, tagged, Behind::context(seed, &behind), queries)?;
         let score = started.elapsed().as_secs_f64();
-        self.content_free().score(self.model, &mut self.recorder, (seed, &behind), Some(baseline))?;
+        self.content_free().score(self.model, &mut self.recorder, Behind::context(seed, &behind), Some(baseline))?;
         self.recorder.baseline_scored(baseline, records, StepSeconds { step, score })
     }
 }

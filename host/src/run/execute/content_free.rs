@@ -1,11 +1,10 @@
 //! Content-free queries behind every context that queries are scored behind.
 
 use super::recorder::Recorder;
-use super::scoring::Scorer;
+use super::scoring::{Behind, Scorer};
 use super::tuned_model::TunedModel;
 use crate::run::error::RunError;
 use crate::run::plan::render::Query;
-use ft_engine::model::Context;
 use ft_record::files::controls::Baseline;
 
 /// What scores content-free queries; nothing is done where there are none.
@@ -28,19 +27,19 @@ impl ContentFreeScorer<'_> {
         self,
         model: &impl TunedModel,
         recorder: &mut Recorder<'_>,
-        (seed, context): (u64, &Context),
+        behind: Behind<'_>,
         baseline: Option<Baseline>,
     ) -> Result<(), RunError> {
         let Some(journal) = recorder.content_free() else { return Ok(()) };
         let queries: Vec<&Query> = self.queries.iter().collect();
-        match self.scorer.score_control(model, (journal, baseline), (seed, context), &queries) {
+        match self.scorer.score_control(model, (journal, baseline), behind, &queries) {
             Ok(records) => recorder.content_free_scored(records),
             // Where such numbers are allowed, the step stands without them.
             Err(error) if self.allow_nonfinite && (error.is_score_not_finite() || error.is_pass_not_finite()) => {
-                let behind =
-                    baseline.map_or_else(|| format!("step {}", context.step()), |baseline| baseline.to_string());
+                let place =
+                    baseline.map_or_else(|| format!("step {}", behind.context.step()), |baseline| baseline.to_string());
                 let why = "the scores of a content-free query are not finite";
-                recorder.note(seed, &format!("{behind} has no contextual calibration: {why}"));
+                recorder.note(behind.seed, &format!("{place} has no contextual calibration: {why}"));
             }
             Err(error) => return Err(error),
         }

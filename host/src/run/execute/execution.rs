@@ -71,6 +71,7 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
         model,
         queries,
         content_free,
+        description,
         draws,
         select,
         score_steps,
@@ -92,6 +93,7 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
     let run = Run {
         model: &mut tuned,
         bos: model.tokenizer.bos(),
+        description: &description.ids,
         schedule: Schedule { select, steps: config.steps, score_steps, allow_nonfinite: config.allow_nonfinite },
         queries: &queries,
         content_free: &content_free.queries,

@@ -29,6 +29,8 @@ pub struct FakeModel<'a> {
     pub norm: fn(step: usize) -> f64,
     /// What the optimizer says of each step.
     pub report: fn(step: usize) -> StepReport,
+    /// Tokens that stand before every zero-shot query, and before no other.
+    pub description: &'a [u32],
     /// Passes that the optimizer asks for in each step.
     pub passes: usize,
     /// The step at which the optimizer says that it has converged.
@@ -50,6 +52,7 @@ impl<'a> FakeModel<'a> {
             table,
             norm: |_| 1.0,
             report: |_| StepReport::default(),
+            description: &[],
             passes: 0,
             converges_at: 0,
             stops_in: 0,
@@ -57,6 +60,11 @@ impl<'a> FakeModel<'a> {
             calls: Cell::new(0),
             zero_shot: Cell::new(0),
         }
+    }
+
+    /// What queries behind a context have before them.
+    fn before(&self, context: &Context) -> &'a [u32] {
+        if context.step() == 0 { self.description } else { &[] }
     }
 
     fn count(&self) {
@@ -107,8 +115,8 @@ impl TunedModel for FakeModel<'_> {
 
     fn extend(&self, context: &Context, tokens: &[u32]) -> Result<Context, RunError> {
         self.count();
-        assert_eq!(tokens, [START]);
-        let provenance = Provenance { shared_start: 1, ..context.provenance };
+        assert_eq!(tokens, [self.before(context), &[START]].concat());
+        let provenance = Provenance { shared_start: tokens.len(), ..context.provenance };
         Ok(Context { provenance, ..context.clone() })
     }
 
@@ -120,7 +128,8 @@ impl TunedModel for FakeModel<'_> {
         let score = |loglik| ChoiceScore { loglik, tokens: 1 };
         let of_query = |query: &QueryTokens| {
             let ids = &query.choices[0].ids;
-            assert_eq!(ids.len(), 3 - context.provenance.shared_start, "the shared start is read once");
+            let all = self.before(context).len() + 3;
+            assert_eq!(ids.len(), all - context.provenance.shared_start, "the shared start is read once");
             let first = (self.table)(context.next_position as u32, context.step(), ids[ids.len() - 2]);
             vec![score(first), score(-1.0)]
         };

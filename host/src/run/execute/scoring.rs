@@ -12,6 +12,25 @@ use ft_engine::score::{self, ChoiceScore, QueryTokens};
 use ft_record::files::controls::{Baseline, ControlRecord};
 use ft_record::files::samples::{Choice, Place, SampleError, SampleRecord};
 
+/// What queries of a seed are scored behind.
+#[derive(Clone, Copy)]
+pub(super) struct Behind<'a> {
+    /// The seed.
+    pub seed: u64,
+    /// What the model has read.
+    pub context: &'a Context,
+    /// Tokens that stand before every query: a description where there are no demonstrations; none otherwise, since the context
+    /// has them.
+    pub before: &'a [u32],
+}
+
+impl<'a> Behind<'a> {
+    /// What the model has read, and nothing else.
+    pub fn context(seed: u64, context: &'a Context) -> Self {
+        Self { seed, context, before: &[] }
+    }
+}
+
 /// How queries are scored.
 #[derive(Clone, Copy)]
 pub(super) struct Scorer<'a> {
@@ -33,7 +52,7 @@ impl Scorer<'_> {
         self,
         model: &impl TunedModel,
         journal: &mut Journal<SampleRecord>,
-        behind: (u64, &Context),
+        behind: Behind<'_>,
         queries: &[&Query],
     ) -> Result<Vec<SampleRecord>, RunError> {
         self.score_lines(model, (journal, ()), behind, queries)
@@ -47,7 +66,7 @@ impl Scorer<'_> {
         self,
         model: &impl TunedModel,
         tagged: (&mut Journal<ControlRecord>, Option<Baseline>),
-        behind: (u64, &Context),
+        behind: Behind<'_>,
         queries: &[&Query],
     ) -> Result<Vec<ControlRecord>, RunError> {
         self.score_lines(model, tagged, behind, queries)
@@ -57,10 +76,11 @@ impl Scorer<'_> {
         self,
         model: &impl TunedModel,
         (journal, tag): (&mut Journal<L>, L::Tag),
-        (seed, context): (u64, &Context),
+        Behind { seed, context, before }: Behind<'_>,
         queries: &[&Query],
     ) -> Result<Vec<L>, RunError> {
-        let mut tokens: Vec<QueryTokens> = queries.iter().map(|query| query.tokens.behind(context)).collect();
+        let mut tokens: Vec<QueryTokens> =
+            queries.iter().map(|query| query.tokens.preceded_by(before).behind(context)).collect();
         let shared_start = score::shared_start(&tokens).to_vec();
         if !shared_start.is_empty() {
             tokens = tokens.iter().map(|query| query.without_start(shared_start.len())).collect();

@@ -7,7 +7,7 @@ use super::content_free::ContentFreeScorer;
 use super::error::StepError;
 use super::iterate::{Criterion, Sink, Step, iterate};
 use super::recorder::Recorder;
-use super::scoring::Scorer;
+use super::scoring::{Behind, Scorer};
 use super::selection::{Folds, HeldOutLikelihoods, held_out_likelihoods};
 use super::tuned_model::TunedModel;
 use crate::options::Select;
@@ -71,6 +71,8 @@ pub(super) struct Run<'a, M> {
     pub model: &'a mut M,
     /// The token that the model expects at the beginning of a text, where it expects one.
     pub bos: Option<u32>,
+    /// What stands before queries where there are no demonstrations: the tokens of the description, none without one.
+    pub description: &'a [u32],
     /// Which steps are taken, and which of them are scored.
     pub schedule: Schedule,
     /// All that any seed scores; draws name them by their places.
@@ -165,7 +167,7 @@ impl<'a, M: TunedModel> Run<'a, M> {
         let seed = draw.record.seed;
         let observer = self.scorer.observer;
         observer.event(Event::Step(0));
-        let behind = (seed, &Context::zero_shot(self.bos));
+        let behind = Behind { seed, context: &Context::zero_shot(self.bos), before: self.description };
         if seed != first.record.seed && draw.queries == first.queries {
             let mut records: Vec<SampleRecord> = self.recorder.samples_of(first.record.seed, 0).to_vec();
             for record in &mut records {
@@ -234,7 +236,7 @@ impl<M: TunedModel> Sink<M> for ScoredSteps<'_, '_> {
             return Ok(());
         }
         let started = Instant::now();
-        let behind = (seed, &step.state.context);
+        let behind = Behind::context(seed, &step.state.context);
         match self.scorer.score(model, self.recorder.samples(), behind, self.queries) {
             Ok(records) => {
                 let score = started.elapsed().as_secs_f64();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::iterate::{Criterion, Sink, Step, iterate};
-use super::scoring::Scorer;
+use super::scoring::{Behind, Scorer};
 use super::tuned_model::TunedModel;
 use crate::run::error::RunError;
 use crate::run::folder::journal::Journal;
@@ -95,7 +95,7 @@ struct FoldLikelihoods<'a> {
 
 impl<M: TunedModel> Sink<M> for FoldLikelihoods<'_> {
     fn step(&mut self, model: &M, step: &Step<'_>) -> Result<(), RunError> {
-        let behind = (self.seed, &step.state.context);
+        let behind = Behind::context(self.seed, &step.state.context);
         let likelihood = match self.folds.scorer.score(model, self.journal, behind, self.queries) {
             Ok(records) => records.iter().filter_map(|record| record.loglik.get(record.answer)).sum(),
             Err(error) if self.folds.allow_nonfinite && error.is_score_not_finite() => f64::NEG_INFINITY,

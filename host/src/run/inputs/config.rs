@@ -175,6 +175,8 @@ pub struct TaskConfig {
     pub definition: Option<Definition>,
     /// What the user set of its options, or of the definition's.
     pub options: Vec<(String, String)>,
+    /// The text before the first demonstration and before queries without demonstrations; where it is left open, the task's.
+    pub description: Option<String>,
     /// Where rows come from.
     pub data: DataLocation,
     /// To leave out rows that cannot be read, that the task rejects or that cannot be scored, and count them.
@@ -208,6 +210,7 @@ impl TaskConfig {
             plugin,
             definition,
             options: task.task_options.clone(),
+            description: task.description.clone(),
             data: data.location().map_err(ConfigError::Data)?.of_definition(beside),
             skip_bad_rows: rows.skip_bad_rows,
             sampling: rows.sampling(),

@@ -13,11 +13,12 @@ pub struct BaselineContext {
 }
 
 impl BaselineContext {
-    /// What a seed's demonstrations come to behind a baseline. `ids` are their token ids, which begin with `special` tokens that
-    /// the model expects at the beginning of a text: those stand there once.
-    pub fn new(baseline: Baseline, ids: &[u32], special: usize) -> Self {
+    /// What a seed's demonstrations come to behind a baseline. `ids` are their token ids, of which the first `before` stand
+    /// before the first demonstration, those that the model expects at the beginning of a text and the description's: they
+    /// stand there once.
+    pub fn new(baseline: Baseline, ids: &[u32], before: usize) -> Self {
         let Baseline::Repeat(times) = baseline;
-        let text = ids.get(special..).unwrap_or_default();
+        let text = ids.get(before..).unwrap_or_default();
         let further = (1..times).flat_map(|_| text);
         Self { baseline, ids: ids.iter().chain(further).copied().collect() }
     }
@@ -30,13 +31,13 @@ impl BaselineContext {
 pub(super) fn check_fit(
     room: Room,
     seed: u64,
-    (demonstrations, special): (usize, usize),
+    (demonstrations, before): (usize, usize),
     longest_query: usize,
     baselines: impl IntoIterator<Item = Baseline>,
 ) -> Result<(), DrawError> {
     let Some(limit) = room.limit else { return Ok(()) };
     for Baseline::Repeat(times) in baselines {
-        let shown = special + (times as usize).saturating_mul(demonstrations.saturating_sub(special));
+        let shown = before + (times as usize).saturating_mul(demonstrations.saturating_sub(before));
         let needed = shown.saturating_add(longest_query);
         if needed > limit {
             return Err(DrawError::ContextTooLong {
@@ -60,8 +61,8 @@ mod tests {
     use crate::diagnosis::Diagnosis;
 
     #[test]
-    fn special_tokens_stand_at_the_beginning_alone() {
-        let ids = |times, special| BaselineContext::new(Baseline::Repeat(times), &[1, 5, 6], special).ids;
+    fn what_stands_before_the_demonstrations_is_not_repeated() {
+        let ids = |times, before| BaselineContext::new(Baseline::Repeat(times), &[1, 5, 6], before).ids;
         assert_eq!(ids(2, 0), [1, 5, 6, 1, 5, 6]);
         assert_eq!(ids(3, 1), [1, 5, 6, 5, 6, 5, 6]);
         assert_eq!(ids(2, 3), [1, 5, 6]);

@@ -60,6 +60,17 @@ pub struct Drawn {
     pub unusable: UnusableRows,
     /// What is scored behind every context besides the queries.
     pub content_free: ContentFree,
+    /// What stands before the first demonstration and before zero-shot queries.
+    pub description: Description,
+}
+
+/// The text before the first demonstration, which zero-shot queries have before them too.
+#[derive(Default)]
+pub struct Description {
+    /// The text; empty for none.
+    pub text: String,
+    /// Its token ids, with those that the model expects at the beginning of a text; none where there is no text.
+    pub ids: Vec<u32>,
 }
 
 /// Lets every seed draw, renders and tokenizes what it draws, and leaves out of scoring what may not or cannot be scored. A
@@ -71,6 +82,8 @@ pub struct Drawn {
 /// # Errors
 /// Too few rows, an example that the prompt does not take, what does not fit, a failure of the plugin.
 pub(super) fn draw(mut renderer: Renderer<'_>, config: &RunConfig, rows: &Rows) -> Result<Drawn, RunError> {
+    let (text, ids) = renderer.description()?;
+    let description = Description { text: text.to_owned(), ids };
     let (tuned, mut known) = tuned(&mut renderer, config, rows)?;
     let fewest = tuned.iter().map(|tuned| tuned.shown.demonstrations.len()).min();
     let select = select::settle(config, fewest.unwrap_or(0));
@@ -78,7 +91,12 @@ pub(super) fn draw(mut renderer: Renderer<'_>, config: &RunConfig, rows: &Rows) 
     for (seed, of_seed) in tuned.iter().enumerate() {
         held_out.push(Candidates::draw(&mut renderer, rows, (of_seed, seed), select, &mut known)?);
     }
-    let mut evaluation = EvaluationRows::new(renderer, (config, rows), known, tuned.iter().map(|tuned| &tuned.shown));
+    let mut evaluation = EvaluationRows::new(
+        renderer,
+        (config, rows),
+        known,
+        (description.ids.len(), tuned.iter().map(|tuned| &tuned.shown)),
+    );
     let mut scored = Vec::with_capacity(tuned.len());
     for (seed, (of_seed, candidates)) in tuned.iter().zip(&mut held_out).enumerate() {
         scored.push(evaluation.score(seed, &of_seed.shown.selection.evaluation, candidates)?);
@@ -122,9 +140,9 @@ pub(super) fn draw(mut renderer: Renderer<'_>, config: &RunConfig, rows: &Rows) 
             baselines,
         });
     }
-    let longest = draws.iter().map(Draw::longest_context).max().unwrap_or(0);
+    let longest = draws.iter().map(Draw::longest_context).chain([description.ids.len()]).max().unwrap_or(0);
     let content_free = ContentFree::draw(&mut renderer, &rows.labels, longest)?;
-    Ok(Drawn { draws, select, not_held_out, queries, unusable, content_free })
+    Ok(Drawn { draws, select, not_held_out, queries, unusable, content_free, description })
 }
 
 /// Refuses a seed that scores none of the rows that it drew.
@@ -164,10 +182,13 @@ fn baselines<'q>(
     config: &RunConfig,
     record: &DrawRecord,
     queries: impl Iterator<Item = &'q Query>,
-) -> Result<Vec<BaselineContext>, DrawError> {
-    let (special, ids) = (renderer.tokenizer.special_before(), &record.demonstration_ids);
+) -> Result<Vec<BaselineContext>, RunError> {
+    if config.baselines.0.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (before, ids) = (renderer.tokens_before(record.demonstrations.raw())?, &record.demonstration_ids);
     let longest = queries.map(|query| query.tokens.longest()).max().unwrap_or(0);
     let baselines = || config.baselines.0.iter().copied();
-    baseline::check_fit(renderer.room, record.seed, (ids.len(), special), longest, baselines())?;
-    Ok(baselines().map(|baseline| BaselineContext::new(baseline, ids, special)).collect())
+    baseline::check_fit(renderer.room, record.seed, (ids.len(), before), longest, baselines())?;
+    Ok(baselines().map(|baseline| BaselineContext::new(baseline, ids, before)).collect())
 }

@@ -1,6 +1,6 @@
 //! Why there is no plan: what is drawn cannot be shown or scored, or it is more than there is room for.
 
-use super::text_bound::{LongDemonstrations, MOST_TOKENS};
+use super::text_bound::{LongDemonstrations, LongDescription, MOST_TOKENS};
 use super::usable::UnusableRow;
 use crate::diagnosis::{Diagnosis, Fault};
 use ft_engine::text::size;
@@ -56,6 +56,9 @@ pub enum DrawError {
     /// Demonstrations that are too long to be tokenized.
     #[error(transparent)]
     TooMuchText(#[from] LongDemonstrations),
+    /// A description that is too long to be tokenized.
+    #[error(transparent)]
+    LongDescription(#[from] LongDescription),
     /// Queries that come to too many tokens together.
     #[error(
         "expected queries of at most {MOST_TOKENS} tokens together, got more with example `{id}`, of {choices} choices"
@@ -115,6 +118,7 @@ impl Diagnosis for DrawError {
             Self::Unusable(error) => return error.hint(),
             Self::ContextTooLong { hint, .. } => (*hint).into(),
             Self::TooMuchText(_) => "ask for fewer `--shots` or another `--seed`".into(),
+            Self::LongDescription(_) => "give a shorter `--description`; an empty one leaves out the task's own".into(),
             Self::TooManyTokens { .. } => "score fewer rows with `--sample N`".into(),
             Self::NothingToScore { overlapping: 1.., .. } => {
                 "name other rows with `--data evaluation=FILE`, or score demonstrations too with `--allow-overlap`"

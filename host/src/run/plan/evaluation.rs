@@ -36,7 +36,7 @@ pub struct EvaluationRows<'a> {
     config: &'a RunConfig,
     rows: &'a Rows,
     known: KnownExamples<Role>,
-    /// The demonstrations' tokens before each row, the most of all seeds that draw it.
+    /// The tokens before each row: the demonstrations' of the seeds that draw it, or the description's, the most of them.
     before: Vec<usize>,
     prepared: HashMap<usize, Prepared>,
     /// All that is scored, once each.
@@ -63,14 +63,15 @@ enum State {
 }
 
 impl<'a> EvaluationRows<'a> {
-    /// Over the demonstrations of all seeds, with the examples that are `known`: what is shown, and what is held out.
+    /// Over the demonstrations of all seeds, with the examples that are `known`: what is shown, and what is held out. `zero_shot`
+    /// tokens stand before a query without demonstrations.
     pub fn new<'s>(
         renderer: Renderer<'a>,
         (config, rows): (&'a RunConfig, &'a Rows),
         known: KnownExamples<Role>,
-        shown: impl Iterator<Item = &'s Shown<'s>>,
+        (zero_shot, shown): (usize, impl Iterator<Item = &'s Shown<'s>>),
     ) -> Self {
-        let mut before = vec![0; rows.evaluation.examples.len()];
+        let mut before = vec![zero_shot; rows.evaluation.examples.len()];
         for of_seed in shown {
             for row in &of_seed.selection.evaluation {
                 before[*row] = before[*row].max(of_seed.ids.len());

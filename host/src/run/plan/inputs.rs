@@ -77,7 +77,8 @@ impl Inputs {
             limit: model.family.config.max_positions,
             further_passes: (config.steps > 1).then_some(config.positions),
         };
-        let renderer = Renderer::new(&mut self.task.plugin, &model.tokenizer, room)?;
+        let renderer =
+            Renderer::new(&mut self.task.plugin, &model.tokenizer, room, config.task.description.as_deref())?;
         let drawn = draw::draw(renderer, config, &self.rows)?;
         let folds = || drawn.draws.iter().flat_map(|draw| &draw.held_out.folds);
         model.check_ids(drawn.draws.iter().flat_map(|draw| &draw.record.demonstration_ids))?;
@@ -85,6 +86,7 @@ impl Inputs {
         let scored = drawn.queries.iter().chain(&drawn.content_free.queries);
         let scored = scored.chain(folds().flat_map(|fold| &fold.queries));
         model.check_ids(scored.flat_map(|query| &query.tokens.choices).flat_map(|choice| &choice.ids))?;
+        model.check_ids(&drawn.description.ids)?;
         model.check_ids(&model.tokenizer.bos())?;
         Ok(drawn)
     }

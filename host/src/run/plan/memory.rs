@@ -1,5 +1,7 @@
 //! Whether a run fits into memory, before anything large is read.
 
+use std::borrow::Borrow;
+
 use candle_core::{DType, Device};
 
 use super::draw::{Draw, Drawn};
@@ -12,7 +14,7 @@ use ft_engine::model::decoder::{DecoderConfig, Placement};
 use ft_engine::model::device::free_memory;
 use ft_engine::model::memory::{Phase, estimate};
 use ft_engine::model::weights::WeightFormat;
-use ft_engine::score::{self, BatchSize};
+use ft_engine::score::{self, BatchSize, QueryTokens};
 use ft_engine::text::size;
 use ft_engine::tune::{self, Demonstrations, Question, QuestionSize};
 use ft_record::files::samples::SampleRecord;
@@ -35,8 +37,19 @@ pub(super) fn of_run(
     let records = of_records(drawn, scored_contexts, config.steps);
     let placement = Placement { device: device.clone(), dtype, weights: config.weights };
     let (model, layout) = (&model.family.config, &model.family.layout);
-    let batches = [&drawn.queries, &drawn.content_free.queries].map(|queries| batch_size(queries, config.batch_tokens));
+    let groups = [&drawn.queries, &drawn.content_free.queries];
+    let batches = groups.map(|queries| batch_size(&tokens_of(queries), config.batch_tokens));
     let mut phases = tune::phases(demonstrations, config.steps);
+    if !drawn.description.ids.is_empty() {
+        // Zero-shot: longer queries behind nothing.
+        for queries in groups {
+            let described: Vec<QueryTokens> =
+                tokens_of(queries).iter().map(|tokens| tokens.preceded_by(&drawn.description.ids)).collect();
+            let batch = batch_size(&described, config.batch_tokens);
+            phases.extend(tune::phases(batch.shared_start, 1));
+            phases.extend(score::phases(model, &placement, 0, 1, batch));
+        }
+    }
     phases.extend(
         batches.into_iter().flat_map(|batch| score::phases(model, &placement, demonstrations, config.steps, batch)),
     );
@@ -63,16 +76,20 @@ pub(super) fn of_run(
     }
 }
 
+fn tokens_of(queries: &[Query]) -> Vec<&QueryTokens> {
+    queries.iter().map(|query| &query.tokens).collect()
+}
+
 /// The size of the largest batch of these queries.
-fn batch_size(queries: &[Query], batch_tokens: usize) -> BatchSize {
+fn batch_size<T: Borrow<QueryTokens>>(queries: &[T], batch_tokens: usize) -> BatchSize {
     let (mut all, mut longest, mut scored) = (0usize, 0usize, 0usize);
-    for query in queries.iter().map(|query| &query.tokens) {
+    for query in queries.iter().map(Borrow::borrow) {
         let tokens = query.tree_tokens();
         all += tokens;
         longest = longest.max(tokens);
         scored += query.choices.iter().map(|choice| choice.ids.len() - choice.span_start).sum::<usize>();
     }
-    let shared_start = score::shared_start(queries.iter().map(|query| &query.tokens)).len();
+    let shared_start = score::shared_start(queries.iter().map(Borrow::borrow)).len();
     // Every tree has the shared start as long as it is not cut off.
     let (all, longest) = (all - shared_start * queries.len(), longest - shared_start);
     let tokens = all.min(longest.max(batch_tokens));

@@ -40,7 +40,10 @@ pub fn before(config: &RunConfig, rows: &Rows, drawn: &Drawn, model: &OpenModel)
     }));
     notes.extend(select::note(config, drawn.select, drawn.not_held_out.as_ref()));
     notes.extend(of_seeds(drawn, |draw| held_out(config, draw)));
-    notes.extend(zero_shot(drawn, model.tokenizer.bos()));
+    // Behind a description a query has what the demonstrations begin with.
+    if drawn.description.ids.is_empty() {
+        notes.extend(zero_shot(drawn, model.tokenizer.bos()));
+    }
     notes.extend_from_slice(model.notes());
     notes
 }

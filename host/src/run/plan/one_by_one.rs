@@ -86,7 +86,7 @@ impl OneByOne {
                 context: self.queries[*place].as_ref().map(|query| query.context.raw().as_str()),
             })
             .collect();
-        let spans = spans(renderer.tokenizer, &shown, text, ids.len())?;
+        let spans = spans(renderer.tokenizer, &shown, (renderer.bytes_before(), text), ids.len())?;
         let queries = places.iter().map(|place| self.queries[*place].as_ref().map(|query| query.query.clone()));
         let fits = |query: &AnsweredQuery| fit::query(renderer.room.limit, ids.len(), query.tokens.longest()).is_none();
         // Of some of them alone nobody could say what their mean is of.
@@ -108,22 +108,23 @@ struct Part<'a> {
     context: Option<&'a str>,
 }
 
-/// Where the demonstrations stand among `tokens` tokens of their text, each with what follows it; none where one of them has no
+/// Where the demonstrations stand among `tokens` tokens of their text, behind its first `before` bytes and each with what follows
+/// it; none where one of them has no
 /// token of its own. A token belongs where the first byte of what it stands for lies.
 fn spans(
     tokenizer: &Tokenizer,
     shown: &[Part<'_>],
-    text: &str,
+    (before, text): (usize, &str),
     tokens: usize,
 ) -> Result<Vec<DemonstrationSpan>, ModelError> {
     let starts = tokenizer.byte_starts(text)?;
     // What stands before every text is no part of it.
-    let before = tokens.saturating_sub(starts.len());
-    let token_at = |byte: usize| before + starts.partition_point(|start| *start < byte);
-    let separators = text.len() - shown.iter().map(|part| part.text.len()).sum::<usize>();
+    let special = tokens.saturating_sub(starts.len());
+    let token_at = |byte: usize| special + starts.partition_point(|start| *start < byte);
+    let separators = text.len() - before - shown.iter().map(|part| part.text.len()).sum::<usize>();
     let separator = separators / shown.len().max(1);
     let mut spans = Vec::with_capacity(shown.len());
-    let mut from = 0;
+    let mut from = before;
     for Part { text, context } in shown {
         let (end, next) = (from + text.len(), from + text.len() + separator);
         let answer = from + context.map_or(0, |context| common_start(text, context));
@@ -164,12 +165,21 @@ mod tests {
         let shown = parts.map(|(text, context)| Part { text, context: Some(context) });
         let text: String = shown.iter().map(|part| format!("{}\n\n", part.text)).collect();
         let ids = tokenizer.encode(&text).unwrap();
-        let found = spans(&tokenizer, &shown, &text, ids.len() + 1).unwrap();
+        let found = spans(&tokenizer, &shown, (0, &text), ids.len() + 1).unwrap();
         assert_eq!(found.len(), 3);
         assert_eq!((found[0].tokens.start, found[2].tokens.end), (1, ids.len() + 1));
         for pair in found.windows(2) {
             assert_eq!(pair[0].tokens.end, pair[1].tokens.start);
         }
+        // A description moves all of them, and is part of none.
+        let before = "which is it?\n\n";
+        let description = tokenizer.encode(before).unwrap().len();
+        let described = format!("{before}{text}");
+        let tokens = tokenizer.encode(&described).unwrap().len() + 1;
+        let moved = spans(&tokenizer, &shown, (before.len(), &described), tokens).unwrap();
+        let shifted = |range: &Range<usize>| range.start + description..range.end + description;
+        let expected = found.iter().map(|span| (shifted(&span.tokens), shifted(&span.answer)));
+        assert!(moved.iter().map(|span| (span.tokens.clone(), span.answer.clone())).eq(expected), "{moved:?}");
         let pieces = tokenizer.pieces(&text).unwrap();
         let text_of = |range: &Range<usize>| -> String {
             pieces[range.start - 1..range.end - 1].iter().map(|piece| piece.text.as_str()).collect()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device};
 
 use super::content_free::ContentFree;
-use super::draw::{Draw, Drawn};
+use super::draw::{Description, Draw, Drawn};
 use super::error::PlanError;
 use super::inputs::{Inputs, ModelInput};
 use super::render::Query;
@@ -47,6 +47,8 @@ pub struct Plan {
     pub(in crate::run) select: Select,
     /// What is scored behind every context besides the queries.
     pub(in crate::run) content_free: ContentFree,
+    /// What stands before zero-shot queries.
+    pub(in crate::run) description: Description,
     pub(in crate::run) score_steps: BTreeSet<usize>,
     pub(in crate::run) record: PlanRecord,
     pub(in crate::run) beginning: Beginning,
@@ -107,6 +109,7 @@ pub fn prepare(
         draws: drawn.draws,
         select: drawn.select,
         content_free: drawn.content_free,
+        description: drawn.description,
         score_steps: frame.score_steps,
         record,
         beginning,
@@ -176,6 +179,7 @@ impl Frame {
             model: record::model(&files.origin, digests, model),
             data: vec![rows.demonstrations.record.clone(), rows.evaluation.record.clone()],
             labels: rows.labels.iter().map(|label| label.as_str().into()).collect(),
+            description: drawn.description.text.clone().into(),
             draw: draw.record.clone(),
             further_draws: further.iter().map(|draw| draw.record.clone()).collect(),
             evaluation_rows: draw.queries.len(),

@@ -43,6 +43,8 @@ pub(in crate::run) struct Renderer<'a> {
     pub tokenizer: &'a Tokenizer,
     /// What has to fit into the model's positions.
     pub room: Room,
+    /// What stands before the first demonstration and before queries without demonstrations; empty for nothing.
+    description: String,
     /// What follows every demonstration.
     separator: String,
     /// Tokens of all queries so far.
@@ -50,13 +52,54 @@ pub(in crate::run) struct Renderer<'a> {
 }
 
 impl<'a> Renderer<'a> {
-    /// Asks the task for its separator.
+    /// Asks the task for its separator and, where `description` is open, for its description.
     ///
     /// # Errors
-    /// A failure of the plugin.
-    pub fn new(task: &'a mut TaskPlugin, tokenizer: &'a Tokenizer, room: Room) -> Result<Self, RunError> {
+    /// A failure of the plugin, or a description that is too long.
+    pub fn new(
+        task: &'a mut TaskPlugin,
+        tokenizer: &'a Tokenizer,
+        room: Room,
+        description: Option<&str>,
+    ) -> Result<Self, RunError> {
+        let description = match description {
+            Some(text) => text.to_owned(),
+            None => task.prompt_description()?.into_raw(),
+        };
         let separator = task.separator()?.into_raw();
-        Ok(Self { task, tokenizer, room, separator, tokens: 0 })
+        let renderer = Self { task, tokenizer, room, description, separator, tokens: 0 };
+        renderer.text_bound().description(&renderer.description).map_err(DrawError::from)?;
+        Ok(renderer)
+    }
+
+    /// What stands before the first demonstration and before queries without demonstrations, as text and as token ids, with
+    /// those that the model expects at the beginning of a text. No ids where there is no such text.
+    ///
+    /// # Errors
+    /// A text that the tokenizer cannot encode.
+    pub fn description(&self) -> Result<(&str, Vec<u32>), RunError> {
+        let text = self.description.as_str();
+        let ids = if text.is_empty() { Vec::new() } else { self.tokenizer.encode_with_special(text)? };
+        Ok((text, ids))
+    }
+
+    /// How many tokens of the demonstrations' text stand before the first demonstration: those that the model expects at the
+    /// beginning of a text, and the description's. A token belongs where the first byte of what it stands for lies.
+    ///
+    /// # Errors
+    /// A text that the tokenizer cannot encode.
+    pub fn tokens_before(&self, text: &str) -> Result<usize, RunError> {
+        let special = self.tokenizer.special_before();
+        if self.description.is_empty() {
+            return Ok(special);
+        }
+        let starts = self.tokenizer.byte_starts(text)?;
+        Ok(special + starts.partition_point(|start| *start < self.description.len()))
+    }
+
+    /// Bytes of the demonstrations' text before the first demonstration.
+    pub fn bytes_before(&self) -> usize {
+        self.description.len()
     }
 
     /// The most text that the model takes.
@@ -95,14 +138,15 @@ impl<'a> Renderer<'a> {
         Ok((Ok(Query { index, id: example.id.clone(), answer: example.answer, tokens, lengths }), choices))
     }
 
-    /// Demonstrations as one text and its token ids, with those that the model expects around a text.
+    /// Demonstrations behind the description as one text, and its token ids with those that the model expects around a text.
     ///
     /// # Errors
     /// [`LongDemonstrations`]; a text that the tokenizer cannot encode.
     pub fn text_and_ids(&self, demonstrations: &[(&Example, &str)]) -> Result<(String, Vec<u32>), RunError> {
-        self.text_bound().demonstrations(demonstrations, &self.separator).map_err(DrawError::from)?;
+        let around = (self.description.as_str(), self.separator.as_str());
+        self.text_bound().demonstrations(demonstrations, around).map_err(DrawError::from)?;
         let texts: Vec<&str> = demonstrations.iter().map(|(_, text)| *text).collect();
-        let text = demonstration_text(&texts, &self.separator);
+        let text = self.description.clone() + &demonstration_text(&texts, &self.separator);
         let ids = self.tokenizer.encode_with_special(&text)?;
         Ok((text, ids))
     }

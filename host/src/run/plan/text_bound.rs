@@ -34,6 +34,11 @@ pub struct TooMuchText {
     bound: TextBound,
 }
 
+/// A description that is longer than a [`TextBound`].
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the description is too long: {0}")]
+pub struct LongDescription(TooMuchText);
+
 /// Demonstrations that are longer together than a [`TextBound`].
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the demonstrations are too long: {reason}{}", .longest.as_ref().map(|(id, bytes)| format!(" (the longest demonstration is `{id}`, with {bytes} bytes; the separator behind each has {separator})")).unwrap_or_default())]
@@ -72,17 +77,26 @@ impl TextBound {
         if bytes <= self.most { Ok(()) } else { Err(TooMuchText { bytes, bound: self }) }
     }
 
-    /// Holds demonstrations, each with the separator behind it, to the bound before they are put together.
+    /// Holds a description to the bound.
+    ///
+    /// # Errors
+    /// [`LongDescription`].
+    pub fn description(self, description: &str) -> Result<(), LongDescription> {
+        self.check(description.len()).map_err(LongDescription)
+    }
+
+    /// Holds demonstrations, each with the separator behind it and all of them behind the description, to the bound before they
+    /// are put together.
     ///
     /// # Errors
     /// [`LongDemonstrations`] with the longest of several.
     pub fn demonstrations(
         self,
         demonstrations: &[(&Example, &str)],
-        separator: &str,
+        (description, separator): (&str, &str),
     ) -> Result<(), LongDemonstrations> {
         let lengths = demonstrations.iter().map(|(_, text)| text.len().saturating_add(separator.len()));
-        let bytes = lengths.fold(0, usize::saturating_add);
+        let bytes = lengths.fold(description.len(), usize::saturating_add);
         self.check(bytes).map_err(|reason| {
             let longest = demonstrations.iter().max_by_key(|(_, text)| text.len());
             let longest = longest.filter(|_| demonstrations.len() > 1);
@@ -118,13 +132,15 @@ mod tests {
     fn demonstrations_and_separators_count_together() {
         let (a, b) = (example("a"), example("b"));
         let (short, long) = ("x".repeat(500), "x".repeat(1500));
-        let of = |separator: &str| {
+        let of = |description: &str, separator: &str| {
             let shown = [(&a, long.as_str()), (&b, short.as_str())];
-            BOUND.demonstrations(&shown, separator).map_err(|error| error.to_string())
+            BOUND.demonstrations(&shown, (description, separator)).map_err(|error| error.to_string())
         };
-        assert_eq!(of(&"-".repeat(280)), Ok(()));
+        assert_eq!(of("", &"-".repeat(280)), Ok(()));
+        assert_eq!(of("--", &"-".repeat(279)), Ok(()));
+        assert!(of("---", &"-".repeat(279)).unwrap_err().contains("got 2561"));
         assert_eq!(
-            of(&"-".repeat(281)).unwrap_err(),
+            of("", &"-".repeat(281)).unwrap_err(),
             "the demonstrations are too long: expected at most 2560 bytes of text for a model of 10 positions, got 2562 \
              (the longest demonstration is `a`, with 1500 bytes; the separator behind each has 281)"
         );

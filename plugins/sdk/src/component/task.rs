@@ -74,6 +74,10 @@ impl<T: Task> dataset::Guest for TaskComponent<T> {
 }
 
 impl<T: Task> prompt::Guest for TaskComponent<T> {
+    fn description() -> String {
+        task().prompt_description()
+    }
+
     fn separator() -> String {
         task().separator()
     }

@@ -60,6 +60,8 @@ struct Setup {
     score_steps: Vec<usize>,
     allow_nonfinite: bool,
     baselines: Vec<u32>,
+    /// The tokens of the description.
+    description: &'static [u32],
     /// How many content-free queries there are.
     content_free: u32,
 }
@@ -73,6 +75,7 @@ impl Setup {
             score_steps: vec![1, 2, 3, 4],
             allow_nonfinite: false,
             baselines: Vec::new(),
+            description: &[],
             content_free: 0,
         }
     }
@@ -130,6 +133,7 @@ impl Setup {
         let run = Run {
             model,
             bos: None,
+            description: self.description,
             schedule: Schedule {
                 select: self.select,
                 steps: 4,
@@ -146,7 +150,9 @@ impl Setup {
 
     /// A whole run with this table in a folder of its own.
     fn whole(&self, table: Table) -> Result<Found, RunError> {
-        self.run(tempfile::tempdir().unwrap().path(), &mut FakeModel::new(table, &AtomicBool::new(false)), &Silent)
+        let stop = AtomicBool::new(false);
+        let mut model = FakeModel { description: self.description, ..FakeModel::new(table, &stop) };
+        self.run(tempfile::tempdir().unwrap().path(), &mut model, &Silent)
     }
 }
 
@@ -202,6 +208,18 @@ fn the_last_step_is_the_result_and_every_step_is_compared_with_the_first() {
         found.results.steps.iter().map(|step| step.scores.versus_icl.map(|versus| versus.difference)).collect();
     assert_eq!(differences, [Some(0.0), None, Some(1.0), Some(0.0), Some(0.0)]);
     assert_eq!(found.records.len(), 5 * ROWS as usize);
+}
+
+/// The model fails where a zero-shot query has anything else before it, or another query has it.
+#[test]
+fn a_description_stands_before_zero_shot_queries_and_is_read_once() {
+    let setup = |description, content_free| {
+        let setup = Setup { baselines: vec![2], content_free, ..Setup::new(HELD_OUT_ROWS) };
+        Setup { description, ..setup }.whole(table).unwrap().records
+    };
+    for content_free in 0..3 {
+        assert_eq!(setup(&[5, 6, 5], content_free), setup(&[], content_free));
+    }
 }
 
 #[test]
