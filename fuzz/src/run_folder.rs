@@ -1,5 +1,5 @@
 //! The folder of a run: `results.json`, `samples.jsonl`, `trace.jsonl`, `held-out.jsonl`, `baselines.jsonl` and
-//! `content-free.jsonl`, with `\xff\xff` in between. Reports in every form, a comparison with itself, and what a run goes on with there.
+//! `content-free.jsonl`, `unconditional.jsonl`, with `\xff\xff` in between. Reports in every form, a comparison with itself, and what a run goes on with there.
 
 use ft_engine::text::{harmless, is_harmless, is_joiner};
 use ft_host::run::fuzzing::resume;
@@ -19,10 +19,11 @@ const NAME: &str = "=runs/\u{1b}[2J\n|<b>\"a\",*[x](http://y)\u{202e}";
 
 /// Of any bytes.
 pub fn run(bytes: &[u8]) {
-    let [results, samples, trace, held_out, baselines, content_free] = parts(bytes);
+    let [results, samples, trace, held_out, baselines, content_free, unconditional] = parts(bytes);
     let if_there = |bytes| Some(bytes).filter(|bytes: &&[u8]| !bytes.is_empty());
-    let [trace, held_out, baselines, content_free] = [trace, held_out, baselines, content_free].map(if_there);
-    let files = Files { results, samples, trace, held_out, baselines, content_free };
+    let [trace, held_out, baselines, content_free, unconditional] =
+        [trace, held_out, baselines, content_free, unconditional].map(if_there);
+    let files = Files { results, samples, trace, held_out, baselines, content_free, unconditional };
     let report = match RunReport::new(NAME, files) {
         Ok(report) => Some(report),
         Err(error) => {
@@ -170,6 +171,7 @@ fn check_resume(files: Files<'_, &[u8]>, report: Option<&RunReport>) {
         ("held-out.jsonl", files.held_out),
         ("baselines.jsonl", files.baselines),
         ("content-free.jsonl", files.content_free),
+        ("unconditional.jsonl", files.unconditional),
     ];
     written.extend(further.into_iter().filter_map(|(name, bytes)| Some((name, bytes?))));
     with_folder(&written, |folder| {

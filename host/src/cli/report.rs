@@ -82,6 +82,7 @@ pub fn open(folder: &Path) -> Result<RunReport, CommandError> {
     };
     let (trace, held_out) = (if_there("trace.jsonl")?, if_there("held-out.jsonl")?);
     let (baselines, content_free) = (if_there("baselines.jsonl")?, if_there("content-free.jsonl")?);
-    let files = Files { results: &results, samples, trace, held_out, baselines, content_free };
+    let unconditional = if_there("unconditional.jsonl")?;
+    let files = Files { results: &results, samples, trace, held_out, baselines, content_free, unconditional };
     Ok(RunReport::new(&folder.display().to_string(), files)?)
 }

@@ -170,6 +170,7 @@ impl Observer for RunProgress {
             }
             Event::Seed(seed) => self.with(|bar, _| bar.seed(seed)),
             Event::Choosing => self.with(|bar, _| bar.choosing()),
+            Event::Unconditional => self.with(|bar, _| bar.unconditional()),
             Event::Baseline(baseline) => self.with(|bar, _| bar.baseline(baseline)),
             Event::Step(step) => self.with(|bar, last_step| bar.step(step as u32, last_step as u32)),
             Event::Pass { done } => self.with(|bar, _| bar.pass(done)),

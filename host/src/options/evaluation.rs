@@ -24,5 +24,10 @@ options! {
         /// in one pass, and 4 times.
         #[arg(long, value_name = "repeat=N,...")]
         baseline: Option<Baselines>, affects Results;
+
+        /// Also score each row's choices once without its query, and tell the accuracy by mutual information: by what the query
+        /// adds to a choice's log-likelihood.
+        #[arg(long)]
+        mutual_information: bool, affects Results;
     }
 }

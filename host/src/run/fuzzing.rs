@@ -23,7 +23,7 @@ pub struct Found {
     pub trace: Vec<TraceRecord>,
     /// What is known of held-out examples.
     pub held_out: Vec<SampleRecord>,
-    /// What is known of queries behind baselines, and of content-free queries.
+    /// What is known of queries behind baselines, of content-free queries, and of choices without their queries.
     pub controls: Controls,
 }
 
@@ -33,7 +33,7 @@ pub struct Found {
 /// Files that are no run's, or that of an unfinished run with another plan.
 pub fn resume(folder: &Path, plan: &PlanRecord) -> Result<Found, RunError> {
     let beginning = beginning(folder, earlier(folder, false)?, plan)?;
-    let further = FurtherJournals { held_out: true, baselines: true, content_free: true };
+    let further = FurtherJournals { held_out: true, baselines: true, content_free: true, unconditional: true };
     let (mut open, moved) = OutFolder::open(folder, &beginning, further)?;
     Ok(Found {
         goes_on: matches!(beginning, Beginning::Continue(_)),
@@ -41,7 +41,11 @@ pub fn resume(folder: &Path, plan: &PlanRecord) -> Result<Found, RunError> {
         samples: open.samples.recall_while(|_| true),
         trace: open.trace.recall_while(|_| true),
         held_out: recalled(open.held_out),
-        controls: Controls { baselines: recalled(open.baselines), content_free: recalled(open.content_free) },
+        controls: Controls {
+            baselines: recalled(open.baselines),
+            content_free: recalled(open.content_free),
+            unconditional: recalled(open.unconditional),
+        },
     })
 }
 

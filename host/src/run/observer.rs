@@ -34,6 +34,8 @@ pub enum Event<'a> {
         /// The passes that are done, from 1; a gradient counts two.
         done: usize,
     },
+    /// Choices are about to be scored without their queries.
+    Unconditional,
     /// The queries are about to be scored behind a baseline.
     Baseline(Baseline),
     /// So many more queries are scored.

@@ -94,6 +94,11 @@ impl RunBar {
         self.message(&if step == 0 { "zero-shot".to_owned() } else { format!("step {step}/{last}") });
     }
 
+    /// Says that choices are being scored without their queries.
+    pub(crate) fn unconditional(&self) {
+        self.message("choices alone");
+    }
+
     /// Says behind which baseline queries are being scored.
     pub(crate) fn baseline(&self, baseline: Baseline) {
         self.message(&format::baseline(baseline));

@@ -223,8 +223,11 @@ mod tests {
         // Without content the right choice has 4 nats more than the other one.
         let content_free =
             [0, 1].map(|at| control(None, SampleRecord { loglik: vec![-1.0, -5.0], ..step(0, at, 1, 1).remove(0) }));
-        let controls =
-            Controls { baselines: [behind(2, 750), behind(4, 720)].concat(), content_free: content_free.to_vec() };
+        let controls = Controls {
+            baselines: [behind(2, 750), behind(4, 720)].concat(),
+            content_free: content_free.to_vec(),
+            ..Controls::default()
+        };
         let records =
             [step(0, 0, 571, 1000), step(0, 1, 700, 1000), step(0, 2, 731, 1000), step(0, 3, 730, 1000)].concat();
         let selected = [SelectedRecord { seed: 0, step: 3 }];

@@ -14,8 +14,15 @@ use crate::report::{folder, lines, one_seed, seed};
 use crate::support::*;
 
 /// All files of a run.
-const FILES: [&str; 6] =
-    ["results.json", "samples.jsonl", "trace.jsonl", "held-out.jsonl", "baselines.jsonl", "content-free.jsonl"];
+const FILES: [&str; 7] = [
+    "results.json",
+    "samples.jsonl",
+    "trace.jsonl",
+    "held-out.jsonl",
+    "baselines.jsonl",
+    "content-free.jsonl",
+    "unconditional.jsonl",
+];
 
 /// A run of moments.
 const SHORT: [&str; 4] = ["--steps", "2", "--limit", "5"];

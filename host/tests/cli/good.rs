@@ -133,7 +133,8 @@ fn results_have_their_keys_and_follow_from_the_samples() {
     }
 
     let samples = place.samples("out");
-    let expected = sorted(["seed", "step", "index", "id", "answer", "prediction", "loglik", "tokens", "characters"]);
+    let expected =
+        sorted(["seed", "step", "index", "id", "answer", "prediction", "loglik", "tokens", "characters", "bytes"]);
     assert!(samples.iter().all(|sample| sorted(keys(sample)) == expected));
     assert_eq!(samples.len(), 3 * 120);
     let steps = results["steps"].as_array().unwrap();

@@ -62,6 +62,11 @@ impl RenderedChoice {
         full.strip_prefix(self.context.raw()).unwrap_or(full)
     }
 
+    /// The choice without its query: [`Self::continuation`] behind nothing.
+    pub fn alone(&self) -> Self {
+        Self { context: String::new().into(), full: self.continuation().into() }
+    }
+
     /// The length of [`Self::continuation`] without white space before it. lm-evaluation-harness takes the choice's own
     /// text: white space that this begins with counts there and not here, and what the prompt puts behind the choice (a full
     /// stop) counts here and not there.

@@ -2,12 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::Known;
 use super::seed_records::{ControlLineError, SeedRecords, StepRecords, same_example};
 use crate::files::controls::{Baseline, ControlRecord, Controls};
 use crate::files::samples::SampleRecord;
+use crate::files::unconditional::{Unconditional, UnconditionalRecord};
 
 /// The name of the journal of queries behind baselines.
 const BASELINES: &str = "baselines.jsonl";
+/// The name of the journal of choices without their queries.
+const UNCONDITIONAL: &str = "unconditional.jsonl";
 /// The name of the journal of content-free queries.
 const CONTENT_FREE: &str = "content-free.jsonl";
 
@@ -25,25 +29,30 @@ pub(super) struct SortedControls<'a> {
     pub(super) baselines: BTreeMap<(u64, Baseline), StepRecords<'a>>,
     /// The content-free records behind each step or baseline of a seed, those that are whole.
     content_free: ContentFree<'a>,
+    /// The unconditional log-likelihoods of examples; `None` for a run without.
+    pub(super) unconditional: Option<Unconditional>,
     /// Baselines that are left out.
     pub(super) unfinished: Vec<UnfinishedBaseline>,
 }
 
 impl<'a> SortedControls<'a> {
-    /// Sorts controls of a run with these whole steps and so many content-free queries.
+    /// Sorts controls of a run with these whole steps, by what is known of it.
     ///
     /// # Errors
-    /// A line twice, or of an example that the seed does not score.
+    /// A line twice, or of an example that the seed does not score, or of another example than the seed scores.
     pub(super) fn new(
         controls: &'a Controls,
         seeds: &[SeedRecords<'_>],
-        content_free_queries: usize,
+        known: &Known<'_>,
     ) -> Result<Self, ControlLineError> {
         let steps: HashMap<u64, &StepRecords<'_>> =
             seeds.iter().filter_map(|seed| Some((seed.seed, seed.steps.values().next()?))).collect();
         let (baselines, unfinished) = baselines(&controls.baselines, &steps)?;
-        let content_free = content_free(&controls.content_free, content_free_queries)?;
-        Ok(Self { baselines, content_free, unfinished })
+        let content_free = content_free(&controls.content_free, known.content_free_queries)?;
+        // A plan without them: whatever another version left in the folder is no part of its results.
+        let unconditional =
+            known.mutual_information.then(|| unconditional(&controls.unconditional, &steps)).transpose()?;
+        Ok(Self { baselines, content_free, unconditional, unfinished })
     }
 
     /// The records of all content-free queries behind a step or a baseline; none where not all are scored.
@@ -88,6 +97,35 @@ fn baselines<'a>(
     let left_out = left_out.collect();
     found.retain(|(seed, _), records| is_whole(*seed, records));
     Ok((found, left_out))
+}
+
+/// The unconditional log-likelihoods of examples, which are held to those that seeds score.
+fn unconditional(
+    records: &[UnconditionalRecord],
+    steps: &HashMap<u64, &StepRecords<'_>>,
+) -> Result<Unconditional, ControlLineError> {
+    // A row is the same example for every seed that scores it.
+    let examples: HashMap<usize, &SampleRecord> =
+        steps.values().flat_map(|step| step.iter().map(|(index, (_, example))| (*index, *example))).collect();
+    let mut found = Unconditional::new();
+    for (UnconditionalRecord { index, id, loglik, .. }, line) in records.iter().zip(1..) {
+        let refuse = |expected: String, got: String| ControlLineError { file: UNCONDITIONAL, line, expected, got };
+        if let Some(example) = examples.get(index) {
+            if example.id != *id {
+                let expected = format!("the name {:?} for example {index}, as in samples.jsonl", example.id);
+                return Err(refuse(expected, format!("{id:?}")));
+            }
+            if example.loglik.len() != loglik.len() {
+                let choices = example.loglik.len();
+                let expected = format!("{choices} log-likelihoods for example {index}, as in samples.jsonl");
+                return Err(refuse(expected, loglik.len().to_string()));
+            }
+        }
+        if found.insert(*index, loglik.clone()).is_some() {
+            return Err(refuse(format!("example {index} once"), "it again".into()));
+        }
+    }
+    Ok(found)
 }
 
 /// Content-free records by seed, step and baseline.

@@ -7,7 +7,7 @@ use crate::files::schema::PlanRecord;
 use ft_engine::text::Untrusted;
 
 /// Parts besides options that a comparison of results leaves out: where files are, and what follows from the rest.
-const IGNORED: [&str; 15] = [
+const IGNORED: [&str; 16] = [
     "content_free",
     "demonstration_ids",
     "demonstration_rows",
@@ -23,6 +23,7 @@ const IGNORED: [&str; 15] = [
     "model.files",
     "notes",
     "score_steps",
+    "unconditional_rows",
 ];
 
 /// A part of two plans in which they differ.

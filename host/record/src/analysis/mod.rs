@@ -46,6 +46,8 @@ pub struct Known<'a> {
     pub controls: Option<&'a Controls>,
     /// How many content-free queries there are; 0 without.
     pub content_free_queries: usize,
+    /// Whether choices are also scored without their queries.
+    pub mutual_information: bool,
 }
 
 impl<'a> Known<'a> {
@@ -60,6 +62,7 @@ impl<'a> Known<'a> {
             rows,
             controls: Some(controls),
             content_free_queries: plan.content_free.as_ref().map_or(0, |content_free| content_free.queries),
+            mutual_information: plan.unconditional_rows.is_some(),
         }
     }
 }
@@ -145,7 +148,7 @@ impl Analysis {
         let rows: HashMap<u64, usize> = known.rows.iter().rev().copied().collect();
         let (seeds, unfinished) = whole_steps(records, &rows)?;
         let nothing = Controls::default();
-        let controls = SortedControls::new(known.controls.unwrap_or(&nothing), &seeds, known.content_free_queries)?;
+        let controls = SortedControls::new(known.controls.unwrap_or(&nothing), &seeds, known)?;
         let selected: HashMap<u64, u32> = known.selected.iter().rev().map(|of| (of.seed, of.step)).collect();
         let classes = known.labels.len();
         let of_seeds: Vec<Vec<StepScores>> =
@@ -218,7 +221,8 @@ fn scores<'a>(
     seed.steps.iter().filter_map(move |(&step, records)| {
         let content_free = controls.content_free(seed.seed, step, None);
         let icl = if step == 1 { &[] } else { icl.as_slice() };
-        StepScores::of(&in_order(records), Beside { icl, content_free, classes })
+        let unconditional = controls.unconditional.as_ref();
+        StepScores::of(&in_order(records), Beside { icl, content_free, classes, unconditional })
     })
 }
 
@@ -228,7 +232,8 @@ fn baseline_scores(seed: &SeedRecords<'_>, controls: &SortedControls<'_>, classe
     let of_seed = controls.baselines.range((number, Baseline::Repeat(0))..=(number, Baseline::Repeat(u32::MAX)));
     let scores = of_seed.filter_map(|(&(_, baseline), records)| {
         let content_free = controls.content_free(number, 1, Some(baseline));
-        let scores = StepScores::of(&in_order(records), Beside { icl: &icl, content_free, classes })?;
+        let unconditional = controls.unconditional.as_ref();
+        let scores = StepScores::of(&in_order(records), Beside { icl: &icl, content_free, classes, unconditional })?;
         Some(BaselineScores { baseline, scores })
     });
     scores.collect()

@@ -12,6 +12,7 @@ use crate::files::lines::{self, LineError, Lines};
 use crate::files::samples::{self, SampleRecord};
 use crate::files::schema::{FORMAT_VERSION, ResultsRecord};
 use crate::files::trace::TraceRecord;
+use crate::files::unconditional;
 use ft_engine::text::Untrusted;
 
 /// The files of a run's folder, opened.
@@ -29,6 +30,8 @@ pub struct Files<'a, R> {
     pub baselines: Option<R>,
     /// A reader of `content-free.jsonl`; `None` if there is none.
     pub content_free: Option<R>,
+    /// A reader of `unconditional.jsonl`; `None` if there is none.
+    pub unconditional: Option<R>,
 }
 
 /// A run as a report shows it, read from its folder.
@@ -135,14 +138,22 @@ impl RunReport {
         };
         let baselines = control("baselines.jsonl", files.baselines)?;
         let content_free = control("content-free.jsonl", files.content_free)?;
+        let unconditional = files.unconditional.map(unconditional::parse_all).transpose();
+        let unconditional = unconditional.map_err(|source| refuse("unconditional.jsonl", source))?;
+        let unconditional = unconditional.unwrap_or(Lines { records: Vec::new(), cut: false });
         let cut = [
             ("samples.jsonl", samples.cut),
             ("trace.jsonl", trace.cut),
             ("held-out.jsonl", held_out.cut),
             ("baselines.jsonl", baselines.cut),
             ("content-free.jsonl", content_free.cut),
+            ("unconditional.jsonl", unconditional.cut),
         ];
-        let controls = Controls { baselines: baselines.records, content_free: content_free.records };
+        let controls = Controls {
+            baselines: baselines.records,
+            content_free: content_free.records,
+            unconditional: unconditional.records,
+        };
         let plan = &results.plan;
         let rows = plan.scored_rows();
         let known = Known::of(&results, &rows, &controls);

@@ -81,7 +81,7 @@ pub enum AnalysisError {
     Control(#[from] ControlLineError),
 }
 
-/// A line of `baselines.jsonl` or `content-free.jsonl` that does not belong to the run of `samples.jsonl`. Lines are counted
+/// A line of `baselines.jsonl`, `content-free.jsonl` or `unconditional.jsonl` that does not belong to the run of `samples.jsonl`. Lines are counted
 /// from 1.
 #[derive(Debug, PartialEq, thiserror::Error)]
 #[error("line {line}: expected {expected}, got {got}")]

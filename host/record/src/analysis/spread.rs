@@ -22,6 +22,9 @@ pub struct SeedsScores {
     /// The spread of the accuracies by log-likelihood per byte; `None` where no seed has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accuracy_bytes: Option<SpreadRecord>,
+    /// The spread of the accuracies by mutual information; `None` without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy_mutual_information: Option<SpreadRecord>,
     /// The spread of the mean Brier scores; `None` where they are no numbers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub brier_score: Option<SpreadRecord>,
@@ -119,6 +122,7 @@ impl SeedsScores {
             accuracy_tokens: of(&|scores| Some(scores.accuracy_tokens))?,
             accuracy_norm: of(&|scores| Some(scores.accuracy_norm))?,
             accuracy_bytes: of(&|scores| scores.accuracy_bytes),
+            accuracy_mutual_information: of(&|scores| scores.accuracy_mutual_information),
             brier_score: of(&|scores| scores.brier_score),
             calibration_error: of(&|scores| scores.calibration_error),
             macro_f1: of(&|scores| scores.macro_f1),

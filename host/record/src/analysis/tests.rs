@@ -1,6 +1,7 @@
 use super::*;
 use crate::files::controls::ControlRecord;
 use crate::files::samples::{Choice, Place, parse_all};
+use crate::files::unconditional::UnconditionalRecord;
 use ft_engine::task::example::TextLength;
 
 fn record(seed: u64, step: u32, index: usize, answer: usize, loglik: [f64; 2]) -> SampleRecord {
@@ -143,7 +144,7 @@ fn choices_that_are_no_classes_have_no_confusion() {
 fn baselines_are_compared_with_in_context_learning_of_the_same_seed() {
     let mut baselines = behind_repeat([step(7, 1, &[T, T, T, F]), step(3, 1, &[F, T, T, T])].concat());
     let of = |baselines: &[ControlRecord]| {
-        let controls = Controls { baselines: baselines.to_vec(), content_free: Vec::new() };
+        let controls = Controls { baselines: baselines.to_vec(), ..Controls::default() };
         Analysis::new(&two_seeds(), &Known { controls: Some(&controls), ..Known::default() })
     };
     let analysis = of(&baselines).unwrap();
@@ -195,7 +196,7 @@ fn content_free_queries_calibrate_the_step_that_they_are_scored_behind() {
         query(2, 1, [-1.0, -8.0]),
     ];
     let of = |content_free: &[ControlRecord]| {
-        let controls = Controls { baselines: Vec::new(), content_free: content_free.to_vec() };
+        let controls = Controls { content_free: content_free.to_vec(), ..Controls::default() };
         let known = Known { labels: &labels, controls: Some(&controls), content_free_queries: 2, ..Known::default() };
         Analysis::new(&two_seeds(), &known)
     };
@@ -212,10 +213,50 @@ fn content_free_queries_calibrate_the_step_that_they_are_scored_behind() {
     let error = of(&[&content_free[..], &content_free[..1]].concat()).unwrap_err().to_string();
     assert_eq!(error, "line 5: expected content-free query 0 once at step 1 of seed 7, got it again");
     // A run that goes on with an older version's plan, which has no such queries, may have stopped before it let go of them.
-    let controls = Controls { baselines: Vec::new(), content_free };
+    let controls = Controls { content_free, ..Controls::default() };
     let without = Known { labels: &labels, controls: Some(&controls), ..Known::default() };
     let analysis = Analysis::new(&two_seeds(), &without).unwrap();
     assert_eq!([0, 1, 2].map(|step| contextual(&analysis, step)), [None; 3]);
+}
+
+/// Alone the first choice is 9 nats likelier than the second, which is more than the 8 that any answer has behind its query: by what
+/// the query adds, the second choice is always predicted.
+#[test]
+fn unconditional_log_likelihoods_count_at_every_step_and_are_those_of_the_examples() {
+    let alone = |index: usize| UnconditionalRecord {
+        index,
+        id: format!("row-{index}").into(),
+        loglik: vec![-1.0, -10.0],
+        tokens: vec![1, 2],
+    };
+    let of = |unconditional: &[UnconditionalRecord], mutual_information: bool| {
+        let controls = Controls { unconditional: unconditional.to_vec(), ..Controls::default() };
+        let known = Known { controls: Some(&controls), mutual_information, ..Known::default() };
+        Analysis::new(&two_seeds(), &known)
+    };
+    let all = [0, 1, 2, 3].map(alone);
+    let analysis = of(&all, true).unwrap();
+    assert!(analysis.steps.iter().all(|step| step.accuracy_mutual_information == Some(0.5)));
+    assert_eq!(analysis.over_seeds[2].accuracy_mutual_information.unwrap().seeds, 2);
+    // A run without them has none, whatever lies in its folder, and neither has one that was interrupted among them.
+    assert_eq!(of(&all, false).unwrap().steps, analyse(&two_seeds()).steps);
+    assert_eq!(of(&all[..3], true).unwrap().steps, analyse(&two_seeds()).steps);
+    let refused = |change: &dyn Fn(&mut UnconditionalRecord)| {
+        let mut changed = all.clone();
+        change(&mut changed[2]);
+        let error = of(&changed, true).unwrap_err();
+        assert_eq!(error.file(), "unconditional.jsonl");
+        error.to_string()
+    };
+    assert_eq!(
+        refused(&|record| record.id = "other".into()),
+        "line 3: expected the name \"row-2\" for example 2, as in samples.jsonl, got \"other\""
+    );
+    assert_eq!(
+        refused(&|record| record.loglik.push(-2.0)),
+        "line 3: expected 2 log-likelihoods for example 2, as in samples.jsonl, got 3"
+    );
+    assert_eq!(refused(&|record| *record = alone(1)), "line 3: expected example 1 once, got it again");
 }
 
 /// DESIGN, invariant 5: what was on disk is enough.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lines::{self, LineError, Lines};
 use super::samples::{Place, SampleError, SampleRecord};
+use super::unconditional::UnconditionalRecord;
 use ft_engine::text::Untrusted;
 
 /// What queries are scored behind instead of a tuned cache.
@@ -192,6 +193,8 @@ pub struct Controls {
     pub baselines: Vec<ControlRecord>,
     /// The records of `content-free.jsonl`, in its order.
     pub content_free: Vec<ControlRecord>,
+    /// The records of `unconditional.jsonl`, in its order.
+    pub unconditional: Vec<UnconditionalRecord>,
 }
 
 #[cfg(test)]

@@ -7,3 +7,4 @@ pub mod samples;
 pub mod schema;
 pub mod scores;
 pub mod trace;
+pub mod unconditional;

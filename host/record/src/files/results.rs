@@ -7,6 +7,7 @@ use super::controls::{Baseline, ControlRecord, Controls};
 use super::samples::{Place, SampleRecord};
 use super::schema::{BaselineRecord, PlanRecord, ResultsRecord, SelectedRecord, StepRecord};
 use super::scores::{Beside, StepScores};
+use super::unconditional::{Unconditional, UnconditionalRecord};
 
 /// The time that a step took, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -32,6 +33,8 @@ pub struct GrowingResults {
     controls: Controls,
     /// Where the content-free records behind a seed's step or baseline are.
     content_free: HashMap<(u64, u32, Option<Baseline>), Range<usize>>,
+    /// The unconditional log-likelihoods; `None` until they are added.
+    unconditional: Option<Unconditional>,
 }
 
 impl GrowingResults {
@@ -44,6 +47,7 @@ impl GrowingResults {
             of_step: HashMap::new(),
             controls: Controls::default(),
             content_free: HashMap::new(),
+            unconditional: None,
         }
     }
 
@@ -55,6 +59,12 @@ impl GrowingResults {
     /// The samples of a seed's step, in the order in which they were scored; none where it has not been added.
     pub fn samples_of(&self, seed: u64, step: u32) -> &[SampleRecord] {
         self.of_step.get(&(seed, step)).and_then(|place| self.samples.get(place.clone())).unwrap_or_default()
+    }
+
+    /// Adds the unconditional records of all examples, before any step is added.
+    pub fn add_unconditional(&mut self, records: Vec<UnconditionalRecord>) {
+        self.unconditional = Some(records.iter().map(|record| (record.index, record.loglik.clone())).collect());
+        self.controls.unconditional = records;
     }
 
     /// Adds the records of all content-free queries behind one step or baseline of a seed, before that is added itself.
@@ -117,7 +127,12 @@ impl GrowingResults {
         let place = self.content_free.get(&(first.seed, first.step, baseline)).cloned().unwrap_or_default();
         let content_free: Vec<&SampleRecord> =
             self.controls.content_free.get(place).unwrap_or_default().iter().map(|record| &record.sample).collect();
-        let beside = Beside { icl, content_free: &content_free, classes: self.results.plan.labels.len() };
+        let beside = Beside {
+            icl,
+            content_free: &content_free,
+            classes: self.results.plan.labels.len(),
+            unconditional: self.unconditional.as_ref(),
+        };
         StepScores::of(&samples.iter().collect::<Vec<_>>(), beside)
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lines::{self, LineError, Lines};
 use ft_engine::metrics::calibration::{log_softmax, weighted_prediction};
-use ft_engine::metrics::choice::{argmax, per_byte, per_character, per_token};
+use ft_engine::metrics::choice::{argmax, mutual_information, per_byte, per_character, per_token};
 use ft_engine::task::example::TextLength;
 use ft_engine::text::Untrusted;
 
@@ -186,6 +186,15 @@ impl SampleRecord {
         let of = |(&sum, &n): (&f64, &usize)| per_byte(sum, n);
         let means: Vec<f64> = self.loglik.iter().zip(&self.bytes).map(of).collect();
         (!means.is_empty()).then(|| argmax(&means) == Some(self.answer))
+    }
+
+    /// Whether the choice whose log-likelihood exceeds its unconditional one by most is the answer; `None` for another number of
+    /// those than of choices.
+    pub(crate) fn is_correct_by_mutual_information(&self, unconditional: &[f64]) -> Option<bool> {
+        if unconditional.len() != self.loglik.len() {
+            return None;
+        }
+        Some(argmax(&mutual_information(&self.loglik, unconditional)) == Some(self.answer))
     }
 
     /// The log-probability of the answer among the choices, in nats: its log-likelihood less the logarithm of the sum of all

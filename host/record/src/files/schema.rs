@@ -64,6 +64,10 @@ pub struct PlanRecord {
     /// The content-free queries by which predictions are calibrated; absent without, and in files of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_free: Option<ContentFreeRecord>,
+    /// The examples whose choices are also scored without their queries, of all seeds together; absent without
+    /// `--mutual-information`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unconditional_rows: Option<usize>,
     /// The estimate of the run's memory.
     pub memory: MemoryRecord,
     /// What restricts the results, e.g. bundled, sampled or limited data, and rows that are left out.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::samples::SampleRecord;
+use super::unconditional::Unconditional;
 use ft_engine::metrics::accuracy::{CorrectCount, Z_95};
 use ft_engine::metrics::calibration::{contextual_weights, prior_matching_weights};
 use ft_engine::metrics::confusion::Confusion;
@@ -39,6 +40,10 @@ pub struct StepScores {
     /// in files of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy_bytes: Option<f64>,
+    /// Share of right predictions by the mutual information of choice and query, log-likelihood less unconditional log-likelihood;
+    /// absent without `--mutual-information`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy_mutual_information: Option<f64>,
     /// The mean over the examples of the Brier score of the choices' probabilities, from 0 to 2; absent in files of earlier
     /// versions, and where it is no number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -99,6 +104,8 @@ pub(crate) struct Beside<'a> {
     pub content_free: &'a [&'a SampleRecord],
     /// The number of the task's labels, 0 without.
     pub classes: usize,
+    /// The unconditional log-likelihoods of the examples' choices; `None` without.
+    pub unconditional: Option<&'a Unconditional>,
 }
 
 /// Two accuracies on the same examples, compared example by example.
@@ -147,6 +154,9 @@ impl StepScores {
             accuracy_tokens: by_tokens.accuracy()?,
             accuracy_norm: by_characters.accuracy()?,
             accuracy_bytes: accuracy_where(records, SampleRecord::is_correct_per_byte),
+            accuracy_mutual_information: beside.unconditional.and_then(|of_row| {
+                accuracy_where(records, |record| record.is_correct_by_mutual_information(of_row.get(&record.index)?))
+            }),
             brier_score: briers.and_then(|briers| finite_mean(&briers)),
             calibration_error: calibration_error.value().filter(|error| error.is_finite()),
             macro_f1: confusion(records.iter().copied(), classes).and_then(|confusion| confusion.macro_f1()),
@@ -280,6 +290,23 @@ mod tests {
         let close = |found: Option<f64>, expected: f64| (found.unwrap() - expected).abs() < TOLERANCE;
         assert!(close(scores.brier_score, (0.02 + 0.98 + 0.24) / 3.0), "{scores:?}");
         assert!(close(scores.calibration_error, (0.1 + 0.7 + 0.4) / 3.0), "{scores:?}");
+    }
+
+    /// Alone the first choice is 8 times as likely as the second, behind the query 4 and 16 times.
+    #[test]
+    fn mutual_information_takes_out_what_is_likely_alone() {
+        let records = [record(1, 3, 1, &[0.8, 0.2]), record(1, 5, 0, &[0.8, 0.05])];
+        let alone = || vec![(0.8f64).ln(), (0.1f64).ln()];
+        let scores = |unconditional: &Unconditional| {
+            let beside = Beside { unconditional: Some(unconditional), ..Beside::default() };
+            StepScores::of(&all(&records), beside).unwrap()
+        };
+        let found = scores(&[(3, alone()), (5, alone())].into());
+        assert_eq!((found.accuracy, found.accuracy_mutual_information), (0.5, Some(1.0)));
+        // Not without those of every row, or with those of other choices.
+        assert_eq!(scores(&[(3, alone())].into()).accuracy_mutual_information, None);
+        assert_eq!(scores(&[(3, alone()), (5, vec![-1.0; 3])].into()).accuracy_mutual_information, None);
+        assert_eq!(StepScores::of(&all(&records), Beside::default()).unwrap().accuracy_mutual_information, None);
     }
 
     /// Per byte the second choice wins, -3 / 10 against -1 / 2; both have two characters.

@@ -208,11 +208,17 @@ struct Column {
     shown: fn(&SpreadRecord) -> String,
 }
 
-const FURTHER_SCORES: [Column; 3] = [
+const FURTHER_SCORES: [Column; 4] = [
     Column {
         heading: "per byte",
         legend: "per byte: accuracy by log-likelihood per byte of the choice in UTF-8",
         value: |scores| scores.accuracy_bytes.as_ref(),
+        shown: format::spread,
+    },
+    Column {
+        heading: "mutual information",
+        legend: "mutual information: accuracy by log-likelihood less that of the choice without its query",
+        value: |scores| scores.accuracy_mutual_information.as_ref(),
         shown: format::spread,
     },
     Column {

@@ -9,6 +9,7 @@ use super::scoring::Scorer;
 use super::seeds::{Run, Schedule};
 use super::stop::StopFlag;
 use super::tuned_model::{PluginTuned, TunedModel};
+use super::unconditional::Unconditional;
 use crate::diagnosis::{Diagnosis, Fault};
 use crate::options::Select;
 use crate::run::error::RunError;
@@ -71,6 +72,7 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
         model,
         queries,
         content_free,
+        unconditional,
         description,
         draws,
         select,
@@ -97,6 +99,7 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
         schedule: Schedule { select, steps: config.steps, score_steps, allow_nonfinite: config.allow_nonfinite },
         queries: &queries,
         content_free: &content_free.queries,
+        unconditional: Unconditional { queries: &unconditional, text_start: model.tokenizer.text_start() },
         scorer: Scorer { batch_tokens: config.batch_tokens, observer, stop },
         recorder,
     };
@@ -111,6 +114,7 @@ fn further_journals(plan: &Plan) -> FurtherJournals {
         held_out: matches!(plan.select, Select::HeldOut(_)),
         baselines: !plan.config.baselines.0.is_empty(),
         content_free: !plan.content_free.queries.is_empty(),
+        unconditional: plan.config.mutual_information,
     }
 }
 
@@ -149,7 +153,9 @@ fn done_already(plan: &Plan) -> Result<Option<Found>, RunError> {
     let (records, controls) = (out_folder::samples(&plan.config.out)?, out_folder::controls(&plan.config.out)?);
     let expected: usize = earlier.steps.iter().map(|step| step.scores.n).sum();
     let behind_baselines: usize = earlier.baselines.iter().map(|baseline| baseline.step.scores.n).sum();
-    let is_whole = records.len() == expected && controls.baselines.len() == behind_baselines;
+    let is_whole = records.len() == expected
+        && controls.baselines.len() == behind_baselines
+        && controls.unconditional.len() >= plan.unconditional.len();
     let results = ResultsRecord::clone(earlier);
     Ok(is_whole.then_some(Found { results, records, controls, interrupted: false }))
 }

@@ -21,6 +21,12 @@ pub const REPEATED: u32 = 1000;
 /// The token that every query begins with.
 const START: u32 = 9;
 
+/// The token behind which a text stands by itself.
+pub const TEXT_START: u32 = 2000;
+
+/// Added to the row of choices that stand alone, where the table is asked for them at step 0.
+pub const ALONE: u32 = 300;
+
 /// A model whose scores stand in a table.
 pub struct FakeModel<'a> {
     /// The log-likelihood of each query's first choice.
@@ -81,6 +87,12 @@ pub fn query(row: u32) -> QueryTokens {
     QueryTokens { choices: vec![choice(0), choice(1)] }
 }
 
+/// The two choices of a row's query by themselves. The first has two tokens, so that rows differ.
+pub fn alone(row: u32) -> QueryTokens {
+    let choice = |ids: &[u32]| ChoiceTokens { ids: ids.into(), span_start: 0 };
+    QueryTokens { choices: vec![choice(&[ALONE + row, 0]), choice(&[1])] }
+}
+
 impl TunedModel for FakeModel<'_> {
     fn step(&mut self, demonstrations: &Demonstrations, state: Option<&State>) -> Result<State, RunError> {
         self.count();
@@ -115,7 +127,7 @@ impl TunedModel for FakeModel<'_> {
 
     fn extend(&self, context: &Context, tokens: &[u32]) -> Result<Context, RunError> {
         self.count();
-        assert_eq!(tokens, [self.before(context), &[START]].concat());
+        assert!(tokens == [TEXT_START] || tokens == [self.before(context), &[START]].concat(), "{tokens:?}");
         let provenance = Provenance { shared_start: tokens.len(), ..context.provenance };
         Ok(Context { provenance, ..context.clone() })
     }
@@ -128,6 +140,16 @@ impl TunedModel for FakeModel<'_> {
         let score = |loglik| ChoiceScore { loglik, tokens: 1 };
         let of_query = |query: &QueryTokens| {
             let ids = &query.choices[0].ids;
+            if let [row, 0] = ids[..]
+                && row >= ALONE
+            {
+                assert_eq!(
+                    (context.step(), context.provenance.shared_start),
+                    (0, 1),
+                    "behind the start of a text alone"
+                );
+                return vec![score((self.table)(0, 0, row)), score(-1.0)];
+            }
             let all = self.before(context).len() + 3;
             assert_eq!(ids.len(), all - context.provenance.shared_start, "the shared start is read once");
             let first = (self.table)(context.next_position as u32, context.step(), ids[ids.len() - 2]);

@@ -13,4 +13,5 @@ mod seeds;
 mod selection;
 mod stop;
 mod tuned_model;
+mod unconditional;
 mod watched_step;

@@ -16,6 +16,7 @@ use ft_record::files::results::{GrowingResults, StepSeconds};
 use ft_record::files::samples::SampleRecord;
 use ft_record::files::schema::{PlanRecord, ResultsRecord, SelectedRecord, StepRecord};
 use ft_record::files::trace::{LayerTrace, TraceRecord};
+use ft_record::files::unconditional::UnconditionalRecord;
 
 /// What `results.json` of an earlier process says that the journals do not.
 #[derive(Default)]
@@ -96,6 +97,16 @@ impl<'a> Recorder<'a> {
     /// The journal of the content-free queries' scores, where there are any.
     pub fn content_free(&mut self) -> Option<&mut Journal<ControlRecord>> {
         self.folder.content_free.as_mut()
+    }
+
+    /// The journal of choices without their queries, where they are scored.
+    pub fn unconditional(&mut self) -> Option<&mut Journal<UnconditionalRecord>> {
+        self.folder.unconditional.as_mut()
+    }
+
+    /// Records the scores of the choices of all examples without their queries, before any step is recorded.
+    pub fn unconditional_scored(&mut self, records: Vec<UnconditionalRecord>) {
+        self.results.add_unconditional(records);
     }
 
     /// The samples of a seed's step that has been recorded; none of another.

@@ -11,6 +11,7 @@ use ft_engine::model::Context;
 use ft_engine::score::{self, ChoiceScore, QueryTokens};
 use ft_record::files::controls::{Baseline, ControlRecord};
 use ft_record::files::samples::{Choice, Place, SampleError, SampleRecord};
+use ft_record::files::unconditional::UnconditionalRecord;
 
 /// What queries of a seed are scored behind.
 #[derive(Clone, Copy)]
@@ -70,6 +71,20 @@ impl Scorer<'_> {
         queries: &[&Query],
     ) -> Result<Vec<ControlRecord>, RunError> {
         self.score_lines(model, tagged, behind, queries)
+    }
+
+    /// Scores choices without their queries into their journal, as [`Self::score`] does.
+    ///
+    /// # Errors
+    /// Those of [`Self::score`].
+    pub fn score_unconditional(
+        self,
+        model: &impl TunedModel,
+        journal: &mut Journal<UnconditionalRecord>,
+        behind: Behind<'_>,
+        queries: &[&Query],
+    ) -> Result<Vec<UnconditionalRecord>, RunError> {
+        self.score_lines(model, (journal, ()), behind, queries)
     }
 
     fn score_lines<L: SampleLine>(

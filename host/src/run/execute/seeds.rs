@@ -10,6 +10,7 @@ use super::recorder::Recorder;
 use super::scoring::{Behind, Scorer};
 use super::selection::{Folds, HeldOutLikelihoods, held_out_likelihoods};
 use super::tuned_model::TunedModel;
+use super::unconditional::Unconditional;
 use crate::options::Select;
 use crate::run::error::RunError;
 use crate::run::observer::Event;
@@ -79,6 +80,8 @@ pub(super) struct Run<'a, M> {
     pub queries: &'a [Query],
     /// What is scored behind every context besides the queries.
     pub content_free: &'a [Query],
+    /// The choices of the queries without them.
+    pub unconditional: Unconditional<'a>,
     /// What scores queries at a step.
     pub scorer: Scorer<'a>,
     /// Writes down what is found.
@@ -94,8 +97,10 @@ impl<'a, M: TunedModel> Run<'a, M> {
     pub fn all_seeds(&mut self, draws: &[Draw]) -> Result<(), RunError> {
         let observer = self.scorer.observer;
         let content_free = |draw| self.content_free.len() * self.schedule.contexts(draw);
-        let queries = draws.iter().map(|draw| self.schedule.queries(draw) + content_free(draw)).sum();
+        let of_draws: usize = draws.iter().map(|draw| self.schedule.queries(draw) + content_free(draw)).sum();
+        let queries = of_draws + self.unconditional.queries.len();
         observer.event(Event::Started { queries, last_step: self.schedule.until(None).last_step });
+        self.unconditional()?;
         for draw in draws {
             let seed = draw.record.seed;
             if draws.len() > 1 {

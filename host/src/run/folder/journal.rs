@@ -11,6 +11,7 @@ use ft_record::files::controls::{Baseline, ControlPlace, ControlRecord};
 use ft_record::files::lines::{LINE_LIMIT, LineError, LineReader};
 use ft_record::files::samples::{Place, SampleRecord};
 use ft_record::files::trace::TraceRecord;
+use ft_record::files::unconditional::UnconditionalRecord;
 use ft_store::fs::error::FileError;
 use ft_store::fs::journal::{HeldJournal, LineWriter};
 
@@ -67,6 +68,44 @@ impl Line for ControlRecord {
 
     fn line(&self) -> Result<String, LineProblem> {
         Ok(ControlRecord::line(self)?)
+    }
+}
+
+/// The place of an unconditional record in a run: the example's row, since it belongs to no seed or step.
+#[derive(Clone, Copy, PartialEq)]
+pub(in crate::run) struct RowPlace(usize);
+
+impl fmt::Display for RowPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "example {}", self.0)
+    }
+}
+
+impl Line for UnconditionalRecord {
+    type Place = RowPlace;
+
+    fn place(&self) -> RowPlace {
+        RowPlace(self.index)
+    }
+
+    fn parse(line: &str) -> Result<Self, LineProblem> {
+        Ok(UnconditionalRecord::parse(line)?)
+    }
+
+    fn line(&self) -> Result<String, LineProblem> {
+        Ok(UnconditionalRecord::line(self)?)
+    }
+}
+
+impl SampleLine for UnconditionalRecord {
+    type Tag = ();
+
+    fn of((): (), sample: SampleRecord) -> Self {
+        sample.into()
+    }
+
+    fn place_of((): (), place: Place) -> RowPlace {
+        RowPlace(place.index)
     }
 }
 

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use super::error::FolderError;
-use super::journal::Journal;
+use super::journal::{Journal, Line};
 use super::plan_diff::plan_diff;
 use crate::run::error::RunError;
 use ft_record::files::controls::{ControlRecord, Controls};
 use ft_record::files::samples::SampleRecord;
 use ft_record::files::schema::{FORMAT_VERSION, PlanRecord, RESULTS_LIMIT, ResultsRecord};
 use ft_record::files::trace::TraceRecord;
+use ft_record::files::unconditional::UnconditionalRecord;
 use ft_store::fs::atomic::{remove_temporary, write_atomic};
 use ft_store::fs::error::FileError;
 use ft_store::fs::file::writable_folder;
@@ -22,9 +23,10 @@ const TRACE: &str = "trace.jsonl";
 const HELD_OUT: &str = "held-out.jsonl";
 const BASELINES: &str = "baselines.jsonl";
 const CONTENT_FREE: &str = "content-free.jsonl";
+const UNCONDITIONAL: &str = "unconditional.jsonl";
 
 /// All files of a run. `results.json` comes last, which is set aside first: samples without it are taken for no run.
-const FILES: [&str; 6] = [SAMPLES, TRACE, HELD_OUT, BASELINES, CONTENT_FREE, RESULTS];
+const FILES: [&str; 7] = [SAMPLES, TRACE, HELD_OUT, BASELINES, CONTENT_FREE, UNCONDITIONAL, RESULTS];
 
 /// How a run begins in a folder.
 pub enum Beginning {
@@ -81,12 +83,17 @@ pub fn samples(folder: &Path) -> Result<Vec<SampleRecord>, RunError> {
 /// # Errors
 /// A file that cannot be read, or a line that is no record.
 pub fn controls(folder: &Path) -> Result<Controls, RunError> {
-    let records = |name: &str| -> Result<Vec<ControlRecord>, RunError> {
-        let path = folder.join(name);
-        let there = output::regular(&path)?.is_some();
-        Ok(if there { Journal::open(path)?.recall_while(|_| true) } else { Vec::new() })
-    };
-    Ok(Controls { baselines: records(BASELINES)?, content_free: records(CONTENT_FREE)? })
+    Ok(Controls {
+        baselines: records_if_there(folder, BASELINES)?,
+        content_free: records_if_there(folder, CONTENT_FREE)?,
+        unconditional: records_if_there(folder, UNCONDITIONAL)?,
+    })
+}
+
+fn records_if_there<L: Line>(folder: &Path, name: &str) -> Result<Vec<L>, RunError> {
+    let path = folder.join(name);
+    let there = output::regular(&path)?.is_some();
+    Ok(if there { Journal::open(path)?.recall_while(|_| true) } else { Vec::new() })
 }
 
 /// Which journals a run has that not every run has.
@@ -98,6 +105,8 @@ pub struct FurtherJournals {
     pub baselines: bool,
     /// There are content-free queries.
     pub content_free: bool,
+    /// Choices are scored without their queries too.
+    pub unconditional: bool,
 }
 
 /// An output folder, open for one run.
@@ -113,6 +122,8 @@ pub struct OutFolder {
     pub baselines: Option<Journal<ControlRecord>>,
     /// `content-free.jsonl`, for tasks with classes: every content-free query behind each scored step and baseline.
     pub content_free: Option<Journal<ControlRecord>>,
+    /// `unconditional.jsonl`, with `--mutual-information`: the choices of every example without its query.
+    pub unconditional: Option<Journal<UnconditionalRecord>>,
 }
 
 impl OutFolder {
@@ -158,7 +169,9 @@ impl OutFolder {
         let held_out = further.held_out.then(|| Journal::open(folder.join(HELD_OUT))).transpose()?;
         let baselines = further.baselines.then(|| Journal::open(folder.join(BASELINES))).transpose()?;
         let content_free = further.content_free.then(|| Journal::open(folder.join(CONTENT_FREE))).transpose()?;
-        Ok((Self { folder: folder.to_owned(), samples, trace, held_out, baselines, content_free }, moved))
+        let unconditional = further.unconditional.then(|| Journal::open(folder.join(UNCONDITIONAL))).transpose()?;
+        let folder = folder.to_owned();
+        Ok((Self { folder, samples, trace, held_out, baselines, content_free, unconditional }, moved))
     }
 
     /// Replaces `results.json` by what there is so far, unless an earlier process has written a later one: as long as its
@@ -180,6 +193,7 @@ impl OutFolder {
         self.samples.sync()?;
         self.trace.sync()?;
         self.held_out.as_ref().map_or(Ok(()), Journal::sync)?;
+        self.unconditional.as_ref().map_or(Ok(()), Journal::sync)?;
         [&self.baselines, &self.content_free].into_iter().flatten().try_for_each(Journal::sync)?;
         let path = self.folder.join(RESULTS);
         let mut json =
@@ -193,7 +207,8 @@ impl OutFolder {
 mod tests {
     use super::*;
 
-    const ALL: FurtherJournals = FurtherJournals { held_out: true, baselines: true, content_free: true };
+    const ALL: FurtherJournals =
+        FurtherJournals { held_out: true, baselines: true, content_free: true, unconditional: true };
 
     #[test]
     fn earlier_results_are_kept() {

@@ -18,7 +18,7 @@ const WITHOUT_EFFECT: [&str; 8] = [
 ];
 
 /// Parts that follow from others: named only where no cause of theirs is.
-const CONSEQUENCES: [&str; 12] = [
+const CONSEQUENCES: [&str; 13] = [
     "seed",
     "demonstrations",
     "demonstration_ids",
@@ -31,6 +31,7 @@ const CONSEQUENCES: [&str; 12] = [
     "evaluation_rows",
     "longest_query",
     "score_steps",
+    "unconditional_rows",
 ];
 
 /// What differs, each as `name: before -> now`; nothing if one run can go on where the other ended.

@@ -48,6 +48,8 @@ pub struct RunConfig {
     pub score_steps: ScoreSteps,
     /// What else the queries are scored behind.
     pub baselines: Baselines,
+    /// To score each row's choices without its query too.
+    pub mutual_information: bool,
     /// Which step is the result; `None` where that follows from what is drawn.
     pub select: Option<Select>,
     /// Which positions the passes from step 2 on have.
@@ -128,6 +130,7 @@ impl RunConfig {
             allow_overlap: evaluation.allow_overlap,
             score_steps: evaluation.score_steps(),
             baselines: evaluation.baseline.unwrap_or_default(),
+            mutual_information: evaluation.mutual_information,
             select,
             positions: tune.positions(),
             device: compute.device(),

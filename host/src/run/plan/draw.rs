@@ -56,6 +56,8 @@ pub struct Drawn {
     pub not_held_out: Option<DrawError>,
     /// All that is scored, once each.
     pub queries: Vec<Query>,
+    /// The choices of each of the queries without it, in the queries' order; none without `--mutual-information`.
+    pub unconditional: Vec<Query>,
     /// Evaluation rows that no seed scores since they cannot be used.
     pub unusable: UnusableRows,
     /// What is scored behind every context besides the queries.
@@ -101,7 +103,7 @@ pub(super) fn draw(mut renderer: Renderer<'_>, config: &RunConfig, rows: &Rows) 
     for (seed, (of_seed, candidates)) in tuned.iter().zip(&mut held_out).enumerate() {
         scored.push(evaluation.score(seed, &of_seed.shown.selection.evaluation, candidates)?);
     }
-    let EvaluationRows { mut renderer, queries, unusable, .. } = evaluation;
+    let EvaluationRows { mut renderer, queries, unconditional, unusable, .. } = evaluation;
     let unusable = unusable.allowed(config.task.skip_bad_rows)?;
     let of_first = scored.first().map(|scored| scored.places.len());
     for ((seed, of_seed), scored) in config.seeds.iter().zip(&tuned).zip(&scored) {
@@ -142,7 +144,7 @@ pub(super) fn draw(mut renderer: Renderer<'_>, config: &RunConfig, rows: &Rows) 
     }
     let longest = draws.iter().map(Draw::longest_context).chain([description.ids.len()]).max().unwrap_or(0);
     let content_free = ContentFree::draw(&mut renderer, &rows.labels, longest)?;
-    Ok(Drawn { draws, select, not_held_out, queries, unusable, content_free, description })
+    Ok(Drawn { draws, select, not_held_out, queries, unconditional, unusable, content_free, description })
 }
 
 /// Refuses a seed that scores none of the rows that it drew.

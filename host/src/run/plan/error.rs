@@ -163,6 +163,14 @@ pub enum PlanError {
         /// The scored steps and baselines of each.
         steps: usize,
     },
+    /// A model whose files name no token behind which a text stands by itself.
+    #[error(
+        "`--mutual-information`: expected a model whose tokenizer names a token for a text's beginning or end, got none in `{model}`"
+    )]
+    NoTextStart {
+        /// What the user calls the model.
+        model: String,
+    },
     /// The run would take more memory than there is.
     #[error(
         "`{model}` needs about {} of memory (weights {}, keys and values {}, states {}, records {}), and {place} has {}",
@@ -192,6 +200,9 @@ impl Diagnosis for PlanError {
             Self::NoSuchStep { .. } => "raise `--steps` or change `--score-steps`".into(),
             Self::TooManySteps { .. } => {
                 "score fewer steps with `--score-steps`, ask for fewer `--baseline`, or make a run for some of the seeds".into()
+            }
+            Self::NoTextStart { .. } => {
+                "put the model's `tokenizer_config.json`, which names `bos_token` or `eos_token`, beside its tokenizer".into()
             }
             Self::Memory { .. } => {
                 "`--weights quantized` takes about a quarter of f32, `--dtype bf16` half, a smaller `--batch-tokens` less for \

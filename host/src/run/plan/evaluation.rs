@@ -41,6 +41,8 @@ pub struct EvaluationRows<'a> {
     prepared: HashMap<usize, Prepared>,
     /// All that is scored, once each.
     pub queries: Vec<Query>,
+    /// The choices of each of the queries without it, in the queries' order; none where they are not asked for.
+    pub unconditional: Vec<Query>,
     /// Rows that no seed scores since they cannot be used.
     pub unusable: UnusableRows,
 }
@@ -52,8 +54,8 @@ struct Prepared {
 }
 
 enum State {
-    /// No seed scores it so far.
-    Ready(Query),
+    /// No seed scores it so far. With its choices alone, where they are asked for.
+    Ready(Query, Option<Query>),
     /// It has this place among the queries.
     Scored(usize),
     /// It cannot be scored.
@@ -78,7 +80,17 @@ impl<'a> EvaluationRows<'a> {
             }
         }
         let unusable = UnusableRows::of(Split::Evaluation);
-        Self { renderer, config, rows, known, before, prepared: HashMap::new(), queries: Vec::new(), unusable }
+        Self {
+            renderer,
+            config,
+            rows,
+            known,
+            before,
+            prepared: HashMap::new(),
+            queries: Vec::new(),
+            unconditional: Vec::new(),
+            unusable,
+        }
     }
 
     /// What the `seed`th seed scores of the rows that it drew.
@@ -123,8 +135,12 @@ impl<'a> EvaluationRows<'a> {
         let (query, choices) = self.renderer.query(row, example)?;
         let found = self.known.find(example, &choices);
         let too_long = |query: &Query| fit::query(self.renderer.room.limit, self.before[row], query.tokens.longest());
-        let state = match query {
-            Ok(query) => too_long(&query).map_or(State::Ready(query), State::Unusable),
+        let state = match query.and_then(|query| too_long(&query).map_or(Ok(query), Err)) {
+            Ok(query) if self.config.mutual_information => match self.renderer.unconditional(row, example, &choices)? {
+                Ok(alone) => State::Ready(query, Some(alone)),
+                Err(reason) => State::Unusable(reason),
+            },
+            Ok(query) => State::Ready(query, None),
             Err(reason) => State::Unusable(reason),
         };
         Ok(Prepared { found, state })
@@ -134,8 +150,9 @@ impl<'a> EvaluationRows<'a> {
     fn place(&mut self, row: usize, state: &mut State) -> Option<usize> {
         let place = match mem::replace(state, State::Counted) {
             State::Scored(place) => place,
-            State::Ready(query) => {
+            State::Ready(query, alone) => {
                 self.queries.push(query);
+                self.unconditional.extend(alone);
                 self.queries.len() - 1
             }
             State::Unusable(reason) => {

@@ -5,6 +5,7 @@ use candle_core::Device;
 
 use super::draw::{self, Drawn};
 use super::dry_step::{Asked, dry_step};
+use super::error::PlanError;
 use super::fit::Room;
 use super::render::Renderer;
 use crate::run::error::RunError;
@@ -73,6 +74,10 @@ impl Inputs {
     /// Too few rows, an example that the prompt does not take, what does not fit, a failure of the task.
     pub fn draw(&mut self, config: &RunConfig) -> Result<Drawn, RunError> {
         let model = &self.model.model;
+        let start = model.tokenizer.text_start();
+        if config.mutual_information && start.is_none() {
+            return Err(PlanError::NoTextStart { model: config.model.clone() }.into());
+        }
         let room = Room {
             limit: model.family.config.max_positions,
             further_passes: (config.steps > 1).then_some(config.positions),
@@ -83,11 +88,12 @@ impl Inputs {
         let folds = || drawn.draws.iter().flat_map(|draw| &draw.held_out.folds);
         model.check_ids(drawn.draws.iter().flat_map(|draw| &draw.record.demonstration_ids))?;
         model.check_ids(folds().flat_map(|fold| &fold.demonstrations.ids))?;
-        let scored = drawn.queries.iter().chain(&drawn.content_free.queries);
+        let scored = drawn.queries.iter().chain(&drawn.unconditional).chain(&drawn.content_free.queries);
         let scored = scored.chain(folds().flat_map(|fold| &fold.queries));
         model.check_ids(scored.flat_map(|query| &query.tokens.choices).flat_map(|choice| &choice.ids))?;
         model.check_ids(&drawn.description.ids)?;
         model.check_ids(&model.tokenizer.bos())?;
+        model.check_ids(&start.filter(|_| config.mutual_information))?;
         Ok(drawn)
     }
 

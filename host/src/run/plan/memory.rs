@@ -19,6 +19,7 @@ use ft_engine::text::size;
 use ft_engine::tune::{self, Demonstrations, Question, QuestionSize};
 use ft_record::files::samples::SampleRecord;
 use ft_record::files::schema::MemoryRecord;
+use ft_record::files::unconditional::UnconditionalRecord;
 use ft_store::machine::memory::available;
 
 /// What the program takes besides the model: its code, the plugins and their compiler, the tokenizer.
@@ -36,6 +37,7 @@ pub(super) fn of_run(
     let demonstrations = drawn.draws.iter().map(|draw| draw.record.demonstration_ids.len()).max().unwrap_or(0);
     let records = of_records(drawn, scored_contexts, config.steps);
     let placement = Placement { device: device.clone(), dtype, weights: config.weights };
+    let model_start = model.tokenizer.text_start();
     let (model, layout) = (&model.family.config, &model.family.layout);
     let groups = [&drawn.queries, &drawn.content_free.queries];
     let batches = groups.map(|queries| batch_size(&tokens_of(queries), config.batch_tokens));
@@ -53,6 +55,11 @@ pub(super) fn of_run(
     phases.extend(
         batches.into_iter().flat_map(|batch| score::phases(model, &placement, demonstrations, config.steps, batch)),
     );
+    if let Some(start) = model_start.filter(|_| !drawn.unconditional.is_empty()) {
+        let alone: Vec<QueryTokens> =
+            tokens_of(&drawn.unconditional).iter().map(|tokens| tokens.preceded_by(&[start])).collect();
+        phases.extend(score::phases(model, &placement, 0, 1, batch_size(&alone, config.batch_tokens)));
+    }
     if !config.baselines.0.is_empty() {
         let longest = drawn.draws.iter().map(Draw::longest_context).max().unwrap_or(0);
         // What the optimizer keeps of the last step is alive as well.
@@ -140,7 +147,14 @@ fn of_records(drawn: &Drawn, scored_contexts: usize, steps: usize) -> u64 {
         let held_out: u64 = draw.held_out.folds.iter().flat_map(|fold| &fold.queries).map(record).sum();
         scored.saturating_mul(scored_contexts as u64).saturating_add(held_out.saturating_mul(steps as u64))
     };
-    drawn.draws.iter().map(of_draw).fold(0, u64::saturating_add)
+    // Their log-likelihoods are there twice: as records, and by their rows.
+    let unconditional = |query: &Query| {
+        let choice = 2 * size_of::<f64>() + size_of::<usize>();
+        let row = size_of::<UnconditionalRecord>() + size_of::<(usize, Vec<f64>)>();
+        (row + query.id.len() + query.tokens.choices.len() * choice) as u64
+    };
+    let once = drawn.unconditional.iter().map(unconditional).sum();
+    drawn.draws.iter().map(of_draw).fold(once, u64::saturating_add)
 }
 
 /// Refuses a run that does not fit.

@@ -8,6 +8,7 @@ use crate::run::inputs::classes;
 use crate::run::inputs::config::RunConfig;
 use crate::run::inputs::model::OpenModel;
 use crate::run::inputs::rows::Rows;
+use ft_engine::model::Tokenizer;
 
 /// Notes of single seeds that are told; of further ones only how many there are.
 const TOLD: usize = 10;
@@ -44,6 +45,7 @@ pub fn before(config: &RunConfig, rows: &Rows, drawn: &Drawn, model: &OpenModel)
     if drawn.description.ids.is_empty() {
         notes.extend(zero_shot(drawn, model.tokenizer.bos()));
     }
+    notes.extend(unconditional(drawn, &model.tokenizer));
     notes.extend_from_slice(model.notes());
     notes
 }
@@ -62,6 +64,16 @@ fn zero_shot(drawn: &Drawn, bos: Option<u32>) -> Option<String> {
         )),
         _ => None,
     }
+}
+
+/// What choices without their queries stand behind.
+fn unconditional(drawn: &Drawn, tokenizer: &Tokenizer) -> Option<String> {
+    let start = tokenizer.text_start().filter(|_| !drawn.unconditional.is_empty())?;
+    let though = if tokenizer.bos().is_none() { ", which texts of this model do not begin with" } else { "" };
+    let rows = drawn.unconditional.len();
+    Some(format!(
+        "mutual information: the choices of {rows} rows are also scored by themselves, behind token {start}{though}"
+    ))
 }
 
 fn sampled(config: &RunConfig, draw: &Draw, all: usize) -> Option<String> {

@@ -47,6 +47,8 @@ pub struct Plan {
     pub(in crate::run) select: Select,
     /// What is scored behind every context besides the queries.
     pub(in crate::run) content_free: ContentFree,
+    /// The choices of each of the queries without it; none where they are not asked for.
+    pub(in crate::run) unconditional: Vec<Query>,
     /// What stands before zero-shot queries.
     pub(in crate::run) description: Description,
     pub(in crate::run) score_steps: BTreeSet<usize>,
@@ -109,6 +111,7 @@ pub fn prepare(
         draws: drawn.draws,
         select: drawn.select,
         content_free: drawn.content_free,
+        unconditional: drawn.unconditional,
         description: drawn.description,
         score_steps: frame.score_steps,
         record,
@@ -187,6 +190,7 @@ impl Frame {
             longest_query: drawn.queries.iter().map(|query| query.tokens.longest()).max().unwrap_or(0),
             score_steps: std::iter::once(0).chain(self.score_steps.iter().copied()).collect(),
             content_free: drawn.content_free.record(),
+            unconditional_rows: config.mutual_information.then_some(drawn.unconditional.len()),
             memory,
             notes: notes.into_iter().map(Into::into).collect(),
         })

@@ -123,10 +123,33 @@ impl<'a> Renderer<'a> {
         if let Err(too_much) = self.text_bound().query(&choices) {
             return Ok((Err(Unusable::TooMuchText(too_much)), choices));
         }
-        let tokens = match QueryTokens::encode(self.tokenizer, &choices) {
+        Ok((self.tokenized(index, example, &choices)?, choices))
+    }
+
+    /// The choices of an example as a query that asks nothing: each behind an empty text. Their lengths are those of the choices.
+    ///
+    /// # Errors
+    /// Those of [`Self::query`].
+    pub fn unconditional(
+        &mut self,
+        index: usize,
+        example: &Example,
+        choices: &[RenderedChoice],
+    ) -> Result<Result<Query, Unusable>, RunError> {
+        let alone: Vec<RenderedChoice> = choices.iter().map(RenderedChoice::alone).collect();
+        self.tokenized(index, example, &alone)
+    }
+
+    fn tokenized(
+        &mut self,
+        index: usize,
+        example: &Example,
+        choices: &[RenderedChoice],
+    ) -> Result<Result<Query, Unusable>, RunError> {
+        let tokens = match QueryTokens::encode(self.tokenizer, choices) {
             Ok(Ok(tokens)) => tokens,
-            Ok(Err(empty)) => return Ok((Err(Unusable::NothingToScore(empty)), choices)),
-            Err(error) => return Ok((Err(Unusable::of_tokens(error)?), choices)),
+            Ok(Err(empty)) => return Ok(Err(Unusable::NothingToScore(empty))),
+            Err(error) => return Ok(Err(Unusable::of_tokens(error)?)),
         };
         // A choice is kept with some words of its own.
         let kept = tokens.choices.iter().map(|choice| choice.ids.len() + size_of::<ChoiceTokens>() / size_of::<u32>());
@@ -135,7 +158,7 @@ impl<'a> Renderer<'a> {
             return Err(DrawError::TooManyTokens { id: example.id.clone(), choices: choices.len() }.into());
         }
         let lengths = choices.iter().map(RenderedChoice::scored_length).collect();
-        Ok((Ok(Query { index, id: example.id.clone(), answer: example.answer, tokens, lengths }), choices))
+        Ok(Ok(Query { index, id: example.id.clone(), answer: example.answer, tokens, lengths }))
     }
 
     /// Demonstrations behind the description as one text, and its token ids with those that the model expects around a text.

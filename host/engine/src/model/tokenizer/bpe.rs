@@ -12,12 +12,18 @@ use crate::model::ModelError;
 /// The token that GPT-2's tokenizer has for every special purpose where its configuration names no other.
 const END_OF_TEXT: &str = "<|endoftext|>";
 
-/// The tokenizer, and the token for the beginning of a text where the configuration wants one.
-pub(super) fn read(
-    vocabulary: &[u8],
-    merges: &str,
-    config: Option<&[u8]>,
-) -> Result<(Tokenizer, Option<u32>), ModelError> {
+/// A tokenizer as its files describe it.
+pub(super) struct Read {
+    /// What makes tokens of texts.
+    pub tokenizer: Tokenizer,
+    /// The token for the beginning of a text, where the configuration wants one.
+    pub bos: Option<u32>,
+    /// The token for a text's beginning, whether or not it is wanted, or else that for its end.
+    pub boundary: Option<u32>,
+}
+
+/// Reads the files.
+pub(super) fn read(vocabulary: &[u8], merges: &str, config: Option<&[u8]>) -> Result<Read, ModelError> {
     let config = config.map(Config::read).transpose()?.unwrap_or_default();
     if let Some(class) = config.class().filter(|class| !class.starts_with("GPT2Tokenizer")) {
         return Err(ModelError::Unsupported {
@@ -37,12 +43,14 @@ pub(super) fn read(
     tokenizer.with_pre_tokenizer(Some(ByteLevel::new(add_prefix_space, true, true)));
     let or_default = |token: Option<&Token>| token.map_or(END_OF_TEXT, Token::text).to_owned();
     let bos = or_default(config.bos_token.as_ref().and_then(Option::as_ref));
-    let mut special = vec![bos.clone(), or_default(config.eos_token.as_ref()), or_default(config.unk_token.as_ref())];
+    let eos = or_default(config.eos_token.as_ref());
+    let mut special = vec![bos.clone(), eos.clone(), or_default(config.unk_token.as_ref())];
     special.extend(config.pad_token.as_ref().map(|token| token.text().to_owned()));
     // One that the vocabulary lacks would get an id that the model has no row for.
     special.retain(|token| tokenizer.token_to_id(token).is_some());
     let special: Vec<AddedToken> = special.into_iter().map(|token| AddedToken::from(token, true)).collect();
     tokenizer.add_special_tokens(special).map_err(failed)?;
+    let boundary = [&bos, &eos].into_iter().find_map(|token| tokenizer.token_to_id(token));
     let bos = match (config.add_bos_token.flatten().unwrap_or(false), tokenizer.token_to_id(&bos)) {
         (false, _) => None,
         (true, Some(id)) => Some(id),
@@ -50,7 +58,7 @@ pub(super) fn read(
             return Err(failed(format!("expected the beginning-of-text token `{bos}` in the vocabulary, got none")));
         }
     };
-    Ok((tokenizer, bos))
+    Ok(Read { tokenizer, bos, boundary })
 }
 
 /// The merges, most frequent first, after a line with the format's version.

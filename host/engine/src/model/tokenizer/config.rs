@@ -54,6 +54,13 @@ impl Config {
         serde_json::from_slice(json).map_err(|error| failed(format!("{NAME}: {error}")))
     }
 
+    /// The token for a text's beginning that the file names, or else that for its end; `None` where it names none that the
+    /// tokenizer has.
+    pub(super) fn boundary(&self, tokenizer: &tokenizers::Tokenizer) -> Option<u32> {
+        let bos = self.bos_token.as_ref().and_then(Option::as_ref);
+        [bos, self.eos_token.as_ref()].into_iter().flatten().find_map(|token| tokenizer.token_to_id(token.text()))
+    }
+
     /// The tokenizer's class as the file names it.
     pub(super) fn class(&self) -> Option<&str> {
         self.tokenizer_class.as_deref()

@@ -22,6 +22,8 @@ pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     /// What stands before every text.
     before: Vec<u32>,
+    /// The token for a text's beginning that the files name, or else that for its end.
+    boundary: Option<u32>,
     growth: Growth,
     notes: Vec<String>,
 }
@@ -87,9 +89,14 @@ fn left_out(token: u32) -> String {
 }
 
 impl Tokenizer {
-    fn new(inner: tokenizers::Tokenizer, before: Vec<u32>, growth: Growth, mut notes: Vec<String>) -> Self {
+    fn new(
+        inner: tokenizers::Tokenizer,
+        (before, boundary): (Vec<u32>, Option<u32>),
+        growth: Growth,
+        mut notes: Vec<String>,
+    ) -> Self {
         notes.extend(prefix_blank::note(&inner));
-        Self { inner, before, growth, notes }
+        Self { inner, before, boundary, growth, notes }
     }
 
     /// From a `tokenizer.json`, and the `tokenizer_config.json` beside it where there is one. What stands before a text, if
@@ -113,7 +120,8 @@ impl Tokenizer {
                 notes.extend(transformers::reconcile(&mut inner, &mut before, config)?);
                 growth = growth.or_usual();
             }
-            Ok(Self::new(inner, before, growth, notes))
+            let boundary = config.as_ref().and_then(|config| config.boundary(&inner));
+            Ok(Self::new(inner, (before, boundary), growth, notes))
         })
     }
 
@@ -123,8 +131,8 @@ impl Tokenizer {
     /// Files that cannot be read as such, or the configuration of another kind of tokenizer.
     pub fn from_bpe(vocabulary: &[u8], merges: &str, config: Option<&[u8]>) -> Result<Self, ModelError> {
         guarded(|| {
-            let (inner, bos) = bpe::read(vocabulary, merges, config)?;
-            Ok(Self::new(inner, bos.into_iter().collect(), Growth::USUAL, Vec::new()))
+            let bpe::Read { tokenizer, bos, boundary } = bpe::read(vocabulary, merges, config)?;
+            Ok(Self::new(tokenizer, (bos.into_iter().collect(), boundary), Growth::USUAL, Vec::new()))
         })
     }
 
@@ -134,9 +142,9 @@ impl Tokenizer {
     /// Metadata that is missing or malformed, or a kind of tokenizer that is not covered.
     pub fn from_gguf(gguf: &Gguf) -> Result<Self, ModelError> {
         guarded(|| {
-            let gguf::Read { inner, bos, eos, mut notes } = gguf::read(gguf)?;
+            let gguf::Read { inner, bos, eos, boundary, mut notes } = gguf::read(gguf)?;
             notes.extend(eos.map(left_out));
-            Ok(Self::new(inner, bos.into_iter().collect(), Growth::USUAL, notes))
+            Ok(Self::new(inner, (bos.into_iter().collect(), boundary), Growth::USUAL, notes))
         })
     }
 
@@ -201,6 +209,13 @@ impl Tokenizer {
     /// The largest id that a text may become.
     pub fn largest_id(&self) -> Option<u32> {
         self.inner.get_vocab(true).into_values().max()
+    }
+
+    /// The token behind which a text stands by itself, whether or not the model expects one there: [`Self::bos`], or else the
+    /// token for a text's beginning that the model's files name, or else that for its end (`prefix_token_id` of
+    /// lm-evaluation-harness). `None` where they name none.
+    pub fn text_start(&self) -> Option<u32> {
+        self.bos().or(self.boundary)
     }
 
     /// The token that stands before every text, if the model expects one.

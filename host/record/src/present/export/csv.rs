@@ -9,7 +9,7 @@ use crate::files::scores::StepScores;
 use crate::files::trace::TraceRecord;
 use crate::present::escape::csv;
 
-const COLUMNS: [&str; 37] = [
+const COLUMNS: [&str; 38] = [
     "run",
     "task",
     "optimizer",
@@ -28,6 +28,7 @@ const COLUMNS: [&str; 37] = [
     "accuracy_tokens",
     "accuracy_norm",
     "accuracy_bytes",
+    "accuracy_mutual_information",
     "macro_f1",
     "calibrated_accuracy",
     "prior_matched_accuracy",
@@ -111,6 +112,7 @@ fn line(run: &RunReport, step: &StepScores, Row { trace, oracle, baseline }: Row
         step.accuracy_tokens.to_string(),
         step.accuracy_norm.to_string(),
         number(step.accuracy_bytes),
+        number(step.accuracy_mutual_information),
         number(step.macro_f1),
         number(step.calibrated.and_then(|calibrated| calibrated.contextual)),
         number(step.calibrated.and_then(|calibrated| calibrated.prior_matched)),

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use super::super::execution::{Found, carry_out};
-use super::super::fake_model::{FakeModel, REPEATED, Table, query};
+use super::super::fake_model::{ALONE, FakeModel, REPEATED, TEXT_START, Table, alone, query};
 use super::super::stop::StopFlag;
 use super::*;
 use crate::diagnosis::{Diagnosis, Fault};
@@ -64,6 +64,8 @@ struct Setup {
     description: &'static [u32],
     /// How many content-free queries there are.
     content_free: u32,
+    /// To score the choices without their queries too.
+    mutual_information: bool,
 }
 
 impl Setup {
@@ -77,6 +79,7 @@ impl Setup {
             baselines: Vec::new(),
             description: &[],
             content_free: 0,
+            mutual_information: false,
         }
     }
 
@@ -124,12 +127,15 @@ impl Setup {
             held_out: matches!(self.select, Select::HeldOut(_)),
             baselines: !self.baselines.is_empty(),
             content_free: queries > 0,
+            unconditional: self.mutual_information,
         };
         let (folder, _) = OutFolder::open(folder, &beginning, further)?;
         let of_content_free = |place| Query { index: place as usize, ..asked(CONTENT_FREE + place) };
         let content_free: Vec<Query> = (0..self.content_free).map(of_content_free).collect();
         let stop = StopFlag(model.stop);
         let queries: Vec<Query> = (0..ROWS).map(asked).collect();
+        let alone = |row| Query { tokens: alone(row), ..asked(row) };
+        let unconditional: Vec<Query> = (0..if self.mutual_information { ROWS } else { 0 }).map(alone).collect();
         let run = Run {
             model,
             bos: None,
@@ -142,6 +148,7 @@ impl Setup {
             },
             queries: &queries,
             content_free: &content_free,
+            unconditional: Unconditional { queries: &unconditional, text_start: Some(TEXT_START) },
             scorer: Scorer { batch_tokens: 2, observer, stop },
             recorder: Recorder::new(folder, &beginning, plan, observer, self.allow_nonfinite)?,
         };
@@ -397,7 +404,7 @@ fn seeds_that_score_the_same_rows_share_zero_shot() {
 }
 
 /// What a run leaves in its folder, without the times; nothing for a file that is not there.
-fn left(folder: &Path) -> [String; 5] {
+fn left(folder: &Path) -> [String; 6] {
     let further = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     let without_seconds = |line: &str| {
@@ -410,6 +417,7 @@ fn left(folder: &Path) -> [String; 5] {
         read("held-out.jsonl"),
         further("baselines.jsonl"),
         further("content-free.jsonl"),
+        further("unconditional.jsonl"),
         read("trace.jsonl").lines().map(without_seconds).collect(),
     ]
 }
@@ -427,6 +435,7 @@ fn without_times(found: &Found) -> String {
 #[test]
 fn a_run_that_is_stopped_in_any_call_goes_on_to_the_same_end() {
     let setup = Setup { seeds: vec![5, 1], baselines: vec![2, 4], content_free: 3, ..Setup::new(HELD_OUT_ROWS) };
+    let setup = Setup { mutual_information: true, ..setup };
     stopped_in_any_call(&setup, table);
     // With notes on seeds, and lines that are not there.
     let setup = Setup { allow_nonfinite: true, ..setup };
@@ -446,7 +455,7 @@ fn stopped_in_any_call(setup: &Setup, table: Table) {
         let found = setup.run(folder.path(), &mut stopped, &Silent).unwrap();
         assert!(found.interrupted && !found.results.complete, "call {stops_in}");
         let before = left(folder.path());
-        for (before, whole) in before.iter().zip(left(whole.path())).take(4) {
+        for (before, whole) in before.iter().zip(left(whole.path())).take(5) {
             assert!(whole.starts_with(before.as_str()), "call {stops_in}");
         }
         let mut model = FakeModel::new(table, &never);
@@ -531,6 +540,34 @@ fn baselines_are_scored_in_one_pass_each_and_compared_with_in_context_learning()
     let found = Setup::new(Select::Last).whole(repeated_table).unwrap();
     assert!(found.results.baselines.is_empty() && found.controls.content_free.is_empty());
     assert_eq!(found.results.steps[1].scores.calibrated.unwrap().contextual, None);
+}
+
+/// The first choice of every row is far less likely alone than behind its query.
+#[test]
+fn choices_alone_are_scored_once_whatever_the_seeds_and_steps() {
+    let (stop, folder) = (AtomicBool::new(false), tempfile::tempdir().unwrap());
+    let plain = Setup { seeds: vec![4, 0], baselines: vec![2], description: &[5, 6], ..Setup::new(Select::Last) };
+    let setup = Setup { mutual_information: true, ..plain };
+    let mut model = FakeModel { description: &[5, 6], ..FakeModel::new(table, &stop) };
+    let found = setup.run(folder.path(), &mut model, &Silent).unwrap();
+    let expected = (0..ROWS).map(|row| (row as usize, vec![table(0, 0, ALONE + row), -1.0], vec![1, 1]));
+    let unconditional = found.controls.unconditional.iter();
+    assert!(unconditional.map(|of| (of.index, of.loglik.clone(), of.tokens.clone())).eq(expected));
+    let baselines = found.results.baselines.iter().map(|baseline| &baseline.step);
+    for step in found.results.steps.iter().chain(baselines) {
+        assert_eq!(step.scores.accuracy_mutual_information, Some(1.0), "{:?}", step.scores);
+    }
+    // Everything else is as it is without them, and nothing is computed again.
+    let without = Setup { mutual_information: false, ..setup }.whole(table).unwrap();
+    assert_eq!(found.records, without.records);
+    assert!(without.results.steps.iter().all(|step| step.scores.accuracy_mutual_information.is_none()));
+    let mut again = FakeModel::new(table, &stop);
+    let recalled = Setup {
+        mutual_information: true,
+        ..Setup { seeds: vec![4, 0], baselines: vec![2], ..Setup::new(Select::Last) }
+    };
+    assert_eq!(recalled.run(folder.path(), &mut again, &Silent).unwrap().controls, found.controls);
+    assert_eq!(again.calls.get(), 0);
 }
 
 #[test]

@@ -55,6 +55,8 @@ pub(super) struct Read {
     pub bos: Option<u32>,
     /// The token for the end of a text, where texts end with one.
     pub eos: Option<u32>,
+    /// The token for a text's beginning, whether or not texts begin with it, or else that for its end.
+    pub boundary: Option<u32>,
     /// What a reader of results has to know.
     pub notes: Vec<String>,
 }
@@ -105,7 +107,11 @@ pub(super) fn read(gguf: &Gguf) -> Result<Read, ModelError> {
         None if !by_default => Ok(None),
         _ => token_id(gguf, id, or, tokens.len()).map(Some),
     };
+    // One that no text needs may be missing or wrong.
+    let named = |key: &str, or: Option<usize>| token_id(gguf, key, or, tokens.len()).ok();
+    let boundary = named("tokenizer.ggml.bos_token_id", bos_id).or_else(|| named("tokenizer.ggml.eos_token_id", None));
     Ok(Read {
+        boundary,
         bos: around("tokenizer.ggml.add_bos_token", bos_by_default, "tokenizer.ggml.bos_token_id", bos_id)?,
         eos: around("tokenizer.ggml.add_eos_token", false, "tokenizer.ggml.eos_token_id", None)?,
         inner,
