@@ -37,6 +37,8 @@ fn a_run_prints_its_steps_and_their_calibration_and_says_that_it_was_a_sample() 
     );
     let labels: Vec<&str> = first[14..17].iter().map(String::as_str).collect();
     assert_eq!(labels, ["zero-shot", "1 (in-context)", "3*"]);
+    let further = lines.iter().position(|line| *line == "Further scores").expect("a table of them");
+    assert_eq!(lines[further + 1], "step            per byte  Brier  calibration error");
     assert_eq!(lines.last(), Some(&"note: using the bundled sample, not the full data set"));
     // The head of the demonstrations and the folder are not results, so they are elsewhere.
     assert!(done.stderr.starts_with("Review: "), "{}", done.stderr);
@@ -50,7 +52,7 @@ fn baselines_stand_beside_the_steps_with_the_same_numbers() {
     let run = ["--steps", "2", "--limit", "5", "--seeds", "3,0", "--baseline", "repeat=4,2"];
     let done = place.sst2(&run).good();
     let rows: Vec<&str> = done.stdout.lines().filter(|line| line.starts_with("repeat ")).collect();
-    assert_eq!(rows.len(), 4, "over the seeds, and calibrated:\n{}", done.stdout);
+    assert_eq!(rows.len(), 6, "over the seeds, calibrated, and further scores:\n{}", done.stdout);
     assert!(rows[0].starts_with("repeat 2 ") && rows[1].starts_with("repeat 4 "), "{}", done.stdout);
     let results = place.json("out/results.json");
     assert_eq!(results["config"]["baseline"], "repeat=2,4");

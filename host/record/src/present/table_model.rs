@@ -52,16 +52,16 @@ pub enum RowKind {
     Oracle,
 }
 
-/// The tables of a run: for one seed its steps, for several the steps over all seeds and each seed at its result; then
-/// further scores, and for tasks with classes calibrated accuracies.
+/// The tables of a run: for one seed its steps, for several the steps over all seeds and each seed at its result; for tasks
+/// with classes calibrated accuracies; then further scores.
 pub fn of_run(analysis: &Analysis, seconds: &Seconds) -> Vec<TableModel> {
     let mut tables = if analysis.over_seeds.is_empty() {
         vec![of_seed(analysis, seconds)]
     } else {
         vec![over_seeds(analysis), at_results(analysis, seconds)]
     };
-    tables.extend(further_scores(analysis));
     tables.extend(calibration(analysis));
+    tables.extend(further_scores(analysis));
     tables
 }
 
