@@ -85,6 +85,7 @@ fn forms_that_are_close_to_the_known_ones_give_the_same_rows() {
     let lines = std::fs::read(fixture("rows.jsonl")).unwrap();
     let objects: Vec<&str> = std::str::from_utf8(&lines).unwrap().lines().collect();
     let array = format!("[\n  {}\n]\n", objects.join(",\n  ")).into_bytes();
+    let within = [b"{\n\"data\": ", &array[..], b"}\n"].concat();
     let parquet = std::fs::read(fixture("gzip.parquet")).unwrap();
     for (name, bytes, form) in [
         ("a.jsonl.gz", packed(&lines), "JSON lines, gzip"),
@@ -93,6 +94,9 @@ fn forms_that_are_close_to_the_known_ones_give_the_same_rows() {
         ("d.json", array.clone(), "a JSON array"),
         ("e.json.gz", packed(&array), "a JSON array, gzip"),
         ("f.jsonl", packed(&lines), "JSON lines, gzip"),
+        ("i.jsonl.zst", std::fs::read(fixture("rows.jsonl.zst")).unwrap(), "JSON lines, zstd"),
+        ("j.json", within.clone(), "a JSON array in `data`"),
+        ("k.json.gz", packed(&within), "a JSON array in `data`, gzip"),
         ("g.parquet.gzip", parquet.clone(), "Parquet"),
         ("h.pq", parquet, "Parquet"),
     ] {
@@ -109,6 +113,11 @@ fn forms_that_are_close_to_the_known_ones_give_the_same_rows() {
     let cells = folder.path().join("i.csv.gz");
     std::fs::write(&cells, packed(b"a,b\n\"1\",2\n")).unwrap();
     assert_eq!(rows(&cells).unwrap(), [serde_json::json!({"a": "1", "b": "2"})]);
+    // Two members and two frames behind one another, by the programs `gzip` and `zstd`.
+    for name in ["cells.tsv.gz", "cells.tsv.zst"] {
+        let expected = [("fine", "1"), ("dull", "0"), ("\"so\" so", "0")];
+        assert_eq!(rows(&fixture(name)).unwrap(), expected.map(|(a, b)| serde_json::json!({"a": a, "b": b})), "{name}");
+    }
 }
 
 #[test]

@@ -1,21 +1,70 @@
-//! A JSON array of objects, read object by object as they are needed.
+//! A JSON array of objects, by itself or as a value of the one object that is the file, read object by object as they
+//! are needed.
 
 use std::path::Path;
 
-use super::error::{RowError, RowProblem, Unit};
+use super::error::{OneObject, RowError, RowProblem, Unit};
 use super::jsonl::{JsonlTable, LINE_LIMIT, check_row, first_columns};
+use super::object::{self, ObjectEnd, Outline};
 use super::rows::{RowReader, TableSummary};
 use super::text::{BYTE_ORDER_MARK, TextFile};
 
-/// Opens a `.json` file: an array of objects where it begins as one, JSON lines otherwise.
+/// Opens a `.json` file: an array of objects where it begins as one, the array of the file's one object where it is one
+/// with rows in it, JSON lines otherwise.
 pub(crate) fn open_json(path: &Path) -> Result<Box<dyn RowReader>, RowError> {
-    let mut file = TextFile::open(path, "JSON")?;
+    open_text(TextFile::open(path, "JSON")?)
+}
+
+fn open_text(mut file: TextFile) -> Result<Box<dyn RowReader>, RowError> {
     let head = file.fill()?;
     let head = head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(head);
-    Ok(match head.trim_ascii_start().first() {
-        Some(b'[') => Box::new(ArrayTable::new(file, LINE_LIMIT)?),
-        _ => Box::new(JsonlTable::of_json(file)?),
+    let enclosing = match head.trim_ascii_start().first() {
+        Some(b'[') => Some(None),
+        Some(b'{') => enclosing(&file, object::outline(file.again()?)?)?.map(Some),
+        _ => None,
+    };
+    Ok(match enclosing {
+        Some(enclosing) => Box::new(ArrayTable::new(file, enclosing, LINE_LIMIT)?),
+        None => Box::new(JsonlTable::of_json(file)?),
     })
+}
+
+/// What people call the rows of an object that has them. An object on one line may be a row that has a list of objects,
+/// so there the name has to say it.
+const NAMES: [&str; 11] =
+    ["data", "rows", "examples", "instances", "items", "records", "train", "validation", "dev", "test", "questions"];
+
+/// The object around a file's rows, if it has them.
+///
+/// # Errors
+/// An object with more than one array of objects, or one that has such an array and no end.
+fn enclosing(file: &TextFile, outline: Outline) -> Result<Option<Enclosing>, RowError> {
+    let Outline { mut arrays, keys, over_lines, end } = outline;
+    if end == ObjectEnd::More || !(over_lines || arrays.iter().any(|key| NAMES.contains(&key.as_str()))) {
+        return Ok(None);
+    }
+    let refused = |problem| {
+        let name = file.name();
+        Err(RowError::Malformed { name, unit: Unit::Line, number: 1, problem })
+    };
+    match (arrays.len(), end) {
+        (0, _) => Ok(None),
+        (1, ObjectEnd::Open) => {
+            let (expected, got) = ("`}` at the object's end", "the end of the file".into());
+            refused(RowProblem::Array { expected, got })
+        }
+        (1, _) => Ok(arrays.pop().map(|key| Enclosing { key, others: keys - 1 })),
+        _ => refused(RowProblem::OneObject(OneObject::WithRows { keys: arrays })),
+    }
+}
+
+/// The object that has a file's rows as one of its values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Enclosing {
+    /// The key of the rows.
+    key: String,
+    /// The number of other keys.
+    others: usize,
 }
 
 /// An array of rows, positioned before the next one.
@@ -25,6 +74,9 @@ pub(crate) struct ArrayTable {
     /// The number of the row read last.
     number: u64,
     place: Place,
+    enclosing: Option<Enclosing>,
+    /// The file opened once more, for [`RowReader::read`], where the rows are within an object.
+    raw: Option<TextFile>,
     limit: usize,
 }
 
@@ -120,13 +172,20 @@ impl Value {
 }
 
 impl ArrayTable {
-    fn new(file: TextFile, limit: usize) -> Result<ArrayTable, RowError> {
-        let columns = first_columns(ArrayTable::over(file.again()?, limit))?;
-        Ok(ArrayTable { columns, ..ArrayTable::over(file, limit) })
+    fn new(file: TextFile, enclosing: Option<Enclosing>, limit: usize) -> Result<ArrayTable, RowError> {
+        let columns = first_columns(ArrayTable::over(file.again()?, enclosing.clone(), limit)?)?;
+        Ok(ArrayTable { columns, ..ArrayTable::over(file, enclosing, limit)? })
     }
 
-    fn over(file: TextFile, limit: usize) -> ArrayTable {
-        ArrayTable { file, columns: Vec::new(), number: 0, place: Place::Before, limit }
+    fn over(mut file: TextFile, enclosing: Option<Enclosing>, limit: usize) -> Result<ArrayTable, RowError> {
+        let place = match enclosing {
+            Some(_) => {
+                object::enter_array(&mut file)?;
+                Place::First
+            }
+            None => Place::Before,
+        };
+        Ok(ArrayTable { file, columns: Vec::new(), number: 0, place, enclosing, raw: None, limit })
     }
 
     /// The next value's bytes; `None` behind the last.
@@ -161,7 +220,11 @@ impl ArrayTable {
                     continue;
                 }
                 let before = self.place;
-                self.place = before.behind(byte, value.is_some());
+                self.place = match (before, &self.enclosing) {
+                    // The rest of the object, whose end is known to be there.
+                    (Place::Behind, Some(_)) => Place::Behind,
+                    _ => before.behind(byte, value.is_some()),
+                };
                 if self.place == Place::Lost {
                     return Err(self.unexpected(byte, before, value.is_some()));
                 }
@@ -230,11 +293,24 @@ impl RowReader for ArrayTable {
     }
 
     fn read(&mut self, max: usize) -> Result<Vec<u8>, RowError> {
-        self.file.read(max)
+        match &mut self.raw {
+            _ if self.enclosing.is_none() => self.file.read(max),
+            Some(raw) => raw.read(max),
+            raw => raw.insert(self.file.again()?).read(max),
+        }
     }
 
     fn format_name(&self) -> String {
-        format!("a JSON array{}", self.file.packing())
+        let within = self.enclosing.as_ref().map(|object| format!(" in `{}`", object.key)).unwrap_or_default();
+        format!("a JSON array{within}{}", self.file.packing())
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        let beside = self.enclosing.as_ref().filter(|object| object.others > 0);
+        let remark = |object: &Enclosing| {
+            format!("{}: the rows are those in `{}`, and what is beside it was not read", self.file.name(), object.key)
+        };
+        beside.map(remark).into_iter().collect()
     }
 
     fn finish(mut self: Box<Self>) -> Result<TableSummary, RowError> {
@@ -256,7 +332,7 @@ mod tests {
     use crate::fs::digest::Digest;
 
     fn table(bytes: &'static [u8]) -> Result<ArrayTable, RowError> {
-        ArrayTable::new(TextFile::from_bytes("t.json", bytes, "JSON")?, 60)
+        ArrayTable::new(TextFile::from_bytes("t.json", bytes, "JSON")?, None, 60)
     }
 
     fn rows(bytes: &'static [u8]) -> Result<Vec<String>, String> {
@@ -310,6 +386,60 @@ mod tests {
         assert_eq!(table.next_row().unwrap().unwrap(), "{\"a\": 1}");
         assert!(!table.next_row().unwrap_err().can_be_skipped());
         assert_eq!(table.next_row().unwrap(), None);
+    }
+
+    fn opened(bytes: &'static [u8]) -> Result<Box<dyn RowReader>, String> {
+        open_text(TextFile::from_bytes("t.json", bytes, "JSON").unwrap()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn rows_are_read_out_of_the_one_object_that_has_them() {
+        for (bytes, columns, format, remarks) in [
+            (&b"{\"data\": [{\"a\": 1}, {\"a\": 2}]}"[..], ["a"], "a JSON array in `data`", 0),
+            (
+                b"{\"version\": [1], \"rows\": [{\"a\": 1}, {\"a\": 2}], \"x\": {}}\n",
+                ["a"],
+                "a JSON array in `rows`",
+                1,
+            ),
+            (b"{\n  \"reviews\": [\n    {\"a\": 1},\n    {\"a\": 2}\n  ]\n}\n", ["a"], "a JSON array in `reviews`", 0),
+        ] {
+            let mut table = opened(bytes).unwrap();
+            assert_eq!((table.columns(), table.format_name().as_str()), (&columns.map(str::to_owned)[..], format));
+            assert_eq!(table.next_row().unwrap().unwrap(), "{\"a\": 1}");
+            assert_eq!((table.next_row().unwrap().unwrap().as_str(), table.number()), ("{\"a\": 2}", 2));
+            assert_eq!(table.next_row().unwrap(), None);
+            assert_eq!(table.remarks().len(), remarks, "{format}");
+            assert_eq!(table.read(5).unwrap(), &bytes[..5]);
+            let expected = TableSummary { rows: 2, bytes: bytes.len() as u64, sha256: Digest::of(bytes) };
+            assert_eq!(table.finish().unwrap(), expected);
+        }
+        let mut table = opened(b"{\"data\": [{\"a\": 1}, 5]}").unwrap();
+        assert!(table.next_row().is_ok());
+        let message = table.next_row().unwrap_err().to_string();
+        assert_eq!(message, "t.json, row 2: expected a JSON object, got a number");
+    }
+
+    #[test]
+    fn an_object_whose_rows_are_not_clear_is_refused() {
+        for (bytes, expected) in [
+            (
+                &b"{\"features\": [{\"name\": \"a\"}], \"rows\": [{\"a\": 1}]}"[..],
+                "t.json, line 1: expected JSON lines or an array of objects, got one object with rows in `features` and \
+                 `rows`",
+            ),
+            (b"{\"data\": [{\"a\": 1}]", "t.json, line 1: expected `}` at the object's end, got the end of the file"),
+            (
+                b"{\n\"data\": []\n}\n",
+                "t.json, line 1: expected JSON lines or an array of objects, got an object over several lines",
+            ),
+        ] {
+            assert_eq!(opened(bytes).map(drop).unwrap_err(), expected);
+        }
+        // Rows of a file of lines.
+        for lines in [&b"{\"a\": [{\"x\": 1}]}"[..], b"{\"data\": [{}]}\n{\"data\": [{}]}\n"] {
+            assert_eq!(opened(lines).unwrap().unit(), Unit::Line);
+        }
     }
 
     #[test]

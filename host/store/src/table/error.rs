@@ -182,10 +182,10 @@ pub enum RowProblem {
 pub enum OneObject {
     /// An object over several lines.
     OverLines,
-    /// An object that is the whole file, and has an array of the rows.
+    /// An object that is the whole file, and has several arrays that may be the rows.
     WithRows {
-        /// The key of that array.
-        key: String,
+        /// The keys of those arrays, the first few of them.
+        keys: Vec<String>,
     },
     /// An object that is the whole file, and has an object or an array for each column.
     OfColumns,
@@ -195,7 +195,7 @@ impl std::fmt::Display for OneObject {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             OneObject::OverLines => f.write_str("an object over several lines"),
-            OneObject::WithRows { key } => write!(f, "one object with the rows in `{key}`"),
+            OneObject::WithRows { keys } => write!(f, "one object with rows in `{}`", keys.join("` and `")),
             OneObject::OfColumns => f.write_str("one object of columns"),
         }
     }
@@ -236,8 +236,9 @@ impl RowProblem {
                  index=False)`"
                     .into()
             }
-            RowProblem::OneObject(OneObject::WithRows { key }) => {
-                format!("take the rows out of it: `jq -c '.[\"{key}\"][]' FILE > FILE.jsonl`")
+            RowProblem::OneObject(OneObject::WithRows { keys }) => {
+                let key = keys.first().map_or("KEY", String::as_str);
+                format!("take the rows that are meant out of it: `jq -c '.[\"{key}\"][]' FILE > FILE.jsonl`")
             }
             RowProblem::OneObject(OneObject::OfColumns) => {
                 "pandas writes rows with `to_json(FILE, orient=\"records\", lines=True)`".into()

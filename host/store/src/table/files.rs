@@ -90,7 +90,7 @@ impl TableReader {
         self
     }
 
-    /// The current file's format for people, with what is decided by more than the format: gzip, quoting.
+    /// The current file's format for people, with what is decided by more than the format: compression, quoting.
     pub fn format_name(&self) -> String {
         self.current.format_name()
     }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use super::packing::Packing;
+
 /// The format of a data file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -43,8 +45,8 @@ impl Format {
         Format::split(path.file_name()?.to_str()?).map(|(_, format)| format)
     }
 
-    /// A file's name without what says its format, and the format. Text files may be packed with gzip, which ends their
-    /// names with `.gz`.
+    /// A file's name without what says its format, and the format. Text files may be compressed, which ends their names
+    /// with `.gz` or `.zst`.
     pub(crate) fn split(name: &str) -> Option<(&str, Format)> {
         let lower = name.to_ascii_lowercase();
         let ends = |extension: &str, behind: &str| {
@@ -53,7 +55,7 @@ impl Format {
             name.get(..rest.len()).filter(|rest| !rest.is_empty())
         };
         EXTENSIONS.into_iter().find_map(|(format, extensions)| {
-            let behind: &[&str] = if format == Format::Parquet { &PARQUET_SUFFIXES } else { &[".gz"] };
+            let behind: &[&str] = if format == Format::Parquet { &PARQUET_SUFFIXES } else { Packing::EXTENSIONS };
             let stem = extensions.iter().find_map(|extension| {
                 ends(extension, "").or_else(|| behind.iter().find_map(|behind| ends(extension, behind)))
             });
@@ -77,6 +79,8 @@ mod tests {
             ("part-0.snappy.parquet", Some(("part-0.snappy", Format::Parquet))),
             ("a.csv.gz", Some(("a", Format::Csv))),
             ("a.tsv", Some(("a", Format::Tsv))),
+            ("a.csv.zst", Some(("a", Format::Csv))),
+            ("a.Jsonl.Zst", Some(("a", Format::Jsonl))),
             ("a.csv.bz2", None),
             ("a.arrow", None),
             (".csv", None),

@@ -45,10 +45,8 @@ impl JsonlTable {
             Err(_) => None,
             Ok(first) => first,
         };
-        if let Some(object) = first.as_deref().and_then(wrapped)
-            && matches!(whole.next_row(), Ok(None))
-        {
-            return Err(whole.malformed(RowProblem::OneObject(object)));
+        if first.as_deref().is_some_and(is_of_columns) && matches!(whole.next_row(), Ok(None)) {
+            return Err(whole.malformed(RowProblem::OneObject(OneObject::OfColumns)));
         }
         JsonlTable::new(file, LINE_LIMIT)
     }
@@ -248,36 +246,16 @@ pub(super) fn keys(row: &str) -> serde_json::Result<Vec<String>> {
     parser.end().map(|()| keys)
 }
 
-/// What an object that is a whole file holds instead of being a row: its rows under a name that people use for them, or
-/// its columns, as pandas writes them unless it is told otherwise.
-fn wrapped(row: &str) -> Option<OneObject> {
-    const NAMES: [&str; 11] = [
-        "data",
-        "rows",
-        "examples",
-        "instances",
-        "items",
-        "records",
-        "train",
-        "validation",
-        "dev",
-        "test",
-        "questions",
-    ];
-    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(row).ok()?;
-    let is_rows = |value: &serde_json::Value| {
-        value.as_array().is_some_and(|rows| !rows.is_empty() && rows.iter().all(serde_json::Value::is_object))
-    };
-    if let Some((key, _)) = object.iter().find(|(key, value)| NAMES.contains(&key.as_str()) && is_rows(value)) {
-        return Some(OneObject::WithRows { key: key.clone() });
-    }
+/// Whether an object that is a whole file has columns instead of being a row, as pandas writes them unless it is told
+/// otherwise.
+fn is_of_columns(row: &str) -> bool {
+    let Ok(object) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(row) else { return false };
     // A row has a value that is no container: a label at least.
     let lengths: Vec<Option<usize>> = object
         .values()
         .map(|value| value.as_object().map(serde_json::Map::len).or_else(|| value.as_array().map(Vec::len)))
         .collect();
-    let are_columns = lengths.len() > 1 && lengths[0].is_some() && lengths.iter().all(|length| *length == lengths[0]);
-    are_columns.then_some(OneObject::OfColumns)
+    lengths.len() > 1 && lengths[0].is_some() && lengths.iter().all(|length| *length == lengths[0])
 }
 
 /// Rows among which the first good one is looked for, for its columns.
@@ -449,10 +427,6 @@ mod tests {
     fn one_object_that_is_a_whole_file_is_told_as_that() {
         let open = |bytes: &'static [u8]| JsonlTable::of_json(TextFile::from_bytes("t.json", bytes, "JSON").unwrap());
         let message = |bytes| open(bytes).map(drop).unwrap_err().to_string();
-        assert_eq!(
-            message(b"{\"version\": 1, \"data\": [{\"a\": 1}]}\n"),
-            "t.json, line 1: expected JSON lines or an array of objects, got one object with the rows in `data`"
-        );
         assert_eq!(
             message(b"{\n  \"data\": []\n}\n"),
             "t.json, line 1: expected JSON lines or an array of objects, got an object over several lines"

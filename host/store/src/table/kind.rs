@@ -21,10 +21,12 @@ pub enum FileKind {
     Workbook,
     /// An archive of several files, e.g. ZIP or tar.
     Archive,
-    /// A compressed file, other than with gzip.
+    /// A compressed file, other than with gzip or zstd.
     Compressed,
     /// A file compressed with gzip, where that is not undone.
     Gzip,
+    /// A file compressed with zstd, where that is not undone.
+    Zstd,
     /// Text in UTF-16 or UTF-32.
     WideText,
     /// A pipe or a device, which can be read only once.
@@ -45,6 +47,7 @@ impl std::fmt::Display for FileKind {
             FileKind::Archive => "an archive",
             FileKind::Compressed => "a compressed file",
             FileKind::Gzip => "a file compressed with gzip",
+            FileKind::Zstd => "a file compressed with zstd",
             FileKind::WideText => "UTF-16 text",
             FileKind::Stream => "a pipe or a device",
             FileKind::WebPage => "a web page",
@@ -73,10 +76,9 @@ impl FileKind {
             _ if begins(b"PAR1") => Some(FileKind::Parquet),
             _ if begins(b"PARE") => Some(FileKind::EncryptedParquet),
             _ if begins(b"ARROW1") || begins(b"FEA1") || begins(b"\xff\xff\xff\xff") => Some(FileKind::Arrow),
-            // The first four say in themselves that they are no text.
-            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0xfd, b'7', b'z', b'X', b'Z', 0, ..] | [4, 0x22, 0x4d, 0x18, ..] => {
-                Some(FileKind::Compressed)
-            }
+            // The first four say in themselves that they are no text; frames that are skipped may come before others.
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(FileKind::Zstd),
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] | [4, 0x22, 0x4d, 0x18, ..] => Some(FileKind::Compressed),
             [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, ..] => Some(FileKind::Compressed),
             [0x80, 2..=5, ..] => Some(FileKind::Other("a pickle")),
             _ if begins(b"SQLite format 3") => Some(FileKind::Other("an SQLite database")),
@@ -100,8 +102,9 @@ impl FileKind {
             }
             FileKind::Workbook => "save it as CSV in UTF-8",
             FileKind::Archive => "unpack it, and name the file in it",
-            FileKind::Compressed => "decompress it; only gzip is undone here",
+            FileKind::Compressed => "decompress it; only gzip and zstd are undone here",
             FileKind::Gzip => "decompress it with `gunzip`",
+            FileKind::Zstd => "decompress it with `zstd -d`",
             FileKind::WideText => "save it as UTF-8: `iconv -f utf-16 -t utf-8 FILE > NEW`",
             FileKind::Stream => "write it to a file first: it is read more than once",
             FileKind::WebPage => "open it in a browser to see what the server says, then download the file itself",
@@ -146,7 +149,9 @@ mod tests {
             (b"\xff\xff\xff\xff\x10\x01\0\0", FileKind::Arrow),
             (b"PK\x03\x04\x14\0\x06\0\x08\0[Content_Types].xml", FileKind::Workbook),
             (b"PK\x03\x04\x14\0\0\0train.jsonl", FileKind::Archive),
-            (b"\x28\xb5\x2f\xfd\x04", FileKind::Compressed),
+            (b"\x28\xb5\x2f\xfd\x04", FileKind::Zstd),
+            (b"\x5e\x2a\x4d\x18\x04", FileKind::Zstd),
+            (b"\x04\x22\x4d\x18\x04", FileKind::Compressed),
             (b"BZh91AY&SY", FileKind::Compressed),
             (b"\xff\xfea\0", FileKind::WideText),
             (b"  <!DOCTYPE html><html>", FileKind::WebPage),

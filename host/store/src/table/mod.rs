@@ -8,6 +8,8 @@ mod format;
 mod json;
 mod jsonl;
 mod kind;
+mod object;
+mod packing;
 mod parquet;
 mod quoting;
 mod rows;

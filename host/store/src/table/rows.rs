@@ -47,7 +47,7 @@ pub(super) trait RowReader: Send {
     /// The next bytes as they stand in the file, unpacked where it is packed, at most `max`, and fewer only at the end.
     fn read(&mut self, max: usize) -> Result<Vec<u8>, RowError>;
 
-    /// The file's format for people, with what is decided by more than the format: gzip, quoting.
+    /// The file's format for people, with what is decided by more than the format: compression, quoting.
     fn format_name(&self) -> String;
 
     /// Whether cells may stand in quotes; `None` if the format alone decides it.

@@ -1,13 +1,12 @@
-//! The bytes of a text file: unpacked where it is packed with gzip, and the digest of the file as it is stored.
+//! The bytes of a text file: unpacked where it is compressed, and the digest of the file as it is stored.
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use flate2::bufread::MultiGzDecoder;
-
 use super::error::RowError;
 use super::kind::{FileKind, HEAD};
+use super::packing::{Packing, Stored};
 use crate::fs::digest::{Digest, Hasher};
 use crate::fs::error::FileError;
 use crate::fs::file::open_regular;
@@ -25,7 +24,7 @@ pub(crate) struct TextFile {
     expected: &'static str,
     reader: BufReader<Bytes>,
     tally: Arc<Mutex<Tally>>,
-    packed: bool,
+    packing: Option<Packing>,
 }
 
 /// The source of the bytes.
@@ -40,6 +39,12 @@ enum Origin {
 struct Tally {
     hasher: Hasher,
     bytes: u64,
+}
+
+impl Stored for Tally {
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
 }
 
 /// Bytes as they are stored, counted as they come.
@@ -87,14 +92,13 @@ impl TextFile {
         };
         let tally = Arc::new(Mutex::new(Tally::default()));
         let counted = Box::new(Counted { bytes: stored, tally: tally.clone() });
-        let refused = |packed| refusal(&origin, packed);
-        let (mut head, mut bytes) = peek(counted).map_err(refused(false))?;
-        let packed = FileKind::of(&head) == Some(FileKind::Gzip);
-        if packed {
-            let unpacked = MultiGzDecoder::new(BufReader::with_capacity(1 << 16, bytes));
-            (head, bytes) = peek(Box::new(unpacked)).map_err(refused(true))?;
+        let (mut head, mut bytes) = peek(counted).map_err(refusal(&origin, None))?;
+        let packing = Packing::of(&head);
+        if let Some(packing) = packing {
+            let unpacked = packing.unpack(bytes, tally.clone()).and_then(peek);
+            (head, bytes) = unpacked.map_err(refusal(&origin, Some(packing)))?;
         }
-        let file = TextFile { origin, expected, reader: BufReader::with_capacity(1 << 16, bytes), tally, packed };
+        let file = TextFile { origin, expected, reader: BufReader::with_capacity(1 << 16, bytes), tally, packing };
         match (lfs_pointer(&head), FileKind::of(&head)) {
             (Some(pointer), _) => Err(FileError::LfsPointer { path: file.path(), bytes: pointer.size }.into()),
             (None, Some(got)) => Err(RowError::Kind { name: file.name(), expected, got }),
@@ -125,16 +129,16 @@ impl TextFile {
         }
     }
 
-    /// The packing as it is shown behind the format: `, gzip`, or nothing.
-    pub(crate) fn packing(&self) -> &'static str {
-        if self.packed { ", gzip" } else { "" }
+    /// The packing as it is shown behind the format: `, gzip`, `, zstd`, or nothing.
+    pub(crate) fn packing(&self) -> String {
+        self.packing.map(|packing| format!(", {}", packing.name())).unwrap_or_default()
     }
 
     /// The next bytes, as many as there are at hand; none at the end. The first time they are [`HEAD`] or all of a
     /// shorter file.
     pub(crate) fn fill(&mut self) -> Result<&[u8], RowError> {
-        let (origin, packed) = (&self.origin, self.packed);
-        self.reader.fill_buf().map_err(|source| refusal(origin, packed)(source))
+        let (origin, packing) = (&self.origin, self.packing);
+        self.reader.fill_buf().map_err(|source| refusal(origin, packing)(source))
     }
 
     /// Goes on by so many of the bytes at hand.
@@ -146,7 +150,7 @@ impl TextFile {
     pub(crate) fn read(&mut self, max: usize) -> Result<Vec<u8>, RowError> {
         let mut bytes = Vec::new();
         let read = self.reader.by_ref().take(max as u64).read_to_end(&mut bytes);
-        read.map_err(refusal(&self.origin, self.packed))?;
+        read.map_err(refusal(&self.origin, self.packing))?;
         Ok(bytes)
     }
 
@@ -165,12 +169,12 @@ impl TextFile {
 }
 
 /// What a failed read of a file is.
-fn refusal(origin: &Origin, packed: bool) -> impl Fn(io::Error) -> RowError + use<> {
+fn refusal(origin: &Origin, packing: Option<Packing>) -> impl Fn(io::Error) -> RowError + use<> {
     let path = match origin {
         Origin::File(path) => path.clone(),
         Origin::Memory { name, .. } => name.into(),
     };
-    move |source| FileError::io(if packed { "unpack" } else { "read" }, &path, source).into()
+    move |source| FileError::io(if packing.is_some() { "unpack" } else { "read" }, &path, source).into()
 }
 
 #[cfg(test)]
@@ -187,6 +191,17 @@ mod tests {
         encoder.write_all(bytes).unwrap();
         encoder.finish().unwrap()
     }
+
+    /// One frame, with a checksum as the program `zstd` writes it.
+    fn frame(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 3).unwrap();
+        encoder.include_checksum(true).unwrap();
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// A skippable frame, as `pzstd` writes them.
+    const SKIPPED: &[u8] = b"\x50\x2a\x4d\x18\x04\0\0\0abcd";
 
     fn file(bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
@@ -205,7 +220,13 @@ mod tests {
     fn what_is_packed_is_unpacked_and_the_digest_is_the_files() {
         let text: Vec<u8> = (0..100_000u32).flat_map(|n| format!("{n}\n").into_bytes()).collect();
         // Two members behind one another are one file, as `cat a.gz b.gz` makes it.
-        for stored in [text.clone(), packed(&text), [packed(&text[..2]), packed(&text[2..])].concat()] {
+        for stored in [
+            text.clone(),
+            packed(&text),
+            [packed(&text[..2]), packed(&text[2..])].concat(),
+            frame(&text),
+            [SKIPPED.to_vec(), frame(&text[..2]), SKIPPED.to_vec(), frame(&text[2..])].concat(),
+        ] {
             let (_folder, path) = file(&stored);
             let (bytes, count, digest) = whole(TextFile::open(&path, "text").unwrap()).unwrap();
             assert!(bytes == text, "{}", bytes.len());
@@ -221,10 +242,38 @@ mod tests {
         let mut changed = good.clone();
         let checksum = changed.len() - 6;
         changed[checksum] ^= 1;
-        for bad in [&good[..good.len() - 4], &good[..30], &changed, &[&good[..], b"more"].concat()] {
+        let framed = frame(&b"{\"a\": 1}\n".repeat(5000));
+        let mut flipped = framed.clone();
+        *flipped.last_mut().unwrap() ^= 1;
+        for bad in [
+            &good[..good.len() - 4],
+            &good[..30],
+            &changed,
+            &[&good[..], b"more"].concat(),
+            &framed[..framed.len() - 2],
+            &framed[..20],
+            &framed[..4],
+            &flipped,
+            &[&framed[..], b"more"].concat(),
+        ] {
             let (_folder, path) = file(bad);
             let message = TextFile::open(&path, "text").and_then(whole).map(drop).unwrap_err().to_string();
             assert!(message.starts_with(&format!("cannot unpack `{}`: ", path.display())), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_bomb_ends_before_its_text_does() {
+        // 8 GiB of zeros in blocks of 128 KiB that are one byte and its number each.
+        let mut bomb = b"\x28\xb5\x2f\xfd\x00\x60".to_vec();
+        (0..1 << 16).for_each(|_| bomb.extend_from_slice(&[0x02, 0x00, 0x10, 0]));
+        let zeros = vec![0; 1 << 20];
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        (0..1024).for_each(|_| encoder.write_all(&zeros).unwrap());
+        for bytes in [bomb, encoder.finish().unwrap()] {
+            let (_folder, path) = file(&bytes);
+            let error = TextFile::open(&path, "text").unwrap().finish().unwrap_err().to_string();
+            assert!(error.contains("cannot unpack `") && error.contains(" compressed ones, got more"), "{error}");
         }
     }
 
@@ -234,6 +283,8 @@ mod tests {
         for (bytes, expected) in [
             (pointer.into_bytes(), "expected a file of 12 bytes, got a Git LFS pointer"),
             (packed(b"PAR1\0"), "expected JSON lines, got a Parquet file"),
+            (packed(&frame(b"{}")), "expected JSON lines, got a file compressed with zstd"),
+            (frame(&packed(b"{}")), "expected JSON lines, got a file compressed with gzip"),
             (b"\xff\xfe{\0".to_vec(), "expected JSON lines, got UTF-16 text"),
         ] {
             let (_folder, path) = file(&bytes);
