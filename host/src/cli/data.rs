@@ -14,8 +14,10 @@ use crate::run::{self, ConfigError, Observer, TaskFile, find_task};
 use crate::ui::data as shown;
 use ft_engine::task::example::{Source, Split};
 use ft_sandbox::Limits;
+use ft_store::datasets::address::{AddressError, is_address};
 use ft_store::datasets::hub::{HubSplit, fetch_split};
-use ft_store::datasets::location::{Access, DataError, open_files};
+use ft_store::datasets::location::{Access, DataError, SplitFiles, open_files};
+use ft_store::datasets::pattern::is_pattern;
 use ft_store::hub_id::HubId;
 use ft_store::machine::environment::Environment;
 use ft_store::plugin_path::PluginPath;
@@ -54,7 +56,8 @@ pub struct DatasetArgs {
     #[arg(long, value_name = "FILE|NAME", conflicts_with_all = ["name", "config"])]
     task: Option<PathBuf>,
 
-    /// owner/name[@revision] on the hub, or a file.
+    /// owner/name[@revision] on the hub, a file, a pattern of files ('runs/*.jsonl'), or
+    /// hf://datasets/OWNER/NAME[@REVISION]/PATH.
     #[arg(value_name = "NAME|FILE", required_unless_present = "task")]
     name: Option<String>,
 
@@ -85,6 +88,9 @@ enum DatasetArgsError {
     /// A name that no repository of the hub has.
     #[error("expected a data set of the hub, `owner/name`, got `{repository}`")]
     NotOnHub { repository: String },
+    /// An address that is none of files of a data set.
+    #[error(transparent)]
+    Address(AddressError),
 }
 
 impl Diagnosis for DatasetArgsError {
@@ -104,6 +110,11 @@ pub fn run(command: DataCommand, mut environment: Environment) -> Result<ExitSta
         DataCommand::Pull { what, quiet } => {
             environment.use_hub_cache(what.hub_cache.cache_dir.clone());
             let downloads = Downloads::new(quiet);
+            let access = Access { environment: &environment, progress: &downloads };
+            if let Some(files) = what.named_files().filter(|name| is_address(name)) {
+                let files = SplitFiles::parse(files).map_err(DatasetArgsError::Address)?;
+                return files.paths(access)?.iter().try_for_each(|path| print_path(path)).map(|()| ExitStatus::Done);
+            }
             for split in what.hub_splits(&environment, quiet)? {
                 for path in fetch_split(&split, &environment, &downloads).map_err(DataError::from)? {
                     print_path(&path)?;
@@ -159,6 +170,16 @@ impl DatasetArgs {
         Ok(sources)
     }
 
+    /// The files that are named themselves: a path, a pattern or an address. A name that says a format is a file's,
+    /// though there may be none.
+    fn named_files(&self) -> Option<&str> {
+        let names_files = |name: &&str| {
+            let path = Path::new(name);
+            is_file_or_stream(path) || Format::of(path).is_some() || is_address(name) || is_pattern(name)
+        };
+        self.name.as_deref().filter(names_files)
+    }
+
     fn hub_splits(&self, environment: &Environment, quiet: bool) -> Result<Vec<HubSplit>, CommandError> {
         let parse = |repository: &str| {
             let wrong = || DatasetArgsError::NotOnHub { repository: repository.to_owned() };
@@ -200,9 +221,9 @@ impl DatasetArgs {
                 let location = data.location().map_err(ConfigError::Data)?.of_definition(beside);
                 location.open(source, Access { environment, progress })
             }
-            // A name that says a form is a file's, though there may be none.
-            (None, Some(name)) if is_file_or_stream(Path::new(name)) || Format::of(Path::new(name)).is_some() => {
-                open_files(&[PathBuf::from(name)], data.quoting())
+            (None, _) if let Some(name) = self.named_files() => {
+                let files = SplitFiles::parse(name).map_err(DatasetArgsError::Address)?;
+                open_files(&files.paths(Access { environment, progress })?, data.quoting())
             }
             (None, _) => {
                 let mut files = Vec::new();

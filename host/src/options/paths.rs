@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ft_store::datasets::address::is_address;
 use ft_store::models::source::looks_like_a_path;
 
 /// What a path of an option is for.
@@ -43,6 +44,10 @@ impl WithPath for Vec<String> {
                 None if text == "sample" => continue,
                 None => (String::new(), text.as_str()),
             };
+            // An address on the hub is no path on this machine.
+            if is_address(path) {
+                continue;
+            }
             *text = format!("{before}{}", change(Path::new(path)).display());
         }
     }

@@ -36,7 +36,8 @@ options! {
     /// Where rows come from.
     pub struct DataOptions {
         /// Where rows come from: `sample` for the bundled sample, a folder with DIR/<data set>/<split>.jsonl (.json,
-        /// .parquet, .csv, .tsv), or evaluation=FILE and demonstrations=FILE for single splits; may be given several times
+        /// .parquet, .csv, .tsv), or evaluation=FILE and demonstrations=FILE for single splits, where FILE may be a
+        /// pattern ('runs/*.jsonl.gz') or hf://datasets/OWNER/NAME/PATH; may be given several times
         /// [default: the data set's repository on the hub].
         #[arg(long, value_name = "sample|DIR|SPLIT=FILE")]
         data: Vec<String>, path Data, affects Source;

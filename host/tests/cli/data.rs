@@ -192,6 +192,19 @@ fn rows_can_be_looked_at() {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tables/snappy.parquet");
     let head = place.host(&["data", "head", fixture.to_str().unwrap(), "-n", "30"]).good();
     assert_eq!(head.stdout.lines().count(), 25);
+    for name in ["2", "1"] {
+        place.write(&format!("parts/{name}.jsonl"), format!("{{\"part\": \"{name}\"}}\n"));
+    }
+    let head = place.host(&["data", "head", "parts/*.jsonl"]).good();
+    assert_eq!(head.stdout, "{\"part\": \"1\"}\n{\"part\": \"2\"}\n");
+    place.host(&["data", "head", "parts/*.csv"]).failed(2, &["`parts/*.csv`: expected files of such a name, got none"]);
+    place.host(&["data", "head", "hf://datasets/a/b/x.jsonl"]).failed(
+        2,
+        &["`hf://datasets/a/b/x.jsonl` is not in the cache", "hint: with a network, run `ft-host data pull 'hf://"],
+    );
+    place
+        .host(&["data", "pull", "hf://a/b/x.csv"])
+        .failed(2, &["expected `hf://datasets/OWNER/NAME[@REVISION]/PATH`, got `hf://a/b/x.csv`"]);
     place
         .host(&["data", "head", "--task", &guest("copa"), "--split", "x"])
         .failed(2, &["expected one of the task's splits ", "evaluation (validation), got `x`"]);

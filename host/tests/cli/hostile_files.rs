@@ -110,6 +110,8 @@ fn make(place: &Place, name: &str) {
         "link-for-trace" => link(place, "trace.jsonl"),
         "deep-row" => rows(place, &format!("{{\"sentence\": {}{}}}", "[".repeat(500_000), "]".repeat(500_000))),
         "long-row" => rows(place, &format!("{{\"sentence\": \"{}\"", "x".repeat(32 << 20))),
+        "packed-row" => packed(place, 0x60, 1 << 16),
+        "wide-window-row" => packed(place, 0xa8, 1),
         "escapes-in-row" => rows(place, "{\"sentence\": \"one\\u001b[2J\\u202e\", \"label\": \"\\u001b[2Jtwo\"}"),
         _ => panic!("no files are made for the attack `{name}`"),
     }
@@ -272,6 +274,13 @@ const OWN: &str = "a line without an end";
 fn rows(place: &Place, row: &str) {
     let good = |label: u32| format!("{{\"sentence\": \"a film .\", \"label\": {label}}}\n");
     place.data("rows", good(0) + &good(1), format!("{row}\n{}", good(0)));
+}
+
+/// SST-2 rows in a zstd frame of blocks that are 128 KiB of zeros each, with the byte of its header that says how far back
+/// it looks: 4 MiB are 0x60, 2 GiB 0xa8.
+fn packed(place: &Place, window: u8, blocks: usize) {
+    let frame = [&[0x28, 0xb5, 0x2f, 0xfd, 0, window][..], &[0x02, 0, 0x10, 0].repeat(blocks)].concat();
+    place.data("rows", "{\"sentence\": \"a film .\", \"label\": 0}\n", frame);
 }
 
 /// A run whose model is written to after it was looked at and before its numbers are read: while the task, which says so,

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use ft_engine::task::example::{Source, Split};
-use ft_store::datasets::hub::{DatasetError, HubSplit, fetch_split};
+use ft_store::datasets::address::HubFiles;
+use ft_store::datasets::hub::{DatasetError, HubSplit, fetch_files, fetch_split};
 use ft_store::datasets::location::{Access, DataLocation};
 use ft_store::hub::error::HubError;
 use ft_store::hub_id::HubId;
@@ -100,6 +101,46 @@ fn without_a_conversion_the_repositorys_own_files_are_taken() {
     let files = fetch_split(&split("big/one", None, "train"), &environment, &told).unwrap();
     assert_eq!(std::fs::read(&files[0]).unwrap(), b"the whole");
     assert!(told.notes().contains("only a part"), "{}", told.notes());
+}
+
+#[test]
+fn files_with_an_address_come_from_the_repository_and_stay_in_the_cache() {
+    let hub = TestHub::start();
+    for name in ["b.jsonl", "a.jsonl", "notes.md", "deep/c.jsonl"] {
+        hub.add("datasets/a/rows", MAIN_COMMIT, name, format!("{{\"file\": \"{name}\"}}\n").as_bytes());
+    }
+    let (_folder, environment) = place(&hub);
+    let fetched = |address: &str, environment: &Environment| {
+        fetch_files(&HubFiles::parse(address).unwrap(), environment, &Told::default())
+    };
+    let names = |paths: &[PathBuf]| -> Vec<String> {
+        paths.iter().map(|path| std::fs::read_to_string(path).unwrap().replace(['{', '}', '"', '\n'], "")).collect()
+    };
+    let offline = Environment { offline: true, ..environment.clone() };
+    for (address, expected) in [
+        ("hf://datasets/a/rows/*.jsonl", &["file: a.jsonl", "file: b.jsonl"][..]),
+        ("hf://datasets/a/rows@main/**/*.jsonl", &["file: a.jsonl", "file: b.jsonl", "file: deep/c.jsonl"]),
+        ("hf://datasets/a/rows/deep/c.jsonl", &["file: deep/c.jsonl"]),
+    ] {
+        let files = fetched(address, &environment).unwrap();
+        assert_eq!(names(&files), expected, "{address}");
+        // From now on the hub is not asked again, and not missed.
+        let before = hub.requests().len();
+        assert_eq!(fetched(address, &offline).unwrap(), files);
+        assert_eq!(fetched(address, &environment).unwrap(), files);
+        assert_eq!(hub.requests().len(), before, "{address}");
+    }
+    let refused = |address: &str, environment: &Environment| fetched(address, environment).unwrap_err().to_string();
+    assert_eq!(
+        refused("hf://datasets/a/rows/?.csv", &environment),
+        "`hf://datasets/a/rows/?.csv`: expected files of such a name, got none"
+    );
+    let mixed = "expected files of one format, got `a.jsonl` and `notes.md`";
+    assert!(refused("hf://datasets/a/rows/*", &environment).ends_with(mixed));
+    assert!(refused("hf://datasets/a/rows/none.csv", &environment).contains("`none.csv`"));
+    assert!(
+        refused("hf://datasets/a/rows/?.jsonl", &offline).ends_with("is not in the cache, and this run is offline")
+    );
 }
 
 /// In the hub's conversion and among a repository's own files alike, and before anything is downloaded.

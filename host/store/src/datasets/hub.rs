@@ -2,12 +2,14 @@
 //!
 //! The hub converts most data sets to Parquet by itself, on a branch of its own; where it has not, the repository's own
 //! files are looked at by the names that data sets usually have. What was found is remembered beside this host's cache,
-//! so that a split that is there costs no request.
+//! so that a split that is there costs no request. Files that the user names by their addresses come the same way.
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::datasets::address::HubFiles;
+use crate::datasets::pattern::{self, PatternError, is_pattern};
 use crate::fs::atomic::write_atomic;
 use crate::fs::cache_paths::CachePaths;
 use crate::fs::digest::Digest;
@@ -78,6 +80,15 @@ pub enum DatasetError {
         /// The split that was looked for.
         split: HubSplit,
     },
+    /// Files with an address are not on this machine, and the user wants no network.
+    #[error("`{files}` is not in the cache, and this run is offline")]
+    OfflineFiles {
+        /// The files that were looked for.
+        files: HubFiles,
+    },
+    /// The repository has no file of such a name, or files that do not belong together.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
 }
 
 impl DatasetError {
@@ -102,6 +113,10 @@ impl DatasetError {
                     "with a network, run `ft-host data pull {repository}{config} --split {name}` once; or use `--data DIR` or `--data sample`"
                 ))
             }
+            DatasetError::OfflineFiles { files } => {
+                Some(format!("with a network, run `ft-host data pull '{files}'` once"))
+            }
+            DatasetError::Pattern(error) => error.hint(),
         }
     }
 }
@@ -122,46 +137,125 @@ pub fn fetch_split(
     environment: &Environment,
     progress: &dyn Progress,
 ) -> Result<Vec<PathBuf>, DatasetError> {
+    Fetch {
+        hub: Hub::for_datasets(environment, progress)?,
+        id: &split.id,
+        key: format!("{:?} {}", split.config, split.split),
+        what: split,
+        check: &|found| check_remembered(split, found),
+        find: &|hub| find(hub, split, progress),
+    }
+    .files(|| DatasetError::Offline { split: split.clone() })
+}
+
+/// The files with an address, in the order of their names, from the cache or else from the hub.
+///
+/// # Errors
+/// If the repository or a file is not there or not for this user, or the connection fails; if the files that a pattern
+/// stands for do not belong together.
+pub fn fetch_files(
+    files: &HubFiles,
+    environment: &Environment,
+    progress: &dyn Progress,
+) -> Result<Vec<PathBuf>, DatasetError> {
     let hub = Hub::for_datasets(environment, progress)?;
-    let paths = CachePaths::new(environment);
-    let key = format!(
-        "{} {}@{} {:?} {}",
-        environment.endpoint, split.id.repository, split.id.revision, split.config, split.split
-    );
-    let memo = paths.datasets().map(|folder| folder.join(format!("{}.json", Digest::of(key.as_bytes()))));
-    let known = || memo.as_deref().map_or(Ok(None), |memo| remembered(&hub, split, memo));
-    if let Some(files) = known()? {
-        return Ok(files);
-    }
-    if environment.offline || environment.datasets_offline {
-        return Err(DatasetError::Offline { split: split.clone() });
-    }
-    let waiting = || progress.note(&format!("another process downloads {split}; waiting"));
-    let _lock = paths.lock(&key, progress, waiting);
-    if let Some(files) = known()? {
-        return Ok(files);
-    }
-    let (revision, files) = find(&hub, split, progress)?;
-    let mut id = HubId { repository: split.id.repository.clone(), revision };
-    let mut downloaded = Vec::new();
-    for file in &files {
-        let path = match hub.cached(&id, file) {
-            Some(path) => path,
-            None => hub.download(&id, file)?,
-        };
-        // The first one settles the commit, so that all are of one.
-        if let Some(commit) = commit_of(&path, file) {
-            id = id.at(&commit);
-        }
-        downloaded.push(path);
-    }
-    let found = Found { commit: id.revision, files };
-    if let Some(memo) = &memo
-        && let Err(error) = remember(memo, &found)
+    if let Some(path) = Some(&files.path).filter(|path| !is_pattern(path)).and_then(|path| hub.cached(&files.id, path))
     {
-        progress.note(&format!("{error}; without a network, the files of {split} will not be found"));
+        return Ok(vec![path]);
     }
-    Ok(downloaded)
+    Fetch {
+        hub,
+        id: &files.id,
+        key: format!("files {}", files.path),
+        what: files,
+        check: &|_| Ok(()),
+        find: &|hub| Ok((files.id.revision.clone(), find_files(hub, files)?)),
+    }
+    .files(|| DatasetError::OfflineFiles { files: files.clone() })
+}
+
+/// The names of files with an address, in their order.
+fn find_files(hub: &Hub, files: &HubFiles) -> Result<Vec<String>, DatasetError> {
+    if !is_pattern(&files.path) {
+        return Ok(vec![files.path.clone()]);
+    }
+    let mut found = hub.list(&files.id)?;
+    found.retain(|file| pattern::matches(&files.path, file));
+    found.sort();
+    pattern::check_together(&files.to_string(), &found)?;
+    Ok(found)
+}
+
+/// Files of a repository that are looked for.
+struct Fetch<'a> {
+    hub: Hub<'a>,
+    id: &'a HubId,
+    /// What is looked for in the repository; names the note of what was found.
+    key: String,
+    /// What messages call the files.
+    what: &'a dyn std::fmt::Display,
+    /// Refuses a note of files that are not all.
+    check: &'a dyn Fn(&Found) -> Result<(), DatasetError>,
+    /// Gives the revision and the names of the files.
+    find: &'a dyn Fn(&Hub) -> Result<(String, Vec<String>), DatasetError>,
+}
+
+impl Fetch<'_> {
+    /// The files from the cache or else from the hub; `offline` is the error where only the cache may be looked at.
+    fn files(self, offline: impl Fn() -> DatasetError) -> Result<Vec<PathBuf>, DatasetError> {
+        let (environment, progress) = (self.hub.environment, self.hub.progress);
+        let paths = CachePaths::new(environment);
+        let HubId { repository, revision } = self.id;
+        let key = format!("{} {repository}@{revision} {}", environment.endpoint, self.key);
+        let memo = paths.datasets().map(|folder| folder.join(format!("{}.json", Digest::of(key.as_bytes()))));
+        let known = || memo.as_deref().map_or(Ok(None), |memo| self.remembered(memo));
+        if let Some(files) = known()? {
+            return Ok(files);
+        }
+        if environment.offline || environment.datasets_offline {
+            return Err(offline());
+        }
+        let waiting = || progress.note(&format!("another process downloads {}; waiting", self.what));
+        let _lock = paths.lock(&key, progress, waiting);
+        if let Some(files) = known()? {
+            return Ok(files);
+        }
+        let (found, downloaded) = self.download()?;
+        if let Some(memo) = &memo
+            && let Err(error) = remember(memo, &found)
+        {
+            progress.note(&format!("{error}; without a network, the files of {} will not be found", self.what));
+        }
+        Ok(downloaded)
+    }
+
+    /// Downloads what is not in the cache, all of one commit.
+    fn download(&self) -> Result<(Found, Vec<PathBuf>), DatasetError> {
+        let (revision, files) = (self.find)(&self.hub)?;
+        let mut id = HubId { repository: self.id.repository.clone(), revision };
+        let mut downloaded = Vec::new();
+        for file in &files {
+            let path = match self.hub.cached(&id, file) {
+                Some(path) => path,
+                None => self.hub.download(&id, file)?,
+            };
+            // The first one settles the commit, so that all are of one.
+            if let Some(commit) = commit_of(&path, file) {
+                id = id.at(&commit);
+            }
+            downloaded.push(path);
+        }
+        Ok((Found { commit: id.revision, files }, downloaded))
+    }
+
+    /// The files, if all of them are in the cache. A note that cannot be read is none.
+    fn remembered(&self, memo: &Path) -> Result<Option<Vec<PathBuf>>, DatasetError> {
+        let found = read_file(memo, 1 << 20).ok().and_then(|text| serde_json::from_slice::<Found>(&text).ok());
+        let Some(found) = found else { return Ok(None) };
+        (self.check)(&found)?;
+        let id = self.id.at(&found.commit);
+        Ok(found.files.iter().map(|file| self.hub.cached(&id, file)).collect())
+    }
 }
 
 fn remember(memo: &Path, found: &Found) -> Result<(), FileError> {
@@ -170,21 +264,14 @@ fn remember(memo: &Path, found: &Found) -> Result<(), FileError> {
     write_atomic(memo, &text)
 }
 
-/// The files, if all of them are in the cache. A note that cannot be read is none.
-///
-/// # Errors
-/// If the note is of an earlier version of this host, which took what was there for all of it.
-fn remembered(hub: &Hub, split: &HubSplit, memo: &Path) -> Result<Option<Vec<PathBuf>>, DatasetError> {
-    let found = read_file(memo, 1 << 20).ok().and_then(|text| serde_json::from_slice::<Found>(&text).ok());
-    let Some(found) = found else { return Ok(None) };
-    if let Some((folder, _)) = found.files.first().and_then(|file| file.rsplit_once(&split.split)) {
-        let names: Vec<String> =
-            found.files.iter().filter_map(|file| Some(file.strip_prefix(folder)?.to_owned())).collect();
-        shards::of_split(&names, &split.split)
-            .map_err(|source| DatasetError::Shards { split: split.clone(), source: source.into() })?;
-    }
-    let id = split.id.at(&found.commit);
-    Ok(found.files.iter().map(|file| hub.cached(&id, file)).collect())
+/// Refuses the files of a split that an earlier version of this host noted, which took what was there for all of it.
+fn check_remembered(split: &HubSplit, found: &Found) -> Result<(), DatasetError> {
+    let Some((folder, _)) = found.files.first().and_then(|file| file.rsplit_once(&split.split)) else { return Ok(()) };
+    let names: Vec<String> =
+        found.files.iter().filter_map(|file| Some(file.strip_prefix(folder)?.to_owned())).collect();
+    shards::of_split(&names, &split.split)
+        .map_err(|source| DatasetError::Shards { split: split.clone(), source: source.into() })?;
+    Ok(())
 }
 
 /// The revision and the names of the split's files.

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use ft_engine::task::example::{Source, Split};
 
+use crate::datasets::address::{AddressError, HubFiles, is_address};
 use crate::datasets::beside::{self, FilePatternError};
-use crate::datasets::hub::{DatasetError, HubSplit, fetch_split};
+use crate::datasets::hub::{DatasetError, HubSplit, fetch_files, fetch_split};
+use crate::datasets::pattern::{PatternError, expand, is_pattern};
 use crate::datasets::sample;
 use crate::fs::error::FileError;
 use crate::hub_id::HubId;
@@ -20,8 +22,8 @@ use crate::table::{FileKind, Format, Quoting, RowError, TableReader, kind_of_fil
 pub struct DataLocation {
     /// The source of splits that have no file of their own in `files`.
     pub base: DataBase,
-    /// Splits with a file of their own.
-    pub files: Vec<(Split, PathBuf)>,
+    /// Splits with files of their own.
+    pub files: Vec<(Split, SplitFiles)>,
     /// Whether cells of CSV and TSV files may stand in quotes.
     pub quoting: Quoting,
     /// The file of the definition that describes the task, whose splits may be files beside it; `None` for other tasks.
@@ -37,6 +39,55 @@ pub enum DataBase {
     Folder(PathBuf),
     /// The data set's own repository on the hub, or the files that a definition names instead.
     Hub,
+}
+
+/// The files of one split that the user names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SplitFiles {
+    /// A file on this machine, or a pattern of such files.
+    Local(PathBuf),
+    /// Files on the hub, by their address.
+    Hub(HubFiles),
+}
+
+impl SplitFiles {
+    /// Reads a path, a pattern or an address.
+    ///
+    /// # Errors
+    /// If an address is none of files of a data set.
+    pub fn parse(text: &str) -> Result<SplitFiles, AddressError> {
+        match is_address(text) {
+            true => HubFiles::parse(text).map(SplitFiles::Hub),
+            false => Ok(SplitFiles::Local(text.into())),
+        }
+    }
+
+    /// The files on this machine, in the order of their names; those of the hub are fetched where they are not there.
+    ///
+    /// # Errors
+    /// If a pattern has no files, they do not belong together, or the hub does not give them.
+    pub fn paths(&self, access: Access<'_>) -> Result<Vec<PathBuf>, DataError> {
+        match self {
+            SplitFiles::Local(path) => Ok(expand(path)?),
+            SplitFiles::Hub(files) => {
+                // A whole file would come before its name is refused.
+                let path = Path::new(&files.path);
+                match Format::of(path).is_none() && !is_pattern(&files.path) {
+                    true => Err(DataError::Format { path: files.to_string().into(), kind: None }),
+                    false => Ok(fetch_files(files, access.environment, access.progress)?),
+                }
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for SplitFiles {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            SplitFiles::Local(path) => write!(f, "{}", path.display()),
+            SplitFiles::Hub(files) => write!(f, "{files}"),
+        }
+    }
 }
 
 /// Why there are no rows.
@@ -66,7 +117,8 @@ pub enum DataError {
     },
     /// The name of a file does not say in which format its rows are.
     #[error(
-        "`{}`: expected a name that ends in .jsonl, .json, .parquet, .csv or .tsv{}",
+        "`{}`: expected a name that ends in .jsonl, .json, .parquet, .csv or .tsv, for compressed text with .gz or .zst \
+         behind it{}",
         path.display(),
         kind.map(|kind| format!(", got {kind}")).unwrap_or_default()
     )]
@@ -112,6 +164,9 @@ pub enum DataError {
         /// What is wrong with them.
         source: FilePatternError,
     },
+    /// A pattern has no files, or files that do not belong together.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
     /// The hub did not give it.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
@@ -148,6 +203,7 @@ impl DataError {
             }
             DataError::BadName { .. } | DataError::FilesOfPlugin { .. } | DataError::Files { .. } => None,
             DataError::Row(error) => error.hint(),
+            DataError::Pattern(error) => error.hint(),
             DataError::Dataset(error) => error.hint(),
             DataError::File(error) => error.hint(),
         }
@@ -178,6 +234,14 @@ pub enum DataLocationError {
         /// The second one, as it was written.
         place: String,
     },
+    /// An address that is none of files of a data set.
+    #[error("`--data {split}`: {source}")]
+    Address {
+        /// The split that it is for.
+        split: Split,
+        /// The address and what it should be.
+        source: AddressError,
+    },
     /// A file that is not said to be a split's.
     #[error("expected a split with its file, e.g. `--data evaluation={file}`, got the file alone")]
     FileAlone {
@@ -206,13 +270,13 @@ impl DataLocation {
     }
 
     /// Reads the values of `--data`, given any number of times: `sample`, a folder, `evaluation=FILE` or
-    /// `demonstrations=FILE`.
+    /// `demonstrations=FILE`, where `FILE` may be a pattern or an address on the hub.
     ///
     /// # Errors
-    /// If the values contradict each other, or one is a file without its split.
+    /// If the values contradict each other, one is a file without its split, or an address is malformed.
     pub fn parse<S: AsRef<str>>(texts: &[S]) -> Result<DataLocation, DataLocationError> {
         let mut base = None;
-        let mut files: Vec<(Split, PathBuf)> = Vec::new();
+        let mut files: Vec<(Split, SplitFiles)> = Vec::new();
         for text in texts {
             let text = text.as_ref();
             let split = [Split::Demonstrations, Split::Evaluation]
@@ -222,12 +286,19 @@ impl DataLocation {
                 Some((split, _)) if files.iter().any(|(known, _)| *known == split) => {
                     return Err(DataLocationError::DuplicateSplit { split });
                 }
-                Some((split, file)) => files.push((split, file.into())),
+                Some((split, file)) => {
+                    let file =
+                        SplitFiles::parse(file).map_err(|source| DataLocationError::Address { split, source })?;
+                    files.push((split, file));
+                }
                 None if base.is_some() => {
                     return Err(DataLocationError::SecondPlace { place: text.to_owned() });
                 }
                 None if text == "sample" => base = Some(DataBase::Sample),
-                None if Path::new(text).is_file() => {
+                None if Path::new(text).is_file()
+                    || is_address(text)
+                    || is_pattern(text) && !Path::new(text).is_dir() =>
+                {
                     return Err(DataLocationError::FileAlone { file: text.to_owned() });
                 }
                 None => base = Some(DataBase::Folder(text.into())),
@@ -237,9 +308,9 @@ impl DataLocation {
         Ok(DataLocation { files, ..DataLocation::all_from(base.unwrap_or(DataBase::Hub)) })
     }
 
-    /// The user's file for a split, where there is one.
-    pub fn file(&self, split: Split) -> Option<&Path> {
-        self.files.iter().find(|(known, _)| *known == split).map(|(_, path)| path.as_path())
+    /// The user's files for a split, where there are some.
+    fn files(&self, split: Split) -> Option<&SplitFiles> {
+        self.files.iter().find(|(known, _)| *known == split).map(|(_, files)| files)
     }
 
     /// Whether any split of these comes from the bundled sample.
@@ -255,8 +326,8 @@ impl DataLocation {
         if self.definition.is_none() && !source.files.is_empty() {
             return Err(DataError::FilesOfPlugin { split: source.split });
         }
-        if let Some(path) = self.file(source.split) {
-            return open_files(&[path.to_owned()], self.quoting);
+        if let Some(files) = self.files(source.split) {
+            return open_files(&files.paths(access)?, self.quoting);
         }
         // The names come from a plugin, which must not choose among the user's files.
         let config = source.config.iter().map(|config| ("configuration", config));
@@ -298,7 +369,7 @@ impl std::fmt::Display for DataLocation {
             DataBase::Hub => f.write_str("hub")?,
             DataBase::Folder(folder) => write!(f, "{}", folder.display())?,
         }
-        self.files.iter().try_for_each(|(split, path)| write!(f, ", {split}={}", path.display()))
+        self.files.iter().try_for_each(|(split, files)| write!(f, ", {split}={files}"))
     }
 }
 
@@ -454,6 +525,45 @@ mod tests {
         assert!(refused(&[bare]).contains(&format!("--data evaluation={bare}")));
         let error = open(&parse(&["evaluation=x.txt"]), &source("sst2", "x")).map(drop).unwrap_err();
         assert!(matches!(error, DataError::Format { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_pattern_and_an_address_name_the_files_of_a_split() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["part-00000-of-00003.jsonl", "part-00002-of-00003.jsonl"] {
+            std::fs::write(folder.path().join(name), format!("{{\"file\":\"{name}\"}}")).unwrap();
+        }
+        let pattern = format!("evaluation={}/part-*.jsonl", folder.path().display());
+        let mut table = open(&parse(&[&pattern]), &source("sst2", "validation")).unwrap();
+        assert_eq!(
+            table.next_rows(5).unwrap(),
+            [r#"{"file":"part-00000-of-00003.jsonl"}"#, r#"{"file":"part-00002-of-00003.jsonl"}"#]
+        );
+        let part =
+            format!("`{}/part-00000-of-00003.jsonl` and those with it are 2 of 3 shards", folder.path().display());
+        assert_eq!(table.remarks(), [part]);
+
+        let address = "evaluation=hf://datasets/a/b/x.jsonl";
+        let location = parse(&[address]);
+        assert_eq!(location.to_string(), format!("hub, {address}"));
+        let folder = folder.path();
+        let environment = Environment {
+            offline: true,
+            cache_folder: Some(folder.join("cache")),
+            hub_cache: Some(folder.join("hub")),
+            ..Environment::from_process()
+        };
+        let access = Access { environment: &environment, progress: &crate::progress::Silent };
+        let refused = |location: &DataLocation| location.open(&source("x", "y"), access).map(drop).unwrap_err();
+        let error = refused(&location);
+        assert_eq!(error.to_string(), "`hf://datasets/a/b/x.jsonl` is not in the cache, and this run is offline");
+        assert!(error.hint().unwrap().contains("ft-host data pull 'hf://datasets/a/b/x.jsonl'"));
+        assert!(matches!(refused(&parse(&["evaluation=hf://datasets/a/b/x.txt"])), DataError::Format { .. }));
+
+        let refused = |text: &str| DataLocation::parse(&[text]).unwrap_err().to_string();
+        assert!(refused("evaluation=hf://a/b/x.csv").starts_with("`--data evaluation`: expected `hf://datasets/"));
+        assert!(refused("runs/*.csv").contains("--data evaluation=runs/*.csv"));
+        assert!(refused("hf://datasets/a/b/x.csv").contains("--data evaluation=hf://datasets/a/b/x.csv"));
     }
 
     #[test]

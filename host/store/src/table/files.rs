@@ -70,8 +70,10 @@ impl TableReader {
             Err(error) => return Some(Err(error)),
         };
         let (name, columns) = (quoted(&first), current.columns().to_vec());
-        let known = further.is_empty().then(|| shards::part_alone(&first)).flatten();
-        let known = known.map(|part| format!("{name} is {part} alone")).into_iter().collect();
+        let known = match further.is_empty() {
+            true => shards::part_alone(&first).map(|part| format!("{name} is {part} alone")).into_iter().collect(),
+            false => shards::incomplete(paths),
+        };
         Some(Ok(TableReader { name, columns, current, further, quoting, done: Vec::new(), known }))
     }
 

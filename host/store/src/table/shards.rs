@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::mem::{Discriminant, discriminant};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::format::Format;
 
@@ -237,6 +237,26 @@ pub(crate) fn part_alone(path: &Path) -> Option<String> {
     (of > 1).then(|| format!("shard {} of {of}", (index + 1).min(of)))
 }
 
+/// Sets of shards that are not whole among several files, in words.
+pub(crate) fn incomplete(paths: &[PathBuf]) -> Vec<String> {
+    let mut sets: BTreeMap<(&Path, &str, u64), Vec<&Path>> = BTreeMap::new();
+    for path in paths {
+        let name = path.file_name().and_then(|name| Format::split(name.to_str()?));
+        let Some((stem, _)) = name else { continue };
+        if let (Some(Number { of: Some(of), .. }), Some((before, _))) = (number(stem), stem.rsplit_once("-of-")) {
+            let before = before.trim_end_matches(|digit: char| digit.is_ascii_digit());
+            sets.entry((path.parent().unwrap_or(path), before, of)).or_default().push(path);
+        }
+    }
+    let parts = sets.into_iter().filter(|((.., of), files)| (files.len() as u64) < *of);
+    parts
+        .map(|((.., of), files)| {
+            let with = if files.len() > 1 { " and those with it are" } else { " is" };
+            format!("`{}`{with} {} of {of} shards", files[0].display(), files.len())
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -331,6 +351,20 @@ mod tests {
             check(&pair, Err(&message));
             check(&[pair[1], pair[0]], Err(&message));
         }
+    }
+
+    #[test]
+    fn a_part_of_the_shards_is_known_as_one() {
+        let parts = |names: &[&str]| incomplete(&names.iter().map(PathBuf::from).collect::<Vec<_>>());
+        assert_eq!(parts(&["x/a-00000-of-00002.csv", "x/a-00001-of-00002.csv", "x/b.csv"]), [""; 0]);
+        assert_eq!(
+            parts(&["x/a-00000-of-00003.csv", "x/a-00001-of-00003.csv", "x/b-00001-of-00002.csv", "y/c.csv"]),
+            [
+                "`x/a-00000-of-00003.csv` and those with it are 2 of 3 shards",
+                "`x/b-00001-of-00002.csv` is 1 of 2 shards"
+            ]
+        );
+        assert_eq!(parts(&["x/00000-of-00002.csv", "y/00001-of-00002.csv"]).len(), 2);
     }
 
     #[test]
