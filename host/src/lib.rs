@@ -5,6 +5,7 @@
 //! - [`cli`]: the command line.
 //! - [`ui`]: what is printed: progress, tables, hints.
 //! - [`plugin_dev`]: new plugins: scaffolds, builds, checks.
+//! - [`task_dev`]: definitions of tasks as text files: new ones of rows.
 //! - [`run`]: a configuration becomes a plan (all that can be checked before weights are read), a plan an outcome.
 //! - [`diagnosis`]: whose fault an error is that ends a command, and what to do next.
 //! - [`options`]: what a run can be told, each option once, as a flag and in a run file.
@@ -23,4 +24,5 @@ pub mod diagnosis;
 pub mod options;
 pub mod plugin_dev;
 pub mod run;
+pub mod task_dev;
 pub mod ui;

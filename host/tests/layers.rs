@@ -37,7 +37,15 @@ const CRATES: [Crate; 6] = [
     Crate { sources: "store/src", layers: &[] },
     Crate {
         sources: "src",
-        layers: &[("cli", 5), ("ui", 4), ("plugin_dev", 3), ("run", 2), ("diagnosis", 1), ("options", 0)],
+        layers: &[
+            ("cli", 5),
+            ("ui", 4),
+            ("plugin_dev", 3),
+            ("task_dev", 3),
+            ("run", 2),
+            ("diagnosis", 1),
+            ("options", 0),
+        ],
     },
 ];
 

@@ -95,6 +95,7 @@ mod tests {
     use crate::options::RunFileError;
     use crate::plugin_dev::PluginDevError;
     use crate::run::{FolderError, RunError, SplitError};
+    use crate::task_dev::new::NewTaskError;
     use ft_engine::model::ModelError;
     use ft_engine::text::is_harmless;
     use ft_record::analysis::compare::CompareError;
@@ -137,6 +138,7 @@ mod tests {
             RunError::from(tensors).into(),
             RunError::from(FetchError::Hub(hub)).into(),
             PluginDevError::Fixtures { path: EVIL.into(), message: text() }.into(),
+            NewTaskError::Spellings { column: text(), first: text(), second: text(), labels: vec![text()] }.into(),
             ReportError::Line { name: EVIL.into(), file: "samples.jsonl", source: line }.into(),
             CompareError::OtherData { a: EVIL.into(), b: EVIL.into() }.into(),
             FileError::io("open", EVIL, std::io::Error::other(EVIL)).into(),

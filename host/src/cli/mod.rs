@@ -72,7 +72,7 @@ enum Command {
     /// Write, build, check, inspect or list plugins.
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
-    /// Check tasks that definitions describe.
+    /// Describe tasks in text files: make definitions of rows, check them.
     #[command(subcommand)]
     Task(task::TaskCommand),
     /// Print a script that completes commands and flags in a shell.

@@ -31,5 +31,6 @@ mod rows;
 mod settings;
 mod shell;
 mod support;
+mod task_new;
 mod terminal;
 mod terminal_text;

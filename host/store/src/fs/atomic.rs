@@ -19,6 +19,17 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     file.commit()
 }
 
+/// Writes `bytes` to a file of a name that nothing has, whole or not at all; `false` where something has it, which stays
+/// as it was.
+///
+/// # Errors
+/// I/O errors, e.g. a full disk.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<bool, FileError> {
+    let mut file = AtomicFile::create(path)?;
+    file.write_all(bytes).map_err(|source| FileError::io("write", path, source))?;
+    file.commit_new()
+}
+
 /// A file that takes its final name only on [`commit`](AtomicFile::commit), and is removed when it is dropped before.
 pub(crate) struct AtomicFile {
     file: NamedTempFile,
@@ -45,6 +56,18 @@ impl AtomicFile {
         self.file.persist(&path).map_err(|error| FileError::io("write", &path, error.error))?;
         sync_folder(&path);
         Ok(())
+    }
+
+    /// Brings the bytes to the disk and gives the file its name, if nothing has it.
+    fn commit_new(self) -> Result<bool, FileError> {
+        let path = self.path;
+        self.file.as_file().sync_all().map_err(|source| FileError::io("write", &path, source))?;
+        match self.file.persist_noclobber(&path) {
+            Ok(_) => sync_folder(&path),
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+            Err(error) => return Err(FileError::io("write", &path, error.error)),
+        }
+        Ok(true)
     }
 }
 
@@ -131,6 +154,16 @@ mod tests {
         write_atomic(&path, b"new").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
         assert_eq!(names(folder.path()), ["results.json"]);
+    }
+
+    #[test]
+    fn a_new_file_takes_no_name_that_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mine.toml");
+        assert!(write_new(&path, b"first").unwrap());
+        assert!(!write_new(&path, b"second").unwrap());
+        assert_eq!(std::fs::read(&path).unwrap(), b"first");
+        assert_eq!(names(folder.path()), ["mine.toml"]);
     }
 
     #[test]
