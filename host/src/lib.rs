@@ -5,7 +5,7 @@
 //! - [`cli`]: the command line.
 //! - [`ui`]: what is printed: progress, tables, hints.
 //! - [`plugin_dev`]: new plugins: scaffolds, builds, checks.
-//! - [`task_dev`]: definitions of tasks as text files: new ones of rows.
+//! - [`task_dev`]: definitions of tasks as text files: new ones of rows, imports.
 //! - [`run`]: a configuration becomes a plan (all that can be checked before weights are read), a plan an outcome.
 //! - [`diagnosis`]: whose fault an error is that ends a command, and what to do next.
 //! - [`options`]: what a run can be told, each option once, as a flag and in a run file.

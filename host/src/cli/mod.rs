@@ -72,7 +72,7 @@ enum Command {
     /// Write, build, check, inspect or list plugins.
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
-    /// Describe tasks in text files: make definitions of rows, check them.
+    /// Describe tasks in text files: make definitions of rows or of task files of lm-evaluation-harness, check them.
     #[command(subcommand)]
     Task(task::TaskCommand),
     /// Print a script that completes commands and flags in a shell.

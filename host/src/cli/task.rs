@@ -1,6 +1,7 @@
 //! `ft-host task`.
 
 mod check;
+mod import;
 mod new;
 
 use clap::Subcommand;
@@ -8,6 +9,7 @@ use clap::Subcommand;
 use super::exit::{CommandError, ExitStatus};
 use check::CheckArgs;
 use ft_store::machine::environment::Environment;
+use import::ImportArgs;
 use new::NewArgs;
 
 #[derive(Subcommand)]
@@ -17,6 +19,9 @@ pub enum TaskCommand {
     New(NewArgs),
     /// Check that a definition does what its author means: as `plugin test`, with the first prompts.
     Check(CheckArgs),
+    /// Make a definition of a task file of lm-evaluation-harness, and print where it is. Tasks of choices alone; what
+    /// cannot be translated exactly is refused with its key and line.
+    Import(ImportArgs),
 }
 
 /// Carries out a command.
@@ -24,5 +29,6 @@ pub fn run(command: TaskCommand, environment: Environment) -> Result<ExitStatus,
     match command {
         TaskCommand::New(args) => new::run(&args),
         TaskCommand::Check(args) => check::run(args, environment),
+        TaskCommand::Import(args) => import::run(&args),
     }
 }

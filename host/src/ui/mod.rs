@@ -10,5 +10,6 @@ pub(crate) mod run;
 pub mod screen;
 pub(crate) mod style;
 pub(crate) mod table;
+pub(crate) mod task;
 pub(crate) mod text;
 pub(crate) mod usage;

@@ -32,5 +32,6 @@ mod settings;
 mod shell;
 mod support;
 mod task_new;
+mod task_import;
 mod terminal;
 mod terminal_text;

@@ -318,13 +318,14 @@ fn a_prompt_is_shown_with_its_tokens() {
     prompt(&["--index", "3"]).good();
 }
 
-/// Every task's run file, through the whole program, on its bundled sample.
+/// The run file of every task that is a component, through the whole program, on its bundled sample.
 #[test]
 fn every_task_runs_from_its_run_file() {
     let place = Place::with_model();
     let tasks = concat!(env!("CARGO_MANIFEST_DIR"), "/../tasks");
     let mut names: Vec<String> =
         std::fs::read_dir(tasks).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.retain(|name| !std::fs::exists(format!("{tasks}/{name}/{name}.toml")).unwrap());
     names.sort();
     assert_eq!(names.len(), 10, "{names:?}");
     for name in names {

@@ -12,7 +12,7 @@ struct SampleFile {
     bytes: &'static [u8],
 }
 
-/// The files `tasks/<task>/sample/<split>.jsonl` of some tasks, each with its data set's folder and its two splits.
+/// The files `tasks/<task>/sample/<split>.jsonl` of some tasks, each with its data set's folder and its splits.
 macro_rules! files {
     ($($task:literal, $folder:literal: $($split:literal)*;)*) => {
         &[$($(SampleFile {
@@ -25,11 +25,19 @@ macro_rules! files {
 
 const FILES: &[SampleFile] = files! {
     "agnews", "ag_news": "train" "test";
+    "arc", "arc": "train" "test";
+    "bbh", "bbh": "test";
+    "boolq", "boolq": "train" "validation";
+    "cb", "cb": "train" "validation";
+    "commonsense_qa", "commonsense_qa": "train" "validation";
     "copa", "copa": "train" "validation";
     "hellaswag", "hellaswag": "train" "validation";
+    "mmlu", "mmlu": "dev" "test";
     "mr", "rotten_tomatoes": "train" "validation";
     "obqa", "openbookqa": "train" "validation";
+    "piqa", "piqa": "train" "validation";
     "qasc", "qasc": "train" "validation";
+    "rte", "rte": "train" "validation";
     "sst2", "sst2": "train" "validation";
     "sst5", "sst5": "train" "validation";
     "trec", "trec": "train" "test";
