@@ -31,7 +31,7 @@ mod rows;
 mod settings;
 mod shell;
 mod support;
-mod task_new;
 mod task_import;
+mod task_new;
 mod terminal;
 mod terminal_text;

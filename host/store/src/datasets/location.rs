@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ft_engine::task::example::{Source, Split};
 
 use crate::datasets::address::{AddressError, HubFiles, is_address};
-use crate::datasets::beside::{self, FilePatternError};
+use crate::datasets::beside::{self, BesideError};
 use crate::datasets::hub::{DatasetError, HubSplit, fetch_files, fetch_split};
 use crate::datasets::pattern::{PatternError, expand, is_pattern};
 use crate::datasets::sample;
@@ -162,7 +162,7 @@ pub enum DataError {
         /// The split, as the task uses it.
         split: Split,
         /// What is wrong with them.
-        source: FilePatternError,
+        source: BesideError,
     },
     /// A pattern has no files, or files that do not belong together.
     #[error(transparent)]

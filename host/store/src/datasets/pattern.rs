@@ -81,7 +81,6 @@ pub fn expand(path: &Path) -> Result<Vec<PathBuf>, PatternError> {
     let Some(text) = path.to_str().filter(|text| is_pattern(text) && !path.exists()) else {
         return Ok(vec![path.to_owned()]);
     };
-    let mut search = Search { pattern: text, found: BTreeSet::new() };
     let mut base = PathBuf::new();
     let mut parts = Vec::new();
     for component in path.components() {
@@ -91,11 +90,27 @@ pub fn expand(path: &Path) -> Result<Vec<PathBuf>, PatternError> {
             other => parts.push(other.as_os_str().to_str().unwrap_or_default()),
         }
     }
-    parts.dedup_by(|next, part| *next == "**" && *part == "**");
-    search.walk(&base, &parts)?;
+    found_below(&base, parts, text)
+}
+
+/// The files below a folder that a pattern of plain names with `/` between them stands for, in the order of their names. What
+/// the folder itself is called is no pattern.
+///
+/// # Errors
+/// Those of [`expand`]; [`PatternError::NoMatch`] also where the pattern is the name of one file that is not there.
+pub(crate) fn expand_below(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, PatternError> {
+    let names = pattern.split('/').filter(|name| !matches!(*name, "" | "."));
+    found_below(folder, names.collect(), pattern)
+}
+
+/// The files below a folder by the names of a pattern.
+fn found_below(folder: &Path, mut names: Vec<&str>, pattern: &str) -> Result<Vec<PathBuf>, PatternError> {
+    names.dedup_by(|next, name| *next == "**" && *name == "**");
+    let mut search = Search { pattern, found: BTreeSet::new() };
+    search.walk(folder, &names)?;
     let found: Vec<PathBuf> = search.found.into_iter().collect();
-    let names: Vec<String> = found.iter().map(|path| path.display().to_string()).collect();
-    check_together(text, &names)?;
+    let shown: Vec<String> = found.iter().map(|path| path.display().to_string()).collect();
+    check_together(pattern, &shown)?;
     Ok(found)
 }
 
