@@ -11,7 +11,7 @@
 //!
 //! Three things of the harness are not in a definition: how demonstrations are drawn, which a run sets (`--sampling`,
 //! `--seed`); metrics; and that whitespace at a context's end is scored with the choice where it is a row's own text that
-//! ends in it. Whitespace of the template is scored so here too.
+//! ends in it, or the separator before an empty context. Whitespace of the template is scored so here too.
 
 mod definition;
 mod error;
