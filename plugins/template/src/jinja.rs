@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use ft_plugin::log;
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Value;
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, Expression, Template, UndefinedBehavior};
+use minijinja::value::{Value, ValueKind};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Expression, State, Template, UndefinedBehavior};
 use minijinja_contrib::pycompat::unknown_method_callback;
 
 use crate::columns::Scope;
@@ -56,7 +56,7 @@ impl Jinja {
         environment.set_syntax(syntax());
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::None);
-        environment.set_unknown_method_callback(unknown_method_callback);
+        environment.set_unknown_method_callback(python_method);
         environment.set_fuel(Some(FUEL));
         environment.set_recursion_limit(RECURSION);
         environment.set_debug(false);
@@ -154,6 +154,15 @@ impl Common {
     }
 }
 
+/// A method of Python's texts, lists and dictionaries.
+fn python_method(state: &mut State<'_, '_>, value: &Value, method: &str, arguments: &[Value]) -> Result<Value, Error> {
+    let ("index", ValueKind::Seq, [wanted]) = (method, value.kind(), arguments) else {
+        return unknown_method_callback(state, value, method, arguments);
+    };
+    let missing = || Error::new(ErrorKind::InvalidOperation, format!("expected one of {value}, got {wanted}"));
+    value.try_iter()?.position(|item| item == *wanted).map(Value::from).ok_or_else(missing)
+}
+
 /// Jinja's own syntax and white space, but that a text ends as it is written.
 fn syntax() -> SyntaxConfig {
     SyntaxConfig::builder().keep_trailing_newline(true).build().unwrap_or_default()
@@ -223,6 +232,11 @@ mod tests {
             ("{{ o.k[0] }} {{ list[-1] }} {{ list | join('-') }}", "v q p-q"),
             ("{{ row['My column'] }} {{ row.a.strip() }}", "c x"),
             ("{{ a.replace(' ', '_') }}{{ '<&>' }}", "_x_<&>"),
+            (
+                "{{ b }} {{ not b }} {{ none }} {{ list }} {{ o }} {{ r }} {{ b ~ '' }}",
+                "True False None ['p', 'q'] {'k': ['v']} 0.5 True",
+            ),
+            ("{{ list.index('q') }} {{ 'A' if list.index('p') == 0 }}", "1 A"),
             ("ends in a line\n", "ends in a line\n"),
             ("a\n{% if b %}\nb\n{% endif %}\n", "a\n\nb\n\n"),
             ("{{ missing | default('none') }}{% if missing is defined %}!{% endif %}", "none"),

@@ -27,6 +27,7 @@ pub(crate) struct Template {
     examples: Examples,
     written: Vec<Example>,
     content_free: Vec<Example>,
+    description: String,
     separator: Option<String>,
 }
 
@@ -40,10 +41,12 @@ impl Template {
         let sources = texts.sources(&definition.data, &name)?;
         let prompt = definition.prompt;
         let separator = prompt.separator.clone();
+        let description = prompt.description.clone().map(|text| jinja.text(text)?.render(&scope)).transpose()?;
         let examples = Examples::new(&jinja, definition.data.filter, definition.row, prompt, options)?;
         let written = made_of(definition.written, |row| examples.of_written(row))?;
         let content_free = made_of(definition.content_free, |row| examples.of_content_free(row))?;
-        Ok(Self { name, sources, examples, written, content_free, separator })
+        let description = description.unwrap_or_default();
+        Ok(Self { name, sources, examples, written, content_free, description, separator })
     }
 }
 
@@ -104,6 +107,10 @@ impl Task for Template {
 
     fn written(&self) -> Vec<Example> {
         self.written.clone()
+    }
+
+    fn prompt_description(&self) -> String {
+        self.description.clone()
     }
 
     fn separator(&self) -> String {
@@ -318,6 +325,11 @@ mod tests {
         assert_eq!(refused(r#"{"topic": "x"}"#), "expected options of the definition (`subject`, `word`), got `topic`");
         assert_eq!(refused(r#"{"word": 3}"#), "`options.word` (line 4): expected a text, got 3");
         assert!(refused("[]").starts_with("`parameters`: expected a JSON object, got "));
+        let described = text.replace("context =", "description = \"On {{ options.subject }}.\\n\"\ncontext =");
+        assert_eq!(with_parameters(&described, r#"{"subject": "art"}"#).unwrap().prompt_description(), "On art.\n");
+        let row = described.replace("options.subject }}.", "q }}.");
+        let message = "`prompt.description` (line 13): expected a column `q`, the row has none";
+        assert_eq!(task(&row).map(drop).unwrap_err(), message);
         let none = with_parameters(SST2, r#"{"x": "1"}"#).map(drop).unwrap_err();
         assert_eq!(none, "expected options of the definition (none), got `x`");
         // Without options of the definition, a column may have the name.

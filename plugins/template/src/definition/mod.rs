@@ -149,7 +149,11 @@ mod tests {
             ("config = \"sst2\"", "sample = 0", "`data.sample` (line 6): expected a whole number from 1 to 4294967295"),
             ("{ sentence = \"[MASK]\" }", "3", "`content-free[1]` (line 3): expected a table, got another value"),
             ("[row]\n", "[row]\nquery = \"twice\"\n", "line 11: duplicate key"),
-            ("[prompt]\n", "[prompt]\ndescription = \"x\"\n", "`prompt.description` (line 15): expected an empty text"),
+            (
+                "[prompt]\n",
+                "[prompt]\ndescription = 1\n",
+                "`prompt.description` (line 15): expected a text, got a whole number",
+            ),
         ];
         for (old, new, expected) in cases {
             let message = changed(old, new);

@@ -6,9 +6,11 @@ use super::place::{Fault, Located};
 /// What is between a context and a continuation unless the definition says otherwise.
 const DELIMITER: &str = " ";
 
-/// The texts of a prompt, as templates; the delimiter and the separator are texts.
+/// The texts of a prompt, as templates; the delimiter and the separator are as they are.
 #[derive(Debug)]
 pub(crate) struct Prompt {
+    /// What stands before the first demonstration, and before queries without; a template that sees the options alone.
+    pub(crate) description: Option<Located<String>>,
     pub(crate) context: Located<String>,
     pub(crate) delimiter: String,
     /// `None` for the choice's own text.
@@ -21,14 +23,7 @@ pub(crate) struct Prompt {
 
 impl Prompt {
     pub(super) fn read(mut keys: Section<'_>) -> Result<Self, Fault> {
-        if let Some(Located { place, value }) = keys.take("description").map(|item| item.text()).transpose()?
-            && !value.is_empty()
-        {
-            return Err(Fault::at(
-                &place,
-                "expected an empty text, got another: no text is shown before the demonstrations yet",
-            ));
-        }
+        let description = keys.take("description").map(|item| item.text()).transpose()?;
         let context = keys.require("context", "the key")?.text()?;
         let delimiter = keys.take("delimiter").map(|item| item.text()).transpose()?;
         let continuation = keys.take("continuation").map(|item| item.text()).transpose()?;
@@ -36,6 +31,7 @@ impl Prompt {
         let separator = keys.take("separator").map(|item| item.text()).transpose()?;
         keys.finish()?;
         Ok(Self {
+            description,
             context,
             delimiter: delimiter.map_or_else(|| DELIMITER.to_owned(), |text| text.value),
             continuation,
