@@ -26,7 +26,8 @@ const PLACEHOLDERS: [&str; 5] = ["NAME", "ENDING", "DIR", "FILE", "PATH"];
 
 /// Files that a document names and that are not in the repository: an example that does not exist, and what a new plugin
 /// or a recording has.
-const ELSEWHERE: [&str; 4] = ["host/record/src/present/export/latex.rs", "fixtures.toml", "vendor/", "report.md"];
+const ELSEWHERE: [&str; 5] =
+    ["host/record/src/present/export/latex.rs", "fixtures.toml", "vendor/", "report.md", "moods.toml"];
 
 /// Flags of other programs that commands in documents hand on: `cargo xtask test` to `cargo test`, `cuda` to `cargo`.
 const HANDS_ON_TO_CARGO: [&str; 3] = ["test", "cuda", "check-cuda"];

@@ -16,8 +16,14 @@ pub(crate) fn render(preview: &Preview, screen: Screen) -> Page {
     let line = |text: &str, emphasis| screen.pieces(&[(text, emphasis)]);
     let mut out = line(&format!("{} demonstration tokens", preview.demonstration_ids.len()), Emphasis::Strong);
     out += preview.demonstrations.raw().lines().map(|text| line(text, Emphasis::None)).collect::<Page>();
+    out + query(preview, screen)
+}
+
+/// Each choice of the query alone, in the same way.
+pub(crate) fn query(preview: &Preview, screen: Screen) -> Page {
+    let line = |text: &str, emphasis| screen.pieces(&[(text, emphasis)]);
     let (id, choices) = (preview.id.harmless(), preview.choices.len());
-    out += line(&format!("query {} (`{id}`), {choices} choices", preview.index), Emphasis::Strong);
+    let mut out = line(&format!("query {} (`{id}`), {choices} choices", preview.index), Emphasis::Strong);
     for (index, choice) in preview.choices.iter().enumerate() {
         let mark = if index == preview.answer { "*" } else { " " };
         let scored = choice.tokens.len().saturating_sub(choice.span_start);

@@ -127,7 +127,8 @@ fn a_definition_may_have_rows_beside_it() {
         .failed(2, &["`own/mine.toml`: `options.word` (line 3): expected one of Review, Text, got `Tweet`"]);
     let head = place.host(&["data", "head", "--task", "own/mine.toml"]).good().stdout;
     assert!(head.contains("nice"), "{head}");
-    for (pattern, part) in [("../x.csv", "expected the name of a file below"), ("rows/none*.csv", "got none")] {
+    for (pattern, part) in [("../x.csv", "expected the name or pattern of files below"), ("rows/none*.csv", "got none")]
+    {
         place.write("own/mine.toml", OWN.replace("rows/train-*.csv", pattern));
         prompt(&[]).failed(2, &["`own/mine.toml`, the demonstrations split: ", part]);
     }
@@ -156,7 +157,7 @@ fn task_check_is_plugin_test_with_the_first_prompts() {
     let failed = place.host(&["task", "check", "mine.toml"]);
     assert_eq!(failed.status, Some(1), "{}", failed.stderr);
     assert!(
-        failed.stdout.contains("FAILED  rows: evaluation") && failed.stdout.contains("(line 10)"),
+        failed.stdout.contains("FAILED  rows: evaluation") && failed.stdout.contains("(line 15)"),
         "{}",
         failed.stdout
     );

@@ -181,9 +181,9 @@ fn a_file_without_lines_is_refused_before_it_fills_the_memory() {
     assert_eq!(std::fs::metadata(place.path("out/samples.1.jsonl")).unwrap().len(), 8 << 30);
     sparse(&place, "out/results.json");
     host_promptly(&place, &["report", "out"])
-        .failed(2, &["`out/results.json`: expected at most 268435456 bytes, got 8589934592"]);
+        .failed(2, &["`out/results.json`: expected at most 335544320 bytes, got 8589934592"]);
     promptly(place.sst2_command(&SHORT))
-        .failed(2, &["`out/results.json`: expected at most 268435456 bytes, got 8589934592"]);
+        .failed(2, &["`out/results.json`: expected at most 335544320 bytes, got 8589934592"]);
 }
 
 #[test]

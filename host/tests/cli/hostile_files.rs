@@ -77,6 +77,14 @@ fn asked(place: &Place, name: &str, command: &str) -> Command {
     match command {
         "run" if name.ends_with("-row") => place.sst2_command(&[&short[..], &["--data", "rows"]].concat()),
         "run" => place.sst2_command(&short),
+        // What a definition names as files is looked for where no other place is said.
+        "run --task" if name == "definition-files-outside" => {
+            place.command(&[&["run", "--task", "mine.toml", "--model", "model"], &short[..]].concat())
+        }
+        "run --task" => {
+            let task = ["run", "--task", "mine.toml", "--model", "model", "--data", "sample"];
+            place.command(&[&task, &short[..]].concat())
+        }
         "run --config" => place.command(&["run", "--config", "run.toml", "--print-config"]),
         "report" => place.command(&["report", "earlier"]),
         "report --csv" => place.command(&["report", "--csv", "earlier"]),
@@ -104,6 +112,12 @@ fn make(place: &Place, name: &str) {
         _ if name.starts_with("model-") => model(place, name),
         _ if name.starts_with("run-file-") => {
             place.write("run.toml", format!("task = \"sst2\"\ndata = \"sample\"\n{}\n", run_file(name)));
+        }
+        _ if name.starts_with("definition-") => {
+            for plugin in ["template", "momentum"] {
+                place.write(&format!("plugins/{plugin}.wasm"), std::fs::read(guest(plugin)).unwrap());
+            }
+            place.write("mine.toml", definition(name));
         }
         _ if name.starts_with("results-") => results(place, name),
         "link-for-samples" => link(place, "samples.jsonl"),
@@ -238,6 +252,38 @@ fn run_file(name: &str) -> String {
         "run-file-deep" => format!("x = {}{}", "[".repeat(1000), "]".repeat(1000)),
         "run-file-large" => "#".repeat(2 << 20),
         _ => panic!("no run file is made for the attack `{name}`"),
+    }
+}
+
+/// SST-2 as a definition, with one change.
+fn definition(name: &str) -> String {
+    const SST2: &str = include_str!("../../../plugins/template/examples/sst2.toml");
+    let changed = |from: &str, to: &str| {
+        assert!(SST2.contains(from), "{from}");
+        SST2.replace(from, to)
+    };
+    let context =
+        |template: &str| changed("\"Review: {{ sentence | trim }}\\nSentiment:\"", &format!("'''{template}'''"));
+    match name {
+        "definition-endless-loop" => {
+            context("{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}")
+        }
+        "definition-repetitions" => context("{{ \"x\" * 10**9 }}"),
+        "definition-deep-macros" => context("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"),
+        "definition-deep-expression" => context(&format!("{{{{ {}1{} }}}}", "(".repeat(100_000), ")".repeat(100_000))),
+        "definition-other-file" => context("{% include \"/etc/passwd\" %}"),
+        "definition-many-choices" => {
+            changed("labels = [\"negative\", \"positive\"]", "choices = \"['a'] * 100000000\"")
+        }
+        "definition-files-outside" => {
+            let hub = "demonstrations = \"train\"\nevaluation = \"validation\"";
+            changed(hub, "demonstration-files = \"../secret.csv\"\nevaluation-files = \"/etc/passwd\"")
+                .replace("repository = \"nyu-mll/glue\"\nconfig = \"sst2\"\n", "")
+        }
+        "definition-escapes" => format!("{SST2}\"\\u001b[2J\\u202e\" = 1\n"),
+        "definition-deep" => format!("task = \"template\"\nx = {}{}", "[".repeat(1000), "]".repeat(1000)),
+        "definition-large" => format!("{SST2}{}", "#".repeat(2 << 20)),
+        _ => panic!("no definition is made for the attack `{name}`"),
     }
 }
 

@@ -35,3 +35,4 @@ mod task_import;
 mod task_new;
 mod terminal;
 mod terminal_text;
+mod your_task;

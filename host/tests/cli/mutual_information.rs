@@ -28,7 +28,7 @@ fn the_accuracy_follows_from_the_two_journals() {
     place.sst2(&asked()).good();
     let results = place.json("out/results.json");
     let notes = results["notes"].to_string();
-    assert!(notes.contains("behind token 3, which texts of this model do not begin with"), "{notes}");
+    assert!(notes.contains("behind token 90, which texts of this model do not begin with"), "{notes}");
     let unconditional: Vec<Value> =
         place.read("out/unconditional.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     // Once for each row that a seed scores, whatever the seeds and steps.

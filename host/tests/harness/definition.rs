@@ -22,12 +22,6 @@ pub fn read(name: &str) -> String {
     std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
-/// The text before the demonstrations of a definition that an import wrote: it has no code in it.
-pub fn plain_description(text: &str) -> String {
-    let read: toml::Table = text.parse().expect("TOML");
-    read["prompt"].get("description").and_then(toml::Value::as_str).unwrap_or_default().to_owned()
-}
-
 /// The component with a definition.
 pub struct Definition {
     task: TaskPlugin,
@@ -36,9 +30,8 @@ pub struct Definition {
 }
 
 impl Definition {
-    /// Configures the component with a definition and values of its options. `description` is what stands before the
-    /// demonstrations.
-    pub fn new(text: &str, parameters: &[(&str, &str)], description: &str) -> Definition {
+    /// Configures the component with a definition and values of its options.
+    pub fn new(text: &str, parameters: &[(&str, &str)]) -> Definition {
         let path = repository().join("plugins/template.wasm");
         let bytes = std::fs::read(&path)
             .unwrap_or_else(|error| panic!("{}: {error}; build it with `cargo xtask plugins`", path.display()));
@@ -53,7 +46,8 @@ impl Definition {
         let resolved = options::resolve(&task.description().options, &given).expect("good options");
         task.configure(&resolved).unwrap_or_else(|error| panic!("{error}\n{text}"));
         let separator = task.separator().expect("a separator").into_raw();
-        Definition { description: description.to_owned(), separator, task }
+        let description = task.prompt_description().expect("a text").into_raw();
+        Definition { description, separator, task }
     }
 
     /// The data set's configuration for both splits.

@@ -90,9 +90,7 @@ fn own_cases() -> Vec<Case> {
 /// The definition that a task file becomes, over the rows of its case.
 fn imported(yaml: &Path, case: &Case) -> Rendered {
     match import(yaml).unwrap_or_else(|error| panic!("{error}")) {
-        Import::Task(Imported { text, .. }) => {
-            Definition::new(&text, &[], &definition::plain_description(&text)).rendered(&case.rows)
-        }
+        Import::Task(Imported { text, .. }) => Definition::new(&text, &[]).rendered(&case.rows),
         Import::Group { .. } => panic!("{}: a group", yaml.display()),
     }
 }
@@ -108,11 +106,6 @@ fn imports_of_the_harness_s_task_files_render_what_it_renders() {
     }
 }
 
-/// MMLU's description.
-fn about(subject: &str) -> String {
-    format!("The following are multiple choice questions (with answers) about {subject}.\n\n")
-}
-
 #[test]
 fn definitions_have_the_prompts_that_they_say() {
     let case = |task: &Task| Case {
@@ -122,12 +115,7 @@ fn definitions_have_the_prompts_that_they_say() {
     let cases: Vec<Case> = TASKS.iter().map(case).collect();
     let Some(expected) = harness(&cases) else { return };
     for (Task { name, options, yaml, .. }, (case, expected)) in TASKS.iter().zip(cases.iter().zip(&expected)) {
-        let description = match options.first() {
-            _ if *name != "mmlu" => String::new(),
-            Some((_, subject)) => about(&subject.replace('_', " ")),
-            None => about("anatomy"),
-        };
-        let definition = Definition::new(&definition::read(name), options, &description);
+        let definition = Definition::new(&definition::read(name), options);
         expected.check(&definition.rendered(&case.rows), &format!("{name} as {yaml}"));
     }
 }
@@ -153,7 +141,7 @@ fn imports_of_own_task_files_render_what_the_harness_rendered() {
 #[test]
 fn every_definition_renders_its_sample() {
     for name in ["arc", "bbh", "boolq", "cb", "commonsense_qa", "mmlu", "piqa", "rte"] {
-        Definition::new(&definition::read(name), &[], "").check_sample(name);
+        Definition::new(&definition::read(name), &[]).check_sample(name);
     }
 }
 
@@ -170,7 +158,7 @@ fn every_option_of_a_definition_can_be_chosen() {
             );
             for choice in choices {
                 let choice = choice.as_str().expect("a text");
-                let mut definition = Definition::new(&text, &[(option, choice)], "");
+                let mut definition = Definition::new(&text, &[(option, choice)]);
                 assert_eq!(definition.configs(), [choice, choice], "{name}");
             }
         }

@@ -163,16 +163,11 @@ impl Examples {
         } else {
             self.context.render(scope)?
         };
-        let query = match &self.query {
-            Some(query) => {
-                let query = query.render(scope)?;
-                if !self.context_for_each {
-                    fields.push((CONTEXT.to_owned(), context));
-                }
-                query
-            }
-            None => context,
-        };
+        let query = self.query.as_ref().map(|query| query.render(scope)).transpose()?;
+        let query = query.unwrap_or_else(|| context.clone());
+        if !self.context_for_each {
+            fields.push((CONTEXT.to_owned(), context));
+        }
         if let Some(continuation) = &self.continuation {
             for (index, scope) in scopes(&choices).iter().enumerate() {
                 fields.push((of_choice(CONTINUATION, index), continuation.render(scope)?));
@@ -187,10 +182,10 @@ impl Examples {
 
     /// A choice of an example as the model reads it.
     fn choice(&self, example: &Example, index: usize, text: &str) -> Result<Choice, Error> {
-        let context = match (self.context_for_each, &self.query) {
-            (true, _) => example.field(&of_choice(CONTEXT, index))?,
-            (false, Some(_)) => example.field(CONTEXT)?,
-            (false, None) => &example.query,
+        // Never the query in its place: an example that is made elsewhere has one that no template has seen.
+        let context = match self.context_for_each {
+            true => example.field(&of_choice(CONTEXT, index))?,
+            false => example.field(CONTEXT)?,
         };
         let continuation = match &self.continuation {
             Some(_) => example.field(&of_choice(CONTINUATION, index))?,

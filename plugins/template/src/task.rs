@@ -241,6 +241,17 @@ mod tests {
         }
     }
 
+    /// As the host makes them of labels for a task that has no rows which ask nothing.
+    #[test]
+    fn an_example_that_no_row_is_of_has_no_prompt() {
+        let text = definition("labels = [\"no\", \"yes\"]\nanswer = \"label\"", "context = \"Is {{ q }}?\"");
+        for text in [text.clone(), text.replace("labels =", "query = \"{{ q }}\"\nlabels =")] {
+            let task = task(&text).unwrap();
+            assert!(task.content_free().is_empty());
+            assert!(task.query(&Example::new("N/A", ["no", "yes"], 0)).is_err(), "{text}");
+        }
+    }
+
     #[test]
     fn choices_come_from_a_list_or_from_templates() {
         let listed = task(&definition(

@@ -130,8 +130,10 @@ fn show(checked: Checked, json: bool) -> Result<(), CommandError> {
         return print_json(&checked);
     }
     print(&plugin::checks(&checked.report, stdout_screen()))?;
-    for preview in &checked.prompts {
-        print(&prompt::render(preview, stdout_screen()))?;
+    if let Some((first, others)) = checked.prompts.split_first() {
+        // All queries are behind the same demonstrations.
+        print(&prompt::render(first, stdout_screen()))?;
+        others.iter().try_for_each(|preview| print(&prompt::query(preview, stdout_screen())))?;
     }
     if let Some(reason) = &checked.without_prompts {
         say_page(&stderr_screen().note(&reason.harmless()));

@@ -10,7 +10,7 @@ use super::harness::{Harness, same_description};
 use super::rows::{MemoryRows, spoilt};
 use crate::run::{RunError, SplitError, SplitExamples, read_split};
 use ft_engine::task::example::{Example, RenderedChoice, Source, Split};
-use ft_engine::text::Untrusted;
+use ft_engine::text::{Untrusted, harmless};
 use ft_sandbox::{Failure, PluginError, Rejection, TaskPlugin};
 use ft_store::datasets::location::{DataBase, DataLocation};
 use ft_store::datasets::sample;
@@ -45,7 +45,8 @@ pub fn check(harness: Harness<'_>, fixtures: Option<&Fixtures>, checks: &mut Che
             let odd = read.examples.iter().filter(|example| has_odd_choices(example)).count();
             let odd = if odd == 0 { String::new() } else { format!("; {odd} have equal or empty choices") };
             let count = read.examples.len();
-            format!("{count} rows of {data}, {prompts} texts; ids unique, answers and choices sound{odd}")
+            let place = place(&data, source);
+            format!("{count} rows of {place}, {prompts} texts; ids unique, answers and choices sound{odd}")
         });
         checks.record(format!("rows: {}", source.split), counted.map_err(Clone::clone));
         let Ok(read) = read else { continue };
@@ -53,6 +54,16 @@ pub fn check(harness: Harness<'_>, fixtures: Option<&Fixtures>, checks: &mut Che
         checks.record(format!("spoilt rows: {}", source.split), spoilt_rows(harness, &data, source));
     }
     Some(data)
+}
+
+/// Where the rows of a split are from: the files that a definition names, or the place that is asked for.
+fn place(data: &DataLocation, source: &Source) -> String {
+    match source.files.as_slice() {
+        files if data.base == DataBase::Hub && data.files.is_empty() && !files.is_empty() => {
+            files.iter().map(|file| harmless(file)).collect::<Vec<_>>().join(", ")
+        }
+        _ => data.to_string(),
+    }
 }
 
 fn description(harness: Harness<'_>) -> Result<String, String> {

@@ -141,7 +141,7 @@ mod tests {
         let path = PluginPath::new(&environment);
         let mine = folder.path().join("mine.toml");
         let error = find_task(&path, &mine).map(drop).unwrap_err().to_string();
-        assert!(error.starts_with(&format!("cannot read `{}`", mine.display())), "{error}");
+        assert!(error.starts_with(&format!("cannot open `{}`", mine.display())), "{error}");
         std::fs::write(&mine, "\u{feff}task = \"template\"\n").unwrap();
         // The host's own plugins may lie in the folder that the tests run in.
         if !Path::new("plugins/template.wasm").is_file() {

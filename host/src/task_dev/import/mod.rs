@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 pub use error::{ImportError, Place};
 
 use error::Mismatch;
-use ft_store::fs::atomic::write_atomic;
+use ft_store::fs::atomic::write_new;
 use ft_store::fs::file::create_folder;
 use task::Task;
 use yaml::Value;
@@ -99,10 +99,10 @@ fn imported(task: &Task) -> Result<Imported, ImportError> {
 /// # Errors
 /// I/O errors, [`ImportError::Exists`] if something of that name is there.
 pub fn write_definition(file: &Path, imported: &Imported) -> Result<(), ImportError> {
-    if file.symlink_metadata().is_ok() {
-        return Err(ImportError::Exists { path: file.to_owned() });
+    match write_new(file, imported.text.as_bytes())? {
+        true => Ok(()),
+        false => Err(ImportError::Exists { path: file.to_owned() }),
     }
-    Ok(write_atomic(file, imported.text.as_bytes())?)
 }
 
 /// Writes the definitions of a group into a new folder, and gives the paths.

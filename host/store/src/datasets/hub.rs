@@ -186,6 +186,9 @@ fn find_files(hub: &Hub, files: &HubFiles) -> Result<Vec<String>, DatasetError> 
     Ok(found)
 }
 
+/// What gives the revision and the names of files.
+type Find<'a> = dyn Fn(&Hub) -> Result<(String, Vec<String>), DatasetError> + 'a;
+
 /// Files of a repository that are looked for.
 struct Fetch<'a> {
     hub: Hub<'a>,
@@ -197,7 +200,7 @@ struct Fetch<'a> {
     /// Refuses a note of files that are not all.
     check: &'a dyn Fn(&Found) -> Result<(), DatasetError>,
     /// Gives the revision and the names of the files.
-    find: &'a dyn Fn(&Hub) -> Result<(String, Vec<String>), DatasetError>,
+    find: &'a Find<'a>,
 }
 
 impl Fetch<'_> {

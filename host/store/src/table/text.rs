@@ -264,13 +264,10 @@ mod tests {
 
     #[test]
     fn a_bomb_ends_before_its_text_does() {
-        // 8 GiB of zeros in blocks of 128 KiB that are one byte and its number each.
-        let mut bomb = b"\x28\xb5\x2f\xfd\x00\x60".to_vec();
-        (0..1 << 16).for_each(|_| bomb.extend_from_slice(&[0x02, 0x00, 0x10, 0]));
-        let zeros = vec![0; 1 << 20];
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-        (0..1024).for_each(|_| encoder.write_all(&zeros).unwrap());
-        for bytes in [bomb, encoder.finish().unwrap()] {
+        // A GiB of zeros in blocks of 128 KiB that are one byte and its number each, and in members of a MiB.
+        let frame = [b"\x28\xb5\x2f\xfd\x00\x60", [0x02, 0x00, 0x10, 0].repeat(1 << 13).as_slice()].concat();
+        let members = packed(&vec![0; 1 << 20]).repeat(1 << 10);
+        for bytes in [frame, members] {
             let (_folder, path) = file(&bytes);
             let error = TextFile::open(&path, "text").unwrap().finish().unwrap_err().to_string();
             assert!(error.contains("cannot unpack `") && error.contains(" compressed ones, got more"), "{error}");
