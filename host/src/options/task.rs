@@ -27,7 +27,7 @@ options! {
 
         /// Put TEXT before the first demonstration, and before each query if it is scored zero-shot; an empty TEXT leaves out
         /// the task's own [default: what the task says, mostly nothing].
-        #[arg(long, value_name = "TEXT", display_order = 902)]
+        #[arg(long, value_name = "TEXT", display_order = 902, allow_hyphen_values = true)]
         description: Option<String>, recorded "description", affects Results;
     }
 }

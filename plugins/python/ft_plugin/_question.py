@@ -12,7 +12,7 @@ from ._tensor import Tensor
 @dataclass
 class Demonstration:
     """Where a demonstration stands in the cache. The demonstrations stand side by side in the order in which they are
-    shown; tokens that the model expects before a text stand before the first."""
+    shown; a description, and tokens that the model expects before a text, stand before the first."""
 
     tokens: range
     """The positions of its tokens, with the separator behind it."""

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::Tensor;
 
 /// Where a demonstration stands in the cache. The demonstrations stand side by side in the order in which they are shown;
-/// tokens that the model expects before a text stand before the first.
+/// a description, and tokens that the model expects before a text, stand before the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Demonstration {
     /// The positions of its tokens, with the separator behind it.

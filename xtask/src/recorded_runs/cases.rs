@@ -303,7 +303,8 @@ mod tests {
         for entry in std::fs::read_dir(root.join("plugins")).unwrap() {
             let folder = entry.unwrap().file_name().into_string().unwrap();
             let is_crate = root.join("plugins").join(&folder).join("Cargo.toml").exists();
-            if !is_crate || folder == "sdk" || root.join("tasks").join(&folder).is_dir() {
+            let is_kit = ["sdk", "template"].contains(&folder.as_str());
+            if !is_crate || is_kit || root.join("tasks").join(&folder).is_dir() {
                 continue;
             }
             let component = format!("{folder}.wasm");

@@ -9,6 +9,9 @@ use super::choice::argmax;
 /// Prior matching ends where no class's mean is further from the prior than this, as a natural logarithm.
 const MATCHED: f64 = 1e-9;
 
+/// Prior matching that has not ended there is good enough where no class's mean is further from the prior than this.
+const NEARLY_MATCHED: f64 = 1e-2;
+
 /// Rounds of prior matching at most.
 const MOST_ROUNDS: usize = 1000;
 
@@ -37,9 +40,10 @@ pub fn contextual_weights(content_free: &[&[f64]]) -> Option<Vec<f64>> {
 }
 
 /// Weights with which the mean over all examples of the softmax over the choices is the same for every choice, found by
-/// `w -= ln(mean / prior)` until no mean's logarithm is off by more than 1e-9. The first choice's weight is 0, since only
-/// differences count. `None` without examples, where they differ in their number of choices, and where the means are not the
-/// same after 1000 times: where the choices' likelihoods are further apart than some hundred nats.
+/// `w -= ln(mean / prior)` until no mean's logarithm is off by more than 1e-9, or 1000 times. The first choice's weight is 0,
+/// since only differences count. Where predictions are sure, no weights give means that are the same to the last digit soon; so
+/// weights whose means are within a hundredth of the prior count. `None` where even those are not found, without examples, or
+/// where they differ in their number of choices.
 ///
 /// The weights depend on all examples together, but not on their answers.
 pub fn prior_matching_weights(examples: &[&[f64]]) -> Option<Vec<f64>> {
@@ -47,17 +51,20 @@ pub fn prior_matching_weights(examples: &[&[f64]]) -> Option<Vec<f64>> {
     let choices = examples.first()?.len();
     let prior = -(choices as f64).ln();
     let mut weights = vec![0.0; choices];
+    let mut furthest = f64::INFINITY;
     for _ in 0..MOST_ROUNDS {
         let rows: Vec<Vec<f64>> = examples.iter().map(|loglik| log_softmax(&weighted(loglik, &weights))).collect();
         let off: Vec<f64> = log_means(&rows).into_iter().map(|mean| mean - prior).collect();
-        if off.iter().all(|off| off.abs() < MATCHED) {
-            return Some(weights);
+        // What is no number stays none, and is far from everything.
+        furthest = off.iter().map(|off| off.abs()).fold(0.0, |most, off| if off <= most { most } else { off });
+        if furthest < MATCHED {
+            break;
         }
         weights.iter_mut().zip(&off).for_each(|(weight, off)| *weight -= off);
         let first = weights[0];
         weights.iter_mut().for_each(|weight| *weight -= first);
     }
-    None
+    (furthest < NEARLY_MATCHED).then_some(weights)
 }
 
 /// The choice with the largest sum of log-likelihood and weight, the lowest index of equal ones; `None` where no sum is a
@@ -150,6 +157,12 @@ mod tests {
         let weights = prior_matching_weights(&slices(&nearer)).unwrap();
         // The mean is 1/2 where both that lean to the first choice have it with 3/4: where their odds are 3 and not e^29.
         close(&weights, &[0.0, 29.0 - 3f64.ln()], 1e-6);
+        // Sure and balanced: any weight between the two is as good, and none is met to the last digit in a thousand rounds.
+        for sure in [[vec![0.0, -8.0], vec![-7.0, 0.0]], [vec![20.0, 0.0], vec![0.0, 20.0]]] {
+            let weights = prior_matching_weights(&slices(&sure)).unwrap();
+            let predictions = sure.each_ref().map(|loglik| weighted_prediction(loglik, &weights));
+            assert_eq!(predictions, [Some(0), Some(1)], "{weights:?}");
+        }
         // Numbers whose differences no number holds give no NaN that wins.
         let largest = [f64::MAX, -f64::MAX];
         let weights = prior_matching_weights(&[&largest, &largest]);

@@ -47,7 +47,8 @@ impl CalibrationError {
         let probabilities: Vec<f64> = log_softmax(loglik).into_iter().map(f64::exp).collect();
         let Some(prediction) = argmax(loglik) else { return };
         let probability = probabilities[prediction];
-        let above = (probability * BINS as f64).ceil() as usize;
+        // What rounding puts a little above an upper end is within it.
+        let above = (probability * BINS as f64 - 1e-9).ceil() as usize;
         let bin = &mut self.bins[above.clamp(1, BINS) - 1];
         bin.count += 1;
         bin.correct += usize::from(prediction == answer);

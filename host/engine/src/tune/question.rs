@@ -10,7 +10,7 @@ use crate::model::ModelError;
 /// Where a demonstration stands in the cache of all demonstrations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DemonstrationSpan {
-    /// Its tokens, with the separator behind it; tokens that the model expects before a text stand before the first
+    /// Its tokens, with the separator behind it; a description, and tokens that the model expects before a text, stand before the first
     /// demonstration.
     pub tokens: Range<usize>,
     /// The tokens of its answer, a part of `tokens`.

@@ -12,7 +12,7 @@ use crate::files::lines::{self, LineError, Lines};
 use crate::files::samples::{self, SampleRecord};
 use crate::files::schema::{FORMAT_VERSION, ResultsRecord};
 use crate::files::trace::TraceRecord;
-use crate::files::unconditional;
+use crate::files::unconditional::{self, UnconditionalRecord};
 use ft_engine::text::Untrusted;
 
 /// The files of a run's folder, opened.
@@ -159,7 +159,8 @@ impl RunReport {
         let known = Known::of(&results, &rows, &controls);
         let analysis = Analysis::new(&samples.records, &known)
             .map_err(|source| ReportError::Records { name: name.clone(), source })?;
-        let notes = notes(&results, &analysis, &cut);
+        let mut notes = notes(&results, &analysis, &cut);
+        notes.extend(unconditional_missing(&results, &samples.records, &controls.unconditional));
         let seconds = Seconds::of(&results);
         // A seed's folds come one after another: only behind the last of them has a step all of its examples.
         let complete: HashSet<u64> = results.selected.iter().map(|selected| selected.seed).collect();
@@ -202,6 +203,21 @@ fn notes(results: &ResultsRecord, analysis: &Analysis, cut: &[(&str, bool)]) -> 
         notes.push(note.into());
     }
     notes
+}
+
+/// That there is no accuracy by mutual information, since choices without their queries are missing for some rows.
+fn unconditional_missing(
+    results: &ResultsRecord,
+    samples: &[SampleRecord],
+    records: &[UnconditionalRecord],
+) -> Option<Untrusted> {
+    let expected = results.plan.unconditional_rows.filter(|_| !samples.is_empty())?;
+    let scored: HashSet<usize> = samples.iter().map(|sample| sample.index).collect();
+    let found = records.iter().filter(|record| scored.contains(&record.index)).count();
+    let missing = format!(
+        "unconditional.jsonl has {found} of {expected} rows; steps with rows that it lacks have no accuracy by mutual information"
+    );
+    (results.complete && found < expected).then(|| missing.into())
 }
 
 fn results(name: &Untrusted, bytes: &[u8]) -> Result<ResultsRecord, ReportError> {

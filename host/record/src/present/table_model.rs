@@ -267,7 +267,7 @@ fn of_all_seeds<'a>(spread: Option<&'a SpreadRecord>, scores: &SeedsScores) -> O
 /// tasks without classes.
 fn calibration(analysis: &Analysis) -> Option<TableModel> {
     let rows: Vec<(String, RowKind, SeedsScores)> = rows_at_milestones(analysis);
-    rows.iter().find(|(_, _, scores)| scores.prior_matched.is_some())?;
+    rows.iter().find(|(_, _, scores)| scores.prior_matched.is_some() || scores.contextual.is_some())?;
     let has_contextual = rows.iter().any(|(_, _, scores)| scores.contextual.is_some());
     let of_row = |(name, kind, scores): (String, RowKind, SeedsScores)| {
         let share = |spread: Option<&SpreadRecord>| {

@@ -18,12 +18,14 @@ use crate::run::inputs::plugins::Configured;
 use crate::run::observer::{Event, Observer};
 use crate::run::plan::draw::Draw;
 use crate::run::plan::prepare::{Plan, optimizer_usage};
+use crate::run::plan::render::Query;
 use crate::run::usage::PluginUsage;
 use ft_engine::model::decoder::Placement;
 use ft_engine::tune::StepPolicy;
 use ft_record::files::controls::Controls;
 use ft_record::files::samples::SampleRecord;
 use ft_record::files::schema::ResultsRecord;
+use ft_record::files::unconditional::UnconditionalRecord;
 
 /// What came of a run.
 pub struct Outcome {
@@ -144,6 +146,11 @@ pub(super) fn carry_out<M: TunedModel>(mut run: Run<'_, M>, draws: &[Draw]) -> R
     Ok(Found { results, records, controls, interrupted })
 }
 
+/// Whether the records of choices without their queries are those of the plan's rows, in their order.
+fn unconditional_is_whole(rows: &[Query], records: &[UnconditionalRecord]) -> bool {
+    records.len() >= rows.len() && rows.iter().zip(records).all(|(row, record)| row.index == record.index)
+}
+
 /// The results and records of an earlier process that brought the same plan to its end.
 fn done_already(plan: &Plan) -> Result<Option<Found>, RunError> {
     let Beginning::Continue(earlier) = &plan.beginning else { return Ok(None) };
@@ -155,7 +162,7 @@ fn done_already(plan: &Plan) -> Result<Option<Found>, RunError> {
     let behind_baselines: usize = earlier.baselines.iter().map(|baseline| baseline.step.scores.n).sum();
     let is_whole = records.len() == expected
         && controls.baselines.len() == behind_baselines
-        && controls.unconditional.len() >= plan.unconditional.len();
+        && unconditional_is_whole(&plan.unconditional, &controls.unconditional);
     let results = ResultsRecord::clone(earlier);
     Ok(is_whole.then_some(Found { results, records, controls, interrupted: false }))
 }

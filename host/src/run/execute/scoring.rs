@@ -94,12 +94,17 @@ impl Scorer<'_> {
         Behind { seed, context, before }: Behind<'_>,
         queries: &[&Query],
     ) -> Result<Vec<L>, RunError> {
-        let mut tokens: Vec<QueryTokens> =
-            queries.iter().map(|query| query.tokens.preceded_by(before).behind(context)).collect();
-        let shared_start = score::shared_start(&tokens).to_vec();
-        if !shared_start.is_empty() {
-            tokens = tokens.iter().map(|query| query.without_start(shared_start.len())).collect();
+        let tokens = queries.iter().map(|query| match before {
+            [] => query.tokens.behind(context),
+            // It is read once, and no query has a copy of it.
+            _ => query.tokens.clone(),
+        });
+        let mut tokens: Vec<QueryTokens> = tokens.collect();
+        let of_queries = score::shared_start(&tokens).to_vec();
+        if !of_queries.is_empty() {
+            tokens = tokens.iter().map(|query| query.without_start(of_queries.len())).collect();
         }
+        let shared_start = [before, &of_queries].concat();
         // Extended when the first batch is computed: the journal may have them all.
         let mut extended: Option<Context> = None;
         let step = context.step() as u32;

@@ -202,7 +202,7 @@ impl Diagnosis for PlanError {
                 "score fewer steps with `--score-steps`, ask for fewer `--baseline`, or make a run for some of the seeds".into()
             }
             Self::NoTextStart { .. } => {
-                "put the model's `tokenizer_config.json`, which names `bos_token` or `eos_token`, beside its tokenizer".into()
+                "name one as `bos_token` or `eos_token` in the `tokenizer_config.json` beside the model's tokenizer".into()
             }
             Self::Memory { .. } => {
                 "`--weights quantized` takes about a quarter of f32, `--dtype bf16` half, a smaller `--batch-tokens` less for \

@@ -43,11 +43,10 @@ pub(super) fn of_run(
     let batches = groups.map(|queries| batch_size(&tokens_of(queries), config.batch_tokens));
     let mut phases = tune::phases(demonstrations, config.steps);
     if !drawn.description.ids.is_empty() {
-        // Zero-shot: longer queries behind nothing.
-        for queries in groups {
-            let described: Vec<QueryTokens> =
-                tokens_of(queries).iter().map(|tokens| tokens.preceded_by(&drawn.description.ids)).collect();
-            let batch = batch_size(&described, config.batch_tokens);
+        // Zero-shot: what is read once before all queries is longer.
+        for batch in batches {
+            let shared_start = batch.shared_start + drawn.description.ids.len();
+            let batch = BatchSize { shared_start, ..batch };
             phases.extend(tune::phases(batch.shared_start, 1));
             phases.extend(score::phases(model, &placement, 0, 1, batch));
         }

@@ -109,8 +109,8 @@ struct Part<'a> {
 }
 
 /// Where the demonstrations stand among `tokens` tokens of their text, behind its first `before` bytes and each with what follows
-/// it; none where one of them has no
-/// token of its own. A token belongs where the first byte of what it stands for lies.
+/// it; none where one of them has no token of its own. A token belongs where the first byte of what it stands for lies, but for
+/// one that begins before the first demonstration and ends in it, which is that one's.
 fn spans(
     tokenizer: &Tokenizer,
     shown: &[Part<'_>],
@@ -131,6 +131,9 @@ fn spans(
         let of = |bytes: Range<usize>| token_at(bytes.start)..token_at(bytes.end);
         spans.push(DemonstrationSpan { tokens: of(from..next), answer: of(answer..end) });
         from = next;
+    }
+    if let Some(first) = spans.first_mut().filter(|_| before > 0) {
+        first.tokens.start = special + tokenizer.tokens_within(text, before)?;
     }
     // A tokenizer may place what stands for blanks at the end of a text behind it.
     if let Some(last) = spans.last_mut() {
@@ -187,6 +190,12 @@ mod tests {
         assert_eq!(text_of(&found[0].tokens), "good film: yes\n\n");
         assert_eq!(text_of(&found[0].answer), " yes");
         assert_eq!(text_of(&found[1].answer), " no");
+        // A token that the description and the first demonstration share is the demonstration's.
+        let (before, shown) = ("say ", [Part { text: "no: yes", context: Some("no:") }]);
+        let described = format!("{before}no: yes\n\n");
+        let of_both = tokenizer.pieces(&described).unwrap();
+        let seam = spans(&tokenizer, &shown, (before.len(), &described), of_both.len()).unwrap();
+        assert_eq!(of_both[seam[0].tokens.start].text, " n");
         // A demonstration that does not begin with its query's text is its answer as a whole.
         assert_eq!(text_of(&found[2].answer), "bad: no");
     }

@@ -84,7 +84,8 @@ impl<'a> Renderer<'a> {
     }
 
     /// How many tokens of the demonstrations' text stand before the first demonstration: those that the model expects at the
-    /// beginning of a text, and the description's. A token belongs where the first byte of what it stands for lies.
+    /// beginning of a text, and the description's. A token that stands for the end of the description and the beginning of the first
+    /// demonstration is the demonstration's, which would lose its first word without it.
     ///
     /// # Errors
     /// A text that the tokenizer cannot encode.
@@ -93,8 +94,7 @@ impl<'a> Renderer<'a> {
         if self.description.is_empty() {
             return Ok(special);
         }
-        let starts = self.tokenizer.byte_starts(text)?;
-        Ok(special + starts.partition_point(|start| *start < self.description.len()))
+        Ok(special + self.tokenizer.tokens_within(text, self.description.len())?)
     }
 
     /// Bytes of the demonstrations' text before the first demonstration.

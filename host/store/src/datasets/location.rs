@@ -598,7 +598,7 @@ mod tests {
         let missing = Source { files: vec!["x.csv".into()], ..own.clone() };
         let error = open(&location, &missing).map(drop).unwrap_err().to_string();
         assert!(
-            error.contains("mine.toml`, the evaluation split: expected a file") && error.ends_with("got none"),
+            error.ends_with("mine.toml`, the evaluation split: `x.csv`: expected files of such a name, got none"),
             "{error}"
         );
         // What the user says comes first.

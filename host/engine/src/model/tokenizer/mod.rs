@@ -191,6 +191,16 @@ impl Tokenizer {
         Ok(encoding.get_offsets().iter().map(|(start, _)| *start).collect())
     }
 
+    /// How many of a text's tokens, without those that stand before every text, end within its first `bytes` bytes.
+    ///
+    /// # Errors
+    /// [`ModelError::Tokenizer`] for a text that is too long for the tokenizer's rules, or that they do not cover.
+    pub fn tokens_within(&self, text: &str, bytes: usize) -> Result<usize, ModelError> {
+        self.growth.check(text)?;
+        let encoding = guarded(|| self.inner.encode(text, false).map_err(failed))?;
+        Ok(encoding.get_offsets().partition_point(|(_, end)| *end <= bytes))
+    }
+
     /// A text's tokens behind those that the model expects before a text, such as a token for its beginning.
     ///
     /// # Errors
