@@ -78,7 +78,7 @@ fn asked(place: &Place, name: &str, command: &str) -> Command {
         "run" if name.ends_with("-row") => place.sst2_command(&[&short[..], &["--data", "rows"]].concat()),
         "run" => place.sst2_command(&short),
         // What a definition names as files is looked for where no other place is said.
-        "run --task" if name == "definition-files-outside" => {
+        "run --task" if matches!(name, "definition-files-outside" | "definition-many-folders") => {
             place.command(&[&["run", "--task", "mine.toml", "--model", "model"], &short[..]].concat())
         }
         "run --task" => {
@@ -116,6 +116,9 @@ fn make(place: &Place, name: &str) {
         _ if name.starts_with("definition-") => {
             for plugin in ["template", "momentum"] {
                 place.write(&format!("plugins/{plugin}.wasm"), std::fs::read(guest(plugin)).unwrap());
+            }
+            if name == "definition-many-folders" {
+                std::fs::create_dir_all(place.path(&"a/".repeat(24))).unwrap();
             }
             place.write("mine.toml", definition(name));
         }
@@ -264,6 +267,11 @@ fn definition(name: &str) -> String {
     };
     let context =
         |template: &str| changed("\"Review: {{ sentence | trim }}\\nSentiment:\"", &format!("'''{template}'''"));
+    let files = |demonstrations: &str, evaluation: &str| {
+        let named = format!("demonstration-files = \"{demonstrations}\"\nevaluation-files = \"{evaluation}\"");
+        changed("demonstrations = \"train\"\nevaluation = \"validation\"", &named)
+            .replace("repository = \"nyu-mll/glue\"\nconfig = \"sst2\"\n", "")
+    };
     match name {
         "definition-endless-loop" => {
             context("{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}")
@@ -275,11 +283,9 @@ fn definition(name: &str) -> String {
         "definition-many-choices" => {
             changed("labels = [\"negative\", \"positive\"]", "choices = \"['a'] * 100000000\"")
         }
-        "definition-files-outside" => {
-            let hub = "demonstrations = \"train\"\nevaluation = \"validation\"";
-            changed(hub, "demonstration-files = \"../secret.csv\"\nevaluation-files = \"/etc/passwd\"")
-                .replace("repository = \"nyu-mll/glue\"\nconfig = \"sst2\"\n", "")
-        }
+        "definition-files-outside" => files("../secret.csv", "/etc/passwd"),
+        // Each `**` may stand for any of the folders, and each `*` for the next.
+        "definition-many-folders" => files(&format!("{}x.csv", "**/*/".repeat(10)), "x.csv"),
         "definition-escapes" => format!("{SST2}\"\\u001b[2J\\u202e\" = 1\n"),
         "definition-deep" => format!("task = \"template\"\nx = {}{}", "[".repeat(1000), "]".repeat(1000)),
         "definition-large" => format!("{SST2}{}", "#".repeat(2 << 20)),

@@ -46,8 +46,24 @@ fn every_command_of_the_page_runs() {
     // Twelve rows, four of them demonstrations.
     assert_eq!((scored("moods"), scored("guessed")), (8.into(), 8.into()));
     let mmlu = place.json("runs/mmlu/results.json");
-    assert_eq!(mmlu["options"]["task"]["parameters"], "{\"subject\":\"astronomy\"}");
-    assert!(mmlu["description"].as_str().unwrap().contains("about astronomy"), "{mmlu}");
+    assert_eq!(mmlu["options"]["task"]["parameters"], "{\"subject\":\"anatomy\"}");
+    assert!(mmlu["description"].as_str().unwrap().contains("about anatomy"), "{mmlu}");
+}
+
+#[test]
+fn rows_of_another_subject_are_none_of_the_task_s() {
+    let place = place();
+    let run = |subject: &str| {
+        let subject = format!("subject={subject}");
+        let small = ["--model", "model", "--data", "sample", "--steps", "2", "--select", "last", "--limit", "2"];
+        let shown = ["--sampling", "first", "--shots", "1"];
+        place.host(&[&["run", "--task", "mmlu.toml", "-T", &subject][..], &small, &shown].concat())
+    };
+    let unsought = "the task's configuration `anatomy` is not looked for in a folder or a sample";
+    let notes = |run: &str| place.json(&format!("runs/{run}/results.json"))["notes"].to_string();
+    run("anatomy").good();
+    assert!(notes("mmlu").contains(unsought), "{}", notes("mmlu"));
+    run("astronomy").failed(2, &["rows of the demonstrations split are none of the task's"]);
 }
 
 #[test]

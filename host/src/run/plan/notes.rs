@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use super::draw::{Draw, Drawn};
 use super::select;
 use crate::run::inputs::classes;
-use crate::run::inputs::config::RunConfig;
+use crate::run::inputs::config::{RunConfig, TaskConfig};
 use crate::run::inputs::model::OpenModel;
 use crate::run::inputs::rows::Rows;
 use ft_engine::model::Tokenizer;
+use ft_record::files::schema::DataRecord;
+use ft_store::datasets::location::DataBase;
 
 /// Notes of single seeds that are told; of further ones only how many there are.
 const TOLD: usize = 10;
@@ -26,6 +28,7 @@ pub fn before(config: &RunConfig, rows: &Rows, drawn: &Drawn, model: &OpenModel)
             notes.push(format!("{skipped} of {all} rows of the {name} split were left out: {reasons}"));
         }
     }
+    notes.extend(unsought_configuration(&config.task, &[&rows.demonstrations.record, &rows.evaluation.record]));
     notes.extend(rows.notes(&config.task));
     let all = rows.evaluation.examples.len();
     notes.extend(drawn.draws.first().and_then(|draw| sampled(config, draw, all)));
@@ -48,6 +51,29 @@ pub fn before(config: &RunConfig, rows: &Rows, drawn: &Drawn, model: &OpenModel)
     notes.extend(unconditional(drawn, &model.tokenizer));
     notes.extend_from_slice(model.notes());
     notes
+}
+
+/// That rows of a folder or of the sample are not chosen by the configuration that the user may have set by an option of a
+/// definition.
+fn unsought_configuration(task: &TaskConfig, data: &[&DataRecord]) -> Option<String> {
+    if task.definition.is_none() || task.options.is_empty() || task.data.base == DataBase::Hub {
+        return None;
+    }
+    let has_own = |data: &DataRecord| task.data.files.iter().any(|(split, _)| split.to_string() == *data.split.raw());
+    let mut files: Vec<String> = Vec::new();
+    let mut configuration = None;
+    for data in data.iter().filter(|data| !has_own(data)) {
+        configuration = configuration.or(data.config.as_ref());
+        let file = format!("`{}`", data.file.harmless());
+        if !files.contains(&file) {
+            files.push(file);
+        }
+    }
+    let configuration = configuration?.harmless();
+    let files = files.join(" and ");
+    Some(format!(
+        "the task's configuration `{configuration}` is not looked for in a folder or a sample: rows are those of {files}"
+    ))
 }
 
 /// What zero-shot lacks. A token for the beginning of a text stands before the demonstrations, and before a query only

@@ -1,8 +1,12 @@
 //! Files that a task's definition names beside itself.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-use super::pattern::{PatternError, expand_below};
+use super::address::is_address;
+use super::pattern::{PatternError, Search, check_paths};
+use ft_engine::task::example::Split;
+use ft_engine::text::harmless_within;
 
 /// Why a pattern of a definition gives no files.
 #[derive(Debug, thiserror::Error)]
@@ -13,40 +17,76 @@ pub enum BesideError {
         /// The pattern.
         pattern: String,
     },
-    /// A link that leads out of the definition's folder.
-    #[error("`{}`: expected a file below the definition's folder, got a link that leads out of it", file.display())]
-    Link {
-        /// The file as the pattern names it.
-        file: PathBuf,
+    /// An address on the hub.
+    #[error(
+        "expected the name or pattern of files below the definition's folder, got an address on the hub, {address:?}"
+    )]
+    Hub {
+        /// The address.
+        address: String,
     },
     /// No files, or files that do not belong together.
     #[error(transparent)]
     Pattern(#[from] PatternError),
 }
 
+impl BesideError {
+    /// What the user can do about it for a split, where something is known to help.
+    pub(super) fn hint(&self, split: Split) -> Option<String> {
+        match self {
+            BesideError::Outside { .. } => None,
+            BesideError::Hub { address } => Some(format!(
+                "a definition names files of the hub by `repository` and the split's name; `--data '{split}={}'` takes these",
+                harmless_within(address, SHOWN)
+            )),
+            BesideError::Pattern(error) => error.hint(),
+        }
+    }
+}
+
+/// Patterns that are named where files of several do not belong together.
+const NAMED: usize = 4;
+
+/// Characters of an address that a hint shows.
+const SHOWN: usize = 200;
+
 /// The files below `folder` that the patterns mean, in the order of the patterns, those of one pattern by name. A file that
 /// several patterns mean comes once.
 ///
 /// # Errors
-/// A pattern that leads out of the folder, by its text or by a link, or that no file matches.
+/// A pattern that leads out of the folder, by its text or by a link, or that no file matches; files of several formats, and a
+/// file that is there twice: under two names, or compressed and not.
 pub(super) fn files(folder: &Path, patterns: &[String]) -> Result<Vec<PathBuf>, BesideError> {
-    let mut found: Vec<PathBuf> = Vec::new();
+    let mut search = Search::below(folder)?;
+    let (mut found, mut known) = (Vec::new(), BTreeSet::new());
     for pattern in patterns {
+        if is_address(pattern) {
+            return Err(BesideError::Hub { address: pattern.clone() });
+        }
         if !stays_below(pattern) {
             return Err(BesideError::Outside { pattern: pattern.clone() });
         }
-        let files = expand_below(folder, pattern)?;
-        found.extend(files.into_iter().filter(|file| !found.contains(file)).collect::<Vec<_>>());
+        found.extend(search.expand(folder, pattern)?.into_iter().filter(|file| known.insert(file.clone())));
     }
-    // A definition that is named without a folder lies in the current one.
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    for file in &found {
-        let inside = folder.canonicalize().and_then(|folder| Ok(file.canonicalize()?.starts_with(folder)));
-        if !inside.unwrap_or(false) {
-            return Err(BesideError::Link { file: file.clone() });
+    let more = if patterns.len() > NAMED { "` and more, `..." } else { "" };
+    let all = patterns[..patterns.len().min(NAMED)].join("`, `") + more;
+    check_paths(&all, &found)?;
+    check_places(&all, &found)?;
+    Ok(found)
+}
+
+/// Refuses a file that is there under two names, by a link.
+fn check_places(pattern: &str, files: &[PathBuf]) -> Result<(), PatternError> {
+    let mut places: BTreeMap<PathBuf, &PathBuf> = BTreeMap::new();
+    for file in files {
+        // A file that is gone by now is missed where it is opened.
+        let Ok(place) = file.canonicalize() else { continue };
+        if let Some(first) = places.insert(place, file) {
+            let (first, second) = (first.display().to_string(), file.display().to_string());
+            return Err(PatternError::Twice { pattern: pattern.to_owned(), first, second });
         }
     }
-    Ok(found)
+    Ok(())
 }
 
 /// Whether a pattern has nothing but plain names.
@@ -73,7 +113,7 @@ mod tests {
             std::fs::write(folder.path().join(file), "").unwrap();
         }
         let of = |patterns: &[&str]| found(folder.path(), patterns);
-        assert_eq!(of(&["x.jsonl", "*.csv", "a.csv"]).unwrap(), ["x.jsonl", "a.csv", "b.csv"]);
+        assert_eq!(of(&["b.csv", "*.csv", "a.csv"]).unwrap(), ["b.csv", "a.csv"]);
         assert_eq!(of(&["./s*/*.csv"]).unwrap(), ["sub/c.csv"]);
         assert_eq!(of(&["a.csv", "d*.csv"]).unwrap_err(), "`d*.csv`: expected files of such a name, got none");
         assert!(of(&["sub"]).is_err(), "a folder is no file");
@@ -101,6 +141,40 @@ mod tests {
             std::fs::write(folder.join("rows.jsonl"), "").unwrap();
             std::os::unix::fs::symlink("rows.jsonl", folder.join("also.jsonl")).unwrap();
             assert_eq!(found(&folder, &["also.jsonl"]).unwrap(), ["also.jsonl"]);
+            let twice = found(&folder, &["rows.jsonl", "also.jsonl"]).unwrap_err();
+            assert!(twice.starts_with("`rows.jsonl`, `also.jsonl`: expected each file once, got `"), "{twice}");
+            // What lies behind such a link is not even listed, though nothing there is of that name.
+            let listed = found(&folder, &["up/*.parquet"]).unwrap_err();
+            assert!(
+                listed.ends_with("up`: expected a file below the definition's folder, got a link that leads out of it")
+            );
         }
+    }
+
+    #[test]
+    fn the_files_of_all_patterns_belong_together() {
+        let folder = tempfile::tempdir().unwrap();
+        for file in ["moods.csv", "moods.csv.gz", "x.jsonl", "rows[1].csv", "rows1.csv"] {
+            std::fs::write(folder.path().join(file), "").unwrap();
+        }
+        let of = |patterns: &[&str]| found(folder.path(), patterns);
+        let twice = of(&["moods.csv", "moods.csv.gz"]).unwrap_err();
+        assert!(twice.contains("expected each file once") && twice.ends_with("moods.csv.gz`"), "{twice}");
+        let mixed = of(&["moods.csv", "x.jsonl"]).unwrap_err();
+        assert!(mixed.contains("expected files of one format") && mixed.ends_with("x.jsonl`"), "{mixed}");
+        // What is there under the very name is that.
+        assert_eq!(of(&["rows[1].csv"]).unwrap(), ["rows[1].csv"]);
+        assert_eq!(of(&["rows[1-2].csv"]).unwrap(), ["rows1.csv"]);
+    }
+
+    #[test]
+    fn an_address_is_told_from_a_pattern() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = "hf://datasets/a/b/x-*.csv".to_owned();
+        let error = files(folder.path(), &[address]).unwrap_err();
+        assert!(error.to_string().ends_with("got an address on the hub, \"hf://datasets/a/b/x-*.csv\""), "{error}");
+        let hint = error.hint(Split::Evaluation).unwrap();
+        assert!(hint.contains("by `repository`"), "{hint}");
+        assert!(hint.contains("--data 'evaluation=hf://datasets/a/b/x-*.csv'"), "{hint}");
     }
 }

@@ -201,7 +201,8 @@ impl DataError {
             DataError::NoSample { .. } => {
                 Some("use `--data DIR`, with the rows in `DIR/<data set>/<split>.jsonl`".into())
             }
-            DataError::BadName { .. } | DataError::FilesOfPlugin { .. } | DataError::Files { .. } => None,
+            DataError::BadName { .. } | DataError::FilesOfPlugin { .. } => None,
+            DataError::Files { split, source, .. } => source.hint(*split),
             DataError::Row(error) => error.hint(),
             DataError::Pattern(error) => error.hint(),
             DataError::Dataset(error) => error.hint(),

@@ -3,7 +3,7 @@
 //! `*` stands for any part of a name, `?` for one character, `[a-c]` and `[!a-c]` for one of some or of all others, and
 //! `**` as a whole name for any number of folders. Names that begin with `.` are matched only by a pattern that does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Component, Path, PathBuf};
 
 use crate::fs::error::FileError;
@@ -11,6 +11,16 @@ use crate::table::Format;
 
 /// Files that one pattern may stand for.
 const MOST_FILES: usize = 10_000;
+
+/// Entries of folders that are looked at for one pattern of the user's own.
+const MOST_ENTRIES: usize = 1_000_000;
+
+/// Entries of folders that are looked at for all patterns by which a definition, which may be a stranger's, names the files of
+/// a split.
+const MOST_ENTRIES_BELOW: usize = 100_000;
+
+/// Bytes of a pattern of a definition, which is matched against every entry.
+const LONGEST_BELOW: usize = 1000;
 
 /// Why a pattern gives no files.
 #[derive(Debug, thiserror::Error)]
@@ -47,9 +57,36 @@ pub enum PatternError {
         /// Its copy.
         second: String,
     },
+    /// More entries of folders than are looked at.
+    #[error("`{pattern}`: expected at most {most} entries in the folders that are looked through, got more")]
+    TooWide {
+        /// The pattern.
+        pattern: String,
+        /// Entries that are looked at.
+        most: usize,
+    },
+    /// A pattern of a definition that is longer than any that is meant.
+    #[error("`{}...`: expected a pattern of at most {LONGEST_BELOW} bytes, got {length}", beginning(pattern))]
+    TooLong {
+        /// The pattern.
+        pattern: String,
+        /// Its bytes.
+        length: usize,
+    },
+    /// A link that leads out of the folder that files are looked for below.
+    #[error("`{}`: expected a file below the definition's folder, got a link that leads out of it", path.display())]
+    Link {
+        /// The file, or a folder that the pattern means, by the names that lead there.
+        path: PathBuf,
+    },
     /// A folder could not be read.
     #[error(transparent)]
     File(#[from] FileError),
+}
+
+/// What is shown of a long pattern.
+fn beginning(pattern: &str) -> String {
+    pattern.chars().take(40).collect()
 }
 
 impl PatternError {
@@ -62,6 +99,8 @@ impl PatternError {
             PatternError::TooMany { .. } | PatternError::Mixed { .. } | PatternError::Twice { .. } => {
                 Some("write the pattern so that it matches only the files that are meant".into())
             }
+            PatternError::TooWide { .. } => Some("name the folders that are meant in place of `**` and `*`".into()),
+            PatternError::TooLong { .. } | PatternError::Link { .. } => None,
             PatternError::File(error) => error.hint(),
         }
     }
@@ -90,28 +129,15 @@ pub fn expand(path: &Path) -> Result<Vec<PathBuf>, PatternError> {
             other => parts.push(other.as_os_str().to_str().unwrap_or_default()),
         }
     }
-    found_below(&base, parts, text)
-}
-
-/// The files below a folder that a pattern of plain names with `/` between them stands for, in the order of their names. What
-/// the folder itself is called is no pattern.
-///
-/// # Errors
-/// Those of [`expand`]; [`PatternError::NoMatch`] also where the pattern is the name of one file that is not there.
-pub(crate) fn expand_below(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, PatternError> {
-    let names = pattern.split('/').filter(|name| !matches!(*name, "" | "."));
-    found_below(folder, names.collect(), pattern)
-}
-
-/// The files below a folder by the names of a pattern.
-fn found_below(folder: &Path, mut names: Vec<&str>, pattern: &str) -> Result<Vec<PathBuf>, PatternError> {
-    names.dedup_by(|next, name| *next == "**" && *name == "**");
-    let mut search = Search { pattern, found: BTreeSet::new() };
-    search.walk(folder, &names)?;
-    let found: Vec<PathBuf> = search.found.into_iter().collect();
-    let shown: Vec<String> = found.iter().map(|path| path.display().to_string()).collect();
-    check_together(pattern, &shown)?;
+    let found = Search { most: MOST_ENTRIES, ..Search::default() }.find(&base, parts, text)?;
+    check_paths(text, &found)?;
     Ok(found)
+}
+
+/// [`check_together`] of files on this machine.
+pub(super) fn check_paths(pattern: &str, paths: &[PathBuf]) -> Result<(), PatternError> {
+    let shown: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    check_together(pattern, &shown)
 }
 
 /// Checks that files may be one split: there are some, all have one format, and none is there twice.
@@ -160,51 +186,138 @@ fn after<'a>(part: usize, parts: &'a [&str]) -> impl Iterator<Item = usize> + us
     part..=part + skipped
 }
 
-/// A search through folders.
-struct Search<'a> {
-    pattern: &'a str,
-    found: BTreeSet<PathBuf>,
+/// A search through folders, for one pattern after another.
+#[derive(Default)]
+pub(super) struct Search {
+    /// The folder, without links, that nothing may lie outside of; `None` for the user's own patterns.
+    within: Option<PathBuf>,
+    /// Entries of folders that are looked at for all patterns.
+    most: usize,
+    /// Those that were, each folder counted again by every part of a pattern that looks through it.
+    looked_at: usize,
 }
 
-impl Search<'_> {
-    fn walk(&mut self, folder: &Path, parts: &[&str]) -> Result<(), PatternError> {
-        let Some((part, rest)) = parts.split_first() else {
-            if folder.is_file() {
-                self.found.insert(folder.to_owned());
-            }
-            return match self.found.len() > MOST_FILES {
-                true => Err(PatternError::TooMany { pattern: self.pattern.to_owned() }),
-                false => Ok(()),
-            };
-        };
-        if *part == "**" {
-            self.walk(folder, rest)?;
-        } else if !is_pattern(part) {
-            return self.walk(&folder.join(part), rest);
+impl Search {
+    /// A search for the files that a definition in this folder names: none may lie outside of it, by a link neither.
+    ///
+    /// # Errors
+    /// If the folder is not there.
+    pub(super) fn below(folder: &Path) -> Result<Search, PatternError> {
+        let within = here(folder).canonicalize().map_err(|source| FileError::io("read the folder", folder, source))?;
+        Ok(Search { within: Some(within), most: MOST_ENTRIES_BELOW, looked_at: 0 })
+    }
+
+    /// The files below a folder that a pattern of plain names with `/` between them stands for, in the order of their names; a
+    /// pattern that is the very name of a file there stands for that file alone. What the folder itself is called is no pattern.
+    ///
+    /// # Errors
+    /// If no file has such a name, the search leads out of the folder or takes too long, the files do not belong together, or a
+    /// folder cannot be read.
+    pub(super) fn expand(&mut self, folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, PatternError> {
+        if pattern.len() > LONGEST_BELOW {
+            return Err(PatternError::TooLong { pattern: pattern.to_owned(), length: pattern.len() });
         }
-        for name in names(folder)? {
-            let inside = folder.join(&name);
+        let names = || pattern.split('/').filter(|name| !matches!(*name, "" | "."));
+        let literal = names().fold(folder.to_owned(), |path, name| path.join(name));
+        if is_pattern(pattern) && literal.is_file() {
+            self.check_within(&literal)?;
+            return Ok(vec![literal]);
+        }
+        let found = self.find(folder, names().collect(), pattern)?;
+        check_paths(pattern, &found)?;
+        Ok(found)
+    }
+
+    /// The files below a folder by the names of a pattern; none if no file has such a name.
+    fn find(&mut self, folder: &Path, mut names: Vec<&str>, pattern: &str) -> Result<Vec<PathBuf>, PatternError> {
+        names.dedup_by(|next, name| *next == "**" && *name == "**");
+        let mut walk = Walk { search: self, pattern, found: BTreeSet::new(), been: HashSet::new() };
+        walk.at(folder, &names)?;
+        Ok(walk.found.into_iter().collect())
+    }
+
+    /// Refuses a path that is there, and outside of the folder that nothing may lie outside of.
+    fn check_within(&self, path: &Path) -> Result<(), PatternError> {
+        match (&self.within, here(path).canonicalize()) {
+            (Some(within), Ok(place)) if !place.starts_with(within) => {
+                Err(PatternError::Link { path: path.to_owned() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The names in a folder; none where there is no such folder.
+    fn names(&mut self, folder: &Path, pattern: &str) -> Result<Vec<String>, PatternError> {
+        if !here(folder).is_dir() {
+            return Ok(Vec::new());
+        }
+        self.check_within(folder)?;
+        let error = |source| FileError::io("read the folder", here(folder), source);
+        // The folder itself counts too: many may be empty.
+        self.looked_at += 1;
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(here(folder)).map_err(error)?.flatten() {
+            self.looked_at += 1;
+            if self.looked_at > self.most {
+                return Err(PatternError::TooWide { pattern: pattern.to_owned(), most: self.most });
+            }
+            names.extend(entry.file_name().into_string());
+        }
+        Ok(names)
+    }
+}
+
+/// A path under which the system finds it: the folder that is called nothing is the current one.
+fn here(path: &Path) -> &Path {
+    if path.as_os_str().is_empty() { Path::new(".") } else { path }
+}
+
+/// The search for one pattern.
+struct Walk<'a> {
+    search: &'a mut Search,
+    pattern: &'a str,
+    found: BTreeSet<PathBuf>,
+    /// The places that were looked at, each with the number of parts that were left there: by `**` many ways lead to one.
+    been: HashSet<(PathBuf, usize)>,
+}
+
+impl Walk<'_> {
+    /// Looks for what is at a place, or below it by the parts of the pattern that are left.
+    fn at(&mut self, place: &Path, parts: &[&str]) -> Result<(), PatternError> {
+        if !self.been.insert((place.to_owned(), parts.len())) {
+            return Ok(());
+        }
+        let Some((part, rest)) = parts.split_first() else { return self.file(place) };
+        if *part == "**" {
+            self.at(place, rest)?;
+        } else if !is_pattern(part) {
+            return self.at(&place.join(part), rest);
+        }
+        for name in self.search.names(place, self.pattern)? {
+            let inside = place.join(&name);
             if *part != "**" {
                 if name_matches(part, &name) {
-                    self.walk(&inside, rest)?;
+                    self.at(&inside, rest)?;
                 }
             // A link to a folder above would never end.
             } else if !name.starts_with('.') && inside.is_dir() && !inside.is_symlink() {
-                self.walk(&inside, parts)?;
+                self.at(&inside, parts)?;
             }
         }
         Ok(())
     }
-}
 
-/// The names in a folder; none where there is no such folder.
-fn names(folder: &Path) -> Result<Vec<String>, FileError> {
-    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    if !here.is_dir() {
-        return Ok(Vec::new());
+    /// Takes the place, if it is a file.
+    fn file(&mut self, place: &Path) -> Result<(), PatternError> {
+        if place.is_file() {
+            self.search.check_within(place)?;
+            self.found.insert(place.to_owned());
+        }
+        match self.found.len() > MOST_FILES {
+            true => Err(PatternError::TooMany { pattern: self.pattern.to_owned() }),
+            false => Ok(()),
+        }
     }
-    let entries = std::fs::read_dir(here).map_err(|source| FileError::io("read the folder", here, source))?;
-    Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
 }
 
 /// Whether one name is such as a pattern without `/` stands for.
@@ -322,5 +435,39 @@ mod tests {
         std::fs::write(root.join("a.csv.zst"), "").unwrap();
         let twice = refused("a.*");
         assert!(twice.contains("expected each file once") && twice.ends_with("a.csv.zst`"), "{twice}");
+    }
+
+    #[test]
+    fn many_ways_to_one_folder_are_one() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("a/".repeat(24))).unwrap();
+        let pattern = "**/*/".repeat(10) + "x.csv";
+        let mut search = Search::below(folder.path()).unwrap();
+        let error = search.expand(folder.path(), &pattern).unwrap_err();
+        assert!(matches!(error, PatternError::NoMatch { .. }), "{error}");
+        // 25 folders, each looked through by at most 20 parts, with one entry or none.
+        assert!(search.looked_at <= 25 * 20 * 2, "{}", search.looked_at);
+        std::fs::write(folder.path().join("a/".repeat(12)).join("x.csv"), "").unwrap();
+        assert_eq!(search.expand(folder.path(), &pattern).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_search_ends_at_so_many_entries_of_all_its_patterns() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a.csv", "b.csv", "c.jsonl"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        // The folder and its three entries are four.
+        let mut search = Search { most: 8, ..Search::default() };
+        assert_eq!(search.expand(folder.path(), "*.csv").unwrap().len(), 2);
+        assert_eq!(search.expand(folder.path(), "c.*").unwrap().len(), 1);
+        let error = search.expand(folder.path(), "a.*").unwrap_err();
+        let told = "`a.*`: expected at most 8 entries in the folders that are looked through, got more";
+        assert_eq!(error.to_string(), told);
+        assert!(error.hint().unwrap().contains("name the folders"));
+        // A name without a pattern looks through no folder.
+        assert_eq!(search.expand(folder.path(), "a.csv").unwrap().len(), 1);
+        let long = search.expand(folder.path(), &"x".repeat(1001)).unwrap_err().to_string();
+        assert!(long.ends_with("x...`: expected a pattern of at most 1000 bytes, got 1001"), "{long}");
     }
 }
