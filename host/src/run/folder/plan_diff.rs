@@ -121,6 +121,55 @@ mod tests {
         })
     }
 
+    /// A plan without data.
+    const PLAN: &str = r#"{
+        "format_version": 2, "host_version": "0.1.0",
+        "config": {
+            "model": "m", "data": "sample", "skip_bad_rows": false, "sampling": "stratified", "shots": 1, "seeds": [0],
+            "steps": 4, "limit": null, "score_steps": "all", "select": "last", "positions": "continue", "device": "cpu",
+            "dtype": "f32", "weights": "dense", "threads": 1, "batch_tokens": 2,
+            "limits": {
+                "fuel": 1, "seconds": 1.0, "memory": 1, "table_elements": 1, "call_bytes": 1, "tensor_bytes": 1
+            }
+        },
+        "task": {"name": "t", "version": "1.0", "file": "t.wasm", "sha256": ""},
+        "optimizer": {"name": "o", "version": "1.0", "file": "o.wasm", "sha256": ""},
+        "options": {"task": {}, "optimizer": {}},
+        "model": {"asked": "m", "source": "m", "files": [], "layers": 1, "hidden": 1, "max_positions": null},
+        "data": [], "labels": ["a", "b"],
+        "seed": 0, "demonstrations": "", "demonstration_ids": [], "demonstration_rows": [],
+        "evaluation_rows": 3, "evaluation_split_rows": 3, "longest_query": 3, "score_steps": [0, 1],
+        "memory": {"weights": 0, "dense_weights": 0, "cache": 0, "activations": 0, "total": 0, "available": null},
+        "notes": []
+    }"#;
+
+    fn plan(splits: &[(&str, &str, &str)]) -> PlanRecord {
+        let data = |(split, file, examples): &(&str, &str, &str)| -> DataRecord {
+            let record = serde_json::json!({
+                "split": split, "repository": "r", "config": null, "name": split, "file": file,
+                "rows": 1, "skipped": 0, "sha256": "", "examples_sha256": examples,
+            });
+            serde_json::from_value(record).unwrap()
+        };
+        PlanRecord { data: splits.iter().map(data).collect(), ..serde_json::from_str(PLAN).unwrap() }
+    }
+
+    #[test]
+    fn data_are_named_with_their_split() {
+        let before = plan(&[("demonstrations", "a.csv", "1"), ("evaluation", "b.csv", "2")]);
+        // Where a file lies is without effect.
+        let now = plan(&[("demonstrations", "a.csv", "3"), ("evaluation", "c.csv", "4")]);
+        let expected =
+            ["data.demonstrations.examples_sha256: \"1\" -> \"3\"", "data.evaluation.examples_sha256: \"2\" -> \"4\""];
+        assert_eq!(plan_diff(&before, &now).unwrap(), expected);
+        assert_eq!(plan_diff(&before, &before).unwrap(), [""; 0]);
+        // Other parts are told besides, and data of other splits as a whole.
+        let now = PlanRecord { labels: vec!["a".into()], ..now };
+        assert!(plan_diff(&before, &now).unwrap()[0].starts_with("labels: "));
+        let fewer = plan_diff(&before, &plan(&[("evaluation", "b.csv", "2")])).unwrap();
+        assert!(fewer.len() == 1 && fewer[0].starts_with("data: "), "{fewer:?}");
+    }
+
     #[test]
     fn of_long_texts_the_line_that_differs_is_told() {
         let text = "task = \"template\"\n[row]\nanswer = \"mood\"\nlabels = [\"annoyed\", \"glad\"]\n";
@@ -135,7 +184,7 @@ mod tests {
         let far = told(&format!("{line}a"), &format!("{line}b\u{1b}"));
         let before = "y".repeat(12);
         assert_eq!(far, format!("options.task.definition, line 1: \"…{before}a\" -> \"…{before}b\\u{{1b}}\""));
-        assert_eq!(told("a", "b"), "options.task.definition: a -> b");
+        assert_eq!(told("a", "b"), "options.task.definition: \"a\" -> \"b\"");
         assert!(!told(&"0".repeat(64), &"1".repeat(64)).contains("line"), "a digest is no text");
     }
 }

@@ -10,7 +10,7 @@ use crate::run::inputs::model::OpenModel;
 use crate::run::inputs::rows::Rows;
 use ft_engine::model::Tokenizer;
 use ft_record::files::schema::DataRecord;
-use ft_store::datasets::location::DataBase;
+use ft_store::datasets::location::{DataBase, DataLocation};
 
 /// Notes of single seeds that are told; of further ones only how many there are.
 const TOLD: usize = 10;
@@ -53,13 +53,19 @@ pub fn before(config: &RunConfig, rows: &Rows, drawn: &Drawn, model: &OpenModel)
     notes
 }
 
-/// That rows of a folder or of the sample are not chosen by the configuration that the user may have set by an option of a
-/// definition.
+/// That rows of a folder or of the sample are not chosen by the data set's configuration, where options of a definition are set,
+/// which may choose it.
 fn unsought_configuration(task: &TaskConfig, data: &[&DataRecord]) -> Option<String> {
-    if task.definition.is_none() || task.options.is_empty() || task.data.base == DataBase::Hub {
+    let is_chosen = task.definition.is_some() && !task.options.is_empty();
+    if is_chosen { unsought(&task.data, data) } else { None }
+}
+
+/// That these data have a configuration and were not looked for by it; the hub and a split's own files are named as a whole.
+fn unsought(location: &DataLocation, data: &[&DataRecord]) -> Option<String> {
+    if location.base == DataBase::Hub {
         return None;
     }
-    let has_own = |data: &DataRecord| task.data.files.iter().any(|(split, _)| split.to_string() == *data.split.raw());
+    let has_own = |data: &DataRecord| location.files.iter().any(|(split, _)| split.to_string() == *data.split.raw());
     let mut files: Vec<String> = Vec::new();
     let mut configuration = None;
     for data in data.iter().filter(|data| !has_own(data)) {
@@ -69,8 +75,7 @@ fn unsought_configuration(task: &TaskConfig, data: &[&DataRecord]) -> Option<Str
             files.push(file);
         }
     }
-    let configuration = configuration?.harmless();
-    let files = files.join(" and ");
+    let (configuration, files) = (configuration?.harmless(), files.join(" and "));
     Some(format!(
         "the task's configuration `{configuration}` is not looked for in a folder or a sample: rows are those of {files}"
     ))
@@ -211,5 +216,29 @@ mod tests {
         assert_eq!((told.len(), told[TOLD].as_str()), (TOLD + 1, "4 more seeds have such notes, with other numbers"));
         let same = grouped((0..12).map(|seed| (seed, "a".to_owned())), 14);
         assert_eq!(same, ["12 seeds from 0 to 11: a"]);
+    }
+
+    #[test]
+    fn a_configuration_that_is_not_looked_for_is_told() {
+        let data = |split: &str, config: Option<&str>| -> DataRecord {
+            let record = serde_json::json!({
+                "split": split, "repository": "cais/mmlu", "config": config, "name": split, "file": format!("d/{split}.csv"),
+                "rows": 1, "skipped": 0, "sha256": "", "examples_sha256": "",
+            });
+            serde_json::from_value(record).unwrap()
+        };
+        let told = |location: &[&str], config: Option<&str>| {
+            let both = ["demonstrations", "evaluation"].map(|split| data(split, config));
+            unsought(&DataLocation::parse(location).unwrap(), &[&both[0], &both[1]])
+        };
+        let note = "the task's configuration `law` is not looked for in a folder or a sample: rows are those of";
+        let both = format!("{note} `d/demonstrations.csv` and `d/evaluation.csv`");
+        assert_eq!(told(&["d"], Some("law")), Some(both.clone()));
+        assert_eq!(told(&["sample"], Some("law")), Some(both));
+        let one = format!("{note} `d/demonstrations.csv`");
+        assert_eq!(told(&["d", "evaluation=x.csv"], Some("law")), Some(one));
+        assert_eq!(told(&["d"], None), None);
+        assert_eq!(told(&[], Some("law")), None, "the hub has it");
+        assert_eq!(told(&["d", "evaluation=x.csv", "demonstrations=y.csv"], Some("law")), None);
     }
 }
