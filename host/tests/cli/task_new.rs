@@ -34,6 +34,13 @@ fn a_doubt_ends_with_the_flag_that_settles_it() {
     place.host(&[&new[..], &["--labels", "negative,positive"]].concat()).good();
     let text = place.read("mine.toml");
     assert!(text.contains("answer = \"label | string | trim | lower\""), "{text}");
+    place.write("sides.csv", "text,sentiment\na,-1\nb,0\nc,1\n");
+    place
+        .host(&["task", "new", "other.toml", "--from", "sides.csv"])
+        .failed(2, &["got `-1`, `0`, `1`, of which -1 may be one", "hint: name them with `--labels` and 3 texts"]);
+    let made = place.host(&["task", "new", "other.toml", "--from", "sides.csv", "--labels", "no,yes"]).good();
+    assert!(made.stderr.contains("rows are left out that have -1 in \"sentiment\""), "{}", made.stderr);
+    std::fs::remove_file(place.path("other.toml")).unwrap();
     place.write("lines.jsonl.gz", "{\"text\": \"a\", \"label\": 1}\n{\"text\": \"b\"");
     place
         .host(&["task", "new", "other.toml", "--from", "lines.jsonl.gz"])

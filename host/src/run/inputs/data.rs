@@ -115,9 +115,10 @@ pub fn read_split(
         task.read_back(source.split, SplitRows::new(table, skip_bad_rows))?;
     let SplitRows { table, places, named, unreadable, .. } = rows;
     let labels = task.labels()?;
-    if let Some(row) = counts_from_one(&rejected, &labels, &examples) {
-        let place = place(row, &places, &file);
-        return Err(SplitError::CountedFromOne { place, column: row.column.clone(), classes: labels.len() }.into());
+    if let Some((row, classes)) = counts_from_one(&rejected, &labels, &examples) {
+        let (place, column) = (place(row, &places, &file), row.column.clone());
+        let of_definition = location.definition.is_some();
+        return Err(SplitError::CountedFromOne { place, column, classes, of_definition }.into());
     }
     let names: Vec<String> = classes::of_split(&labels, &examples).into_iter().map(str::to_owned).collect();
     let without_example = rejected.iter().map(|row| row.row).chain(others.iter().copied());
@@ -209,21 +210,30 @@ fn digest(examples: &[Example]) -> String {
     hasher.finish().as_str().to_owned()
 }
 
-/// The row that shows that the file counts classes from 1: its class is the number of classes, by the message of the
-/// plugins' kit, and no row has class 0. The others are one class off then, and must not be taken for what is left of a
-/// data set with bad rows.
-fn counts_from_one<'a>(rejected: &'a [Rejection], labels: &[String], examples: &[Example]) -> Option<&'a Rejection> {
-    let classes = labels.len();
-    if classes < 2 || examples.is_empty() || examples.iter().any(|example| example.answer == 0) {
+/// The row that shows that the file counts classes from 1, with the number of its classes: its class is that number, by the
+/// message of the plugins' kit, and no row has class 0. The others are one class off then, and must not be taken for what is
+/// left of a data set with bad rows. Without labels, each row has a number of choices of its own.
+fn counts_from_one<'a>(
+    rejected: &'a [Rejection],
+    labels: &[String],
+    examples: &[Example],
+) -> Option<(&'a Rejection, usize)> {
+    if examples.is_empty() || examples.iter().any(|example| example.answer == 0) {
         return None;
     }
-    let expected = format!("a class from 0 to {}, got ", classes - 1);
-    let shows = |row: &&Rejection| {
-        // A definition says before it which of its keys it is, and what else the value may be.
-        let got = row.message.split_once(&expected).map(|(_, got)| got.trim_matches('"'));
-        got.is_some_and(|got| got.strip_suffix(".0").unwrap_or(got) == classes.to_string())
-    };
-    rejected.iter().find(shows)
+    let of_task = |classes: &usize| *classes > 1 && (labels.is_empty() || *classes == labels.len());
+    rejected.iter().find_map(|row| Some((row, one_too_many(&row.message).filter(of_task)?)))
+}
+
+/// The number of classes that a message says a row may have, where it got that very number: `expected a class from 0 to 3,
+/// got 4`.
+fn one_too_many(message: &str) -> Option<usize> {
+    // A definition says before it which of its keys it is, and what else the value may be.
+    let (_, range) = message.rsplit_once("a class from 0 to ")?;
+    let (last, got) = range.split_once(", got ")?;
+    let classes = last.parse::<usize>().ok()?.checked_add(1)?;
+    let got = got.trim_matches('"').trim();
+    (got.strip_suffix(".0").unwrap_or(got) == classes.to_string()).then_some(classes)
 }
 
 /// That a task takes some of the rows alone, for the notes.
@@ -279,5 +289,32 @@ mod tests {
         for got in ["4", "-1", "\"\"", "1", "13"] {
             assert!(!shows(got, &[1, 2]), "{got}");
         }
+    }
+
+    #[test]
+    fn answers_that_are_counted_from_one_show_by_a_rows_own_choices() {
+        let example = |answer| Example {
+            id: String::new(),
+            query: String::new().into(),
+            choices: ["a", "b", "c", "d"].map(Into::into).to_vec(),
+            answer,
+            fields: Vec::new(),
+        };
+        let row = |message: &str| Rejection { row: 0, column: None, message: message.to_owned() };
+        let good = row("`row.answer` (line 9): expected a class from 0 to 3, got 2.5");
+        let four = row("`row.answer` (line 9): expected one of \"a\", \"b\", or a class from 0 to 3, got \"4\"");
+        let two = row("`row.answer` (line 9): expected a class from 0 to 1, got 2");
+        let classes = |rows: &[Rejection], labels: &[&str], answers: &[usize]| {
+            let labels: Vec<String> = labels.iter().map(ToString::to_string).collect();
+            let examples: Vec<Example> = answers.iter().map(|answer| example(*answer)).collect();
+            counts_from_one(rows, &labels, &examples).map(|(_, classes)| classes)
+        };
+        let rows = [good.clone(), four.clone(), two.clone()];
+        assert_eq!(classes(&rows, &[], &[1, 3]), Some(4));
+        assert_eq!(classes(&[good.clone(), two.clone()], &[], &[1, 3]), Some(2));
+        assert_eq!(classes(&rows, &[], &[1, 0]), None);
+        assert_eq!(classes(&[good], &[], &[1, 3]), None);
+        // Labels say how many classes each row has.
+        assert_eq!(classes(&[four, two], &["x", "y"], &[1]), Some(2));
     }
 }

@@ -168,6 +168,8 @@ pub enum SplitError {
         column: Option<String>,
         /// How many classes there are.
         classes: usize,
+        /// Whether the task is a definition, which can say that answers count from 1.
+        of_definition: bool,
     },
     /// A file whose names for classes contradict the task's.
     #[error("{0}")]
@@ -231,7 +233,12 @@ impl Diagnosis for SplitError {
                 let hints = folder.into_iter().chain((!takes_none).then_some(SKIP_BAD_ROWS));
                 Some(hints.collect::<Vec<_>>().join(" ")).filter(|hint| !hint.is_empty())
             }
-            Self::CountedFromOne { .. } => {
+            Self::CountedFromOne { of_definition: true, .. } => Some(
+                "answers count from 0, and this file's seem to be counted from 1: write `answer-is = \"index-from-1\"` in \
+                 the definition's `[row]`"
+                    .into(),
+            ),
+            Self::CountedFromOne { of_definition: false, .. } => {
                 Some("classes count from 0, and this file's seem to count from 1: write each as one less".into())
             }
             Self::OtherClasses(_) => Some(

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::columns::ChoicesFrom;
 use super::error::NewTaskError;
+use super::labels;
 use super::survey::{Row, labelled_texts, next_row, scalar, texts_of};
 use ft_store::table::TableReader;
 
@@ -38,7 +39,7 @@ impl AnswerKind {
     /// Which choice a value means; `None` if it means none, or several.
     fn place(self, value: &Value, choices: &[String]) -> Option<usize> {
         let said = scalar(value)?;
-        let number = || said.trim().parse::<usize>().ok();
+        let number = || usize::try_from(labels::number(&said)?).ok();
         let place = match self {
             AnswerKind::Index => number()?,
             AnswerKind::IndexFromOne => number()?.checked_sub(1)?,

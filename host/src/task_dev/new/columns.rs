@@ -1,5 +1,7 @@
 //! Which columns are what: by the names that people give them, and by what they hold.
 
+use super::answers::AnswerKind;
+use super::definition::is_word;
 use super::error::{NewTaskError, Role};
 use super::survey::{Column, Survey};
 
@@ -135,6 +137,33 @@ impl ChoicesFrom {
     }
 }
 
+/// Refuses `a`, `b` and `label` of 0 and 1: they may be choices and the right one of them, or texts and a label.
+pub(super) fn check_choices(from: &ChoicesFrom, answer: &str, kind: AnswerKind) -> Result<(), NewTaskError> {
+    let ChoicesFrom::Columns(columns) = from else { return Ok(()) };
+    let are_letters = columns.iter().all(|column| plain(column).len() == 1);
+    let name = plain(answer);
+    let is_label = LABEL_NAMES.contains(&name.as_str()) && name != "answer";
+    match are_letters && is_label && matches!(kind, AnswerKind::Index | AnswerKind::IndexFromOne) {
+        true => Err(NewTaskError::ChoicesOrTexts { columns: columns.clone(), answer: answer.to_owned(), kind }),
+        false => Ok(()),
+    }
+}
+
+/// Refuses what a definition cannot name: a column whose name is no word of Jinja is `row["its name"]`, and a column `row`
+/// stands in the way of that.
+pub(super) fn check_names(survey: &Survey, used: &[String]) -> Result<(), NewTaskError> {
+    let Some(row) = survey.column("row") else { return Ok(()) };
+    let is_bad = |name: &&String| match *name == "row" {
+        // Where it is missing, `row` is the whole row.
+        true => row.present < survey.rows,
+        false => !is_word(name),
+    };
+    match used.iter().find(is_bad) {
+        Some(column) => Err(NewTaskError::RowColumn { column: column.clone() }),
+        None => Ok(()),
+    }
+}
+
 /// A column's name without case, marks and spaces.
 fn plain(name: &str) -> String {
     name.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
@@ -246,6 +275,15 @@ pub(super) fn texts(
     let named: Vec<&Column> =
         texts.iter().copied().filter(|column| TEXT_NAMES.contains(&plain(&column.name).as_str())).collect();
     let pair: Vec<String> = named.iter().map(|column| plain(&column.name)).collect();
+    // What somebody wrote belongs to the text, whatever it is called, or else it is said that it does not.
+    let prose: Vec<&Column> = texts.iter().copied().filter(|column| column.is_prose(survey.rows)).collect();
+    let is_named = |column: &&&Column| named.iter().any(|known| known.name == column.name);
+    if !named.is_empty() && prose.iter().any(|column| !is_named(&column)) {
+        let meant =
+            texts.iter().filter(|column| is_named(column) || prose.iter().any(|known| known.name == column.name));
+        let found = meant.map(|column| column.name.clone()).collect();
+        return one(survey, rows, Role::Text, None, found).map(|name| vec![name]);
+    }
     if PAIRS.iter().any(|names| pair.len() == 2 && names.iter().all(|name| pair.iter().any(|known| known == name))) {
         return Ok(named.into_iter().map(|column| column.name.clone()).collect());
     }

@@ -2,15 +2,15 @@
 
 use super::answers::AnswerKind;
 use super::columns::ChoicesFrom;
-use super::labels::Labels;
+use super::labels::{Labels, WHOLE};
 use super::survey::{Column, Survey};
 
 /// Labels whose rows a comment counts one by one.
 const COUNTED: usize = 20;
 
 /// Names that mean something else in Jinja or in a definition's templates, so that a column of such a name is told by
-/// `row[...]`.
-const TAKEN: [&str; 28] = [
+/// `row[...]`. A column `row` is itself, in place of the whole row.
+const TAKEN: [&str; 27] = [
     "and",
     "or",
     "not",
@@ -35,7 +35,6 @@ const TAKEN: [&str; 28] = [
     "options",
     "choice",
     "index",
-    "row",
     "set",
     "import",
     "recursive",
@@ -110,13 +109,13 @@ impl Draft<'_> {
             format!("evaluation-files = {files}"),
         ];
         if let Some((filter, why)) = self.filter() {
-            lines.extend([format!("# {why}"), format!("filter = {}", quoted(&filter))]);
+            lines.extend([format!("# Rows are left out that {why}."), format!("filter = {}", quoted(&filter))]);
         }
         lines.join("\n")
     }
 
-    /// What leaves out rows without a text or without an answer, and why.
-    fn filter(&self) -> Option<(String, String)> {
+    /// What leaves out rows without a text or without an answer, and which rows they are.
+    pub(super) fn filter(&self) -> Option<(String, String)> {
         let columns = self.texts.iter().map(String::as_str).chain([self.column]);
         let columns: Vec<&Column> = columns.filter_map(|name| self.survey.column(name)).collect();
         let mut parts: Vec<String> = columns.iter().flat_map(|column| present(column, self.survey.rows)).collect();
@@ -128,14 +127,13 @@ impl Draft<'_> {
         if !missing.is_empty() {
             whys.push(format!("have nothing ({})", missing.join(", ")));
         }
-        if let Right::Labels(Labels { has_untold: true, .. }) = self.right {
+        if let Right::Labels(Labels { untold: untold @ 1.., .. }) = self.right {
+            let column = expression(self.column);
             let is_text = self.survey.column(self.column).is_some_and(|column| column.texts > 0);
-            let untold = if is_text { "'-1'" } else { "-1" };
-            parts.push(format!("{} != {untold}", expression(self.column)));
-            whys.push("have -1, which stands for no label".into());
+            parts.push(if is_text { format!("({column}{WHOLE}) != -1") } else { format!("{column} != -1") });
+            whys.push(format!("have -1 in {}, taken for no label ({untold} rows)", quoted(self.column)));
         }
-        let why = format!("Rows are left out that {}.", whys.join(", or that "));
-        (!parts.is_empty()).then(|| (parts.join(" and "), why))
+        (!parts.is_empty()).then(|| (parts.join(" and "), whys.join(", or that ")))
     }
 
     fn row(&self) -> String {
@@ -226,10 +224,14 @@ fn present(column: &Column, rows: u64) -> Vec<String> {
 
 /// A column as an expression of Jinja.
 fn expression(column: &str) -> String {
-    let is_name = column.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+    if is_word(column) { column.to_owned() } else { format!("row[{}]", quoted_in_jinja(column)) }
+}
+
+/// Whether a column's name is a variable of Jinja as it is.
+pub(super) fn is_word(column: &str) -> bool {
+    column.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && column.chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
-        && !TAKEN.contains(&column);
-    if is_name { column.to_owned() } else { format!("row[{}]", quoted_in_jinja(column)) }
+        && !TAKEN.contains(&column)
 }
 
 /// A text in an expression of Jinja, which knows the escapes of JSON.
@@ -270,6 +272,7 @@ mod tests {
             ("Review Text", "row[\"Review Text\"]"),
             ("a\"b\n", "row[\"a\\\"b\\n\"]"),
             ("choice", "row[\"choice\"]"),
+            ("row", "row"),
             ("1st", "row[\"1st\"]"),
             ("größe", "row[\"größe\"]"),
         ] {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::answers::AnswerKind;
 use crate::diagnosis::{Diagnosis, Fault};
 use ft_store::datasets::location::DataError;
 use ft_store::fs::error::FileError;
@@ -145,6 +146,44 @@ pub enum NewTaskError {
         /// The last number.
         last: i64,
     },
+    /// Numbers of which -1 may be a label, or stand for none.
+    #[error(
+        "column `{column}`: expected numbers that are labels, got {}, of which -1 may be one or stand for none",
+        listed(numbers)
+    )]
+    Untold {
+        /// The column of numbers.
+        column: String,
+        /// The numbers, in their order.
+        numbers: Vec<String>,
+    },
+    /// Columns that may be choices, or texts.
+    #[error(
+        "columns {}: expected choices, of which `{answer}` names the right one, or texts with a label, got what may be both",
+        listed(columns)
+    )]
+    ChoicesOrTexts {
+        /// The columns that may be choices.
+        columns: Vec<String>,
+        /// The column with the right choice or the label.
+        answer: String,
+        /// How it would name the right choice.
+        kind: AnswerKind,
+    },
+    /// A column whose name is that of the whole row in templates.
+    #[error(
+        "column `row`: expected another name, as a definition names column `{column}` by the whole row, which it calls `row`"
+    )]
+    RowColumn {
+        /// The column that cannot be named.
+        column: String,
+    },
+    /// A file whose name a definition cannot have.
+    #[error("`{}`: expected a path in UTF-8 without `\\`, got another", rows.display())]
+    BadPath {
+        /// The file of rows.
+        rows: PathBuf,
+    },
     /// Labels that are not different texts.
     #[error("`--labels`: expected two different labels or more, got {}", listed(labels))]
     BadLabels {
@@ -253,6 +292,23 @@ impl Diagnosis for NewTaskError {
                 "name another column with `--label COLUMN`, or all labels with `--labels a,b,c`".into()
             }
             Self::OtherLabel { .. } => "name all labels with `--labels`".into(),
+            Self::Untold { numbers, .. } => {
+                let (all, listed) = (numbers.len(), numbers.join(", "));
+                let mut hint = format!("name them with `--labels` and {all} texts, for {listed} in this order");
+                if all > 2 {
+                    let told = all - 1;
+                    hint.push_str(&format!("; with {told} texts, rows with -1 are left out"));
+                }
+                hint
+            }
+            Self::ChoicesOrTexts { kind, .. } => format!(
+                "say `--answer-is {}` if they are choices, or name the labels with `--labels a,b` if they are texts",
+                kind.name()
+            ),
+            Self::RowColumn { .. } => {
+                "rename the column `row`, or name other columns with `--text` and `--label`".into()
+            }
+            Self::BadPath { .. } => "rename it".into(),
             Self::AnswerKinds { .. } => "say which is meant with `--answer-is`".into(),
             Self::NoAnswer { .. } => "name another column with `--label COLUMN`, or leave such rows out".into(),
             Self::Data(error) => return error.hint(),

@@ -10,6 +10,12 @@ use super::survey::Column;
 /// The number that data sets of the hub have in place of a label that is not told.
 const UNTOLD: i64 = -1;
 
+/// Numbers from 0 beside which -1 is taken for no label without being asked: beside 0 and 1 it may as well be a third side.
+const FEWEST_TOLD: usize = 3;
+
+/// What makes a whole number of a text of one, by Jinja's filters.
+pub(super) const WHOLE: &str = " | string | trim | int";
+
 /// The labels of a task, and how rows name them.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Labels {
@@ -22,8 +28,8 @@ pub(super) struct Labels {
     pub(super) filters: &'static str,
     /// What the values are after that, where they are not the labels.
     pub(super) answers: Option<Vec<String>>,
-    /// Whether rows have the number for no label.
-    pub(super) has_untold: bool,
+    /// Rows that have the number for no label, and are left out.
+    pub(super) untold: u64,
     /// Whether the labels are numbers, for want of better ones.
     pub(super) are_numbers: bool,
 }
@@ -48,8 +54,8 @@ pub(super) fn labels(column: &Column, asked: Option<&[String]>) -> Result<Labels
     if values.keys().any(|value| value.chars().count() > LABEL_CHARACTERS) {
         return Err(NewTaskError::NotLabels { column: name(), got: "long texts" });
     }
-    let found = match numbers(values) {
-        Some((numbers, has_untold)) => of_numbers(column, &numbers, has_untold, asked)?,
+    let found = match numbers(column, values) {
+        Some(numbers) => of_numbers(column, &numbers, asked)?,
         None => match asked {
             Some(asked) => of_asked(column, values, asked)?,
             None => of_texts(column, values)?,
@@ -79,27 +85,20 @@ fn folded(label: &str) -> String {
     label.trim().to_lowercase()
 }
 
-/// The numbers that count on from 0 or 1 and the rows of each, and whether there is the one for no label; `None` for
-/// others, and for texts.
-fn numbers(values: &BTreeMap<String, u64>) -> Option<(BTreeMap<i64, u64>, bool)> {
+/// The whole numbers of a column and the rows of each, by value and not by spelling; `None` where a value is no number.
+fn numbers(column: &Column, values: &BTreeMap<String, u64>) -> Option<BTreeMap<i64, u64>> {
     let mut numbers = BTreeMap::new();
     for (value, rows) in values {
-        *numbers.entry(number(value)?).or_insert(0) += rows;
+        // Only booleans are 0 and 1: `true` in a cell of a table is a text.
+        let number = number(value).or_else(|| boolean(value).filter(|_| column.texts == 0))?;
+        *numbers.entry(number).or_insert(0) += rows;
     }
-    let has_untold = numbers.len() > 1 && numbers.remove(&UNTOLD).is_some();
-    let (first, last) = (*numbers.first_key_value()?.0, *numbers.last_key_value()?.0);
-    let counts_on = (0..=1).contains(&first) && last - first + 1 == numbers.len() as i64;
-    counts_on.then_some((numbers, has_untold))
+    Some(numbers)
 }
 
-/// A whole number, also as tables with missing values have it, `1.0`; booleans are 0 and 1.
-fn number(value: &str) -> Option<i64> {
+/// A whole number, also as tables with missing values have it, `1.0`.
+pub(super) fn number(value: &str) -> Option<i64> {
     let value = value.trim();
-    match value {
-        "false" => return Some(0),
-        "true" => return Some(1),
-        _ => {}
-    }
     let digits = match value.split_once('.') {
         Some((digits, zeros)) if !zeros.is_empty() && zeros.bytes().all(|byte| byte == b'0') => digits,
         _ => value,
@@ -107,34 +106,72 @@ fn number(value: &str) -> Option<i64> {
     digits.parse().ok()
 }
 
-fn of_numbers(
-    column: &Column,
-    numbers: &BTreeMap<i64, u64>,
-    has_untold: bool,
-    asked: Option<&[String]>,
-) -> Result<Labels, NewTaskError> {
+fn boolean(value: &str) -> Option<i64> {
+    match value {
+        "false" => Some(0),
+        "true" => Some(1),
+        _ => None,
+    }
+}
+
+/// The labels of a column of numbers: all of them, or all but -1.
+fn of_numbers(column: &Column, numbers: &BTreeMap<i64, u64>, asked: Option<&[String]>) -> Result<Labels, NewTaskError> {
+    let mut told = numbers.clone();
+    let untold = told.remove(&UNTOLD).filter(|_| numbers.len() > 1);
+    let (first, last) = (*numbers.keys().next().unwrap_or(&0), *numbers.keys().last().unwrap_or(&0));
+    match (untold, asked) {
+        (None, None) => Ok(in_order(column, numbers, asked)),
+        (_, Some(asked)) if asked.len() == numbers.len() => Ok(in_order(column, numbers, Some(asked))),
+        (Some(untold), Some(asked)) if asked.len() == told.len() => {
+            Ok(Labels { untold, ..in_order(column, &told, Some(asked)) })
+        }
+        (_, Some(asked)) => {
+            let (expected, got) = (numbers.len(), asked.len());
+            Err(NewTaskError::LabelCount { column: column.name.clone(), expected, got, first, last })
+        }
+        // Two sides: there is nothing that -1 could be missing of.
+        (Some(_), None) if told.keys().eq([&1]) => Ok(in_order(column, numbers, asked)),
+        (Some(untold), None) if told.len() >= FEWEST_TOLD && told.keys().copied().eq(0..told.len() as i64) => {
+            Ok(Labels { untold, ..in_order(column, &told, asked) })
+        }
+        (Some(_), None) => Err(NewTaskError::Untold {
+            column: column.name.clone(),
+            numbers: numbers.keys().map(i64::to_string).collect(),
+        }),
+    }
+}
+
+/// A label for each number, in their order.
+fn in_order(column: &Column, numbers: &BTreeMap<i64, u64>, asked: Option<&[String]>) -> Labels {
     let keys: Vec<i64> = numbers.keys().copied().collect();
     let (first, last) = (keys.first().copied().unwrap_or(0), keys.last().copied().unwrap_or(0));
-    if let Some(labels) = asked
-        && labels.len() != keys.len()
-    {
-        let (expected, got) = (keys.len(), labels.len());
-        return Err(NewTaskError::LabelCount { column: column.name.clone(), expected, got, first, last });
-    }
-    let are_booleans = column.booleans > 0 || column.values.as_ref().is_some_and(|values| values.contains_key("true"));
+    // Who names the numbers themselves, in whatever order, means each by its value.
+    let is_number = |label: &String| number(label).is_some_and(|number| numbers.contains_key(&number));
+    let asked = asked.filter(|asked| !asked.iter().all(is_number));
+    let are_booleans = column.booleans > 0;
+    let digits: Vec<String> = keys.iter().map(i64::to_string).collect();
     let own = || match are_booleans {
         true => keys.iter().map(|number| if *number == 1 { "true" } else { "false" }.to_owned()).collect(),
-        false => keys.iter().map(i64::to_string).collect(),
+        false => digits.clone(),
     };
-    Ok(Labels {
-        labels: asked.map_or_else(own, <[String]>::to_vec),
-        rows: numbers.iter().map(|(number, rows)| (number.to_string(), *rows)).collect(),
-        kind: if first == 0 { AnswerKind::Index } else { AnswerKind::IndexFromOne },
-        filters: "",
-        answers: None,
-        has_untold,
+    let labels = asked.map_or_else(own, <[String]>::to_vec);
+    let kind = match first {
+        0 if last + 1 == keys.len() as i64 => AnswerKind::Index,
+        1 if last == keys.len() as i64 => AnswerKind::IndexFromOne,
+        _ => AnswerKind::Text,
+    };
+    let is_text = kind == AnswerKind::Text;
+    let mut spellings = column.values.iter().flat_map(BTreeMap::keys);
+    let are_plain = spellings.all(|value| number(value).is_some_and(|number| number.to_string() == *value));
+    Labels {
+        rows: digits.iter().cloned().zip(numbers.values().copied()).collect(),
+        kind,
+        filters: if is_text && column.texts > 0 && !are_plain { WHOLE } else { "" },
+        answers: (is_text && labels != digits).then_some(digits),
+        labels,
+        untold: 0,
         are_numbers: asked.is_none() && !are_booleans,
-    })
+    }
 }
 
 /// Labels that the user named: a value is one of them without regard to case and space around it.
@@ -156,7 +193,7 @@ fn of_asked(column: &Column, values: &BTreeMap<String, u64>, asked: &[String]) -
         kind: AnswerKind::Text,
         filters: if are_exact { "" } else { " | string | trim | lower" },
         answers: (!are_exact && spelled != asked).then_some(spelled),
-        has_untold: false,
+        untold: 0,
         are_numbers: false,
     })
 }
@@ -175,7 +212,7 @@ fn of_texts(column: &Column, values: &BTreeMap<String, u64>) -> Result<Labels, N
         kind: AnswerKind::Text,
         filters: if are_trimmed { "" } else { " | trim" },
         answers: None,
-        has_untold: false,
+        untold: 0,
     })
 }
 

@@ -24,6 +24,9 @@ use ft_store::fs::atomic::write_new;
 use ft_store::fs::error::FileError;
 use ft_store::table::{Format, Quoting, TableReader};
 
+/// Characters of a task's name.
+const LONGEST_NAME: usize = 64;
+
 /// A definition that is to be made.
 #[derive(Clone, Copy, Debug)]
 pub struct NewTask<'a> {
@@ -81,6 +84,9 @@ fn draft(asked: NewTask<'_>, paths: &[PathBuf]) -> Result<(String, Vec<String>),
             let mut taken = choices.columns();
             let column = columns::answer(&survey, &rows, asked.label, &taken)?;
             let kind = answers::kind(&mut open()?, &choices, &column, asked.answer_is)?;
+            if asked.answer_is.is_none() {
+                columns::check_choices(&choices, &column, kind)?;
+            }
             taken.push(column.clone());
             (column, taken, Right::Choices { from: choices, kind })
         }
@@ -94,6 +100,7 @@ fn draft(asked: NewTask<'_>, paths: &[PathBuf]) -> Result<(String, Vec<String>),
         }
     };
     let texts = columns::texts(&survey, &rows, asked.texts, &taken)?;
+    columns::check_names(&survey, &[&texts[..], &taken[..]].concat())?;
     let draft = Draft {
         file: file_name(file),
         from: from.to_owned(),
@@ -105,6 +112,7 @@ fn draft(asked: NewTask<'_>, paths: &[PathBuf]) -> Result<(String, Vec<String>),
         right: &right,
     };
     let mut notes = guessed(&survey, &texts, &column, &taken, &right);
+    notes.extend(draft.filter().map(|(_, which)| format!("rows are left out that {which}")));
     notes.extend(table.remarks());
     Ok((draft.text(), notes))
 }
@@ -156,10 +164,12 @@ fn task_name(file: &Path) -> String {
     let allowed = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
     let name: String = stem.chars().map(|character| if allowed(character) { character } else { '-' }).collect();
     let name = name.trim_matches('-');
+    let name = name.get(..LONGEST_NAME).unwrap_or(name).trim_end_matches('-');
     if name.is_empty() { "task".into() } else { name.to_owned() }
 }
 
-/// A file of rows as the definition names it: relative to its folder, and below it, by links too.
+/// A file of rows as the definition names it: relative to its folder, and below it, by links too. What would be a pattern or
+/// Jinja there is written as a pattern of the very character.
 fn beside(rows: &Path, file: &Path) -> Result<String, NewTaskError> {
     let above = |path: &Path| match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
@@ -170,8 +180,20 @@ fn beside(rows: &Path, file: &Path) -> Result<String, NewTaskError> {
     let name = rows.file_name().unwrap_or_default();
     let named = whole(&above(rows))?.join(name);
     let relative = named.strip_prefix(&folder).ok().filter(|_| whole(rows).is_ok_and(|rows| rows.starts_with(&folder)));
-    let relative = relative.map(|path| path.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/"));
-    relative.ok_or_else(|| NewTaskError::Elsewhere { rows: rows.to_owned(), folder })
+    let relative = relative.ok_or_else(|| NewTaskError::Elsewhere { rows: rows.to_owned(), folder: folder.clone() })?;
+    let names: Option<Vec<&str>> =
+        relative.iter().map(|name| name.to_str().filter(|name| !name.contains('\\'))).collect();
+    let names = names.ok_or_else(|| NewTaskError::BadPath { rows: rows.to_owned() })?;
+    Ok(names.into_iter().map(literal).collect::<Vec<_>>().join("/"))
+}
+
+/// A name as a pattern that only it matches, in which Jinja sees nothing of its own.
+fn literal(name: &str) -> String {
+    let escaped = |character: char| match character {
+        '*' | '?' | '[' | '{' => format!("[{character}]"),
+        character => character.to_string(),
+    };
+    name.chars().map(escaped).collect()
 }
 
 #[cfg(test)]

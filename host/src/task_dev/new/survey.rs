@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::error::NewTaskError;
 use ft_store::table::{RowError, RowPlace, TableReader};
@@ -18,6 +18,9 @@ const VALUE_BYTES: usize = 200;
 
 /// Columns that are looked at, so that memory is bounded.
 const MOST_COLUMNS: usize = 500;
+
+/// The largest number that JSON writes without an exponent though it has a point.
+const MOST_WHOLE: f64 = 1e15;
 
 /// What a file of rows holds.
 pub(super) struct Survey {
@@ -36,6 +39,8 @@ pub(super) struct Column {
     pub(super) blanks: u64,
     /// Texts of something.
     pub(super) texts: u64,
+    /// Texts of two words or more.
+    pub(super) phrases: u64,
     /// Characters of all texts.
     pub(super) characters: u64,
     pub(super) whole: u64,
@@ -113,11 +118,13 @@ impl Column {
         match value {
             Value::Null => self.nulls += 1,
             Value::Bool(_) => self.booleans += 1,
-            Value::Number(number) if number.is_f64() => self.fractions += 1,
+            Value::Number(number) if has_fraction(number) => self.fractions += 1,
             Value::Number(_) => self.whole += 1,
             Value::String(text) if text.trim().is_empty() => self.blanks += 1,
             Value::String(text) => {
                 self.texts += 1;
+                let has_letters = |word: &&str| word.chars().any(char::is_alphabetic);
+                self.phrases += u64::from(text.split_whitespace().filter(has_letters).nth(1).is_some());
                 self.characters += text.chars().count() as u64;
             }
             Value::Array(_) if texts_of(value).is_some() => self.lists += 1,
@@ -153,17 +160,33 @@ impl Column {
         rows - self.present + self.nulls + self.blanks
     }
 
+    /// Whether it looks like text that somebody wrote: of more than one word, and mostly different from row to row.
+    pub(super) fn is_prose(&self, rows: u64) -> bool {
+        let is_distinct = |times: u64| self.values.as_ref().is_none_or(|values| values.len() as u64 * times > rows);
+        self.is_text()
+            && self.phrases * 2 > self.texts
+            && (is_distinct(2) || (self.mean_characters() > 20 && is_distinct(5)))
+    }
+
     /// Characters of a text on average, 0 without texts.
     pub(super) fn mean_characters(&self) -> u64 {
         self.characters.checked_div(self.texts).unwrap_or(0)
     }
 }
 
-/// A value as one text: texts as they are, numbers and booleans as JSON has them; `None` for blanks, lists and objects.
+/// Whether a number is no whole one; tables with missing values have 1 as 1.0.
+fn has_fraction(number: &Number) -> bool {
+    number.is_f64() && number.as_f64().is_none_or(|number| number.fract() != 0.0 || number.abs() > MOST_WHOLE)
+}
+
+/// A value as one text: texts as they are, numbers and booleans as JSON has them, but 1.0 as 1; `None` for blanks, lists and objects.
 pub(super) fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if text.trim().is_empty() => None,
         Value::String(text) => Some(text.clone()),
+        Value::Number(number) if number.is_f64() && !has_fraction(number) => {
+            number.as_f64().map(|number| format!("{number:.0}"))
+        }
         Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }

@@ -338,13 +338,18 @@ fn rows_without_text_or_label_are_left_out_by_a_filter() {
 {"label": 1}
 {"text": " ", "label": 0}
 {"text": "c", "label": -1}
+{"text": "d", "label": 2}
 "#;
     let made = definition("rows.jsonl", rows, &Said::default());
     assert_eq!(
         made["data"]["filter"].as_str(),
         Some("text is defined and text is not none and (text | string | trim) != '' and label != -1")
     );
-    check(&made, &[("row.labels", r#"["0","1"]"#), ("row.answer-is", "\"index\"")]);
+    check(&made, &[("row.labels", r#"["0","1","2"]"#), ("row.answer-is", "\"index\"")]);
+    let notes = Place::new("rows.jsonl", rows).make(&Said::default()).unwrap();
+    let left_out = "rows are left out that have nothing (\"text\" in 3 rows), or that have -1 in \"label\", taken for no label \
+                    (1 rows)";
+    assert!(notes.iter().any(|note| note == left_out), "{notes:?}");
     let made = definition("rows.csv", "text,label\na,x\nb,\nc,y\n", &Said::default());
     assert_eq!(made["data"]["filter"].as_str(), Some("(label | string | trim) != ''"));
     assert!(
@@ -362,6 +367,148 @@ fn booleans_and_numbers_that_do_not_count_on_are_labels() {
     check(&made, &[("row.labels", r#"["2","10"]"#), ("row.answer-is", "\"text\"")]);
     let made = definition("rows.csv", "text,stars\na,1.0\nb,2.0\nc,3\n", &Said::default());
     check(&made, &[("row.labels", r#"["1","2","3"]"#), ("row.answer-is", "\"index-from-1\"")]);
+    // Tables have booleans as texts, and JSON with missing values has whole numbers with a point.
+    let made = definition("rows.csv", "text,spam\na,true\nb,false\nc,true\n", &Said::default());
+    check(&made, &[("row.labels", r#"["false","true"]"#), ("row.answer-is", "\"text\"")]);
+    let rows = "{\"text\": \"a\", \"label\": 1.0}\n{\"text\": \"b\", \"label\": 0.0}\n";
+    check(
+        &definition("rows.jsonl", rows, &Said::default()),
+        &[("row.labels", r#"["0","1"]"#), ("row.answer-is", "\"index\"")],
+    );
+}
+
+#[test]
+fn minus_one_is_a_label_or_none_as_the_flag_says() {
+    let rows = |values: &[&str]| {
+        let rows: String = values.iter().enumerate().map(|(row, value)| format!("t{row},{value}\n")).collect();
+        format!("text,sentiment\n{rows}")
+    };
+    let sides = rows(&["-1", "0", "1", "-1"]);
+    let (message, hint) = doubt("rows.csv", &sides, &Said::default());
+    assert_eq!(
+        message,
+        "column `sentiment`: expected numbers that are labels, got `-1`, `0`, `1`, of which -1 may be one or stand for none"
+    );
+    assert_eq!(
+        hint,
+        "name them with `--labels` and 3 texts, for -1, 0, 1 in this order; with 2 texts, rows with -1 are left out"
+    );
+    let three = Said { labels: Some(&["bad", "so", "good"]), ..Said::default() };
+    let made = definition("rows.csv", &sides, &three);
+    check(
+        &made,
+        &[
+            ("row.labels", r#"["bad","so","good"]"#),
+            ("row.answer", "\"sentiment\""),
+            ("row.answer-is", "\"text\""),
+            ("row.answers", r#"["-1","0","1"]"#),
+            ("data.filter", "none"),
+        ],
+    );
+    let two = Said { labels: Some(&["no", "yes"]), ..Said::default() };
+    let filter = ("data.filter", "\"(sentiment | string | trim | int) != -1\"");
+    let answer = ("row.answer-is", "\"index\"");
+    check(&definition("rows.csv", &sides, &two), &[("row.labels", r#"["no","yes"]"#), answer, filter]);
+    let notes = Place::new("rows.csv", &sides).make(&two).unwrap();
+    let note = "rows are left out that have -1 in \"sentiment\", taken for no label (2 rows)";
+    assert!(notes.iter().any(|known| known == note), "{notes:?}");
+    // Beside 0, 1 and 2 it is none, however it is written.
+    check(&definition("rows.csv", &rows(&["-1.0", "0.0", "1.0", "2.0"]), &Said::default()), &[answer, filter]);
+    assert!(doubt("rows.csv", &rows(&["-1", "1", "2"]), &Said::default()).1.contains("3 texts, for -1, 1, 2 in"));
+    // Two sides are two labels, by value.
+    let made = definition("rows.csv", &rows(&["-1", "1"]), &Said::default());
+    check(&made, &[("row.labels", r#"["-1","1"]"#), ("row.answer-is", "\"text\""), ("row.answer", "\"sentiment\"")]);
+    let made = definition("rows.csv", &rows(&["-1.0", "1", "1.0"]), &two);
+    check(
+        &made,
+        &[
+            ("row.labels", r#"["no","yes"]"#),
+            ("row.answer", "\"sentiment | string | trim | int\""),
+            ("row.answers", r#"["-1","1"]"#),
+        ],
+    );
+    // Numbers as labels are meant by value, in whatever order they are named.
+    let said = Said { labels: Some(&["1", "0"]), ..Said::default() };
+    check(&definition("rows.csv", &rows(&["0", "1"]), &said), &[("row.labels", r#"["0","1"]"#), answer]);
+}
+
+#[test]
+fn text_is_not_left_out_without_being_asked() {
+    let rows = |columns: &str| {
+        let row = |row: usize| format!("The {row}. thing that was said,Claim number {row},{}\n", ["x", "y"][row % 2]);
+        format!("{columns},label\n{}", (0..6).map(row).collect::<String>())
+    };
+    for (columns, found) in [("premise,claim", "`premise`, `claim`"), ("title,body", "`title`, `body`")] {
+        let (message, hint) = doubt("rows.csv", &rows(columns), &Said::default());
+        assert_eq!(message, format!("`rows.csv`: expected one column with the text, got {found}"));
+        assert!(hint.contains("`--text COLUMN`, or several"), "{hint}");
+    }
+    let said = Said { texts: &["title", "body"], ..Said::default() };
+    check(
+        &definition("rows.csv", &rows("title,body"), &said),
+        &[("row.query", "\"{{ title | trim }} {{ body | trim }}\"")],
+    );
+    // Words that come again, and addresses, are no such text.
+    let rows =
+        "text,place,url,label\na b,the north,http://a/1,x\nc d,the north,http://a/2,y\ne f,the north,http://a/3,y\n";
+    check(&definition("rows.csv", rows, &Said::default()), &[("row.query", "\"{{ text | trim }}\"")]);
+}
+
+#[test]
+fn letters_beside_a_label_are_choices_only_if_the_user_says_so() {
+    let rows = "question,a,b,label\nare they alike?,one,two,0\nare these?,three,three,1\n";
+    let (message, hint) = doubt("rows.csv", rows, &Said::default());
+    assert_eq!(
+        message,
+        "columns `a`, `b`: expected choices, of which `label` names the right one, or texts with a label, got what may be both"
+    );
+    assert!(hint.contains("`--answer-is index`") && hint.contains("`--labels a,b`"), "{hint}");
+    let said = Said { answer_is: Some(AnswerKind::Index), ..Said::default() };
+    check(&definition("rows.csv", rows, &said), &[("row.choices", r#"["{{ a }}","{{ b }}"]"#)]);
+    let said = Said { labels: Some(&["no", "yes"]), ..Said::default() };
+    check(&definition("rows.csv", rows, &said), &[("row.labels", r#"["no","yes"]"#), ("row.choices", "none")]);
+}
+
+#[test]
+fn a_column_row_is_named_or_refused() {
+    let rows = "row,label\na fine film,x\na dull one,y\n";
+    check(&definition("rows.csv", rows, &Said::default()), &[("row.query", "\"{{ row | trim }}\"")]);
+    let (message, hint) = doubt(
+        "rows.csv",
+        "row,Review Text,label\n1,a,x\n2,b,y\n",
+        &Said { texts: &["Review Text"], ..Said::default() },
+    );
+    assert_eq!(
+        message,
+        "column `row`: expected another name, as a definition names column `Review Text` by the whole row, which it calls `row`"
+    );
+    assert!(hint.starts_with("rename the column `row`"), "{hint}");
+    let rows = "{\"row\": \"a b\", \"label\": \"x\"}\n{\"label\": \"y\"}\n";
+    assert!(doubt("rows.jsonl", rows, &Said::default()).0.starts_with("column `row`: expected another name"));
+}
+
+#[test]
+fn names_of_files_mean_these_files_alone() {
+    for (name, expected) in [
+        ("rows[1].csv", "\"rows[[]1].csv\""),
+        ("{{x}}.csv", "\"[{][{]x}}.csv\""),
+        ("a{% b.csv", "\"a[{]% b.csv\""),
+        #[cfg(unix)]
+        ("what?*.csv", "\"what[?][*].csv\""),
+    ] {
+        let place = Place::new(name, REVIEWS);
+        std::fs::write(place.folder.path().join("rows1.csv"), REVIEWS).unwrap();
+        let made: toml::Table = toml::from_str(&place.text(&Said::default())).unwrap();
+        check(&made, &[("data.evaluation-files", expected)]);
+        // The pattern means the file itself.
+        let pattern = place.folder.path().join(made["data"]["evaluation-files"].as_str().unwrap());
+        assert_eq!(expand(&pattern).unwrap(), [place.folder.path().join(name)]);
+    }
+    #[cfg(unix)]
+    assert!(doubt("a\\b.csv", REVIEWS, &Said::default()).0.ends_with("without `\\`, got another"));
+    let long = format!("{}-{}.toml", "x".repeat(63), "y".repeat(63));
+    assert_eq!(task_name(Path::new(&long)), "x".repeat(63));
+    assert_eq!(task_name(Path::new(&"z".repeat(65))), "z".repeat(64));
 }
 
 #[test]
