@@ -52,18 +52,35 @@ impl AnswerRule {
                 let place = said.map(|said| said.place(texts)).transpose()?.flatten();
                 place.map_or_else(|| none(listed(texts)), Ok)
             }
-            AnswerKind::Auto => {
-                let place = said.map(|said| said.place(texts)).transpose()?.flatten();
-                match (place, index) {
-                    (Some(place), Some(index)) if place != index => Err(format!(
-                        "expected a value that means one choice, got {}, which is the text of choice {place} and the index of \
-                         choice {index}: `answer-is` says which is meant",
-                        shown(value)
-                    )),
-                    (Some(place), _) => Ok(place),
-                    (None, Some(index)) => Ok(index),
-                    (None, None) => none(format!("{}, or a class from 0 to {last}", listed(texts))),
-                }
+            AnswerKind::Auto => Self::text_or_index(value, texts),
+        }
+    }
+
+    /// The choice that a value names by its text, or else by its index if it cannot be meant for a text.
+    fn text_or_index(value: &Value, texts: &[String]) -> Result<usize, String> {
+        let said = Said::of(value);
+        let place = said.as_ref().map(|said| said.place(texts)).transpose()?.flatten();
+        let is_boolean = value.kind() == ValueKind::Bool;
+        let index = said.filter(|_| !is_boolean).and_then(|said| within(said.whole?, texts.len()));
+        let has_numbers = || texts.iter().any(|text| !matches!(Written::of(text), Written::Text(_)));
+        let (listed, shown) = (listed(texts), shown(value));
+        match (place, index) {
+            (Some(place), Some(index)) if place != index => Err(format!(
+                "expected a value that means one choice, got {shown}, which is the text of choice {place} and the index of choice \
+                 {index}: `answer-is` says which is meant"
+            )),
+            (Some(place), _) => Ok(place),
+            (None, Some(_)) if has_numbers() => Err(format!(
+                "expected {listed}, got {shown}: it may be the index of a choice, but the choices have numbers themselves; \
+                 `answer-is = \"index\"` says that it is one"
+            )),
+            (None, Some(index)) => Ok(index),
+            (None, None) if is_boolean => Err(format!(
+                "expected {listed}, got {shown}: with `answer-is = \"index\"`, False is class 0 and True class 1"
+            )),
+            (None, None) => {
+                let last = texts.len().saturating_sub(1);
+                Err(format!("expected {listed}, or a class from 0 to {last}, got {shown}"))
             }
         }
     }
@@ -97,12 +114,25 @@ impl Said {
         Some(Self { text, whole, any_case: value.kind() == ValueKind::Bool })
     }
 
-    /// Which of the texts it is; an error if it is several.
+    /// Which of the texts it is: the same to the letter, or else but for blanks around it and the way in which a number is
+    /// written; an error if it is several.
     fn place(&self, texts: &[String]) -> Result<Option<usize>, String> {
-        let is = |text: &String| match self.any_case {
+        let same = |text: &String| match self.any_case {
             true => text.eq_ignore_ascii_case(&self.text),
             false => *text == self.text,
         };
+        if let Some(place) = self.only(texts, same)? {
+            return Ok(Some(place));
+        }
+        let written = Written::of(&self.text);
+        self.only(texts, |text| match (Written::of(text), written) {
+            (Written::Text(text), Written::Text(said)) if self.any_case => text.eq_ignore_ascii_case(said),
+            (text, said) => text == said,
+        })
+    }
+
+    /// The only text that is it.
+    fn only(&self, texts: &[String], is: impl Fn(&String) -> bool) -> Result<Option<usize>, String> {
         let mut places = texts.iter().enumerate().filter(|(_, text)| is(text)).map(|(place, _)| place);
         match (places.next(), places.next()) {
             (Some(first), Some(second)) => Err(format!(
@@ -110,6 +140,26 @@ impl Said {
                 self.text
             )),
             (place, _) => Ok(place),
+        }
+    }
+}
+
+/// What a text says, in one form for all ways of writing it.
+#[derive(Clone, Copy, PartialEq)]
+enum Written<'a> {
+    /// Without the blanks around it.
+    Text(&'a str),
+    Whole(i128),
+    Number(f64),
+}
+
+impl<'a> Written<'a> {
+    fn of(text: &'a str) -> Self {
+        let text = text.trim();
+        // Names that Rust takes for numbers, `inf` and `nan`, are texts.
+        match text.parse::<f64>() {
+            Ok(number) if number.is_finite() => digits(text).parse().map_or(Self::Number(number), Self::Whole),
+            _ => Self::Text(text),
         }
     }
 }
@@ -224,12 +274,41 @@ mod tests {
 
     #[test]
     fn booleans_are_classes_or_texts() {
-        for kind in [AnswerKind::Auto, AnswerKind::Index] {
-            assert_eq!((index(kind, true, &["no", "yes"]), index(kind, false, &["no", "yes"])), (Ok(1), Ok(0)));
-        }
+        assert_eq!(index(AnswerKind::Index, true, &["no", "yes"]), Ok(1));
+        assert_eq!(index(AnswerKind::Index, false, &["no", "yes"]), Ok(0));
         assert_eq!(index(AnswerKind::Auto, true, &["False", "True"]), Ok(1));
+        assert_eq!(index(AnswerKind::Auto, true, &["true", "false"]), Ok(0));
         assert_eq!(index(AnswerKind::Text, false, &["True", "False"]), Ok(1));
-        assert!(index(AnswerKind::Auto, true, &["True", "False"]).unwrap_err().contains("means one choice"));
+        let expected = "expected one of \"yes\", \"no\", got True: with `answer-is = \"index\"`, False is class 0 and True class 1";
+        assert_eq!(index(AnswerKind::Auto, true, &["yes", "no"]).unwrap_err(), expected);
+    }
+
+    #[test]
+    fn a_text_is_compared_before_an_index_counts() {
+        let auto = AnswerKind::Auto;
+        let stars = ["1", "2", "3", "4", "5"];
+        assert_eq!(index(AnswerKind::Text, " 2", &stars), Ok(1));
+        assert_eq!(index(AnswerKind::Text, "2.0", &stars), Ok(1));
+        for value in [" 2", "2.0", "02"] {
+            let message = index(auto, value, &stars).unwrap_err();
+            assert!(message.contains("the text of choice 1 and the index of choice 2: `answer-is`"), "{message}");
+        }
+        assert_eq!(index(auto, "5.0 ", &stars), Ok(4));
+        assert_eq!(index(auto, " red\n", &COLOURS), Ok(0));
+        assert_eq!(index(auto, 0.5, &["1.0", "0.5", "2.0"]), Ok(1));
+        assert_eq!(index(AnswerKind::Text, 1.0, &["1.0", "0.5", "2.0"]), Ok(0));
+        assert!(index(auto, 1.0, &["1.0", "0.5", "2.0"]).unwrap_err().contains("means one choice"));
+        assert_eq!(index(auto, "1e-05", &["0.00001", "1"]), Ok(0));
+        let message = index(auto, 0, &["3", "a", "2.5"]).unwrap_err();
+        assert_eq!(
+            message,
+            "expected one of \"3\", \"a\", \"2.5\", got 0: it may be the index of a choice, but the choices have numbers themselves; \
+             `answer-is = \"index\"` says that it is one"
+        );
+        assert_eq!(index(auto, 0, &["inf", "nan"]), Ok(0), "these are words");
+        let twins = index(auto, "2.0", &["2", "2.00"]).unwrap_err();
+        assert_eq!(twins, "expected the text of one choice, got \"2.0\", that of choices 0 and 1");
+        assert_eq!(index(AnswerKind::Text, "2", &["2", "2.0"]), Ok(0), "the same to the letter");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What templates see: a row's columns, the definition's options, and for a choice its text and index.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
@@ -79,7 +79,13 @@ impl Scope {
         self.get(name).is_some()
     }
 
-    fn get(&self, name: &str) -> Option<Value> {
+    /// Whether the row has a column of this name, be it hidden by what a choice has of the name.
+    pub(crate) fn has_column(&self, name: &str) -> bool {
+        self.columns.get(name).is_some()
+    }
+
+    /// The value of this name.
+    pub(crate) fn get(&self, name: &str) -> Option<Value> {
         match (&self.choice, name) {
             (Some((text, _)), CHOICE) => Some(text.clone()),
             (Some((_, index)), INDEX) => Some((*index).into()),
@@ -122,7 +128,7 @@ fn value(json: &Json) -> Value {
     }
 }
 
+/// Its keys stay in their order.
 fn object(map: &Map<String, Json>) -> Value {
-    let values: BTreeMap<String, Value> = map.iter().map(|(name, json)| (name.clone(), value(json))).collect();
-    Value::from_object(values)
+    Value::from_pairs(map.iter().map(|(name, json)| (name.as_str(), value(json))))
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 use crate::answer::AnswerRule;
 use crate::columns::{CHOICE, Columns, INDEX, Scope};
 use crate::definition::{Choices, Fault, Located, Prompt, RowKeys};
-use crate::jinja::{Formula, Jinja, Text};
+use crate::jinja::{Formula, Jinja, Text, printed};
 
 /// Choices of one example: more are no question, and a list that Jinja makes may be longer than memory.
 const MOST_CHOICES: usize = 1000;
@@ -42,7 +42,7 @@ pub(crate) struct Examples {
 /// Where the choices come from.
 enum CompiledChoices {
     Labels(Vec<String>),
-    Listed(Formula),
+    Listed(Box<Formula>),
     Each(Vec<Text>),
 }
 
@@ -59,7 +59,7 @@ impl Examples {
         let formula = |key: Option<Located<String>>| key.map(|key| jinja.formula(key)).transpose();
         let choices = match row.choices {
             Choices::Labels(labels) => CompiledChoices::Labels(labels),
-            Choices::Listed(expression) => CompiledChoices::Listed(jinja.formula(expression)?),
+            Choices::Listed(expression) => CompiledChoices::Listed(Box::new(jinja.formula(expression)?)),
             Choices::Each(texts) => {
                 CompiledChoices::Each(texts.into_iter().map(|key| jinja.text(key)).collect::<Result<_, Fault>>()?)
             }
@@ -89,7 +89,7 @@ impl Examples {
         let texts = [&self.query, &self.continuation, &self.demonstration].into_iter().flatten();
         let each: &[Text] = if let CompiledChoices::Each(texts) = &self.choices { texts } else { &[] };
         let texts = texts.chain([&self.context]).chain(each).flat_map(Text::names);
-        let listed = if let CompiledChoices::Listed(formula) = &self.choices { Some(formula) } else { None };
+        let listed = if let CompiledChoices::Listed(formula) = &self.choices { Some(&**formula) } else { None };
         let formulas = [&self.filter, &self.id].into_iter().flatten().chain([&self.answer]).chain(listed);
         texts.chain(formulas.flat_map(Formula::names)).cloned().collect()
     }
@@ -106,7 +106,7 @@ impl Examples {
     /// Whether a row is one of the task's.
     pub(crate) fn takes(&self, row: &Row<'_>) -> Result<bool, Fault> {
         match &self.filter {
-            Some(filter) => Ok(filter.value(&self.scope(row.columns(), Some(row.index())))?.is_true()),
+            Some(filter) => filter.holds(&self.scope(row.columns(), Some(row.index()))),
             None => Ok(true),
         }
     }
@@ -148,11 +148,28 @@ impl Examples {
         }
     }
 
+    /// Refuses a row with a column that a template for each choice names and would not see.
+    fn check_names(&self, scope: &Scope) -> Result<(), Fault> {
+        let context = self.context_for_each.then_some(&self.context);
+        for text in context.into_iter().chain(&self.continuation).chain(&self.demonstration) {
+            for name in [CHOICE, INDEX].into_iter().filter(|name| text.names().contains(*name)) {
+                if scope.has_column(name) {
+                    return Err(text.fault(format!(
+                        "expected `{name}` to be that of the choice, got a row that has a column of this name: `row['{name}']` is the \
+                         column; for the choice's own `{name}`, give the column another name in the data"
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The example with all texts that its prompt needs.
     fn rendered(&self, scope: &Scope, choices: Vec<String>, answer: usize) -> Result<Example, Fault> {
         let scopes = |choices: &[String]| -> Vec<Scope> {
             choices.iter().enumerate().map(|(index, choice)| scope.with_choice(choice, index)).collect()
         };
+        self.check_names(scope)?;
         let mut fields = Vec::new();
         let context = if self.context_for_each {
             let contexts =
@@ -218,7 +235,7 @@ fn of_choice(name: &str, index: usize) -> String {
 fn name(id: &Formula, scope: &Scope) -> Result<String, Fault> {
     let value = id.value(scope)?;
     let text = match value.kind() {
-        ValueKind::String | ValueKind::Number => value.to_string(),
+        ValueKind::String | ValueKind::Number => printed(&value),
         kind => return Err(id.fault(format!("expected a text or a number, got {kind}"))),
     };
     if text.is_empty() {
@@ -240,7 +257,7 @@ fn listed(formula: &Formula, value: &Value) -> Result<Vec<String>, Fault> {
             return Err(formula.fault(format!("expected {MOST_CHOICES} choices at most, got more")));
         }
         match value.kind() {
-            ValueKind::String | ValueKind::Number => choices.push(value.to_string()),
+            ValueKind::String | ValueKind::Number => choices.push(printed(&value)),
             kind => return Err(expected(format!("{kind} in it"))),
         }
     }

@@ -5,9 +5,12 @@ use std::collections::BTreeSet;
 use ft_plugin::log;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Value, ValueKind};
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, Expression, State, Template, UndefinedBehavior};
+use minijinja::{
+    AutoEscape, Environment, Error, ErrorKind, Expression, Output, State, Template, UndefinedBehavior, escape_formatter,
+};
 use minijinja_contrib::pycompat::unknown_method_callback;
 
+use crate::checks::Checks;
 use crate::columns::Scope;
 use crate::definition::{Fault, Located, Place};
 
@@ -41,12 +44,15 @@ struct Common {
 /// A template.
 pub(crate) struct Text {
     common: Common,
+    /// Those of its names that only a row can have.
+    required: BTreeSet<String>,
     template: Template<'static, 'static>,
 }
 
 /// An expression.
 pub(crate) struct Formula {
     common: Common,
+    checks: Checks,
     expression: Expression<'static, 'static>,
 }
 
@@ -56,6 +62,7 @@ impl Jinja {
         environment.set_syntax(syntax());
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::None);
+        environment.set_formatter(as_python);
         environment.set_unknown_method_callback(python_method);
         environment.set_fuel(Some(FUEL));
         environment.set_recursion_limit(RECURSION);
@@ -69,8 +76,10 @@ impl Jinja {
         let source: &'static str = Box::leak(value.into_boxed_str());
         let template = self.environment.template_from_str(source);
         let template = template.map_err(|error| fault(&place, source, &error))?;
-        let names = template.undeclared_variables(false).into_iter().collect();
-        Ok(Text { common: Common { place, names, source }, template })
+        let names: BTreeSet<String> = template.undeclared_variables(false).into_iter().collect();
+        let is_global = |name: &String| self.environment.globals().any(|(global, _)| global == name);
+        let required = names.iter().filter(|name| !is_global(name)).cloned().collect();
+        Ok(Text { common: Common { place, names, source }, required, template })
     }
 
     /// Compiles an expression.
@@ -78,9 +87,8 @@ impl Jinja {
         let source: &'static str = Box::leak(value.into_boxed_str());
         let expression = self.environment.compile_expression(source);
         let expression = expression.map_err(|error| fault(&place, source, &error))?;
-        let names = expression.undeclared_variables(false).into_iter();
-        let names = names.filter(|name| !self.environment.globals().any(|(global, _)| global == name)).collect();
-        Ok(Formula { common: Common { place, names, source }, expression })
+        let checks = Checks::new(source).map_err(|error| fault(&place, source, &error))?;
+        Ok(Formula { common: Common { place, names: checks.names(), source }, checks, expression })
     }
 }
 
@@ -89,12 +97,17 @@ impl Text {
         &self.common.names
     }
 
+    /// What is wrong with what it would make.
+    pub(crate) fn fault(&self, message: impl std::fmt::Display) -> Fault {
+        Fault::at(&self.common.place, message)
+    }
+
     /// The text that it makes.
     pub(crate) fn render(&self, scope: &Scope) -> Result<String, Fault> {
         let Common { place, source, .. } = &self.common;
         self.common.announce(scope);
         let text = self.template.render(Value::from_object(scope.clone()));
-        let text = text.map_err(|error| match self.common.missing(scope) {
+        let text = text.map_err(|error| match self.missing(scope) {
             Some(missing) if error.kind() == ErrorKind::UndefinedError => Fault::at(place, missing),
             _ => fault(place, source, &error),
         })?;
@@ -102,6 +115,12 @@ impl Text {
             return Err(Fault::at(place, format!("expected a text of {MOST_BYTES} bytes at most, got {}", text.len())));
         }
         Ok(text)
+    }
+
+    /// That the row has not what a name stands for, in words.
+    fn missing(&self, scope: &Scope) -> Option<String> {
+        let missing = self.required.iter().find(|name| !scope.has(name))?;
+        Some(format!("expected a column `{missing}`, the row has none"))
     }
 }
 
@@ -118,13 +137,7 @@ impl Formula {
     /// The value that it gives, never an undefined one.
     pub(crate) fn value(&self, scope: &Scope) -> Result<Value, Fault> {
         let Common { place, source, .. } = &self.common;
-        // Comparisons take what is undefined for a value that equals nothing: `lable != -1` would hold for every row.
-        if !source.contains("defined")
-            && !source.contains("default")
-            && let Some(missing) = self.common.missing(scope)
-        {
-            return Err(Fault::at(place, missing));
-        }
+        self.checks.check(scope).map_err(|message| self.fault(message))?;
         self.common.announce(scope);
         let value = self.expression.eval(Value::from_object(scope.clone()));
         let value = value.map_err(|error| fault(place, source, &error))?;
@@ -132,6 +145,25 @@ impl Formula {
             return Err(Fault::at(place, format!("expected a value of `{}`, got none", shown(source))));
         }
         Ok(value)
+    }
+
+    /// Whether it holds.
+    ///
+    /// # Errors
+    /// As `value`, and if it gives neither true nor false.
+    pub(crate) fn holds(&self, scope: &Scope) -> Result<bool, Fault> {
+        let value = self.value(scope)?;
+        self.checks.check_condition(scope).map_err(|message| self.fault(message))?;
+        match value.kind() {
+            ValueKind::Bool => Ok(value.is_true()),
+            kind => {
+                let got = match kind {
+                    ValueKind::String => format!("the text `{}`", shown(&value.to_string())),
+                    kind => format!("the {kind} `{}`", shown(&value.to_string())),
+                };
+                Err(self.fault(format!("expected true or false, got {got}: compare it, as `... == 1` or `... != ''`")))
+            }
+        }
     }
 }
 
@@ -146,12 +178,6 @@ impl Common {
             }
         }
     }
-
-    /// That a name is none, in words.
-    fn missing(&self, scope: &Scope) -> Option<String> {
-        let missing = self.names.iter().find(|name| !scope.has(name))?;
-        Some(format!("expected a column `{missing}`, the row has none"))
-    }
 }
 
 /// A method of Python's texts, lists and dictionaries.
@@ -161,6 +187,33 @@ fn python_method(state: &mut State<'_, '_>, value: &Value, method: &str, argumen
     };
     let missing = || Error::new(ErrorKind::InvalidOperation, format!("expected one of {value}, got {wanted}"));
     value.try_iter()?.position(|item| item == *wanted).map(Value::from).ok_or_else(missing)
+}
+
+/// Prints a value as Jinja2 does.
+fn as_python(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    match value.kind() {
+        ValueKind::Number => out.write_str(&printed(value)).map_err(Error::from),
+        _ => escape_formatter(out, state, value),
+    }
+}
+
+/// A number or text as Python prints it: numbers that are small or large have an exponent.
+pub(crate) fn printed(value: &Value) -> String {
+    let number = match value.kind() {
+        ValueKind::Number if !value.is_integer() => {
+            f64::try_from(value.clone()).ok().filter(|number| number.is_finite())
+        }
+        _ => None,
+    };
+    match number {
+        Some(number) if number != 0.0 && !(1e-4..1e16).contains(&number.abs()) => {
+            let text = format!("{number:e}");
+            let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+            let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |exponent| ('-', exponent));
+            format!("{digits}e{sign}{exponent:0>2}")
+        }
+        _ => value.to_string(),
+    }
 }
 
 /// Jinja's own syntax and white space, but that a text ends as it is written.
@@ -257,6 +310,34 @@ mod tests {
         assert_eq!(nested, "`prompt.context` (line 9): expected a value, got an undefined one (in `o.x`)");
         let value = evaluate("o.x", r#"{"o": {"y": 1}}"#).unwrap_err();
         assert_eq!(value, "`prompt.context` (line 9): expected a value of `o.x`, got none");
+    }
+
+    #[test]
+    fn dictionaries_keep_the_order_of_the_row() {
+        let row = r#"{"o": {"z": 1, "a": {"y": 2, "b": 3}}}"#;
+        let cases = [
+            ("{{ o }}", "{'z': 1, 'a': {'y': 2, 'b': 3}}"),
+            ("{{ o.a.values() | list }}{{ o.a.keys() | list }}", "[2, 3]['y', 'b']"),
+            ("{% for k, v in o.a.items() %}{{ k }}{{ v }};{% endfor %}", "y2;b3;"),
+            ("{{ {'z': 1, 'a': 2} }}{{ row }}", "{'z': 1, 'a': 2}{'o': {'z': 1, 'a': {'y': 2, 'b': 3}}}"),
+        ];
+        for (source, expected) in cases {
+            assert_eq!(render(source, row).as_deref(), Ok(expected), "{source}");
+        }
+    }
+
+    #[test]
+    fn numbers_print_as_those_of_python() {
+        let row = r#"{"n": [1e-5, 1.5e-7, 0.0001, 1e15, 1e16, 1.25e100, -2e-9, 0.0, 0.1]}"#;
+        let printed = render("{% for x in n %}{{ x }} {% endfor %}", row).unwrap();
+        assert_eq!(printed, "1e-05 1.5e-07 0.0001 1000000000000000.0 1e+16 1.25e+100 -2e-09 0.0 0.1 ");
+    }
+
+    #[test]
+    fn a_function_is_not_named_as_a_column_that_misses() {
+        let message = render("{% for i in range(1) %}{{ o.x }}{% endfor %}", r#"{"o": {}}"#).unwrap_err();
+        assert!(message.contains("expected a value, got an undefined one (in `o.x`)"), "{message}");
+        assert!(render("{{ range(2) }}{{ lable }}", "{}").unwrap_err().contains("expected a column `lable`"));
     }
 
     #[test]

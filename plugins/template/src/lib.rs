@@ -5,10 +5,12 @@
 //! `-T` sets of the definition's own options as a JSON object in `parameters`, and the name of the file in `name`.
 //!
 //! - `definition`: the text with the place of every key; `jinja` compiles what is a template or an expression.
+//! - `checks`: what is wrong with an expression for a row before it is evaluated.
 //! - `columns`: what a template sees of a row. `answer`: which choice a value means.
 //! - `examples`: rows become examples, with all texts rendered while the row is at hand.
 
 mod answer;
+mod checks;
 mod columns;
 mod definition;
 mod examples;

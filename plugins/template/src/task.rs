@@ -1,6 +1,5 @@
 //! The task that a definition describes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ft_plugin::{Choice, Description, Error, Example, Options, Row, RowError, Source, Split, Task};
@@ -156,8 +155,8 @@ fn option_values(options: &[OptionKey], parameters: &Map<String, Json>) -> Resul
         option.check(&value)?;
         Ok((option.name.clone(), Value::from(value)))
     };
-    let values = options.iter().map(value).collect::<Result<BTreeMap<String, Value>, Fault>>()?;
-    Ok((!values.is_empty()).then(|| Value::from_object(values)))
+    let values = options.iter().map(value).collect::<Result<Vec<(String, Value)>, Fault>>()?;
+    Ok((!values.is_empty()).then(|| Value::from_pairs(values)))
 }
 
 /// Renders the texts of `[data]`.
@@ -306,7 +305,7 @@ mod tests {
     #[test]
     fn a_filter_takes_rows_or_leaves_them() {
         let text = definition("labels = [\"no\", \"yes\"]\nanswer = \"label\"", "context = \"{{ q }}\"");
-        let task = task(&text.replace("[row]", "filter = \"label != -1 and q\"\nsample = 5\n[row]")).unwrap();
+        let task = task(&text.replace("[row]", "filter = \"label != -1 and q != ''\"\nsample = 5\n[row]")).unwrap();
         let takes = |json: &str| task.takes(Split::Evaluation, &Row::parse(0, json).unwrap());
         assert_eq!(takes(r#"{"q": "a", "label": 1}"#), Ok(true));
         assert_eq!((takes(r#"{"q": "a", "label": -1}"#), takes(r#"{"q": "", "label": 1}"#)), (Ok(false), Ok(false)));
@@ -314,6 +313,52 @@ mod tests {
         assert_eq!(message, "`data.filter` (line 6): expected a column `label`, the row has none");
         let samples: Vec<Option<u32>> = task.sources().iter().map(|source| source.sample).collect();
         assert_eq!(samples, [None, Some(5)]);
+    }
+
+    #[test]
+    fn a_filter_is_true_or_false() {
+        let text = definition("labels = [\"no\", \"yes\"]\nanswer = \"label\"", "context = \"{{ q }}\"");
+        let takes = |filter: &str, json: &str| {
+            let task = task(&text.replace("[row]", &format!("filter = \"{filter}\"\n[row]"))).unwrap();
+            task.takes(Split::Evaluation, &Row::parse(0, json).unwrap()).map_err(|error| error.to_string())
+        };
+        assert_eq!(takes("keep", r#"{"keep": false}"#), Ok(false));
+        assert_eq!(takes("keep == '1'", r#"{"keep": "0"}"#), Ok(false));
+        assert_eq!(takes("keep | int > 0", r#"{"keep": "1"}"#), Ok(true));
+        for (filter, json, got) in [
+            ("keep", r#"{"keep": "0"}"#, "expected true or false, got the text `0`: "),
+            ("keep", r#"{"keep": "no"}"#, "expected true or false, got the text `no`: "),
+            ("keep", r#"{"keep": 1}"#, "expected true or false, got the number `1`: "),
+            ("keep", r#"{"keep": null}"#, "expected true or false, got the none `None`: "),
+            (
+                "keep > 3",
+                r#"{"keep": "4"}"#,
+                "expected two texts or two numbers to compare, got the text `4` of `keep`",
+            ),
+            ("meta.lable is not none", r#"{"meta": {}}"#, "expected a value of `meta.lable`, got none"),
+        ] {
+            let message = takes(filter, json).unwrap_err();
+            assert!(message.starts_with(&format!("`data.filter` (line 6): {got}")), "{filter}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_column_that_a_choice_would_hide_is_refused() {
+        let row = "query = \"{{ index }}\"\nlabels = [\"no\", \"yes\"]\nanswer = \"label\"";
+        let json = r#"{"q": "a", "label": "no", "index": 7}"#;
+        for prompt in [
+            "context = \"{{ index }}\"",
+            "context = \"a\"\ncontinuation = \"{{ index }}\"",
+            "context = \"a\"\ndemonstration = \"{{ index }}\"",
+        ] {
+            let message = rejection(&task(&definition(row, prompt)).unwrap(), json);
+            assert!(message.contains("a column of this name: `row['index']` is the column"), "{prompt}: {message}");
+        }
+        let plain =
+            task(&definition(row, "context = \"{{ row.index }}{{ row['index'] }}\"\ncontinuation = \"{{ choice }}\""))
+                .unwrap();
+        assert_eq!(prompt(&plain, json).0, "77 no");
+        assert_eq!(example(&plain, json).unwrap().query, "7");
     }
 
     #[test]
@@ -366,6 +411,13 @@ mod tests {
             .unwrap_err();
         let expected = "`written[1]` (line 19): `row.answer` (line 12): expected a class from 0 to 1, got 3";
         assert_eq!(bad, expected);
+    }
+
+    #[test]
+    fn written_rows_keep_their_order() {
+        let text = definition("labels = [\"no\", \"yes\"]\nanswer = \"0\"", "context = \"{{ o }}\"");
+        let task = task(&format!("{text}[[written]]\no = {{ z = 1, a = 2 }}\n")).unwrap();
+        assert_eq!(task.demonstration(&task.written()[0]).unwrap(), "{'z': 1, 'a': 2} no");
     }
 
     #[test]

@@ -55,8 +55,8 @@ const PYTHON_METHODS: [&str; 14] = [
     "clear", "copy", "format", "insert", "pop", "remove", "reverse", "sort", "swapcase", "title", "update", "zfill",
     "encode", "append",
 ];
-const TESTS: [&str; 10] =
-    ["defined", "undefined", "none", "string", "number", "integer", "mapping", "sequence", "odd", "even"];
+/// Tests with one meaning in both; a text is a sequence to Jinja2 alone.
+const TESTS: [&str; 9] = ["defined", "undefined", "none", "string", "number", "integer", "mapping", "odd", "even"];
 const STATEMENTS: [&str; 8] = ["if", "elif", "else", "endif", "for", "endfor", "set", "endset"];
 const FUNCTIONS: [&str; 2] = ["range", "namespace"];
 /// Names that mean something else in a definition than the row's column of that name.
@@ -332,6 +332,10 @@ fn check_word(word: &str, before: &[Token<'_>], after: Option<Token<'_>>) -> Res
         [.., Token::Word("is")] if word == "not" => Ok(()),
         [.., Token::Word("is")] | [.., Token::Word("is"), Token::Word("not")] => known("the tests", &TESTS),
         _ if WORDS.contains(&word) => Ok(()),
+        // Printed, a range is `range(0, 3)` to Jinja2 and a list to minijinja.
+        _ if is_call && word == "range" && before.last() != Some(&Token::Word("in")) => {
+            Err(Mismatch::new("`range(...)` behind `in`", "one elsewhere"))
+        }
         _ if is_call => known("the functions", &FUNCTIONS),
         _ => check_column(word),
     }
@@ -379,6 +383,9 @@ mod tests {
             "{{ a.format(b) }}",
             "{{ a.items }}",
             "{{ a is callable }}",
+            "{{ a is sequence }}",
+            "{{ range(3) }}",
+            "{% set a = range(3) %}",
             "{{ 'a' 'b' }}",
             "{{ '%s' % a }}",
             "{{ lipsum() }}",
@@ -402,6 +409,7 @@ mod tests {
             "{{choices.label.index(answerKey.lstrip())}}",
             "{{ A if Correct == 'A' else B if Correct == 'B' else E}}",
             "{% set d = {'a': 1} %}{% for x in y %}{{ loop.index }}{% endfor %}",
+            "{% for x in range(3) %}{{ x in range(2) }}{% endfor %}",
             "{{ a is not none and b is defined }}",
             "{{ (label|int) - 1 }}{{ text[start:end] }}{{ choices | length }}",
             "{{ options.text }}{{ a.choice }}{{ a['index'] }}",

@@ -225,11 +225,12 @@ fn json(value: DeValue<'_>) -> Result<Value, String> {
         DeValue::Array(values) => {
             Value::Array(values.into_iter().map(|value| json(value.into_inner())).collect::<Result<_, String>>()?)
         }
-        DeValue::Table(table) => Value::Object(
-            table
-                .into_iter()
-                .map(|(name, value)| Ok((name.into_inner().into_owned(), json(value.into_inner())?)))
-                .collect::<Result<_, String>>()?,
-        ),
+        DeValue::Table(table) => {
+            let mut entries: Vec<_> = table.into_iter().collect();
+            entries.sort_by_key(|(name, _)| name.span().start);
+            let entries = entries.into_iter();
+            let values = entries.map(|(name, value)| Ok((name.into_inner().into_owned(), json(value.into_inner())?)));
+            Value::Object(values.collect::<Result<_, String>>()?)
+        }
     })
 }

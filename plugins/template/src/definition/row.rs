@@ -34,7 +34,8 @@ pub(crate) enum Choices {
 /// How `answer` names the right choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AnswerKind {
-    /// By its text or its index, whichever it is; what is both is refused if they differ.
+    /// By its text or its index, whichever it is. What is both is refused if they differ, as is an index where choices are
+    /// numbers themselves; a boolean is no index.
     Auto,
     /// By its index, from 0.
     Index,
