@@ -2,10 +2,9 @@
 
 use serde_json::Value;
 
-use super::columns::ChoicesFrom;
+use super::columns::{ChoicesFrom, may_be_texts};
 use super::error::NewTaskError;
-use super::labels;
-use super::survey::{Row, labelled_texts, next_row, scalar, texts_of};
+use super::survey::{Row, labelled_texts, next_row, number, scalar, texts_of};
 use ft_store::table::TableReader;
 
 /// How a column names the right choice, as `answer-is` of a definition has it.
@@ -39,10 +38,10 @@ impl AnswerKind {
     /// Which choice a value means; `None` if it means none, or several.
     fn place(self, value: &Value, choices: &[String]) -> Option<usize> {
         let said = scalar(value)?;
-        let number = || usize::try_from(labels::number(&said)?).ok();
+        let whole = || usize::try_from(number(&said)?).ok();
         let place = match self {
-            AnswerKind::Index => number()?,
-            AnswerKind::IndexFromOne => number()?.checked_sub(1)?,
+            AnswerKind::Index => whole()?,
+            AnswerKind::IndexFromOne => whole()?.checked_sub(1)?,
             AnswerKind::Letter => match said.trim().as_bytes() {
                 [letter] if letter.is_ascii_alphabetic() => usize::from(letter.to_ascii_uppercase() - b'A'),
                 _ => return None,
@@ -103,6 +102,22 @@ pub(super) fn kind(
             Err(NewTaskError::AnswerKinds { column: column.to_owned(), kinds })
         }
         false => Ok(first),
+    }
+}
+
+/// Refuses `a`, `b` and `label` of 0 and 1: they may be choices and the right one of them, or texts and a label.
+///
+/// # Errors
+/// If it is so.
+pub(super) fn check_choices(from: &ChoicesFrom, column: &str, kind: AnswerKind) -> Result<(), NewTaskError> {
+    let is_number = matches!(kind, AnswerKind::Index | AnswerKind::IndexFromOne);
+    match is_number && may_be_texts(from, column) {
+        true => Err(NewTaskError::ChoicesOrTexts {
+            columns: from.columns(),
+            answer: column.to_owned(),
+            kind: kind.name().to_owned(),
+        }),
+        false => Ok(()),
     }
 }
 

@@ -1,7 +1,5 @@
 //! Which columns are what: by the names that people give them, and by what they hold.
 
-use super::answers::AnswerKind;
-use super::definition::is_word;
 use super::error::{NewTaskError, Role};
 use super::survey::{Column, Survey};
 
@@ -137,31 +135,12 @@ impl ChoicesFrom {
     }
 }
 
-/// Refuses `a`, `b` and `label` of 0 and 1: they may be choices and the right one of them, or texts and a label.
-pub(super) fn check_choices(from: &ChoicesFrom, answer: &str, kind: AnswerKind) -> Result<(), NewTaskError> {
-    let ChoicesFrom::Columns(columns) = from else { return Ok(()) };
-    let are_letters = columns.iter().all(|column| plain(column).len() == 1);
+/// Whether the columns of choices are called by letters alone and the right one is in a column for labels: all of them may
+/// be texts with a label as well.
+pub(super) fn may_be_texts(from: &ChoicesFrom, answer: &str) -> bool {
     let name = plain(answer);
     let is_label = LABEL_NAMES.contains(&name.as_str()) && name != "answer";
-    match are_letters && is_label && matches!(kind, AnswerKind::Index | AnswerKind::IndexFromOne) {
-        true => Err(NewTaskError::ChoicesOrTexts { columns: columns.clone(), answer: answer.to_owned(), kind }),
-        false => Ok(()),
-    }
-}
-
-/// Refuses what a definition cannot name: a column whose name is no word of Jinja is `row["its name"]`, and a column `row`
-/// stands in the way of that.
-pub(super) fn check_names(survey: &Survey, used: &[String]) -> Result<(), NewTaskError> {
-    let Some(row) = survey.column("row") else { return Ok(()) };
-    let is_bad = |name: &&String| match *name == "row" {
-        // Where it is missing, `row` is the whole row.
-        true => row.present < survey.rows,
-        false => !is_word(name),
-    };
-    match used.iter().find(is_bad) {
-        Some(column) => Err(NewTaskError::RowColumn { column: column.clone() }),
-        None => Ok(()),
-    }
+    is_label && matches!(from, ChoicesFrom::Columns(columns) if columns.iter().all(|column| plain(column).len() == 1))
 }
 
 /// A column's name without case, marks and spaces.

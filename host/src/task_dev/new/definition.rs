@@ -2,8 +2,9 @@
 
 use super::answers::AnswerKind;
 use super::columns::ChoicesFrom;
-use super::labels::{Labels, WHOLE};
-use super::survey::{Column, Survey};
+use super::error::NewTaskError;
+use super::labels::Labels;
+use super::survey::{Column, Survey, WHOLE};
 
 /// Labels whose rows a comment counts one by one.
 const COUNTED: usize = 20;
@@ -222,13 +223,28 @@ fn present(column: &Column, rows: u64) -> Vec<String> {
     [defined, null, blank].into_iter().flatten().collect()
 }
 
+/// Refuses what a definition cannot name: a column whose name is no word of Jinja is `row["its name"]`, and a column `row`
+/// stands in the way of that.
+pub(super) fn check_names(survey: &Survey, used: &[String]) -> Result<(), NewTaskError> {
+    let Some(row) = survey.column("row") else { return Ok(()) };
+    let is_bad = |name: &&String| match *name == "row" {
+        // Where it is missing, `row` is the whole row.
+        true => row.present < survey.rows,
+        false => !is_word(name),
+    };
+    match used.iter().find(is_bad) {
+        Some(column) => Err(NewTaskError::RowColumn { column: column.clone() }),
+        None => Ok(()),
+    }
+}
+
 /// A column as an expression of Jinja.
 fn expression(column: &str) -> String {
     if is_word(column) { column.to_owned() } else { format!("row[{}]", quoted_in_jinja(column)) }
 }
 
 /// Whether a column's name is a variable of Jinja as it is.
-pub(super) fn is_word(column: &str) -> bool {
+fn is_word(column: &str) -> bool {
     column.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && column.chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
         && !TAKEN.contains(&column)

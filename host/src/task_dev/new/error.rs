@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use super::answers::AnswerKind;
 use crate::diagnosis::{Diagnosis, Fault};
 use ft_store::datasets::location::DataError;
 use ft_store::fs::error::FileError;
@@ -167,8 +166,8 @@ pub enum NewTaskError {
         columns: Vec<String>,
         /// The column with the right choice or the label.
         answer: String,
-        /// How it would name the right choice.
-        kind: AnswerKind,
+        /// How it would name the right choice, as `--answer-is` has it.
+        kind: String,
     },
     /// A column whose name is that of the whole row in templates.
     #[error(
@@ -294,16 +293,14 @@ impl Diagnosis for NewTaskError {
             Self::OtherLabel { .. } => "name all labels with `--labels`".into(),
             Self::Untold { numbers, .. } => {
                 let (all, listed) = (numbers.len(), numbers.join(", "));
-                let mut hint = format!("name them with `--labels` and {all} texts, for {listed} in this order");
-                if all > 2 {
-                    let told = all - 1;
-                    hint.push_str(&format!("; with {told} texts, rows with -1 are left out"));
-                }
-                hint
+                let fewer = match all {
+                    0..3 => String::new(),
+                    _ => format!("; with {} texts, rows with -1 are left out", all - 1),
+                };
+                format!("name them with `--labels` and {all} texts, for {listed} in this order{fewer}")
             }
             Self::ChoicesOrTexts { kind, .. } => format!(
-                "say `--answer-is {}` if they are choices, or name the labels with `--labels a,b` if they are texts",
-                kind.name()
+                "say `--answer-is {kind}` if they are choices, or name the labels with `--labels a,b` if they are texts"
             ),
             Self::RowColumn { .. } => {
                 "rename the column `row`, or name other columns with `--text` and `--label`".into()

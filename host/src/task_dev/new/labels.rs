@@ -5,16 +5,13 @@ use std::collections::BTreeMap;
 use super::answers::AnswerKind;
 use super::columns::{LABEL_CHARACTERS, MOST_LABELS};
 use super::error::NewTaskError;
-use super::survey::Column;
+use super::survey::{Column, WHOLE, number};
 
 /// The number that data sets of the hub have in place of a label that is not told.
 const UNTOLD: i64 = -1;
 
 /// Numbers from 0 beside which -1 is taken for no label without being asked: beside 0 and 1 it may as well be a third side.
 const FEWEST_TOLD: usize = 3;
-
-/// What makes a whole number of a text of one, by Jinja's filters.
-pub(super) const WHOLE: &str = " | string | trim | int";
 
 /// The labels of a task, and how rows name them.
 #[derive(Debug, PartialEq, Eq)]
@@ -94,16 +91,6 @@ fn numbers(column: &Column, values: &BTreeMap<String, u64>) -> Option<BTreeMap<i
         *numbers.entry(number).or_insert(0) += rows;
     }
     Some(numbers)
-}
-
-/// A whole number, also as tables with missing values have it, `1.0`.
-pub(super) fn number(value: &str) -> Option<i64> {
-    let value = value.trim();
-    let digits = match value.split_once('.') {
-        Some((digits, zeros)) if !zeros.is_empty() && zeros.bytes().all(|byte| byte == b'0') => digits,
-        _ => value,
-    };
-    digits.parse().ok()
 }
 
 fn boolean(value: &str) -> Option<i64> {

@@ -85,7 +85,7 @@ fn draft(asked: NewTask<'_>, paths: &[PathBuf]) -> Result<(String, Vec<String>),
             let column = columns::answer(&survey, &rows, asked.label, &taken)?;
             let kind = answers::kind(&mut open()?, &choices, &column, asked.answer_is)?;
             if asked.answer_is.is_none() {
-                columns::check_choices(&choices, &column, kind)?;
+                answers::check_choices(&choices, &column, kind)?;
             }
             taken.push(column.clone());
             (column, taken, Right::Choices { from: choices, kind })
@@ -100,7 +100,7 @@ fn draft(asked: NewTask<'_>, paths: &[PathBuf]) -> Result<(String, Vec<String>),
         }
     };
     let texts = columns::texts(&survey, &rows, asked.texts, &taken)?;
-    columns::check_names(&survey, &[&texts[..], &taken[..]].concat())?;
+    definition::check_names(&survey, &[&texts[..], &taken[..]].concat())?;
     let draft = Draft {
         file: file_name(file),
         from: from.to_owned(),

@@ -22,6 +22,9 @@ const MOST_COLUMNS: usize = 500;
 /// The largest number that JSON writes without an exponent though it has a point.
 const MOST_WHOLE: f64 = 1e15;
 
+/// What makes a whole number of a text of one, by Jinja's filters.
+pub(super) const WHOLE: &str = " | string | trim | int";
+
 /// What a file of rows holds.
 pub(super) struct Survey {
     pub(super) rows: u64,
@@ -172,6 +175,16 @@ impl Column {
     pub(super) fn mean_characters(&self) -> u64 {
         self.characters.checked_div(self.texts).unwrap_or(0)
     }
+}
+
+/// A whole number, also as tables with missing values have it, `1.0`.
+pub(super) fn number(value: &str) -> Option<i64> {
+    let value = value.trim();
+    let digits = match value.split_once('.') {
+        Some((digits, zeros)) if !zeros.is_empty() && zeros.bytes().all(|byte| byte == b'0') => digits,
+        _ => value,
+    };
+    digits.parse().ok()
 }
 
 /// Whether a number is no whole one; tables with missing values have 1 as 1.0.
