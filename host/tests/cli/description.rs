@@ -65,7 +65,9 @@ fn a_description_stands_before_the_first_demonstration_and_before_zero_shot_quer
     results["complete"] = false.into();
     results["selected"] = Value::Array(Vec::new());
     place.write("with/results.json", results.to_string());
-    place.sst2(&[&SHORT[..], &["--out", "with", "--description", "Other.\n"]].concat()).failed(2, &["description: "]);
+    place
+        .sst2(&[&SHORT[..], &["--out", "with", "--description", "Other.\n"]].concat())
+        .failed(2, &["description, line 1: \"Which is it?\" -> \"Other.\""]);
     // In a run file, and in a prompt.
     place.write("run.toml", "description = \"Which is it?\\n\\n\"\n");
     assert_eq!(run(&place, "file", &["--config", "run.toml"])["description"], TEXT);

@@ -82,7 +82,7 @@ fn a_model_that_names_no_token_for_the_beginning_of_a_text_is_refused() {
     let place = Place::with_model();
     let expected = [
         "`--mutual-information`: expected a model whose tokenizer names a token for a text's beginning or end, got none in `model`",
-        "hint: put the model's `tokenizer_config.json`",
+        "hint: name one as `bos_token`",
     ];
     place.sst2(&asked()).failed(2, &expected);
 }

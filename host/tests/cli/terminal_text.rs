@@ -65,9 +65,10 @@ fn a_finished_run_is_shown_with_its_notes_harmless() {
         results["complete"] = false.into();
         results["task"]["version"] = EVIL.into();
     });
-    place
-        .sst2(&run)
-        .failed(2, &["has an unfinished run of another configuration:\n", "task.version: \"a\\u001b[2J\\u{202e}b"]);
+    place.sst2(&run).failed(
+        2,
+        &["has an unfinished run of another configuration:\n", "task.version, line 1: \"a\\u{1b}[2J\\u{202e}b"],
+    );
 }
 
 #[test]
