@@ -10,7 +10,7 @@ use ft_record::analysis::compare::CompareError;
 use ft_record::analysis::run_report::ReportError;
 use ft_sandbox::options::OptionError;
 use ft_sandbox::{EngineError, ErrorKind, Failure, PluginError};
-use ft_store::datasets::location::DataError;
+use ft_store::datasets::error::DataError;
 use ft_store::fs::error::FileError;
 use ft_store::hub::error::HubError;
 use ft_store::hub::fetch::FetchError;

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use super::parse;
 use ft_engine::task::sampling::Sampling;
-use ft_store::datasets::location::{DataLocation, DataLocationError};
+use ft_store::datasets::error::DataLocationError;
+use ft_store::datasets::location::DataLocation;
 use ft_store::table::Quoting;
 
 options! {

@@ -10,7 +10,7 @@ use ft_engine::model::ModelError;
 use ft_engine::tune::TuneError;
 use ft_record::files::samples::SampleError;
 use ft_sandbox::{EngineError, PluginError};
-use ft_store::datasets::location::DataError;
+use ft_store::datasets::error::DataError;
 use ft_store::fs::error::FileError;
 use ft_store::hub::fetch::FetchError;
 use ft_store::table::RowError;

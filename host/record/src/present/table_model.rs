@@ -15,9 +15,9 @@ pub(crate) const ORACLE: &str = "oracle: best step chosen with the test labels; 
 pub(crate) const SELECTED: &str = "*: the step that is the result";
 
 /// The line that explains accuracies by contextual calibration.
-const CALIBRATED: &str = "calibrated: divided by what the model gives each class for inputs without content";
+const CALIBRATED_LEGEND: &str = "calibrated: divided by what the model gives each class for inputs without content";
 /// The line that explains accuracies by prior matching.
-const PRIOR_MATCHED: &str = "prior-matched: weighted so that all classes are equally probable over the scored rows, whose answers it does not see";
+const PRIOR_MATCHED_LEGEND: &str = "prior-matched: weighted so that all classes are equally probable over the scored rows, whose answers it does not see";
 
 /// A table of results, with texts in its cells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -199,14 +199,32 @@ fn is_result(analysis: &Analysis, step: u32) -> bool {
     analysis.results.iter().all(|result| result.selected && result.step == step)
 }
 
-/// A column of [`further_scores`].
+/// A column of a table of [`rows_at_milestones`].
 struct Column {
     heading: &'static str,
-    /// The line that explains it.
+    /// The line that explains it; empty for none.
     legend: &'static str,
     value: fn(&SeedsScores) -> Option<&SpreadRecord>,
     shown: fn(&SpreadRecord) -> String,
 }
+
+const ACCURACY: Column =
+    Column { heading: "accuracy", legend: "", value: |scores| Some(&scores.accuracy), shown: format::spread };
+
+const CALIBRATED: [Column; 2] = [
+    Column {
+        heading: "calibrated",
+        legend: CALIBRATED_LEGEND,
+        value: |scores| scores.contextual.as_ref(),
+        shown: format::spread,
+    },
+    Column {
+        heading: "prior-matched",
+        legend: PRIOR_MATCHED_LEGEND,
+        value: |scores| scores.prior_matched.as_ref(),
+        shown: format::spread,
+    },
+];
 
 const FURTHER_SCORES: [Column; 4] = [
     Column {
@@ -235,15 +253,26 @@ const FURTHER_SCORES: [Column; 4] = [
     },
 ];
 
-/// Scores besides those of the steps' own table, at the same places as [`calibration`]: a column for each that a row has; `None`
-/// where there is none.
+/// Scores besides those of the steps' own table, at the same places as [`calibration`]; `None` where there is none.
 fn further_scores(analysis: &Analysis) -> Option<TableModel> {
+    at_milestones("Further scores", analysis, &[], &FURTHER_SCORES)
+}
+
+/// Accuracies as they are and calibrated, at zero-shot and in-context learning, behind baselines, and at the results; `None` for
+/// tasks without classes.
+fn calibration(analysis: &Analysis) -> Option<TableModel> {
+    at_milestones("Accuracy, as it is and calibrated", analysis, &[ACCURACY], &CALIBRATED)
+}
+
+/// A table of these columns: `first`, and each of `others` that a row has; `None` where no row has any of those.
+fn at_milestones(title: &str, analysis: &Analysis, first: &[Column], others: &[Column]) -> Option<TableModel> {
     let rows = rows_at_milestones(analysis);
     let has = |column: &&Column| rows.iter().any(|(_, _, scores)| (column.value)(scores).is_some());
-    let columns: Vec<&Column> = FURTHER_SCORES.iter().filter(has).collect();
-    if columns.is_empty() {
+    let others: Vec<&Column> = others.iter().filter(has).collect();
+    if others.is_empty() {
         return None;
     }
+    let columns: Vec<&Column> = first.iter().chain(others).collect();
     let cell = |column: &&Column, scores: &SeedsScores| {
         of_all_seeds((column.value)(scores), scores).map_or_else(|| format::NONE.into(), column.shown)
     };
@@ -251,38 +280,16 @@ fn further_scores(analysis: &Analysis) -> Option<TableModel> {
         row(*kind, [name.clone()], columns.iter().map(|column| cell(column, scores)).collect())
     };
     let rows: Vec<Row> = rows.iter().map(of_row).collect();
-    let lines = columns.iter().map(|column| column.legend.to_owned());
+    let lines = columns.iter().map(|column| column.legend.to_owned()).filter(|line| !line.is_empty());
     let legend = legend(&rows).into_iter().chain(lines).collect();
     let headings = headings(std::iter::once("step").chain(columns.iter().map(|column| column.heading)));
-    Some(TableModel { title: "Further scores".into(), headings, rows, legend })
+    Some(TableModel { title: title.into(), headings, rows, legend })
 }
 
 /// A number, where it is one over as many seeds as the accuracy: a mean over fewer says nothing of the difference to what stands
 /// beside it.
 fn of_all_seeds<'a>(spread: Option<&'a SpreadRecord>, scores: &SeedsScores) -> Option<&'a SpreadRecord> {
     spread.filter(|spread| spread.seeds == scores.accuracy.seeds)
-}
-
-/// Accuracies as they are and calibrated, at zero-shot and in-context learning, behind baselines, and at the results; `None` for
-/// tasks without classes.
-fn calibration(analysis: &Analysis) -> Option<TableModel> {
-    let rows: Vec<(String, RowKind, SeedsScores)> = rows_at_milestones(analysis);
-    rows.iter().find(|(_, _, scores)| scores.prior_matched.is_some() || scores.contextual.is_some())?;
-    let has_contextual = rows.iter().any(|(_, _, scores)| scores.contextual.is_some());
-    let of_row = |(name, kind, scores): (String, RowKind, SeedsScores)| {
-        let share = |spread: Option<&SpreadRecord>| {
-            of_all_seeds(spread, &scores).map_or_else(|| format::NONE.into(), format::spread)
-        };
-        let contextual = has_contextual.then(|| share(scores.contextual.as_ref()));
-        let cells = std::iter::once(format::spread(&scores.accuracy)).chain(contextual);
-        row(kind, [name], cells.chain([share(scores.prior_matched.as_ref())]).collect())
-    };
-    let contextual = has_contextual.then_some("calibrated");
-    let headings = headings(["step", "accuracy"].into_iter().chain(contextual).chain(["prior-matched"]));
-    let rows: Vec<Row> = rows.into_iter().map(of_row).collect();
-    let lines = has_contextual.then_some(CALIBRATED).into_iter().chain([PRIOR_MATCHED]);
-    let legend = legend(&rows).into_iter().chain(lines.map(str::to_owned)).collect();
-    Some(TableModel { title: "Accuracy, as it is and calibrated".into(), headings, rows, legend })
 }
 
 /// Names, roles and numbers, over the seeds, of zero-shot and in-context learning, baselines, and the results.

@@ -122,26 +122,7 @@ mod tests {
     }
 
     /// A plan without data.
-    const PLAN: &str = r#"{
-        "format_version": 2, "host_version": "0.1.0",
-        "config": {
-            "model": "m", "data": "sample", "skip_bad_rows": false, "sampling": "stratified", "shots": 1, "seeds": [0],
-            "steps": 4, "limit": null, "score_steps": "all", "select": "last", "positions": "continue", "device": "cpu",
-            "dtype": "f32", "weights": "dense", "threads": 1, "batch_tokens": 2,
-            "limits": {
-                "fuel": 1, "seconds": 1.0, "memory": 1, "table_elements": 1, "call_bytes": 1, "tensor_bytes": 1
-            }
-        },
-        "task": {"name": "t", "version": "1.0", "file": "t.wasm", "sha256": ""},
-        "optimizer": {"name": "o", "version": "1.0", "file": "o.wasm", "sha256": ""},
-        "options": {"task": {}, "optimizer": {}},
-        "model": {"asked": "m", "source": "m", "files": [], "layers": 1, "hidden": 1, "max_positions": null},
-        "data": [], "labels": ["a", "b"],
-        "seed": 0, "demonstrations": "", "demonstration_ids": [], "demonstration_rows": [],
-        "evaluation_rows": 3, "evaluation_split_rows": 3, "longest_query": 3, "score_steps": [0, 1],
-        "memory": {"weights": 0, "dense_weights": 0, "cache": 0, "activations": 0, "total": 0, "available": null},
-        "notes": []
-    }"#;
+    const PLAN: &str = include_str!("../first_plan.json");
 
     fn plan(splits: &[(&str, &str, &str)]) -> PlanRecord {
         let data = |(split, file, examples): &(&str, &str, &str)| -> DataRecord {

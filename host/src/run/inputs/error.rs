@@ -8,7 +8,7 @@ use crate::options::{NotPublished, OtherSelection, SeedAndSeeds};
 use ft_engine::task::example::Split;
 use ft_engine::task::sampling::SamplingError;
 use ft_sandbox::options::OptionError;
-use ft_store::datasets::location::DataLocationError;
+use ft_store::datasets::error::DataLocationError;
 
 /// Options that ask for no run.
 #[derive(Debug, thiserror::Error)]

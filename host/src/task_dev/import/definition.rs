@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::error::Mismatch;
 use super::yaml::{Map, Value};
+use crate::task_dev::text::string;
 
 /// What an import makes of a task of the harness.
 #[derive(Debug, Default, PartialEq)]
@@ -126,26 +127,6 @@ fn line(text: &mut String, key: &str, value: &str) {
 /// A comment holds what stood in another file: it must not end its line.
 fn one_line(text: &str) -> String {
     text.chars().map(|next| if next.is_control() { ' ' } else { next }).collect()
-}
-
-/// A text as a basic string of TOML, on one line.
-pub(super) fn string(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for next in text.chars() {
-        match next {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\n' => quoted.push_str("\\n"),
-            '\t' => quoted.push_str("\\t"),
-            '\r' => quoted.push_str("\\r"),
-            _ if next.is_control() => {
-                let _ = write!(quoted, "\\u{:04X}", u32::from(next));
-            }
-            _ => quoted.push(next),
-        }
-    }
-    quoted.push('"');
-    quoted
 }
 
 fn strings(texts: &[String]) -> String {

@@ -4,6 +4,7 @@
 //! Nothing is rendered here. What is not known to be the same is refused, so the lists below name what is.
 
 use super::error::{Mismatch, quoted};
+use crate::task_dev::text::WORDS;
 
 /// Filters with one meaning in both.
 const FILTERS: [&str; 13] = [
@@ -61,26 +62,6 @@ const STATEMENTS: [&str; 8] = ["if", "elif", "else", "endif", "for", "endfor", "
 const FUNCTIONS: [&str; 2] = ["range", "namespace"];
 /// Names that mean something else in a definition than the row's column of that name.
 const NAMES_OF_DEFINITIONS: [&str; 2] = ["choice", "index"];
-/// Words that are no column's name where code stands.
-const WORDS: [&str; 17] = [
-    "and",
-    "or",
-    "not",
-    "in",
-    "is",
-    "if",
-    "else",
-    "elif",
-    "for",
-    "recursive",
-    "true",
-    "false",
-    "none",
-    "True",
-    "False",
-    "None",
-    "loop",
-];
 
 /// A part of a template.
 #[derive(Debug, PartialEq, Eq)]

@@ -5,41 +5,15 @@ use super::columns::ChoicesFrom;
 use super::error::NewTaskError;
 use super::labels::Labels;
 use super::survey::{Column, Survey, WHOLE};
+use crate::task_dev::text::{WORDS, string};
 
 /// Labels whose rows a comment counts one by one.
 const COUNTED: usize = 20;
 
-/// Names that mean something else in Jinja or in a definition's templates, so that a column of such a name is told by
-/// `row[...]`. A column `row` is itself, in place of the whole row.
-const TAKEN: [&str; 27] = [
-    "and",
-    "or",
-    "not",
-    "in",
-    "is",
-    "if",
-    "else",
-    "elif",
-    "for",
-    "true",
-    "false",
-    "none",
-    "True",
-    "False",
-    "None",
-    "loop",
-    "self",
-    "range",
-    "dict",
-    "namespace",
-    "debug",
-    "options",
-    "choice",
-    "index",
-    "set",
-    "import",
-    "recursive",
-];
+/// Names besides [`WORDS`] that mean something else in Jinja or in a definition's templates, so that a column of such a name is told
+/// by `row[...]`. A column `row` is itself, in place of the whole row.
+const TAKEN: [&str; 10] =
+    ["self", "range", "dict", "namespace", "debug", "options", "choice", "index", "set", "import"];
 
 /// What a definition is made of.
 pub(super) struct Draft<'a> {
@@ -78,13 +52,13 @@ impl Draft<'_> {
         let rows = survey.rows;
         let [file_word, from_word] = [file, from].map(|word| shell_word(word));
         [
-            format!("# A task made of the {rows} rows in {} by", quoted(from)),
+            format!("# A task made of the {rows} rows in {} by", string(from)),
             format!("# `ft-host task new {file_word} --from {from_word}`. What it guessed can be changed here."),
             format!(
                 "# `ft-host task check {file_word}` shows the first prompts, `ft-host run --task {file_word}` runs it."
             ),
             "task = \"template\"".into(),
-            format!("name = {}", quoted(name)),
+            format!("name = {}", string(name)),
             String::new(),
             self.data(),
             String::new(),
@@ -98,8 +72,8 @@ impl Draft<'_> {
 
     fn data(&self) -> String {
         let files = match self.files.as_slice() {
-            [file] => quoted(file),
-            files => format!("[{}]", files.iter().map(|file| quoted(file)).collect::<Vec<_>>().join(", ")),
+            [file] => string(file),
+            files => format!("[{}]", files.iter().map(|file| string(file)).collect::<Vec<_>>().join(", ")),
         };
         let mut lines = vec![
             "[data]".to_owned(),
@@ -110,7 +84,7 @@ impl Draft<'_> {
             format!("evaluation-files = {files}"),
         ];
         if let Some((filter, why)) = self.filter() {
-            lines.extend([format!("# Rows are left out that {why}."), format!("filter = {}", quoted(&filter))]);
+            lines.extend([format!("# Rows are left out that {why}."), format!("filter = {}", string(&filter))]);
         }
         lines.join("\n")
     }
@@ -123,7 +97,7 @@ impl Draft<'_> {
         let mut whys: Vec<String> = Vec::new();
         let missing = columns.iter().filter(|column| column.without_value(self.survey.rows) > 0);
         let missing: Vec<String> = missing
-            .map(|column| format!("{} in {} rows", quoted(&column.name), column.without_value(self.survey.rows)))
+            .map(|column| format!("{} in {} rows", string(&column.name), column.without_value(self.survey.rows)))
             .collect();
         if !missing.is_empty() {
             whys.push(format!("have nothing ({})", missing.join(", ")));
@@ -132,7 +106,7 @@ impl Draft<'_> {
             let column = expression(self.column);
             let is_text = self.survey.column(self.column).is_some_and(|column| column.texts > 0);
             parts.push(if is_text { format!("({column}{WHOLE}) != -1") } else { format!("{column} != -1") });
-            whys.push(format!("have -1 in {}, taken for no label ({untold} rows)", quoted(self.column)));
+            whys.push(format!("have -1 in {}, taken for no label ({untold} rows)", string(self.column)));
         }
         (!parts.is_empty()).then(|| (parts.join(" and "), whys.join(", or that ")))
     }
@@ -142,25 +116,25 @@ impl Draft<'_> {
         let mut lines = vec![
             "[row]".to_owned(),
             "# What a row is known by, so that no row is scored that is a demonstration.".into(),
-            format!("query = {}", quoted(&query)),
+            format!("query = {}", string(&query)),
         ];
         let answer = expression(self.column);
         match self.right {
             Right::Labels(labels) => lines.extend(self.labels(labels, &answer)),
             Right::Choices { from, kind } => {
                 let choices = match from {
-                    ChoicesFrom::List(column) => quoted(&expression(column)),
-                    ChoicesFrom::Labelled(column) => quoted(&format!("{}.text", expression(column))),
+                    ChoicesFrom::List(column) => string(&expression(column)),
+                    ChoicesFrom::Labelled(column) => string(&format!("{}.text", expression(column))),
                     ChoicesFrom::Columns(columns) => {
-                        let columns = columns.iter().map(|column| quoted(&format!("{{{{ {} }}}}", expression(column))));
+                        let columns = columns.iter().map(|column| string(&format!("{{{{ {} }}}}", expression(column))));
                         format!("[{}]", columns.collect::<Vec<_>>().join(", "))
                     }
                 };
                 lines.extend([
                     "# The choices of a row, and which of them is right; all rows name it in this way.".into(),
                     format!("choices = {choices}"),
-                    format!("answer = {}", quoted(&answer)),
-                    format!("answer-is = {}", quoted(kind.name())),
+                    format!("answer = {}", string(&answer)),
+                    format!("answer-is = {}", string(kind.name())),
                 ]);
             }
         }
@@ -168,19 +142,19 @@ impl Draft<'_> {
     }
 
     fn labels(&self, labels: &Labels, answer: &str) -> Vec<String> {
-        let counted = labels.rows.iter().take(COUNTED).map(|(value, rows)| format!("{} {rows}", quoted(value)));
+        let counted = labels.rows.iter().take(COUNTED).map(|(value, rows)| format!("{} {rows}", string(value)));
         let counted = counted.collect::<Vec<_>>().join(", ");
         let more = if labels.rows.len() > COUNTED { ", ..." } else { "" };
-        let mut lines = vec![format!("# The rows of each value of {}: {counted}{more}.", quoted(self.column))];
+        let mut lines = vec![format!("# The rows of each value of {}: {counted}{more}.", string(self.column))];
         if labels.are_numbers {
             lines.push(
                 "# A model knows words better than numbers: write here what they mean, in the same order.".into(),
             );
         }
-        let listed = |texts: &[String]| texts.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(", ");
+        let listed = |texts: &[String]| texts.iter().map(|text| string(text)).collect::<Vec<_>>().join(", ");
         lines.push(format!("labels = [{}]", listed(&labels.labels)));
-        lines.push(format!("answer = {}", quoted(&format!("{answer}{}", labels.filters))));
-        lines.push(format!("answer-is = {}", quoted(labels.kind.name())));
+        lines.push(format!("answer = {}", string(&format!("{answer}{}", labels.filters))));
+        lines.push(format!("answer-is = {}", string(labels.kind.name())));
         if let Some(answers) = &labels.answers {
             lines.push("# What the answer is, label by label.".into());
             lines.push(format!("answers = [{}]", listed(answers)));
@@ -198,7 +172,7 @@ impl Draft<'_> {
         [
             "[prompt]".to_owned(),
             "# What the model reads of a row; each label or choice follows behind a space. Braces have a column's value.".into(),
-            format!("context = {}", quoted(&context.join("\n"))),
+            format!("context = {}", string(&context.join("\n"))),
         ]
         .join("\n")
     }
@@ -247,17 +221,13 @@ fn expression(column: &str) -> String {
 fn is_word(column: &str) -> bool {
     column.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && column.chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
+        && !WORDS.contains(&column)
         && !TAKEN.contains(&column)
 }
 
 /// A text in an expression of Jinja, which knows the escapes of JSON.
 fn quoted_in_jinja(text: &str) -> String {
     serde_json::Value::from(text).to_string()
-}
-
-/// A text as a basic string of TOML, on one line: JSON's escapes, and one character that JSON leaves.
-pub(super) fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
 
 /// A word of a command in a comment: in quotes where a shell would take it apart, and on one line.
@@ -296,7 +266,7 @@ mod tests {
         }
         assert_eq!(["review_text", "Größe", "--"].map(caption), ["Review text", "Größe", "Text"]);
         assert_eq!(["a/b.csv", "a b", "it's\n"].map(shell_word), ["a/b.csv", "'a b'", "'it'\\''s?'"]);
-        let text = quoted("a\u{7f}\t\"\n\u{1b}");
+        let text = string("a\u{7f}\t\"\n\u{1b}");
         assert_eq!(
             toml::from_str::<toml::Table>(&format!("x = {text}")).unwrap()["x"].as_str(),
             Some("a\u{7f}\t\"\n\u{1b}")

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::diagnosis::{Diagnosis, Fault};
-use ft_store::datasets::location::DataError;
+use ft_store::datasets::error::DataError;
 use ft_store::fs::error::FileError;
 use ft_store::table::RowError;
 

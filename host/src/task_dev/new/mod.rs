@@ -13,12 +13,14 @@ use std::path::{Path, PathBuf};
 pub use answers::AnswerKind;
 pub use error::{NewTaskError, Role};
 
-use definition::{Draft, Right, quoted};
+use crate::task_dev::text::string;
+use definition::{Draft, Right};
 use labels::Labels;
 use survey::Survey;
 
 use ft_store::datasets::address::is_address;
-use ft_store::datasets::location::{DataError, open_files};
+use ft_store::datasets::error::DataError;
+use ft_store::datasets::location::open_files;
 use ft_store::datasets::pattern::expand;
 use ft_store::fs::atomic::write_new;
 use ft_store::fs::error::FileError;
@@ -123,7 +125,7 @@ fn guessed(survey: &Survey, texts: &[String], column: &str, taken: &[String], ri
     let mut notes = vec![format!("{} rows; the text is in {}", survey.rows, listed(texts))];
     notes.push(match right {
         Right::Labels(Labels { labels, .. }) => {
-            let labels = labels.iter().map(|label| quoted(label)).collect::<Vec<_>>().join(", ");
+            let labels = labels.iter().map(|label| string(label)).collect::<Vec<_>>().join(", ");
             format!("the label is in `{column}`: {labels}")
         }
         Right::Choices { from, kind } => {

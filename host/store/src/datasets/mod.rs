@@ -2,6 +2,7 @@
 
 pub mod address;
 mod beside;
+pub mod error;
 pub mod hub;
 pub mod location;
 pub mod pattern;

@@ -1,5 +1,7 @@
 //! What stands in for the host's tensors in a plugin's native tests: plain vectors in single precision, whatever the dtype.
 
+use crate::mixed;
+
 /// How a tensor stores a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dtype {
@@ -141,14 +143,6 @@ fn normal(seed: u64, index: u64) -> f64 {
 /// The upper 53 bits as a number above 0 and up to 1.
 fn uniform(bits: u64) -> f64 {
     ((bits >> 11) + 1) as f64 / (1_u64 << 53) as f64
-}
-
-/// SplitMix64's output function (Steele, Lea & Flood, "Fast splittable pseudorandom number generators", 2014).
-fn mixed(number: u64) -> u64 {
-    let z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]
