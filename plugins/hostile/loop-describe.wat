@@ -11,6 +11,7 @@
   (func $never-with-table (param i32 i32 i32) (result i32) unreachable)
   (export "forward-tuning:plugin/dataset@0.2.0#configure" (func $never-with-list))
   (export "forward-tuning:plugin/dataset@0.2.0#task-name" (func $never))
+  (export "forward-tuning:plugin/dataset@0.2.0#subtasks" (func $never))
   (export "forward-tuning:plugin/dataset@0.2.0#sources" (func $never))
   (export "forward-tuning:plugin/dataset@0.2.0#labels" (func $never))
   (export "forward-tuning:plugin/dataset@0.2.0#read" (func $never-with-table))

@@ -102,6 +102,7 @@ pub use error::{ErrorKind, Failure, Identity, PluginError};
 pub use guest::inspect::{Inspection, inspect, kind_of};
 pub use guest::optimizer_plugin::OptimizerPlugin;
 pub use guest::task_plugin::{ReadOutcome, Rejection, TaskPlugin};
+pub use task::subtask::Subtask;
 pub use guest::usage::Usage;
 pub use limits::{Limit, Limits};
 pub use options::{OptionError, OptionKind, OptionSetting, OptionSpec, OptionValue};

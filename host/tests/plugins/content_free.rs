@@ -28,6 +28,7 @@ fn content_free(choices: u32) -> Result<Vec<Example>, PluginError> {
   (func $never-with-example (param i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32) unreachable)
   (func (export "forward-tuning:plugin/{dataset}#read") (param i32 i32 i32) (result i32) unreachable)
   (func (export "forward-tuning:plugin/{dataset}#task-name") (result i32) (i32.const 128))
+  (func (export "forward-tuning:plugin/{dataset}#subtasks") (result i32) (i32.const 128))
   (export "forward-tuning:plugin/{dataset}#sources" (func $never))
   (export "forward-tuning:plugin/{dataset}#written" (func $never))
   (export "forward-tuning:plugin/{prompt}#description" (func $never))

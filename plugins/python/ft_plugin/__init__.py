@@ -65,7 +65,7 @@ from ._question import Demonstration, Examples, Gradient, Objective, Positions
 from ._row import BLANKS, Row
 from ._selection import selected
 from ._step import Proposal, Slot, SlotKind, Step
-from ._task import Choice, Example, Source, Split, Task
+from ._task import Choice, Example, Source, Split, Subtask, Task
 from ._tensor import Dtype, Tensor
 
 __all__ = [
@@ -92,6 +92,7 @@ __all__ = [
     "Slot",
     "SlotKind",
     "Source",
+    "Subtask",
     "Split",
     "Step",
     "Task",

@@ -22,7 +22,7 @@ from ._options import Options
 from ._question import Demonstration, Gradient, Positions
 from ._row import Row
 from ._step import Slot, SlotKind, Step, spans
-from ._task import Choice, Example, Source, Split, Task, cannot_be_shown
+from ._task import Choice, Example, Source, Split, Subtask, Task, cannot_be_shown
 from ._tensor import Tensor
 
 try:
@@ -69,6 +69,10 @@ def export_task(task: Type[Task]) -> Tuple[Optional[type], Optional[type], Optio
         def task_name(self):
             name = made.task_name()
             return None if name is None else _of(str, "`task_name`", name)
+
+        @_last_words
+        def subtasks(self):
+            return [_subtask(subtask) for subtask in _list_of(Subtask, "`subtasks`", made.subtasks())]
 
         @_last_words
         def sources(self):
@@ -143,6 +147,10 @@ def export_task(task: Type[Task]) -> Tuple[Optional[type], Optional[type], Optio
         # An answer that is too large for the boundary is none of a choice, and the host says so.
         answer = min(example.answer, _LARGEST)
         return data.Example(example.id or name, example.query, example.choices, answer, list(example.fields.items()))
+
+    def _subtask(subtask):
+        settings = [types.OptionSetting(name, _value(value)) for name, value in subtask.options.items()]
+        return dataset.Subtask(subtask.name, list(subtask.groups), settings)
 
     def _source(source):
         split = data.Split[source.split.name]

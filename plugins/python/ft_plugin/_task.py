@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Dict, List, Optional, Sequence
 
-from ._description import Description
+from ._description import Description, Value
 from ._errors import InvalidData
 from ._options import Options
 from ._row import Row
@@ -122,6 +122,19 @@ class Source:
     task."""
 
 
+@dataclass
+class Subtask:
+    """One task of a group of tasks."""
+
+    name: str
+    """Its name in the group, also that of the folder of its results: lower case letters, digits, `-` and `_`."""
+    options: Dict[str, Value]
+    """The options by which an instance is this task alone, over those of the group."""
+    groups: Sequence[str] = ()
+    """The smaller groups that it belongs to, like `stem`, whose averages are told beside that of the whole; names as its
+    own."""
+
+
 class Task:
     """A data set and its prompts. The module's documentation has a complete one."""
 
@@ -134,6 +147,12 @@ class Task:
     def task_name(self) -> Optional[str]:
         """The task's name in results, if it follows from the options; none if it is the description's."""
         return None
+
+    def subtasks(self) -> List[Subtask]:
+        """The tasks that the options stand for, where that is a group of them; empty for a single task. Each is run by
+        itself, by an instance of its own that is made with the subtask's options, and is to stand for no group; a group's is
+        asked nothing else."""
+        return []
 
     def sources(self) -> List[Source]:
         """What to load, one source for each split."""

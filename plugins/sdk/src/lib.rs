@@ -191,7 +191,7 @@ pub use row::Row;
 pub use seed::mixed;
 pub use selection::Selected;
 pub use step::{Proposal, Slot, Step};
-pub use task::{Choice, Example, Source, Split, Task};
+pub use task::{Choice, Example, Source, Split, Subtask, Task};
 pub use tensor::{Dtype, Tensor};
 
 /// The bindings, for the macros below.

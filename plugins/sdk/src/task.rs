@@ -1,6 +1,6 @@
 //! What a task is: where its data are, how a row becomes an example, how an example becomes text.
 
-use crate::{Description, Error, Options, Row, RowError};
+use crate::{Description, Error, Options, Row, RowError, Value};
 
 /// Which part of a data set an example belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +128,24 @@ impl Source {
     }
 }
 
+/// One task of a group of tasks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Subtask {
+    /// Its name in the group, also that of the folder of its results: lower case letters, digits, `-` and `_`.
+    pub name: String,
+    /// The smaller groups that it belongs to, like `stem`, whose averages are told beside that of the whole; names as its own.
+    pub groups: Vec<String>,
+    /// The options by which an instance is this task alone, over those of the group, by name.
+    pub options: Vec<(String, Value)>,
+}
+
+impl Subtask {
+    /// The task that an option of this value makes, in no smaller group.
+    pub fn new(name: impl Into<String>, option: impl Into<String>, value: Value) -> Self {
+        Self { name: name.into(), groups: Vec::new(), options: vec![(option.into(), value)] }
+    }
+}
+
 /// Queries that ask nothing, over which Zhao et al. average (arXiv 2102.09690, section 5).
 const CONTENT_FREE: [&str; 3] = ["N/A", "[MASK]", ""];
 
@@ -149,6 +167,13 @@ pub trait Task: 'static {
     /// The task's name in results, if it follows from the options; `None` if it is the description's.
     fn task_name(&self) -> Option<String> {
         None
+    }
+
+    /// The tasks that the options stand for, where that is a group of them; empty for a single task. Each is run by itself, by
+    /// an instance of its own that is made with the subtask's options, and is to stand for no group; a group's is asked nothing
+    /// else.
+    fn subtasks(&self) -> Vec<Subtask> {
+        Vec::new()
     }
 
     /// What to load, one source for each split.

@@ -1,8 +1,10 @@
 //! The task that a definition describes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ft_plugin::{Choice, Description, Error, Example, Options, Row, RowError, Source, Split, Task};
+use ft_plugin::Value::Text;
+use ft_plugin::{Choice, Description, Error, Example, Options, Row, RowError, Source, Split, Subtask, Task};
 use minijinja::value::Value;
 use serde_json::{Map, Value as Json};
 
@@ -22,6 +24,8 @@ const SPLITS: [(Split, &str); 2] = [(Split::Demonstrations, "demonstrations"), (
 /// A task that a definition describes.
 pub(crate) struct Template {
     name: String,
+    /// The tasks that the options stand for; all else is that of the first of them.
+    subtasks: Vec<Subtask>,
     sources: Vec<Source>,
     examples: Examples,
     written: Vec<Example>,
@@ -32,6 +36,16 @@ pub(crate) struct Template {
 
 impl Template {
     fn read(definition: Definition, name: String, parameters: &Map<String, Json>) -> Result<Self, Error> {
+        let members = subtask_parameters(&definition.options, parameters);
+        let subtask = |(option, choice, parameters): &(&OptionKey, &str, Map<String, Json>)| {
+            // In the order in which the host gives them, so that a run of one task has the same options.
+            let parameters: BTreeMap<&String, &Json> = parameters.iter().collect();
+            let value = Text(serde_json::to_string(&parameters).map_err(|error| Error::failed(error.to_string()))?);
+            let subtask = Subtask::new(definition::subtask_name(choice), PARAMETERS, value);
+            Ok(Subtask { groups: option.groups_with(choice), ..subtask })
+        };
+        let subtasks = members.iter().map(subtask).collect::<Result<Vec<Subtask>, Error>>()?;
+        let parameters = members.first().map_or(parameters, |(_, _, parameters)| parameters);
         let options = option_values(&definition.options, parameters)?;
         let jinja = Jinja::new();
         let scope = Scope::new(&Arc::new(Columns::none(options.clone())));
@@ -45,7 +59,7 @@ impl Template {
         let written = made_of(definition.written, |row| examples.of_written(row))?;
         let content_free = made_of(definition.content_free, |row| examples.of_content_free(row))?;
         let description = description.unwrap_or_default();
-        Ok(Self { name, sources, examples, written, content_free, description, separator })
+        Ok(Self { name, subtasks, sources, examples, written, content_free, description, separator })
     }
 }
 
@@ -86,6 +100,10 @@ impl Task for Template {
 
     fn task_name(&self) -> Option<String> {
         Some(self.name.clone())
+    }
+
+    fn subtasks(&self) -> Vec<Subtask> {
+        self.subtasks.clone()
     }
 
     fn sources(&self) -> Vec<Source> {
@@ -135,6 +153,27 @@ fn made_of(
     make: impl Fn(&Map<String, Json>) -> Result<Example, Fault>,
 ) -> Result<Vec<Example>, Fault> {
     rows.into_iter().map(|row| make(&row.value).map_err(|fault| Fault::at(&row.place, fault))).collect()
+}
+
+/// The values of options that each task of a group has, with the option and its choice; none where no option is set to a group.
+fn subtask_parameters<'a>(
+    options: &'a [OptionKey],
+    parameters: &Map<String, Json>,
+) -> Vec<(&'a OptionKey, &'a str, Map<String, Json>)> {
+    let group = options.iter().find_map(|option| {
+        let value = match parameters.get(&option.name) {
+            None => option.default.as_str(),
+            Some(value) => value.as_str()?,
+        };
+        Some((option, option.members(value)?))
+    });
+    let Some((option, members)) = group else { return Vec::new() };
+    let of = |choice: &'a String| {
+        let mut parameters = parameters.clone();
+        parameters.insert(option.name.clone(), choice.as_str().into());
+        (option, choice.as_str(), parameters)
+    };
+    members.iter().map(of).collect()
 }
 
 /// The options as templates see them; `None` if the definition has none.
@@ -223,6 +262,40 @@ mod tests {
         let contexts: Vec<String> =
             task.content_free().iter().map(|example| task.query(example).unwrap().swap_remove(0).context).collect();
         assert_eq!(contexts, ["Review: N/A\nSentiment:", "Review: [MASK]\nSentiment:", "Review: \nSentiment:"]);
+    }
+
+    #[test]
+    fn a_group_is_its_choices_with_what_else_is_set() {
+        let options = "[options]\nlong = { default = \"no\" }\n[options.topic]\ndefault = \"A\"\n\
+            choices = [\"A\", \"b\", \"c\"]\ngroups = { first = [\"b\", \"A\"] }\n";
+        let rest = definition("labels = [\"no\", \"yes\"]\nanswer = \"y\"", "context = \"{{ options.topic }}\"");
+        let text = rest.replace("[data]", &format!("{options}[data]"));
+        let subtasks = |parameters: &str| {
+            let subtasks = with_parameters(&text, parameters).unwrap().subtasks().into_iter();
+            let shown = |subtask: Subtask| {
+                let Some((name, Text(value))) = subtask.options.first() else { panic!() };
+                format!("{} {:?} {name}={value}", subtask.name, subtask.groups)
+            };
+            subtasks.map(shown).collect::<Vec<String>>()
+        };
+        assert!(subtasks("{}").is_empty() && subtasks(r#"{"topic": "b"}"#).is_empty());
+        assert_eq!(
+            subtasks(r#"{"topic": "first", "long": "yes"}"#),
+            [
+                r#"b ["first"] parameters={"long":"yes","topic":"b"}"#,
+                r#"a ["first"] parameters={"long":"yes","topic":"A"}"#
+            ]
+        );
+        assert_eq!(subtasks(r#"{"topic": "all"}"#)[2], r#"c [] parameters={"topic":"c"}"#);
+        // What else it is asked is answered as by the first.
+        let group = with_parameters(&text, r#"{"topic": "all"}"#).unwrap();
+        assert_eq!(prompt(&group, r#"{"y": "no"}"#).0, "A no");
+        assert!(
+            with_parameters(&text, r#"{"topic": "second"}"#)
+                .map(drop)
+                .unwrap_err()
+                .contains("for several first, all, got")
+        );
     }
 
     #[test]

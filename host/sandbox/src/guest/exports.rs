@@ -27,6 +27,8 @@ pub(crate) struct TaskExports {
     pub(crate) configure: Fallible<(OptionSettings,), ()>,
     /// None before 0.2.
     pub(crate) task_name: Option<Function<(), Option<String>>>,
+    /// None before 0.2.
+    pub(crate) subtasks: Option<Function<(), Vec<dataset::Subtask>>>,
     pub(crate) sources: SourcesExport,
     pub(crate) labels: Function<(), Vec<String>>,
     pub(crate) read: ReadExport,
@@ -146,6 +148,10 @@ impl Exports<'_> {
             task_name: match self.package {
                 PackageVersion::V0_1 => None,
                 PackageVersion::V0_2 => Some(self.function("dataset", "task-name")?),
+            },
+            subtasks: match self.package {
+                PackageVersion::V0_1 => None,
+                PackageVersion::V0_2 => Some(self.function("dataset", "subtasks")?),
             },
             sources: match self.package {
                 PackageVersion::V0_1 => SourcesExport::WithoutFiles(self.function("dataset", "sources")?),

@@ -20,6 +20,7 @@ use crate::state::row_table::RowTable;
 use crate::task::answer_check::{self, ExampleCheck};
 use crate::task::convert;
 use crate::task::invalid_answer::InvalidAnswer;
+use crate::task::subtask::{self, Subtask};
 use ft_engine::task::example::{Example, RenderedChoice, Source, Split};
 use ft_engine::text::{Untrusted, harmless_within};
 
@@ -35,6 +36,8 @@ pub struct TaskPlugin {
     description: Description,
     /// The task's own name, where its options make it.
     task_name: Option<String>,
+    /// The tasks that its options stand for, where that is a group of them.
+    subtasks: Vec<Subtask>,
 }
 
 /// All examples of one split.
@@ -74,7 +77,7 @@ impl TaskPlugin {
         let started = Sandbox::start(engine, binary, Some(PluginKind::Task), limits, log, &Device::Cpu)?;
         let Started { mut sandbox, instance, describe, contract, description } = started;
         let exports = sandbox.look_up(&contract, &instance, |exports| exports.task())?;
-        Ok(Self { sandbox, describe, exports, description, task_name: None })
+        Ok(Self { sandbox, describe, exports, description, task_name: None, subtasks: Vec::new() })
     }
 
     /// What the plugin says it is.
@@ -85,6 +88,11 @@ impl TaskPlugin {
     /// The task's name in results: its own, once it is configured, where its options make it, or the plugin's.
     pub fn task_name(&self) -> &str {
         self.task_name.as_deref().unwrap_or(&self.description.name)
+    }
+
+    /// The tasks that its options stand for, where that is a group of them; none for a single task, and before it is configured.
+    pub fn subtasks(&self) -> &[Subtask] {
+        &self.subtasks
     }
 
     /// Names the definition that the plugin interprets in the errors of all later calls.
@@ -115,13 +123,18 @@ impl TaskPlugin {
     /// # Errors
     /// When the plugin does not take them, or fails.
     pub fn configure(&mut self, options: &[OptionSetting]) -> Result<(), PluginError> {
-        let options: Vec<types::OptionSetting> = options.iter().map(Into::into).collect();
+        let settings: Vec<types::OptionSetting> = options.iter().map(Into::into).collect();
         let configure = &self.exports.configure;
-        self.sandbox.call_fallible("dataset.configure", |store| configure.call(store, (options,)))?;
+        self.sandbox.call_fallible("dataset.configure", |store| configure.call(store, (settings,)))?;
         let Some(task_name) = &self.exports.task_name else { return Ok(()) };
         let call = "dataset.task-name";
         let (name,) = self.sandbox.call(call, |store| task_name.call(store, ()))?;
         self.task_name = answer_check::task_name(name).map_err(|bad| self.bad(call, bad))?;
+        let Some(subtasks) = &self.exports.subtasks else { return Ok(()) };
+        let call = "dataset.subtasks";
+        let (raw,) = self.sandbox.call(call, |store| subtasks.call(store, ()))?;
+        let subtasks = subtask::subtasks(raw, &self.description.options, options);
+        self.subtasks = subtasks.map_err(|bad| self.bad(call, bad))?;
         Ok(())
     }
 

@@ -32,6 +32,46 @@ pub enum InvalidAnswer {
         /// The name that was given.
         name: String,
     },
+    /// More subtasks than a group may have.
+    #[error("expected at most {most} subtasks, got {found}")]
+    Subtasks {
+        /// The most that a group may have.
+        most: usize,
+        /// How many were given.
+        found: usize,
+    },
+    /// A name that no subtask or group may have.
+    #[error("expected a subtask's name of lower case letters, digits, `-` and `_`, got `{name}`")]
+    SubtaskName {
+        /// The name that was given.
+        name: String,
+    },
+    /// Two subtasks of one name.
+    #[error("expected subtasks of different names, got `{name}` twice")]
+    TwinSubtasks {
+        /// The name that both have.
+        name: String,
+    },
+    /// Too many groups of a subtask, or one twice.
+    #[error("subtask `{name}`: expected at most {most} different groups, got {found}")]
+    SubtaskGroups {
+        /// The subtask's name.
+        name: String,
+        /// The most that a subtask may have.
+        most: usize,
+        /// How many were given.
+        found: usize,
+    },
+    /// An option of a subtask that the plugin does not describe so.
+    #[error("subtask `{name}`: expected a value that the plugin's option takes, got `{option}={value}`")]
+    SubtaskOption {
+        /// The subtask's name.
+        name: String,
+        /// The option's name.
+        option: String,
+        /// The value that was given.
+        value: String,
+    },
     /// A sample of no rows.
     #[error("expected a sample of 1 row or more for the {split} split, got 0")]
     EmptySample {

@@ -3,3 +3,4 @@
 pub(crate) mod answer_check;
 pub(crate) mod convert;
 pub(crate) mod invalid_answer;
+pub(crate) mod subtask;

@@ -55,7 +55,7 @@ macro_rules! convert_info {
                 }
             }
 
-            fn value_out(value: Value) -> types::OptionValue {
+            pub(in crate::component) fn value_out(value: Value) -> types::OptionValue {
                 match value {
                     Value::Boolean(value) => types::OptionValue::Boolean(value),
                     Value::Integer(value) => types::OptionValue::Integer(value),

@@ -4,10 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::rc::Rc;
 
-use super::info::task::{description, error, options};
+use super::info::task::{description, error, options, value_out};
 use super::panic::log_panics;
 use crate::id::check_id;
-use crate::{Choice, Example, Row, RowError, Source, Split, Task};
+use crate::{Choice, Example, Row, RowError, Source, Split, Subtask, Task};
 
 pub(super) use ft_plugin_task_world as world;
 use world::exports::forward_tuning::plugin::{dataset, info, prompt};
@@ -40,6 +40,10 @@ impl<T: Task> dataset::Guest for TaskComponent<T> {
 
     fn task_name() -> Option<String> {
         task().task_name()
+    }
+
+    fn subtasks() -> Vec<dataset::Subtask> {
+        task().subtasks().into_iter().map(subtask_out).collect()
     }
 
     fn sources() -> Vec<dataset::Source> {
@@ -127,6 +131,12 @@ fn split_in(split: data::Split) -> Split {
         data::Split::Demonstrations => Split::Demonstrations,
         data::Split::Evaluation => Split::Evaluation,
     }
+}
+
+fn subtask_out(subtask: Subtask) -> dataset::Subtask {
+    let Subtask { name, groups, options } = subtask;
+    let options = options.into_iter().map(|(name, value)| types::OptionSetting { name, value: value_out(value) });
+    dataset::Subtask { name, groups, options: options.collect() }
 }
 
 fn source_out(source: Source) -> dataset::Source {

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use data::{Data, SplitData};
 use keys::Section;
-pub(crate) use options::OptionKey;
+pub(crate) use options::{OptionKey, subtask_name};
 pub(crate) use place::{Fault, Located, Place};
 pub(crate) use prompt::Prompt;
 pub(crate) use row::{AnswerKind, Choices, RowKeys};
@@ -59,6 +59,9 @@ impl Definition {
         // A sentence for readers of the file.
         keys.take("summary").map(|item| item.text()).transpose()?;
         let options = keys.take("options").map(|item| OptionKey::read_all(item.section()?)).transpose()?;
+        if let Some(second) = options.iter().flatten().filter(|option| option.groups.is_some()).nth(1) {
+            return Err(Fault::at(&second.place, "expected one option with `groups` at most, got a second one"));
+        }
         let data = Data::read(keys.require("data", "the table")?.section()?)?;
         let row = RowKeys::read(keys.require("row", "the table")?.section()?)?;
         let prompt = Prompt::read(keys.require("prompt", "the table")?.section()?)?;
