@@ -402,6 +402,10 @@ controlled = results([0], 2, 3, content_free={"made_by": "host", "queries": 1})
 run_folder("controls", controlled, lines(scored([0], 2, 3)), b"", b"",
            lines([{"baseline": "repeat=2", **sample(0, 1, row, row < 2)} for row in range(3)]),
            lines([sample(0, step, 0, True) for step in range(2)] + [{"baseline": "repeat=2", **sample(0, 1, 0, False)}]))
+group = {"format_version": 1, "host_version": "0.1.0", "name": "g", "complete": False,
+         "subtasks": [{"name": "a", "groups": ["x|<b>"]}, {"name": "b-2"}, {"name": "c_3", "groups": ["x|<b>", "y"]}, {"name": "d"}]}
+run_folder("group", results([0, 1], 3, 2), lines(scored([0, 1], 3, 2)), b"", b"", b"", b"", b"", json.dumps(group).encode())
+run_folder("group_of_one_seed", results([0], 3, 3), lines(scored([0], 3, 3)), b"", b"", b"", b"", b"", json.dumps(group).encode())
 run_folder("nothing_scored", results([0], 2, 3, complete=False, selected=[], steps=[]), b"")
 run_folder("other_version", results([0], 2, 1, format_version=1), lines(scored([0], 2, 1)))
 

@@ -1,12 +1,16 @@
 //! The folder of a run: `results.json`, `samples.jsonl`, `trace.jsonl`, `held-out.jsonl`, `baselines.jsonl` and
 //! `content-free.jsonl`, `unconditional.jsonl`, with `\xff\xff` in between. Reports in every form, a comparison with itself, and what a run goes on with there.
+//! Behind them may be a `group.json`, whose first subtasks are that run.
 
 use ft_engine::text::{harmless, is_harmless, is_joiner};
 use ft_host::run::fuzzing::resume;
 use ft_host::ui;
 use ft_host::ui::screen::Screen;
 use ft_record::analysis::compare::{CompareError, compare};
+use ft_record::analysis::group::{Average, SeedScore};
+use ft_record::analysis::group_report::GroupReport;
 use ft_record::analysis::run_report::{Files, RunReport};
+use ft_record::files::group::is_subtask_name;
 use ft_record::files::schema::{FORMAT_VERSION, ResultsRecord};
 use ft_record::present::export::{self, Format};
 use serde_json::Value;
@@ -19,7 +23,7 @@ const NAME: &str = "=runs/\u{1b}[2J\n|<b>\"a\",*[x](http://y)\u{202e}";
 
 /// Of any bytes.
 pub fn run(bytes: &[u8]) {
-    let [results, samples, trace, held_out, baselines, content_free, unconditional] = parts(bytes);
+    let [results, samples, trace, held_out, baselines, content_free, unconditional, group] = parts(bytes);
     let if_there = |bytes| Some(bytes).filter(|bytes: &&[u8]| !bytes.is_empty());
     let [trace, held_out, baselines, content_free, unconditional] =
         [trace, held_out, baselines, content_free, unconditional].map(if_there);
@@ -37,6 +41,31 @@ pub fn run(bytes: &[u8]) {
         assert!(printed(&again) == printed(report), "the same files make another report");
     }
     check_resume(files, report.as_ref());
+    if !group.is_empty() {
+        check_group(group, report.as_ref());
+    }
+}
+
+/// What holds of every `group.json`, with the run as each of its first subtasks.
+fn check_group(bytes: &[u8], run: Option<&RunReport>) {
+    const SUBTASKS: usize = 3;
+    let record = match GroupReport::record(NAME, bytes) {
+        Ok(record) => record,
+        Err(error) => return assert!(error.to_string().contains(&harmless(NAME)) && error.hint().is_some(), "{error}"),
+    };
+    assert!(record.subtasks.iter().all(|subtask| is_subtask_name(subtask.name.raw())), "{record:?}");
+    let runs: Vec<(usize, RunReport)> =
+        (0..SUBTASKS.min(record.subtasks.len())).zip(run.cloned().into_iter().cycle()).collect();
+    let group = GroupReport::new(NAME, record, runs, &[]).expect("plans have nothing that JSON has not");
+    for Average { record, seeds } in &group.averages {
+        assert!(record.subtasks <= record.of && !seeds.is_empty(), "{record:?}");
+        for SeedScore { accuracy, interval: [low, high], .. } in
+            seeds.iter().flat_map(|seed| [seed.micro_average, seed.macro_average])
+        {
+            assert!(low <= accuracy + 1e-9 && accuracy <= high + 1e-9, "{low} {accuracy} {high}");
+        }
+    }
+    check_forms(&[], &[group]);
 }
 
 /// What holds of every report.
@@ -57,19 +86,23 @@ fn check(report: &RunReport) {
     }
     let runs = [report.clone(), report.clone()];
     for runs in [&runs[..1], &runs] {
-        for width in [None, Some(80), Some(20)] {
-            assert_lines_fit_to_be_shown(ui::report::render(runs, Screen { width, ..Screen::PLAIN }).as_str());
-        }
-        check_markdown(&exported(Format::Markdown, runs));
-        check_csv(&exported(Format::Csv, runs));
-        check_json(&exported(Format::Json, runs));
-        check_html(&exported(Format::Html, runs));
+        check_forms(runs, &[]);
     }
     check_comparison(report);
 }
 
-fn exported(format: Format, runs: &[RunReport]) -> String {
-    let text = export::render(format, runs).expect("a report has nothing that JSON has not");
+fn check_forms(runs: &[RunReport], groups: &[GroupReport]) {
+    for width in [None, Some(80), Some(20)] {
+        assert_lines_fit_to_be_shown(ui::report::render(runs, groups, Screen { width, ..Screen::PLAIN }).as_str());
+    }
+    check_markdown(&exported(Format::Markdown, runs, groups));
+    check_csv(&exported(Format::Csv, runs, groups));
+    check_json(&exported(Format::Json, runs, groups));
+    check_html(&exported(Format::Html, runs, groups));
+}
+
+fn exported(format: Format, runs: &[RunReport], groups: &[GroupReport]) -> String {
+    let text = export::render(format, runs, groups).expect("a report has nothing that JSON has not");
     match format {
         // Data, in which words stay what they are.
         Format::Csv => {
@@ -84,8 +117,8 @@ fn exported(format: Format, runs: &[RunReport]) -> String {
 fn printed(report: &RunReport) -> Vec<String> {
     let runs = std::slice::from_ref(report);
     let forms = [Format::Markdown, Format::Csv, Format::Json, Format::Html];
-    let exported = forms.map(|form| exported(form, runs));
-    [vec![ui::report::render(runs, Screen::PLAIN).as_str().to_owned()], exported.to_vec()].concat()
+    let exported = forms.map(|form| exported(form, runs, &[]));
+    [vec![ui::report::render(runs, &[], Screen::PLAIN).as_str().to_owned()], exported.to_vec()].concat()
 }
 
 /// The lines of a table have equally many cells.

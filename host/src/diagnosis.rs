@@ -7,6 +7,7 @@ use ft_engine::tune::TuneError;
 use ft_guest_build::BuildError;
 use ft_record::analysis::AnalysisError;
 use ft_record::analysis::compare::CompareError;
+use ft_record::analysis::group_report::GroupReportError;
 use ft_record::analysis::run_report::ReportError;
 use ft_sandbox::options::OptionError;
 use ft_sandbox::{EngineError, ErrorKind, Failure, PluginError};
@@ -205,7 +206,7 @@ macro_rules! of_input {
     )*};
 }
 
-of_input!(BuildError, CompareError, FileError, ReportError);
+of_input!(BuildError, CompareError, FileError, GroupReportError, ReportError);
 
 /// Errors of this program and of the system, for which no user can do anything.
 macro_rules! of_host {

@@ -1,16 +1,18 @@
 //! `ft-host compare`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::exit::{CommandError, ExitStatus};
 use super::interrupt::Interrupt;
-use super::report::open;
+use super::report::{group_record, open};
 use super::terminal::{print, print_json, stdout_screen};
+use crate::diagnosis::{Diagnosis, Fault};
 use crate::options::{Effect, RunOptions};
 use crate::ui;
 use ft_record::analysis::compare::compare;
+use ft_record::analysis::run_report::RunReport;
 
 #[derive(Args)]
 pub struct CompareArgs {
@@ -36,7 +38,7 @@ pub struct CompareArgs {
 /// Compares two runs.
 pub fn run(args: &CompareArgs) -> Result<ExitStatus, CommandError> {
     Interrupt::install()?;
-    let (a, b) = (open(&args.a)?, open(&args.b)?);
+    let (a, b) = (open_run(&args.a)?, open_run(&args.b)?);
     let comparison =
         compare(&a, &b, args.step_a, args.step_b, &RunOptions::recorded_of(&[Effect::Rounding, Effect::Nothing]))?;
     if args.json {
@@ -45,4 +47,32 @@ pub fn run(args: &CompareArgs) -> Result<ExitStatus, CommandError> {
         print(&ui::report::comparison(&comparison, stdout_screen()))?;
     }
     Ok(ExitStatus::Done)
+}
+
+/// A folder that has several runs where one is compared.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}`: expected the output folder of one run, got that of a group of {subtasks}", .folder.display())]
+struct GroupFolder {
+    folder: PathBuf,
+    subtasks: usize,
+    /// The folder of the group's first subtask.
+    first: PathBuf,
+}
+
+impl Diagnosis for GroupFolder {
+    fn fault(&self) -> Fault {
+        Fault::Input
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(format!("name one of its subtasks, like `{}`", self.first.display()))
+    }
+}
+
+/// Reads the folder of a run and refuses that of a group.
+fn open_run(folder: &Path) -> Result<RunReport, CommandError> {
+    let Some(record) = group_record(folder)? else { return open(folder) };
+    let first = record.subtasks.first().map(|subtask| folder.join(subtask.name.raw()));
+    let first = first.unwrap_or_else(|| folder.to_owned());
+    Err(GroupFolder { folder: folder.to_owned(), subtasks: record.subtasks.len(), first }.into())
 }

@@ -1,4 +1,4 @@
-//! `ft-host report`.
+//! `ft-host report`, and the folders that it reads.
 
 use std::path::{Path, PathBuf};
 
@@ -7,9 +7,12 @@ use clap::Args;
 use super::exit::{CommandError, ExitStatus};
 use super::interrupt::Interrupt;
 use super::terminal::{print, stdout_screen};
+use crate::options::{Effect, RunOptions};
 use crate::ui;
 use crate::ui::screen::Page;
+use ft_record::analysis::group_report::GroupReport;
 use ft_record::analysis::run_report::{Files, RunReport};
+use ft_record::files::group::{GROUP, GROUP_LIMIT, GroupRecord};
 use ft_record::files::schema::RESULTS_LIMIT;
 use ft_record::present::export::{self, Format};
 use ft_store::fs::file::read_regular;
@@ -17,7 +20,7 @@ use ft_store::fs::journal;
 
 #[derive(Args)]
 pub struct ReportArgs {
-    /// Output folders of `ft-host run`.
+    /// Output folders of `ft-host run`, of single tasks or of groups.
     #[arg(value_name = "DIR", required = true)]
     folders: Vec<PathBuf>,
 
@@ -33,7 +36,7 @@ struct FormArgs {
     #[arg(long)]
     markdown: bool,
 
-    /// A line for each run, seed and step, with all digits.
+    /// A line for each run, seed and step, and for averages of groups, with all digits.
     #[arg(long)]
     csv: bool,
 
@@ -58,16 +61,47 @@ impl FormArgs {
     }
 }
 
-/// Prints the runs in the folders.
+/// Prints the runs and groups in the folders.
 pub fn run(args: &ReportArgs) -> Result<ExitStatus, CommandError> {
     Interrupt::install()?;
-    let runs = args.folders.iter().map(|folder| open(folder)).collect::<Result<Vec<RunReport>, CommandError>>()?;
+    let (mut runs, mut groups) = (Vec::new(), Vec::new());
+    for folder in &args.folders {
+        match group_record(folder)? {
+            Some(record) => groups.push(open_group(folder, record)?),
+            None => runs.push(open(folder)?),
+        }
+    }
     let page = match args.form.format() {
-        Some(format) => Page::document(&export::render(format, &runs)?),
-        None => ui::report::render(&runs, stdout_screen()),
+        Some(format) => Page::document(&export::render(format, &runs, &groups)?),
+        None => ui::report::render(&runs, &groups, stdout_screen()),
     };
     print(&page)?;
     Ok(ExitStatus::Done)
+}
+
+/// Reads the record of a group; `None` where the folder is none of a group, since it has no `group.json`.
+pub fn group_record(folder: &Path) -> Result<Option<GroupRecord>, CommandError> {
+    let file = folder.join(GROUP);
+    if !file.exists() {
+        return Ok(None);
+    }
+    let bytes = read_regular(&file, GROUP_LIMIT)?;
+    Ok(Some(GroupReport::record(&folder.display().to_string(), &bytes)?))
+}
+
+/// Reads the folder of a group, whose record is `record`, with those of its subtasks that a run has begun to write.
+fn open_group(folder: &Path, record: GroupRecord) -> Result<GroupReport, CommandError> {
+    let mut runs = Vec::new();
+    for (index, subtask) in record.subtasks.iter().enumerate() {
+        let place = folder.join(subtask.name.raw());
+        // A process that was killed may have left one of them alone.
+        if ["results.json", "samples.jsonl"].iter().all(|file| place.join(file).exists()) {
+            // All subtasks together may have more sample records than there is room for.
+            runs.push((index, RunReport { records: Vec::new(), ..open(&place)? }));
+        }
+    }
+    let ignored = RunOptions::recorded_of(&[Effect::Rounding, Effect::Nothing]);
+    Ok(GroupReport::new(&folder.display().to_string(), record, runs, &ignored)?)
 }
 
 /// Reads the folder of a run, line by line where a file can be large. Links in it are followed: what a report shows is

@@ -90,7 +90,7 @@ fn baselines_stand_beside_the_steps_with_the_same_numbers() {
     };
     assert_eq!(without_times(report), without_times(&results["baselines"]));
     for (form, part) in
-        [("--csv", ",repeat=4,false,false,5,"), ("--markdown", "| repeat 4 |"), ("--html", "<td>repeat 4</td>")]
+        [("--csv", ",repeat=4,,false,false,5,"), ("--markdown", "| repeat 4 |"), ("--html", "<td>repeat 4</td>")]
     {
         assert!(place.host(&["report", "out", form]).good().stdout.contains(part), "{form}");
     }

@@ -7,6 +7,7 @@ pub mod choice;
 pub mod confusion;
 pub mod hypergeometric;
 pub mod mean;
+pub mod mover;
 pub mod paired;
 pub mod probability;
 pub mod spread;

@@ -1,11 +1,14 @@
 //! The numbers that follow from what runs leave behind.
 //!
 //! [`Analysis`] has all numbers of one run, recomputed from its sample records; a [`run_report::RunReport`] has them together
-//! with everything else that the run's folder holds, and [`compare`] holds two of those against each other.
+//! with everything else that the run's folder holds, and [`compare`] holds two of those against each other. A
+//! [`group_report::GroupReport`] has the reports of a group's subtasks and their averages, which [`group`] computes.
 
 pub mod compare;
 mod controls;
 pub mod differences;
+pub mod group;
+pub mod group_report;
 mod likelihoods;
 mod oracle;
 pub mod run_report;
@@ -21,6 +24,7 @@ use crate::files::controls::{Baseline, Controls};
 use crate::files::samples::SampleRecord;
 use crate::files::schema::{ResultsRecord, SelectedRecord};
 use crate::files::scores::{Beside, StepScores, confusion};
+use crate::files::spread::SpreadRecord;
 use controls::{SortedControls, UnfinishedBaseline};
 use ft_engine::text::Untrusted;
 use oracle::{oracle, oracle_of_means};
@@ -31,7 +35,7 @@ pub use likelihoods::StepLikelihood;
 pub(crate) use likelihoods::{RightChoice, means};
 pub use oracle::{OracleMean, OracleStep};
 pub use seed_records::{AnalysisError, ControlLineError, UnfinishedStep};
-pub use spread::{BaselineScores, BaselineSeeds, SeedsScores, SpreadRecord};
+pub use spread::{BaselineScores, BaselineSeeds, SeedsScores};
 
 /// What is known of a run besides its records.
 #[derive(Clone, Copy, Debug, Default)]
@@ -194,6 +198,12 @@ impl Analysis {
     /// The scores of every seed at its result.
     pub(crate) fn at_results(&self) -> impl Iterator<Item = &StepScores> {
         self.results.iter().filter_map(|result| self.step(result.seed, result.step))
+    }
+
+    /// The scores of one seed at its result; `None` where the seed has no whole step.
+    pub(crate) fn at_result(&self, seed: u64) -> Option<&StepScores> {
+        let result = self.places.results.get(&seed).and_then(|place| self.results.get(*place))?;
+        self.step(seed, result.step)
     }
 
     /// Whether a seed's result stands at this step because the run selected it.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::files::controls::Baseline;
 use crate::files::scores::StepScores;
-use ft_engine::metrics::spread::Spread;
+use crate::files::spread::SpreadRecord;
 
 /// The scores of one step over several seeds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -68,29 +68,6 @@ pub struct BaselineSeeds {
     /// The numbers, with step 1: a baseline is one plain pass.
     #[serde(flatten)]
     pub scores: SeedsScores,
-}
-
-/// Mean and spread of a number over seeds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct SpreadRecord {
-    /// The number of seeds.
-    pub seeds: usize,
-    /// The arithmetic mean over the seeds.
-    pub mean: f64,
-    /// The sample standard deviation, with `seeds - 1` below the fraction line; null for a single seed.
-    pub sd: Option<f64>,
-    /// The smallest value of a seed.
-    pub min: f64,
-    /// The largest value of a seed.
-    pub max: f64,
-}
-
-impl SpreadRecord {
-    /// The mean and spread of one value for each seed; `None` for no values.
-    pub(crate) fn of(values: &[f64]) -> Option<Self> {
-        let Spread { count, mean, sd, min, max } = Spread::of(values)?;
-        Some(Self { seeds: count, mean, sd, min, max })
-    }
 }
 
 pub(super) fn over_seeds(steps: &[StepScores]) -> Vec<SeedsScores> {

@@ -219,6 +219,11 @@ impl PairedScores {
         for (first, second) in pairs {
             paired.add(first.is_correct(), second.is_correct());
         }
+        Self::of_counts(paired)
+    }
+
+    /// The comparison that follows from counts alone; `None` where nothing was counted.
+    pub(crate) fn of_counts(paired: Paired) -> Option<Self> {
         let interval = paired.bootstrap(LEVEL)?;
         Some(Self {
             difference: paired.difference()?,

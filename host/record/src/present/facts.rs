@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::analysis::group_report::GroupReport;
 use crate::analysis::run_report::RunReport;
 use crate::files::schema::PluginRecord;
 use ft_engine::text::Untrusted;
@@ -43,4 +44,14 @@ pub fn of_run(run: &RunReport) -> Vec<(&'static str, String)> {
         ("settings", settings),
         ("host", format!("ft-host {}", plan.host_version.harmless())),
     ]
+}
+
+/// What a group is, and what its runs have in common: the first of them tells, and a note where others differ.
+pub fn of_group(group: &GroupReport) -> Vec<(&'static str, String)> {
+    let (complete, of) = (group.complete().count(), group.record.subtasks.len());
+    let mut facts =
+        vec![("group", group.record.name.harmless()), ("subtasks", format!("{of}, of which {complete} are complete"))];
+    let of_run = group.runs.first().map(|(_, run)| of_run(run)).unwrap_or_default();
+    facts.extend(of_run.into_iter().filter(|(name, _)| !matches!(*name, "task" | "data")));
+    facts
 }

@@ -1,8 +1,8 @@
 //! Numbers as they are shown: with as many digits as they can bear.
 
-use crate::analysis::SpreadRecord;
 use crate::files::controls::Baseline;
 use crate::files::scores::{LoglikDifference, PairedScores};
+use crate::files::spread::SpreadRecord;
 
 /// Stands in the place of a number that there is not.
 pub(crate) const NONE: &str = "-";

@@ -5,5 +5,6 @@ pub mod escape;
 pub mod export;
 pub mod facts;
 pub mod format;
+pub mod group;
 pub mod overview;
 pub mod table_model;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::format;
 use crate::analysis::seconds::Seconds;
-use crate::analysis::{Analysis, BaselineScores, BaselineSeeds, SeedsScores, SpreadRecord};
+use crate::analysis::{Analysis, BaselineScores, BaselineSeeds, SeedsScores};
 use crate::files::controls::Baseline;
 use crate::files::scores::StepScores;
+use crate::files::spread::SpreadRecord;
 use ft_engine::text::Untrusted;
 
 /// The line that explains an oracle, wherever one is shown.
@@ -117,15 +118,30 @@ fn with_baselines<T>(
     before.iter().map(&row).chain(baselines).chain(behind.iter().map(&row)).collect()
 }
 
-fn marked(step: u32, selected: bool) -> String {
+/// A step's number or name, with the mark of a result.
+pub(super) fn marked(step: u32, selected: bool) -> String {
     format!("{}{}", format::step(step), if selected { "*" } else { "" })
 }
 
-fn row(kind: RowKind, first: impl IntoIterator<Item = String>, rest: Vec<String>) -> Row {
+/// The step of the results, or from which to which they are.
+pub(super) fn result_steps(analysis: &Analysis) -> String {
+    let results = &analysis.results;
+    let steps = || results.iter().map(|result| result.step);
+    let mark = if results.iter().all(|result| result.selected) { "*" } else { "" };
+    match (steps().min(), steps().max()) {
+        (Some(first), Some(last)) if first < last => format!("{first}-{last}{mark}"),
+        (Some(step), _) => format!("{step}{mark}"),
+        _ => format::NONE.into(),
+    }
+}
+
+/// A row of its first cells and the others.
+pub(super) fn row(kind: RowKind, first: impl IntoIterator<Item = String>, rest: Vec<String>) -> Row {
     Row { cells: first.into_iter().chain(rest).collect(), kind }
 }
 
-fn kind(selected: bool) -> RowKind {
+/// The role of a step's row.
+pub(super) fn kind(selected: bool) -> RowKind {
     if selected { RowKind::Result } else { RowKind::Plain }
 }
 

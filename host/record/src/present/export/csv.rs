@@ -3,13 +3,17 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::analysis::BaselineScores;
+use crate::analysis::group::{Average, SeedAverage, SeedScore};
+use crate::analysis::group_report::GroupReport;
 use crate::analysis::run_report::RunReport;
 use crate::files::controls::Baseline;
 use crate::files::scores::StepScores;
 use crate::files::trace::TraceRecord;
 use crate::present::escape::csv;
+use ft_engine::metrics::accuracy::CorrectCount;
+use ft_engine::text::Untrusted;
 
-const COLUMNS: [&str; 38] = [
+const COLUMNS: [&str; 39] = [
     "run",
     "task",
     "optimizer",
@@ -17,6 +21,7 @@ const COLUMNS: [&str; 38] = [
     "seed",
     "step",
     "baseline",
+    "average",
     "is_result",
     "is_oracle",
     "n",
@@ -50,14 +55,25 @@ const COLUMNS: [&str; 38] = [
     "notes",
 ];
 
-/// A line for each run, seed and step, those of baselines at the end of their run.
-pub(crate) fn render(runs: &[RunReport]) -> String {
+/// A line for each run, seed and step, those of baselines at the end of their run; of a group the lines of its subtasks' runs, then
+/// those of its averages.
+pub(crate) fn render(runs: &[RunReport], groups: &[GroupReport]) -> String {
     let mut out = COLUMNS.join(",") + "\n";
+    out += &lines_of_runs(runs);
+    for group in groups {
+        group.runs.iter().for_each(|(_, run)| out += &lines_of_runs(std::slice::from_ref(run)));
+        group.averages.iter().for_each(|average| out += &lines_of_average(group, average));
+    }
+    out
+}
+
+fn lines_of_runs(runs: &[RunReport]) -> String {
+    let mut out = String::new();
     for run in runs {
         // The first of a step's, should there be several.
         let trace: Trace<'_> = run.trace.iter().rev().map(|record| ((record.seed, record.step), record)).collect();
         let oracles: HashSet<(u64, u32)> = run.analysis.oracle.iter().map(|best| (best.seed, best.step)).collect();
-        let notes = csv(&run.notes.iter().map(|note| note.raw().as_str()).collect::<Vec<_>>().join("; "));
+        let notes = joined(&run.notes);
         for step in &run.analysis.steps {
             let at = (step.seed, step.step);
             let row = Row { trace: trace.get(&at).copied(), oracle: oracles.contains(&at), ..Row::default() };
@@ -69,6 +85,57 @@ pub(crate) fn render(runs: &[RunReport]) -> String {
         }
     }
     out
+}
+
+fn joined(notes: &[Untrusted]) -> String {
+    csv(&notes.iter().map(|note| note.raw().as_str()).collect::<Vec<_>>().join("; "))
+}
+
+/// Two lines for each seed and step, and for the results where they stand at different steps: micro and macro.
+fn lines_of_average(group: &GroupReport, average: &Average) -> String {
+    let line = |(seed, is_micro): (&SeedAverage, bool)| average_cells(group, average, seed, is_micro).join(",") + "\n";
+    average.seeds.iter().flat_map(|seed| [(seed, true), (seed, false)]).map(line).collect()
+}
+
+/// All cells of a line of an average. Model and optimizer are those of the group's first run.
+fn average_cells(group: &GroupReport, average: &Average, seed: &SeedAverage, is_micro: bool) -> Vec<String> {
+    let plan = group.runs.first().map(|(_, run)| &run.results.plan);
+    let task = match &average.record.group {
+        Some(smaller) => format!("{}/{}", group.record.name.raw(), smaller.raw()),
+        None => group.record.name.raw().clone(),
+    };
+    let SeedScore { accuracy, interval, difference, versus_icl } =
+        if is_micro { seed.micro_average } else { seed.macro_average };
+    let cell = |column: &str| match column {
+        "run" => Some(csv(group.name.raw())),
+        "task" => Some(csv(&task)),
+        "optimizer" => plan.map(|plan| csv(plan.optimizer.name.raw())),
+        "model" => plan.map(|plan| csv(plan.model.asked.raw())),
+        "seed" => Some(seed.seed.to_string()),
+        "step" => seed.step.map(|step| step.to_string()),
+        "average" => Some(if is_micro { "micro" } else { "macro" }.into()),
+        "is_result" => Some(seed.is_result.to_string()),
+        "is_oracle" => Some(false.to_string()),
+        "n" => Some(seed.n.to_string()),
+        "correct" => is_micro.then(|| seed.correct.to_string()),
+        "accuracy" => Some(accuracy.to_string()),
+        "standard_error" if is_micro => {
+            let pooled = CorrectCount { correct: seed.correct, n: seed.n };
+            pooled.standard_error().map(|error| error.to_string())
+        }
+        "interval_low" => Some(interval[0].to_string()),
+        "interval_high" => Some(interval[1].to_string()),
+        "icl_difference" => difference.map(|difference| difference.to_string()),
+        "icl_difference_low" => versus_icl.map(|versus| versus.interval[0].to_string()),
+        "icl_difference_high" => versus_icl.map(|versus| versus.interval[1].to_string()),
+        "icl_p_value" => versus_icl.map(|versus| versus.p_value.to_string()),
+        "icl_wins" => versus_icl.map(|versus| versus.wins.to_string()),
+        "icl_losses" => versus_icl.map(|versus| versus.losses.to_string()),
+        "notes" => Some(joined(&group.notes)),
+        // An average of other scores, or of times, would say nothing.
+        _ => None,
+    };
+    COLUMNS.map(|column| cell(column).unwrap_or_default()).to_vec()
 }
 
 type Trace<'a> = HashMap<(u64, u32), &'a TraceRecord>;
@@ -101,6 +168,8 @@ fn line(run: &RunReport, step: &StepScores, Row { trace, oracle, baseline }: Row
         step.seed.to_string(),
         step.step.to_string(),
         baseline.map_or_else(String::new, |baseline| baseline.to_string()),
+        // None of a group's averages.
+        String::new(),
         is_result.to_string(),
         oracle.to_string(),
         step.n.to_string(),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::likelihoods;
 use super::plot::{Line, Plot, Point, Reference, Values, confusion};
 use crate::analysis::BaselineScores;
+use crate::analysis::group_report::GroupReport;
 use crate::analysis::run_report::RunReport;
 use crate::files::controls::Baseline;
 use crate::files::scores::StepScores;
@@ -12,37 +13,51 @@ use crate::files::trace::TraceRecord;
 use crate::present::escape::html;
 use crate::present::facts;
 use crate::present::format;
+use crate::present::group;
 use crate::present::overview;
 use crate::present::table_model::{self, RowKind, TableModel};
+use ft_engine::text::Untrusted;
 
 /// What a page of this one's own could do is forbidden in it as well.
 const HEAD: &str = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
     <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
     <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>ft-host report</title>\n";
 
-/// The page with a section for each run; where there are several, a table of all of them comes last.
-pub(crate) fn render(runs: &[RunReport]) -> String {
+/// The page with a section for each run and each group; where there are several, a table of all of them comes last.
+pub(crate) fn render(runs: &[RunReport], groups: &[GroupReport]) -> String {
     let mut out =
         format!("{HEAD}<style>\n{}</style>\n</head>\n<body>\n<h1>Forward tuning</h1>\n", include_str!("style.css"));
     runs.iter().for_each(|run| out += &section(run));
-    if runs.len() > 1 {
-        let overview = overview::of_runs(runs);
+    groups.iter().for_each(|group| out += &section_of_group(group));
+    if runs.len() + groups.len() > 1 {
+        let overview = overview::of_all(runs, groups);
         out +=
             &format!("<h2>{}</h2>\n{}", overview.title, table_html(&TableModel { title: String::new(), ..overview }));
     }
     out + "</body>\n</html>\n"
 }
 
-fn section(run: &RunReport) -> String {
-    let mut out = format!("<h2>{}</h2>\n<dl>\n", html(run.name.raw()));
-    for (name, value) in facts::of_run(run) {
+/// The beginning of a section: its name, facts and notes.
+fn head(name: &Untrusted, facts: Vec<(&'static str, String)>, notes: &[Untrusted]) -> String {
+    let mut out = format!("<h2>{}</h2>\n<dl>\n", html(name.raw()));
+    for (name, value) in facts {
         out += &format!("<dt>{name}</dt><dd>{}</dd>\n", html(&value));
     }
     out += "</dl>\n";
-    if !run.notes.is_empty() {
-        let notes: String = run.notes.iter().map(|note| format!("<li>note: {}</li>\n", html(note.raw()))).collect();
+    if !notes.is_empty() {
+        let notes: String = notes.iter().map(|note| format!("<li>note: {}</li>\n", html(note.raw()))).collect();
         out += &format!("<ul class=\"notes\">\n{notes}</ul>\n");
     }
+    out
+}
+
+fn section_of_group(of_group: &GroupReport) -> String {
+    let head = head(&of_group.name, facts::of_group(of_group), &of_group.notes);
+    head + &group::of_group(of_group).iter().map(table_html).collect::<String>()
+}
+
+fn section(run: &RunReport) -> String {
+    let mut out = head(&run.name, facts::of_run(run), &run.notes);
     out += "<h3>Accuracy at every step, with 95 % Wilson intervals</h3>\n";
     out += &accuracy(run).svg();
     table_model::of_run(&run.analysis, &run.seconds).iter().for_each(|table| out += &table_html(table));

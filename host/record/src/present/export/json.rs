@@ -1,10 +1,15 @@
 //! Reports as JSON, with all digits.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
+use crate::analysis::group::{Average, StepAverages};
+use crate::analysis::group_report::GroupReport;
 use crate::analysis::run_report::RunReport;
 use crate::analysis::{Analysis, StepLikelihood};
 use crate::files::controls::Baseline;
+use crate::files::group::SubtaskRecord;
 use crate::files::schema::PlanRecord;
 use crate::present::escape;
 use ft_engine::text::Untrusted;
@@ -12,6 +17,30 @@ use ft_engine::text::Untrusted;
 #[derive(Serialize)]
 struct Report<'a> {
     runs: Vec<Run<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    groups: Vec<Group<'a>>,
+}
+
+#[derive(Serialize)]
+struct Group<'a> {
+    name: &'a Untrusted,
+    /// The group's own name.
+    group: &'a Untrusted,
+    /// Whether all subtasks are complete.
+    complete: bool,
+    notes: &'a [Untrusted],
+    averages: &'a [Average],
+    steps: &'a [StepAverages],
+    /// All subtasks of the group in their order.
+    subtasks: Vec<Subtask<'a>>,
+}
+
+#[derive(Serialize)]
+struct Subtask<'a> {
+    #[serde(flatten)]
+    record: &'a SubtaskRecord,
+    /// Null where there is none.
+    run: Option<Run<'a>>,
 }
 
 #[derive(Serialize)]
@@ -60,10 +89,24 @@ struct Norms {
     accepted: Option<bool>,
 }
 
-/// Writes one object with the runs in `runs`.
-pub(crate) fn render(runs: &[RunReport]) -> Result<String, serde_json::Error> {
-    let report = Report { runs: runs.iter().map(of_run).collect() };
+/// Writes one object with the runs in `runs` and, if there are any, the groups in `groups`.
+pub(crate) fn render(runs: &[RunReport], groups: &[GroupReport]) -> Result<String, serde_json::Error> {
+    let report = Report { runs: runs.iter().map(of_run).collect(), groups: groups.iter().map(of_group).collect() };
     Ok(escape::json(&serde_json::to_string_pretty(&report)?) + "\n")
+}
+
+fn of_group(group: &GroupReport) -> Group<'_> {
+    let mut runs: HashMap<usize, &RunReport> = group.runs.iter().map(|(index, run)| (*index, run)).collect();
+    let subtasks = group.record.subtasks.iter().zip(0..);
+    Group {
+        name: &group.name,
+        group: &group.record.name,
+        complete: group.complete().count() == group.record.subtasks.len(),
+        notes: &group.notes,
+        averages: &group.averages,
+        steps: &group.steps,
+        subtasks: subtasks.map(|(record, index)| Subtask { record, run: runs.remove(&index).map(of_run) }).collect(),
+    }
 }
 
 fn of_run(run: &RunReport) -> Run<'_> {

@@ -1,31 +1,44 @@
 //! Reports as Markdown.
 
+use crate::analysis::group_report::GroupReport;
 use crate::analysis::run_report::RunReport;
 use crate::present::escape::markdown;
 use crate::present::facts;
+use crate::present::group;
 use crate::present::overview;
 use crate::present::table_model::{self, RowKind, TableModel};
+use ft_engine::text::Untrusted;
 
-/// A section for each run; where there are several, a table of all of them at the end.
-pub(crate) fn render(runs: &[RunReport]) -> String {
+/// A section for each run and each group; where there are several, a table of all of them at the end.
+pub(crate) fn render(runs: &[RunReport], groups: &[GroupReport]) -> String {
     let mut out = String::new();
     for run in runs {
-        out += &format!("## {}\n\n", markdown(run.name.raw()));
-        for (name, value) in facts::of_run(run) {
-            out += &format!("- {name}: {}\n", markdown(&value));
-        }
-        for note in &run.notes {
-            out += &format!("- **note**: {}\n", markdown(note.raw()));
-        }
-        out.push('\n');
+        out += &head(&run.name, facts::of_run(run), &run.notes);
         let tables = table_model::of_run(&run.analysis, &run.seconds);
         tables.iter().chain(&table_model::confusion(&run.analysis)).for_each(|table| out += &table_markdown(table));
     }
-    if runs.len() > 1 {
-        let overview = overview::of_runs(runs);
+    for of_group in groups {
+        out += &head(&of_group.name, facts::of_group(of_group), &of_group.notes);
+        group::of_group(of_group).iter().for_each(|table| out += &table_markdown(table));
+    }
+    if runs.len() + groups.len() > 1 {
+        let overview = overview::of_all(runs, groups);
         out +=
             &format!("## {}\n\n{}", overview.title, table_markdown(&TableModel { title: String::new(), ..overview }));
     }
+    out
+}
+
+/// The beginning of a section: its name, facts and notes.
+fn head(name: &Untrusted, facts: Vec<(&'static str, String)>, notes: &[Untrusted]) -> String {
+    let mut out = format!("## {}\n\n", markdown(name.raw()));
+    for (name, value) in facts {
+        out += &format!("- {name}: {}\n", markdown(&value));
+    }
+    for note in notes {
+        out += &format!("- **note**: {}\n", markdown(note.raw()));
+    }
+    out.push('\n');
     out
 }
 

@@ -1,4 +1,4 @@
-//! Reports of runs as texts in several formats, one file each. All of them carry the runs' notes.
+//! Reports of runs and groups as texts in several formats, one file each. All of them carry the notes.
 
 mod csv;
 mod html;
@@ -7,6 +7,7 @@ mod likelihoods;
 mod markdown;
 mod plot;
 
+use crate::analysis::group_report::GroupReport;
 use crate::analysis::run_report::RunReport;
 
 /// The format of a report.
@@ -14,7 +15,7 @@ use crate::analysis::run_report::RunReport;
 pub enum Format {
     /// Text with tables in Markdown.
     Markdown,
-    /// A line for each run, seed and step, with all digits.
+    /// A line for each run, seed and step, and for averages of groups, with all digits.
     Csv,
     /// One object with everything, with all digits.
     Json,
@@ -22,15 +23,15 @@ pub enum Format {
     Html,
 }
 
-/// A report of runs in a format.
+/// A report of runs, then of groups, in a format.
 ///
 /// # Errors
 /// If serialization fails.
-pub fn render(format: Format, runs: &[RunReport]) -> Result<String, serde_json::Error> {
+pub fn render(format: Format, runs: &[RunReport], groups: &[GroupReport]) -> Result<String, serde_json::Error> {
     match format {
-        Format::Markdown => Ok(markdown::render(runs)),
-        Format::Csv => Ok(csv::render(runs)),
-        Format::Json => json::render(runs),
-        Format::Html => Ok(html::render(runs)),
+        Format::Markdown => Ok(markdown::render(runs, groups)),
+        Format::Csv => Ok(csv::render(runs, groups)),
+        Format::Json => json::render(runs, groups),
+        Format::Html => Ok(html::render(runs, groups)),
     }
 }
