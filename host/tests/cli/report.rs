@@ -122,6 +122,73 @@ fn every_form_is_as_it_was() {
     place.host(&["report", "one", "--csv", "--json"]).failed(2, &["--csv"]);
 }
 
+/// A group of three subtasks, of which the third has not begun.
+fn group(place: &Place, name: &str) {
+    folder(place, &format!("{name}/anatomy"), &[7], &seed(7, [5, 6, 11, 10]), |_| ());
+    folder(place, &format!("{name}/virology"), &[7], &seed(7, [0, 2, 4, 4]), |_| ());
+    let subtasks = json!([{"name": "anatomy", "groups": ["stem"]}, {"name": "virology"}, {"name": "law"}]);
+    let record =
+        json!({"format_version": 1, "host_version": "0.1.0", "name": "mmlu", "subtasks": subtasks, "complete": false});
+    place.write(&format!("{name}/group.json"), record.to_string());
+}
+
+/// At the results 10 and 4 of 12 rows are right, at step 1 it was 6 and 2.
+#[test]
+fn a_group_is_shown_with_its_averages_and_without_the_tables_of_its_subtasks() {
+    let place = Place::empty();
+    group(&place, "group");
+    one_seed(&place, "one");
+    let shown = place.host(&["report", "one", "group"]).good().stdout;
+    for part in [
+        "mmlu, micro (2 of 3)",
+        "mmlu, macro (2 of 3)",
+        "stem, micro",
+        "`ft-host report group/<subtask>`",
+        "All runs at their results",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    for form in REPORT_FORMATS {
+        let shown = place.host(&[&["report", "group"], form].concat()).good().stdout.replace('\\', "");
+        for part in ["2 of 3 subtasks are complete", "not complete: law", "bundled sample"] {
+            assert!(shown.contains(part), "{form:?}: {part}: {shown}");
+        }
+    }
+    let report = place.host(&["report", "one", "group", "--json"]).good().json();
+    assert_eq!((report["runs"].as_array().unwrap().len(), &report["groups"][0]["group"]), (1, &"mmlu".into()));
+    let averages = report["groups"][0]["averages"].as_array().unwrap();
+    assert_eq!(
+        (&averages[0]["group"], &averages[1]["group"], &averages[1]["n"]),
+        (&"stem".into(), &Value::Null, &24.into())
+    );
+    let micro = &averages[1]["micro"];
+    assert_eq!(
+        (micro["result"]["mean"].as_f64(), micro["in_context"]["mean"].as_f64()),
+        (Some(14.0 / 24.0), Some(8.0 / 24.0))
+    );
+    place.host(&["report", "group/anatomy"]).good();
+}
+
+#[test]
+fn a_group_is_no_run_to_compare_and_leads_nowhere_else() {
+    let place = Place::empty();
+    group(&place, "group");
+    one_seed(&place, "one");
+    place.host(&["compare", "group/anatomy", "one"]).good();
+    place.host(&["compare", "one", "group"]).failed(
+        2,
+        &[
+            "`group`: expected the output folder of one run, got that of a group of 3",
+            "name one of its subtasks, like `group/anatomy`",
+        ],
+    );
+    let record = |name: &str| json!({"format_version": 1, "host_version": "0.1.0", "name": "g", "subtasks": [{"name": name}], "complete": true});
+    place.write("group/group.json", record("../one").to_string());
+    for command in [&["report", "group"][..], &["compare", "group", "one"]] {
+        place.host(command).failed(2, &["`group/group.json`: subtask 1: expected a name", "got `../one`"]);
+    }
+}
+
 #[test]
 fn numbers_in_json_follow_from_the_samples() {
     let place = Place::empty();
