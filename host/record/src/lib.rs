@@ -1,7 +1,7 @@
 //! What a run leaves behind, as values and text. Opens nothing: texts come in and go out, readers and writers are handed in.
 //!
-//! - [`files`]: the records of `samples.jsonl`, `trace.jsonl` and `results.json`, as they are written and read.
-//! - [`analysis`]: the numbers that follow from them, of one run and of two.
+//! - [`files`]: the records of `samples.jsonl`, `trace.jsonl`, `results.json` and `group.json`, as they are written and read.
+//! - [`analysis`]: the numbers that follow from them, of one run, of two and of a group.
 //! - [`present`]: tables, reports and exports.
 //!
 //! Each uses only those above it.

@@ -57,6 +57,16 @@ pub struct DatasetArgs {
     #[arg(long, value_name = "FILE|NAME", conflicts_with_all = ["name", "config"])]
     task: Option<PathBuf>,
 
+    /// Set an option of the task, or of its definition.
+    #[arg(
+        short = 'T',
+        long = "task-option",
+        value_name = "NAME=VALUE",
+        value_parser = parse::name_and_value,
+        requires = "task"
+    )]
+    options: Vec<(String, String)>,
+
     /// owner/name[@revision] on the hub, a file, a pattern of files ('runs/*.jsonl'), or
     /// hf://datasets/OWNER/NAME[@REVISION]/PATH.
     #[arg(value_name = "NAME|FILE", required_unless_present = "task")]
@@ -153,13 +163,19 @@ fn is_file_or_stream(path: &Path) -> bool {
 }
 
 impl DatasetArgs {
-    /// What the task loads: all of it, or the split asked for.
-    fn sources(&self, task: &TaskFile, environment: &Environment, quiet: bool) -> Result<Vec<Source>, CommandError> {
+    /// What the task loads, or where `of_groups` allows it a group of tasks: all of it, or the split asked for.
+    fn sources(
+        &self,
+        task: &TaskFile,
+        of_groups: bool,
+        environment: &Environment,
+        quiet: bool,
+    ) -> Result<Vec<Source>, CommandError> {
         let observer: Arc<dyn Observer> = Arc::new(Terminal::new(quiet));
         // An interrupt ends the program at once here, whatever a plugin does.
         let engine = Interrupt::default().engine();
-        let mut sources =
-            run::task_sources(task, &self.limits.over(&Limits::default()), environment, &observer, &engine)?;
+        let asked = (task, self.options.as_slice(), &self.limits.over(&Limits::default()));
+        let mut sources = run::task_sources(asked, of_groups, environment, &observer, &engine)?;
         if let Some(asked) = &self.split {
             let names: Vec<String> =
                 sources.iter().map(|source| format!("{} ({})", source.split, source.name)).collect();
@@ -189,7 +205,7 @@ impl DatasetArgs {
         match (&self.task, &self.name) {
             (Some(task), _) => {
                 let task = find_task(&PluginPath::new(environment), task)?;
-                let sources = self.sources(&task, environment, quiet)?;
+                let sources = self.sources(&task, true, environment, quiet)?;
                 let split = |source: Source| {
                     Ok(HubSplit { id: parse(&source.repository)?, config: source.config, split: source.name })
                 };
@@ -213,7 +229,7 @@ impl DatasetArgs {
         let opened = match (&self.task, &self.name) {
             (Some(task), _) => {
                 let task = find_task(&PluginPath::new(environment), task)?;
-                let sources = self.sources(&task, environment, false)?;
+                let sources = self.sources(&task, false, environment, false)?;
                 let evaluation = |source: &Source| self.split.is_some() || source.split == Split::Evaluation;
                 let Some(source) = sources.iter().find(|source| evaluation(source)) else {
                     return Err(DatasetArgsError::NoEvaluation.into());

@@ -90,7 +90,7 @@ pub fn group_record(folder: &Path) -> Result<Option<GroupRecord>, CommandError> 
 }
 
 /// Reads the folder of a group, whose record is `record`, with those of its subtasks that a run has begun to write.
-fn open_group(folder: &Path, record: GroupRecord) -> Result<GroupReport, CommandError> {
+pub fn open_group(folder: &Path, record: GroupRecord) -> Result<GroupReport, CommandError> {
     let mut runs = Vec::new();
     for (index, subtask) in record.subtasks.iter().enumerate() {
         let place = folder.join(subtask.name.raw());

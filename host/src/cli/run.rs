@@ -4,15 +4,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use serde::Serialize;
 
 use super::exit::{CommandError, ExitStatus};
 use super::interrupt::Interrupt;
+use super::report;
 use super::terminal::{Downloads, Terminal, print, print_json, print_run_file, say_page, stderr_screen, stdout_screen};
 use super::threads;
 use crate::options::{OptionGroup, RunOptions};
-use crate::run::{self, Observer, Observers, Outcome, Plan, PluginUsage, RunConfig, RunOverrides};
+use crate::run::{self, GroupOutcome, Observer, Observers, Outcome, PluginUsage, Prepared, RunConfig, RunOverrides};
+use crate::ui;
 use crate::ui::run as shown;
 use crate::ui::usage;
+use ft_engine::text::Untrusted;
+use ft_record::files::schema::PlanRecord;
 use ft_store::datasets::location::Access;
 use ft_store::machine::environment::{Environment, expand_path};
 use ft_store::plugin_path::PluginPath;
@@ -90,38 +95,87 @@ pub fn run(
     let observer: Arc<dyn Observer> = Arc::new(Observers(vec![terminal.bar(), terminal.clone()]));
     let downloads = Downloads::new(quiet);
     let access = Access { environment: &environment, progress: &downloads };
-    let plan = run::prepare(config, access, &observer, &interrupt.engine())?;
+    let prepared = run::prepare(config, access, &observer, &interrupt.engine())?;
     if dry_run {
-        print_plan(&plan, json)?;
+        print_prepared(&prepared, json)?;
         if args.show_usage {
-            say_usage(&plan.usage());
+            say_usage(&prepared.usage());
         }
         return Ok(ExitStatus::Done);
     }
-    if !quiet {
-        say_page(&shown::demonstrations(&plan, 6, stderr_screen()));
-    }
-    let outcome = run::execute(plan, &observer, interrupt.arm_graceful());
-    terminal.finish();
-    let outcome = outcome?;
-    print_outcome(&outcome, json)?;
+    let ended = match prepared {
+        Prepared::Run(plan) => {
+            if !quiet {
+                say_page(&shown::demonstrations(&plan, 6, stderr_screen()));
+            }
+            let outcome = run::execute(*plan, &observer, interrupt.arm_graceful());
+            terminal.finish();
+            let Outcome { folder, interrupted, usage, .. } = print_outcome(outcome?, json)?;
+            (folder, interrupted, usage)
+        }
+        Prepared::Group(group) => {
+            let outcome = run::execute_group(group, &observer, interrupt.arm_graceful());
+            terminal.finish();
+            let GroupOutcome { folder, interrupted, usage, .. } = print_group(outcome?, json)?;
+            (folder, interrupted, usage)
+        }
+    };
+    let (folder, interrupted, usage) = ended;
     if args.show_usage {
-        say_usage(&outcome.usage);
+        say_usage(&usage);
     }
-    if outcome.interrupted || !quiet {
-        say_page(&shown::place(&outcome, stderr_screen()));
+    if interrupted || !quiet {
+        say_page(&shown::place(&folder, interrupted, stderr_screen()));
     }
-    Ok(if outcome.interrupted { ExitStatus::Interrupted } else { ExitStatus::Done })
+    Ok(if interrupted { ExitStatus::Interrupted } else { ExitStatus::Done })
 }
 
 fn say_usage(usage: &[PluginUsage]) {
     say_page(&usage::render(usage, stderr_screen()));
 }
 
-fn print_plan(plan: &Plan, json: bool) -> Result<(), CommandError> {
-    if json { print_json(plan.record()) } else { print(&shown::plan(plan, stdout_screen())) }
+fn print_prepared(prepared: &Prepared, json: bool) -> Result<(), CommandError> {
+    match prepared {
+        Prepared::Run(plan) if json => print_json(plan.record()),
+        Prepared::Run(plan) => print(&shown::plan(plan, stdout_screen())),
+        Prepared::Group(group) if json => {
+            let subtasks =
+                group.subtasks().map(|(subtask, plan)| SubtaskPlan { name: &subtask.name, plan: plan.record() });
+            print_json(&GroupPlanRecord { group: group.name(), subtasks: subtasks.collect() })
+        }
+        Prepared::Group(group) => print(&shown::group_plan(group, stdout_screen())),
+    }
 }
 
-fn print_outcome(outcome: &Outcome, json: bool) -> Result<(), CommandError> {
-    if json { print_json(&outcome.results) } else { print(&shown::outcome(outcome, stdout_screen())?) }
+/// The plans of a group, as `--dry-run --json` prints them.
+#[derive(Serialize)]
+struct GroupPlanRecord<'a> {
+    group: &'a Untrusted,
+    subtasks: Vec<SubtaskPlan<'a>>,
+}
+
+#[derive(Serialize)]
+struct SubtaskPlan<'a> {
+    name: &'a Untrusted,
+    plan: &'a PlanRecord,
+}
+
+fn print_outcome(outcome: Outcome, json: bool) -> Result<Outcome, CommandError> {
+    match json {
+        true => print_json(&outcome.results)?,
+        false => print(&shown::outcome(&outcome, stdout_screen())?)?,
+    }
+    Ok(outcome)
+}
+
+/// The group's table is made of the records in its folders, as that of `ft-host report` is.
+fn print_group(outcome: GroupOutcome, json: bool) -> Result<GroupOutcome, CommandError> {
+    match json {
+        true => print_json(&outcome.record)?,
+        false => {
+            let group = report::open_group(&outcome.folder, outcome.record.clone())?;
+            print(&ui::report::render(&[], &[group], stdout_screen()))?;
+        }
+    }
+    Ok(outcome)
 }

@@ -152,6 +152,8 @@ pub struct RunProgress {
     progress: TerminalProgress,
     /// The bar, and the last step.
     bar: Mutex<Option<(RunBar, usize)>>,
+    /// Which subtask of a group's the run is.
+    subtask: Mutex<Option<String>>,
 }
 
 impl RunProgress {
@@ -166,7 +168,14 @@ impl Observer for RunProgress {
     fn event(&self, event: Event<'_>) {
         match event {
             Event::Started { queries, last_step } => {
-                *lock(&self.bar) = Some((self.progress.run(queries as u64), last_step));
+                let bar = self.progress.run(queries as u64);
+                lock(&self.subtask).iter().for_each(|subtask| bar.subtask(subtask));
+                if let Some((earlier, _)) = lock(&self.bar).replace((bar, last_step)) {
+                    earlier.finish();
+                }
+            }
+            Event::Subtask { name, number, of } => {
+                *lock(&self.subtask) = Some(format!("{name} ({number}/{of})"));
             }
             Event::Seed(seed) => self.with(|bar, _| bar.seed(seed)),
             Event::Choosing => self.with(|bar, _| bar.choosing()),
@@ -189,7 +198,10 @@ pub struct Terminal {
 impl Terminal {
     /// When `quiet`, nothing is printed but plugins' warnings.
     pub fn new(quiet: bool) -> Self {
-        Self { quiet, bar: Arc::new(RunProgress { progress: progress(quiet), bar: Mutex::new(None) }) }
+        Self {
+            quiet,
+            bar: Arc::new(RunProgress { progress: progress(quiet), bar: Mutex::default(), subtask: Mutex::default() }),
+        }
     }
 
     /// The bar that gives way to what is printed; it observes the run by itself.

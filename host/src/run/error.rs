@@ -8,6 +8,7 @@ use super::plan::usable::UnusableRow;
 use crate::diagnosis::{Diagnosis, Fault};
 use ft_engine::model::ModelError;
 use ft_engine::tune::TuneError;
+use ft_record::analysis::AnalysisError;
 use ft_record::files::samples::SampleError;
 use ft_sandbox::{EngineError, PluginError};
 use ft_store::datasets::error::DataError;
@@ -51,6 +52,9 @@ pub enum RunError {
     /// The output folder has something that the run cannot go on with.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// Records of an earlier process are not those of one run.
+    #[error(transparent)]
+    Records(#[from] AnalysisError),
     /// A file could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),
@@ -63,6 +67,14 @@ pub enum RunError {
     /// A step's cache cannot be used.
     #[error(transparent)]
     Step(#[from] StepError),
+    /// The run of one task of a group failed.
+    #[error("subtask `{name}`: {source}")]
+    Subtask {
+        /// The task's name in the group.
+        name: String,
+        /// Why.
+        source: Box<RunError>,
+    },
     /// The user wanted the run to end. What was found before is recorded.
     #[error("interrupted")]
     Interrupted,
@@ -83,6 +95,11 @@ impl RunError {
         )
     }
 
+    /// The error with the name of the group's task whose run failed.
+    pub(in crate::run) fn of_subtask(self, name: String) -> Self {
+        Self::Subtask { name, source: Box::new(self) }
+    }
+
     /// What the error is of, where it is no interruption.
     fn part(&self) -> Option<&dyn Diagnosis> {
         Some(match self {
@@ -97,10 +114,12 @@ impl RunError {
             Self::Draw(error) => error,
             Self::Plan(error) => error,
             Self::Folder(error) => error,
+            Self::Records(error) => error,
             Self::File(error) => error,
             Self::Model(error) => error,
             Self::Tune(error) => error,
             Self::Step(error) => error,
+            Self::Subtask { source, .. } => source.as_ref(),
             Self::Interrupted => return None,
         })
     }

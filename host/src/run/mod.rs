@@ -17,6 +17,7 @@ mod usage;
 
 pub use error::RunError;
 pub use execute::execution::{Outcome, execute};
+pub use execute::group::{GroupOutcome, execute_group};
 pub use folder::error::FolderError;
 pub use inputs::class_names::OtherClasses;
 pub use inputs::config::{RunConfig, RunOverrides, TaskConfig, with_plugins};
@@ -26,7 +27,8 @@ pub use inputs::error::{ConfigError, PluginRequestError, SplitError};
 pub use inputs::model::{ModelDescription, describe_model, open_weights};
 pub use inputs::plugins::{Configured, PluginSpec, Plugins, find_plugin, resolve_options};
 pub use observer::{Event, Observer, Observers};
-pub use plan::prepare::{Plan, prepare};
+pub use plan::group::GroupPlan;
+pub use plan::prepare::{Plan, Prepared, prepare};
 pub use plan::usable::Unusable;
 pub use preview::{ChoicePreview, Preview, PreviewRequest, preview, task_sources};
 pub use usage::PluginUsage;

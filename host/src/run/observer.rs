@@ -14,6 +14,15 @@ pub enum Event<'a> {
     Note(&'a str),
     /// A plugin said something.
     Log(&'a LogRecord),
+    /// The run of a group's task begins.
+    Subtask {
+        /// The task's name in the group.
+        name: &'a str,
+        /// Its place, from 1.
+        number: usize,
+        /// How many tasks the group has.
+        of: usize,
+    },
     /// A run starts that scores so many queries over all its steps.
     Started {
         /// Queries, counted once for each scored step.

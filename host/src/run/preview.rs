@@ -161,22 +161,37 @@ fn row_notes(
     notes
 }
 
-/// What a task loads, one source for each split.
+/// What a single task loads, one source for each split, or all tasks of a group where `of_groups` allows one.
 ///
 /// # Errors
-/// A file that is no task plugin, or a failure of the plugin.
+/// A file that is no task plugin, options that it does not take, or that stand for a group; a failure of the plugin.
 pub fn task_sources(
-    task: &TaskFile,
-    limits: &Limits,
+    (task, options, limits): (&TaskFile, &[(String, String)], &Limits),
+    of_groups: bool,
     environment: &Environment,
     observer: &Arc<dyn Observer>,
     engine: &EngineOptions,
 ) -> Result<Vec<Source>, RunError> {
     let plugins = Plugins::new(&CachePaths::new(environment), observer, engine)?;
     let TaskFile { plugin: file, definition } = task;
-    let spec = PluginSpec { file, options: &[], limits, definition: definition.as_ref() };
-    let mut task = plugins.task(spec)?.plugin;
-    Ok(task.sources()?)
+    let spec = PluginSpec { file, options, limits, definition: definition.as_ref() };
+    if !of_groups {
+        return Ok(plugins.task(spec)?.plugin.sources()?);
+    }
+    let mut task = plugins.task_or_group(spec, None)?.plugin;
+    if task.subtasks().is_empty() {
+        return Ok(task.sources()?);
+    }
+    let mut sources: Vec<Source> = Vec::new();
+    for subtask in task.subtasks() {
+        for source in plugins.task_or_group(spec, Some(&subtask.options))?.plugin.sources()? {
+            // Those of a filter on one column are the same rows.
+            if !sources.contains(&source) {
+                sources.push(source);
+            }
+        }
+    }
+    Ok(sources)
 }
 
 fn choices(id: &str, rendered: Vec<RenderedChoice>, tokenizer: &Tokenizer) -> Result<Vec<ChoicePreview>, RunError> {

@@ -18,4 +18,14 @@ impl PluginUsage {
     pub fn new(description: &Description, usage: Usage, limits: &Limits) -> Self {
         Self { plugin: format!("{} {}", description.name, description.version), usage, limits: limits.clone() }
     }
+
+    /// Adds what the plugins of one run used to what those of others did.
+    pub(in crate::run) fn add_to(all: &mut Vec<PluginUsage>, run: Vec<PluginUsage>) {
+        for one in run {
+            match all.iter_mut().find(|other| other.plugin == one.plugin) {
+                Some(other) => other.usage.add(&one.usage),
+                None => all.push(one),
+            }
+        }
+    }
 }

@@ -48,6 +48,8 @@ pub(crate) struct RunBar {
 /// What a run's bar says.
 #[derive(Default)]
 struct Said {
+    /// `anatomy (2/57), ` where the run is one of a group's.
+    subtask: String,
     /// `seed 3, ` where there are several seeds.
     seed: String,
     /// `step 3/15`.
@@ -84,6 +86,12 @@ impl TerminalProgress {
 }
 
 impl RunBar {
+    /// Says which subtask of a group's the run is, in front of every further message.
+    pub(crate) fn subtask(&self, subtask: &str) {
+        let subtask = format!("{}, ", harmless(subtask));
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).subtask = subtask;
+    }
+
     /// Says which seed's turn it is, in front of every further message.
     pub(crate) fn seed(&self, seed: u64) {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).seed = format!("seed {seed}, ");
@@ -112,13 +120,13 @@ impl RunBar {
     /// Says how many passes an optimizer has asked for, behind what was said of the step.
     pub(crate) fn pass(&self, done: usize) {
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        self.bar.set_message(format!("{}{}, pass {done}", said.seed, said.message));
+        self.bar.set_message(format!("{}{}{}, pass {done}", said.subtask, said.seed, said.message));
     }
 
     fn message(&self, message: &str) {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         message.clone_into(&mut said.message);
-        self.bar.set_message(format!("{}{message}", said.seed));
+        self.bar.set_message(format!("{}{}{message}", said.subtask, said.seed));
     }
 
     /// Adds queries that were scored.
@@ -241,6 +249,10 @@ mod tests {
         assert_eq!(bar.bar.message(), "seed 4, step 2/15, pass 7");
         bar.baseline(Baseline::Repeat(4));
         assert_eq!(bar.bar.message(), "seed 4, repeat 4");
+        let of_group = TerminalProgress::new(false, None, false).run(200);
+        of_group.subtask("law (2/57)");
+        of_group.step(1, 15);
+        assert_eq!(of_group.bar.message(), "law (2/57), step 1/15");
         bar.step(3, 15);
         bar.scored(32);
         bar.scored(8);

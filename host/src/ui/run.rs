@@ -1,9 +1,11 @@
 //! A run on a terminal: what it will do, what it says on the way, and what it came to.
 
+use std::path::Path;
+
 use super::screen::{Page, Screen};
 use super::table;
-use crate::run::{Outcome, Plan};
-use ft_engine::text::size;
+use crate::run::{GroupPlan, Outcome, Plan};
+use ft_engine::text::{Untrusted, size};
 use ft_record::analysis::seconds::Seconds;
 use ft_record::analysis::{Analysis, AnalysisError, Known};
 use ft_record::files::schema::MemoryRecord;
@@ -63,10 +65,40 @@ pub(crate) fn outcome(outcome: &Outcome, screen: Screen) -> Result<Page, Analysi
     Ok(page)
 }
 
+/// What the runs of a group will do: a line for each, and the notes.
+pub(crate) fn group_plan(group: &GroupPlan, screen: Screen) -> Page {
+    let subtasks = group.subtasks();
+    let mut page = screen.prose(&format!("{}: {} tasks", group.name().harmless(), subtasks.len()));
+    let mut notes: Vec<(&Untrusted, Vec<String>)> = Vec::new();
+    let count = subtasks.len();
+    for (subtask, plan) in subtasks {
+        let (name, record) = (subtask.name.harmless(), plan.record());
+        let line = format!(
+            "{name}: {} demonstration tokens, {} of {} evaluation rows, longest query {} tokens",
+            record.draw.demonstration_ids.len(),
+            record.evaluation_rows,
+            record.evaluation_split_rows,
+            record.longest_query
+        );
+        page += screen.line(&line, 2);
+        for note in &record.notes {
+            match notes.iter_mut().find(|(other, _)| *other == note) {
+                Some((_, names)) => names.push(name.clone()),
+                None => notes.push((note, vec![name.clone()])),
+            }
+        }
+    }
+    for (note, names) in notes {
+        let of = if names.len() == count { String::new() } else { format!("{}: ", names.join(", ")) };
+        page += screen.note(&(of + &note.harmless()));
+    }
+    page
+}
+
 /// Where the results are.
-pub(crate) fn place(outcome: &Outcome, screen: Screen) -> Page {
-    let folder = outcome.folder.display();
-    screen.prose(&match outcome.interrupted {
+pub(crate) fn place(folder: &Path, interrupted: bool, screen: Screen) -> Page {
+    let folder = folder.display();
+    screen.prose(&match interrupted {
         true => format!("interrupted: what was scored is in `{folder}`"),
         false => format!("results are in `{folder}`"),
     })

@@ -16,6 +16,7 @@ mod definition;
 mod description;
 mod folders;
 mod good;
+mod groups;
 mod hostile;
 mod hostile_files;
 mod input;

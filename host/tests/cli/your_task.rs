@@ -26,6 +26,7 @@ fn place() -> Place {
     place.write("moods.csv", file("moods.csv"));
     place.write("moods.toml", file("moods.toml"));
     place.write("mmlu.toml", include_str!("../../../tasks/mmlu/mmlu.toml"));
+    place.write("arc.toml", include_str!("../../../tasks/arc/arc.toml"));
     place
 }
 
@@ -33,7 +34,7 @@ fn place() -> Place {
 fn every_command_of_the_page_runs() {
     let place = place();
     let commands = commands();
-    assert_eq!(commands.len(), 5, "{commands:?}");
+    assert_eq!(commands.len(), 7, "{commands:?}");
     for command in commands {
         let small: &[&str] = match command[0] {
             "run" => &["--model", "model", "--steps", "2", "--select", "last"],
@@ -48,6 +49,9 @@ fn every_command_of_the_page_runs() {
     let mmlu = place.json("runs/mmlu/results.json");
     assert_eq!(mmlu["options"]["task"]["parameters"], "{\"subject\":\"anatomy\"}");
     assert!(mmlu["description"].as_str().unwrap().contains("about anatomy"), "{mmlu}");
+    let arc = place.json("runs/arc-all/group.json");
+    assert_eq!(arc["subtasks"], serde_json::json!([{"name": "arc-easy"}, {"name": "arc-challenge"}]));
+    assert_eq!(scored("arc-all/arc-challenge"), 10);
 }
 
 #[test]

@@ -80,7 +80,7 @@ pub fn averages(subtasks: &[SubtaskRecord], complete: &[(&SubtaskRecord, &Analys
     averages_by_seed(subtasks, complete).into_iter().map(|average| average.record).collect()
 }
 
-/// The same as [`averages`], each with what the seeds add to it.
+/// The averages as [`averages`] gives them, each with those of single seeds.
 pub(crate) fn averages_by_seed(subtasks: &[SubtaskRecord], complete: &[(&SubtaskRecord, &Analysis)]) -> Vec<Average> {
     let seeds = common_seeds(complete.iter().map(|(_, analysis)| *analysis));
     let mut known = HashSet::new();

@@ -40,6 +40,14 @@ pub enum InvalidAnswer {
         /// How many were given.
         found: usize,
     },
+    /// More smaller groups than all subtasks together may belong to.
+    #[error("expected at most {most} groups of subtasks, got {found}")]
+    SmallerGroups {
+        /// The most that there may be.
+        most: usize,
+        /// How many were given.
+        found: usize,
+    },
     /// A name that no subtask or group may have.
     #[error("expected a subtask's name of lower case letters, digits, `-` and `_`, got `{name}`")]
     SubtaskName {

@@ -10,8 +10,9 @@ use ft_engine::text::harmless_within;
 
 /// The most tasks of a group: each is a folder, and has its prompts in memory before weights are read.
 const MOST: usize = 1000;
-/// The most smaller groups that a subtask belongs to.
+/// The most smaller groups that a subtask belongs to, and that all together belong to.
 const MOST_GROUPS: usize = 16;
+const MOST_GROUPS_OF_ALL: usize = 100;
 /// Characters of a name that a message shows.
 const SHOWN: usize = 60;
 
@@ -34,6 +35,10 @@ pub(crate) fn subtasks(
 ) -> Result<Vec<Subtask>, InvalidAnswer> {
     if raw.len() > MOST {
         return Err(InvalidAnswer::Subtasks { most: MOST, found: raw.len() });
+    }
+    let groups: HashSet<&String> = raw.iter().flat_map(|subtask| &subtask.groups).collect();
+    if groups.len() > MOST_GROUPS_OF_ALL {
+        return Err(InvalidAnswer::SmallerGroups { most: MOST_GROUPS_OF_ALL, found: groups.len() });
     }
     let mut names = HashSet::new();
     let check = |subtask: dataset::Subtask| {
@@ -124,5 +129,9 @@ mod tests {
         }
         let many = (0..1001).map(|index| raw(&format!("t{index}"), &[], "subject", "law")).collect();
         assert_eq!(checked(many).unwrap_err(), "expected at most 1000 subtasks, got 1001");
+        let grouped = |index: usize| raw(&format!("t{index}"), &[&format!("g{index}")], "subject", "law");
+        assert_eq!(checked((0..100).map(grouped).collect()).unwrap().len(), 100);
+        let error = checked((0..101).map(grouped).collect()).unwrap_err();
+        assert_eq!(error, "expected at most 100 groups of subtasks, got 101");
     }
 }

@@ -20,6 +20,7 @@ use crate::run::plan::draw::Draw;
 use crate::run::plan::prepare::{Plan, optimizer_usage};
 use crate::run::plan::render::Query;
 use crate::run::usage::PluginUsage;
+use ft_engine::model::Decoder;
 use ft_engine::model::decoder::Placement;
 use ft_engine::tune::StepPolicy;
 use ft_record::files::controls::Controls;
@@ -50,19 +51,40 @@ pub struct Outcome {
 /// # Errors
 /// Failures of the model, the optimizer or the disk; what was scored before is in the folder.
 pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> Result<Outcome, RunError> {
-    if let Some(Found { results, records, controls, .. }) = done_already(&plan)? {
+    if let Some(found) = done_already(&plan)? {
         let path = plan.config.out.display();
         observer.event(Event::Note(&format!(
             "this run is in `{path}` already, complete; nothing was computed (`--restart` does it anew)"
         )));
-        let usage = plan.usage();
-        return Ok(Outcome { results, records, controls, folder: plan.config.out, interrupted: false, usage });
+        return Ok(found.of_plan(plan));
     }
+    let decoder = load(&plan, observer.as_ref())?;
+    execute_with(plan, &decoder, observer, stop)
+}
+
+/// Reads the weights.
+///
+/// # Errors
+/// A missing or misshapen tensor, files that have changed since they were first read.
+pub(super) fn load(plan: &Plan, observer: &dyn Observer) -> Result<Decoder, RunError> {
     observer.event(Event::LoadingWeights);
     let placement = Placement { device: plan.device.clone(), dtype: plan.dtype, weights: plan.config.weights };
-    let decoder = plan.model.load(&placement)?;
+    let decoder = plan.model.model.load(&placement)?;
     // From here on nothing is read of them: these weights are those of the digests.
-    plan.model_files.check()?;
+    plan.model.state.check()?;
+    Ok(decoder)
+}
+
+/// Carries out a plan with its model's weights.
+///
+/// # Errors
+/// Those of [`execute`].
+pub(super) fn execute_with(
+    plan: Plan,
+    decoder: &Decoder,
+    observer: &Arc<dyn Observer>,
+    stop: &AtomicBool,
+) -> Result<Outcome, RunError> {
     // After the weights: a model that cannot be read must not set an earlier run aside.
     let (folder, moved) = OutFolder::open(&plan.config.out, &plan.beginning, further_journals(&plan))?;
     if let Some(moved) = moved {
@@ -85,6 +107,7 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
         ..
     } = plan;
     let Configured { plugin: optimizer, options } = optimizer;
+    let tokenizer = &model.model.tokenizer;
     let policy = StepPolicy {
         positions: config.positions,
         allow_nonfinite: config.allow_nonfinite,
@@ -96,12 +119,12 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
     let recorder = Recorder::new(folder, &beginning, record, observer, config.allow_nonfinite)?;
     let run = Run {
         model: &mut tuned,
-        bos: model.tokenizer.bos(),
+        bos: tokenizer.bos(),
         description: &description.ids,
         schedule: Schedule { select, steps: config.steps, score_steps, allow_nonfinite: config.allow_nonfinite },
         queries: &queries,
         content_free: &content_free.queries,
-        unconditional: Unconditional { queries: &unconditional, text_start: model.tokenizer.text_start() },
+        unconditional: Unconditional { queries: &unconditional, text_start: tokenizer.text_start() },
         scorer: Scorer { batch_tokens: config.batch_tokens, observer, stop },
         recorder,
     };
@@ -132,6 +155,15 @@ pub(super) struct Found {
     pub interrupted: bool,
 }
 
+impl Found {
+    /// As what came of a run that an earlier process brought to its end.
+    pub(super) fn of_plan(self, plan: Plan) -> Outcome {
+        let usage = plan.usage();
+        let Self { results, records, controls, interrupted } = self;
+        Outcome { results, records, controls, folder: plan.config.out, interrupted, usage }
+    }
+}
+
 /// Runs all seeds and writes down what they came to; a run that the user stops comes to what there is.
 ///
 /// # Errors
@@ -152,7 +184,7 @@ fn unconditional_is_whole(rows: &[Query], records: &[UnconditionalRecord]) -> bo
 }
 
 /// The results and records of an earlier process that brought the same plan to its end.
-fn done_already(plan: &Plan) -> Result<Option<Found>, RunError> {
+pub(super) fn done_already(plan: &Plan) -> Result<Option<Found>, RunError> {
     let Beginning::Continue(earlier) = &plan.beginning else { return Ok(None) };
     if !earlier.complete {
         return Ok(None);

@@ -6,6 +6,7 @@ pub mod error;
 pub mod execution;
 #[cfg(test)]
 mod fake_model;
+pub mod group;
 mod iterate;
 mod recorder;
 mod scoring;

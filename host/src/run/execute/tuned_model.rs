@@ -49,7 +49,7 @@ pub(super) trait TunedModel {
 
 /// A decoder with an optimizer plugin.
 pub(super) struct PluginTuned<'a> {
-    pub decoder: Decoder,
+    pub decoder: &'a Decoder,
     pub optimizer: OptimizerPlugin,
     /// The values of all options of the optimizer.
     pub options: Vec<OptionSetting>,
@@ -80,11 +80,11 @@ impl TunedModel for PluginTuned<'_> {
         match state {
             None => {
                 self.optimizer.open(&self.options)?;
-                Ok(State::first(&self.decoder, &demonstrations.ids)?)
+                Ok(State::first(self.decoder, &demonstrations.ids)?)
             }
             Some(state) => {
                 let mut watched = Watched::new(&mut self.optimizer, self.observer, self.stop);
-                let next = state.next(&self.decoder, demonstrations, self.policy, &mut watched);
+                let next = state.next(self.decoder, demonstrations, self.policy, &mut watched);
                 let interrupted = watched.was_interrupted();
                 next.map_err(|error| match interrupted {
                     true => RunError::Interrupted,
@@ -95,15 +95,15 @@ impl TunedModel for PluginTuned<'_> {
     }
 
     fn read(&self, tokens: &[u32]) -> Result<Context, RunError> {
-        Ok(State::first(&self.decoder, tokens)?.context)
+        Ok(State::first(self.decoder, tokens)?.context)
     }
 
     fn extend(&self, context: &Context, tokens: &[u32]) -> Result<Context, RunError> {
-        Ok(score::extended(&self.decoder, context, tokens)?)
+        Ok(score::extended(self.decoder, context, tokens)?)
     }
 
     fn score(&self, context: &Context, queries: &[QueryTokens]) -> Result<Vec<Vec<ChoiceScore>>, RunError> {
-        Ok(score::score(&self.decoder, context, queries)?)
+        Ok(score::score(self.decoder, context, queries)?)
     }
 
     /// The demonstrations' own cache is finite, or there would be no step 1: it is a pass over the query that is not.

@@ -16,6 +16,12 @@ pub enum FolderError {
         /// What differs, each as `name: before -> now`.
         changes: Vec<String>,
     },
+    /// An unfinished run of a single task, where the results of a group are to be.
+    #[error("`{}` has an unfinished run of a single task, and is to have those of a group", folder.display())]
+    OtherRun {
+        /// The output folder.
+        folder: PathBuf,
+    },
     /// A line of a journal that is no record.
     #[error("`{}`, line {line}", path.display())]
     NoRecord {
@@ -68,6 +74,7 @@ impl Diagnosis for FolderError {
     fn hint(&self) -> Option<String> {
         Some(
             match self {
+                Self::OtherRun { .. } => "name another folder with `--out`, or set that run aside with `--restart`",
                 Self::Changed { .. } => {
                     "resume with the options that it had, name another folder with `--out`, or start over with `--restart`"
                 }

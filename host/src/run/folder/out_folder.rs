@@ -7,6 +7,7 @@ use super::journal::{Journal, Line};
 use super::plan_diff::plan_diff;
 use crate::run::error::RunError;
 use ft_record::files::controls::{ControlRecord, Controls};
+use ft_record::files::group::GROUP;
 use ft_record::files::samples::SampleRecord;
 use ft_record::files::schema::{FORMAT_VERSION, PlanRecord, RESULTS_LIMIT, ResultsRecord};
 use ft_record::files::trace::TraceRecord;
@@ -27,6 +28,9 @@ const UNCONDITIONAL: &str = "unconditional.jsonl";
 
 /// All files of a run. `results.json` comes last, which is set aside first: samples without it are taken for no run.
 const FILES: [&str; 7] = [SAMPLES, TRACE, HELD_OUT, BASELINES, CONTENT_FREE, UNCONDITIONAL, RESULTS];
+
+/// What a run sets aside that begins anew: its own files, and a group's, whose results are no longer all that is there.
+const SET_ASIDE: [&str; 8] = [SAMPLES, TRACE, HELD_OUT, BASELINES, CONTENT_FREE, UNCONDITIONAL, GROUP, RESULTS];
 
 /// How a run begins in a folder.
 pub enum Beginning {
@@ -67,6 +71,32 @@ pub fn beginning(folder: &Path, earlier: Option<ResultsRecord>, plan: &PlanRecor
         false if earlier.complete || scored == 0 => Ok(Beginning::Fresh),
         false => Err(FolderError::Changed { folder: folder.to_owned(), changes }.into()),
     }
+}
+
+/// Whether a run in `folder` has scored anything.
+///
+/// # Errors
+/// What stands in the samples' place and is no file.
+pub fn has_samples(folder: &Path) -> Result<bool, RunError> {
+    Ok(output::regular(&folder.join(SAMPLES))?.is_some_and(|samples| samples.len() > 0))
+}
+
+/// Renames the files of a run, if there are any; the new name of the samples.
+///
+/// # Errors
+/// Another process that is at work there, and what else is in the way.
+pub fn set_run_aside(folder: &Path) -> Result<Option<PathBuf>, RunError> {
+    set_aside(folder, &FILES)
+}
+
+fn set_aside(folder: &Path, files: &[&str]) -> Result<Option<PathBuf>, RunError> {
+    // Held while the files are renamed: none is taken from a process that is still writing. Not a byte of them is touched:
+    // they may be anybody's.
+    let samples = folder.join(SAMPLES);
+    let held = output::regular(&samples)?.map(|_| HeldJournal::open(&samples)).transpose()?;
+    let moved = output::rename_earlier(folder, files)?;
+    drop(held);
+    Ok(moved)
 }
 
 /// The records of a whole run.
@@ -142,15 +172,7 @@ impl OutFolder {
         FILES.into_iter().try_for_each(|name| output::regular(&folder.join(name)).map(drop))?;
         let moved = match beginning {
             Beginning::Continue(_) => None,
-            Beginning::Fresh => {
-                // Held while the files are renamed: none is taken from a process that is still writing. Not a byte of
-                // them is touched: they may be anybody's.
-                let samples = folder.join(SAMPLES);
-                let held = output::regular(&samples)?.map(|_| HeldJournal::open(&samples)).transpose()?;
-                let moved = output::rename_earlier(folder, &FILES)?;
-                drop(held);
-                moved
-            }
+            Beginning::Fresh => set_aside(folder, &SET_ASIDE)?,
         };
         let samples = Journal::open(folder.join(SAMPLES))?;
         if let Beginning::Continue(found) = beginning {

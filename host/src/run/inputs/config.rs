@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::default_optimizer;
-use super::definition::{Definition, TaskFile, find_task, is_definition};
+use super::definition::{Definition, DefinitionFolder, TaskFile, find_task, interpreter, is_definition};
 use super::error::{ConfigError, PluginRequestError};
 use super::plugins::{PluginSpec, find_plugin};
 use crate::options::{Baselines, DataOptions, RowOptions, RunOptions, ScoreSteps, Select, TaskOptions};
@@ -16,6 +16,7 @@ use ft_engine::model::weights::WeightFormat;
 use ft_engine::task::sampling::Sampling;
 use ft_engine::tune::Positions;
 use ft_sandbox::Limits;
+use ft_sandbox::options::OptionSetting;
 use ft_store::datasets::location::DataLocation;
 use ft_store::plugin_path::PluginPath;
 
@@ -101,8 +102,16 @@ impl RunConfig {
         let select = options.selection.resolve().map_err(ConfigError::Selection)?;
         let seeds = options.seeds.list().map_err(ConfigError::Seeds)?;
         let limits = options.limits.over(&Limits::default());
-        let file = find_task(path, options.task.task.as_deref().ok_or(ConfigError::NoTask)?)?;
-        let stem = file.named().file_stem().unwrap_or_default().to_owned();
+        let named = options.task.task.as_deref().ok_or(ConfigError::NoTask)?;
+        let folder = DefinitionFolder::is_one(named).then(|| DefinitionFolder::read(named)).transpose()?;
+        let file = match &folder {
+            Some(_) => TaskFile { plugin: interpreter(path, named)?, definition: None },
+            None => find_task(path, named)?,
+        };
+        let stem = match &folder {
+            Some(folder) => folder.name().into(),
+            None => file.named().file_stem().unwrap_or_default().to_owned(),
+        };
         let task = TaskConfig::new(
             file,
             &options.task,
@@ -110,6 +119,7 @@ impl RunConfig {
             &options.rows,
             options.limit_tables.task_limits.0.over(&limits),
         )?;
+        let task = TaskConfig { folder, ..task };
         let optimizer = match options.optimizer.optimizer {
             Some(path) => path,
             None => default_optimizer::find(&task.plugin, path)?,
@@ -161,8 +171,8 @@ impl RunConfig {
 /// A name that is on no folder of the path.
 pub fn with_plugins(mut options: RunOptions, path: &PluginPath) -> Result<RunOptions, PluginRequestError> {
     for plugin in [&mut options.task.task, &mut options.optimizer.optimizer].into_iter().flatten() {
-        // A definition's file stays what it is: `find_task` finds the component that interprets it.
-        if !is_definition(plugin) {
+        // A definition's file, or a folder of them, stays what it is: `find_task` finds the component that interprets it.
+        if !is_definition(plugin) && !DefinitionFolder::is_one(plugin) {
             *plugin = find_plugin(path, plugin)?;
         }
     }
@@ -176,8 +186,12 @@ pub struct TaskConfig {
     pub plugin: PathBuf,
     /// The definition that it interprets; `None` for a task that is a plugin by itself.
     pub definition: Option<Definition>,
+    /// The folder of definitions, each a task of a group; `None` for all else.
+    pub folder: Option<DefinitionFolder>,
     /// What the user set of its options, or of the definition's.
     pub options: Vec<(String, String)>,
+    /// All options of the plugin by which it is one task of a group, instead of what the user set; `None` for a task by itself.
+    pub settings: Option<Vec<OptionSetting>>,
     /// The text before the first demonstration and before queries without demonstrations; where it is left open, the task's.
     pub description: Option<String>,
     /// Where rows come from.
@@ -212,6 +226,8 @@ impl TaskConfig {
         Ok(Self {
             plugin,
             definition,
+            folder: None,
+            settings: None,
             options: task.task_options.clone(),
             description: task.description.clone(),
             data: data.location().map_err(ConfigError::Data)?.of_definition(beside),

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::error::PluginRequestError;
 use super::plugins::find_plugin;
 use crate::run::error::RunError;
+use ft_store::fs::error::FileError;
 use ft_store::fs::file::read_file;
 use ft_store::plugin_path::PluginPath;
 
@@ -24,6 +25,14 @@ const DEFINITION_LIMIT: u64 = 1 << 20;
 pub struct Definition {
     file: PathBuf,
     text: String,
+}
+
+/// A folder of definitions, each a task of a group.
+#[derive(Clone, Debug)]
+pub struct DefinitionFolder {
+    folder: PathBuf,
+    /// The definitions in the order of their files' names; one at least.
+    pub(super) definitions: Vec<Definition>,
 }
 
 /// A task as a user names it: a component's file, and the definition that it interprets, if it is one that does.
@@ -49,13 +58,52 @@ pub fn find_task(path: &PluginPath, task: &Path) -> Result<TaskFile, RunError> {
         return Ok(TaskFile { plugin: find_plugin(path, task)?, definition: None });
     }
     let definition = Definition::read(task)?;
+    Ok(TaskFile { plugin: interpreter(path, task)?, definition: Some(definition) })
+}
+
+/// The component that interprets definitions.
+///
+/// # Errors
+/// [`PluginRequestError::NoInterpreter`], for what the user named.
+pub(super) fn interpreter(path: &PluginPath, named: &Path) -> Result<PathBuf, PluginRequestError> {
     let plugin = path.find(Path::new(INTERPRETER)).filter(|file| file.is_file());
-    let missing = || PluginRequestError::NoInterpreter {
-        definition: task.to_owned(),
+    plugin.ok_or_else(|| PluginRequestError::NoInterpreter {
+        definition: named.to_owned(),
         interpreter: INTERPRETER,
         folders: path.folders().to_vec(),
-    };
-    Ok(TaskFile { plugin: plugin.ok_or_else(missing)?, definition: Some(definition) })
+    })
+}
+
+impl DefinitionFolder {
+    /// Whether a folder has definitions in it, and is no folder of a plugin's sources.
+    pub(super) fn is_one(folder: &Path) -> bool {
+        let sources = ["Cargo.toml", "app.py"].iter().any(|name| folder.join(name).exists());
+        !sources && Self::files(folder).is_ok_and(|files| !files.is_empty())
+    }
+
+    /// Reads all definitions `*.toml` of a folder.
+    ///
+    /// # Errors
+    /// A folder or a definition that cannot be read.
+    pub(super) fn read(folder: &Path) -> Result<Self, RunError> {
+        let files = Self::files(folder).map_err(|source| FileError::io("read", folder, source))?;
+        let definitions = files.iter().map(|file| Definition::read(file)).collect::<Result<Vec<_>, RunError>>()?;
+        Ok(Self { folder: folder.to_owned(), definitions })
+    }
+
+    fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+        let paths = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
+        let mut files: Vec<PathBuf> = paths.collect::<std::io::Result<_>>()?;
+        files.retain(|file| is_definition(file) && file.is_file());
+        files.sort();
+        Ok(files)
+    }
+
+    /// The group's name: that of the folder.
+    pub(super) fn name(&self) -> String {
+        let name = self.folder.canonicalize().unwrap_or_else(|_| self.folder.clone());
+        name.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
 }
 
 impl TaskFile {
@@ -75,6 +123,11 @@ impl Definition {
         // Editors of some systems put a byte order mark before a text.
         let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
         Ok(Self { file: file.to_owned(), text })
+    }
+
+    /// The name of its file without the extension, which is the task's unless the definition says otherwise.
+    pub(super) fn name(&self) -> String {
+        self.file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
     }
 
     /// The definition's file.
@@ -98,9 +151,11 @@ impl Definition {
                 return Err(self.refused(message));
             }
         }
-        let name = self.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let options =
-            [("definition", self.text.clone()), ("parameters", Value::Object(parameters).to_string()), ("name", name)];
+        let options = [
+            ("definition", self.text.clone()),
+            ("parameters", Value::Object(parameters).to_string()),
+            ("name", self.name()),
+        ];
         Ok(options.map(|(name, value)| (name.to_owned(), value)).into())
     }
 

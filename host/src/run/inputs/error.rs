@@ -81,6 +81,16 @@ pub enum PluginRequestError {
         /// What was expected and what came, with the key and its line.
         message: String,
     },
+    /// A group of tasks in a single task's place.
+    #[error("expected a single task, got the group `{group}` of {subtasks} tasks: {}", shown_names(.first, *.subtasks))]
+    Group {
+        /// The group's name.
+        group: String,
+        /// The names of its first tasks.
+        first: Vec<String>,
+        /// How many tasks it has.
+        subtasks: usize,
+    },
     /// A folder in a plugin's place.
     #[error("expected a plugin's file, got the folder `{}`", folder.display())]
     Folder {
@@ -105,6 +115,11 @@ pub enum PluginRequestError {
         /// What is wrong with the option.
         source: OptionError,
     },
+}
+
+fn shown_names(first: &[String], all: usize) -> String {
+    let more = if first.len() < all { ", ..." } else { "" };
+    first.join(", ") + more
 }
 
 fn or(paths: &[PathBuf]) -> String {
@@ -132,6 +147,11 @@ impl Diagnosis for PluginRequestError {
             Self::NoInterpreter { interpreter, .. } => format!(
                 "`cargo xtask plugins` of this project builds `plugins/{interpreter}.wasm`; `FT_PLUGIN_PATH` names the folder of it"
             ),
+            Self::Group { .. } => {
+                "choose one of them by the option that stands for several (`-T NAME=VALUE`); `ft-host run` and `ft-host data pull` \
+                 take the whole group"
+                    .into()
+            }
             Self::Definition { .. } => return None,
             Self::Digest { found, .. } => {
                 format!("look at it with `ft-host plugin inspect`; if it is to run, add `--require-digest {found}`")

@@ -7,6 +7,7 @@ pub mod data;
 mod default_optimizer;
 pub mod definition;
 pub mod error;
+pub mod group;
 pub mod model;
 pub mod plugins;
 pub mod rows;

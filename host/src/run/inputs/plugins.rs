@@ -32,6 +32,9 @@ pub struct PluginSpec<'a> {
     pub definition: Option<&'a Definition>,
 }
 
+/// Subtasks of a group that a message names.
+const TOLD_SUBTASKS: usize = 3;
+
 /// A loaded plugin that has been given its options.
 pub struct Configured<P> {
     /// The plugin, ready to be asked.
@@ -71,19 +74,46 @@ impl Plugins {
         Self { engine: self.engine.clone(), log: Arc::new(|_| ()), required: self.required.clone() }
     }
 
-    /// A task plugin that has been configured with its options.
+    /// A task plugin that has been configured with its options, which stand for a single task.
+    ///
+    /// # Errors
+    /// Those of [`Self::task_or_group`], and options that stand for a group of tasks.
+    pub fn task(&self, spec: PluginSpec<'_>) -> Result<Configured<TaskPlugin>, RunError> {
+        let task = self.task_or_group(spec, None)?;
+        match task.plugin.subtasks() {
+            [] => Ok(task),
+            subtasks => Err(PluginRequestError::Group {
+                group: task.plugin.task_name().to_owned(),
+                first: subtasks.iter().take(TOLD_SUBTASKS).map(|subtask| subtask.name.clone()).collect(),
+                subtasks: subtasks.len(),
+            }
+            .into()),
+        }
+    }
+
+    /// A task plugin that has been configured with its options, or with all `settings` of a subtask instead.
     ///
     /// # Errors
     /// A file that is no task plugin, an option that it does not take, a failure of the plugin.
-    pub fn task(&self, spec: PluginSpec<'_>) -> Result<Configured<TaskPlugin>, RunError> {
+    pub fn task_or_group(
+        &self,
+        spec: PluginSpec<'_>,
+        settings: Option<&[OptionSetting]>,
+    ) -> Result<Configured<TaskPlugin>, RunError> {
         let binary = self.binary(spec.file)?;
         let mut plugin = TaskPlugin::load(&self.engine, binary, spec.limits.clone(), self.log.clone())?;
+        let given = match spec.definition {
+            Some(definition) => &definition.plugin_options(spec.options)?,
+            None => spec.options,
+        };
+        let options = match settings {
+            Some(settings) => settings.to_vec(),
+            None => resolve_options(plugin.description(), given)?,
+        };
         let Some(definition) = spec.definition else {
-            let options = resolve_options(plugin.description(), spec.options)?;
             plugin.configure(&options)?;
             return Ok(Configured { plugin, options });
         };
-        let options = resolve_options(plugin.description(), &definition.plugin_options(spec.options)?)?;
         plugin.interpret(definition.shown());
         plugin.configure(&options).map_err(|error| match error.failure() {
             Failure::Returned { kind: ErrorKind::InvalidOption, message } => {

@@ -139,6 +139,14 @@ impl Diagnosis for DrawError {
 /// A plan that cannot be carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
+    /// A task of a group that is a group itself.
+    #[error("expected a single task, got the group `{name}` of {subtasks} tasks")]
+    GroupInGroup {
+        /// The inner group's name.
+        name: String,
+        /// How many tasks it has.
+        subtasks: usize,
+    },
     /// A configuration without a seed.
     #[error("expected a seed, got none")]
     NoSeed,
@@ -197,6 +205,7 @@ impl Diagnosis for PlanError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoSeed => return None,
+            Self::GroupInGroup { .. } => "run that group by itself, or choose one of its tasks".into(),
             Self::NoSuchStep { .. } => "raise `--steps` or change `--score-steps`".into(),
             Self::TooManySteps { .. } => {
                 "score fewer steps with `--score-steps`, ask for fewer `--baseline`, or make a run for some of the seeds".into()

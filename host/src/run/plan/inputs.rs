@@ -1,8 +1,11 @@
 //! What a run is made of, read and checked by itself: the plugins with their options, the rows, the model without its
 //! weights.
 
+use std::rc::Rc;
+
 use candle_core::Device;
 
+use super::common::{Common, ModelInput};
 use super::draw::{self, Drawn};
 use super::dry_step::{Asked, dry_step};
 use super::error::PlanError;
@@ -10,36 +13,9 @@ use super::fit::Room;
 use super::render::Renderer;
 use crate::run::error::RunError;
 use crate::run::inputs::config::RunConfig;
-use crate::run::inputs::model::OpenModel;
 use crate::run::inputs::plugins::{Configured, Plugins};
 use crate::run::inputs::rows::Rows;
-use ft_engine::model::families::UnknownSettings;
 use ft_sandbox::{OptimizerPlugin, TaskPlugin};
-use ft_store::datasets::location::Access;
-use ft_store::hub::fetch::fetch_model;
-use ft_store::models::files::{FilesState, ModelFiles};
-
-/// A model's files, opened.
-pub(super) struct ModelInput {
-    pub files: ModelFiles,
-    /// How the files stood before any of them was read.
-    pub state: FilesState,
-    /// What they say, but for the weights.
-    pub model: OpenModel,
-}
-
-impl ModelInput {
-    /// Finds a model's files and reads all of them but the weights.
-    ///
-    /// # Errors
-    /// A model that cannot be had; those of [`OpenModel::open`].
-    fn open(name: &str, unknown: UnknownSettings, access: Access<'_>) -> Result<Self, RunError> {
-        let files = fetch_model(name, access.environment, access.progress)?;
-        let state = files.state()?;
-        let model = OpenModel::open(&files, unknown)?;
-        Ok(Self { files, state, model })
-    }
-}
 
 /// All that a run is made of.
 pub(super) struct Inputs {
@@ -48,23 +24,26 @@ pub(super) struct Inputs {
     pub optimizer: Configured<OptimizerPlugin>,
     /// Demonstrations' and evaluation's rows.
     pub rows: Rows,
-    pub model: ModelInput,
+    pub model: Rc<ModelInput>,
 }
 
 impl Inputs {
-    /// Loads the plugins, reads the rows through the task, and opens the model's files.
+    /// Loads the optimizer, reads the rows through the task, and opens the model's files.
     ///
     /// # Errors
-    /// What is missing, malformed or refused of them; the plugins come first, then the rows, then the model.
-    pub fn read(config: &RunConfig, plugins: &Plugins, device: &Device, access: Access<'_>) -> Result<Self, RunError> {
-        let mut task = plugins.task(config.task.plugin_spec())?;
-        let optimizer = plugins.optimizer(config.optimizer_spec(), device)?;
-        let rows = Rows::read(&mut task.plugin, &config.task, access)?;
+    /// What is missing, malformed or refused of them; the optimizer comes first, then the rows, then the model.
+    pub fn read(
+        config: &RunConfig,
+        mut task: Configured<TaskPlugin>,
+        device: &Device,
+        common: &Common<'_>,
+    ) -> Result<Self, RunError> {
+        let optimizer = common.plugins.optimizer(config.optimizer_spec(), device)?;
+        let rows = Rows::read(&mut task.plugin, &config.task, common.access)?;
         if !config.force {
             rows.check_classes()?;
         }
-        let unknown = if config.force { UnknownSettings::Note } else { UnknownSettings::Refuse };
-        let model = ModelInput::open(&config.model, unknown, access)?;
+        let model = common.model(config)?;
         Ok(Self { task, optimizer, rows, model })
     }
 

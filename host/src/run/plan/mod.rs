@@ -1,12 +1,14 @@
 //! What a run will do, decided and checked before weights are read.
 
 pub mod baseline;
+pub mod common;
 pub mod content_free;
 pub mod draw;
 mod dry_step;
 pub mod error;
 mod evaluation;
 pub mod fit;
+pub mod group;
 pub mod held_out;
 mod inputs;
 mod memory;

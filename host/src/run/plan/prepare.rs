@@ -1,14 +1,17 @@
 //! Everything that can be checked before weights are read.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use candle_core::{DType, Device};
 
+use super::common::{Common, ModelInput};
 use super::content_free::ContentFree;
 use super::draw::{Description, Draw, Drawn};
 use super::error::PlanError;
-use super::inputs::{Inputs, ModelInput};
+use super::group::GroupPlan;
+use super::inputs::Inputs;
 use super::render::Query;
 use super::{memory, notes, record};
 use crate::options::Select;
@@ -16,20 +19,18 @@ use crate::run::error::RunError;
 use crate::run::folder::out_folder;
 use crate::run::folder::out_folder::Beginning;
 use crate::run::inputs::config::RunConfig;
-use crate::run::inputs::model::OpenModel;
-use crate::run::inputs::plugins::{Configured, Plugins};
+use crate::run::inputs::group::{Asked, asked};
+use crate::run::inputs::plugins::Configured;
 use crate::run::observer::Observer;
 use crate::run::usage::PluginUsage;
 use ft_engine::model::device::DeviceChoice;
 use ft_record::files::schema::{
     FORMAT_VERSION, MOST_SCORED_STEPS, MemoryRecord, OptionsRecord, PlanRecord, ResultsRecord,
 };
-use ft_sandbox::{EngineOptions, OptimizerPlugin};
+use ft_sandbox::{EngineOptions, OptimizerPlugin, TaskPlugin};
 use ft_store::datasets::location::Access;
-use ft_store::fs::cache_paths::CachePaths;
-use ft_store::fs::digest_cache::DigestCache;
 use ft_store::fs::file::probe_folder;
-use ft_store::models::files::{FileDigest, FilesState};
+use ft_store::models::files::FileDigest;
 
 /// A run that nothing but the weights and the computing can stop.
 pub struct Plan {
@@ -37,9 +38,7 @@ pub struct Plan {
     pub(in crate::run) device: Device,
     pub(in crate::run) dtype: DType,
     pub(in crate::run) optimizer: Configured<OptimizerPlugin>,
-    pub(in crate::run) model: OpenModel,
-    /// How the model's files stood before any of them was read.
-    pub(in crate::run) model_files: FilesState,
+    pub(in crate::run) model: Rc<ModelInput>,
     pub(in crate::run) queries: Vec<Query>,
     /// One for each seed; they score some of the queries.
     pub(in crate::run) draws: Vec<Draw>,
@@ -69,7 +68,26 @@ impl Plan {
     }
 }
 
-/// Loads the plugins, reads and samples the data, renders and tokenizes all prompts, and checks that they fit the model.
+/// What a run comes to before weights are read.
+pub enum Prepared {
+    /// The run of a single task.
+    Run(Box<Plan>),
+    /// The runs of a group's tasks.
+    Group(GroupPlan),
+}
+
+impl Prepared {
+    /// What the plugins used so far.
+    pub fn usage(&self) -> Vec<PluginUsage> {
+        match self {
+            Self::Run(plan) => plan.usage(),
+            Self::Group(group) => group.usage(),
+        }
+    }
+}
+
+/// Loads the plugins, reads and samples the data, renders and tokenizes all prompts, and checks that they fit the model; of a
+/// group for each of its tasks.
 ///
 /// # Errors
 /// Whatever would stop the run later, as far as it can be known without the weights.
@@ -78,24 +96,36 @@ pub fn prepare(
     access: Access<'_>,
     observer: &Arc<dyn Observer>,
     engine: &EngineOptions,
-) -> Result<Plan, RunError> {
+) -> Result<Prepared, RunError> {
     let frame = Frame::check(&config)?;
-    let paths = CachePaths::new(access.environment);
-    let plugins = Plugins::new(&paths, observer, engine)?.requiring(&config.required_digests);
-    let mut inputs = Inputs::read(&config, &plugins, &frame.device, access)?;
+    let common = Common::new(&config, access, observer, engine)?;
+    match asked(&config.task, &common.plugins)? {
+        Asked::Task(task) => Ok(Prepared::Run(Box::new(plan_of(config, frame, *task, &common)?))),
+        Asked::Group(name, members) => Ok(Prepared::Group(GroupPlan::new(&config, (name, members), &frame, &common)?)),
+    }
+}
+
+/// The plan of a single task's run.
+///
+/// # Errors
+/// Those of [`prepare`].
+pub(super) fn plan_of(
+    config: RunConfig,
+    frame: Frame,
+    task: Configured<TaskPlugin>,
+    common: &Common<'_>,
+) -> Result<Plan, RunError> {
+    let mut inputs = Inputs::read(&config, task, &frame.device, common)?;
     let drawn = inputs.draw(&config)?;
     let scored_contexts = frame.scored_contexts(&config);
     check_scored_contexts(drawn.draws.len(), scored_contexts)?;
-    let asked = inputs.dry_step(&config, &plugins, &drawn)?;
+    let asked = inputs.dry_step(&config, &common.plugins, &drawn)?;
     let placement = (&frame.device, frame.dtype);
     let memory = memory::of_run(&config, placement, &inputs.model.model, (&drawn, scored_contexts), &asked);
     if !config.force {
         memory::check(&memory, &config.model, &frame.device)?;
     }
-    // Where results are to be gone on with, it has to be the same model, and not one that was once taken for it.
-    let remembered = DigestCache::new(&paths);
-    let remembered = if frame.earlier.is_some() { remembered.recomputing() } else { remembered };
-    let digests = inputs.model.files.digests(&remembered, access.progress)?;
+    let digests = common.digests(&inputs.model, frame.earlier.is_some())?;
     let record = frame.record(&config, &inputs, &drawn, memory, digests)?;
     let beginning = out_folder::beginning(&config.out, frame.earlier, &record)?;
     let task_usage =
@@ -105,8 +135,7 @@ pub fn prepare(
         device: frame.device,
         dtype: frame.dtype,
         optimizer: inputs.optimizer,
-        model: inputs.model.model,
-        model_files: inputs.model.state,
+        model: inputs.model,
         queries: drawn.queries,
         draws: drawn.draws,
         select: drawn.select,
@@ -121,9 +150,9 @@ pub fn prepare(
 }
 
 /// What is settled before anything is read.
-struct Frame {
+pub(super) struct Frame {
     /// What an earlier process left in the output folder.
-    earlier: Option<ResultsRecord>,
+    pub(super) earlier: Option<ResultsRecord>,
     /// The steps to score, zero-shot not among them.
     score_steps: BTreeSet<usize>,
     device: Device,
@@ -135,7 +164,7 @@ impl Frame {
     ///
     /// # Errors
     /// A folder that cannot be written to or has something in the way, a step beyond the last, a device that is not there.
-    fn check(config: &RunConfig) -> Result<Self, RunError> {
+    pub(super) fn check(config: &RunConfig) -> Result<Self, RunError> {
         // First of all: a folder that cannot be written to must not be found out about at the end.
         probe_folder(&config.out)?;
         let earlier = out_folder::earlier(&config.out, config.restart)?;
@@ -160,7 +189,8 @@ impl Frame {
         memory: MemoryRecord,
         digests: Vec<FileDigest>,
     ) -> Result<PlanRecord, RunError> {
-        let Inputs { task, optimizer, rows, model: ModelInput { files, model, .. } } = inputs;
+        let Inputs { task, optimizer, rows, model } = inputs;
+        let ModelInput { files, model, .. } = model.as_ref();
         let (draw, further) = drawn.draws.split_first().ok_or(PlanError::NoSeed)?;
         let mut notes = notes::before(config, rows, drawn, model);
         notes.extend(memory::saved(&memory, config.weights, self.dtype));

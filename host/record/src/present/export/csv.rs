@@ -59,30 +59,28 @@ const COLUMNS: [&str; 39] = [
 /// those of its averages.
 pub(crate) fn render(runs: &[RunReport], groups: &[GroupReport]) -> String {
     let mut out = COLUMNS.join(",") + "\n";
-    out += &lines_of_runs(runs);
+    runs.iter().for_each(|run| out += &lines_of_run(run));
     for group in groups {
-        group.runs.iter().for_each(|(_, run)| out += &lines_of_runs(std::slice::from_ref(run)));
+        group.runs.iter().for_each(|(_, run)| out += &lines_of_run(run));
         group.averages.iter().for_each(|average| out += &lines_of_average(group, average));
     }
     out
 }
 
-fn lines_of_runs(runs: &[RunReport]) -> String {
+fn lines_of_run(run: &RunReport) -> String {
     let mut out = String::new();
-    for run in runs {
-        // The first of a step's, should there be several.
-        let trace: Trace<'_> = run.trace.iter().rev().map(|record| ((record.seed, record.step), record)).collect();
-        let oracles: HashSet<(u64, u32)> = run.analysis.oracle.iter().map(|best| (best.seed, best.step)).collect();
-        let notes = joined(&run.notes);
-        for step in &run.analysis.steps {
-            let at = (step.seed, step.step);
-            let row = Row { trace: trace.get(&at).copied(), oracle: oracles.contains(&at), ..Row::default() };
-            out += &format!("{},{notes}\n", line(run, step, row).join(","));
-        }
-        for BaselineScores { baseline, scores } in &run.analysis.baselines {
-            let cells = line(run, scores, Row { baseline: Some(*baseline), ..Row::default() });
-            out += &format!("{},{notes}\n", cells.join(","));
-        }
+    // The first of a step's, should there be several.
+    let trace: Trace<'_> = run.trace.iter().rev().map(|record| ((record.seed, record.step), record)).collect();
+    let oracles: HashSet<(u64, u32)> = run.analysis.oracle.iter().map(|best| (best.seed, best.step)).collect();
+    let notes = joined(&run.notes);
+    for step in &run.analysis.steps {
+        let at = (step.seed, step.step);
+        let row = Row { trace: trace.get(&at).copied(), oracle: oracles.contains(&at), ..Row::default() };
+        out += &format!("{},{notes}\n", line(run, step, row).join(","));
+    }
+    for BaselineScores { baseline, scores } in &run.analysis.baselines {
+        let cells = line(run, scores, Row { baseline: Some(*baseline), ..Row::default() });
+        out += &format!("{},{notes}\n", cells.join(","));
     }
     out
 }
@@ -132,7 +130,7 @@ fn average_cells(group: &GroupReport, average: &Average, seed: &SeedAverage, is_
         "icl_wins" => versus_icl.map(|versus| versus.wins.to_string()),
         "icl_losses" => versus_icl.map(|versus| versus.losses.to_string()),
         "notes" => Some(joined(&group.notes)),
-        // An average of other scores, or of times, would say nothing.
+        // Averages are of accuracies by log-likelihood alone.
         _ => None,
     };
     COLUMNS.map(|column| cell(column).unwrap_or_default()).to_vec()

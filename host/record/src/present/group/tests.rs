@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use super::*;
 use crate::analysis::group_report::tests::{record, run};
 use crate::present::export::{self, Format};
@@ -69,7 +71,7 @@ fn a_smaller_group_of_any_name_stays_text() {
 }
 
 /// The cells of a line by their columns; none of them has a comma but the notes, which come last.
-fn cells<'a>(csv: &'a str, line: usize) -> std::collections::HashMap<&'a str, &'a str> {
+fn cells(csv: &str, line: usize) -> HashMap<&str, &str> {
     let mut lines = csv.lines();
     let headings = lines.next().unwrap().split(',');
     headings.zip(lines.nth(line).unwrap().splitn(39, ',')).collect()

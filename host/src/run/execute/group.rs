@@ -1,0 +1,127 @@
+//! Carrying out the plans of a group: subtask by subtask, with one reading of the weights.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::execution::{Found, Outcome, done_already, execute_with, load};
+use crate::run::error::RunError;
+use crate::run::folder::group_folder::GroupFolder;
+use crate::run::observer::{Event, Observer};
+use crate::run::plan::group::GroupPlan;
+use crate::run::plan::prepare::Plan;
+use crate::run::usage::PluginUsage;
+use ft_engine::model::Decoder;
+use ft_record::analysis::group::averages;
+use ft_record::analysis::{Analysis, Known};
+use ft_record::files::controls::Controls;
+use ft_record::files::group::{GROUP_FORMAT_VERSION, GroupRecord, SubtaskRecord};
+use ft_record::files::samples::SampleRecord;
+use ft_record::files::schema::ResultsRecord;
+
+/// What came of the runs of a group.
+pub struct GroupOutcome {
+    /// What was written to `group.json`.
+    pub record: GroupRecord,
+    /// The folder of the results.
+    pub folder: PathBuf,
+    /// Whether the runs were stopped before their end.
+    pub interrupted: bool,
+    /// What the plugins used in all runs together.
+    pub usage: Vec<PluginUsage>,
+}
+
+/// Carries out the runs of a group, one after another. When `stop` becomes true, the run that goes on ends at the next batch or
+/// question of the optimizer, and no further one begins. What an earlier process did of the same plans is not done again, and
+/// weights are read where something is left to do.
+///
+/// # Errors
+/// Failures of the model, the optimizer or the disk, with the subtask's name; what was scored before is in the folders.
+pub fn execute_group(
+    group: GroupPlan,
+    observer: &Arc<dyn Observer>,
+    stop: &AtomicBool,
+) -> Result<GroupOutcome, RunError> {
+    let (folder, moved) = GroupFolder::open(&group.out)?;
+    if let Some(moved) = moved {
+        observer.event(Event::Note(&format!("the samples of an earlier run are kept as `{}`", moved.display())));
+    }
+    let GroupPlan { name, out, subtasks: plans } = group;
+    let (subtasks, plans): (Vec<SubtaskRecord>, Vec<Plan>) = plans.into_iter().unzip();
+    let record = |complete: &[(&SubtaskRecord, Analysis)]| {
+        let analyses: Vec<(&SubtaskRecord, &Analysis)> = complete.iter().map(|(name, known)| (*name, known)).collect();
+        GroupRecord {
+            format_version: GROUP_FORMAT_VERSION,
+            host_version: env!("CARGO_PKG_VERSION").into(),
+            name: name.clone(),
+            subtasks: subtasks.clone(),
+            complete: complete.len() == subtasks.len(),
+            averages: averages(&subtasks, &analyses),
+        }
+    };
+    let mut runs = Runs { decoder: None, found: 0, usage: Vec::new() };
+    let mut complete = Vec::with_capacity(subtasks.len());
+    let mut interrupted = false;
+    folder.write(&record(&complete))?;
+    for (number, (subtask, plan)) in subtasks.iter().zip(plans).enumerate() {
+        let name = subtask.name.raw().as_str();
+        observer.event(Event::Subtask { name, number: number + 1, of: subtasks.len() });
+        let ended = runs.one(plan, observer, stop).map_err(|error| error.of_subtask(name.to_owned()))?;
+        interrupted = ended.is_none();
+        complete.extend(ended.map(|analysis| (subtask, analysis)));
+        folder.write(&record(&complete))?;
+        if interrupted || stop.load(Ordering::Relaxed) {
+            interrupted |= complete.len() < subtasks.len();
+            break;
+        }
+    }
+    if runs.found > 0 {
+        let (found, of, out) = (runs.found, subtasks.len(), out.display());
+        observer.event(Event::Note(&format!(
+            "{found} of {of} subtasks are in `{out}` already, complete; nothing was computed for them (`--restart` does all anew)"
+        )));
+    }
+    Ok(GroupOutcome { record: record(&complete), folder: out, interrupted, usage: runs.usage })
+}
+
+/// What goes from one run of a group to the next.
+struct Runs {
+    /// The model's weights, once a run needs them.
+    decoder: Option<Decoder>,
+    /// The runs that were complete already.
+    found: usize,
+    usage: Vec<PluginUsage>,
+}
+
+impl Runs {
+    /// Carries out one run; nothing if it was stopped before its end.
+    ///
+    /// # Errors
+    /// Those of [`execute_with`], and records that are not those of one run.
+    fn one(
+        &mut self,
+        plan: Plan,
+        observer: &Arc<dyn Observer>,
+        stop: &AtomicBool,
+    ) -> Result<Option<Analysis>, RunError> {
+        if let Some(Found { results, records, controls, .. }) = done_already(&plan)? {
+            self.found += 1;
+            PluginUsage::add_to(&mut self.usage, plan.usage());
+            return Ok(Some(analysis(&results, &records, &controls)?));
+        }
+        let decoder = match self.decoder.take() {
+            Some(decoder) => decoder,
+            None => load(&plan, observer.as_ref())?,
+        };
+        let decoder = self.decoder.insert(decoder);
+        let Outcome { results, records, controls, interrupted, usage, .. } =
+            execute_with(plan, decoder, observer, stop)?;
+        PluginUsage::add_to(&mut self.usage, usage);
+        if interrupted { Ok(None) } else { Ok(Some(analysis(&results, &records, &controls)?)) }
+    }
+}
+
+fn analysis(results: &ResultsRecord, records: &[SampleRecord], controls: &Controls) -> Result<Analysis, RunError> {
+    let rows = results.plan.scored_rows();
+    Ok(Analysis::new(records, &Known::of(results, &rows, controls))?)
+}
