@@ -12,6 +12,7 @@ pub mod families;
 pub mod floats;
 pub mod json;
 pub mod memory;
+pub mod saved_context;
 pub mod tokenizer;
 pub mod weights;
 

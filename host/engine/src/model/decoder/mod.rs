@@ -22,7 +22,7 @@ mod tree;
 
 use std::ops::Range;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 pub use batch::{Batch, Output};
 pub use cache::{KvCache, LayerCache};
@@ -85,6 +85,21 @@ impl Decoder {
     /// The model's shape.
     pub fn config(&self) -> &DecoderConfig {
         &self.config
+    }
+
+    /// Where keys and values lie, and hidden states.
+    pub fn device(&self) -> &Device {
+        self.network.device()
+    }
+
+    /// The number format of keys and values.
+    pub fn cache_dtype(&self) -> DType {
+        self.network.cache_dtype()
+    }
+
+    /// The number format of hidden states.
+    pub(crate) fn states_dtype(&self) -> DType {
+        self.network.states_dtype()
     }
 
     /// Runs a batch. Logits are not computed here: pass the hidden states to [`Self::logits`].

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 
 use super::backend::{Backend, Backward, Head, Linear, Norm, PackedBatch, turned};
 use super::batch::{Batch, Output};
@@ -30,6 +30,15 @@ pub(super) struct Network<B: Backend> {
 
 /// A network on whichever backend.
 pub(super) trait Forward: Send + Sync {
+    /// Where keys and values lie, and hidden states.
+    fn device(&self) -> &Device;
+
+    /// The number format of keys and values.
+    fn cache_dtype(&self) -> DType;
+
+    /// The number format of hidden states.
+    fn states_dtype(&self) -> DType;
+
     /// Runs a batch whose tokens have these ids and position ids, all within the model's range.
     fn forward(&self, config: &DecoderConfig, batch: &Batch<'_>, ids: &[u32], position_ids: &[u32]) -> Result<Output>;
 
@@ -57,6 +66,18 @@ pub(super) trait Forward: Send + Sync {
 }
 
 impl<B: Backward> Forward for Network<B> {
+    fn device(&self) -> &Device {
+        self.backend.device()
+    }
+
+    fn cache_dtype(&self) -> DType {
+        self.backend.cache_dtype()
+    }
+
+    fn states_dtype(&self) -> DType {
+        self.backend.states_dtype()
+    }
+
     fn forward(&self, config: &DecoderConfig, batch: &Batch<'_>, ids: &[u32], position_ids: &[u32]) -> Result<Output> {
         let past = batch.past();
         let packed = PackedBatch {

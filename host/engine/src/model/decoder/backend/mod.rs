@@ -43,6 +43,12 @@ pub(super) trait Backend: Send + Sync + Sized {
     /// Where weights lie, and keys and values.
     fn device(&self) -> &Device;
 
+    /// The number format of keys and values.
+    fn cache_dtype(&self) -> DType;
+
+    /// The number format of the states that [`Self::to_tensor`] gives.
+    fn states_dtype(&self) -> DType;
+
     /// The number format in which [`Self::vector`] takes tensors, but for gains and biases of norms, which may be f32.
     fn vector_dtype(&self) -> DType;
 

@@ -63,6 +63,14 @@ impl Backend for Cpu {
         &Device::Cpu
     }
 
+    fn cache_dtype(&self) -> DType {
+        self.dtype
+    }
+
+    fn states_dtype(&self) -> DType {
+        DType::F32
+    }
+
     fn vector_dtype(&self) -> DType {
         DType::F32
     }

@@ -53,6 +53,14 @@ impl Backend for Library {
         &self.device
     }
 
+    fn cache_dtype(&self) -> DType {
+        self.dtype
+    }
+
+    fn states_dtype(&self) -> DType {
+        self.dtype
+    }
+
     fn vector_dtype(&self) -> DType {
         self.dtype
     }
