@@ -42,7 +42,9 @@ impl SavedContext {
     pub fn distance_to(&self, other: &SavedContext) -> Result<ContextDistance, SavedContextError> {
         self.same_shape(other)?;
         let mut layers = Vec::with_capacity(self.layers().len());
-        for (layer, ([keys, values], [other_keys, other_values])) in self.layers().iter().zip(other.layers()).enumerate() {
+        for (layer, ([keys, values], [other_keys, other_values])) in
+            self.layers().iter().zip(other.layers()).enumerate()
+        {
             let names = layer_names(layer);
             layers.push(LayerDistance {
                 keys: self.distance(&names[0], keys, (other, other_keys))?,

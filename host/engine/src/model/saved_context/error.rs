@@ -114,7 +114,9 @@ impl SavedContextError {
         match self {
             Self::Empty => Some("only what a step from 1 on has read can be saved: zero-shot has nothing"),
             Self::NotSingle { .. } => Some("leave out `--cache-dtype`: keys and values have 16 bits already"),
-            Self::TooLarge { .. } => Some("`--cache-dtype bf16` has the range of f32; without the flag nothing is rounded"),
+            Self::TooLarge { .. } => {
+                Some("`--cache-dtype bf16` has the range of f32; without the flag nothing is rounded")
+            }
             Self::NotFinite { .. } => Some("save an earlier step, or tune with another optimizer or learning rate"),
             Self::NotTensors { .. } | Self::Unexpected { .. } | Self::NotFiniteFile { .. } => {
                 Some("the file is damaged or not a context of this program: tune again, or copy it again")
@@ -122,7 +124,9 @@ impl SavedContextError {
             Self::OtherModel { what: "number format", .. } => {
                 Some("set `--dtype` to the number format that the context was tuned in")
             }
-            Self::OtherModel { .. } => Some("use the model that the context was tuned with; `ft-host context inspect` names it"),
+            Self::OtherModel { .. } => {
+                Some("use the model that the context was tuned with; `ft-host context inspect` names it")
+            }
             _ => None,
         }
     }

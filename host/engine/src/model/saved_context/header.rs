@@ -131,7 +131,11 @@ impl Reader<'_> {
         }
         // All that a context has was found; what is left over is none of it.
         if self.tensors.len() != 2 * layers + 1 {
-            return Err(self.unexpected("tensors", "two for each layer and `last_hidden`", self.tensors.len().to_string()));
+            return Err(self.unexpected(
+                "tensors",
+                "two for each layer and `last_hidden`",
+                self.tensors.len().to_string(),
+            ));
         }
         if stored != held && !(held == DType::F32 && matches!(stored, DType::F16 | DType::BF16)) {
             let expected = format!("keys and values in {} or in half precision of f32", held.as_str());
@@ -194,7 +198,9 @@ impl Reader<'_> {
     fn keys_or_values(&self, name: &str) -> Result<(DType, [usize; 3]), SavedContextError> {
         let (place, shape) = self.found(name)?;
         match shape[..] {
-            [heads, positions, dim] if heads > 0 && positions > 0 && dim > 0 => Ok((place.dtype, [heads, positions, dim])),
+            [heads, positions, dim] if heads > 0 && positions > 0 && dim > 0 => {
+                Ok((place.dtype, [heads, positions, dim]))
+            }
             _ => {
                 let expected = "a shape [kv_heads, positions, head_dim] of numbers from 1";
                 Err(self.unexpected(&format!("tensor `{name}`"), expected, format!("{shape:?}")))

@@ -71,9 +71,8 @@ impl SavedContext {
         let Header { facts, hidden, layers } = &self.header;
         let ContextShape { kv_heads, positions, head_dim, embedding, .. } = facts.shape;
         let device = decoder.device();
-        let matrix = |name: &str, place: &Place| {
-            self.tensor(name, place, &[kv_heads, positions, head_dim], facts.held, device)
-        };
+        let matrix =
+            |name: &str, place: &Place| self.tensor(name, place, &[kv_heads, positions, head_dim], facts.held, device);
         let mut caches = Vec::with_capacity(layers.len());
         for (layer, [keys, values]) in layers.iter().enumerate() {
             let names = layer_names(layer);
