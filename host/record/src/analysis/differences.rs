@@ -26,7 +26,7 @@ const IGNORED: [&str; 16] = [
     "unconditional_rows",
 ];
 
-/// A part of two plans in which they differ.
+/// A part of two plans, or of two other records, in which they differ.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Difference {
     /// The place of the part in the plan, like `config.steps`.
@@ -57,15 +57,11 @@ pub(crate) fn differences(
     differences_but(a, b, &[&IGNORED, ignored].concat())
 }
 
-/// Every part in which two plans differ, by name, but for those of `left_out` and what is within them.
+/// Every part in which two plans, or two other records, differ, by name, but for those of `left_out` and what is within them.
 ///
 /// # Errors
 /// If serialization fails.
-pub fn differences_but(
-    a: &PlanRecord,
-    b: &PlanRecord,
-    left_out: &[&str],
-) -> Result<Vec<Difference>, serde_json::Error> {
+pub fn differences_but<R: Serialize>(a: &R, b: &R, left_out: &[&str]) -> Result<Vec<Difference>, serde_json::Error> {
     let mut found = Vec::new();
     compare("", &serde_json::to_value(a)?, &serde_json::to_value(b)?, left_out, &mut found);
     Ok(found)

@@ -5,6 +5,7 @@
 //! [`group_report::GroupReport`] has the reports of a group's subtasks and their averages, which [`group`] computes.
 
 pub mod compare;
+pub mod contexts;
 mod controls;
 pub mod differences;
 pub mod group;

@@ -1,5 +1,6 @@
 //! The records of a run's files, as they are written and read back.
 
+pub mod context;
 pub mod controls;
 pub mod group;
 pub mod lines;

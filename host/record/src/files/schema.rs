@@ -84,6 +84,16 @@ impl PlanRecord {
         std::iter::once(&self.draw).chain(&self.further_draws)
     }
 
+    /// The plan of a run of one of the seeds alone; `None` if it is none of them.
+    pub fn of_seed(&self, seed: u64) -> Option<Self> {
+        let draw = self.draws().find(|draw| draw.seed == seed)?;
+        let mut config = self.config.clone();
+        config.seeds = vec![seed];
+        let evaluation_rows = draw.scored_rows.unwrap_or(self.evaluation_rows);
+        let draw = DrawRecord { scored_rows: None, ..draw.clone() };
+        Some(Self { config, draw, further_draws: Vec::new(), evaluation_rows, ..self.clone() })
+    }
+
     /// The number of evaluation rows that each seed scores, by seed.
     pub fn scored_rows(&self) -> Vec<(u64, usize)> {
         self.draws().map(|draw| (draw.seed, draw.scored_rows.unwrap_or(self.evaluation_rows))).collect()

@@ -105,7 +105,8 @@ impl TraceRecord {
         (largest * scaled).min(f64::MAX)
     }
 
-    fn check(&self) -> Result<(), TraceError> {
+    /// Fails where a number is none that a line may have.
+    pub(crate) fn check(&self) -> Result<(), TraceError> {
         let is_norm = |value: f64| value.is_finite() && value >= 0.0;
         if !is_norm(self.seconds) {
             return Err(TraceError::NotANorm { what: "`seconds`".into(), value: self.seconds });
