@@ -39,9 +39,17 @@ pub(crate) struct AtomicFile {
 impl AtomicFile {
     /// Opens a temporary file beside `path`, whose folder must be there.
     pub(crate) fn create(path: &Path) -> Result<AtomicFile, FileError> {
+        Self::with_prefix(path, &temporary_prefix())
+    }
+
+    /// As [`create`](Self::create), of a kind that [`remove_temporary_of`] removes without those of others.
+    pub(crate) fn create_of(path: &Path, kind: &str) -> Result<AtomicFile, FileError> {
+        Self::with_prefix(path, &prefix_of(kind))
+    }
+
+    fn with_prefix(path: &Path, prefix: &str) -> Result<AtomicFile, FileError> {
         let mut builder = tempfile::Builder::new();
-        let prefix = temporary_prefix();
-        builder.prefix(&prefix);
+        builder.prefix(prefix);
         // A temporary file is its owner's alone by default; a result is as open as the user's umask has it.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
@@ -49,10 +57,15 @@ impl AtomicFile {
         Ok(AtomicFile { file, path: path.to_owned() })
     }
 
+    /// Brings the bytes to the disk, so that none is missing for want of space.
+    pub(crate) fn sync(&self) -> Result<(), FileError> {
+        self.file.as_file().sync_all().map_err(|source| FileError::io("write", &self.path, source))
+    }
+
     /// Brings the bytes to the disk and gives the file its name, replacing what had it.
     pub(crate) fn commit(self) -> Result<(), FileError> {
+        self.sync()?;
         let path = self.path;
-        self.file.as_file().sync_all().map_err(|source| FileError::io("write", &path, source))?;
         self.file.persist(&path).map_err(|error| FileError::io("write", &path, error.error))?;
         sync_folder(&path);
         Ok(())
@@ -60,8 +73,8 @@ impl AtomicFile {
 
     /// Brings the bytes to the disk and gives the file its name, if nothing has it.
     fn commit_new(self) -> Result<bool, FileError> {
+        self.sync()?;
         let path = self.path;
-        self.file.as_file().sync_all().map_err(|source| FileError::io("write", &path, source))?;
         match self.file.persist_noclobber(&path) {
             Ok(_) => sync_folder(&path),
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
@@ -89,6 +102,11 @@ pub(crate) fn temporary_prefix() -> String {
     format!("{TEMPORARY_PREFIX}{}-", owner::mark())
 }
 
+/// How the names of this user's unfinished files of a kind begin.
+fn prefix_of(kind: &str) -> String {
+    format!("{}{kind}-", temporary_prefix())
+}
+
 /// Whether a name is one that the user of this mark gives to unfinished files, or gave before names had marks: then
 /// random letters and digits were all of it.
 fn is_own_name(name: &str, mark: &str) -> bool {
@@ -114,11 +132,23 @@ pub(crate) fn sync_folder(path: &Path) {
 /// Removes what this user's processes that were killed left of files they had not committed: regular files of their
 /// names that belong to this user. Only for a folder in which no other process of the user is at work.
 pub fn remove_temporary(folder: &Path) -> Result<(), FileError> {
-    let refused = |source| FileError::io("read the folder", folder, source);
     let mark = owner::mark();
+    remove_own(folder, |name| is_own_name(name, &mark))
+}
+
+/// Removes what this user's processes that were killed left of files of a kind, as [`remove_temporary`] does of all. Only for a
+/// folder in which no other process of the user writes files of that kind.
+pub(crate) fn remove_temporary_of(folder: &Path, kind: &str) -> Result<(), FileError> {
+    let prefix = prefix_of(kind);
+    remove_own(folder, |name| name.starts_with(&prefix))
+}
+
+/// Removes regular files of these names that belong to this user.
+fn remove_own(folder: &Path, is_named: impl Fn(&str) -> bool) -> Result<(), FileError> {
+    let refused = |source| FileError::io("read the folder", folder, source);
     for entry in std::fs::read_dir(folder).map_err(refused)? {
         let entry = entry.map_err(refused)?;
-        if !is_own_name(&entry.file_name().to_string_lossy(), &mark) {
+        if !is_named(&entry.file_name().to_string_lossy()) {
             continue;
         }
         // Of what has the name, not of what a link leads to.

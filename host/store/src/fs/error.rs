@@ -62,6 +62,26 @@ pub enum FileError {
         /// The file that changed.
         path: PathBuf,
     },
+    /// The file is cut short, or is another one.
+    #[error("`{}`: expected {expected} bytes, got {bytes}", path.display())]
+    OtherSize {
+        /// The file.
+        path: PathBuf,
+        /// The size in bytes that its record names.
+        expected: u64,
+        /// The file's size in bytes.
+        bytes: u64,
+    },
+    /// The file has other bytes than its record names.
+    #[error("`{}`: expected sha256 {expected}, got {found}", path.display())]
+    OtherDigest {
+        /// The file.
+        path: PathBuf,
+        /// The digest that its record names.
+        expected: String,
+        /// The digest of the file.
+        found: String,
+    },
     /// The file was not fetched: a Git LFS pointer stands in its place.
     #[error("`{}`: expected a file of {bytes} bytes, got a Git LFS pointer to it", path.display())]
     LfsPointer {
@@ -134,6 +154,9 @@ impl FileError {
             }
             FileError::NotOwn { .. } => Some(format!("set `{FT_HOST_CACHE}` to a folder of your own")),
             FileError::Stream { .. } => Some("write it to a file first: it is read more than once".into()),
+            FileError::OtherSize { .. } | FileError::OtherDigest { .. } => {
+                Some("it is not the file that was written with its record: copy both again, or make them again".into())
+            }
             FileError::Changed { .. } => Some("run again when nothing writes to it".into()),
             _ => None,
         }

@@ -2,6 +2,7 @@
 
 pub mod atomic;
 pub mod cache_paths;
+pub mod context;
 pub mod digest;
 pub mod digest_cache;
 pub mod error;
