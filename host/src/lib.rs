@@ -7,6 +7,7 @@
 //! - [`plugin_dev`]: new plugins: scaffolds, builds, checks.
 //! - [`task_dev`]: definitions of tasks as text files: new ones of rows, imports.
 //! - [`run`]: a configuration becomes a plan (all that can be checked before weights are read), a plan an outcome.
+//! - [`context`]: saved contexts in their folders.
 //! - [`diagnosis`]: whose fault an error is that ends a command, and what to do next.
 //! - [`options`]: what a run can be told, each option once, as a flag and in a run file.
 //!
@@ -20,6 +21,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 
 pub mod cli;
+pub mod context;
 pub mod diagnosis;
 pub mod options;
 pub mod plugin_dev;

@@ -38,11 +38,12 @@ const CRATES: [Crate; 6] = [
     Crate {
         sources: "src",
         layers: &[
-            ("cli", 5),
-            ("ui", 4),
-            ("plugin_dev", 3),
-            ("task_dev", 3),
-            ("run", 2),
+            ("cli", 6),
+            ("ui", 5),
+            ("plugin_dev", 4),
+            ("task_dev", 4),
+            ("run", 3),
+            ("context", 2),
             ("diagnosis", 1),
             ("options", 0),
         ],

@@ -1,6 +1,7 @@
 //! The command line: what a user types becomes a configuration, what comes of it an exit status.
 
 mod compare;
+mod context;
 mod data;
 mod exit;
 #[doc(hidden)]
@@ -56,6 +57,9 @@ enum Command {
     Report(report::ReportArgs),
     /// Compare two runs example by example.
     Compare(compare::CompareArgs),
+    /// Describe or compare saved contexts.
+    #[command(subcommand)]
+    Context(context::ContextCommand),
     /// Fetch, list or describe models.
     #[command(subcommand)]
     Model(model::ModelCommand),
@@ -106,6 +110,7 @@ pub fn main() -> ExitCode {
         Command::Data(command) => data::run(command, environment),
         Command::Report(args) => report::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Context(command) => context::run(command),
         Command::Model(command) => model::run(command, environment),
         Command::Plugin(command) => plugin::run(command, environment),
         Command::Task(command) => task::run(command, environment),

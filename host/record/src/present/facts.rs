@@ -6,12 +6,16 @@ use serde_json::Value;
 
 use crate::analysis::group_report::GroupReport;
 use crate::analysis::run_report::RunReport;
-use crate::files::schema::PluginRecord;
+use crate::files::schema::{PlanRecord, PluginRecord};
 use ft_engine::text::Untrusted;
 
 /// What was run, as names and values that can be shown.
 pub fn of_run(run: &RunReport) -> Vec<(&'static str, String)> {
-    let plan = &run.results.plan;
+    of_plan(&run.results.plan)
+}
+
+/// What a plan says of it, as names and values that can be shown.
+pub fn of_plan(plan: &PlanRecord) -> Vec<(&'static str, String)> {
     let config = &plan.config;
     let plugin = |plugin: &PluginRecord, options: &BTreeMap<Untrusted, Untrusted<Value>>| {
         let options = options.iter().map(|(name, value)| format!(", {}={}", name.harmless(), value.harmless()));

@@ -27,21 +27,30 @@ pub struct ContextNames {
     pub record: &'static str,
 }
 
+/// A context that was written.
+#[derive(Debug)]
+pub struct Written<R> {
+    /// What the record was made of.
+    pub record: R,
+    /// The new name of the tensors of an earlier context in the folder; `None` if there was none.
+    pub earlier: Option<PathBuf>,
+}
+
 /// Writes both files of a context into `folder`, which is made where it is not there. The tensors come in pieces; `record` makes
-/// the record of their number of bytes and their digest. Files of an earlier context in the folder are renamed, not lost; the
-/// new name of its tensors is given.
+/// the record of their number of bytes and their digest, and gives it with its bytes. Files of an earlier context in the folder
+/// are renamed, not lost.
 ///
 /// On an error, e.g. a full disk, the folder has what it had before.
 ///
 /// # Errors
 /// What a piece or the record fails with; [`FileError::NotRegular`] if one of the names is a link or a folder,
 /// [`FileError::InUse`] if another process writes a context there, and I/O errors.
-pub fn write<E: From<FileError>>(
+pub fn write<R, E: From<FileError>>(
     folder: &Path,
     names: ContextNames,
     pieces: impl IntoIterator<Item = Result<Vec<u8>, E>>,
-    record: impl FnOnce(u64, &Digest) -> Result<Vec<u8>, E>,
-) -> Result<Option<PathBuf>, E> {
+    record: impl FnOnce(u64, &Digest) -> Result<(R, Vec<u8>), E>,
+) -> Result<Written<R>, E> {
     let all = [names.tensors, names.record];
     writable_folder(folder)?;
     for name in all {
@@ -51,12 +60,13 @@ pub fn write<E: From<FileError>>(
     // With the folder in hand, what a killed process left half-written is nobody's.
     remove_temporary_of(folder, KIND)?;
     let (tensors, bytes, digest) = written(&folder.join(names.tensors), pieces)?;
-    let record = whole(&folder.join(names.record), &record(bytes, &digest)?)?;
+    let (made, json) = record(bytes, &digest)?;
+    let record = whole(&folder.join(names.record), &json)?;
     // Nothing that is left to do takes space. The record is renamed first, and takes its name last.
     let earlier = output::rename_earlier(folder, &all)?;
     tensors.commit()?;
     record.commit()?;
-    Ok(earlier)
+    Ok(Written { record: made, earlier })
 }
 
 /// The tensors in a file that has no name yet, their number of bytes and their digest.
@@ -155,7 +165,8 @@ mod tests {
     fn save(folder: &Path, text: &str) -> Result<Option<PathBuf>, FileError> {
         let (first, second) = text.split_at(text.len() / 2);
         let pieces = [first, second].map(|piece| Piece::Ok(piece.into()));
-        write(folder, NAMES, pieces, |bytes, digest| Ok(format!("{bytes} {digest}").into_bytes()))
+        let record = |bytes, digest: &Digest| Ok(((), format!("{bytes} {digest}").into_bytes()));
+        Ok(write(folder, NAMES, pieces, record)?.earlier)
     }
 
     fn names(folder: &Path) -> Vec<String> {
@@ -192,9 +203,9 @@ mod tests {
         let folder = folder.path();
         save(folder, "first").unwrap();
         let full = || FileError::io("write", "x", std::io::ErrorKind::StorageFull.into());
-        let in_a_piece = write(folder, NAMES, [Ok(b"sec".to_vec()), Err(full())], |_, _| Ok(Vec::new()));
+        let in_a_piece = write(folder, NAMES, [Ok(b"sec".to_vec()), Err(full())], |_, _| Ok(((), Vec::new())));
         assert!(matches!(in_a_piece, Err(FileError::Io { .. })));
-        let in_the_record = write(folder, NAMES, [Piece::Ok(b"second".to_vec())], |_, _| Err(full()));
+        let in_the_record = write::<(), _>(folder, NAMES, [Piece::Ok(b"second".to_vec())], |_, _| Err(full()));
         assert!(matches!(in_the_record, Err(FileError::Io { .. })));
         assert_eq!(names(folder), ["context.json", "context.safetensors"]);
         assert_eq!(record(folder), format!("5 {}", Digest::of(b"first")));

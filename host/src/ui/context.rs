@@ -1,0 +1,218 @@
+//! Saved contexts on a terminal: what one is, and how two differ.
+
+use super::screen::{Page, Screen};
+use super::table;
+use ft_engine::model::saved_context::Distance;
+use ft_engine::text::{Untrusted, size};
+use ft_record::analysis::contexts::{ContextComparison, ContextSide};
+use ft_record::analysis::differences::Difference;
+use ft_record::files::context::{ContextRecord, TensorsRecord};
+use ft_record::files::scores::StepScores;
+use ft_record::files::trace::TraceRecord;
+use ft_record::present::table_model::{Row, RowKind, TableModel};
+use ft_record::present::{facts, format};
+
+/// Lines of the demonstrations that are shown.
+const DEMONSTRATION_LINES: usize = 8;
+
+/// Stands in the place of a number that there is not.
+const NONE: &str = "-";
+
+/// What a context is and where it came from: step, tensors, what was measured, the run's facts, the first lines of its
+/// demonstrations, how far each step moved it, notes. `name` is its folder.
+pub(crate) fn describe(name: &str, record: &ContextRecord, screen: Screen) -> Page {
+    let mut page = screen.headed(name, "", 0);
+    let line = |name: &str, value: &str| screen.line(&format!("  {name:10} {value}"), 13);
+    page += line("context", &step(record));
+    page += line("tensors", &tensors(&record.tensors));
+    page +=
+        line("file", &format!("{}, sha256 {}", size(record.tensors.file.bytes), record.tensors.file.sha256.harmless()));
+    page += line("measured", &record.scores.as_ref().map_or_else(|| "not scored".to_owned(), measured));
+    for (name, value) in facts::of_plan(&record.plan) {
+        page += line(name, &value);
+    }
+    for file in &record.plan.model.files {
+        page += line("model file", &format!("{}, sha256 {}", file.name.harmless(), file.sha256.harmless()));
+    }
+    if !record.plan.labels.is_empty() {
+        let labels: Vec<String> = record.plan.labels.iter().map(Untrusted::harmless).collect();
+        page += line("classes", &labels.join(", "));
+    }
+    let draw = &record.plan.draw;
+    let rows: Vec<String> = draw.demonstration_rows.iter().map(usize::to_string).collect();
+    if !rows.is_empty() {
+        page += line("rows", &rows.join(", "));
+    }
+    page += Page::blank() + screen.headed("demonstrations", "", 0);
+    page += screen.head(draw.demonstrations.raw(), DEMONSTRATION_LINES);
+    if !record.trace.is_empty() {
+        page += Page::blank() + screen.headed("steps", "", 0) + table::render(&trace(&record.trace), screen);
+    }
+    page + record.plan.notes.iter().map(|note| screen.note(&note.harmless())).collect::<Page>()
+}
+
+fn step(record: &ContextRecord) -> String {
+    let config = &record.plan.config;
+    let select = config.select.harmless();
+    let held_out = config.held_out.as_ref().map_or_else(String::new, |held_out| format!(", {}", held_out.harmless()));
+    format!("step {} of seed {}, selected by {select}{held_out}", record.selected.step, record.selected.seed)
+}
+
+fn tensors(tensors: &TensorsRecord) -> String {
+    let TensorsRecord { layers, kv_heads, head_dim, positions, next_position, shared_start, .. } = tensors;
+    let (held, stored) = (tensors.dtype.harmless(), tensors.stored_dtype.harmless());
+    let format = if held == stored { held } else { format!("{held}, stored in {stored}") };
+    let shared = if *shared_start == 0 { String::new() } else { format!(", {shared_start} of them a shared start") };
+    format!(
+        "{layers} layers, {kv_heads} key/value heads of {head_dim}, {positions} positions{shared}, next position \
+         {next_position}, {format}"
+    )
+}
+
+fn measured(scores: &StepScores) -> String {
+    let accuracy = format::percent(scores.accuracy);
+    let likelihood = match scores.right_loglik {
+        Some(nats) => format!(", log-likelihood of the right choice {nats:.3} nats"),
+        None => String::new(),
+    };
+    let versus = match &scores.versus_icl {
+        Some(versus) => format!(
+            ", {} points to in-context learning (p{})",
+            format::points(versus.difference),
+            format::p_value(versus.p_value)
+        ),
+        None => String::new(),
+    };
+    format!("{accuracy} of {} rows ({}){likelihood}{versus}", scores.n, format::range(scores.interval))
+}
+
+/// How far each step moved the whole cache.
+fn trace(rows: &[TraceRecord]) -> TableModel {
+    let number = |value: Option<f64>| value.map_or_else(|| NONE.to_owned(), |value| format!("{value:.4}"));
+    let row = |row: &TraceRecord| Row {
+        cells: vec![
+            row.step.to_string(),
+            number(Some(row.pseudo_gradient_norm())),
+            number(Some(row.update_norm())),
+            number(row.loss),
+            row.accepted.map_or_else(|| NONE.to_owned(), |accepted| if accepted { "yes" } else { "no" }.to_owned()),
+        ],
+        kind: RowKind::Plain,
+    };
+    let headings = ["step", "pseudo-gradient", "update", "loss", "accepted"].map(str::to_owned).to_vec();
+    let legend = vec!["norms over the whole cache".to_owned()];
+    TableModel { title: String::new(), headings, rows: rows.iter().map(row).collect(), legend }
+}
+
+/// How far the second context is from the first, layer by layer, and in what their plans differ.
+pub(crate) fn comparison(comparison: &ContextComparison, screen: Screen) -> Page {
+    let ContextComparison { a, b, distance, differences } = comparison;
+    let side = |letter: &str, side: &ContextSide| {
+        let rest = format!(", step {} of seed {}, {}", side.step, side.seed, side.stored_dtype.harmless());
+        screen.headed(&format!("{letter}: {}", side.name.harmless()), &rest, 2)
+    };
+    let mut page = side("a", a) + side("b", b) + Page::blank();
+    let cells = |name: String, [first, second]: [Option<Distance>; 2]| {
+        let of = |distance: Option<Distance>| {
+            let (relative, cosine) = distance.map_or((None, None), |distance| (distance.relative, distance.cosine));
+            [decimals(relative, 4), decimals(cosine, 6)]
+        };
+        let cells = [vec![name], of(first).to_vec(), of(second).to_vec()].concat();
+        Row { cells, kind: RowKind::Plain }
+    };
+    let mut rows: Vec<Row> = (distance.layers.iter().enumerate())
+        .map(|(layer, moved)| cells(layer.to_string(), [Some(moved.keys), Some(moved.values)]))
+        .collect();
+    rows.push(cells("last hidden state".to_owned(), [Some(distance.last_hidden), None]));
+    let headings = ["layer", "keys moved", "cosine", "values moved", "cosine"].map(str::to_owned).to_vec();
+    let legend = vec![
+        "moved: ||a - b|| / ||a|| over all heads and positions; cosine: of the angle between a and b".to_owned(),
+        "the last hidden state has no keys and values: its one vector is in their place".to_owned(),
+    ];
+    page += table::render(&TableModel { title: String::new(), headings, rows, legend }, screen);
+    if differences.is_empty() {
+        return page + screen.line("the plans do not differ", 2);
+    }
+    page += screen.line("the plans differ (a / b):", 2);
+    let line = |difference: &Difference| screen.line(&format!("  {}", difference.sentence(" / ")), 4);
+    page + differences.iter().map(line).collect::<Page>()
+}
+
+fn decimals(number: Option<f64>, digits: usize) -> String {
+    number.map_or_else(|| NONE.to_owned(), |number| format!("{number:.digits$}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::ContextFolder;
+    use crate::context::testing::{context, decoder, new_context, plan};
+    use ft_engine::model::saved_context::ContextToSave;
+    use ft_engine::text::is_harmless;
+
+    /// Two contexts of 5 tokens, the second with an evil text in its plan.
+    fn opened(folder: &std::path::Path, evil: &str) -> [ContextFolder; 2] {
+        let decoder = decoder();
+        [([5, 17, 3, 42, 8], "", "a"), ([5, 17, 3, 42, 9], evil, "b")].map(|(tokens, text, name)| {
+            let context = context(&decoder, &tokens);
+            let mut plan = plan();
+            plan.notes = vec![text.into()];
+            plan.labels = vec![text.into()];
+            plan.task.name = text.into();
+            plan.draw.demonstrations = format!("a good film{text}\n").into();
+            let to_save = ContextToSave::new(&context, None).unwrap();
+            ContextFolder::write(&folder.join(name), new_context(&plan, 2), &to_save).unwrap();
+            ContextFolder::open(&folder.join(name)).unwrap()
+        })
+    }
+
+    #[test]
+    fn a_context_is_described_with_what_made_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let [plain, _] = opened(folder.path(), "");
+        let page = describe("c", plain.record(), Screen::PLAIN);
+        for line in [
+            "c",
+            "  context    step 2 of seed 0, selected by last",
+            "  tensors    2 layers, 2 key/value heads of 8, 5 positions, next position 5, f32",
+            "  measured   not scored",
+            "a good film",
+        ] {
+            assert!(page.as_str().lines().any(|found| found == line), "{line}: {}", page.as_str());
+        }
+        // Norms over two layers: the roots of 2 * 9 and of 2 / 4.
+        let row = page.as_str().lines().find(|line| line.contains("4.2426")).expect("the step is shown");
+        assert!(row.contains("0.7071") && row.contains("0.2500"), "{row}");
+    }
+
+    #[test]
+    fn two_contexts_are_compared_layer_by_layer() {
+        let folder = tempfile::tempdir().unwrap();
+        let [a, b] = opened(folder.path(), "x");
+        let compared = |a: &ContextFolder, b: &ContextFolder| {
+            let distance = a.distance_to(b).unwrap();
+            ContextComparison::new(("a", a.record()), ("b", b.record()), distance, &[]).unwrap()
+        };
+        let page = comparison(&compared(&a, &a), Screen::PLAIN);
+        let zeros = page.as_str().lines().filter(|line| line.contains("0.0000") && line.contains("1.000000"));
+        assert_eq!(zeros.count(), 3, "two layers and the hidden state: {}", page.as_str());
+        assert!(page.as_str().ends_with("the plans do not differ\n"));
+        let page = comparison(&compared(&a, &b), Screen::PLAIN);
+        assert!(page.as_str().contains("  task.name: \"\" / \"x\"\n"), "{}", page.as_str());
+        // The last token is another one: the hidden state is not the same.
+        let last = page.as_str().lines().find(|line| line.contains("last hidden state")).expect("it is shown");
+        assert!(!last.contains("1.000000"), "{last}");
+    }
+
+    #[test]
+    fn what_others_wrote_is_harmless() {
+        let evil = "x\u{1b}[2J\u{202e}y\nerror: z";
+        let folder = tempfile::tempdir().unwrap();
+        let [a, b] = opened(folder.path(), evil);
+        let distance = a.distance_to(&b).unwrap();
+        let compared = ContextComparison::new((evil, a.record()), ("b", b.record()), distance, &[]).unwrap();
+        for page in [describe(evil, b.record(), Screen::PLAIN), comparison(&compared, Screen::PLAIN)] {
+            assert!(is_harmless(&page.as_str().replace('\n', "")) && page.as_str().contains("\\u{202e}"));
+        }
+    }
+}
