@@ -172,8 +172,8 @@ impl Reader<'_> {
 
     fn number(&self, key: &str, least: usize) -> Result<usize, SavedContextError> {
         let found = self.metadata.get(key);
-        // Position ids are 32 bits wide.
-        let most = u32::MAX as usize;
+        // Position ids have 32 bits, and those of a query come behind.
+        let most = u32::MAX as usize / 2;
         let number = found.and_then(|text| text.parse().ok()).filter(|number| (least..=most).contains(number));
         let expected = format!("a number from {least} to {most}");
         number.ok_or_else(|| self.unexpected(&format!("`{key}` of the metadata"), &expected, shown(found)))
