@@ -409,6 +409,49 @@ run_folder("group_of_one_seed", results([0], 3, 3), lines(scored([0], 3, 3)), b"
 run_folder("nothing_scored", results([0], 2, 3, complete=False, selected=[], steps=[]), b"")
 run_folder("other_version", results([0], 2, 1, format_version=1), lines(scored([0], 2, 1)))
 
+# Saved contexts.
+def context_tensors(dtype="F32", held="f32", layers=2, **metadata):
+    shape, size = [1, 3, 2], {"F32": 4, "F16": 2, "BF16": 2}[dtype]
+    tensors = [("last_hidden", "F32", [1, 4], 16)]
+    tensors += [(f"layers.{n}.{part}", dtype, shape, 6 * size) for n in range(layers) for part in ["keys", "values"]]
+    facts = {"format": "ft-host context", "format_version": "1", "dtype": held, "next_position": "3", "step": "3",
+             "shared_start": "0", **metadata}
+    header, start, data = {"__metadata__": facts}, 0, b""
+    for name, kind, dims, count in tensors:
+        header[name] = {"dtype": kind, "shape": dims, "data_offsets": [start, start + count]}
+        start += count
+        numbers = [number(i) for i in range(count // {"F32": 4, "F16": 2, "BF16": 2}[kind])]
+        data += b"".join(struct.pack("<f", x)[2:] if kind == "BF16" else struct.pack("<" + {"F32": "f", "F16": "e"}[kind], x)
+                         for x in numbers)
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def context(name, tensors, **further):
+    plan = results([0], 4, 3)
+    scores = plan["steps"][-1]
+    for key in ["complete", "selected", "steps"]:
+        del plan[key]
+    for key in ["step_seconds", "score_seconds"]:
+        del scores[key]
+    record = {"format_version": 1,
+              "tensors": {"name": "context.safetensors", "bytes": len(tensors), "sha256": "00" * 32, "layers": 2, "kv_heads": 1,
+                          "head_dim": 2, "positions": 3, "embedding": 4, "dtype": "f32", "stored_dtype": "f32",
+                          "next_position": 3, "shared_start": 0},
+              "selected": {"seed": 0, "step": 3}, "trace": [trace(0, step, 6.0 / step) for step in [2, 3]], "scores": scores,
+              "plan": plan, **further}
+    write("context", name, json.dumps(record, separators=(",", ":")).encode() + BETWEEN + tensors)
+
+
+context("as_held", context_tensors())
+context("half", context_tensors("F16"))
+context("brain_half", context_tensors("BF16"))
+context("held_in_half", context_tensors("BF16", "bf16"))
+context("too_few", context_tensors(layers=1), trace=[])
+context("other_version", context_tensors(format_version="2"), format_version=2)
+context("other_seed", context_tensors(step="0"), selected={"seed": 1, "step": 3})
+
 # Plugins: bytes of which modules are made. Components as they are, `raw_*`, come from host/tests/fuzz_findings.rs.
 for name, which in [("task", 0), ("optimizer", 1), ("later_version", 130), ("other_types", 134), ("imports", 140), ("both", 147)]:
     write("component", f"made_{name}", bytes([3 if name == "both" else 1, which]) + random.Random(which).randbytes(600))

@@ -6,6 +6,7 @@
 //! functions are type-checked, linted and run over the corpora and all findings wherever the host is tested.
 
 mod component;
+mod context;
 mod gguf;
 mod input;
 mod plugin_output;
@@ -24,8 +25,9 @@ mod world;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     ("component", component::run),
+    ("context", context::run),
     ("gguf", gguf::run),
     ("plugin_output", plugin_output::run),
     ("rows", rows::run),

@@ -20,7 +20,7 @@ const NONE: &str = "-";
 
 /// What a context is and where it came from: step, tensors, what was measured, the run's facts, the first lines of its
 /// demonstrations, how far each step moved it, notes. `name` is its folder.
-pub(crate) fn describe(name: &str, record: &ContextRecord, screen: Screen) -> Page {
+pub fn describe(name: &str, record: &ContextRecord, screen: Screen) -> Page {
     let mut page = screen.headed(name, "", 0);
     let line = |name: &str, value: &str| screen.line(&format!("  {name:10} {value}"), 13);
     page += line("context", &step(record));
@@ -105,7 +105,7 @@ fn trace(rows: &[TraceRecord]) -> TableModel {
 }
 
 /// How far the second context is from the first, layer by layer, and in what their plans differ.
-pub(crate) fn comparison(comparison: &ContextComparison, screen: Screen) -> Page {
+pub fn comparison(comparison: &ContextComparison, screen: Screen) -> Page {
     let ContextComparison { a, b, distance, differences } = comparison;
     let side = |letter: &str, side: &ContextSide| {
         let rest = format!(", step {} of seed {}, {}", side.step, side.seed, side.stored_dtype.harmless());

@@ -1,6 +1,6 @@
 //! What is printed: progress, tables, text from elsewhere made harmless.
 
-pub(crate) mod context;
+pub mod context;
 pub(crate) mod data;
 pub(crate) mod models;
 pub mod plugin;
