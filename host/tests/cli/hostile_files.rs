@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::hostile::table::{has_parts, parts_of};
+use crate::hostile_contexts;
 use crate::support::*;
 
 const PAGE: &str = include_str!("../../../docs/sandbox.md");
@@ -88,6 +89,8 @@ fn asked(place: &Place, name: &str, command: &str) -> Command {
         "run --config" => place.command(&["run", "--config", "run.toml", "--print-config"]),
         "report" => place.command(&["report", "earlier"]),
         "report --csv" => place.command(&["report", "--csv", "earlier"]),
+        "context inspect" => place.command(&["context", "inspect", "saved"]),
+        "context diff" => place.command(&["context", "diff", "saved", "saved"]),
         "model inspect" => place.command(&["model", "inspect", "model.gguf"]),
         "model pull" => {
             let mut command = place.command(&["model", "pull", "smollm2-135m-instruct"]);
@@ -123,6 +126,7 @@ fn make(place: &Place, name: &str) {
             place.write("mine.toml", definition(name));
         }
         _ if name.starts_with("results-") => results(place, name),
+        _ if name.starts_with("context-") => hostile_contexts::make(place, name),
         "link-for-samples" => link(place, "samples.jsonl"),
         "link-for-trace" => link(place, "trace.jsonl"),
         "deep-row" => rows(place, &format!("{{\"sentence\": {}{}}}", "[".repeat(500_000), "]".repeat(500_000))),

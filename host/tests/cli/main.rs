@@ -18,6 +18,7 @@ mod folders;
 mod good;
 mod groups;
 mod hostile;
+mod hostile_contexts;
 mod hostile_files;
 mod input;
 mod limits;
