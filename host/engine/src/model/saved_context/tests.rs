@@ -183,13 +183,15 @@ fn what_cannot_be_saved_is_refused() {
     assert_eq!(fails(&[0.0, 7e4, 0.0, 0.0], Some(HalfFormat::Bf16)), None);
 }
 
+/// What is said of a file that is refused, behind its name.
+fn message(bytes: Vec<u8>) -> String {
+    let message = read(bytes).map(drop).unwrap_err().to_string();
+    message.strip_prefix("`c/context.safetensors`: ").expect("the file is named").to_owned()
+}
+
 #[test]
-fn damaged_and_foreign_files_are_refused_by_name() {
+fn files_that_are_cut_or_no_safetensors_are_refused_by_name() {
     let whole = saved(&by_hand(&[1.0; 4], &[2.0; 4]), None);
-    let message = |bytes: Vec<u8>| {
-        let message = read(bytes).map(drop).unwrap_err().to_string();
-        message.strip_prefix("`c/context.safetensors`: ").expect("the file is named").to_owned()
-    };
     let other_bytes = "expected a context in safetensors, got other bytes: ";
     for cut in [0, 7, 8, 100, whole.len() - 1] {
         assert!(message(whole[..cut].to_vec()).starts_with(other_bytes), "{cut}");
@@ -203,7 +205,11 @@ fn damaged_and_foreign_files_are_refused_by_name() {
     assert!(too_long(u64::MAX).starts_with(other_bytes));
     let twice = message(edited(&whole, "{", r#"{"last_hidden":1,"#));
     assert!(twice.contains("expected the key `last_hidden` once"), "{twice}");
+}
 
+#[test]
+fn parts_that_no_context_has_are_named() {
+    let whole = saved(&by_hand(&[1.0; 4], &[2.0; 4]), None);
     let table = [
         ("ft-host context", "x", "`format` of the metadata: expected `ft-host context`, got `x`"),
         (
