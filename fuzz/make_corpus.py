@@ -494,8 +494,8 @@ def source(split, sample):
 
 
 write("plugin_output", "sources", b"\1" + items(source(0, b"\0"), source(1, b"\1\7")))
-example = b"\1" + items(text("label") + text("0")) + text("id-1") + text("a film", 3) + b"\1"
-own = b"\0" + items(text("yes"), text("no"), text("maybe")) + items() + text("id-2") + text("a question") + b"\2"
+example = b"\1" + items(text("label") + text("0")) + text("id-1") + text("a film", 3) + b"\1\1"
+own = b"\0" + items(text("yes"), text("no"), text("maybe")) + items() + text("id-2") + text("a question") + b"\1\2"
 write("plugin_output", "examples_labels", b"\2" + items(text("good"), text("bad")) + items(example))
 write("plugin_output", "examples", b"\2" + items() + items(own))
 write("plugin_output", "messages", b"\3" + items(b"\1" + text("\x1b[2J\n"), b"\2" + text("\u202ea\u0301", 60), b"\3" + text("ok")))

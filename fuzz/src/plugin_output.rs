@@ -125,7 +125,7 @@ fn sources(input: &mut Input<'_>) {
 }
 
 fn split(input: &mut Input<'_>) -> data::Split {
-    if input.flag() { data::Split::Demonstrations } else { data::Split::Evaluation }
+    [data::Split::Evaluation, data::Split::Demonstrations, data::Split::Unlabelled][usize::from(input.byte() % 3)]
 }
 
 fn examples(input: &mut Input<'_>) {
@@ -137,7 +137,7 @@ fn examples(input: &mut Input<'_>) {
     let raw = input.list(|input| {
         let choices = if input.flag() { labels.clone() } else { input.list(Input::text) };
         let fields = input.list(|input| (input.text(), input.text()));
-        data::Example { id: input.text(), query: input.text(), choices, answer: input.index(), fields }
+        data::Example { id: input.text(), query: input.text(), choices, answer: input.option(Input::index), fields }
     });
     let (asked, limits) = (raw.len(), limits());
     match fuzzing::examples(raw, &labels, &limits) {

@@ -7,7 +7,7 @@
     unreachable)
   (func $never (result i32) unreachable)
   (func $never-with-list (param i32 i32) (result i32) unreachable)
-  (func $never-with-example (param i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32) unreachable)
+  (func $never-with-example (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32) unreachable)
   (func $never-with-table (param i32 i32 i32) (result i32) unreachable)
   (export "forward-tuning:plugin/dataset@0.2.0#configure" (func $never-with-list))
   (export "forward-tuning:plugin/dataset@0.2.0#task-name" (func $never))

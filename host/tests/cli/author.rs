@@ -33,7 +33,7 @@ fn follow_the_guide(place: &Place, folder: &Path, heading: &str) {
     assert!((1..5).contains(&commands.len()), "{commands:?}");
     let done: Vec<Done> = commands.iter().map(|command| host(place, folder, command).good()).collect();
     let report = &done.last().unwrap().stdout;
-    assert!(report.ends_with("weather 0.1.0: 12 passed, 0 failed, 0 skipped\n"), "{report}");
+    assert!(report.ends_with("weather 0.1.0: 13 passed, 0 failed, 0 skipped\n"), "{report}");
     // The guide shows this very report, but for how much of the limits was used.
     for line in report.lines().filter(|line| !line.starts_with("ok      limits ")) {
         assert!(GUIDE.contains(line), "docs/plugin-guide.md has no line `{line}`");
@@ -204,11 +204,12 @@ fn commonsense_qa_takes_less_than_sixty_lines_of_rust() {
     }
     host(&place, &folder, &["plugin", "build", "csqa"]).good();
     let report = host(&place, &folder, &["plugin", "test", "csqa/csqa.wasm"]).good().stdout;
-    assert!(report.contains("csqa 0.1.0: 10 passed, 0 failed, 1 skipped"), "{report}");
+    assert!(report.contains("csqa 0.1.0: 11 passed, 0 failed, 1 skipped"), "{report}");
     assert!(report.contains("1 options, 2 of their values tried"), "{report}");
+    assert!(report.contains("4 prompts as with answers; can do without `answerKey`"), "{report}");
     std::fs::write(folder.join("csqa/fixtures.toml"), shown("toml")[0]).unwrap();
     let report = host(&place, &folder, &["plugin", "test", "csqa/csqa.wasm"]).good().stdout;
-    assert!(report.contains("csqa 0.1.0: 12 passed, 0 failed, 0 skipped"), "{report}");
+    assert!(report.contains("csqa 0.1.0: 13 passed, 0 failed, 0 skipped"), "{report}");
 }
 
 #[test]
@@ -239,7 +240,7 @@ fn commonsense_qa_takes_less_than_forty_lines_of_python() {
     let data = Path::new(PYTHON_EXAMPLES).join("csqa/data");
     let arguments = ["plugin", "test", component.to_str().unwrap(), "--data", data.to_str().unwrap()];
     let report = place.host(&arguments).good().stdout;
-    assert!(report.contains("csqa 0.1.0: 10 passed, 0 failed, 1 skipped"), "{report}");
+    assert!(report.contains("csqa 0.1.0: 11 passed, 0 failed, 1 skipped"), "{report}");
 }
 
 #[test]

@@ -85,8 +85,15 @@ fn every_plugin_of_the_project_passes_its_test() {
             let report = Done::of(command.output().unwrap()).good().json();
             let checks = report["checks"].as_array().unwrap();
             let passed = checks.iter().filter(|check| check["verdict"]["passed"].is_string()).count();
-            let expected = if report["plugin"]["kind"] == "task" { 10 } else { 9 };
+            let expected = if report["plugin"]["kind"] == "task" { 11 } else { 9 };
             assert_eq!((passed, checks.len()), (expected, expected + 1), "{}: {checks:?}", path.display());
+            if report["plugin"]["kind"] == "task" {
+                let told = checks.iter().find(|check| check["name"] == "rows to predict").unwrap();
+                let told = told["verdict"]["passed"].as_str().unwrap();
+                let answers = ["`label`", "`coarse_label`", "`answer`", "`answerKey`"];
+                let is_needless = answers.iter().any(|answer| told.contains(answer));
+                assert!(is_needless, "{}: a row to predict needs its answer: {told}", path.display());
+            }
             tested += 1;
         }
     }
@@ -168,7 +175,7 @@ fn fixtures_hold_a_plugin_to_what_its_author_says() {
     let report = place.host(&["plugin", "test", "p/sst2.wasm"]).good().stdout;
     assert!(report.contains("ok      fixture 1                    2 texts and numbers as expected"), "{report}");
     assert!(report.contains("ok      fixture 2                    rejected: column `label`: "), "{report}");
-    assert!(report.ends_with("sst2 0.1.0: 12 passed, 0 failed, 0 skipped\n"), "{report}");
+    assert!(report.ends_with("sst2 0.1.0: 13 passed, 0 failed, 0 skipped\n"), "{report}");
 
     place.write("wrong.toml", fixtures.replace("positive\\\"", "?").replace("Sentiment: positive", "Sentiment: bad"));
     let failed = place.host(&["plugin", "test", "p/sst2.wasm", "--fixtures", "wrong.toml"]);

@@ -25,7 +25,7 @@ fn content_free(choices: u32) -> Result<Vec<Example>, PluginError> {
   (func (export "forward-tuning:plugin/{dataset}#configure") (param i32 i32) (result i32) (i32.const 128))
   (func (export "forward-tuning:plugin/{dataset}#labels") (result i32) (i32.const 128))
   (func $never (result i32) unreachable)
-  (func $never-with-example (param i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32) unreachable)
+  (func $never-with-example (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32) unreachable)
   (func (export "forward-tuning:plugin/{dataset}#read") (param i32 i32 i32) (result i32) unreachable)
   (func (export "forward-tuning:plugin/{dataset}#task-name") (result i32) (i32.const 128))
   (func (export "forward-tuning:plugin/{dataset}#subtasks") (result i32) (i32.const 128))

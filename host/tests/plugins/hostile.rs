@@ -41,6 +41,7 @@ fn a_hostile_task_ends_in_its_own_message() {
             "in `dataset.labels`: expected no labels, or at least 2 distinct ones on one line each, got [\"one\\\\ntwo\\\\r\\\\u{1b}[2J\\\\u{7}\\\\u{202e}three\", ",
         ),
         ("answer-out-of-range", "in `dataset.read`: example `0`: expected an answer index below 2, got 99"),
+        ("no-answer", "in `dataset.read`: example `0`: expected the index of the right choice, got none"),
         ("duplicate-ids", "in `dataset.read`: duplicate id `twin` of example 1"),
         (
             "one-choice",

@@ -10,4 +10,5 @@ mod questions;
 mod since_0_1;
 mod support;
 mod system;
+mod unlabelled;
 mod wit;

@@ -4,7 +4,7 @@
 use candle_core::{DType, Tensor};
 use ft_engine::task::example::Split;
 use ft_engine::tune::{Slot, StepReport, Verdict};
-use ft_sandbox::{Limits, PluginBinary, PluginKind, inspect};
+use ft_sandbox::{Limits, PluginBinary, PluginKind, RowOutcome, inspect};
 
 use super::support::*;
 
@@ -47,6 +47,22 @@ fn a_task_reads_and_renders() {
     let context = "Review: a joyless slog .\nSentiment:";
     let full = [format!("{context} negative"), format!("{context} positive")];
     assert_eq!(texts, full.each_ref().map(|full| (context, full.as_str())));
+}
+
+#[test]
+fn a_task_reads_rows_to_predict_as_those_of_the_evaluation() {
+    let mut task = task(kept("task"), Limits::default(), no_log(), &[]).unwrap();
+    task.begin_unlabelled(vec!["sentence".into(), "label".into()]).unwrap();
+    let rows = [r#"{"sentence": "no label"}"#, r#"{"sentence": "a joyless slog . ", "label": 1}"#];
+    let outcomes = task.read_unlabelled(rows.map(str::to_owned).into()).unwrap();
+    let [RowOutcome::Rejected(rejection), RowOutcome::Question(question)] = &outcomes[..] else {
+        panic!("{outcomes:?}")
+    };
+    assert_eq!((rejection.row, rejection.column.as_deref()), (0, Some("label")));
+    assert_eq!(rejection.message, "expected a class from 0 to 1, the column is missing");
+    assert_eq!((question.id.as_str(), question.query.raw().as_str()), ("1", "a joyless slog ."));
+    let texts = task.render_question(question).unwrap();
+    assert_eq!(texts[0].full, "Review: a joyless slog .\nSentiment: negative");
 }
 
 #[test]

@@ -27,7 +27,8 @@ impl Task for AgNews {
 
     fn example(&self, _: Split, row: &Row) -> Result<Example, RowError> {
         let article = row.nonblank("text")?.trim();
-        Ok(Example::new(article, LABELS, row.class("label", LABELS.len())?))
+        let answer = row.answer(|row| row.class("label", LABELS.len()))?;
+        Ok(Example::new(article, LABELS, answer))
     }
 
     fn query(&self, example: &Example) -> Result<Vec<Choice>, Error> {

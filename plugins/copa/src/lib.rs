@@ -26,7 +26,8 @@ impl Task for Copa {
     fn example(&self, _: Split, row: &Row) -> Result<Example, RowError> {
         let choices = [row.nonblank("choice1")?, row.nonblank("choice2")?];
         let question = row.one_of("question", &QUESTIONS)?;
-        let example = Example::new(row.nonblank("premise")?, choices, row.class("label", choices.len())?);
+        let answer = row.answer(|row| row.class("label", choices.len()))?;
+        let example = Example::new(row.nonblank("premise")?, choices, answer);
         Ok(example.with_field("question", QUESTIONS[question]).with_field("link", LINKS[question]))
     }
 

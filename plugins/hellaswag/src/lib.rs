@@ -21,7 +21,7 @@ impl Task for HellaSwag {
 
     fn example(&self, _: Split, row: &Row) -> Result<Example, RowError> {
         let endings = row.choices("endings")?;
-        let answer = row.class("label", endings.len())?;
+        let answer = row.answer(|row| row.class("label", endings.len()))?;
         Ok(Example::new(row.nonblank("ctx")?, endings, answer))
     }
 
@@ -50,6 +50,14 @@ mod tests {
         assert_eq!(HellaSwag.query(&example).unwrap(), choices);
         assert_eq!(HellaSwag.demonstration(&example).unwrap(), choices[0].full);
         assert_eq!(HellaSwag.separator(), "\n\n");
+    }
+
+    #[test]
+    fn a_row_to_predict_needs_no_label() {
+        for json in [r#"{"ctx": "x", "endings": ["a", "b"]}"#, r#"{"ctx": "x", "endings": ["a", "b"], "label": ""}"#] {
+            let row = Row::parse_unlabelled(0, json).unwrap();
+            assert_eq!(HellaSwag.example(Split::Unlabelled, &row), Ok(Example::new("x", ["a", "b"], None)));
+        }
     }
 
     #[test]

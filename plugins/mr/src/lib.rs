@@ -29,7 +29,8 @@ impl Task for Mr {
 
     fn example(&self, _: Split, row: &Row) -> Result<Example, RowError> {
         let sentence = row.nonblank("text")?.trim();
-        Ok(Example::new(sentence, LABELS, row.class("label", LABELS.len())?))
+        let answer = row.answer(|row| row.class("label", LABELS.len()))?;
+        Ok(Example::new(sentence, LABELS, answer))
     }
 
     fn query(&self, example: &Example) -> Result<Vec<Choice>, Error> {

@@ -86,6 +86,14 @@ mod tests {
     }
 
     #[test]
+    fn a_row_to_predict_needs_neither_answer_nor_labels() {
+        let json = r#"{"question_stem": "The sky at noon is", "choices": {"text": ["blue", "green"]}}"#;
+        let row = Row::parse_unlabelled(0, json).unwrap();
+        let example = OpenBookQa.example(Split::Unlabelled, &row).unwrap();
+        assert_eq!(example, Example::new("The sky at noon is", ["blue", "green"], None));
+    }
+
+    #[test]
     fn written_demonstrations_have_different_choices() {
         for example in OpenBookQa.written() {
             let mut choices = example.choices.clone();

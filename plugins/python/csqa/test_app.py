@@ -21,6 +21,14 @@ class CommonsenseQaTest(unittest.TestCase):
         self.assertEqual([example.id for example in train], [f"train-{number}" for number in range(1, 7)])
         self.assertEqual(len(examples(task(), DATA / "validation.jsonl", ft.Split.EVALUATION)), 4)
 
+    def test_rows_to_predict_have_the_prompts_that_they_have_with_answers(self):
+        for example in examples(task(), DATA / "validation.jsonl", ft.Split.UNLABELLED):
+            self.assertIsNone(example.answer)
+        pairs = zip(*(examples(task(), DATA / "validation.jsonl", split) for split in list(ft.Split)[1:]))
+        prompts = [[task().query(example) for example in pair] for pair in pairs]
+        self.assertEqual(len(prompts), 4)
+        self.assertTrue(all(answered == unlabelled for answered, unlabelled in prompts))
+
     def test_prompts(self):
         example = examples(task(), DATA / "train.jsonl", ft.Split.DEMONSTRATIONS)[3]
         question = "Question: What do you need before a kite can climb?"

@@ -8,6 +8,7 @@ import ft_plugin as ft
 
 FAULTS = ["none", "configure", "option", "row", "id", "labels", "query", "kind", "exit", "recursion", "print"]
 FAULTS += ["random", "memory", "file", "clock", "import"]
+SPLITS = [ft.Split.DEMONSTRATIONS, ft.Split.EVALUATION]
 
 
 class Faulty(ft.Task):
@@ -23,7 +24,7 @@ class Faulty(ft.Task):
             raise ft.InvalidOption("`fault` is not to be `option`")
 
     def sources(self):
-        return [ft.Source(split, "none/faulty", "train", "faulty") for split in ft.Split]
+        return [ft.Source(split, "none/faulty", "train", "faulty") for split in SPLITS]
 
     def labels(self):
         if self.fault == "labels":

@@ -18,7 +18,8 @@ A plugin is a file `app.py` with one class and one line that exports it. A task:
 
         def example(self, split, row):
             fields = {"passage": row.text("passage")}
-            return ft.Example(row.text("question"), self.labels(), int(row.boolean("answer")), fields)
+            answer = row.answer(lambda row: int(row.boolean("answer")))
+            return ft.Example(row.text("question"), self.labels(), answer, fields)
 
         def query(self, example):
             return example.choices_after(f"{example.field('passage')}\\nQuestion: {example.query}?\\nAnswer:")

@@ -92,7 +92,7 @@ def export_task(task: Type[Task]) -> Tuple[Optional[type], Optional[type], Optio
             batch = dataset.Batch([], [], [])
             for index, text in enumerate(texts, start=first):
                 try:
-                    row = Row.parse(index, text)
+                    row = Row.parse(index, text, unlabelled=split is Split.UNLABELLED)
                     if not made.takes(split, row):
                         batch.left_out.append(index)
                         continue
@@ -145,7 +145,7 @@ def export_task(task: Type[Task]) -> Tuple[Optional[type], Optional[type], Optio
     def example_out(example, name):
         example = _of(Example, "`example`", example)
         # An answer that is too large for the boundary is none of a choice, and the host says so.
-        answer = min(example.answer, _LARGEST)
+        answer = None if example.answer is None else min(example.answer, _LARGEST)
         return data.Example(example.id or name, example.query, example.choices, answer, list(example.fields.items()))
 
     def _subtask(subtask):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Callable, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from ._errors import RowError
 
@@ -29,15 +29,17 @@ class Row:
         row.nested("choices").integer("label")  # column `choices.label`: expected a whole number, the column is missing
     """
 
-    def __init__(self, index: int, values: Dict[str, Any], path: str = ""):
+    def __init__(self, index: int, values: Dict[str, Any], path: str = "", unlabelled: bool = False):
         self.index = index
         """The row's index in its table, from 0."""
+        self.unlabelled = unlabelled
+        """Whether the row is to be predicted, and needs no answer."""
         self._values = values
         self._path = path
 
     @classmethod
-    def parse(cls, index: int, text: str) -> Row:
-        """A row from its JSON text."""
+    def parse(cls, index: int, text: str, unlabelled: bool = False) -> Row:
+        """A row from its JSON text; `unlabelled` is for one of the split `UNLABELLED`."""
         try:
             values = _DECODER.decode(text)
             if "\\u" in text:
@@ -47,7 +49,14 @@ class Row:
             raise RowError(f"expected a JSON object, got a text with this fault: {error}") from None
         if not isinstance(values, dict):
             raise RowError(f"expected a JSON object, got {_excerpt(values)}")
-        return cls(index, values)
+        return cls(index, values, unlabelled=unlabelled)
+
+    def answer(self, read: Callable[[Row], int]) -> Optional[int]:
+        """The answer that `read` finds in the row; none for a row to predict, which is not looked at::
+
+            row.answer(lambda row: row.class_index("label", 2))
+        """
+        return None if self.unlabelled else read(self)
 
     def has(self, column: str) -> bool:
         """Whether the column is there and not null."""
@@ -78,7 +87,8 @@ class Row:
     def class_index(self, column: str, classes: int) -> int:
         """The index of a class, from 0 to `classes - 1`: a number, or its digits as a text, as some data sets have it.
         `1.0` counts as 1: pandas writes whole numbers so where a value of the column is missing.
-        Data sets without answers have -1 or an empty text there, which is refused."""
+        Data sets without answers have -1 or an empty text there, which is refused: `answer` does not look there in a row
+        to predict."""
 
         def convert(value):
             if isinstance(value, str):
@@ -111,7 +121,7 @@ class Row:
     def nested(self, column: str) -> Row:
         """An object within the row, with the same getters."""
         values = self._get(column, "an object", lambda value: value if isinstance(value, dict) else None)
-        return Row(self.index, values, f"{self._path}{column}.")
+        return Row(self.index, values, f"{self._path}{column}.", self.unlabelled)
 
     def choices(self, column: str) -> List[str]:
         """A list of choices: two texts or more, each more than blanks."""
@@ -121,10 +131,11 @@ class Row:
             self._not_only_blanks(f"{column}[{index}]", text)
         return texts
 
-    def labelled_choices(self, column: str, key: str) -> Tuple[List[str], int]:
-        """Choices with a label each, and the index of the right one, whose label stands in the column `key`. This is
-        the form of QASC, OpenBookQA, ARC and CommonsenseQA: `choices` holds the lists `text` and `label`, or a list of
-        objects with both. Data sets without answers have an empty text in `key`, which is refused."""
+    def labelled_choices(self, column: str, key: str) -> Tuple[List[str], Optional[int]]:
+        """Choices with a label each, and the index of the right one, whose label stands in the column `key`; none for a row
+        to predict, of which neither `key` nor labels are looked at. This is the form of QASC, OpenBookQA, ARC and
+        CommonsenseQA: `choices` holds the lists `text` and `label`, or a list of objects with both. Data sets without
+        answers have an empty text in `key`, which is refused."""
 
         def convert(value):
             objects = isinstance(value, list) and all(isinstance(item, dict) for item in value)
@@ -132,19 +143,21 @@ class Row:
 
         value = self._get(column, "an object or a list of objects", convert)
         texts, labels = self._list_of_objects(column, value) if isinstance(value, list) else self._two_lists(column)
-        return texts, self.one_of(key, labels)
+        return texts, self.answer(lambda row: row.one_of(key, labels))
 
     def _two_lists(self, column: str) -> Tuple[List[str], List[str]]:
         inner = self.nested(column)
-        texts, labels = inner.choices("text"), inner.texts("label")
+        texts = inner.choices("text")
+        labels = [""] * len(texts) if self.unlabelled else inner.texts("label")
         if len(labels) != len(texts):
             raise inner._fault("label", f"expected {len(texts)} labels, one for each text, got {len(labels)}")
         return texts, labels
 
     def _list_of_objects(self, column: str, objects: List[Dict[str, Any]]) -> Tuple[List[str], List[str]]:
         self._at_least_two(column, len(objects))
-        rows = [Row(self.index, values, f"{self._path}{column}[{index}].") for index, values in enumerate(objects)]
-        pairs = [(row.nonblank("text"), row.text("label")) for row in rows]
+        path = f"{self._path}{column}"
+        rows = [Row(self.index, values, f"{path}[{index}].", self.unlabelled) for index, values in enumerate(objects)]
+        pairs = [(row.nonblank("text"), "" if row.unlabelled else row.text("label")) for row in rows]
         return [text for text, _ in pairs], [label for _, label in pairs]
 
     def _at_least_two(self, column: str, found: int) -> None:

@@ -19,6 +19,8 @@ class Split(Enum):
     """Examples that are shown to the model with their answers."""
     EVALUATION = 1
     """Examples that are scored."""
+    UNLABELLED = 2
+    """Rows to predict: they need no answer, and one that is there is not looked at."""
 
 
 def cannot_be_shown(character: str) -> bool:
@@ -56,19 +58,19 @@ class Choice:
 
 @dataclass
 class Example:
-    """One question with its choices and the right answer."""
+    """One question with its choices and, but for a row to predict, the right answer."""
 
     query: str
     """The question, the sentence to classify, the context to continue."""
     choices: Sequence[str]
     """The choices, two at least."""
-    answer: int
-    """The index of the right choice."""
+    answer: Optional[int] = None
+    """The index of the right choice, or what `Row.answer` gives; none for a row of the split `UNLABELLED`."""
     fields: Dict[str, str] = field(default_factory=dict)
     """Whatever else the prompt needs, as name and text."""
     id: str = ""
-    """A name that is unique within the split and the same in every run, of up to 200 characters on one line. A row that
-    gives another is rejected. Left empty, it becomes the row's index."""
+    """A name that is the same in every run, and unique within a split with answers, of up to 200 characters on one line. A
+    row that gives another is rejected. Left empty, it becomes the row's index."""
 
     def __post_init__(self) -> None:
         # What is no text or no index could not leave the plugin; here the message has the author's line.
@@ -79,7 +81,7 @@ class Example:
             for value in values:
                 if not isinstance(value, str):
                     raise TypeError(f"`{name}` of an example: expected a text, got {value!r}")
-        if type(self.answer) is not int or self.answer < 0:
+        if self.answer is not None and (type(self.answer) is not int or self.answer < 0):
             raise TypeError(f"`answer` of an example: expected the index of a choice, got {self.answer!r}")
 
     def field(self, name: str) -> str:
@@ -88,12 +90,19 @@ class Example:
             raise InvalidData(f"example `{self.id}` has no field `{name}`")
         return self.fields[name]
 
+    def right_index(self) -> int:
+        """The index of the right choice; `InvalidData` if the example has no answer."""
+        if self.answer is None:
+            raise InvalidData(f"example `{self.id}`: expected the index of the right choice, got none")
+        return self.answer
+
     def right_choice(self) -> str:
-        """The right choice; `InvalidData` if `answer` is no index of a choice."""
-        if self.answer >= len(self.choices):
+        """The right choice; `InvalidData` if `answer` is no index of a choice, or there is none."""
+        answer = self.right_index()
+        if answer >= len(self.choices):
             count = len(self.choices)
-            raise InvalidData(f"example `{self.id}` has {count} choices, its answer is number {self.answer}")
-        return self.choices[self.answer]
+            raise InvalidData(f"example `{self.id}` has {count} choices, its answer is number {answer}")
+        return self.choices[answer]
 
     def choices_after(self, context: str) -> List[Choice]:
         """Each choice behind a context and one blank: the query of most tasks."""
@@ -102,11 +111,11 @@ class Example:
 
 @dataclass
 class Source:
-    """What to load for one split: the arguments of `load_dataset(repository, config, split = name)`, and where to find
-    it on disk."""
+    """What to load for one of the two splits with answers: the arguments of `load_dataset(repository, config, split =
+    name)`, and where to find it on disk."""
 
     split: Split
-    """Which split of the task this is."""
+    """Which split of the task this is; not `UNLABELLED`, whose rows are the user's."""
     repository: str
     """The data set's repository on the hub, like `nyu-mll/glue`."""
     name: str
@@ -155,7 +164,7 @@ class Task:
         return []
 
     def sources(self) -> List[Source]:
-        """What to load, one source for each split."""
+        """What to load, one source for each of the two splits with answers."""
         raise NotImplementedError
 
     def labels(self) -> Sequence[str]:
@@ -164,12 +173,14 @@ class Task:
         return []
 
     def takes(self, split: Split, row: Row) -> bool:
-        """Whether a row is one of the task's. The host leaves out and counts those that are not."""
+        """Whether a row is one of the task's. The host leaves out and counts those that are not. What follows from the
+        answer is not asked of a row of the split `UNLABELLED`."""
         return True
 
     def example(self, split: Split, row: Row) -> Example:
         """Makes an example of a row. If it raises, the host stops there with the row's number, or skips the row if the
-        user said so."""
+        user said so. A row of the split `UNLABELLED` needs no answer: `row.answer` gives none for it, and all else of the
+        example is what it would be with one."""
         raise NotImplementedError
 
     def written(self) -> List[Example]:
@@ -187,18 +198,19 @@ class Task:
         return "\n\n"
 
     def query(self, example: Example) -> List[Choice]:
-        """An example without its answer: a context and a full text for each choice, in the choices' order."""
+        """An example without its answer, which it may or may not have: a context and a full text for each choice, in the
+        choices' order."""
         raise NotImplementedError
 
     def content_free(self) -> List[Example]:
         """Examples that ask nothing, for contextual calibration (Zhao et al., arXiv 2102.09690): what the model prefers behind
-        them, it prefers whatever is asked. Their answers do not count.
+        them, it prefers whatever is asked. Their answers do not count, and may be none.
 
         Left out, they are three examples without fields for a task with labels, with the queries `N/A`, `[MASK]` and the
         empty text, as far as `query` has a text for them; for other tasks there are none. A task whose prompt needs fields
         gives its own."""
         labels = list(self.labels())
-        examples = [Example(query, labels, 0) for query in _CONTENT_FREE] if labels else []
+        examples = [Example(query, labels) for query in _CONTENT_FREE] if labels else []
         return [example for example in examples if self._has_text(example)]
 
     def _has_text(self, example: Example) -> bool:
@@ -210,7 +222,7 @@ class Task:
 
     def demonstration(self, example: Example) -> str:
         """An example with its answer, as it is shown to the model. Left out, it is the full text of the right choice."""
-        choices = self.query(example)
-        if example.answer >= len(choices):
+        choices, answer = self.query(example), example.right_index()
+        if answer >= len(choices):
             raise InvalidData(f"example `{example.id}` has no text for its answer")
-        return choices[example.answer].full
+        return choices[answer].full

@@ -18,7 +18,8 @@ __all__ = ["Model", "cache", "examples", "matrix", "numbers", "steps"]
 def examples(task: Task, file: Union[str, Path], split: Split) -> List[Example]:
     """What a task makes of the rows of a JSON lines file."""
     lines = [line for line in Path(file).read_text(encoding="utf-8").split("\n") if line.strip()]
-    return [task.example(split, Row.parse(index, line)) for index, line in enumerate(lines)]
+    unlabelled = split is Split.UNLABELLED
+    return [task.example(split, Row.parse(index, line, unlabelled)) for index, line in enumerate(lines)]
 
 
 def steps(rule: MetaOptimizer, cache: Matrices, proposals: Sequence[Matrices]) -> List[List[List[float]]]:

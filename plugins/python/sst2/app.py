@@ -24,7 +24,7 @@ class Sst2(ft.Task):
     def example(self, split, row):
         # GLUE's sentences end in a blank, which is no part of the prompt.
         sentence = row.nonblank("sentence").strip(ft.BLANKS)
-        return ft.Example(sentence, LABELS, row.class_index("label", len(LABELS)))
+        return ft.Example(sentence, LABELS, row.answer(lambda row: row.class_index("label", len(LABELS))))
 
     def query(self, example):
         return example.choices_after(f"Review: {example.query}\nSentiment:")

@@ -18,6 +18,13 @@ class Sst2Test(unittest.TestCase):
         self.assertEqual(self.task.demonstration(example) + self.task.separator(), f"{context} positive\n\n")
         self.assertEqual(self.task.query(example), [ft.Choice.after(context, f" {label}") for label in LABELS])
 
+    def test_a_row_to_predict_needs_no_label(self):
+        for json in ('{"sentence": "so good . "}', '{"sentence": "so good . ", "label": -1}'):
+            example = self.task.example(ft.Split.UNLABELLED, ft.Row.parse(0, json, unlabelled=True))
+            self.assertEqual(example, ft.Example("so good .", LABELS, None))
+            context = "Review: so good .\nSentiment:"
+            self.assertEqual(self.task.query(example), [ft.Choice.after(context, f" {label}") for label in LABELS])
+
     def test_rows_without_sentence_or_label_are_rejected(self):
         expected_class = "column `label`: expected a class from 0 to 1"
         cases = {

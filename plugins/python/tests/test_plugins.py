@@ -46,6 +46,8 @@ class ExampleTest(unittest.TestCase):
             example.field("page")
         with self.assertRaisesRegex(ft.InvalidData, "example `7` has 2 choices, its answer is number 2"):
             example.right_choice()
+        with self.assertRaisesRegex(ft.InvalidData, "example `8`: expected the index of the right choice, got none"):
+            ft.Example("q", ["a", "b"], id="8").right_choice()
 
     def test_a_demonstration_is_the_right_choice_unless_the_task_says_otherwise(self):
         class Colours(ft.Task):
@@ -58,6 +60,9 @@ class ExampleTest(unittest.TestCase):
         self.assertEqual(task.prompt_description(), "")
         with self.assertRaisesRegex(ft.InvalidData, "has no text for its answer"):
             task.demonstration(ft.Example("sky:", ["red"], 1))
+        with self.assertRaisesRegex(ft.InvalidData, "example `9`: expected the index of the right choice, got none"):
+            task.demonstration(ft.Example("sky:", ["red", "blue"], id="9"))
+        self.assertEqual(task.query(ft.Example("sky:", ["red"]))[0].full, "sky: red")
 
 
 class ContentFreeTest(unittest.TestCase):

@@ -67,6 +67,18 @@ class RowTest(unittest.TestCase):
         for json in (lists, objects):
             self.assertEqual(parse(json).labelled_choices("choices", "key"), (["ice", "fire"], 1))
 
+    def test_a_row_to_predict_is_not_looked_at_for_its_answer(self):
+        row = Row.parse(0, '{"label": -1, "inner": {}}', unlabelled=True)
+        self.assertIsNone(row.answer(lambda row: row.class_index("label", 2)))
+        self.assertIsNone(row.nested("inner").answer(lambda row: row.class_index("label", 2)))
+        self.assertEqual(parse('{"label": 1}').answer(lambda row: row.class_index("label", 2)), 1)
+        lists, objects = '{"choices": {"text": ["ice", "fire"]}}', '{"choices": [{"text": "ice"}, {"text": "fire"}]}'
+        for json in (lists, objects, lists[:-1] + ', "key": ""}'):
+            row = Row.parse(0, json, unlabelled=True)
+            self.assertEqual(row.labelled_choices("choices", "key"), (["ice", "fire"], None))
+        row = Row.parse(0, '{"choices": {"text": ["ice"]}}', unlabelled=True)
+        self.fails("column `choices.text`: expected two choices or more, got 1", row.labelled_choices, "choices", "key")
+
     def test_faults_of_choices_are_named_by_their_place(self):
         two = '"text": ["a", "b"], "label": ["A", "B"]'
         cases = {

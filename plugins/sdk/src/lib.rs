@@ -46,7 +46,7 @@
 //!     }
 //!
 //!     fn example(&self, _: Split, row: &Row) -> Result<Example, RowError> {
-//!         let answer = usize::from(row.boolean("answer")?);
+//!         let answer = row.answer(|row| row.boolean("answer").map(usize::from))?;
 //!         Ok(Example::new(row.text("question")?, LABELS, answer).with_field("passage", row.text("passage")?))
 //!     }
 //!
@@ -63,6 +63,10 @@
 //! let row = Row::parse(0, r#"{"passage": "Ice floats.", "question": "does ice float", "answer": true}"#)?;
 //! let example = BoolQ.example(Split::Evaluation, &row)?;
 //! assert_eq!(BoolQ.demonstration(&example)?, "Ice floats.\nQuestion: does ice float?\nAnswer: yes");
+//!
+//! // A row to predict needs no answer.
+//! let row = Row::parse_unlabelled(0, r#"{"passage": "Ice floats.", "question": "does ice sink"}"#)?;
+//! assert_eq!(BoolQ.query(&BoolQ.example(Split::Unlabelled, &row)?)?[0].full, "Ice floats.\nQuestion: does ice sink?\nAnswer: no");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

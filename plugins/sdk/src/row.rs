@@ -28,6 +28,8 @@ pub struct Row<'a> {
     /// Where a nested object lies, as `choices.`; empty for the row itself.
     path: String,
     object: Cow<'a, Map<String, Value>>,
+    /// Whether it is to be predicted.
+    unlabelled: bool,
 }
 
 impl Row<'static> {
@@ -38,7 +40,15 @@ impl Row<'static> {
     pub fn parse(index: u64, text: &str) -> Result<Self, RowError> {
         let object = serde_json::from_str(text)
             .map_err(|error| RowError::row(format!("expected a JSON object, got a text with this fault: {error}")))?;
-        Ok(Self { index, path: String::new(), object: Cow::Owned(object) })
+        Ok(Self { index, path: String::new(), object: Cow::Owned(object), unlabelled: false })
+    }
+
+    /// A row to predict, of the split [`Split::Unlabelled`](crate::Split::Unlabelled), from its JSON text.
+    ///
+    /// # Errors
+    /// See [`Row::parse`].
+    pub fn parse_unlabelled(index: u64, text: &str) -> Result<Self, RowError> {
+        Ok(Self { unlabelled: true, ..Self::parse(index, text)? })
     }
 }
 
@@ -46,6 +56,29 @@ impl Row<'_> {
     /// The row's index in its table, from 0.
     pub fn index(&self) -> u64 {
         self.index
+    }
+
+    /// Whether the row is to be predicted, and needs no answer.
+    pub fn is_unlabelled(&self) -> bool {
+        self.unlabelled
+    }
+
+    /// The answer that `read` finds in the row; `None` for a row to predict, which is not looked at.
+    ///
+    /// ```
+    /// use ft_plugin::Row;
+    ///
+    /// let answer = |row: Row| row.answer(|row| row.class("label", 2));
+    /// assert_eq!(answer(Row::parse(0, r#"{"label": 1}"#)?)?, Some(1));
+    /// assert_eq!(answer(Row::parse_unlabelled(0, r#"{"label": -1}"#)?)?, None);
+    /// assert_eq!(answer(Row::parse_unlabelled(0, "{}")?)?, None);
+    /// # Ok::<(), ft_plugin::RowError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn answer(&self, read: impl FnOnce(&Self) -> Result<usize, RowError>) -> Result<Option<usize>, RowError> {
+        if self.unlabelled { Ok(None) } else { read(self).map(Some) }
     }
 
     /// All columns of the row, or of the nested object.
@@ -102,7 +135,7 @@ impl Row<'_> {
 
     /// The index of a class, from 0 to `classes - 1`: a number, or its digits as a text, as some data sets have it.
     /// `1.0` counts as 1: pandas writes whole numbers so where a value of the column is missing. Data sets without
-    /// answers have -1 or an empty text there, which is refused.
+    /// answers have -1 or an empty text there, which is refused: [`Row::answer`] does not look there in a row to predict.
     ///
     /// # Errors
     /// See [`Row::text`]; also if it is no index below `classes`.
@@ -148,7 +181,13 @@ impl Row<'_> {
     /// See [`Row::text`].
     pub fn nested(&self, column: &str) -> Result<Row<'_>, RowError> {
         let object = self.get(column, "an object", Value::as_object)?;
-        Ok(Row { index: self.index, path: format!("{}{column}.", self.path), object: Cow::Borrowed(object) })
+        Ok(self.within(column, object))
+    }
+
+    /// An object that lies in the row, at `place`.
+    fn within<'a>(&self, place: &str, object: &'a Map<String, Value>) -> Row<'a> {
+        let path = format!("{}{place}.", self.path);
+        Row { index: self.index, path, object: Cow::Borrowed(object), unlabelled: self.unlabelled }
     }
 
     fn not_only_blanks(&self, column: &str, text: &str) -> Result<(), RowError> {

@@ -9,28 +9,34 @@ pub enum Split {
     Demonstrations,
     /// Examples that are scored.
     Evaluation,
+    /// Rows to predict: they need no answer, and one that is there is not looked at.
+    Unlabelled,
 }
 
-/// One question with its choices and the right answer.
+/// One question with its choices and, but for a row to predict, the right answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Example {
-    /// A name that is unique within the split and the same in every run. Left empty, it becomes the row's index.
+    /// A name that is the same in every run, and unique within a split with answers. Left empty, it becomes the row's index.
     pub id: String,
     /// The question, the sentence to classify, the context to continue.
     pub query: String,
     /// The choices, two at least.
     pub choices: Vec<String>,
-    /// The index of the right choice.
-    pub answer: usize,
+    /// The index of the right choice; `None` for a row of the split [`Split::Unlabelled`].
+    pub answer: Option<usize>,
     /// Whatever else the prompt needs, as name and text.
     pub fields: Vec<(String, String)>,
 }
 
 impl Example {
-    /// An example named after its row.
-    pub fn new<C: Into<String>>(query: impl Into<String>, choices: impl IntoIterator<Item = C>, answer: usize) -> Self {
+    /// An example named after its row. Its answer is the index of the right choice, or what [`Row::answer`] gives.
+    pub fn new<C: Into<String>>(
+        query: impl Into<String>,
+        choices: impl IntoIterator<Item = C>,
+        answer: impl Into<Option<usize>>,
+    ) -> Self {
         let choices = choices.into_iter().map(Into::into).collect();
-        Self { id: String::new(), query: query.into(), choices, answer, fields: Vec::new() }
+        Self { id: String::new(), query: query.into(), choices, answer: answer.into(), fields: Vec::new() }
     }
 
     /// The same example under a name of its own, of up to 200 characters on one line. A row that gives another is rejected.
@@ -55,16 +61,27 @@ impl Example {
         found.map(|(_, text)| text.as_str()).ok_or_else(missing)
     }
 
+    /// The index of the right choice.
+    ///
+    /// # Errors
+    /// If the example has no answer.
+    pub fn right_index(&self) -> Result<usize, Error> {
+        let none =
+            || Error::invalid_data(format!("example `{}`: expected the index of the right choice, got none", self.id));
+        self.answer.ok_or_else(none)
+    }
+
     /// The right choice.
     ///
     /// # Errors
-    /// If `answer` is no index of a choice.
+    /// If `answer` is no index of a choice, or there is none.
     pub fn right_choice(&self) -> Result<&str, Error> {
+        let answer = self.right_index()?;
         let outside = || {
-            let (id, count, answer) = (&self.id, self.choices.len(), self.answer);
+            let (id, count) = (&self.id, self.choices.len());
             Error::invalid_data(format!("example `{id}` has {count} choices, its answer is number {answer}"))
         };
-        self.choices.get(self.answer).map(String::as_str).ok_or_else(outside)
+        self.choices.get(answer).map(String::as_str).ok_or_else(outside)
     }
 
     /// Each choice behind a context and one blank: the query of most tasks.
@@ -89,10 +106,10 @@ impl Choice {
     }
 }
 
-/// What to load for one split: the arguments of `load_dataset(repository, config, split = name)`, and where to find it on disk.
+/// What to load for one of the two splits with answers: the arguments of `load_dataset(repository, config, split = name)`, and where to find it on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
-    /// Which split of the task this is.
+    /// Which split of the task this is; not [`Split::Unlabelled`], whose rows are the user's.
     pub split: Split,
     /// The data set's repository on the hub, like `nyu-mll/glue`.
     pub repository: String,
@@ -176,7 +193,7 @@ pub trait Task: 'static {
         Vec::new()
     }
 
-    /// What to load, one source for each split.
+    /// What to load, one source for each of the two splits with answers.
     fn sources(&self) -> Vec<Source>;
 
     /// The names of the classes, where every example has these very choices in this order; empty for other tasks.
@@ -185,7 +202,8 @@ pub trait Task: 'static {
         Vec::new()
     }
 
-    /// Whether a row is one of the task's. The host leaves out and counts those that are not.
+    /// Whether a row is one of the task's. The host leaves out and counts those that are not. What follows from the answer is
+    /// not asked of a row of the split [`Split::Unlabelled`].
     ///
     /// # Errors
     /// If the row does not say it.
@@ -193,7 +211,8 @@ pub trait Task: 'static {
         Ok(true)
     }
 
-    /// Makes an example of a row.
+    /// Makes an example of a row. A row of the split [`Split::Unlabelled`] needs no answer: [`Row::answer`] gives none for it, and
+    /// all else of the example is what it would be with one.
     ///
     /// # Errors
     /// If the row is not as it should be. The host stops there with the row's number, or skips the row if the user said so.
@@ -216,7 +235,8 @@ pub trait Task: 'static {
         "\n\n".into()
     }
 
-    /// An example without its answer: a context and a full text for each choice, in the choices' order.
+    /// An example without its answer, which it may or may not have: a context and a full text for each choice, in the choices'
+    /// order.
     ///
     /// # Errors
     /// If there is no text for this example.
@@ -227,13 +247,13 @@ pub trait Task: 'static {
     /// # Errors
     /// If there is no text for this example.
     fn demonstration(&self, example: &Example) -> Result<String, Error> {
-        let right = self.query(example)?.into_iter().nth(example.answer);
+        let right = self.query(example)?.into_iter().nth(example.right_index()?);
         let missing = || Error::invalid_data(format!("example `{}` has no text for its answer", example.id));
         right.map(|choice| choice.full).ok_or_else(missing)
     }
 
     /// Examples that ask nothing, for contextual calibration (Zhao et al., arXiv 2102.09690): what the model prefers behind
-    /// them, it prefers whatever is asked. Their answers do not count.
+    /// them, it prefers whatever is asked. Their answers do not count, and may be none.
     ///
     /// Left out, they are three examples without fields for a task with labels, with the queries `N/A`, `[MASK]` and the empty
     /// text, as far as [`Task::query`] has a text for them; for other tasks there are none. A task whose prompt needs fields gives
@@ -243,7 +263,7 @@ pub trait Task: 'static {
         if labels.is_empty() {
             return Vec::new();
         }
-        let examples = CONTENT_FREE.map(|query| Example::new(query, labels.iter().cloned(), 0)).into_iter();
+        let examples = CONTENT_FREE.map(|query| Example::new(query, labels.iter().cloned(), None)).into_iter();
         examples.filter(|example| self.query(example).is_ok()).collect()
     }
 }
@@ -293,6 +313,24 @@ mod tests {
         assert_eq!(queries, ["N/A", "[MASK]", ""]);
         assert!(examples.iter().all(|example| example.choices == labels && example.fields.is_empty()));
         assert!(Made { labels: Vec::new(), field: None }.content_free().is_empty());
+    }
+
+    #[test]
+    fn what_shows_the_answer_needs_one() {
+        let task = Made { labels: Vec::new(), field: None };
+        let example = |answer: Option<usize>| Example::new("Is it?", ["no", "yes"], answer).with_id("7");
+        assert_eq!(task.demonstration(&example(Some(1))).unwrap(), "Is it?: yes");
+        assert_eq!(example(Some(1)).right_choice().unwrap(), "yes");
+        assert_eq!(task.query(&example(None)).unwrap(), task.query(&example(Some(1))).unwrap());
+        let none = "example `7`: expected the index of the right choice, got none";
+        assert_eq!(example(None).right_choice().unwrap_err().message, none);
+        assert_eq!(task.demonstration(&example(None)).unwrap_err().message, none);
+        let outside = "example `7` has 2 choices, its answer is number 2";
+        assert_eq!(example(Some(2)).right_choice().unwrap_err().message, outside);
+        assert_eq!(
+            task.demonstration(&example(Some(2))).unwrap_err().message,
+            "example `7` has no text for its answer"
+        );
     }
 
     #[test]

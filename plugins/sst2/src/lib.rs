@@ -28,7 +28,8 @@ impl Task for Sst2 {
     fn example(&self, _: Split, row: &Row) -> Result<Example, RowError> {
         // GLUE's sentences end in a blank, which is no part of the prompt.
         let sentence = row.nonblank("sentence")?.trim();
-        Ok(Example::new(sentence, LABELS, row.class("label", LABELS.len())?))
+        let answer = row.answer(|row| row.class("label", LABELS.len()))?;
+        Ok(Example::new(sentence, LABELS, answer))
     }
 
     fn query(&self, example: &Example) -> Result<Vec<Choice>, Error> {

@@ -12,7 +12,7 @@ use minijinja::machinery::ast::{BinOpKind, Call, CallArg, CompareOpKind, Expr, U
 use minijinja::machinery::parse_expr;
 use minijinja::value::{Value, ValueKind};
 
-use crate::columns::Scope;
+use crate::columns::{ROW, Scope};
 
 /// Filters and methods that give a number.
 const OF_NUMBERS: [&str; 5] = ["count", "float", "int", "length", "round"];
@@ -71,6 +71,19 @@ impl Checks {
             }
         });
         names
+    }
+
+    /// The columns of a row that it names, be it as `row.name`, `row['name']` or `'name' in row`.
+    pub(crate) fn columns(&self) -> BTreeSet<String> {
+        let mut columns = BTreeSet::new();
+        visit(&self.expression, &mut |expr| {
+            let Some(path) = Path::of(expr).or_else(|| looked_for(expr)) else { return };
+            match (path.column, path.below.first().and_then(Value::as_str)) {
+                (ROW, name) => columns.extend(name.map(str::to_owned)),
+                (name, _) => drop(columns.insert(name.to_owned())),
+            }
+        });
+        columns
     }
 
     /// Looks at the values that a row has for it.

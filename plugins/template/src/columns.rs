@@ -7,7 +7,7 @@ use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
 use serde_json::{Map, Value as Json};
 
 /// The name by which a template sees the whole row, for columns whose names are no names of Jinja.
-const ROW: &str = "row";
+pub(crate) const ROW: &str = "row";
 /// The names of the options, of a choice's text and of its index.
 const OPTIONS: &str = "options";
 pub(crate) const CHOICE: &str = "choice";

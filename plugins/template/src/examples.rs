@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json};
 use crate::answer::AnswerRule;
 use crate::columns::{CHOICE, Columns, INDEX, Scope};
 use crate::definition::{Choices, Fault, Located, Prompt, RowKeys};
+use crate::filter::Filter;
 use crate::jinja::{Formula, Jinja, Text, printed};
 
 /// Choices of one example: more are no question, and a list that Jinja makes may be longer than memory.
@@ -25,7 +26,7 @@ pub(crate) struct Examples {
     /// The columns that some template names.
     wanted: BTreeSet<String>,
     options: Option<Value>,
-    filter: Option<Formula>,
+    filter: Option<Filter>,
     query: Option<Text>,
     id: Option<Formula>,
     choices: CompiledChoices,
@@ -68,7 +69,7 @@ impl Examples {
         let mut examples = Self {
             wanted: BTreeSet::new(),
             options,
-            filter: formula(filter)?,
+            filter: None,
             query: text(row.query)?,
             id: formula(row.id)?,
             choices,
@@ -80,17 +81,36 @@ impl Examples {
             continuation: text(prompt.continuation)?,
             demonstration: text(prompt.demonstration)?,
         };
+        examples.filter = formula(filter)?.map(|filter| Filter::new(filter, &examples.answer_columns()));
         examples.wanted = examples.names();
         Ok(examples)
+    }
+
+    /// The columns that `row.answer` names, and nothing that a row to predict needs.
+    fn answer_columns(&self) -> BTreeSet<String> {
+        let texts: Vec<&Text> =
+            self.query.iter().chain(&self.continuation).chain([&self.context]).chain(self.each()).collect();
+        let formulas: BTreeSet<String> = self.id.iter().chain(self.listed()).flat_map(Formula::columns).collect();
+        let needed = |column: &String| formulas.contains(column) || texts.iter().any(|text| text.mentions(column));
+        self.answer.columns().into_iter().filter(|column| !needed(column)).collect()
+    }
+
+    /// The templates of the choices, if each has one.
+    fn each(&self) -> &[Text] {
+        if let CompiledChoices::Each(texts) = &self.choices { texts } else { &[] }
+    }
+
+    /// The expression for the choices, if there is one.
+    fn listed(&self) -> Option<&Formula> {
+        if let CompiledChoices::Listed(formula) = &self.choices { Some(formula) } else { None }
     }
 
     /// All names that templates and expressions look up.
     fn names(&self) -> BTreeSet<String> {
         let texts = [&self.query, &self.continuation, &self.demonstration].into_iter().flatten();
-        let each: &[Text] = if let CompiledChoices::Each(texts) = &self.choices { texts } else { &[] };
-        let texts = texts.chain([&self.context]).chain(each).flat_map(Text::names);
-        let listed = if let CompiledChoices::Listed(formula) = &self.choices { Some(&**formula) } else { None };
-        let formulas = [&self.filter, &self.id].into_iter().flatten().chain([&self.answer]).chain(listed);
+        let texts = texts.chain([&self.context]).chain(self.each()).flat_map(Text::names);
+        let filter = self.filter.as_ref().map(Filter::formula);
+        let formulas = self.id.iter().chain(filter).chain([&self.answer]).chain(self.listed());
         texts.chain(formulas.flat_map(Formula::names)).cloned().collect()
     }
 
@@ -106,16 +126,19 @@ impl Examples {
     /// Whether a row is one of the task's.
     pub(crate) fn takes(&self, row: &Row<'_>) -> Result<bool, Fault> {
         match &self.filter {
-            Some(filter) => filter.holds(&self.scope(row.columns(), Some(row.index()))),
+            Some(filter) => filter.takes(row, &self.scope(row.columns(), Some(row.index()))),
             None => Ok(true),
         }
     }
 
-    /// The example of a row of the data.
+    /// The example of a row of the data; without an answer, and what shows it, for a row to predict.
     pub(crate) fn of_data(&self, row: &Row<'_>) -> Result<Example, Fault> {
         let scope = self.scope(row.columns(), Some(row.index()));
         let id = self.id.as_ref().map(|id| name(id, &scope)).transpose()?;
-        let example = self.answered(&scope)?;
+        let example = match row.is_unlabelled() {
+            true => self.rendered(&scope, self.choices(&scope)?, None)?,
+            false => self.answered(&scope)?,
+        };
         Ok(match id {
             Some(id) => example.with_id(id),
             None => example,
@@ -127,17 +150,17 @@ impl Examples {
         self.answered(&self.scope(row, None))
     }
 
-    /// The example of a row that asks nothing: its answer does not count.
+    /// The example of a row that asks nothing, without an answer.
     pub(crate) fn of_content_free(&self, row: &Map<String, Json>) -> Result<Example, Fault> {
         let scope = self.scope(row, None);
-        self.rendered(&scope, self.choices(&scope)?, 0)
+        self.rendered(&scope, self.choices(&scope)?, None)
     }
 
     fn answered(&self, scope: &Scope) -> Result<Example, Fault> {
         let choices = self.choices(scope)?;
         let answer = self.rule.index(&self.answer.value(scope)?, &choices);
         let answer = answer.map_err(|message| self.answer.fault(message))?;
-        self.rendered(scope, choices, answer)
+        self.rendered(scope, choices, Some(answer))
     }
 
     fn choices(&self, scope: &Scope) -> Result<Vec<String>, Fault> {
@@ -149,9 +172,9 @@ impl Examples {
     }
 
     /// Refuses a row with a column that a template for each choice names and would not see.
-    fn check_names(&self, scope: &Scope) -> Result<(), Fault> {
+    fn check_names(&self, scope: &Scope, demonstration: Option<&Text>) -> Result<(), Fault> {
         let context = self.context_for_each.then_some(&self.context);
-        for text in context.into_iter().chain(&self.continuation).chain(&self.demonstration) {
+        for text in context.into_iter().chain(&self.continuation).chain(demonstration) {
             for name in [CHOICE, INDEX].into_iter().filter(|name| text.names().contains(*name)) {
                 if scope.has_column(name) {
                     return Err(text.fault(format!(
@@ -164,12 +187,13 @@ impl Examples {
         Ok(())
     }
 
-    /// The example with all texts that its prompt needs.
-    fn rendered(&self, scope: &Scope, choices: Vec<String>, answer: usize) -> Result<Example, Fault> {
+    /// The example with all texts that its prompt needs; without the demonstration if it has no answer.
+    fn rendered(&self, scope: &Scope, choices: Vec<String>, answer: Option<usize>) -> Result<Example, Fault> {
+        let demonstration = answer.and_then(|answer| Some((answer, self.demonstration.as_ref()?)));
         let scopes = |choices: &[String]| -> Vec<Scope> {
             choices.iter().enumerate().map(|(index, choice)| scope.with_choice(choice, index)).collect()
         };
-        self.check_names(scope)?;
+        self.check_names(scope, demonstration.map(|(_, text)| text))?;
         let mut fields = Vec::new();
         let context = if self.context_for_each {
             let contexts =
@@ -190,7 +214,7 @@ impl Examples {
                 fields.push((of_choice(CONTINUATION, index), continuation.render(scope)?));
             }
         }
-        if let Some(demonstration) = &self.demonstration {
+        if let Some((answer, demonstration)) = demonstration {
             let right = choices.get(answer).map_or_else(|| scope.clone(), |choice| scope.with_choice(choice, answer));
             fields.push((DEMONSTRATION.to_owned(), demonstration.render(&right)?));
         }
@@ -221,7 +245,7 @@ impl Examples {
     pub(crate) fn demonstration(&self, example: &Example) -> Result<String, Error> {
         match &self.demonstration {
             Some(_) => Ok(example.field(DEMONSTRATION)?.to_owned()),
-            None => Ok(self.choice(example, example.answer, example.right_choice()?)?.full),
+            None => Ok(self.choice(example, example.right_index()?, example.right_choice()?)?.full),
         }
     }
 }

@@ -11,7 +11,7 @@ use minijinja::{
 use minijinja_contrib::pycompat::unknown_method_callback;
 
 use crate::checks::Checks;
-use crate::columns::Scope;
+use crate::columns::{ROW, Scope};
 use crate::definition::{Fault, Located, Place};
 
 /// What one rendering may spend: a unit for each instruction, each two items and each 64 bytes of text, by the template engine's
@@ -102,6 +102,12 @@ impl Text {
         Fault::at(&self.common.place, message)
     }
 
+    /// Whether it names a column of a row, as far as can be seen: one that it takes out of `row` is known by its name alone.
+    pub(crate) fn mentions(&self, column: &str) -> bool {
+        let Common { names, source, .. } = &self.common;
+        names.contains(column) || (names.contains(ROW) && source.contains(column))
+    }
+
     /// The text that it makes.
     pub(crate) fn render(&self, scope: &Scope) -> Result<String, Fault> {
         let Common { place, source, .. } = &self.common;
@@ -127,6 +133,11 @@ impl Text {
 impl Formula {
     pub(crate) fn names(&self) -> &BTreeSet<String> {
         &self.common.names
+    }
+
+    /// The columns of a row that it names, also those that it takes out of `row`.
+    pub(crate) fn columns(&self) -> BTreeSet<String> {
+        self.checks.columns()
     }
 
     /// What is wrong with what it gives.

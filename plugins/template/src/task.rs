@@ -252,7 +252,7 @@ mod tests {
         let scored = |text: &str| (context.to_owned(), text.to_owned());
         assert_eq!(choices, [scored(" negative"), scored(" positive")]);
         let example = example(&task, r#"{"sentence": " a ", "label": "0"}"#).unwrap();
-        assert_eq!((example.query.as_str(), example.answer, example.id.as_str()), ("a", 0, ""));
+        assert_eq!((example.query.as_str(), example.answer, example.id.as_str()), ("a", Some(0), ""));
         assert_eq!(
             (task.labels(), task.task_name()),
             (["negative", "positive"].map(str::to_owned).into(), Some("sst2".into()))
@@ -373,6 +373,30 @@ mod tests {
         assert_eq!(example(&task, json).unwrap().id, "12");
         let none = rejection(&task, r#"{"q": "Is it", "label": "yes", "Row Number": ""}"#);
         assert_eq!(none, "`row.id` (line 9): expected a name, got an empty text");
+    }
+
+    #[test]
+    fn a_row_to_predict_is_rendered_as_one_with_an_answer() {
+        let row = "query = \"{{ q }}\"\nid = \"n\"\nchoices = [\"{{ a }}\", \"{{ b }}\"]\nanswer = \"right\"\n\
+            answer-is = \"text\"\nanswers = [\"first\", \"second\"]";
+        let text = "context = \"{{ q }}?\"\ncontinuation = \"{{ index }}: {{ choice }}\"\n\
+            demonstration = \"{{ q }}! {{ choice }} ({{ why }})\"";
+        let task = task(&definition(row, text)).unwrap();
+        let unlabelled = |json: &str| task.example(Split::Unlabelled, &Row::parse_unlabelled(0, json).unwrap());
+        let labelled = example(&task, r#"{"n": 7, "q": "Is it", "a": "x", "b": "y", "right": "first", "why": "so"}"#);
+        let labelled = labelled.unwrap();
+        assert_eq!(task.demonstration(&labelled).unwrap(), "Is it! x (so)");
+        for json in [
+            r#"{"n": 7, "q": "Is it", "a": "x", "b": "y"}"#,
+            r#"{"n": 7, "q": "Is it", "a": "x", "b": "y", "right": "", "why": null}"#,
+        ] {
+            let question = unlabelled(json).unwrap();
+            assert_eq!((question.id.as_str(), question.query.as_str(), question.answer), ("7", "Is it", None));
+            assert_eq!(question.choices, labelled.choices);
+            assert_eq!(task.query(&question).unwrap(), task.query(&labelled).unwrap());
+        }
+        let missing = unlabelled(r#"{"n": 7, "q": "Is it", "a": "x"}"#).unwrap_err().to_string();
+        assert_eq!(missing, "`row.choices` (line 9): expected a column `b`, the row has none");
     }
 
     #[test]

@@ -27,7 +27,8 @@ impl Task for Trec {
 
     fn example(&self, _: Split, row: &Row) -> Result<Example, RowError> {
         let question = row.nonblank("text")?.trim();
-        Ok(Example::new(question, LABELS, row.class("coarse_label", LABELS.len())?))
+        let answer = row.answer(|row| row.class("coarse_label", LABELS.len()))?;
+        Ok(Example::new(question, LABELS, answer))
     }
 
     fn query(&self, example: &Example) -> Result<Vec<Choice>, Error> {

@@ -34,7 +34,8 @@ impl Task for WinoGrande {
             return Err(RowError::column("sentence", format!("expected one gap, `{GAP}`, got {gaps}")));
         }
         let choices = [row.nonblank("option1")?, row.nonblank("option2")?];
-        Ok(Example::new(sentence, choices, row.one_of("answer", &["1", "2"])?))
+        let answer = row.answer(|row| row.one_of("answer", &["1", "2"]))?;
+        Ok(Example::new(sentence, choices, answer))
     }
 
     fn query(&self, example: &Example) -> Result<Vec<Choice>, Error> {
@@ -87,6 +88,16 @@ mod tests {
         let full = |sentence| task("sp").demonstration(&example(&row(sentence, "2")).unwrap()).unwrap();
         assert_eq!(full("_ came first."), " Bea came first.");
         assert_eq!(full("The cup went to _."), "The cup went to Bea .");
+    }
+
+    #[test]
+    fn a_row_to_predict_needs_no_answer() {
+        let labelled = example(&row("_ won.", "2")).unwrap();
+        for json in [row("_ won.", ""), row("_ won.", "").replace(r#", "answer": """#, "")] {
+            let row = Row::parse_unlabelled(0, &json).unwrap();
+            let unlabelled = task("sp").example(Split::Unlabelled, &row).unwrap();
+            assert_eq!(unlabelled, Example { answer: None, ..labelled.clone() }, "{json}");
+        }
     }
 
     #[test]

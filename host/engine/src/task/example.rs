@@ -35,6 +35,19 @@ pub struct Example {
     pub fields: Vec<(Untrusted, Untrusted)>,
 }
 
+/// What an example is without its answer: a row to predict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The same in every run; the plugin boundary checks that it can be shown. Rows may share one.
+    pub id: String,
+    /// The question, the sentence to classify, the context to continue.
+    pub query: Untrusted,
+    /// The choices, two at least.
+    pub choices: Vec<Untrusted>,
+    /// Whatever else the task's prompt needs, as name and text.
+    pub fields: Vec<(Untrusted, Untrusted)>,
+}
+
 /// One choice of a query as text. The scored span is what the tokens of `full` have beyond those of `context`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RenderedChoice {

@@ -5,106 +5,22 @@
 use wasmtime::Store;
 use wasmtime::component::{ComponentNamedList, Instance, Lift, Lower, Resource, ResourceAny, TypedFunc};
 
-use crate::bindings::{data, dataset, info, meta_optimizer, prompt, since_0_1, types};
+use super::task_exports::{ExamplesExport, ReadExport, RenderExport, SourcesExport, TaskExports};
+use crate::bindings::{info, meta_optimizer, since_0_1, types};
 use crate::component::contract::PackageVersion;
 use crate::state::HostState;
-use crate::state::row_table::RowTable;
 use crate::state::step::Step;
 
 /// A function that gives one value.
-type Function<Parameters, T> = TypedFunc<Parameters, (T,)>;
+pub(super) type Function<Parameters, T> = TypedFunc<Parameters, (T,)>;
 
 /// A function that gives one value, or reports an error.
-type Fallible<Parameters, T> = Function<Parameters, Result<T, types::Error>>;
+pub(super) type Fallible<Parameters, T> = Function<Parameters, Result<T, types::Error>>;
 
-type OptionSettings = Vec<types::OptionSetting>;
+pub(super) type OptionSettings = Vec<types::OptionSetting>;
 
 /// `info.describe`.
 pub(crate) type Describe = Function<(), info::Description>;
-
-/// What a task exports besides `info`.
-pub(crate) struct TaskExports {
-    pub(crate) configure: Fallible<(OptionSettings,), ()>,
-    /// None before 0.2.
-    pub(crate) task_name: Option<Function<(), Option<String>>>,
-    /// None before 0.2.
-    pub(crate) subtasks: Option<Function<(), Vec<dataset::Subtask>>>,
-    pub(crate) sources: SourcesExport,
-    pub(crate) labels: Function<(), Vec<String>>,
-    pub(crate) read: ReadExport,
-    pub(crate) written: Function<(), Vec<data::Example>>,
-    pub(crate) separator: Function<(), String>,
-    pub(crate) render_demonstration: Fallible<(data::Example,), String>,
-    pub(crate) render_query: Fallible<(data::Example,), Vec<prompt::Choice>>,
-    /// None before 0.2.
-    pub(crate) prompt_description: Option<Function<(), String>>,
-    /// None before 0.2.
-    pub(crate) content_free: Option<Function<(), Vec<data::Example>>>,
-}
-
-/// `dataset.sources`, which names no files before 0.2.
-#[derive(Clone, Copy)]
-pub(crate) enum SourcesExport {
-    /// As in 0.1.
-    WithoutFiles(Function<(), Vec<since_0_1::dataset::Source>>),
-    /// As it is now.
-    Present(Function<(), Vec<dataset::Source>>),
-}
-
-impl SourcesExport {
-    /// Calls it.
-    pub(crate) fn call(&self, store: &mut Store<HostState>) -> wasmtime::Result<Vec<dataset::Source>> {
-        match self {
-            Self::WithoutFiles(sources) => {
-                let (sources,) = sources.call(store, ())?;
-                let present = |source: since_0_1::dataset::Source| {
-                    let since_0_1::dataset::Source { split, repository, config, name, folder, sample } = source;
-                    dataset::Source { split, repository, config, name, folder, sample, files: Vec::new() }
-                };
-                Ok(sources.into_iter().map(present).collect())
-            }
-            Self::Present(sources) => sources.call(store, ()).map(|(sources,)| sources),
-        }
-    }
-}
-
-/// The parameters of `dataset.read`.
-type ReadParameters = (data::Split, Resource<RowTable>, u32);
-
-/// `dataset.read`, which leaves no rows out before 0.2.
-#[derive(Clone, Copy)]
-pub(crate) enum ReadExport {
-    /// As in 0.1.
-    OfAllRows(Fallible<ReadParameters, since_0_1::dataset::Batch>),
-    /// As it is now.
-    Present(Fallible<ReadParameters, dataset::Batch>),
-}
-
-impl ReadExport {
-    /// Calls it.
-    pub(crate) fn call(
-        &self,
-        store: &mut Store<HostState>,
-        parameters: ReadParameters,
-    ) -> wasmtime::Result<(Result<dataset::Batch, types::Error>,)> {
-        match self {
-            Self::OfAllRows(read) => {
-                let (batch,) = read.call(store, parameters)?;
-                let present = |rejection: since_0_1::dataset::Rejection| {
-                    let since_0_1::dataset::Rejection { row, column, message } = rejection;
-                    dataset::Rejection { row, column, message }
-                };
-                let batch = batch.map(|since_0_1::dataset::Batch { examples, rejected }| dataset::Batch {
-                    examples,
-                    rejected: rejected.into_iter().map(present).collect(),
-                    left_out: Vec::new(),
-                });
-                Ok((batch,))
-            }
-            Self::Present(read) => read.call(store, parameters),
-        }
-    }
-}
 
 /// What an optimizer exports besides `info`.
 pub(crate) struct OptimizerExports {
@@ -162,10 +78,13 @@ impl Exports<'_> {
                 PackageVersion::V0_1 => ReadExport::OfAllRows(self.function("dataset", "read")?),
                 PackageVersion::V0_2 => ReadExport::Present(self.function("dataset", "read")?),
             },
-            written: self.function("dataset", "written")?,
+            written: match self.package {
+                PackageVersion::V0_1 => ExamplesExport::WithAnswers(self.function("dataset", "written")?),
+                PackageVersion::V0_2 => ExamplesExport::Present(self.function("dataset", "written")?),
+            },
             separator: self.function("prompt", "separator")?,
-            render_demonstration: self.function("prompt", "render-demonstration")?,
-            render_query: self.function("prompt", "render-query")?,
+            render_demonstration: self.render("render-demonstration")?,
+            render_query: self.render("render-query")?,
             prompt_description: match self.package {
                 PackageVersion::V0_1 => None,
                 PackageVersion::V0_2 => Some(self.function("prompt", "description")?),
@@ -174,6 +93,17 @@ impl Exports<'_> {
                 PackageVersion::V0_1 => None,
                 PackageVersion::V0_2 => Some(self.function("prompt", "content-free")?),
             },
+        })
+    }
+
+    /// A function that makes text of an example.
+    fn render<T>(&mut self, function: &str) -> wasmtime::Result<RenderExport<T>>
+    where
+        (Result<T, types::Error>,): ComponentNamedList + Lift,
+    {
+        Ok(match self.package {
+            PackageVersion::V0_1 => RenderExport::WithAnswer(self.function("prompt", function)?),
+            PackageVersion::V0_2 => RenderExport::Present(self.function("prompt", function)?),
         })
     }
 

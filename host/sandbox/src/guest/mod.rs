@@ -4,5 +4,6 @@ pub(crate) mod exports;
 pub(crate) mod inspect;
 pub(crate) mod optimizer_plugin;
 pub(crate) mod sandbox;
+pub(crate) mod task_exports;
 pub(crate) mod task_plugin;
 pub(crate) mod usage;

@@ -122,9 +122,7 @@ impl Sandbox {
         call: &'static str,
         run: impl FnOnce(&mut Store<HostState>) -> wasmtime::Result<T>,
     ) -> Result<T, PluginError> {
-        if let Some(earlier) = self.dead_since {
-            return Err(self.error(Some(call), Failure::Dead { earlier }));
-        }
+        self.alive(call)?;
         let started = Instant::now();
         let outcome = self.arm(started).and_then(|()| run(&mut self.store));
         let took = self.account(started);
@@ -160,6 +158,14 @@ impl Sandbox {
                 None => error,
             }
         })
+    }
+
+    /// Refuses a call after one that made the instance unusable.
+    pub(crate) fn alive(&self, call: &'static str) -> Result<(), PluginError> {
+        match self.dead_since {
+            Some(earlier) => Err(self.error(Some(call), Failure::Dead { earlier })),
+            None => Ok(()),
+        }
     }
 
     /// A call to a function that may report an error.

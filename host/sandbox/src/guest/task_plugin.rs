@@ -1,10 +1,14 @@
 //! A task plugin: what to load, how rows become examples, and how examples become text.
 
+mod unlabelled;
+
 use candle_core::Device;
 use wasmtime::component::Resource;
 
-use super::exports::{Describe, TaskExports};
+use self::unlabelled::UnlabelledTable;
+use super::exports::Describe;
 use super::sandbox::{Sandbox, Started};
+use super::task_exports::TaskExports;
 use super::usage::Usage;
 use crate::bindings::{data, types};
 use crate::component::binary::PluginBinary;
@@ -20,9 +24,10 @@ use crate::state::row_table::RowTable;
 use crate::task::answer_check::{self, ExampleCheck};
 use crate::task::convert;
 use crate::task::invalid_answer::InvalidAnswer;
+use crate::task::row_outcome::Rejection;
 use crate::task::subtask::{self, Subtask};
-use ft_engine::task::example::{Example, RenderedChoice, Source, Split};
-use ft_engine::text::{Untrusted, harmless_within};
+use ft_engine::task::example::{Example, Question, RenderedChoice, Source, Split};
+use ft_engine::text::Untrusted;
 
 /// Rows that one call to `dataset.read` is asked for: enough to make the call's cost vanish, few enough to stay far
 /// within the limits of one call.
@@ -38,6 +43,8 @@ pub struct TaskPlugin {
     task_name: Option<String>,
     /// The tasks that its options stand for, where that is a group of them.
     subtasks: Vec<Subtask>,
+    /// The table that rows without answers are read from, once one has begun.
+    unlabelled: Option<UnlabelledTable>,
 }
 
 /// All examples of one split.
@@ -49,17 +56,6 @@ pub struct ReadOutcome {
     pub rejected: Vec<Rejection>,
     /// The rows that are none of the task's, by their indices in the table, from 0.
     pub left_out: Vec<u64>,
-}
-
-/// A row that does not make an example. Texts in it are fit to be shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rejection {
-    /// The row's index in the table, from 0.
-    pub row: u64,
-    /// The column at fault, where there is one.
-    pub column: Option<String>,
-    /// What was expected and what came.
-    pub message: String,
 }
 
 impl TaskPlugin {
@@ -77,7 +73,7 @@ impl TaskPlugin {
         let started = Sandbox::start(engine, binary, Some(PluginKind::Task), limits, log, &Device::Cpu)?;
         let Started { mut sandbox, instance, describe, contract, description } = started;
         let exports = sandbox.look_up(&contract, &instance, |exports| exports.task())?;
-        Ok(Self { sandbox, describe, exports, description, task_name: None, subtasks: Vec::new() })
+        Ok(Self { sandbox, describe, exports, description, task_name: None, subtasks: Vec::new(), unlabelled: None })
     }
 
     /// What the plugin says it is.
@@ -205,14 +201,11 @@ impl TaskPlugin {
                 outcome.examples.push(check.check(raw).map_err(|bad| self.bad(call, bad))?);
             }
             for row in batch.left_out {
-                check.leave_out(outcome.left_out.len()).map_err(|bad| self.bad(call, bad))?;
+                check.leave_out().map_err(|bad| self.bad(call, bad))?;
                 outcome.left_out.push(row);
             }
             for raw in batch.rejected {
-                let message = harmless_within(&raw.message, limits.log_characters);
-                check.reject(outcome.rejected.len(), &message).map_err(|bad| self.bad(call, bad))?;
-                let column = raw.column.map(|column| harmless_within(&column, 100));
-                outcome.rejected.push(Rejection { row: raw.row, column, message });
+                outcome.rejected.push(check.rejection(raw).map_err(|bad| self.bad(call, bad))?);
             }
         }
     }
@@ -224,12 +217,12 @@ impl TaskPlugin {
     pub fn written(&mut self) -> Result<Vec<Example>, PluginError> {
         let labels = self.labels()?;
         let (call, written) = ("dataset.written", &self.exports.written);
-        let (raw,) = self.sandbox.call(call, |store| written.call(store, ()))?;
+        let raw = self.sandbox.call(call, |store| written.call(store))?;
         self.checked(call, raw, &labels)
     }
 
-    /// Examples that ask nothing, for contextual calibration (arXiv 2102.09690); their answers do not count. None if the
-    /// task has none, or was made for version 0.1 of the package, which does not ask for any.
+    /// Examples that ask nothing, for contextual calibration (arXiv 2102.09690); their answers do not count, and are 0
+    /// where they have none. No examples if the task has none, or was made for version 0.1 of the package, which does not ask for any.
     ///
     /// # Errors
     /// When an example is not what it has to be, or the plugin fails.
@@ -237,7 +230,8 @@ impl TaskPlugin {
         let Some(content_free) = self.exports.content_free else { return Ok(Vec::new()) };
         let labels = self.labels()?;
         let call = "prompt.content-free";
-        let (raw,) = self.sandbox.call(call, |store| content_free.call(store, ()))?;
+        let (mut raw,) = self.sandbox.call(call, |store| content_free.call(store, ()))?;
+        raw.iter_mut().for_each(|example| example.answer = example.answer.or(Some(0)));
         self.checked(call, raw, &labels)
     }
 
@@ -280,7 +274,7 @@ impl TaskPlugin {
     /// When the text is empty, or the plugin does not take the example or fails.
     pub fn render_demonstration(&mut self, example: &Example) -> Result<Untrusted, PluginError> {
         let (call, render) = ("prompt.render-demonstration", &self.exports.render_demonstration);
-        let text = self.sandbox.call_fallible(call, |store| render.call(store, (convert::wit_example(example),)));
+        let text = self.sandbox.call_fallible(call, |store| render.call(store, convert::wit_example(example)));
         let text = text.map_err(|error| error.about(format!("example `{}`", example.id)))?;
         if text.is_empty() {
             return Err(self.bad(call, InvalidAnswer::EmptyText { id: example.id.clone() }));
@@ -293,22 +287,35 @@ impl TaskPlugin {
     /// # Errors
     /// When there are not as many texts as choices, one is empty or does not start with its context, or the plugin does not take the example or fails.
     pub fn render_query(&mut self, example: &Example) -> Result<Vec<RenderedChoice>, PluginError> {
+        self.render_choices(convert::wit_example(example))
+    }
+
+    /// Context and full text for each choice of a row without an answer, in the choices' order. A component of version 0.1 is
+    /// handed choice 0 as the answer, which no prompt shows before it is scored.
+    ///
+    /// # Errors
+    /// Those of [`Self::render_query`].
+    pub fn render_question(&mut self, question: &Question) -> Result<Vec<RenderedChoice>, PluginError> {
+        self.render_choices(convert::wit_question(question))
+    }
+
+    fn render_choices(&mut self, example: data::Example) -> Result<Vec<RenderedChoice>, PluginError> {
         let (call, render) = ("prompt.render-query", &self.exports.render_query);
+        let (id, expected) = (example.id.clone(), example.choices.len());
         let choices = self
             .sandbox
-            .call_fallible(call, |store| render.call(store, (convert::wit_example(example),)))
-            .map_err(|error| error.about(format!("example `{}`", example.id)))?;
-        let (expected, found) = (example.choices.len(), choices.len());
+            .call_fallible(call, |store| render.call(store, example))
+            .map_err(|error| error.about(format!("example `{id}`")))?;
+        let found = choices.len();
         if found != expected {
-            return Err(self.bad(call, InvalidAnswer::RenderedChoices { id: example.id.clone(), expected, found }));
+            return Err(self.bad(call, InvalidAnswer::RenderedChoices { id, expected, found }));
         }
-        let id = || example.id.clone();
         if choices.iter().any(|choice| choice.full.is_empty()) {
-            return Err(self.bad(call, InvalidAnswer::EmptyText { id: id() }));
+            return Err(self.bad(call, InvalidAnswer::EmptyText { id }));
         }
         // Tokens are counted from the end of the context's: in another text these are any.
         if let Some(choice) = choices.iter().position(|choice| !choice.full.starts_with(&choice.context)) {
-            return Err(self.bad(call, InvalidAnswer::FullWithoutContext { id: id(), choice }));
+            return Err(self.bad(call, InvalidAnswer::FullWithoutContext { id, choice }));
         }
         let rendered = choices
             .into_iter()

@@ -4,7 +4,7 @@
 
 use wasmtime::component::Resource;
 
-use crate::bindings::since_0_1::{log, table, tensor};
+use crate::bindings::since_0_1::{data, log, table, tensor};
 use crate::bindings::types::Error;
 use crate::bindings::{log as present_log, table as present_table, tensor as present_tensor};
 use crate::state::HostState;
@@ -12,6 +12,8 @@ use crate::state::ledger::DeviceTensor;
 use crate::state::row_table::RowTable;
 
 type Tensor = Resource<DeviceTensor>;
+
+impl data::Host for HostState {}
 
 impl log::Host for HostState {
     fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {

@@ -138,6 +138,9 @@ mod tests {
         assert_eq!(bytes.read(table(), 3).unwrap().unwrap(), [0; 3]);
         let refused = bytes.next_rows(table(), 2).unwrap().unwrap_err();
         assert_eq!(refused.message, "expected `read`, by which this table is read, got `next-rows`");
+        let mut of_rows = RowTable::of_rows(Box::new(Endless { fails: false }));
+        assert_eq!(of_rows.begin(ReadMode::Bytes, 1), Err(ReadRefusal::ReadByRows));
+        assert_eq!(of_rows.begin(ReadMode::Rows, 1), Ok(()));
         assert!(bytes.read(table(), 0).unwrap().unwrap_err().message.starts_with("expected `max` of 1 or more, got 0"));
     }
 

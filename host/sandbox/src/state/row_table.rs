@@ -36,6 +36,17 @@ impl RowTable {
         Self { source, mode: None }
     }
 
+    /// A table whose source has no bytes to give.
+    pub(crate) fn of_rows(source: Box<dyn RowSource + Send>) -> Self {
+        Self { source, mode: Some(ReadMode::Rows) }
+    }
+
+    /// The source, if it is an `R`.
+    pub(crate) fn source_mut<R: RowSource>(&mut self) -> Result<&mut R, ResourceTableError> {
+        let source: &mut dyn Any = &mut *self.source;
+        source.downcast_mut().ok_or(ResourceTableError::WrongType)
+    }
+
     /// The source that the table was made of.
     ///
     /// # Errors

@@ -7,7 +7,8 @@ use crate::description::is_plugin_name;
 use crate::limits::Limits;
 use crate::task::convert::split_of;
 use crate::task::invalid_answer::InvalidAnswer;
-use ft_engine::task::example::{Example, Source, Split};
+use crate::task::row_outcome::Rejection;
+use ft_engine::task::example::{Example, Question, Source, Split};
 use ft_engine::text::{harmless_within, is_harmless};
 
 const LONGEST_ID: usize = 200;
@@ -17,9 +18,12 @@ const SHOWN_TEXTS: usize = 8;
 
 /// One source for each split, demonstrations first, whose names lead to no other folder.
 pub(crate) fn sources(raw: Vec<dataset::Source>) -> Result<Vec<Source>, InvalidAnswer> {
+    if raw.iter().any(|source| split_of(source.split).is_none()) {
+        return Err(InvalidAnswer::UnlabelledSource);
+    }
     let mut sources = Vec::with_capacity(2);
     for split in [Split::Demonstrations, Split::Evaluation] {
-        let mut matching = raw.iter().filter(|source| split_of(source.split) == split);
+        let mut matching = raw.iter().filter(|source| split_of(source.split) == Some(split));
         match (matching.next(), matching.count()) {
             (Some(source), 0) => sources.push(check_source(split, source)?),
             (first, further) => {
@@ -90,27 +94,37 @@ pub(crate) fn labels(raw: Vec<String>) -> Result<Vec<String>, InvalidAnswer> {
     if are_classes { Ok(raw) } else { Err(InvalidAnswer::Labels { labels: shown(&raw) }) }
 }
 
-/// Checks examples one after the other; knows those that came before.
+/// Checks examples, or rows without answers, one after the other. Counts those that came before, and knows the examples' ids.
 pub(crate) struct ExampleCheck<'a> {
     limits: &'a Limits,
     labels: &'a [String],
     ids: HashSet<String>,
+    /// Examples and questions so far.
+    count: usize,
+    rejected: usize,
+    left_out: usize,
     bytes: u64,
 }
 
 impl<'a> ExampleCheck<'a> {
     pub(crate) fn new(limits: &'a Limits, labels: &'a [String]) -> Self {
-        Self { limits, labels, ids: HashSet::new(), bytes: 0 }
+        Self { limits, labels, ids: HashSet::new(), count: 0, rejected: 0, left_out: 0, bytes: 0 }
     }
 
-    /// Counts a rejected row, the `index`th, with its message as the host keeps it.
-    pub(crate) fn reject(&mut self, index: usize, message: &str) -> Result<(), InvalidAnswer> {
-        self.keep(index, kept(message))
+    /// A rejected row as the host keeps it.
+    pub(crate) fn rejection(&mut self, raw: dataset::Rejection) -> Result<Rejection, InvalidAnswer> {
+        let message = harmless_within(&raw.message, self.limits.log_characters);
+        self.keep(self.rejected, kept(&message))?;
+        self.rejected += 1;
+        let column = raw.column.map(|column| harmless_within(&column, 100));
+        Ok(Rejection { row: raw.row, column, message })
     }
 
-    /// Counts a row that is left out, the `index`th.
-    pub(crate) fn leave_out(&mut self, index: usize) -> Result<(), InvalidAnswer> {
-        self.keep(index, size_of::<u64>() as u64)
+    /// Counts a row that is left out.
+    pub(crate) fn leave_out(&mut self) -> Result<(), InvalidAnswer> {
+        self.keep(self.left_out, size_of::<u64>() as u64)?;
+        self.left_out += 1;
+        Ok(())
     }
 
     /// Counts one more of what there are `index` of, and its bytes.
@@ -123,35 +137,42 @@ impl<'a> ExampleCheck<'a> {
         Ok(())
     }
 
-    /// The example as the host keeps it.
+    /// The example as the host keeps it, which has an answer and an id of its own.
     pub(crate) fn check(&mut self, raw: data::Example) -> Result<Example, InvalidAnswer> {
-        let index = self.ids.len();
-        let fields = raw.fields.iter().flat_map(|(name, text)| [name, text]);
-        let texts = [&raw.id, &raw.query].into_iter().chain(&raw.choices).chain(fields);
-        self.keep(index, texts.map(|text| kept(text)).sum())?;
-        if !(1..=LONGEST_ID).contains(&raw.id.chars().count()) || !is_harmless(&raw.id) {
-            return Err(InvalidAnswer::Id { index, id: harmless_within(&raw.id, LONGEST_ID) });
+        let (index, answer) = (self.count, raw.answer);
+        let Question { id, query, choices, fields } = self.question(raw)?;
+        let Some(answer) = answer else { return Err(InvalidAnswer::NoAnswer { id }) };
+        if answer as usize >= choices.len() {
+            return Err(InvalidAnswer::AnswerIndex { id, answer, choices: choices.len() });
         }
-        if raw.choices.len() < 2 {
-            return Err(InvalidAnswer::Choices { id: raw.id, found: raw.choices.len() });
+        if !self.ids.insert(id.clone()) {
+            return Err(InvalidAnswer::TwinIds { id, index });
         }
-        let answer = raw.answer as usize;
-        if answer >= raw.choices.len() {
-            return Err(InvalidAnswer::AnswerIndex { id: raw.id, answer: raw.answer, choices: raw.choices.len() });
+        Ok(Example { id, query, choices, answer: answer as usize, fields })
+    }
+
+    /// What the host keeps of an example without looking at its answer. Several may have one id: nothing is kept of those that
+    /// came before, of which there may be any number.
+    pub(crate) fn question(&mut self, raw: data::Example) -> Result<Question, InvalidAnswer> {
+        let data::Example { id, query, choices, answer: _, fields } = raw;
+        let index = self.count;
+        let named = fields.iter().flat_map(|(name, text)| [name, text]);
+        self.keep(index, [&id, &query].into_iter().chain(&choices).chain(named).map(|text| kept(text)).sum())?;
+        if !(1..=LONGEST_ID).contains(&id.chars().count()) || !is_harmless(&id) {
+            return Err(InvalidAnswer::Id { index, id: harmless_within(&id, LONGEST_ID) });
         }
-        if !self.labels.is_empty() && raw.choices != self.labels {
-            let (choices, labels) = (shown(&raw.choices), shown(self.labels));
-            return Err(InvalidAnswer::NotTheLabels { id: raw.id, choices, labels });
+        if choices.len() < 2 {
+            return Err(InvalidAnswer::Choices { id, found: choices.len() });
         }
-        if !self.ids.insert(raw.id.clone()) {
-            return Err(InvalidAnswer::TwinIds { id: raw.id, index });
+        if !self.labels.is_empty() && choices != self.labels {
+            return Err(InvalidAnswer::NotTheLabels { id, choices: shown(&choices), labels: shown(self.labels) });
         }
-        Ok(Example {
-            id: raw.id,
-            query: raw.query.into(),
-            choices: raw.choices.into_iter().map(Into::into).collect(),
-            answer,
-            fields: raw.fields.into_iter().map(|(name, text)| (name.into(), text.into())).collect(),
+        self.count += 1;
+        Ok(Question {
+            id,
+            query: query.into(),
+            choices: choices.into_iter().map(Into::into).collect(),
+            fields: fields.into_iter().map(|(name, text)| (name.into(), text.into())).collect(),
         })
     }
 }
@@ -196,6 +217,11 @@ mod tests {
         assert_eq!(message(vec![train()]), "expected 1 source for the evaluation split, got 0");
         assert_eq!(message(vec![train(), test(), train()]), "expected 1 source for the demonstrations split, got 2");
         let none = dataset::Source { sample: Some(0), ..test() };
+        let unlabelled = source(data::Split::Unlabelled, "sst2", "test", "sst2");
+        assert_eq!(
+            message(vec![train(), test(), unlabelled]),
+            "expected sources for the demonstrations and evaluation splits alone, got one for the unlabelled split"
+        );
         assert_eq!(message(vec![train(), none]), "expected a sample of 1 row or more for the evaluation split, got 0");
     }
 
@@ -221,15 +247,38 @@ mod tests {
         assert!(!check(&["a"]) && !check(&["a", "a"]) && !check(&["a", ""]) && !check(&["a", "b\u{1b}"]));
     }
 
-    #[test]
-    fn examples_are_checked() {
-        let example = |id: &str, choices: &[&str], answer| data::Example {
+    fn example(id: &str, choices: &[&str], answer: impl Into<Option<u32>>) -> data::Example {
+        data::Example {
             id: id.into(),
             query: "query".into(),
             choices: choices.iter().map(ToString::to_string).collect(),
-            answer,
+            answer: answer.into(),
             fields: vec![],
-        };
+        }
+    }
+
+    #[test]
+    fn a_question_is_an_example_whose_answer_and_twins_do_not_matter() {
+        let labels = ["a".to_owned(), "b".to_owned()];
+        let limits = Limits { examples: 3, ..Limits::default() };
+        let mut check = ExampleCheck::new(&limits, &labels);
+        for answer in [None, Some(0), Some(7)] {
+            let question = check.question(example("x", &["a", "b"], answer)).unwrap();
+            assert_eq!((question.id.as_str(), question.query.raw().as_str()), ("x", "query"));
+            assert_eq!(question.choices, labels);
+        }
+        let limit = "exceeded the limit of a split (3 examples, 1 GiB of text)";
+        assert_eq!(check.question(example("x", &["a", "b"], None)).unwrap_err().to_string(), limit);
+
+        let mut check = ExampleCheck::new(&limits, &labels);
+        let mut message = |raw| check.question(raw).unwrap_err().to_string();
+        assert_eq!(message(example("y", &["a"], None)), "example `y`: expected at least 2 choices, got 1");
+        assert!(message(example("y", &["b", "a"], None)).starts_with("example `y`: expected the task's labels"));
+        assert!(message(example("a\nb", &["a", "b"], None)).starts_with("expected an id of 1 to 200 characters"));
+    }
+
+    #[test]
+    fn examples_are_checked() {
         let labels = ["a".to_owned(), "b".to_owned()];
         let limits = Limits { examples: 3, example_bytes: 300, ..Limits::default() };
         let mut check = ExampleCheck::new(&limits, &labels);
@@ -237,7 +286,8 @@ mod tests {
         assert_eq!(message(example("x", &["a", "b"], 1)), "");
         let cases = [
             (example("y", &["a"], 0), "example `y`: expected at least 2 choices, got 1"),
-            (example("y", &["a", "b"], 2), "example `y`: expected an answer index below 2, got 2"),
+            (example("v", &["a", "b"], 2), "example `v`: expected an answer index below 2, got 2"),
+            (example("w", &["a", "b"], None), "example `w`: expected the index of the right choice, got none"),
         ];
         for (raw, expected) in cases {
             assert_eq!(message(raw), expected);

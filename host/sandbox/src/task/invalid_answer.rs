@@ -14,6 +14,9 @@ pub enum InvalidAnswer {
         /// Number of sources for the split.
         found: usize,
     },
+    /// A source for rows without answers, which are the user's.
+    #[error("expected sources for the demonstrations and evaluation splits alone, got one for the unlabelled split")]
+    UnlabelledSource,
     /// A source's name that could be a path out of the data folder.
     #[error(
         "expected letters, digits and `. _ + -` for the {split} split's {part}, not starting with `.`, got `{name}`"
@@ -116,6 +119,12 @@ pub enum InvalidAnswer {
         /// How many choices it has.
         found: usize,
     },
+    /// An example of a split with answers that has none.
+    #[error("example `{id}`: expected the index of the right choice, got none")]
+    NoAnswer {
+        /// Id of the example.
+        id: String,
+    },
     /// A right answer that is none of the choices.
     #[error("example `{id}`: expected an answer index below {choices}, got {answer}")]
     AnswerIndex {
@@ -143,6 +152,39 @@ pub enum InvalidAnswer {
         examples: usize,
         /// Bytes of text that they may have together.
         example_bytes: u64,
+    },
+    /// A batch of rows without answers that is empty while rows are left, or has more outcomes than there are rows.
+    #[error(
+        "expected an example, a rejection or an index of a row that is left out for each of 1 to {left} rows from row {first} \
+         on, got {found}"
+    )]
+    Outcomes {
+        /// The index of the first row that has no outcome yet, in the table.
+        first: u64,
+        /// How many rows are left.
+        left: usize,
+        /// How many outcomes were given.
+        found: usize,
+    },
+    /// A batch of rows without answers when all have their outcomes.
+    #[error(
+        "expected the table of {rows} rows to be at its end, got {found} more examples, rejections or rows left out"
+    )]
+    OutcomesAtEnd {
+        /// Rows of the table.
+        rows: u64,
+        /// How many outcomes were given beyond them.
+        found: usize,
+    },
+    /// A row of a batch that is rejected or left out, but is none of the batch, or is there twice.
+    #[error("expected each of the rows {first} to {last} to be rejected or left out at most once, got row {row}")]
+    OutcomeRow {
+        /// The index of the batch's first row in the table.
+        first: u64,
+        /// The index of its last row.
+        last: u64,
+        /// The index that was given.
+        row: u64,
     },
     /// A rendered query that does not match the example's choices.
     #[error("example `{id}`: expected {expected} rendered choices, got {found}")]

@@ -3,4 +3,5 @@
 pub(crate) mod answer_check;
 pub(crate) mod convert;
 pub(crate) mod invalid_answer;
+pub(crate) mod row_outcome;
 pub(crate) mod subtask;

@@ -10,6 +10,7 @@ mod questions;
 mod rows;
 mod task;
 mod trial;
+mod unlabelled;
 
 use std::cell::RefCell;
 

@@ -8,6 +8,7 @@ use super::checks::{Checks, listed_values};
 use super::fixtures::{Fixtures, RowFixture, as_given};
 use super::harness::{Harness, same_description};
 use super::rows::{MemoryRows, spoilt};
+use super::unlabelled;
 use crate::run::{RunError, SplitError, SplitExamples, read_split};
 use ft_engine::task::example::{Example, RenderedChoice, Source, Split};
 use ft_engine::text::{Untrusted, harmless};
@@ -52,6 +53,11 @@ pub fn check(harness: Harness<'_>, fixtures: Option<&Fixtures>, checks: &mut Che
         let Ok(read) = read else { continue };
         checks.record(format!("same twice: {}", source.split), same_twice(harness, &data, source, &read));
         checks.record(format!("spoilt rows: {}", source.split), spoilt_rows(harness, &data, source));
+        if source.split == Split::Evaluation {
+            let prompts = read.prompts.iter().map(|(_, choices)| choices.as_slice());
+            let answered: Vec<unlabelled::Answered<'_>> = read.examples.iter().zip(prompts).collect();
+            checks.add("rows to predict", unlabelled::check(harness, &data, source, &answered));
+        }
     }
     Some(data)
 }

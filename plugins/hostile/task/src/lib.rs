@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use ft_plugin::{Choice, Description, Error, Example, Options, Row, RowError, Source, Split, Task, log};
 
-const ATTACKS: [&str; 46] = [
+const ATTACKS: [&str; 47] = [
     "none",
     "error-in-configure",
     "loop-in-configure",
@@ -41,6 +41,7 @@ const ATTACKS: [&str; 46] = [
     "thousands-of-labels",
     "thousands-of-choices",
     "answer-out-of-range",
+    "no-answer",
     "duplicate-ids",
     "one-choice",
     "loop-in-demonstration",
@@ -129,12 +130,13 @@ impl Task for Hostile {
             _ => {}
         }
         let choices = if self.attack == "thousands-of-choices" { numbered(100_000) } else { self.labels() };
-        let example = Example::new(row.text("sentence")?.trim(), choices, row.class("label", 2)?);
+        let example = Example::new(row.text("sentence")?.trim(), choices, row.answer(|row| row.class("label", 2))?);
         Ok(match self.attack.as_str() {
             "huge-choices" if row.index() == 0 => Example { choices: vec![String::new(); 4 << 20], ..example },
             "duplicate-ids" => example.with_id("twin"),
-            "answer-out-of-range" => Example { answer: 99, ..example },
-            "one-choice" => Example { answer: 0, ..example },
+            "answer-out-of-range" => Example { answer: Some(99), ..example },
+            "no-answer" => Example { answer: None, ..example },
+            "one-choice" => Example { answer: Some(0), ..example },
             _ => example,
         })
     }

@@ -16,8 +16,8 @@ use world::forward_tuning::plugin::{data, types};
 thread_local! {
     /// The task, once it is configured.
     static TASK: RefCell<Option<Rc<dyn Task>>> = const { RefCell::new(None) };
-    /// How many rows of each split's table have been read: `[demonstrations, evaluation]`.
-    static ROWS: [Cell<u64>; 2] = const { [Cell::new(0), Cell::new(0)] };
+    /// How many rows of each split's table have been read: `[demonstrations, evaluation, unlabelled]`.
+    static ROWS: [Cell<u64>; 3] = const { [Cell::new(0), Cell::new(0), Cell::new(0)] };
 }
 
 /// What the host calls; `export_task!` makes one of it.
@@ -117,7 +117,10 @@ fn advance(split: Split, rows: u64) -> u64 {
 
 /// The example of a row; `None` if it is none of the task's.
 fn example_of(task: &dyn Task, split: Split, index: u64, text: &str) -> Result<Option<Example>, RowError> {
-    let row = Row::parse(index, text)?;
+    let row = match split {
+        Split::Demonstrations | Split::Evaluation => Row::parse(index, text)?,
+        Split::Unlabelled => Row::parse_unlabelled(index, text)?,
+    };
     if !task.takes(split, &row)? {
         return Ok(None);
     }
@@ -130,6 +133,7 @@ fn split_in(split: data::Split) -> Split {
     match split {
         data::Split::Demonstrations => Split::Demonstrations,
         data::Split::Evaluation => Split::Evaluation,
+        data::Split::Unlabelled => Split::Unlabelled,
     }
 }
 
@@ -143,6 +147,7 @@ fn source_out(source: Source) -> dataset::Source {
     let split = match source.split {
         Split::Demonstrations => data::Split::Demonstrations,
         Split::Evaluation => data::Split::Evaluation,
+        Split::Unlabelled => data::Split::Unlabelled,
     };
     let Source { repository, config, name, folder, sample, files, .. } = source;
     dataset::Source { split, repository, config, name, folder, sample, files }
@@ -150,7 +155,7 @@ fn source_out(source: Source) -> dataset::Source {
 
 fn example_in(example: data::Example) -> Example {
     let data::Example { id, query, choices, answer, fields } = example;
-    Example { id, query, choices, answer: answer as usize, fields }
+    Example { id, query, choices, answer: answer.map(|answer| answer as usize), fields }
 }
 
 /// Examples that are made of no rows; those without an id are numbered behind `name`.
@@ -164,5 +169,6 @@ fn examples_out(examples: Vec<Example>, name: &str) -> Vec<data::Example> {
 fn example_out(example: Example, name: impl FnOnce() -> String) -> data::Example {
     let Example { id, query, choices, answer, fields } = example;
     let id = if id.is_empty() { name() } else { id };
-    data::Example { id, query, choices, answer: u32::try_from(answer).unwrap_or(u32::MAX), fields }
+    let answer = answer.map(|answer| u32::try_from(answer).unwrap_or(u32::MAX));
+    data::Example { id, query, choices, answer, fields }
 }

@@ -1,7 +1,5 @@
 //! The choices of a multiple-choice row.
 
-use std::borrow::Cow;
-
 use serde_json::{Map, Value};
 
 use super::Row;
@@ -21,8 +19,8 @@ impl Row<'_> {
         Ok(texts)
     }
 
-    /// Choices with a label each, and the index of the right one, whose label stands in the column `key`. This is the
-    /// form of QASC, OpenBookQA, ARC and CommonsenseQA: `choices` holds the lists `text` and `label`, or a list of
+    /// Choices with a label each, and the index of the right one, whose label stands in the column `key`; `None` for a row to
+    /// predict, of which neither `key` nor labels are looked at. This is the form of QASC, OpenBookQA, ARC and CommonsenseQA: `choices` holds the lists `text` and `label`, or a list of
     /// objects with both.
     ///
     /// ```
@@ -30,7 +28,7 @@ impl Row<'_> {
     /// let objects = r#"{"choices": [{"text": "ice", "label": "A"}, {"text": "fire", "label": "B"}], "answerKey": "B"}"#;
     /// for json in [lists, objects] {
     ///     let row = ft_plugin::Row::parse(0, json)?;
-    ///     assert_eq!(row.labelled_choices("choices", "answerKey")?, (vec!["ice".to_owned(), "fire".to_owned()], 1));
+    ///     assert_eq!(row.labelled_choices("choices", "answerKey")?, (vec!["ice".to_owned(), "fire".to_owned()], Some(1)));
     /// }
     /// # Ok::<(), ft_plugin::RowError>(())
     /// ```
@@ -38,7 +36,7 @@ impl Row<'_> {
     /// # Errors
     /// See [`Row::choices`]; also if there are not as many labels as texts, or none is the one in `key`: data sets
     /// without answers have an empty text there.
-    pub fn labelled_choices(&self, column: &str, key: &str) -> Result<(Vec<String>, usize), RowError> {
+    pub fn labelled_choices(&self, column: &str, key: &str) -> Result<(Vec<String>, Option<usize>), RowError> {
         let list = self.get(column, "an object or a list of objects", |value| match value {
             Value::Object(_) => Some(None),
             Value::Array(items) => items.iter().map(Value::as_object).collect::<Option<Vec<_>>>().map(Some),
@@ -49,12 +47,14 @@ impl Row<'_> {
             None => self.nested(column)?.two_lists()?,
         };
         let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
-        Ok((texts, self.one_of(key, &labels)?))
+        let answer = self.answer(|row| row.one_of(key, &labels))?;
+        Ok((texts, answer))
     }
 
-    /// The texts and labels of an object that has them as two lists.
+    /// The texts and labels of an object that has them as two lists; empty labels for a row to predict.
     fn two_lists(&self) -> Result<(Vec<String>, Vec<String>), RowError> {
-        let (texts, labels) = (self.choices("text")?, self.texts("label")?);
+        let texts = self.choices("text")?;
+        let labels = if self.unlabelled { vec![""; texts.len()] } else { self.texts("label")? };
         if labels.len() != texts.len() {
             let message = format!("expected {} labels, one for each text, got {}", texts.len(), labels.len());
             return Err(self.fault("label", message));
@@ -63,7 +63,7 @@ impl Row<'_> {
         Ok((owned(texts), owned(labels)))
     }
 
-    /// The same of a list of objects.
+    /// The texts and labels of a list of objects; empty labels for a row to predict.
     fn list_of_objects(
         &self,
         column: &str,
@@ -71,9 +71,9 @@ impl Row<'_> {
     ) -> Result<(Vec<String>, Vec<String>), RowError> {
         self.at_least_two(column, objects.len())?;
         let pair = |(index, object): (usize, &&Map<String, Value>)| {
-            let path = format!("{}{column}[{index}].", self.path);
-            let choice = Row { index: self.index, path, object: Cow::Borrowed(*object) };
-            Ok((choice.nonblank("text")?.to_owned(), choice.text("label")?.to_owned()))
+            let choice = self.within(&format!("{column}[{index}]"), object);
+            let text = choice.nonblank("text")?.to_owned();
+            Ok((text, if self.unlabelled { String::new() } else { choice.text("label")?.to_owned() }))
         };
         objects.iter().enumerate().map(pair).collect()
     }
@@ -92,6 +92,20 @@ mod tests {
 
     fn fault(json: &str) -> String {
         Row::parse(0, json).unwrap().labelled_choices("choices", "key").unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_row_to_predict_needs_texts_alone() {
+        let lists = r#""choices": {"text": ["a", "b"]}"#;
+        let objects = r#""choices": [{"text": "a", "label": 1}, {"text": "b"}]"#;
+        for json in [format!("{{{lists}}}"), format!("{{{objects}}}"), format!(r#"{{{lists}, "key": ""}}"#)] {
+            let row = Row::parse_unlabelled(0, &json).unwrap();
+            let expected = (vec!["a".to_owned(), "b".to_owned()], None);
+            assert_eq!(row.labelled_choices("choices", "key"), Ok(expected), "{json}");
+        }
+        let row = Row::parse_unlabelled(0, r#"{"choices": {"text": ["a"]}}"#).unwrap();
+        let fault = row.labelled_choices("choices", "key").unwrap_err().to_string();
+        assert_eq!(fault, "column `choices.text`: expected two choices or more, got 1");
     }
 
     #[test]

@@ -20,8 +20,10 @@ class {{Name}}Task(ft.Task):
         return LABELS
 
     def example(self, split, row):
-        """A row that has not what is asked for is rejected with its column, what was expected and what came."""
-        return ft.Example(row.nonblank("sentence"), LABELS, row.class_index("label", len(LABELS)))
+        """A row that has not what is asked for is rejected with its column, what was expected and what came. A row to
+        predict needs no answer: `row.answer` does not look for one there."""
+        answer = row.answer(lambda row: row.class_index("label", len(LABELS)))
+        return ft.Example(row.nonblank("sentence"), LABELS, answer)
 
     def query(self, example):
         """The text before the scored span, and each choice behind it. A demonstration is the text of the right one."""

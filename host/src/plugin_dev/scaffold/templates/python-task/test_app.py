@@ -18,6 +18,11 @@ class {{Name}}Test(unittest.TestCase):
         train = examples(task, HERE / "data/{{name}}/train.jsonl", ft.Split.DEMONSTRATIONS)
         self.assertEqual(task.demonstration(train[1]), "Sentence: A cold wind blew from the north.\nTopic: weather")
 
+    def test_a_row_to_predict_needs_no_answer(self):
+        task = {{Name}}Task(ft.Options.defaults({{Name}}Task.description))
+        example = task.example(ft.Split.UNLABELLED, ft.Row.parse(0, '{"sentence": "Soup."}', unlabelled=True))
+        self.assertEqual(task.query(example)[1].full, "Sentence: Soup.\nTopic: weather")
+
 
 if __name__ == "__main__":
     unittest.main()

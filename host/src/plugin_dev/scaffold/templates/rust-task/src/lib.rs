@@ -26,9 +26,11 @@ impl Task for {{Name}}Task {
         LABELS.map(Into::into).into()
     }
 
-    /// A row that has not what is asked for is rejected with its column, what was expected and what came.
+    /// A row that has not what is asked for is rejected with its column, what was expected and what came. A row to predict
+    /// needs no answer: `row.answer` does not look for one there.
     fn example(&self, _: Split, row: &Row) -> Result<Example, RowError> {
-        Ok(Example::new(row.nonblank("sentence")?, LABELS, row.class("label", LABELS.len())?))
+        let answer = row.answer(|row| row.class("label", LABELS.len()))?;
+        Ok(Example::new(row.nonblank("sentence")?, LABELS, answer))
     }
 
     /// The text before the scored span, and each choice behind it. A demonstration is the text of the right one.
@@ -48,5 +50,12 @@ mod tests {
         let row = Row::parse(0, r#"{"sentence": "It rained all night.", "label": 1}"#).unwrap();
         let example = {{Name}}Task.example(Split::Evaluation, &row).unwrap();
         assert_eq!({{Name}}Task.demonstration(&example).unwrap(), "Sentence: It rained all night.\nTopic: weather");
+    }
+
+    #[test]
+    fn a_row_to_predict_needs_no_answer() {
+        let row = Row::parse_unlabelled(0, r#"{"sentence": "Soup."}"#).unwrap();
+        let example = {{Name}}Task.example(Split::Unlabelled, &row).unwrap();
+        assert_eq!({{Name}}Task.query(&example).unwrap()[1], Choice::new("Sentence: Soup.\nTopic:", " weather"));
     }
 }
