@@ -184,6 +184,21 @@ vectorized! {
 }
 
 vectorized! {
+    /// `x = e^(x - max)`; an infinitely small one becomes 0.
+    pub fn exponentiate(x: &mut [f32]) {
+        let most = largest(x);
+        x.iter_mut().for_each(|x| *x = math::exp(*x - most));
+    }
+}
+
+vectorized! {
+    /// The sum of some numbers; the order of its terms follows from how many there are.
+    pub fn sum(x: &[f32]) -> f32 {
+        sum_of(x, |x| x)
+    }
+}
+
+vectorized! {
     /// The largest of some numbers, and the sum of `e^(x - largest)`.
     pub fn log_sum_parts(x: &[f32]) -> (f32, f64) {
         let most = largest(x);
@@ -337,8 +352,14 @@ mod tests {
         for (weight, x) in weights.iter().zip(&x) {
             assert!((f64::from(weight / total) - f64::from(*x).exp() / sum).abs() < 1e-7);
         }
+        let mut same = x.clone();
+        same.push(f32::NEG_INFINITY);
+        exponentiate(&mut same);
+        assert_eq!((sum(&same), same), (total, weights));
         let mut broken = [1.0, f32::NAN, 2.0];
         assert!(exponentials(&mut broken).is_nan(), "a NaN is not lost");
+        exponentiate(&mut broken);
+        assert!(sum(&broken).is_nan());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::super::super::config::{DecoderConfig, Positions};
 use super::super::super::tree::TokenTree;
 use super::super::Heads;
 pub(super) use back::{BothWays, attend_back};
-use ft_kernels::elementwise::{add_ramp, exponentials, scale, softcap};
+use ft_kernels::elementwise::{add_ramp, exponentiate, scale, softcap, sum};
 use ft_kernels::{Rows, WIDTH, padded, padded_bytes, strip};
 
 /// Rows whose scores are there at once: as many as a product takes together.
@@ -266,9 +266,20 @@ impl Tile<'_> {
             self.bias(token, &mut of_past[..columns.past_keys], of_trees, columns.panels.start * WIDTH, slope);
             // What a last panel of the past is filled up with is no key.
             of_past[columns.past_keys..].fill(f32::NEG_INFINITY);
+            exponentiate(&mut scores[..count]);
             // The outputs are divided by the sum, of which there are fewer than of weights.
-            *share = 1.0 / exponentials(&mut scores[..count]);
+            *share = 1.0 / self.sum_of_weights(token, &scores[..count], columns);
         }
+    }
+
+    /// The sum of a row's weights. Its terms are those of the past, then those of each run of the token's path: where a tree stands
+    /// in the batch, and which trees stand beside it, is not in their order. Nor is it in the order of anything else that a
+    /// row's result is made of, so that a query has one and the same score in every batch.
+    fn sum_of_weights(&self, token: &Token, weights: &[f32], columns: &Columns) -> f32 {
+        let (of_past, of_trees) = weights.split_at(columns.past);
+        let from = columns.panels.start * WIDTH;
+        let runs = token.runs.iter().map(|run| sum(&of_trees[run.first - from..][..run.length]));
+        sum(of_past) + runs.sum::<f32>()
     }
 
     /// One head's outputs: the values' sums by the weights that [`Self::weights`] gives.
