@@ -45,6 +45,12 @@ pub(crate) fn lfs_pointer(bytes: &[u8]) -> Option<LfsPointer> {
     Some(LfsPointer { oid: oid?.trim_end().to_owned(), size: size? })
 }
 
+/// Whether bytes begin as a pointer does, the rest of which may be still to come.
+pub(crate) fn begins_as_pointer(bytes: &[u8]) -> bool {
+    let version = bytes.strip_prefix(b"version ");
+    version.is_some_and(|version| VERSIONS.iter().any(|known| version.starts_with(known.as_bytes())))
+}
+
 /// Refuses a file that is a Git LFS pointer. A file that cannot be read, and a pipe, which can be read only once, are
 /// left to whoever reads them.
 ///

@@ -3,8 +3,9 @@
 
 use std::path::Path;
 
+use super::ahead::first_columns;
 use super::error::{OneObject, RowError, RowProblem, Unit};
-use super::jsonl::{JsonlTable, LINE_LIMIT, check_row, first_columns};
+use super::jsonl::{JsonlTable, LINE_LIMIT, check_row};
 use super::object::{self, ObjectEnd, Outline};
 use super::rows::{RowReader, TableSummary};
 use super::text::{BYTE_ORDER_MARK, TextFile};
@@ -89,6 +90,8 @@ enum Place {
     First,
     /// Behind a comma: a row.
     Next,
+    /// Behind a row whose own bracket ended it: a comma or the end.
+    After,
     /// Behind the array's `]`.
     Behind,
     /// Behind a mistake: nothing can be read any more.
@@ -109,8 +112,8 @@ impl Place {
             (Place::Before, b'[') => Place::First,
             (Place::First, b']') => Place::Behind,
             (Place::First | Place::Next, b',' | b']') if !is_open => Place::Lost,
-            (Place::First | Place::Next, b',') => Place::Next,
-            (Place::Next, b']') => Place::Behind,
+            (Place::First | Place::Next | Place::After, b',') => Place::Next,
+            (Place::Next | Place::After, b']') => Place::Behind,
             _ => Place::Lost,
         }
     }
@@ -119,6 +122,8 @@ impl Place {
 /// The bytes of one value as they come.
 struct Value {
     text: Vec<u8>,
+    /// Whether it is an object or an array, which ends with its own bracket.
+    has_bracket: bool,
     depth: usize,
     in_string: bool,
     escaped: bool,
@@ -129,7 +134,7 @@ struct Value {
 
 impl Value {
     fn new(limit: usize) -> Value {
-        Value { text: Vec::new(), depth: 0, in_string: false, escaped: false, length: 0, limit }
+        Value { text: Vec::new(), has_bracket: false, depth: 0, in_string: false, escaped: false, length: 0, limit }
     }
 
     /// Takes the next byte; `false` for one that is behind the value.
@@ -145,7 +150,10 @@ impl Value {
         }
         match byte {
             b',' | b']' | b'}' if self.depth == 0 => return false,
-            b'[' | b'{' => self.depth += 1,
+            b'[' | b'{' => {
+                self.has_bracket |= self.length == 0;
+                self.depth += 1;
+            }
             b']' | b'}' => self.depth -= 1,
             b'"' => self.in_string = true,
             // A row is handed on as one line, without what only sets it out.
@@ -161,6 +169,11 @@ impl Value {
         true
     }
 
+    /// Whether nothing more can belong to it, whatever comes.
+    fn is_over(&self) -> bool {
+        self.has_bracket && self.depth == 0
+    }
+
     fn push(&mut self, byte: u8) {
         self.length += 1;
         if self.length <= self.limit {
@@ -172,6 +185,11 @@ impl Value {
 }
 
 impl ArrayTable {
+    /// An array that is a whole file, without its columns: the file is not opened once more for them.
+    pub(super) fn without_columns(file: TextFile) -> Result<ArrayTable, RowError> {
+        ArrayTable::over(file, None, LINE_LIMIT)
+    }
+
     fn new(file: TextFile, enclosing: Option<Enclosing>, limit: usize) -> Result<ArrayTable, RowError> {
         let columns = first_columns(ArrayTable::over(file.again()?, enclosing.clone(), limit)?)?;
         Ok(ArrayTable { columns, ..ArrayTable::over(file, enclosing, limit)? })
@@ -207,8 +225,16 @@ impl ArrayTable {
                 count = BYTE_ORDER_MARK.len();
             }
             for &byte in &bytes[count..] {
-                if value.as_mut().is_some_and(|open| open.take(byte)) {
+                if let Some(open) = &mut value
+                    && open.take(byte)
+                {
                     count += 1;
+                    // The writer may wait with the comma until it has another row.
+                    over = open.is_over();
+                    if over {
+                        self.place = Place::After;
+                        break;
+                    }
                     continue;
                 }
                 if value.is_none() && self.place.begins_row(byte) {
@@ -244,12 +270,12 @@ impl ArrayTable {
     /// The error of a byte that cannot be where it is: behind `before`, outside of a value or behind an open one.
     fn unexpected(&mut self, byte: u8, before: Place, is_open: bool) -> RowError {
         let expected = match before {
-            _ if is_open => "`,` or `]` behind a row",
+            _ if is_open || before == Place::After => "`,` or `]` behind a row",
             Place::Behind => "nothing behind the array",
             Place::Next => "a JSON object behind `,`",
             _ => "a JSON object or `]`",
         };
-        self.number += u64::from(!is_open);
+        self.number += u64::from(!is_open && before != Place::After);
         let got = if byte.is_ascii_graphic() { format!("`{}`", char::from(byte)) } else { "other text".into() };
         self.broken(expected, got)
     }
@@ -366,6 +392,8 @@ mod tests {
             (b"[{}, {}", "t.json, row 2: expected `]` at the array's end, got the end of the file"),
             (b"[{}, {\"a\": \"x", "t.json, row 2: expected `]` at the array's end, got the end of the file"),
             (b"[{}, {}}", "t.json, row 2: expected `,` or `]` behind a row, got `}`"),
+            (b"[{}, {} {}]", "t.json, row 2: expected `,` or `]` behind a row, got `{`"),
+            (b"[{}, 5 {}]", "t.json, row 2: expected a JSON object, got no JSON: trailing characters at column 3"),
             (b"[{}] {}", "t.json, row 2: expected nothing behind the array, got `{`"),
             (
                 b"[{}, {\"a\": \"012345678901234567890123456789012345678901234567890123456789\"}]",

@@ -44,12 +44,17 @@ struct Seen {
 impl CsvTable {
     /// Opens a file of a format with delimiters, and reads its headings.
     pub(crate) fn open(path: &Path, format: Format, quoting: Quoting) -> Result<CsvTable, RowError> {
-        CsvTable::new(path, format, quoting, ROW_LIMIT)
+        let expected = if format == Format::Tsv { "TSV" } else { "CSV" };
+        CsvTable::of_text(TextFile::open(path, expected)?, format, quoting)
     }
 
-    fn new(path: &Path, format: Format, quoting: Quoting, limit: usize) -> Result<CsvTable, RowError> {
-        let (delimiter, expected) = if format == Format::Tsv { (b'\t', "TSV") } else { (b',', "CSV") };
-        let mut file = TextFile::open(path, expected)?;
+    /// Reads the headings of a file of a format with delimiters, which is not opened once more but for its bytes.
+    pub(super) fn of_text(file: TextFile, format: Format, quoting: Quoting) -> Result<CsvTable, RowError> {
+        CsvTable::new(file, format, quoting, ROW_LIMIT)
+    }
+
+    fn new(mut file: TextFile, format: Format, quoting: Quoting, limit: usize) -> Result<CsvTable, RowError> {
+        let delimiter = if format == Format::Tsv { b'\t' } else { b',' };
         if file.fill()?.starts_with(BYTE_ORDER_MARK) {
             file.consume(BYTE_ORDER_MARK.len());
         }
@@ -285,7 +290,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.csv");
         std::fs::write(&path, text).unwrap();
-        let table = CsvTable::new(&path, format, quoting, 640);
+        let table = TextFile::open(&path, "CSV").and_then(|file| CsvTable::new(file, format, quoting, 640));
         (folder, table)
     }
 

@@ -276,6 +276,9 @@ pub(super) const NO_NUMBER: &str = "expected a value, got";
 /// What a `\u` escape is that stands for no character by itself.
 pub(super) const HALF_PAIR: &str = "half of a surrogate pair, which is no character,";
 
+/// What is expected of rows that come without a name which says their format.
+pub(super) const STREAM_FORMATS: &str = "JSON lines, a JSON array, CSV or TSV";
+
 /// How the reason for a column whose compression is not read begins.
 pub(super) const UNREAD_CODEC: &str = "its compression is ";
 
@@ -292,6 +295,9 @@ impl RowError {
     pub fn hint(&self) -> Option<String> {
         match self {
             RowError::Malformed { problem, .. } => problem.hint(),
+            RowError::Kind { expected: STREAM_FORMATS, got: FileKind::Parquet, .. } => {
+                Some("write it to a file with a name that ends in .parquet, and name that".into())
+            }
             RowError::Kind { got, .. } => Some(got.hint().into()),
             RowError::File(error) => error.hint(),
         }

@@ -1,6 +1,7 @@
 //! A split's rows out of one file, or several one after the other.
 
 use std::collections::VecDeque;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use super::jsonl::JsonlTable;
 use super::parquet::ParquetTable;
 use super::quoting::Quoting;
 use super::rows::{ClassColumn, RowReader, TableSummary};
-use super::{array, shards};
+use super::{array, shards, stream};
 
 /// A file of a split, read to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,11 +80,28 @@ impl TableReader {
 
     /// JSON lines in memory; `name` stands for them in messages.
     pub(crate) fn from_jsonl(name: &str, bytes: &'static [u8]) -> Result<TableReader, RowError> {
-        let current = JsonlTable::from_bytes(name, bytes)?;
-        let columns = current.columns().to_vec();
-        let (name, current) = (name.into(), Box::new(current));
-        let (further, quoting) = (VecDeque::new(), Quoting::Auto);
-        Ok(TableReader { name, columns, current, further, quoting, done: Vec::new(), known: Vec::new() })
+        Ok(TableReader::of_one(name, Box::new(JsonlTable::from_bytes(name, bytes)?), Quoting::Auto))
+    }
+
+    /// Reads rows that come once, as from standard input; `name` stands for them in messages. Their first bytes say what
+    /// they are: gzip and zstd are undone, then `{` begins JSON lines, `[` a JSON array, and anything else CSV, or TSV
+    /// where the first line has a tab and no comma outside of quotes. Of a first line longer than 1024 bytes, those
+    /// decide.
+    ///
+    /// Returns when the first good row is there, or for CSV and TSV the headings, and waits for nothing behind it. So
+    /// does every later row: it is given when its last byte has come, a line break or for an array the closing brace.
+    /// Compressed rows come as their blocks are whole.
+    ///
+    /// # Errors
+    /// As for files: another kind of file, bytes that cannot be read, no columns because of malformed rows. The bytes
+    /// themselves ([`TableReader::read`]) are refused with [`FileError::Stream`](crate::fs::error::FileError::Stream).
+    pub fn from_stream(name: &str, bytes: Box<dyn Read + Send>, quoting: Quoting) -> Result<TableReader, RowError> {
+        Ok(TableReader::of_one(name, stream::open_stream(name, bytes, quoting)?, quoting))
+    }
+
+    fn of_one(name: &str, current: Box<dyn RowReader>, quoting: Quoting) -> TableReader {
+        let (name, columns) = (name.into(), current.columns().to_vec());
+        TableReader { name, columns, current, further: VecDeque::new(), quoting, done: Vec::new(), known: Vec::new() }
     }
 
     /// Adds a remark for readers of results.

@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::IgnoredAny;
 
+use super::ahead::first_columns;
 use super::error::{HALF_PAIR, NO_NUMBER, OneObject, RowError, RowProblem, Unit};
+use super::json::keys;
 use super::rows::{RowReader, TableSummary};
 use super::text::{BYTE_ORDER_MARK, TextFile};
 
@@ -49,6 +51,11 @@ impl JsonlTable {
             return Err(whole.malformed(RowProblem::OneObject(OneObject::OfColumns)));
         }
         JsonlTable::new(file, LINE_LIMIT)
+    }
+
+    /// A file without its columns, which is not opened once more for them.
+    pub(super) fn without_columns(file: TextFile) -> JsonlTable {
+        JsonlTable::over(file, LINE_LIMIT)
     }
 
     fn over(file: TextFile, limit: usize) -> JsonlTable {
@@ -223,29 +230,6 @@ pub(super) fn check_row(line: Vec<u8>, complete: bool) -> Result<String, RowProb
     }
 }
 
-/// The keys of a text that is one JSON object, in their order, which `serde_json`'s own map does not keep.
-pub(super) fn keys(row: &str) -> serde_json::Result<Vec<String>> {
-    struct Keys;
-    impl<'de> Visitor<'de> for Keys {
-        type Value = Vec<String>;
-
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("a JSON object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vec<String>, A::Error> {
-            let mut keys = Vec::new();
-            while let Some((key, IgnoredAny)) = map.next_entry()? {
-                keys.push(key);
-            }
-            Ok(keys)
-        }
-    }
-    let mut parser = serde_json::Deserializer::from_str(row);
-    let keys = parser.deserialize_map(Keys)?;
-    parser.end().map(|()| keys)
-}
-
 /// Whether an object that is a whole file has columns instead of being a row, as pandas writes them unless it is told
 /// otherwise.
 fn is_of_columns(row: &str) -> bool {
@@ -256,30 +240,6 @@ fn is_of_columns(row: &str) -> bool {
         .map(|value| value.as_object().map(serde_json::Map::len).or_else(|| value.as_array().map(Vec::len)))
         .collect();
     lengths.len() > 1 && lengths[0].is_some() && lengths.iter().all(|length| *length == lengths[0])
-}
-
-/// Rows among which the first good one is looked for, for its columns.
-const LOOKED_AT: usize = 100;
-
-/// The columns of a format whose rows have their own keys: those of the first good row of `ahead`, a table that nobody
-/// else reads. Empty if there are no rows.
-///
-/// # Errors
-/// The error of the first row, where none of the first [`LOOKED_AT`] is good; an error behind which nothing can be read.
-pub(super) fn first_columns(mut ahead: impl RowReader) -> Result<Vec<String>, RowError> {
-    let mut bad = None;
-    for _ in 0..LOOKED_AT {
-        match ahead.next_row() {
-            Ok(Some(first)) => return Ok(keys(&first).unwrap_or_default()),
-            Ok(None) => break,
-            // Whether it may be left out is for whoever comes to it.
-            Err(error) if error.can_be_skipped() => {
-                bad.get_or_insert(error);
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    bad.map_or_else(|| Ok(Vec::new()), Err)
 }
 
 #[cfg(test)]

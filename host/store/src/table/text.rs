@@ -10,12 +10,13 @@ use super::packing::{Packing, Stored};
 use crate::fs::digest::{Digest, Hasher};
 use crate::fs::error::FileError;
 use crate::fs::file::open_regular;
-use crate::fs::lfs::lfs_pointer;
+use crate::fs::lfs::{begins_as_pointer, lfs_pointer};
 
 /// Some editors put it at the start of a file.
 pub(crate) const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-type Bytes = Box<dyn Read + Send>;
+/// Bytes that are read forward only.
+pub(super) type Bytes = Box<dyn Read + Send>;
 
 /// A text file, read forward only.
 pub(crate) struct TextFile {
@@ -31,7 +32,24 @@ pub(crate) struct TextFile {
 #[derive(Clone)]
 enum Origin {
     File(PathBuf),
-    Memory { name: String, bytes: &'static [u8] },
+    Memory {
+        name: String,
+        bytes: &'static [u8],
+    },
+    /// Bytes that come once, e.g. those of standard input.
+    Stream {
+        name: String,
+    },
+}
+
+impl Origin {
+    /// The path, or what stands for it where errors have a path.
+    fn path(&self) -> PathBuf {
+        match self {
+            Origin::File(path) => path.clone(),
+            Origin::Memory { name, .. } | Origin::Stream { name } => name.into(),
+        }
+    }
 }
 
 /// What was read of the file as it is stored.
@@ -51,11 +69,23 @@ impl Stored for Tally {
 struct Counted {
     bytes: Bytes,
     tally: Arc<Mutex<Tally>>,
+    /// Whether the end was met. A terminal would wait for more behind it.
+    ended: bool,
 }
 
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.bytes.read(buffer)?;
+        if self.ended {
+            return Ok(0);
+        }
+        let count = loop {
+            match self.bytes.read(buffer) {
+                // A signal came, which a stream may wait long enough for.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
+        self.ended = count == 0 && !buffer.is_empty();
         let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
         tally.hasher.update(&buffer[..count]);
         tally.bytes += count as u64;
@@ -63,11 +93,40 @@ impl Read for Counted {
     }
 }
 
-/// The first bytes, and a reader that gives them again.
-fn peek(mut bytes: Bytes) -> io::Result<(Vec<u8>, Bytes)> {
-    let mut head = Vec::new();
-    bytes.by_ref().take(HEAD).read_to_end(&mut head)?;
+/// The first bytes, and a reader that gives them again: [`HEAD`] or all of fewer, but no more is waited for than
+/// `is_enough` asks for.
+fn peek(mut bytes: Bytes, is_enough: fn(&[u8]) -> bool) -> io::Result<(Vec<u8>, Bytes)> {
+    let (mut head, mut piece) = (Vec::new(), [0; HEAD as usize]);
+    let mut first = bytes.by_ref().take(HEAD);
+    while !is_enough(&head) {
+        let count = first.read(&mut piece)?;
+        if count == 0 {
+            break;
+        }
+        head.extend_from_slice(&piece[..count]);
+    }
     Ok((head.clone(), Box::new(Cursor::new(head).chain(bytes))))
+}
+
+/// Whether a stream's first bytes say what it holds. More than its first row begins with must not be waited for: whoever
+/// writes the stream may write the second row only when something was made of the first.
+fn says_what_it_is(head: &[u8]) -> bool {
+    let text = first_text(head);
+    // Compressed bytes, lines of objects, an array.
+    if Packing::of(head).is_some() || text.starts_with(b"{") || text.starts_with(b"[") {
+        return true;
+    }
+    // A line of cells, unless other kinds of files begin so.
+    let end = text.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+    end.is_some_and(|end| {
+        let is_text = !text[..end].iter().any(|byte| byte.is_ascii_control() && *byte != b'\t');
+        is_text && !begins_as_pointer(text)
+    })
+}
+
+/// First bytes without what may stand before a text: the byte order mark and white space.
+pub(super) fn first_text(head: &[u8]) -> &[u8] {
+    head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(head).trim_ascii_start()
 }
 
 impl TextFile {
@@ -84,18 +143,34 @@ impl TextFile {
         TextFile::new(Origin::Memory { name: name.to_owned(), bytes }, expected)
     }
 
+    /// Reads bytes that come once; `name` stands for them in messages. Waits for the first of them, and no longer than it
+    /// takes to see that they are text.
+    pub(super) fn from_stream(name: &str, bytes: Bytes, expected: &'static str) -> Result<TextFile, RowError> {
+        TextFile::over(bytes, Origin::Stream { name: name.to_owned() }, expected, says_what_it_is)
+    }
+
     fn new(origin: Origin, expected: &'static str) -> Result<TextFile, RowError> {
         let stored: Bytes = match &origin {
             // It is opened once more when its first row is known, which a pipe does not stand.
             Origin::File(path) => Box::new(open_regular(path)?),
             Origin::Memory { bytes, .. } => Box::new(Cursor::new(*bytes)),
+            Origin::Stream { name } => return Err(FileError::Stream { path: name.into() }.into()),
         };
+        TextFile::over(stored, origin, expected, |_| false)
+    }
+
+    fn over(
+        stored: Bytes,
+        origin: Origin,
+        expected: &'static str,
+        is_enough: fn(&[u8]) -> bool,
+    ) -> Result<TextFile, RowError> {
         let tally = Arc::new(Mutex::new(Tally::default()));
-        let counted = Box::new(Counted { bytes: stored, tally: tally.clone() });
-        let (mut head, mut bytes) = peek(counted).map_err(refusal(&origin, None))?;
+        let counted = Box::new(Counted { bytes: stored, tally: tally.clone(), ended: false });
+        let (mut head, mut bytes) = peek(counted, is_enough).map_err(refusal(&origin, None))?;
         let packing = Packing::of(&head);
         if let Some(packing) = packing {
-            let unpacked = packing.unpack(bytes, tally.clone()).and_then(peek);
+            let unpacked = packing.unpack(bytes, tally.clone()).and_then(|text| peek(text, is_enough));
             (head, bytes) = unpacked.map_err(refusal(&origin, Some(packing)))?;
         }
         let file = TextFile { origin, expected, reader: BufReader::with_capacity(1 << 16, bytes), tally, packing };
@@ -109,7 +184,7 @@ impl TextFile {
     /// Opens the file once more, at its beginning.
     ///
     /// # Errors
-    /// Errors of [`TextFile::open`].
+    /// Errors of [`TextFile::open`]; [`FileError::Stream`] for a stream, which cannot be.
     pub(crate) fn again(&self) -> Result<TextFile, RowError> {
         TextFile::new(self.origin.clone(), self.expected)
     }
@@ -118,15 +193,12 @@ impl TextFile {
     pub(crate) fn name(&self) -> String {
         match &self.origin {
             Origin::File(path) => format!("`{}`", path.display()),
-            Origin::Memory { name, .. } => name.clone(),
+            Origin::Memory { name, .. } | Origin::Stream { name } => name.clone(),
         }
     }
 
     fn path(&self) -> PathBuf {
-        match &self.origin {
-            Origin::File(path) => path.clone(),
-            Origin::Memory { name, .. } => name.into(),
-        }
+        self.origin.path()
     }
 
     /// The packing as it is shown behind the format: `, gzip`, `, zstd`, or nothing.
@@ -135,7 +207,7 @@ impl TextFile {
     }
 
     /// The next bytes, as many as there are at hand; none at the end. The first time they are [`HEAD`] or all of a
-    /// shorter file.
+    /// shorter file, of a stream at least what says what it holds.
     pub(crate) fn fill(&mut self) -> Result<&[u8], RowError> {
         let (origin, packing) = (&self.origin, self.packing);
         self.reader.fill_buf().map_err(|source| refusal(origin, packing)(source))
@@ -170,10 +242,7 @@ impl TextFile {
 
 /// What a failed read of a file is.
 fn refusal(origin: &Origin, packing: Option<Packing>) -> impl Fn(io::Error) -> RowError + use<> {
-    let path = match origin {
-        Origin::File(path) => path.clone(),
-        Origin::Memory { name, .. } => name.into(),
-    };
+    let path = origin.path();
     move |source| FileError::io(if packing.is_some() { "unpack" } else { "read" }, &path, source).into()
 }
 
