@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 /// The name by which a template sees the whole row, for columns whose names are no names of Jinja.
 pub(crate) const ROW: &str = "row";
 /// The names of the options, of a choice's text and of its index.
-const OPTIONS: &str = "options";
+pub(crate) const OPTIONS: &str = "options";
 pub(crate) const CHOICE: &str = "choice";
 pub(crate) const INDEX: &str = "index";
 

@@ -8,7 +8,7 @@ use minijinja::value::{Value, ValueKind};
 use serde_json::{Map, Value as Json};
 
 use crate::answer::AnswerRule;
-use crate::columns::{CHOICE, Columns, INDEX, Scope};
+use crate::columns::{CHOICE, Columns, INDEX, OPTIONS, ROW, Scope};
 use crate::definition::{Choices, Fault, Located, Prompt, RowKeys};
 use crate::filter::Filter;
 use crate::jinja::{Formula, Jinja, Text, printed};
@@ -235,8 +235,29 @@ impl Examples {
         Ok(Choice::new(context, &format!("{}{continuation}", self.delimiter)))
     }
 
+    /// The column of rows to predict, if templates look at no other and the task has classes.
+    fn text_column(&self) -> Option<String> {
+        let texts = self.query.iter().chain(&self.continuation).chain([&self.context]).flat_map(Text::names);
+        let of_rendering = |name: &str| name == CHOICE || name == INDEX || (name == OPTIONS && self.options.is_some());
+        let names: BTreeSet<&String> = texts.filter(|name| !of_rendering(name)).collect();
+        let one = (names.len() == 1).then(|| names.first().map(|name| (*name).clone())).flatten();
+        one.filter(|name| name != ROW && !self.labels().is_empty())
+    }
+
+    /// The example of a text that stands for a row's only column; `None` for every other example.
+    fn of_text(&self, example: &Example) -> Result<Option<Example>, Fault> {
+        // One that is made elsewhere to ask nothing has an answer, and no column: it is not taken for a text.
+        let is_text = example.fields.is_empty() && example.answer.is_none();
+        let Some(column) = self.text_column().filter(|_| is_text) else { return Ok(None) };
+        let row = Map::from_iter([(column, Json::from(example.query.as_str()))]);
+        self.rendered(&self.scope(&row, None), example.choices.clone(), None).map(Some)
+    }
+
     /// All choices of an example as the model reads them.
     pub(crate) fn query(&self, example: &Example) -> Result<Vec<Choice>, Error> {
+        if let Some(of_text) = self.of_text(example)? {
+            return self.query(&of_text);
+        }
         let choices = example.choices.iter().enumerate();
         choices.map(|(index, text)| self.choice(example, index, text)).collect()
     }

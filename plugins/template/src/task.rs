@@ -36,16 +36,12 @@ pub(crate) struct Template {
 
 impl Template {
     fn read(definition: Definition, name: String, parameters: &Map<String, Json>) -> Result<Self, Error> {
-        let members = subtask_parameters(&definition.options, parameters);
-        let subtask = |(option, choice, parameters): &(&OptionKey, &str, Map<String, Json>)| {
-            // In the order in which the host gives them, so that a run of one task has the same options.
-            let parameters: BTreeMap<&String, &Json> = parameters.iter().collect();
-            let value = Text(serde_json::to_string(&parameters).map_err(|error| Error::failed(error.to_string()))?);
-            let subtask = Subtask::new(definition::subtask_name(choice), PARAMETERS, value);
-            Ok(Subtask { groups: option.groups_with(choice), ..subtask })
-        };
-        let subtasks = members.iter().map(subtask).collect::<Result<Vec<Subtask>, Error>>()?;
-        let parameters = members.first().map_or(parameters, |(_, _, parameters)| parameters);
+        let group = GroupValue::of(&definition.options, parameters);
+        let subtasks = group.as_ref().map(|group| group.subtasks(parameters)).transpose()?.unwrap_or_default();
+        let suffix = group.as_ref().map(|group| group.option.suffix(group.value)).unwrap_or_default();
+        // All that is not asked of a group is that of the first of its tasks.
+        let first = group.and_then(|group| Some(group.parameters(group.members.first()?, parameters)));
+        let parameters = first.as_ref().unwrap_or(parameters);
         let options = option_values(&definition.options, parameters)?;
         let jinja = Jinja::new();
         let scope = Scope::new(&Arc::new(Columns::none(options.clone())));
@@ -59,6 +55,7 @@ impl Template {
         let written = made_of(definition.written, |row| examples.of_written(row))?;
         let content_free = made_of(definition.content_free, |row| examples.of_content_free(row))?;
         let description = description.unwrap_or_default();
+        let name = name + &suffix;
         Ok(Self { name, subtasks, sources, examples, written, content_free, description, separator })
     }
 }
@@ -155,25 +152,44 @@ fn made_of(
     rows.into_iter().map(|row| make(&row.value).map_err(|fault| Fault::at(&row.place, fault))).collect()
 }
 
-/// The values of options that each task of a group has, with the option and its choice; none where no option is set to a group.
-fn subtask_parameters<'a>(
-    options: &'a [OptionKey],
-    parameters: &Map<String, Json>,
-) -> Vec<(&'a OptionKey, &'a str, Map<String, Json>)> {
-    let group = options.iter().find_map(|option| {
-        let value = match parameters.get(&option.name) {
-            None => option.default.as_str(),
-            Some(value) => value.as_str()?,
-        };
-        Some((option, option.members(value)?))
-    });
-    let Some((option, members)) = group else { return Vec::new() };
-    let of = |choice: &'a String| {
+/// A group that an option is set to.
+struct GroupValue<'a> {
+    option: &'a OptionKey,
+    value: &'a str,
+    /// The choices that it stands for.
+    members: &'a [String],
+}
+
+impl<'a> GroupValue<'a> {
+    /// The group that one of the options is set to; `None` for a single task.
+    fn of(options: &'a [OptionKey], parameters: &'a Map<String, Json>) -> Option<Self> {
+        options.iter().find_map(|option| {
+            let value = match parameters.get(&option.name) {
+                None => option.default.as_str(),
+                Some(value) => value.as_str()?,
+            };
+            Some(Self { option, value, members: option.members(value)? })
+        })
+    }
+
+    /// The values of the options by which one of its choices is a task alone.
+    fn parameters(&self, choice: &str, parameters: &Map<String, Json>) -> Map<String, Json> {
         let mut parameters = parameters.clone();
-        parameters.insert(option.name.clone(), choice.as_str().into());
-        (option, choice.as_str(), parameters)
-    };
-    members.iter().map(of).collect()
+        parameters.insert(self.option.name.clone(), choice.into());
+        parameters
+    }
+
+    /// Its choices as tasks.
+    fn subtasks(&self, parameters: &Map<String, Json>) -> Result<Vec<Subtask>, Error> {
+        let subtask = |choice: &String| {
+            // In the order in which the host gives them, so that a run of one task has the same options.
+            let parameters: BTreeMap<String, Json> = self.parameters(choice, parameters).into_iter().collect();
+            let value = Text(serde_json::to_string(&parameters).map_err(|error| Error::failed(error.to_string()))?);
+            let subtask = Subtask::new(definition::subtask_name(choice), PARAMETERS, value);
+            Ok(Subtask { groups: self.option.groups_with(choice, self.value), ..subtask })
+        };
+        self.members.iter().map(subtask).collect()
+    }
 }
 
 /// The options as templates see them; `None` if the definition has none.
@@ -281,12 +297,17 @@ mod tests {
         assert!(subtasks("{}").is_empty() && subtasks(r#"{"topic": "b"}"#).is_empty());
         assert_eq!(
             subtasks(r#"{"topic": "first", "long": "yes"}"#),
-            [
-                r#"b ["first"] parameters={"long":"yes","topic":"b"}"#,
-                r#"a ["first"] parameters={"long":"yes","topic":"A"}"#
-            ]
+            [r#"b [] parameters={"long":"yes","topic":"b"}"#, r#"a [] parameters={"long":"yes","topic":"A"}"#]
         );
-        assert_eq!(subtasks(r#"{"topic": "all"}"#)[2], r#"c [] parameters={"topic":"c"}"#);
+        assert_eq!(
+            subtasks(r#"{"topic": "all"}"#)[1..],
+            [r#"b ["first"] parameters={"topic":"b"}"#, r#"c [] parameters={"topic":"c"}"#]
+        );
+        let named = |parameters: &str| with_parameters(&text, parameters).unwrap().task_name().unwrap();
+        assert_eq!(
+            (named(r#"{"topic": "all"}"#), named(r#"{"topic": "first"}"#)),
+            ("template".into(), "template-first".into())
+        );
         // What else it is asked is answered as by the first.
         let group = with_parameters(&text, r#"{"topic": "all"}"#).unwrap();
         assert_eq!(prompt(&group, r#"{"y": "no"}"#).0, "A no");
@@ -310,6 +331,22 @@ mod tests {
         for (row, expected) in cases {
             let message = rejection(&task, row);
             assert!(message.starts_with(expected), "{row}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_text_alone_is_a_row_of_the_only_column() {
+        let of_text = |text: &str| Example { answer: None, ..Example::new(text, ["no", "yes"], 0) };
+        let row = "labels = [\"no\", \"yes\"]\nanswer = \"label\"";
+        let task = task(&definition(row, "context = \"Is {{ q | trim }}? {{ choice }}\"")).unwrap();
+        let choices = task.query(&of_text(" it ")).unwrap();
+        assert_eq!(choices[1], Choice::new("Is it? yes", " yes"));
+        let rendered = prompt(&task, r#"{"q": " it ", "label": 1}"#).1;
+        assert_eq!(rendered[1], ("Is it? yes".to_owned(), " yes".to_owned()));
+        // Two columns, none, and the whole row are more than a text.
+        for context in ["{{ q }} {{ r }}", "x", "{{ row['q'] }}"] {
+            let task = crate::testing::task(&definition(row, &format!("context = \"{context}\"")));
+            assert!(task.unwrap().query(&of_text("it")).is_err(), "{context}");
         }
     }
 

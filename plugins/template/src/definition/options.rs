@@ -65,10 +65,16 @@ impl OptionKey {
         named.or_else(|| (value == ALL).then_some(self.choices.as_slice()))
     }
 
-    /// The names of the groups that a choice belongs to.
-    pub(crate) fn groups_with(&self, choice: &str) -> Vec<String> {
-        let groups = self.groups.iter().flatten().filter(|(_, members)| members.iter().any(|member| member == choice));
+    /// The names of the groups that a choice belongs to, within a group of this value.
+    pub(crate) fn groups_with(&self, choice: &str, within: &str) -> Vec<String> {
+        let has_choice = |members: &[String]| members.iter().any(|member| member == choice);
+        let groups = self.groups.iter().flatten().filter(|(name, members)| name != within && has_choice(members));
         groups.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// What the name of a group of this value has behind the definition's: nothing for all choices.
+    pub(crate) fn suffix(&self, value: &str) -> String {
+        if value == ALL { String::new() } else { format!("-{value}") }
     }
 
     /// The value that a user sets.
@@ -143,8 +149,10 @@ mod tests {
         assert_eq!(members("all").as_deref(), Some("art law Sea"));
         assert_eq!(members("humanities").as_deref(), Some("law art"));
         assert_eq!((members("law"), members("Sea")), (None, None));
-        assert_eq!(option.groups_with("law"), ["humanities", "old"]);
-        assert!(option.groups_with("Sea").is_empty());
+        assert_eq!(option.groups_with("law", "all"), ["humanities", "old"]);
+        assert_eq!(option.groups_with("law", "old"), ["humanities"]);
+        assert_eq!((option.suffix("all"), option.suffix("old")), (String::new(), "-old".to_owned()));
+        assert!(option.groups_with("Sea", "all").is_empty());
         assert_eq!(
             option.check("sea").unwrap_err().to_string(),
             "`subject` (line 1): expected one of art, law, Sea, or for several humanities, old, all, got `sea`"
