@@ -3,12 +3,13 @@
 mod support_plain;
 mod support_tiny;
 
+use candle_core::DType;
 use ft_engine::model::{Context, Decoder};
 use ft_engine::score::{self, ChoiceScore, ChoiceTokens, QueryTokens};
 use ft_engine::tune::State;
 use proptest::prelude::*;
 use support_plain::plain;
-use support_tiny::{FAMILIES, load};
+use support_tiny::{FAMILIES, load, load_as};
 
 /// Tokens of the tiny models.
 const VOCABULARY: u32 = 96;
@@ -112,6 +113,49 @@ proptest! {
         let found = score::score(&decoder, &context, &reversed).unwrap();
         let found: Vec<Vec<ChoiceScore>> = found.into_iter().map(|scores| scores.into_iter().rev().collect()).collect();
         check(&found, &score::score(&decoder, &context, &queries).unwrap(), "reversed")?;
+    }
+}
+
+/// Whether the CPU's products are the host's own, whose rows do not depend on each other.
+fn has_own_products() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(20))]
+
+    /// Not within a tolerance: a row of a saved context's predictions is that of the run, whichever rows stand beside it.
+    #[test]
+    fn a_query_has_one_score_in_every_batch(
+        queries in queries(),
+        demonstrations in prop::collection::vec(0..VOCABULARY, 1..70),
+        most_tokens in 1usize..60,
+    ) {
+        for (family, dtype) in FAMILIES.into_iter().flat_map(|family| {
+            [DType::F32, DType::BF16, DType::F16].map(|dtype| (family, dtype))
+        }) {
+            let decoder = load_as(family, dtype);
+            let context = State::first(&decoder, &demonstrations).unwrap().context;
+            let logliks = |scores: &[Vec<ChoiceScore>]| {
+                scores.iter().flatten().map(|score| score.loglik.to_bits()).collect::<Vec<u64>>()
+            };
+            let alone: Vec<Vec<ChoiceScore>> =
+                queries.iter().flat_map(|query| in_batches(&decoder, &context, std::slice::from_ref(query), 1)).collect();
+            let batched = in_batches(&decoder, &context, &queries, most_tokens);
+            let together = score::score(&decoder, &context, &queries).unwrap();
+            let backwards: Vec<QueryTokens> = queries.iter().rev().cloned().collect();
+            let mut backwards = score::score(&decoder, &context, &backwards).unwrap();
+            backwards.reverse();
+            for found in [&batched, &together, &backwards] {
+                match has_own_products() {
+                    true => prop_assert_eq!(logliks(found), logliks(&alone), "{}, {:?}", family, dtype),
+                    false => check(found, &alone, family)?,
+                }
+            }
+        }
     }
 }
 

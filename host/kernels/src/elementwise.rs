@@ -355,11 +355,11 @@ mod tests {
         let mut same = x.clone();
         same.push(f32::NEG_INFINITY);
         exponentiate(&mut same);
-        assert_eq!((sum(&same), same), (total, weights));
+        assert_eq!((super::sum(&same), same), (total, weights));
         let mut broken = [1.0, f32::NAN, 2.0];
         assert!(exponentials(&mut broken).is_nan(), "a NaN is not lost");
         exponentiate(&mut broken);
-        assert!(sum(&broken).is_nan());
+        assert!(super::sum(&broken).is_nan());
     }
 
     #[test]

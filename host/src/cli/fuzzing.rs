@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::options::{PrintError, RunOptions};
-use crate::run::{RunConfig, RunError, RunOverrides};
+use crate::run::{Purpose, RunConfig, RunError, RunOverrides};
 use ft_store::machine::environment::Environment;
 use ft_store::plugin_path::PluginPath;
 
@@ -23,5 +23,5 @@ pub fn run_file(text: &str, folder: &Path) -> Result<RunFile, String> {
     let options = RunOptions::parse(text, folder, Path::to_owned).map_err(|error| error.to_string())?;
     let printed = options.clone().with_defaults().to_toml();
     let plugins = PluginPath::new(&Environment::from_variables(&|_| None, None, None));
-    Ok(RunFile { printed, config: RunConfig::new(options, 1, RunOverrides::default(), &plugins) })
+    Ok(RunFile { printed, config: RunConfig::new(Purpose::Score, options, 1, RunOverrides::default(), &plugins) })
 }

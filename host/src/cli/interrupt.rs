@@ -42,6 +42,11 @@ impl Interrupt {
         self.stop.flag()
     }
 
+    /// From here on an interrupt ends the program at once again: nothing would be lost.
+    pub fn disarm(&self) {
+        self.graceful.store(false, Ordering::Relaxed);
+    }
+
     /// How plugins are run: an interrupt ends their calls too, and they are compiled by another process of this program.
     pub fn engine(&self) -> EngineOptions {
         let compiler = match this_program() {

@@ -9,6 +9,7 @@ pub mod fuzzing;
 mod interrupt;
 mod model;
 mod plugin;
+mod predict;
 mod prompt;
 mod report;
 mod run;
@@ -16,6 +17,7 @@ mod shell;
 mod task;
 mod terminal;
 mod threads;
+mod tune;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -48,6 +50,10 @@ struct Cli {
 enum Command {
     /// Run a task: tune its demonstrations, score its queries, print a table.
     Run(Box<run::RunArgs>),
+    /// Tune a task's demonstrations and save what the model has read: a context, which predicts further texts.
+    Tune(Box<tune::TuneArgs>),
+    /// Predict rows without answers behind saved contexts, as they come.
+    Predict(Box<predict::PredictArgs>),
     /// Show a task's prompt as the model gets it: text and token boundaries. Reads no weights.
     Prompt(prompt::PromptArgs),
     /// Fetch data sets, or look at their rows.
@@ -106,6 +112,8 @@ pub fn main() -> ExitCode {
     };
     let done = match cli.command {
         Command::Run(args) => run::run(*args, environment),
+        Command::Tune(args) => tune::run(*args, environment),
+        Command::Predict(args) => predict::run(*args, environment),
         Command::Prompt(args) => prompt::run(args, environment),
         Command::Data(command) => data::run(command, environment),
         Command::Report(args) => report::run(&args),

@@ -12,7 +12,9 @@ use super::report;
 use super::terminal::{Downloads, Terminal, print, print_json, print_run_file, say_page, stderr_screen, stdout_screen};
 use super::threads;
 use crate::options::{OptionGroup, RunOptions};
-use crate::run::{self, GroupOutcome, Observer, Observers, Outcome, PluginUsage, Prepared, RunConfig, RunOverrides};
+use crate::run::{
+    self, GroupOutcome, Observer, Observers, Outcome, PluginUsage, Prepared, Purpose, RunConfig, RunOverrides,
+};
 use crate::ui;
 use crate::ui::run as shown;
 use crate::ui::usage;
@@ -90,7 +92,7 @@ pub fn run(
     let (json, dry_run, quiet) = (args.json, args.dry_run, args.quiet || args.json);
     let interrupt = Interrupt::install()?;
     let overrides = RunOverrides { restart: args.restart, force: args.force };
-    let config = RunConfig::new(options, threads, overrides, &plugin_path)?;
+    let config = RunConfig::new(Purpose::Score, options, threads, overrides, &plugin_path)?;
     let terminal = Arc::new(Terminal::new(quiet));
     let observer: Arc<dyn Observer> = Arc::new(Observers(vec![terminal.bar(), terminal.clone()]));
     let downloads = Downloads::new(quiet);
@@ -130,7 +132,7 @@ pub fn run(
     Ok(if interrupted { ExitStatus::Interrupted } else { ExitStatus::Done })
 }
 
-fn say_usage(usage: &[PluginUsage]) {
+pub fn say_usage(usage: &[PluginUsage]) {
     say_page(&usage::render(usage, stderr_screen()));
 }
 

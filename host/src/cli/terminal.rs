@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::exit::CommandError;
 use crate::run::{Event, Observer};
-use crate::ui::progress::{DownloadBar, RunBar, TerminalProgress};
+use crate::ui::progress::{DownloadBar, RowBar, RunBar, TerminalProgress};
 use crate::ui::run as shown;
 use crate::ui::screen::{Page, Screen};
 use crate::ui::style::{Emphasis, Style};
@@ -98,6 +98,21 @@ pub fn print_json(value: &impl serde::Serialize) -> Result<(), CommandError> {
 /// and another spelling would name nothing. Only on a terminal are they text for a person.
 pub fn print_data(lines: &str) -> Result<(), CommandError> {
     if io::stdout().is_terminal() { print(&Page::document(lines)) } else { write_out(lines.as_bytes()) }
+}
+
+/// Writes lines of data to stdout as they come, as [`print_data`] does; gives whether somebody reads on.
+pub fn print_lines(lines: &str) -> Result<bool, CommandError> {
+    let terminal = io::stdout().is_terminal();
+    let mut out = io::stdout().lock();
+    let written = match terminal {
+        true => out.write_all(Page::document(lines).as_str().as_bytes()),
+        false => out.write_all(lines.as_bytes()),
+    };
+    match written.and_then(|()| out.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Writes where a file or a folder is to stdout, on a line.
@@ -217,9 +232,14 @@ impl Terminal {
     }
 
     fn say(&self, page: &Page) {
+        self.aside(|| say_page(page));
+    }
+
+    /// Takes the bar off the screen while `print` writes.
+    pub fn aside(&self, print: impl FnOnce()) {
         match &*lock(&self.bar.bar) {
-            Some((bar, _)) => bar.aside(|| say_page(page)),
-            None => say_page(page),
+            Some((bar, _)) => bar.aside(print),
+            None => print(),
         }
     }
 }
@@ -231,9 +251,33 @@ impl Observer for Terminal {
             Event::Log(record) if !self.quiet || record.level >= LogLevel::Warn => {
                 self.say(&shown::log(record, stderr_screen()));
             }
+            Event::Subtask { name, number, of } if !self.quiet => {
+                self.say(&stderr_screen().prose(&format!("subtask {number} of {of}: {name}")));
+            }
             Event::LoadingWeights if !self.quiet => self.say(&shown::loading_weights(stderr_screen())),
             _ => {}
         }
+    }
+}
+
+/// Shows how many rows are predicted.
+pub struct RowProgress(RowBar);
+
+impl RowProgress {
+    /// Of about so many rows, where that is known; it is asked for only if progress is shown. When `quiet`, nothing is.
+    pub fn new(quiet: bool, total: impl FnOnce() -> Option<u64>) -> Self {
+        let progress = progress(quiet);
+        Self(progress.rows(if progress.is_visible() { total() } else { None }))
+    }
+
+    /// Says how many rows are done.
+    pub fn done(&self, rows: u64) {
+        self.0.done(rows);
+    }
+
+    /// Takes the bar away.
+    pub fn finish(self) {
+        self.0.finish();
     }
 }
 

@@ -12,6 +12,7 @@ mod define;
 
 mod baselines;
 mod compute;
+mod contexts;
 mod evaluation;
 mod held_out;
 mod limits;
@@ -32,6 +33,7 @@ mod value;
 
 pub use baselines::Baselines;
 pub use compute::{ComputeOptions, MOST_THREADS};
+pub use contexts::{CacheDTypeOptions, ContextOptions};
 pub use define::{Declared, Effect, OptionGroup, OptionName};
 pub use evaluation::EvaluationOptions;
 pub use held_out::{HELD_OUT_ROWS, HeldOut};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::compute::ComputeOptions;
+use super::contexts::{CacheDTypeOptions, ContextOptions};
 use super::define::{Declared, Effect, OptionGroup, serialize_of};
 use super::evaluation::EvaluationOptions;
 use super::limits::{LimitOptions, LimitTable, LimitTables};
@@ -74,6 +75,14 @@ option_groups! {
         /// Where results go.
         #[command(flatten, next_display_order = 600)]
         output: OutputOptions,
+
+        /// Whether tuned contexts are kept.
+        #[command(flatten, next_display_order = 620)]
+        contexts: ContextOptions,
+
+        /// How they are kept.
+        #[command(flatten, next_display_order = 630)]
+        cache_dtype: CacheDTypeOptions,
 
         /// Whether there is a network.
         #[command(flatten, next_display_order = 650)]
@@ -159,6 +168,8 @@ mod tests {
             "published",
             "require-digest",
             "out",
+            "save-context",
+            "cache-dtype",
             "offline",
             "cache-dir",
             "task-limits",

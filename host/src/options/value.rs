@@ -14,6 +14,7 @@ use super::score_steps::ScoreSteps;
 use super::seeds::Seeds;
 use super::select::SelectBy;
 use ft_engine::model::device::{DTypeChoice, DeviceChoice};
+use ft_engine::model::saved_context::HalfFormat;
 use ft_engine::model::weights::WeightFormat;
 use ft_engine::task::sampling::Sampling;
 use ft_engine::tune::Positions;
@@ -259,6 +260,7 @@ by_text!(
     Bytes,
     DTypeChoice,
     DeviceChoice,
+    HalfFormat,
     HeldOut,
     Positions,
     Quoting,

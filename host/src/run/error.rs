@@ -5,6 +5,8 @@ use super::folder::error::FolderError;
 use super::inputs::error::{ConfigError, PluginRequestError, SplitError};
 use super::plan::error::{DrawError, PlanError};
 use super::plan::usable::UnusableRow;
+use super::predict::PredictError;
+use crate::context::ContextError;
 use crate::diagnosis::{Diagnosis, Fault};
 use ft_engine::model::ModelError;
 use ft_engine::tune::TuneError;
@@ -55,6 +57,12 @@ pub enum RunError {
     /// Records of an earlier process are not those of one run.
     #[error(transparent)]
     Records(#[from] AnalysisError),
+    /// Nothing can be predicted as it is asked for.
+    #[error(transparent)]
+    Predict(#[from] PredictError),
+    /// A context cannot be saved or used.
+    #[error(transparent)]
+    Context(#[from] ContextError),
     /// A file could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),
@@ -115,6 +123,8 @@ impl RunError {
             Self::Plan(error) => error,
             Self::Folder(error) => error,
             Self::Records(error) => error,
+            Self::Predict(error) => error,
+            Self::Context(error) => error,
             Self::File(error) => error,
             Self::Model(error) => error,
             Self::Tune(error) => error,

@@ -90,13 +90,12 @@ pub fn preview(
 ) -> Result<Preview, RunError> {
     let plugins = Plugins::new(&CachePaths::new(access.environment), observer, engine)?;
     let mut task = plugins.task(config.plugin_spec())?.plugin;
-    let rows = Rows::read(&mut task, config, access)?;
+    let rows = Rows::read(&mut task, config, true, access)?;
     let PreviewRequest { index, seed, .. } = asked;
     let example = rows
-        .evaluation
-        .examples
+        .evaluation_examples()
         .get(index)
-        .ok_or_else(|| DrawError::NoSuchRow { index, rows: rows.evaluation.examples.len() })?;
+        .ok_or_else(|| DrawError::NoSuchRow { index, rows: rows.evaluation_examples().len() })?;
     // Before the tokenizer: what is wrong with the rows is no matter of the network.
     let rendered = Rendered::draw(&mut task, &rows, config, seed)?;
     let tokenizer = open_tokenizer(&fetch_tokenizer(asked.model, access.environment, access.progress)?)?;

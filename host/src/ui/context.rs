@@ -51,6 +51,14 @@ pub fn describe(name: &str, record: &ContextRecord, screen: Screen) -> Page {
     page + record.plan.notes.iter().map(|note| screen.note(&note.harmless())).collect::<Page>()
 }
 
+/// That a context was saved: where, of which step, how large, and what to do with it.
+pub(crate) fn saved(name: &str, record: &ContextRecord, screen: Screen) -> Page {
+    let line = |name: &str, value: &str| screen.line(&format!("  {name:10} {value}"), 13);
+    let mut page = screen.headed(name, "", 0) + line("context", &step(record));
+    page += line("tensors", &tensors(&record.tensors)) + line("file", &size(record.tensors.file.bytes));
+    page + line("use", &format!("ft-host predict {name} --data FILE"))
+}
+
 fn step(record: &ContextRecord) -> String {
     let config = &record.plan.config;
     let select = config.select.harmless();

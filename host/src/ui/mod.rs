@@ -4,6 +4,7 @@ pub mod context;
 pub(crate) mod data;
 pub(crate) mod models;
 pub mod plugin;
+pub(crate) mod predict;
 pub(crate) mod progress;
 pub(crate) mod prompt;
 pub mod report;

@@ -17,6 +17,12 @@ const DOWNLOAD: Template = Template {
 };
 const DOWNLOAD_OF_UNKNOWN_LENGTH: Template =
     Template { wide: "{msg} {bytes}, {bytes_per_sec}", narrow: "{wide_msg} {bytes}" };
+const ROWS: Template = Template {
+    wide: "predicted [{wide_bar}] {pos}/{len}, {per_sec}, {eta} left",
+    narrow: "{pos}/{len}, {per_sec}, {eta}",
+};
+const ROWS_OF_UNKNOWN_NUMBER: Template =
+    Template { wide: "predicted {pos}, {per_sec}", narrow: "predicted {pos}, {per_sec}" };
 const BAR: &str = "=> ";
 
 /// Columns for a download's name: the rest of the line, with a short bar, then fits into 80.
@@ -59,11 +65,19 @@ struct Said {
 /// How far a download is.
 pub(crate) struct DownloadBar(ProgressBar);
 
+/// How many rows are predicted.
+pub(crate) struct RowBar(ProgressBar);
+
 impl TerminalProgress {
     /// Progress is drawn only where stderr is a terminal that can take a line back, of `columns` columns where that is
     /// known, and the user did not ask for quiet.
     pub(crate) fn new(terminal: bool, columns: Option<usize>, quiet: bool) -> Self {
         Self { visible: terminal && !quiet, narrow: columns.is_some_and(|columns| columns < WIDE) }
+    }
+
+    /// Whether anything is drawn.
+    pub(crate) fn is_visible(self) -> bool {
+        self.visible
     }
 
     /// Starts the bar of a run that scores `total` queries, counted over all of its scored steps.
@@ -75,6 +89,11 @@ impl TerminalProgress {
     pub(crate) fn download(self, name: &str, total: Option<u64>) -> DownloadBar {
         let template = if total.is_some() { &DOWNLOAD } else { &DOWNLOAD_OF_UNKNOWN_LENGTH };
         DownloadBar(self.bar(total, template).with_message(shorten(&harmless(name), NAME_COLUMNS)))
+    }
+
+    /// Starts the bar of rows that are predicted, of about `total` where that is known.
+    pub(crate) fn rows(self, total: Option<u64>) -> RowBar {
+        RowBar(self.bar(total, if total.is_some() { &ROWS } else { &ROWS_OF_UNKNOWN_NUMBER }))
     }
 
     fn bar(self, total: Option<u64>, template: &Template) -> ProgressBar {
@@ -142,6 +161,18 @@ impl RunBar {
     /// Removes the bar: the table that follows says all.
     pub(crate) fn finish(self) {
         self.bar.finish_and_clear();
+    }
+}
+
+impl RowBar {
+    /// Says how many rows are done.
+    pub(crate) fn done(&self, rows: u64) {
+        self.0.set_position(rows);
+    }
+
+    /// Removes the bar.
+    pub(crate) fn finish(self) {
+        self.0.finish_and_clear();
     }
 }
 

@@ -65,6 +65,20 @@ pub(crate) fn outcome(outcome: &Outcome, screen: Screen) -> Result<Page, Analysi
     Ok(page)
 }
 
+/// What tuning will do: its demonstrations, steps, memory and notes.
+pub(crate) fn tune_plan(plan: &Plan, screen: Screen) -> Page {
+    let record = plan.record();
+    let mut page = demonstrations(plan, 20, screen);
+    let (tokens, config) = (record.draw.demonstration_ids.len(), &record.config);
+    page += screen.prose(&format!(
+        "{tokens} demonstration tokens, {} steps, the result selected by {}",
+        config.steps,
+        config.select.harmless()
+    ));
+    page += memory(&record.memory, screen);
+    page + record.notes.iter().map(|note| screen.note(&note.harmless())).collect::<Page>()
+}
+
 /// What the runs of a group will do: a line for each, and the notes.
 pub(crate) fn group_plan(group: &GroupPlan, screen: Screen) -> Page {
     let subtasks = group.subtasks();

@@ -82,7 +82,10 @@ fn every_rule_moves_the_cache_and_does_the_same_again() {
             let states = run(&decoder, &demonstrations, &mut open(name, given), STEPS).unwrap();
             for pair in states.windows(2) {
                 let stood_still = bits(&pair[0].context.cache) == bits(&pair[1].context.cache);
-                assert_eq!(stood_still, pair[1].report.accepted == Some(false), "{place}, {:?}", pair[1].report);
+                let rejected = pair[1].report.accepted == Some(false);
+                // A line search accepts what is as likely, and its shortest step may be too short to move anything.
+                let is_one = stood_still == rejected || (stood_still && name == "line-search");
+                assert!(is_one, "{place}, {:?}", pair[1].report);
                 assert!(pair[1].passes > 0, "{place}");
                 assert_eq!(pair[1].report.loss.is_some(), name != "spsa", "{place}");
             }

@@ -143,7 +143,7 @@ fn task_check_is_plugin_test_with_the_first_prompts() {
         "ok      rows: evaluation",
         "ok      spoilt rows: demonstrations",
         "ok      rows to predict",
-        " prompts as with answers; can do without `label`",
+        " prompts as with answers; can do without `idx`, `label`",
         "0 failed",
         "query 0 (`0`), 2 choices",
         "query 1",

@@ -138,6 +138,9 @@ fn averages_are_those_of_the_samples() {
     place.host(&run("topics.toml", "topic=first", "first")).good();
     assert_eq!(place.read("first/b/samples.jsonl"), place.read("all/b/samples.jsonl"));
     assert!(!place.path("first/c").exists());
+    // Its own averages are those of the whole, and not told twice.
+    let record = place.json("first/group.json");
+    assert_eq!((&record["name"], record["averages"].as_array().unwrap().len()), (&json!("topics-first"), 1));
 }
 
 #[test]
@@ -212,6 +215,25 @@ fn a_killed_group_goes_on_where_it_was() {
         assert_eq!(place.read(&format!("{out}/group.json")), place.read("whole/group.json"));
     }
     assert!(seen > 0, "no run was killed before its end");
+}
+
+#[test]
+fn a_group_that_is_started_over_and_killed_has_no_results_of_before() {
+    let place = topics();
+    place.host(&run("topics.toml", "topic=all", "out")).good();
+    let before = place.read("out/c/samples.jsonl");
+    let mut command = place.command(&[&run("topics.toml", "topic=all", "out")[..], &["--restart"]].concat());
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let until = Instant::now() + Duration::from_secs(60);
+    while !place.path("out/c/samples.1.jsonl").exists() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(place.read("out/c/samples.1.jsonl"), before);
+    let again = place.host(&run("topics.toml", "topic=all", "out")).good();
+    assert!(!again.stderr.contains("3 of 3 subtasks"), "{}", again.stderr);
+    assert_eq!(place.read("out/c/samples.jsonl"), before);
 }
 
 #[test]
@@ -293,7 +315,10 @@ fn a_group_and_a_single_run_set_each_other_aside_and_lose_nothing() {
     results["selected"] = json!([]);
     place.write("out/results.json", results.to_string());
     let refused = place.host(&run("topics.toml", "topic=all", "out"));
-    refused.failed(2, &["`out` has an unfinished run of a single task", "hint: name another folder with `--out`"]);
+    refused.failed(
+        2,
+        &["`out`: expected no run", "got an unfinished run of a single task", "hint: name another folder with `--out`"],
+    );
     assert_eq!(place.read("out/samples.jsonl"), single);
     place.host(&[&run("topics.toml", "topic=all", "out")[..], &["--restart"]].concat()).good();
 }

@@ -26,6 +26,7 @@ mod memory;
 mod models;
 mod mutual_information;
 mod plugin;
+mod predict;
 mod process;
 mod report;
 mod resume;

@@ -14,7 +14,7 @@ pub(crate) use gradient::gradient_logits_bytes;
 pub use gradient::{MaskedQueries, Weigh, masked_gradient, masked_scores};
 pub use memory::{BatchSize, phases};
 pub use queries::{ChoiceTokens, EmptyContinuation, QueryTokens};
-pub use shared_start::{extended, shared_start};
+pub use shared_start::{Parted, extended, shared_start};
 
 use crate::model::decoder::{Batch, TokenTree};
 use crate::model::{Context, Decoder, ModelError};

@@ -81,6 +81,11 @@ impl QueryTokens {
         Self { choices: choices.collect() }
     }
 
+    /// Whether every choice starts with these tokens, and none of them is scored.
+    pub fn starts_with(&self, start: &[u32]) -> bool {
+        self.choices.iter().all(|choice| choice.ids[..choice.span_start.min(choice.ids.len())].starts_with(start))
+    }
+
     /// The query without the first `count` tokens of every choice.
     ///
     /// # Panics

@@ -31,12 +31,14 @@ pub struct GroupReport {
 const MOST_SHOWN: usize = 20;
 
 /// Parts of plans in which subtasks differ by nature.
-const OF_SUBTASKS: [&str; 8] = [
+const OF_SUBTASKS: [&str; 10] = [
     "task",
     "options.task",
     "data",
     "labels",
     "description",
+    "shared_start",
+    "longest_query",
     "evaluation_rows",
     "evaluation_split_rows",
     // Of the first draw; `config.seeds` has all of them.

@@ -64,6 +64,10 @@ pub struct PlanRecord {
     /// The content-free queries by which predictions are calibrated; absent without, and in files of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_free: Option<ContentFreeRecord>,
+    /// The token ids that queries of the task start with, as far as its demonstrations' split shows, which are read once for all
+    /// queries; absent where there are none, and in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared_start: Vec<u32>,
     /// The examples whose choices are also scored without their queries, of all seeds together; absent without
     /// `--mutual-information`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

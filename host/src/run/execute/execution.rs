@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::recorder::Recorder;
+use super::saving::ContextSaver;
 use super::scoring::Scorer;
 use super::seeds::{Run, Schedule};
 use super::stop::StopFlag;
@@ -98,6 +99,7 @@ pub(super) fn execute_with(
         content_free,
         unconditional,
         description,
+        shared_start,
         draws,
         select,
         score_steps,
@@ -124,6 +126,8 @@ pub(super) fn execute_with(
         schedule: Schedule { select, steps: config.steps, score_steps, allow_nonfinite: config.allow_nonfinite },
         queries: &queries,
         content_free: &content_free.queries,
+        shared_start: &shared_start,
+        saver: config.save_context.as_deref().map(|folder| ContextSaver::new(folder, &config)),
         unconditional: Unconditional { queries: &unconditional, text_start: tokenizer.text_start() },
         scorer: Scorer { batch_tokens: config.batch_tokens, observer, stop },
         recorder,
@@ -183,10 +187,22 @@ fn unconditional_is_whole(rows: &[Query], records: &[UnconditionalRecord]) -> bo
     records.len() >= rows.len() && rows.iter().zip(records).all(|(row, record)| row.index == record.index)
 }
 
+/// Whether the contexts of all results are saved, or are not to be.
+fn contexts_are_saved(plan: &Plan, earlier: &ResultsRecord) -> Result<bool, RunError> {
+    let Some(folder) = &plan.config.save_context else { return Ok(true) };
+    let saver = ContextSaver::new(folder, &plan.config);
+    for selected in &earlier.selected {
+        if !saver.has_saved(&plan.record, *selected)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// The results and records of an earlier process that brought the same plan to its end.
 pub(super) fn done_already(plan: &Plan) -> Result<Option<Found>, RunError> {
     let Beginning::Continue(earlier) = &plan.beginning else { return Ok(None) };
-    if !earlier.complete {
+    if !earlier.complete || !contexts_are_saved(plan, earlier)? {
         return Ok(None);
     }
     let (records, controls) = (out_folder::samples(&plan.config.out)?, out_folder::controls(&plan.config.out)?);

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::execution::{Found, Outcome, done_already, execute_with, load};
 use crate::run::error::RunError;
 use crate::run::folder::group_folder::GroupFolder;
+use crate::run::folder::out_folder;
 use crate::run::observer::{Event, Observer};
 use crate::run::plan::group::GroupPlan;
 use crate::run::plan::prepare::Plan;
@@ -42,10 +43,8 @@ pub fn execute_group(
     observer: &Arc<dyn Observer>,
     stop: &AtomicBool,
 ) -> Result<GroupOutcome, RunError> {
-    let (folder, moved) = GroupFolder::open(&group.out)?;
-    if let Some(moved) = moved {
-        observer.event(Event::Note(&format!("the samples of an earlier run are kept as `{}`", moved.display())));
-    }
+    let mut runs = Runs { decoder: None, found: 0, usage: Vec::new() };
+    let (folder, group) = begun(group, &mut runs, observer)?;
     let GroupPlan { name, out, subtasks: plans } = group;
     let (subtasks, plans): (Vec<SubtaskRecord>, Vec<Plan>) = plans.into_iter().unzip();
     let record = |complete: &[(&SubtaskRecord, Analysis)]| {
@@ -59,7 +58,6 @@ pub fn execute_group(
             averages: averages(&subtasks, &analyses),
         }
     };
-    let mut runs = Runs { decoder: None, found: 0, usage: Vec::new() };
     let mut complete = Vec::with_capacity(subtasks.len());
     let mut interrupted = false;
     folder.write(&record(&complete))?;
@@ -78,10 +76,42 @@ pub fn execute_group(
     if runs.found > 0 {
         let (found, of, out) = (runs.found, subtasks.len(), out.display());
         observer.event(Event::Note(&format!(
-            "{found} of {of} subtasks are in `{out}` already, complete; nothing was computed for them (`--restart` does all anew)"
+            "{found} of {of} subtasks are in `{out}` already, complete; nothing was computed for them (`--restart` starts all over)"
         )));
     }
     Ok(GroupOutcome { record: record(&complete), folder: out, interrupted, usage: runs.usage })
+}
+
+/// Opens the group's folder. What earlier runs left in it that these do not go on with is set aside for all subtasks before the
+/// first of them runs: if this process is killed, no subtask has results of another time or configuration. Weights are read first,
+/// where a run needs them: a model that cannot be read must not set anything aside.
+///
+/// # Errors
+/// A model that cannot be read, what is in the way in a folder.
+fn begun(
+    group: GroupPlan,
+    runs: &mut Runs,
+    observer: &Arc<dyn Observer>,
+) -> Result<(GroupFolder, GroupPlan), RunError> {
+    for (_, plan) in &group.subtasks {
+        if runs.decoder.is_none() && done_already(plan)?.is_none() {
+            runs.decoder = Some(load(plan, observer.as_ref())?);
+        }
+    }
+    let (folder, moved) = GroupFolder::open(&group.out)?;
+    if let Some(moved) = moved {
+        observer.event(Event::Note(&format!("the samples of an earlier run are kept as `{}`", moved.display())));
+    }
+    let mut kept = 0;
+    for (_, plan) in &group.subtasks {
+        kept += usize::from(out_folder::set_aside_for(&plan.config.out, &plan.beginning)?);
+    }
+    if kept > 0 {
+        observer.event(Event::Note(&format!(
+            "earlier runs of {kept} subtasks are kept under other names in their folders"
+        )));
+    }
+    Ok((folder, group))
 }
 
 /// What goes from one run of a group to the next.

@@ -15,6 +15,7 @@ use ft_record::files::controls::{Baseline, ControlRecord, Controls};
 use ft_record::files::results::{GrowingResults, StepSeconds};
 use ft_record::files::samples::SampleRecord;
 use ft_record::files::schema::{PlanRecord, ResultsRecord, SelectedRecord, StepRecord};
+use ft_record::files::scores::StepScores;
 use ft_record::files::trace::{LayerTrace, TraceRecord};
 use ft_record::files::unconditional::UnconditionalRecord;
 
@@ -222,21 +223,31 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Records how far a step moved the cache. Step 1 moves none.
+    /// Records how far a step moved the cache, and gives what was recorded. Step 1 moves none.
     ///
     /// # Errors
     /// I/O errors, e.g. a full disk.
-    pub fn trace(&mut self, seed: u64, tokens: usize, step: &Step<'_>) -> Result<(), RunError> {
-        let numbers = |norms: &LayerNorms| [norms.pseudo_gradient, norms.update, norms.cache];
-        let is_finite = || step.state.norms.iter().flat_map(numbers).flatten().all(f64::is_finite);
+    pub fn trace(&mut self, seed: u64, tokens: usize, step: &Step<'_>) -> Result<Option<TraceRecord>, RunError> {
         // JSON has no numbers that are not finite.
-        if step.state.step() == 1 || (self.allow_nonfinite && !is_finite()) {
-            return Ok(());
+        if step.state.step() == 1 || (self.allow_nonfinite && !has_finite_norms(step)) {
+            return Ok(None);
         }
         let place = TracePlace { seed, step: step.state.step() as u32 };
         let record = self.folder.trace.entry(&place, || Ok(trace_record(seed, tokens, step)))?;
         self.observer.event(Event::Traced(&record));
-        Ok(())
+        Ok(Some(record))
+    }
+
+    /// What the run will do, with what was found out about it.
+    pub fn plan(&self) -> &PlanRecord {
+        &self.results.record().plan
+    }
+
+    /// The scores of a seed's step that has been recorded.
+    pub fn scores_of(&self, selected: SelectedRecord) -> Option<StepScores> {
+        let SelectedRecord { seed, step } = selected;
+        let mut steps = self.results.record().steps.iter().map(|record| &record.scores);
+        steps.find(|scores| (scores.seed, scores.step) == (seed, step)).cloned()
     }
 
     /// Records a step whose queries are all scored; each step of a seed once.
@@ -320,8 +331,14 @@ impl<'a> Recorder<'a> {
     }
 }
 
+/// Whether how far a step moved the cache can be written down.
+pub(super) fn has_finite_norms(step: &Step<'_>) -> bool {
+    let numbers = |norms: &LayerNorms| [norms.pseudo_gradient, norms.update, norms.cache];
+    step.state.norms.iter().flat_map(numbers).flatten().all(f64::is_finite)
+}
+
 /// How far a step of a seed moved the cache of so many tokens.
-fn trace_record(seed: u64, tokens: usize, step: &Step<'_>) -> TraceRecord {
+pub(super) fn trace_record(seed: u64, tokens: usize, step: &Step<'_>) -> TraceRecord {
     let layer = |norms: &LayerNorms| LayerTrace {
         pseudo_gradient: norms.pseudo_gradient,
         update: norms.update,

@@ -8,7 +8,7 @@ use crate::run::folder::journal::{Journal, SampleLine};
 use crate::run::observer::{Event, Observer};
 use crate::run::plan::render::Query;
 use ft_engine::model::Context;
-use ft_engine::score::{self, ChoiceScore, QueryTokens};
+use ft_engine::score::{self, ChoiceScore, Parted, QueryTokens};
 use ft_record::files::controls::{Baseline, ControlRecord};
 use ft_record::files::samples::{Choice, Place, SampleError, SampleRecord};
 use ft_record::files::unconditional::UnconditionalRecord;
@@ -20,15 +20,27 @@ pub(super) struct Behind<'a> {
     pub seed: u64,
     /// What the model has read.
     pub context: &'a Context,
-    /// Tokens that stand before every query: a description where there are no demonstrations; none otherwise, since the context
-    /// has them.
-    pub before: &'a [u32],
+    /// What is read once for all queries.
+    pub start: Start<'a>,
+}
+
+/// Tokens that queries have in common at their start, read once for all of them.
+#[derive(Clone, Copy)]
+pub(super) enum Start<'a> {
+    /// What all of the queries start with, behind tokens that stand before every query: a description where there are no
+    /// demonstrations; none otherwise, since the context has them.
+    OfQueries {
+        /// What stands before every query.
+        before: &'a [u32],
+    },
+    /// What queries of the task start with. One that starts otherwise is read whole.
+    OfTask(&'a [u32]),
 }
 
 impl<'a> Behind<'a> {
     /// What the model has read, and nothing else.
     pub fn context(seed: u64, context: &'a Context) -> Self {
-        Self { seed, context, before: &[] }
+        Self { seed, context, start: Start::OfQueries { before: &[] } }
     }
 }
 
@@ -91,34 +103,44 @@ impl Scorer<'_> {
         self,
         model: &impl TunedModel,
         (journal, tag): (&mut Journal<L>, L::Tag),
-        Behind { seed, context, before }: Behind<'_>,
+        Behind { seed, context, start }: Behind<'_>,
         queries: &[&Query],
     ) -> Result<Vec<L>, RunError> {
+        let before = match start {
+            Start::OfQueries { before } => before,
+            Start::OfTask(_) => &[],
+        };
         let tokens = queries.iter().map(|query| match before {
             [] => query.tokens.behind(context),
             // It is read once, and no query has a copy of it.
             _ => query.tokens.clone(),
         });
-        let mut tokens: Vec<QueryTokens> = tokens.collect();
-        let of_queries = score::shared_start(&tokens).to_vec();
-        if !of_queries.is_empty() {
-            tokens = tokens.iter().map(|query| query.without_start(of_queries.len())).collect();
-        }
-        let shared_start = [before, &of_queries].concat();
+        let tokens: Vec<QueryTokens> = tokens.collect();
+        let in_common = match start {
+            Start::OfQueries { .. } => score::shared_start(&tokens),
+            Start::OfTask(start) => start,
+        };
+        let shared_start = [before, in_common].concat();
+        let parted = Parted::new(&tokens, in_common);
+        // Those of another form, a row without its first field for example, are read whole.
+        let Parted { rest, has_start } = &parted;
         // Extended when the first batch is computed: the journal may have them all.
         let mut extended: Option<Context> = None;
         let step = context.step() as u32;
         let mut records = Vec::with_capacity(queries.len());
-        for batch in score::batches(&tokens, self.batch_tokens) {
+        for batch in parted.batches(self.batch_tokens) {
             self.stop.check()?;
             let of_batch = &queries[batch.clone()];
             let places: Vec<Place> = of_batch.iter().map(|query| Place { seed, step, index: query.index }).collect();
             let lines: Vec<L::Place> = places.iter().map(|place| L::place_of(tag, *place)).collect();
             let scored = journal.batch(&lines, || {
-                if extended.is_none() && !shared_start.is_empty() {
+                // What stands before all queries is read for all of them.
+                let has_start = has_start[batch.start] || !before.is_empty();
+                if extended.is_none() && has_start {
                     extended = Some(model.extend(context, &shared_start)?);
                 }
-                let scores = model.score(extended.as_ref().unwrap_or(context), &tokens[batch.clone()])?;
+                let behind = extended.as_ref().filter(|_| has_start).unwrap_or(context);
+                let scores = model.score(behind, &rest[batch.clone()])?;
                 let samples = of_batch.iter().zip(&places).zip(scores);
                 Ok(samples.map(|((query, place), scores)| Ok(L::of(tag, sample(model, *place, query, &scores)?))))
             })?;

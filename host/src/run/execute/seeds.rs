@@ -7,22 +7,26 @@ use super::content_free::ContentFreeScorer;
 use super::error::StepError;
 use super::iterate::{Criterion, Sink, Step, iterate};
 use super::recorder::Recorder;
-use super::scoring::{Behind, Scorer};
+use super::saving::{ContextSaver, Keeper, Kept, SavedSeed};
+use super::scoring::{Behind, Scorer, Start};
 use super::selection::{Folds, HeldOutLikelihoods, held_out_likelihoods};
 use super::tuned_model::TunedModel;
 use super::unconditional::Unconditional;
+use crate::context::ContextError;
 use crate::options::Select;
 use crate::run::error::RunError;
 use crate::run::observer::Event;
 use crate::run::plan::draw::Draw;
 use crate::run::plan::render::Query;
 use ft_engine::model::Context;
+use ft_engine::text::size;
 use ft_record::files::results::StepSeconds;
 use ft_record::files::samples::{SampleError, SampleRecord};
 use ft_record::files::schema::SelectedRecord;
+use ft_record::files::trace::TraceRecord;
 
 /// What is said of a seed whose result is in-context learning since held-out examples are likeliest there.
-const IN_CONTEXT: &str = "held-out examples selected step 1, in-context learning: no later step that was scored made \
+pub(super) const IN_CONTEXT: &str = "held-out examples selected step 1, in-context learning: no later step that was scored made \
                           them likelier";
 
 /// Which steps are taken, and which of them are scored.
@@ -39,13 +43,25 @@ pub(super) struct Schedule {
 
 impl Schedule {
     /// Where the iteration ends, with the step that held-out examples chose, where they did.
-    fn until(&self, chosen: Option<usize>) -> Criterion {
+    pub fn until(&self, chosen: Option<usize>) -> Criterion {
         let scored = self.score_steps.last().copied().unwrap_or(1);
         match self.select {
             Select::Converged { until_norm } => Criterion { last_step: self.steps, until_norm },
             Select::Last | Select::HeldOut(_) => {
                 Criterion { last_step: scored.max(chosen.unwrap_or(1)), until_norm: None }
             }
+        }
+    }
+
+    /// What is to be said of an iteration that settled at a step, or went on to the last one.
+    pub fn notes(&self, settled: Option<usize>, until: Criterion) -> Option<String> {
+        let last = until.last_step;
+        match settled {
+            Some(t) if t < last => Some(format!("the cache has converged at step {t}; later steps were not run")),
+            None if matches!(self.select, Select::Converged { .. }) => {
+                Some(format!("the cache has not converged within {last} steps; the last one is taken"))
+            }
+            _ => None,
         }
     }
 
@@ -82,6 +98,10 @@ pub(super) struct Run<'a, M> {
     pub content_free: &'a [Query],
     /// The choices of the queries without them.
     pub unconditional: Unconditional<'a>,
+    /// What queries of the task start with.
+    pub shared_start: &'a [u32],
+    /// Where the contexts of results go, if they are to be saved.
+    pub saver: Option<ContextSaver>,
     /// What scores queries at a step.
     pub scorer: Scorer<'a>,
     /// Writes down what is found.
@@ -106,34 +126,67 @@ impl<'a, M: TunedModel> Run<'a, M> {
             if draws.len() > 1 {
                 observer.event(Event::Seed(seed));
             }
-            let step = match self.recorder.earlier_result(seed) {
-                Some(step) => {
+            match self.recorder.earlier_result(seed) {
+                Some(step) if self.needs_no_context(SelectedRecord { seed, step })? => {
                     let rows: Vec<usize> = self.queries_of(draw).iter().map(|query| query.index).collect();
                     self.recorder.recall_seed(draw, &rows, step)?;
-                    step
+                    self.recorder.select(SelectedRecord { seed, step })?;
                 }
-                None => {
-                    let step = self.one_seed(draw, &draws[0])?;
+                _ => {
+                    let (step, kept) = self.one_seed(draw, &draws[0])?;
                     self.baselines(draw)?;
-                    step as u32
+                    let selected = SelectedRecord { seed, step: step as u32 };
+                    self.recorder.select(selected)?;
+                    self.save(selected, kept)?;
                 }
-            };
-            self.recorder.select(SelectedRecord { seed, step })?;
+            }
         }
         Ok(())
     }
 
-    /// Runs one seed, and gives the step that is its result. `first` is the draw of the first seed.
-    fn one_seed(&mut self, draw: &Draw, first: &Draw) -> Result<usize, RunError> {
+    /// Whether the context of a seed's result is not to be saved, or is saved already.
+    fn needs_no_context(&self, selected: SelectedRecord) -> Result<bool, RunError> {
+        self.saver.as_ref().map_or(Ok(true), |saver| saver.has_saved(self.recorder.plan(), selected))
+    }
+
+    /// Saves the context of a seed's result, where that is asked for.
+    fn save(&mut self, selected: SelectedRecord, kept: Option<Kept>) -> Result<(), RunError> {
+        let Some(saver) = &self.saver else { return Ok(()) };
+        let Some(kept) = kept else {
+            self.recorder.note(selected.seed, "no context is saved: the scores of no step are finite");
+            return Ok(());
+        };
+        let scores = self.recorder.scores_of(selected);
+        let observer = self.scorer.observer;
+        match saver.save(self.recorder.plan(), selected, &kept, scores, observer) {
+            Ok(SavedSeed { record, folder, .. }) => {
+                let (step, folder, bytes) = (kept.step, folder.display(), size(record.tensors.file.bytes));
+                observer.event(Event::Note(&format!("the context of step {step} is saved in `{folder}` ({bytes})")));
+            }
+            // The other seeds' contexts may well be saved.
+            Err(RunError::Context(error @ ContextError::Tensors(_))) => {
+                self.recorder.note(selected.seed, &format!("no context is saved: {error}"));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Runs one seed, and gives the step that is its result, with its context where that is to be saved. `first` is the draw of the
+    /// first seed.
+    fn one_seed(&mut self, draw: &Draw, first: &Draw) -> Result<(usize, Option<Kept>), RunError> {
         self.zero_shot(draw, first)?;
         let likelihoods = self.held_out_likelihoods(draw)?;
         let chosen = likelihoods.as_ref().and_then(|likelihoods| likelihoods.likeliest(|_| true));
         let until = self.schedule.until(chosen);
         let (queries, content_free) = (self.queries_of(draw), self.content_free());
-        let Self { model, schedule, scorer, recorder, .. } = self;
+        let Self { model, schedule, scorer, recorder, shared_start, saver, .. } = self;
         let mut steps = ScoredSteps {
             draw,
             queries: &queries,
+            shared_start,
+            likelihoods: likelihoods.as_ref(),
+            keeper: saver.as_ref().map(|_| Keeper::default()),
             content_free,
             scored: schedule.scored(chosen, until),
             allow_nonfinite: schedule.allow_nonfinite,
@@ -144,26 +197,18 @@ impl<'a, M: TunedModel> Run<'a, M> {
         let settled = iterate(&mut **model, &draw.demonstrations, until, scorer.stop, &mut steps)?;
         // A step that could not be scored (`--allow-nonfinite`) or was not come to is no result. Step 1 always is scored:
         // held-out examples never select a step that is less likely.
-        let done = steps.done;
+        let ScoredSteps { done, keeper, .. } = steps;
         let result = match &likelihoods {
             Some(likelihoods) => likelihoods.likeliest(|step| done.contains(&step)),
             None => done.last().copied(),
         };
         let result = result.unwrap_or(1);
-        let (seed, last) = (draw.record.seed, until.last_step);
-        match settled {
-            Some(t) if t < last => {
-                recorder.note(seed, &format!("the cache has converged at step {t}; later steps were not run"));
-            }
-            None if matches!(schedule.select, Select::Converged { .. }) => {
-                recorder.note(seed, &format!("the cache has not converged within {last} steps; the last one is taken"));
-            }
-            _ => {}
-        }
+        let seed = draw.record.seed;
+        schedule.notes(settled, until).iter().for_each(|note| recorder.note(seed, note));
         if likelihoods.is_some() && result == 1 {
             recorder.note(seed, IN_CONTEXT);
         }
-        Ok(result)
+        Ok((result, keeper.and_then(Keeper::finish).filter(|kept| kept.step == result)))
     }
 
     /// Scores the queries with no demonstrations before them. That does not depend on the seed: seeds that score the same
@@ -172,7 +217,8 @@ impl<'a, M: TunedModel> Run<'a, M> {
         let seed = draw.record.seed;
         let observer = self.scorer.observer;
         observer.event(Event::Step(0));
-        let behind = Behind { seed, context: &Context::zero_shot(self.bos), before: self.description };
+        let start = Start::OfQueries { before: self.description };
+        let behind = Behind { seed, context: &Context::zero_shot(self.bos), start };
         if seed != first.record.seed && draw.queries == first.queries {
             let mut records: Vec<SampleRecord> = self.recorder.samples_of(first.record.seed, 0).to_vec();
             for record in &mut records {
@@ -219,6 +265,12 @@ impl<'a, M: TunedModel> Run<'a, M> {
 struct ScoredSteps<'a, 'r> {
     draw: &'a Draw,
     queries: &'a [&'a Query],
+    /// What queries of the task start with.
+    shared_start: &'a [u32],
+    /// How likely held-out examples are, where they select the step.
+    likelihoods: Option<&'a HeldOutLikelihoods>,
+    /// Keeps the context of the result, where it is to be saved.
+    keeper: Option<Keeper>,
     content_free: ContentFreeScorer<'a>,
     /// The steps to score.
     scored: BTreeSet<usize>,
@@ -229,6 +281,14 @@ struct ScoredSteps<'a, 'r> {
     done: BTreeSet<usize>,
 }
 
+impl ScoredSteps<'_, '_> {
+    fn keep(&mut self, step: &Step<'_>, is_result: bool, trace: Option<TraceRecord>) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.step(step, is_result, trace);
+        }
+    }
+}
+
 impl<M: TunedModel> Sink<M> for ScoredSteps<'_, '_> {
     fn begin(&mut self, t: usize) {
         self.scorer.observer.event(Event::Step(t));
@@ -236,23 +296,28 @@ impl<M: TunedModel> Sink<M> for ScoredSteps<'_, '_> {
 
     fn step(&mut self, model: &M, step: &Step<'_>) -> Result<(), RunError> {
         let (seed, t) = (self.draw.record.seed, step.state.step());
-        self.recorder.trace(seed, self.draw.record.demonstration_ids.len(), step)?;
+        let trace = self.recorder.trace(seed, self.draw.record.demonstration_ids.len(), step)?;
         if !step.settled && !self.scored.contains(&t) {
+            self.keep(step, false, trace);
             return Ok(());
         }
         let started = Instant::now();
-        let behind = Behind::context(seed, &step.state.context);
+        let behind = Behind { start: Start::OfTask(self.shared_start), ..Behind::context(seed, &step.state.context) };
         match self.scorer.score(model, self.recorder.samples(), behind, self.queries) {
             Ok(records) => {
                 let score = started.elapsed().as_secs_f64();
                 self.content_free.score(model, self.recorder, behind, None)?;
                 self.recorder.scored(records, StepSeconds { step: step.seconds, score })?;
                 self.done.insert(t);
+                let is_done = |step| self.done.contains(&step);
+                let is_result = self.likelihoods.is_none_or(|known| known.likeliest(is_done) == Some(t));
+                self.keep(step, is_result, trace);
             }
             Err(RunError::Step(StepError::Sample { source: SampleError::NotFinite { .. }, id, .. }))
                 if self.allow_nonfinite =>
             {
                 self.recorder.note(seed, &format!("step {t} is left out: the scores of example `{id}` are not finite"));
+                self.keep(step, false, trace);
             }
             Err(error) => return Err(error),
         }

@@ -17,7 +17,7 @@ pub enum FolderError {
         changes: Vec<String>,
     },
     /// An unfinished run of a single task, where the results of a group are to be.
-    #[error("`{}` has an unfinished run of a single task, and is to have those of a group", folder.display())]
+    #[error("`{}`: expected no run, or one that is finished, for the results of a group, got an unfinished run of a single task", folder.display())]
     OtherRun {
         /// The output folder.
         folder: PathBuf,
@@ -74,7 +74,7 @@ impl Diagnosis for FolderError {
     fn hint(&self) -> Option<String> {
         Some(
             match self {
-                Self::OtherRun { .. } => "name another folder with `--out`, or set that run aside with `--restart`",
+                Self::OtherRun { .. } => "name another folder with `--out`, or start over with `--restart`, which keeps that run's files under other names",
                 Self::Changed { .. } => {
                     "resume with the options that it had, name another folder with `--out`, or start over with `--restart`"
                 }

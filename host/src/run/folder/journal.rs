@@ -179,7 +179,8 @@ impl Line for TraceRecord {
 /// A journal, open for one run.
 pub(in crate::run) struct Journal<L> {
     path: PathBuf,
-    writer: LineWriter,
+    /// None where nothing is written.
+    writer: Option<LineWriter>,
     /// Lines of an earlier process that this one has not come to yet.
     earlier: VecDeque<L>,
     /// Lines that this process has come to.
@@ -201,7 +202,12 @@ impl<L: Line> Journal<L> {
         }
         let whole = lines.whole();
         drop(lines);
-        Ok(Self { writer: held.resume(whole)?, path, earlier, passed: 0 })
+        Ok(Self { writer: Some(held.resume(whole)?), path, earlier, passed: 0 })
+    }
+
+    /// A journal that no file is kept of: nothing is recalled, and nothing is written.
+    pub fn unwritten() -> Self {
+        Self { path: PathBuf::new(), writer: None, earlier: VecDeque::new(), passed: 0 }
     }
 
     /// Whether lines of an earlier process are still to come.
@@ -298,7 +304,7 @@ impl<L: Line> Journal<L> {
             return Err(refused(std::io::Error::other(found)).into());
         }
         self.passed += 1;
-        Ok(self.writer.write_line(&line)?)
+        Ok(self.writer.as_mut().map_or(Ok(()), |writer| writer.write_line(&line))?)
     }
 
     /// Brings all lines to the disk.
@@ -306,7 +312,7 @@ impl<L: Line> Journal<L> {
     /// # Errors
     /// I/O errors, e.g. a full disk.
     pub fn sync(&self) -> Result<(), RunError> {
-        Ok(self.writer.sync()?)
+        Ok(self.writer.as_ref().map_or(Ok(()), LineWriter::sync)?)
     }
 }
 

@@ -4,4 +4,4 @@ pub mod error;
 pub mod group_folder;
 pub mod journal;
 pub mod out_folder;
-mod plan_diff;
+pub mod plan_diff;

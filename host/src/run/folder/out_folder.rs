@@ -89,6 +89,14 @@ pub fn set_run_aside(folder: &Path) -> Result<Option<PathBuf>, RunError> {
     set_aside(folder, &FILES)
 }
 
+/// Renames the files of an earlier run that a new one does not go on with; whether there were any.
+///
+/// # Errors
+/// Those of [`set_run_aside`].
+pub fn set_aside_for(folder: &Path, beginning: &Beginning) -> Result<bool, RunError> {
+    Ok(matches!(beginning, Beginning::Fresh) && folder.exists() && set_aside(folder, &SET_ASIDE)?.is_some())
+}
+
 fn set_aside(folder: &Path, files: &[&str]) -> Result<Option<PathBuf>, RunError> {
     // Held while the files are renamed: none is taken from a process that is still writing. Not a byte of them is touched:
     // they may be anybody's.

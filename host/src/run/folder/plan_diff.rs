@@ -8,9 +8,10 @@ use ft_record::analysis::differences::{Difference, differences_but};
 use ft_record::files::schema::{DataRecord, PlanRecord};
 
 /// Parts of a plan, besides options, that no result depends on: where things lie, and what is said about them. Plugins,
-/// models and data are compared by their digests; content-free queries follow from the task, and earlier versions had none.
-const WITHOUT_EFFECT: [&str; 8] = [
+/// models and data are compared by their digests; content-free queries and the shared start follow from the task, and earlier versions had none.
+const WITHOUT_EFFECT: [&str; 9] = [
     "content_free",
+    "shared_start",
     "memory",
     "model.asked",
     "model.source",
@@ -45,7 +46,7 @@ const SHOWN: usize = 48;
 ///
 /// # Errors
 /// If a plan cannot be serialized.
-pub(super) fn plan_diff(before: &PlanRecord, now: &PlanRecord) -> Result<Vec<String>, serde_json::Error> {
+pub fn plan_diff(before: &PlanRecord, now: &PlanRecord) -> Result<Vec<String>, serde_json::Error> {
     let options = RunOptions::recorded_of(&[Effect::Source, Effect::Nothing]);
     let left_out = [&WITHOUT_EFFECT[..], &options].concat();
     let found = match same_splits(before, now) {

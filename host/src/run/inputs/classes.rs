@@ -53,6 +53,9 @@ pub fn note(labels: &[String], split: &[Example], scored: impl Iterator<Item = u
     };
     let all = counts(&mut split.iter().map(|example| example.answer));
     let rows = counts(&mut { scored });
+    if rows.iter().sum::<usize>() == 0 {
+        return None;
+    }
     let found = unusual_classes(&rows, &all);
     let likeliest = found.iter().map(|class| class.p_value).reduce(f64::min)?;
     let (n, split): (usize, usize) = (rows.iter().sum(), all.iter().sum());

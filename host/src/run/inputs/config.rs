@@ -12,6 +12,7 @@ use super::plugins::{PluginSpec, find_plugin};
 use crate::options::{Baselines, DataOptions, RowOptions, RunOptions, ScoreSteps, Select, TaskOptions};
 use crate::run::error::RunError;
 use ft_engine::model::device::{DTypeChoice, DeviceChoice};
+use ft_engine::model::saved_context::HalfFormat;
 use ft_engine::model::weights::WeightFormat;
 use ft_engine::task::sampling::Sampling;
 use ft_engine::tune::Positions;
@@ -20,9 +21,20 @@ use ft_sandbox::options::OptionSetting;
 use ft_store::datasets::location::DataLocation;
 use ft_store::plugin_path::PluginPath;
 
+/// What a configuration is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To score queries at the steps.
+    Score,
+    /// To save the tuned contexts: nothing is scored but held-out examples.
+    Tune,
+}
+
 /// What will happen, with every default filled in. Two runs of one configuration give one result, but for times.
 #[derive(Clone, Debug)]
 pub struct RunConfig {
+    /// Whether queries are scored.
+    pub purpose: Purpose,
     /// The task and what is read for it.
     pub task: TaskConfig,
     /// The optimizer plugin's file.
@@ -65,8 +77,12 @@ pub struct RunConfig {
     pub threads: usize,
     /// Query tokens that run together.
     pub batch_tokens: usize,
-    /// The folder for results.
+    /// The folder for results, or for the contexts that are tuned.
     pub out: PathBuf,
+    /// The folder for the contexts of the results, where they are to be saved.
+    pub save_context: Option<PathBuf>,
+    /// The number format in which saved contexts hold keys and values; `None` for that of the run.
+    pub cache_dtype: Option<HalfFormat>,
     /// To run even where memory will not be enough, where the model has settings or tensors that nobody here knows, or
     /// where a data file has other names for the classes than the task.
     pub force: bool,
@@ -91,6 +107,7 @@ impl RunConfig {
     /// # Errors
     /// No task, no optimizer, options that contradict each other.
     pub fn new(
+        purpose: Purpose,
         options: RunOptions,
         threads: usize,
         RunOverrides { restart, force }: RunOverrides,
@@ -125,8 +142,15 @@ impl RunConfig {
             None => default_optimizer::find(&task.plugin, path)?,
         };
         let (evaluation, tune, compute) = (options.evaluation, options.tune, options.compute);
+        let home = match purpose {
+            Purpose::Score => "runs",
+            Purpose::Tune => "contexts",
+        };
         Ok(Self {
-            out: options.output.out.unwrap_or_else(|| PathBuf::from("runs").join(stem)),
+            purpose,
+            out: options.output.out.unwrap_or_else(|| PathBuf::from(home).join(stem)),
+            save_context: options.contexts.save_context,
+            cache_dtype: options.cache_dtype.cache_dtype,
             task,
             optimizer,
             optimizer_options: options.optimizer.optimizer_options,

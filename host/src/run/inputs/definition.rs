@@ -130,6 +130,11 @@ impl Definition {
         self.file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
     }
 
+    /// The text, as the component gets it.
+    pub(in crate::run) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The definition's file.
     pub fn file(&self) -> &Path {
         &self.file

@@ -148,8 +148,8 @@ impl Diagnosis for PluginRequestError {
                 "`cargo xtask plugins` of this project builds `plugins/{interpreter}.wasm`; `FT_PLUGIN_PATH` names the folder of it"
             ),
             Self::Group { .. } => {
-                "choose one of them by the option that stands for several (`-T NAME=VALUE`); `ft-host run` and `ft-host data pull` \
-                 take the whole group"
+                "choose one of them by the option that stands for several (`-T NAME=VALUE`); `ft-host run`, also with \
+                 `--save-context DIR`, and `ft-host data pull` take the whole group"
                     .into()
             }
             Self::Definition { .. } => return None,

@@ -3,7 +3,7 @@
 use super::config::TaskConfig;
 use super::definition::Definition;
 use super::error::PluginRequestError;
-use super::plugins::{Configured, Plugins};
+use super::plugins::{Configured, Plugins, TOLD_SUBTASKS};
 use crate::run::error::RunError;
 use ft_record::files::group::is_subtask_name;
 use ft_sandbox::{Subtask, TaskPlugin};
@@ -45,6 +45,12 @@ pub fn asked(config: &TaskConfig, plugins: &Plugins) -> Result<Asked, RunError> 
             subtasks.iter().map(|subtask| of_plugin(config, subtask)).collect(),
         )),
     }
+}
+
+/// That a group stands in the place of a single task.
+pub fn members_refused(group: String, members: &[Member]) -> PluginRequestError {
+    let first = members.iter().take(TOLD_SUBTASKS).map(|member| member.name.clone()).collect();
+    PluginRequestError::Group { group, first, subtasks: members.len() }
 }
 
 fn of_plugin(config: &TaskConfig, subtask: &Subtask) -> Member {

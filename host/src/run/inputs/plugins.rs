@@ -33,7 +33,7 @@ pub struct PluginSpec<'a> {
 }
 
 /// Subtasks of a group that a message names.
-const TOLD_SUBTASKS: usize = 3;
+pub(super) const TOLD_SUBTASKS: usize = 3;
 
 /// A loaded plugin that has been given its options.
 pub struct Configured<P> {

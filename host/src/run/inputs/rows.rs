@@ -19,18 +19,24 @@ pub struct Rows {
     pub demonstrations: SplitExamples,
     /// Demonstrations that the plugin has written by hand, where they are wanted.
     written: Vec<Example>,
-    /// The split that is scored.
-    pub evaluation: SplitExamples,
+    /// The split that is scored; `None` where nothing is.
+    pub evaluation: Option<SplitExamples>,
     /// How many rows of it the task wants scored; none means all.
     evaluation_sample: Option<usize>,
 }
 
 impl Rows {
-    /// Reads both splits through the task plugin.
+    /// Reads both splits through the task plugin; where nothing is scored, the one of the demonstrations, unless a sample is drawn
+    /// of the other one: demonstrations are drawn behind it.
     ///
     /// # Errors
     /// Missing or malformed data, or a failure of the plugin.
-    pub fn read(task: &mut TaskPlugin, config: &TaskConfig, access: Access<'_>) -> Result<Self, RunError> {
+    pub fn read(
+        task: &mut TaskPlugin,
+        config: &TaskConfig,
+        scores: bool,
+        access: Access<'_>,
+    ) -> Result<Self, RunError> {
         let sources = task.sources()?;
         let labels = task.labels()?;
         let of = |split: Split| sources.iter().find(|source| source.split == split);
@@ -39,10 +45,21 @@ impl Rows {
             None => Err(SplitError::NoRows { file: format!("`{}`", config.plugin.display()), split }.into()),
         };
         let demonstrations = read(Split::Demonstrations)?;
-        let evaluation = read(Split::Evaluation)?;
         let evaluation_sample = of(Split::Evaluation).and_then(|source| source.sample);
+        let is_read = scores || config.sample.or(evaluation_sample).is_some();
+        let evaluation = is_read.then(|| read(Split::Evaluation)).transpose()?;
         let written = if config.sampling == Sampling::Written { task.written()? } else { Vec::new() };
         Ok(Self { labels, demonstrations, written, evaluation, evaluation_sample })
+    }
+
+    /// The splits that were read, the demonstrations' first.
+    pub fn splits(&self) -> impl Iterator<Item = &SplitExamples> {
+        std::iter::once(&self.demonstrations).chain(&self.evaluation)
+    }
+
+    /// The examples of the split that is scored; none where nothing is.
+    pub fn evaluation_examples(&self) -> &[Example] {
+        self.evaluation.as_ref().map(|split| split.examples.as_slice()).unwrap_or_default()
     }
 
     /// The rows that a seed chooses.
@@ -58,7 +75,7 @@ impl Rows {
             answers: &answers,
             classes: self.labels.len(),
             written: self.written.len(),
-            evaluation_rows: self.evaluation.examples.len(),
+            evaluation_rows: self.evaluation_examples().len(),
             evaluation_sample: config.sample.or(self.evaluation_sample),
         };
         sampling::select(&request).map_err(|source| self.sampling_error(source))
@@ -76,14 +93,13 @@ impl Rows {
     }
 
     fn other_classes(&self) -> impl Iterator<Item = &OtherClasses> {
-        [&self.demonstrations, &self.evaluation].into_iter().flat_map(|split| &split.other_classes)
+        self.splits().flat_map(|split| &split.other_classes)
     }
 
     /// What a reader should know of how the files were read, of their names for classes, and of classes without rows,
     /// in words.
     pub fn notes(&self, config: &TaskConfig) -> Vec<String> {
-        let remarks =
-            [&self.demonstrations, &self.evaluation].into_iter().flat_map(|split| split.remarks.iter().cloned());
+        let remarks = self.splits().flat_map(|split| split.remarks.iter().cloned());
         let others = self.other_classes().map(OtherClasses::to_string);
         remarks.chain(others).chain(self.unshown_classes(config)).chain(self.unasked_classes()).collect()
     }
@@ -103,7 +119,7 @@ impl Rows {
 
     /// Which classes no evaluation row has: a file may be a part of the split, or count its classes otherwise.
     fn unasked_classes(&self) -> Option<String> {
-        let classes = classes::absent(&self.labels, &self.evaluation.examples)?;
+        let classes = classes::absent(&self.labels, &self.evaluation.as_ref()?.examples)?;
         Some(format!("the evaluation split has no row of {classes}"))
     }
 

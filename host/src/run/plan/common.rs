@@ -31,9 +31,8 @@ impl ModelInput {
     ///
     /// # Errors
     /// A model that cannot be had; those of [`OpenModel::open`].
-    fn open(config: &RunConfig, access: Access<'_>) -> Result<Self, RunError> {
-        let unknown = if config.force { UnknownSettings::Note } else { UnknownSettings::Refuse };
-        let files = fetch_model(&config.model, access.environment, access.progress)?;
+    pub(in crate::run) fn open(name: &str, unknown: UnknownSettings, access: Access<'_>) -> Result<Self, RunError> {
+        let files = fetch_model(name, access.environment, access.progress)?;
         let state = files.state()?;
         let model = OpenModel::open(&files, unknown)?;
         Ok(Self { files, state, model })
@@ -75,7 +74,8 @@ impl<'a> Common<'a> {
         if let Some(model) = &*model {
             return Ok(model.clone());
         }
-        Ok(model.insert(Rc::new(ModelInput::open(config, self.access)?)).clone())
+        let unknown = if config.force { UnknownSettings::Note } else { UnknownSettings::Refuse };
+        Ok(model.insert(Rc::new(ModelInput::open(&config.model, unknown, self.access)?)).clone())
     }
 
     /// The digests of the model's files; none of them remembered from another day where results are to be gone on with: it has to

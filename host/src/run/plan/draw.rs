@@ -8,11 +8,12 @@ use super::held_out::{Candidates, Chosen, Fold, choose_all};
 use super::one_by_one::Tuned;
 use super::render::{Query, Renderer};
 use super::select;
+use super::shared_start;
 use super::shown::{Role, Shown};
 use super::usable::UnusableRows;
 use crate::options::Select;
 use crate::run::error::RunError;
-use crate::run::inputs::config::RunConfig;
+use crate::run::inputs::config::{Purpose, RunConfig};
 use crate::run::inputs::rows::Rows;
 use ft_engine::task::overlap::KnownExamples;
 use ft_engine::tune::Demonstrations;
@@ -64,6 +65,8 @@ pub struct Drawn {
     pub content_free: ContentFree,
     /// What stands before the first demonstration and before zero-shot queries.
     pub description: Description,
+    /// What queries of the task start with.
+    pub shared_start: Vec<u32>,
 }
 
 /// The text before the first demonstration, which zero-shot queries have before them too.
@@ -84,6 +87,7 @@ pub struct Description {
 /// # Errors
 /// Too few rows, an example that the prompt does not take, what does not fit, a failure of the plugin.
 pub(super) fn draw(mut renderer: Renderer<'_>, config: &RunConfig, rows: &Rows) -> Result<Drawn, RunError> {
+    let scores = config.purpose == Purpose::Score;
     let (text, ids) = renderer.description()?;
     let description = Description { text: text.to_owned(), ids };
     let (tuned, mut known) = tuned(&mut renderer, config, rows)?;
@@ -101,12 +105,13 @@ pub(super) fn draw(mut renderer: Renderer<'_>, config: &RunConfig, rows: &Rows) 
     );
     let mut scored = Vec::with_capacity(tuned.len());
     for (seed, (of_seed, candidates)) in tuned.iter().zip(&mut held_out).enumerate() {
-        scored.push(evaluation.score(seed, &of_seed.shown.selection.evaluation, candidates)?);
+        let drawn = if scores { of_seed.shown.selection.evaluation.as_slice() } else { &[] };
+        scored.push(evaluation.score(seed, drawn, candidates)?);
     }
     let EvaluationRows { mut renderer, queries, unconditional, unusable, .. } = evaluation;
     let unusable = unusable.allowed(config.task.skip_bad_rows)?;
     let of_first = scored.first().map(|scored| scored.places.len());
-    for ((seed, of_seed), scored) in config.seeds.iter().zip(&tuned).zip(&scored) {
+    for ((seed, of_seed), scored) in config.seeds.iter().zip(&tuned).zip(&scored).filter(|_| scores) {
         check_scored(*seed, of_seed, scored, &unusable)?;
     }
     let (held_out, not_held_out) = choose_all(held_out, config, renderer.room)?;
@@ -143,8 +148,12 @@ pub(super) fn draw(mut renderer: Renderer<'_>, config: &RunConfig, rows: &Rows) 
         });
     }
     let longest = draws.iter().map(Draw::longest_context).chain([description.ids.len()]).max().unwrap_or(0);
-    let content_free = ContentFree::draw(&mut renderer, &rows.labels, longest)?;
-    Ok(Drawn { draws, select, not_held_out, queries, unconditional, unusable, content_free, description })
+    let shared_start = shared_start::of_task(&mut renderer, rows)?;
+    let content_free = match config.purpose {
+        Purpose::Score => ContentFree::draw(&mut renderer, &rows.labels, longest)?,
+        Purpose::Tune => ContentFree::default(),
+    };
+    Ok(Drawn { draws, select, not_held_out, queries, unconditional, unusable, content_free, description, shared_start })
 }
 
 /// Refuses a seed that scores none of the rows that it drew.

@@ -3,6 +3,7 @@
 use super::text_bound::{LongDemonstrations, LongDescription, MOST_TOKENS};
 use super::usable::UnusableRow;
 use crate::diagnosis::{Diagnosis, Fault};
+use ft_engine::model::saved_context::HalfFormat;
 use ft_engine::text::size;
 use ft_record::files::schema::MemoryRecord;
 
@@ -139,6 +140,14 @@ impl Diagnosis for DrawError {
 /// A plan that cannot be carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
+    /// Half precision for contexts of a run that is not in single.
+    #[error("expected a run in f32 for `--cache-dtype {asked}`, got one in {held}")]
+    CacheDType {
+        /// The number format that was asked for.
+        asked: HalfFormat,
+        /// The run's.
+        held: &'static str,
+    },
     /// A task of a group that is a group itself.
     #[error("expected a single task, got the group `{name}` of {subtasks} tasks")]
     GroupInGroup {
@@ -205,6 +214,7 @@ impl Diagnosis for PlanError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoSeed => return None,
+            Self::CacheDType { .. } => "leave out `--cache-dtype`: keys and values have 16 bits already".into(),
             Self::GroupInGroup { .. } => "run that group by itself, or choose one of its tasks".into(),
             Self::NoSuchStep { .. } => "raise `--steps` or change `--score-steps`".into(),
             Self::TooManySteps { .. } => {

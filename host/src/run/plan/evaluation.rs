@@ -73,7 +73,7 @@ impl<'a> EvaluationRows<'a> {
         known: KnownExamples<Role>,
         (zero_shot, shown): (usize, impl Iterator<Item = &'s Shown<'s>>),
     ) -> Self {
-        let mut before = vec![zero_shot; rows.evaluation.examples.len()];
+        let mut before = vec![zero_shot; rows.evaluation_examples().len()];
         for of_seed in shown {
             for row in &of_seed.selection.evaluation {
                 before[*row] = before[*row].max(of_seed.ids.len());
@@ -131,7 +131,7 @@ impl<'a> EvaluationRows<'a> {
     }
 
     fn prepare(&mut self, row: usize) -> Result<Prepared, RunError> {
-        let example = &self.rows.evaluation.examples[row];
+        let example = &self.rows.evaluation_examples()[row];
         let (query, choices) = self.renderer.query(row, example)?;
         let found = self.known.find(example, &choices);
         let too_long = |query: &Query| fit::query(self.renderer.room.limit, self.before[row], query.tokens.longest());
@@ -156,7 +156,7 @@ impl<'a> EvaluationRows<'a> {
                 self.queries.len() - 1
             }
             State::Unusable(reason) => {
-                self.unusable.add(self.rows.evaluation.examples[row].id.clone(), reason);
+                self.unusable.add(self.rows.evaluation_examples()[row].id.clone(), reason);
                 return None;
             }
             State::Counted => return None,

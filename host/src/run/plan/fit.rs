@@ -49,7 +49,7 @@ pub(super) fn demonstrations(
 }
 
 /// Why a query of so many tokens has no room behind the demonstrations' tokens, if it has none.
-pub(super) fn query(limit: Option<usize>, demonstrations: usize, tokens: usize) -> Option<Unusable> {
+pub(in crate::run) fn query(limit: Option<usize>, demonstrations: usize, tokens: usize) -> Option<Unusable> {
     let limit = limit.filter(|limit| demonstrations + tokens > *limit)?;
     Some(Unusable::TooLong { tokens, demonstrations, limit })
 }

@@ -39,7 +39,8 @@ impl GroupPlan {
             let Member { name, groups, task } = member;
             let subtask =
                 SubtaskRecord { name: name.as_str().into(), groups: groups.into_iter().map(Into::into).collect() };
-            let config = RunConfig { task, out: config.out.join(&name), ..config.clone() };
+            let save_context = config.save_context.as_ref().map(|folder| folder.join(&name));
+            let config = RunConfig { task, out: config.out.join(&name), save_context, ..config.clone() };
             let plan = subtask_plan(config, common).map_err(|error| error.of_subtask(name))?;
             Ok((subtask, plan))
         };

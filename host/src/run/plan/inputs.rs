@@ -12,7 +12,7 @@ use super::error::PlanError;
 use super::fit::Room;
 use super::render::Renderer;
 use crate::run::error::RunError;
-use crate::run::inputs::config::RunConfig;
+use crate::run::inputs::config::{Purpose, RunConfig};
 use crate::run::inputs::plugins::{Configured, Plugins};
 use crate::run::inputs::rows::Rows;
 use ft_sandbox::{OptimizerPlugin, TaskPlugin};
@@ -39,7 +39,7 @@ impl Inputs {
         common: &Common<'_>,
     ) -> Result<Self, RunError> {
         let optimizer = common.plugins.optimizer(config.optimizer_spec(), device)?;
-        let rows = Rows::read(&mut task.plugin, &config.task, common.access)?;
+        let rows = Rows::read(&mut task.plugin, &config.task, config.purpose == Purpose::Score, common.access)?;
         if !config.force {
             rows.check_classes()?;
         }

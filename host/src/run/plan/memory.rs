@@ -8,7 +8,7 @@ use super::draw::{Draw, Drawn};
 use super::dry_step::Asked;
 use super::error::PlanError;
 use super::render::Query;
-use crate::run::inputs::config::RunConfig;
+use crate::run::inputs::config::{Purpose, RunConfig};
 use crate::run::inputs::model::OpenModel;
 use ft_engine::model::decoder::{DecoderConfig, Placement};
 use ft_engine::model::device::free_memory;
@@ -69,6 +69,10 @@ pub(super) fn of_run(
     }
     let tuned_on = drawn.draws.iter().map(|draw| &draw.demonstrations);
     phases.extend(of_questions(asked, (model, &placement), tuned_on, config.batch_tokens));
+    if config.purpose == Purpose::Tune || config.save_context.is_some() {
+        // The context of the result so far is kept beside that of the step.
+        phases.iter_mut().for_each(|phase| phase.cached = phase.cached.saturating_add(demonstrations));
+    }
     let memory = estimate(model, layout, &placement, &phases);
     let program = if device.is_cpu() { PROGRAM.saturating_add(records) } else { 0 };
     MemoryRecord {

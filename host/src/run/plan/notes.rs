@@ -21,16 +21,17 @@ pub fn before(config: &RunConfig, rows: &Rows, drawn: &Drawn, model: &OpenModel)
     if config.task.data.uses_sample() {
         notes.push("using the bundled sample, not the full data set".to_owned());
     }
-    for split in [&rows.demonstrations, &rows.evaluation] {
+    for split in rows.splits() {
         let (record, reasons) = (&split.record, split.skipped.join("; "));
         if record.skipped > 0 {
             let (skipped, all, name) = (record.skipped, record.rows, record.split.harmless());
             notes.push(format!("{skipped} of {all} rows of the {name} split were left out: {reasons}"));
         }
     }
-    notes.extend(unsought_configuration(&config.task, &[&rows.demonstrations.record, &rows.evaluation.record]));
+    let data: Vec<&DataRecord> = rows.splits().map(|split| &split.record).collect();
+    notes.extend(unsought_configuration(&config.task, &data));
     notes.extend(rows.notes(&config.task));
-    let all = rows.evaluation.examples.len();
+    let all = rows.evaluation_examples().len();
     notes.extend(drawn.draws.first().and_then(|draw| sampled(config, draw, all)));
     if drawn.unusable.count() > 0 {
         let (count, reasons) = (drawn.unusable.count(), drawn.unusable.reasons());
@@ -40,7 +41,7 @@ pub fn before(config: &RunConfig, rows: &Rows, drawn: &Drawn, model: &OpenModel)
     notes.extend(of_seeds(drawn, limited));
     notes.extend(of_seeds(drawn, |draw| {
         let answers = draw.queries.iter().map(|place| drawn.queries[*place].answer);
-        classes::note(&rows.labels, &rows.evaluation.examples, answers, draw.evaluation_rows < all)
+        classes::note(&rows.labels, rows.evaluation_examples(), answers, draw.evaluation_rows < all)
     }));
     notes.extend(select::note(config, drawn.select, drawn.not_held_out.as_ref()));
     notes.extend(of_seeds(drawn, |draw| held_out(config, draw)));

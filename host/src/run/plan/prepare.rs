@@ -19,7 +19,7 @@ use crate::run::error::RunError;
 use crate::run::folder::out_folder;
 use crate::run::folder::out_folder::Beginning;
 use crate::run::inputs::config::RunConfig;
-use crate::run::inputs::group::{Asked, asked};
+use crate::run::inputs::group::{Asked, asked, members_refused};
 use crate::run::inputs::plugins::Configured;
 use crate::run::observer::Observer;
 use crate::run::usage::PluginUsage;
@@ -50,6 +50,8 @@ pub struct Plan {
     pub(in crate::run) unconditional: Vec<Query>,
     /// What stands before zero-shot queries.
     pub(in crate::run) description: Description,
+    /// What queries of the task start with.
+    pub(in crate::run) shared_start: Vec<u32>,
     pub(in crate::run) score_steps: BTreeSet<usize>,
     pub(in crate::run) record: PlanRecord,
     pub(in crate::run) beginning: Beginning,
@@ -105,6 +107,24 @@ pub fn prepare(
     }
 }
 
+/// What is done to tune a task's demonstrations and save their contexts, as far as it can be known without the weights.
+///
+/// # Errors
+/// Those of [`prepare`], and a group of tasks.
+pub fn prepare_tuning(
+    config: RunConfig,
+    access: Access<'_>,
+    observer: &Arc<dyn Observer>,
+    engine: &EngineOptions,
+) -> Result<Plan, RunError> {
+    let frame = Frame { earlier: None, ..Frame::check(&config)? };
+    let common = Common::new(&config, access, observer, engine)?;
+    match asked(&config.task, &common.plugins)? {
+        Asked::Task(task) => plan_of(config, frame, *task, &common),
+        Asked::Group(name, members) => Err(members_refused(name, &members).into()),
+    }
+}
+
 /// The plan of a single task's run.
 ///
 /// # Errors
@@ -142,6 +162,7 @@ pub(super) fn plan_of(
         content_free: drawn.content_free,
         unconditional: drawn.unconditional,
         description: drawn.description,
+        shared_start: drawn.shared_start,
         score_steps: frame.score_steps,
         record,
         beginning,
@@ -172,6 +193,13 @@ impl Frame {
         let score_steps = config.score_steps.resolve(steps).map_err(|step| PlanError::NoSuchStep { step, steps })?;
         let device = config.device.open()?;
         let dtype = config.dtype.resolve(&device);
+        // What could not be saved at the end is found out before anything is computed.
+        if let Some(folder) = &config.save_context {
+            probe_folder(folder)?;
+        }
+        if let Some(asked) = config.cache_dtype.filter(|_| dtype != DType::F32) {
+            return Err(PlanError::CacheDType { asked, held: dtype.as_str() }.into());
+        }
         Ok(Self { earlier, score_steps, device, dtype })
     }
 
@@ -210,16 +238,17 @@ impl Frame {
                 optimizer: record::options(&optimizer.options),
             },
             model: record::model(&files.origin, digests, model),
-            data: vec![rows.demonstrations.record.clone(), rows.evaluation.record.clone()],
+            data: rows.splits().map(|split| split.record.clone()).collect(),
             labels: rows.labels.iter().map(|label| label.as_str().into()).collect(),
             description: drawn.description.text.clone().into(),
             draw: draw.record.clone(),
             further_draws: further.iter().map(|draw| draw.record.clone()).collect(),
             evaluation_rows: draw.queries.len(),
-            evaluation_split_rows: rows.evaluation.examples.len(),
+            evaluation_split_rows: rows.evaluation_examples().len(),
             longest_query: drawn.queries.iter().map(|query| query.tokens.longest()).max().unwrap_or(0),
             score_steps: std::iter::once(0).chain(self.score_steps.iter().copied()).collect(),
             content_free: drawn.content_free.record(),
+            shared_start: drawn.shared_start.clone(),
             unconditional_rows: config.mutual_information.then_some(drawn.unconditional.len()),
             memory,
             notes: notes.into_iter().map(Into::into).collect(),

@@ -41,7 +41,7 @@ fn moves_the_cache(steps: usize, score_steps: &ScoreSteps) -> bool {
 pub(super) mod tests {
     use super::*;
     use crate::options::RunOptions;
-    use crate::run::RunOverrides;
+    use crate::run::{Purpose, RunOverrides};
     use ft_store::machine::environment::Environment;
     use ft_store::plugin_path::PluginPath;
 
@@ -49,7 +49,7 @@ pub(super) mod tests {
         let options: RunOptions =
             toml::from_str(&format!("task = './t.wasm'\noptimizer = 'momentum.wasm'\n{keys}\n")).unwrap();
         let path = PluginPath::new(&Environment::from_variables(&|_| None, None, None));
-        RunConfig::new(options, 1, RunOverrides::default(), &path).unwrap()
+        RunConfig::new(Purpose::Score, options, 1, RunOverrides::default(), &path).unwrap()
     }
 
     #[test]

@@ -120,6 +120,8 @@ impl Setup {
         let alone = |row| Query { tokens: alone(row), ..asked(row) };
         let unconditional: Vec<Query> = (0..if self.mutual_information { ROWS } else { 0 }).map(alone).collect();
         let run = Run {
+            shared_start: &[],
+            saver: None,
             model,
             bos: None,
             description: self.description,
