@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn examples_are_checked() {
         let labels = ["a".to_owned(), "b".to_owned()];
-        let limits = Limits { examples: 3, example_bytes: 300, ..Limits::default() };
+        let limits = Limits { examples: 3, example_bytes: 400, ..Limits::default() };
         let mut check = ExampleCheck::new(&limits, &labels);
         let mut message = |raw| check.check(raw).err().map(|error| error.to_string()).unwrap_or_default();
         assert_eq!(message(example("x", &["a", "b"], 1)), "");
@@ -294,7 +294,7 @@ mod tests {
         }
         assert_eq!(
             message(example("z", &["a", "b"], 1)),
-            "exceeded the limit of a split (3 examples, 300 bytes of text)"
+            "exceeded the limit of a split (3 examples, 400 bytes of text)"
         );
 
         let limits = Limits::default();
@@ -308,7 +308,7 @@ mod tests {
         );
         assert_eq!(
             message(example("\u{1b}", &["a", "b"], 1)),
-            "expected an id of 1 to 200 characters on one line for example 1, got `\\u{1b}`"
+            "expected an id of 1 to 200 characters on one line for example 2, got `\\u{1b}`"
         );
     }
 }
