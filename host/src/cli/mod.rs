@@ -12,6 +12,7 @@ mod plugin;
 mod predict;
 mod prompt;
 mod report;
+mod resolve;
 mod run;
 mod shell;
 mod task;

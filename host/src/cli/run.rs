@@ -1,6 +1,6 @@
 //! `ft-host run`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -9,9 +9,9 @@ use serde::Serialize;
 use super::exit::{CommandError, ExitStatus};
 use super::interrupt::Interrupt;
 use super::report;
-use super::terminal::{Downloads, Terminal, print, print_json, print_run_file, say_page, stderr_screen, stdout_screen};
-use super::threads;
-use crate::options::{OptionGroup, RunOptions};
+use super::resolve::{Resolved, resolve};
+use super::terminal::{Downloads, Terminal, print, print_json, say_page, stderr_screen, stdout_screen};
+use crate::options::RunOptions;
 use crate::run::{
     self, GroupOutcome, Observer, Observers, Outcome, PluginUsage, Prepared, Purpose, RunConfig, RunOverrides,
 };
@@ -21,8 +21,7 @@ use crate::ui::usage;
 use ft_engine::text::Untrusted;
 use ft_record::files::schema::PlanRecord;
 use ft_store::datasets::location::Access;
-use ft_store::machine::environment::{Environment, expand_path};
-use ft_store::plugin_path::PluginPath;
+use ft_store::machine::environment::Environment;
 
 #[derive(Args)]
 pub struct RunArgs {
@@ -72,23 +71,11 @@ struct CallArgs {
 }
 
 /// Prepares and carries out a run.
-pub fn run(
-    RunArgs { mut options, call: args }: RunArgs,
-    mut environment: Environment,
-) -> Result<ExitStatus, CommandError> {
-    options.expand(Path::new(""), expand_path);
-    if let Some(path) = &args.config {
-        options = options.overlay(RunOptions::read(&expand_path(path), expand_path)?);
-    }
-    let plugin_path = PluginPath::new(&environment);
-    let options = run::with_plugins(options, &plugin_path)?;
-    if args.print_config {
-        print_run_file(&options.with_defaults().to_toml()?)?;
+pub fn run(RunArgs { options, call: args }: RunArgs, mut environment: Environment) -> Result<ExitStatus, CommandError> {
+    let file = (args.config.as_ref(), args.print_config);
+    let Some(Resolved { options, threads, plugin_path }) = resolve(options, file, &mut environment)? else {
         return Ok(ExitStatus::Done);
-    }
-    let threads = threads::resolve(options.compute.threads, &environment);
-    environment.offline |= options.network.offline;
-    environment.use_hub_cache(options.hub_cache.cache_dir.clone());
+    };
     let (json, dry_run, quiet) = (args.json, args.dry_run, args.quiet || args.json);
     let interrupt = Interrupt::install()?;
     let overrides = RunOverrides { restart: args.restart, force: args.force };

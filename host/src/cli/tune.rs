@@ -7,21 +7,20 @@ use clap::Args;
 
 use super::exit::{CommandError, ExitStatus};
 use super::interrupt::Interrupt;
+use super::resolve::{Resolved, resolve};
 use super::run::say_usage;
-use super::terminal::{Downloads, Terminal, print, print_json, print_run_file, say_page, stderr_screen, stdout_screen};
-use super::threads;
+use super::terminal::{Downloads, Terminal, print, print_json, say_page, stderr_screen, stdout_screen};
 use crate::options::{
     CacheDTypeOptions, ComputeOptions, DataOptions, DigestOptions, HubCacheOptions, LimitOptions, ModelOptions,
-    NetworkOptions, OptimizerOptions, OptionGroup, OutputOptions, PublishedOptions, RowOptions, RunOptions,
-    SeedOptions, SelectionOptions, TaskOptions, TuneOptions,
+    NetworkOptions, OptimizerOptions, OutputOptions, PublishedOptions, RowOptions, RunOptions, SeedOptions,
+    SelectionOptions, TaskOptions, TuneOptions,
 };
 use crate::run::{self, Observer, Observers, Plan, Purpose, RunConfig, RunOverrides};
 use crate::ui::context;
 use crate::ui::run as shown;
 use ft_record::files::context::ContextRecord;
 use ft_store::datasets::location::Access;
-use ft_store::machine::environment::{Environment, expand_path};
-use ft_store::plugin_path::PluginPath;
+use ft_store::machine::environment::Environment;
 
 /// The help of flags that mean something else where nothing is scored.
 const OUT: &str = "The folder for the context; with several seeds each has a folder seed-N in it [default: contexts/<task> in the \
@@ -150,20 +149,11 @@ impl TuneArgs {
 
 /// Tunes demonstrations and saves the contexts.
 pub fn run(args: TuneArgs, mut environment: Environment) -> Result<ExitStatus, CommandError> {
-    let (mut options, args) = args.into_options();
-    options.expand(Path::new(""), expand_path);
-    if let Some(path) = &args.config {
-        options = options.overlay(RunOptions::read(&expand_path(path), expand_path)?);
-    }
-    let plugin_path = PluginPath::new(&environment);
-    let options = run::with_plugins(options, &plugin_path)?;
-    if args.print_config {
-        print_run_file(&options.with_defaults().to_toml()?)?;
+    let (options, args) = args.into_options();
+    let file = (args.config.as_ref(), args.print_config);
+    let Some(Resolved { options, threads, plugin_path }) = resolve(options, file, &mut environment)? else {
         return Ok(ExitStatus::Done);
-    }
-    let threads = threads::resolve(options.compute.threads, &environment);
-    environment.offline |= options.network.offline;
-    environment.use_hub_cache(options.hub_cache.cache_dir.clone());
+    };
     let (json, quiet) = (args.json, args.quiet || args.json);
     let interrupt = Interrupt::install()?;
     let overrides = RunOverrides { restart: args.restart, force: args.force };

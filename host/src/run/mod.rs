@@ -2,7 +2,8 @@
 //! weights are read), and a plan an [`Outcome`] (`samples.jsonl` and `results.json`, written as results come).
 //!
 //! Four rooms, each of which uses only those before it: `inputs` (plugins, rows, the model's files), `folder` (what an
-//! earlier process left), `plan` (what each seed draws, and whether it can be scored), `execute`.
+//! earlier process left), `plan` (what each seed draws, and whether it can be scored), `execute`. Beside them stand `preview`, which
+//! shows a prompt, and `predict`, which uses a saved context; both use the first three.
 
 mod error;
 mod execute;

@@ -7,6 +7,7 @@
 //! - `definition`: the text with the place of every key; `jinja` compiles what is a template or an expression.
 //! - `checks`: what is wrong with an expression for a row before it is evaluated.
 //! - `columns`: what a template sees of a row. `answer`: which choice a value means.
+//! - `group`: the tasks that an option stands for.
 //! - `filter`: which rows are the task's; `examples`: rows become examples, with all texts rendered while the row is at hand.
 
 mod answer;
@@ -15,6 +16,7 @@ mod columns;
 mod definition;
 mod examples;
 mod filter;
+mod group;
 mod jinja;
 mod task;
 #[cfg(test)]

@@ -1,9 +1,7 @@
 //! The task that a definition describes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ft_plugin::Value::Text;
 use ft_plugin::{Choice, Description, Error, Example, Options, Row, RowError, Source, Split, Subtask, Task};
 use minijinja::value::Value;
 use serde_json::{Map, Value as Json};
@@ -11,11 +9,12 @@ use serde_json::{Map, Value as Json};
 use crate::columns::{Columns, Scope};
 use crate::definition::{self, Data, Definition, Fault, Located, OptionKey, Place, SplitData};
 use crate::examples::Examples;
+use crate::group::GroupValue;
 use crate::jinja::Jinja;
 
 /// The options of this component.
 const DEFINITION: &str = "definition";
-const PARAMETERS: &str = "parameters";
+pub(crate) const PARAMETERS: &str = "parameters";
 const NAME: &str = "name";
 
 /// The names of the splits of a data set that is files alone, for `--data DIR`.
@@ -152,46 +151,6 @@ fn made_of(
     rows.into_iter().map(|row| make(&row.value).map_err(|fault| Fault::at(&row.place, fault))).collect()
 }
 
-/// A group that an option is set to.
-struct GroupValue<'a> {
-    option: &'a OptionKey,
-    value: &'a str,
-    /// The choices that it stands for.
-    members: &'a [String],
-}
-
-impl<'a> GroupValue<'a> {
-    /// The group that one of the options is set to; `None` for a single task.
-    fn of(options: &'a [OptionKey], parameters: &'a Map<String, Json>) -> Option<Self> {
-        options.iter().find_map(|option| {
-            let value = match parameters.get(&option.name) {
-                None => option.default.as_str(),
-                Some(value) => value.as_str()?,
-            };
-            Some(Self { option, value, members: option.members(value)? })
-        })
-    }
-
-    /// The values of the options by which one of its choices is a task alone.
-    fn parameters(&self, choice: &str, parameters: &Map<String, Json>) -> Map<String, Json> {
-        let mut parameters = parameters.clone();
-        parameters.insert(self.option.name.clone(), choice.into());
-        parameters
-    }
-
-    /// Its choices as tasks.
-    fn subtasks(&self, parameters: &Map<String, Json>) -> Result<Vec<Subtask>, Error> {
-        let subtask = |choice: &String| {
-            // In the order in which the host gives them, so that a run of one task has the same options.
-            let parameters: BTreeMap<String, Json> = self.parameters(choice, parameters).into_iter().collect();
-            let value = Text(serde_json::to_string(&parameters).map_err(|error| Error::failed(error.to_string()))?);
-            let subtask = Subtask::new(definition::subtask_name(choice), PARAMETERS, value);
-            Ok(Subtask { groups: self.option.groups_with(choice, self.value), ..subtask })
-        };
-        self.members.iter().map(subtask).collect()
-    }
-}
-
 /// The options as templates see them; `None` if the definition has none.
 fn option_values(options: &[OptionKey], parameters: &Map<String, Json>) -> Result<Option<Value>, Error> {
     for name in parameters.keys() {
@@ -255,6 +214,8 @@ impl SourceTexts<'_> {
 
 #[cfg(test)]
 mod tests {
+    use ft_plugin::Value::Text;
+
     use super::*;
     use crate::testing::{SST2, definition, example, prompt, rejection, task, with_parameters};
 

@@ -15,7 +15,6 @@ use crate::diagnosis::{Diagnosis, Fault};
 use crate::options::Select;
 use crate::run::error::RunError;
 use crate::run::folder::out_folder::{self, Beginning, FurtherJournals, OutFolder};
-use crate::run::inputs::plugins::Configured;
 use crate::run::observer::{Event, Observer};
 use crate::run::plan::draw::Draw;
 use crate::run::plan::prepare::{Plan, optimizer_usage};
@@ -23,7 +22,6 @@ use crate::run::plan::render::Query;
 use crate::run::usage::PluginUsage;
 use ft_engine::model::Decoder;
 use ft_engine::model::decoder::Placement;
-use ft_engine::tune::StepPolicy;
 use ft_record::files::controls::Controls;
 use ft_record::files::samples::SampleRecord;
 use ft_record::files::schema::ResultsRecord;
@@ -108,16 +106,9 @@ pub(super) fn execute_with(
         task_usage,
         ..
     } = plan;
-    let Configured { plugin: optimizer, options } = optimizer;
     let tokenizer = &model.model.tokenizer;
-    let policy = StepPolicy {
-        positions: config.positions,
-        allow_nonfinite: config.allow_nonfinite,
-        batch_tokens: config.batch_tokens,
-    };
     let (observer, stop) = (observer.as_ref(), StopFlag(stop));
-    let plugin = record.optimizer.clone();
-    let mut tuned = PluginTuned { decoder, optimizer, options, record: plugin, policy, observer, stop };
+    let mut tuned = PluginTuned::new(decoder, optimizer, (&config, &record.optimizer), (observer, stop));
     let recorder = Recorder::new(folder, &beginning, record, observer, config.allow_nonfinite)?;
     let run = Run {
         model: &mut tuned,

@@ -44,7 +44,7 @@ pub fn execute_group(
     stop: &AtomicBool,
 ) -> Result<GroupOutcome, RunError> {
     let mut runs = Runs { decoder: None, found: 0, usage: Vec::new() };
-    let (folder, group) = begun(group, &mut runs, observer)?;
+    let (folder, done) = begun(&group, &mut runs, observer)?;
     let GroupPlan { name, out, subtasks: plans } = group;
     let (subtasks, plans): (Vec<SubtaskRecord>, Vec<Plan>) = plans.into_iter().unzip();
     let record = |complete: &[(&SubtaskRecord, Analysis)]| {
@@ -61,10 +61,10 @@ pub fn execute_group(
     let mut complete = Vec::with_capacity(subtasks.len());
     let mut interrupted = false;
     folder.write(&record(&complete))?;
-    for (number, (subtask, plan)) in subtasks.iter().zip(plans).enumerate() {
+    for (number, (subtask, (plan, done))) in subtasks.iter().zip(plans.into_iter().zip(done)).enumerate() {
         let name = subtask.name.raw().as_str();
         observer.event(Event::Subtask { name, number: number + 1, of: subtasks.len() });
-        let ended = runs.one(plan, observer, stop).map_err(|error| error.of_subtask(name.to_owned()))?;
+        let ended = runs.one(plan, done, observer, stop).map_err(|error| error.of_subtask(name.to_owned()))?;
         interrupted = ended.is_none();
         complete.extend(ended.map(|analysis| (subtask, analysis)));
         folder.write(&record(&complete))?;
@@ -82,21 +82,27 @@ pub fn execute_group(
     Ok(GroupOutcome { record: record(&complete), folder: out, interrupted, usage: runs.usage })
 }
 
-/// Opens the group's folder. What earlier runs left in it that these do not go on with is set aside for all subtasks before the
-/// first of them runs: if this process is killed, no subtask has results of another time or configuration. Weights are read first,
-/// where a run needs them: a model that cannot be read must not set anything aside.
+/// Opens the group's folder, and gives the numbers of the subtasks that are complete in it.
+/// What earlier runs left in it that these do not go on with is set aside for all subtasks before the first of them runs: if this
+/// process is killed, no subtask has results of another time or configuration. Weights are read first, where a run needs them: a
+/// model that cannot be read must not set anything aside.
 ///
 /// # Errors
-/// A model that cannot be read, what is in the way in a folder.
+/// A model that cannot be read, what is in the way in a folder, records that are not those of one run.
 fn begun(
-    group: GroupPlan,
+    group: &GroupPlan,
     runs: &mut Runs,
     observer: &Arc<dyn Observer>,
-) -> Result<(GroupFolder, GroupPlan), RunError> {
-    for (_, plan) in &group.subtasks {
-        if runs.decoder.is_none() && done_already(plan)?.is_none() {
-            runs.decoder = Some(load(plan, observer.as_ref())?);
-        }
+) -> Result<(GroupFolder, Vec<Option<Analysis>>), RunError> {
+    let done = group.subtasks.iter().map(|(subtask, plan)| {
+        let of_subtask = |error: RunError| error.of_subtask(subtask.name.raw().clone());
+        let found = done_already(plan).map_err(of_subtask)?;
+        let known = found.map(|Found { results, records, controls, .. }| analysis(&results, &records, &controls));
+        known.transpose().map_err(of_subtask)
+    });
+    let done: Vec<Option<Analysis>> = done.collect::<Result<_, RunError>>()?;
+    if let Some(((_, plan), _)) = group.subtasks.iter().zip(&done).find(|(_, done)| done.is_none()) {
+        runs.decoder = Some(load(plan, observer.as_ref())?);
     }
     let (folder, moved) = GroupFolder::open(&group.out)?;
     if let Some(moved) = moved {
@@ -111,12 +117,12 @@ fn begun(
             "earlier runs of {kept} subtasks are kept under other names in their folders"
         )));
     }
-    Ok((folder, group))
+    Ok((folder, done))
 }
 
 /// What goes from one run of a group to the next.
 struct Runs {
-    /// The model's weights, once a run needs them.
+    /// The model's weights, where a run needs them.
     decoder: Option<Decoder>,
     /// The runs that were complete already.
     found: usize,
@@ -124,26 +130,23 @@ struct Runs {
 }
 
 impl Runs {
-    /// Carries out one run; nothing if it was stopped before its end.
+    /// Carries out one run, unless it is `done`; nothing if it was stopped before its end.
     ///
     /// # Errors
     /// Those of [`execute_with`], and records that are not those of one run.
     fn one(
         &mut self,
         plan: Plan,
+        done: Option<Analysis>,
         observer: &Arc<dyn Observer>,
         stop: &AtomicBool,
     ) -> Result<Option<Analysis>, RunError> {
-        if let Some(Found { results, records, controls, .. }) = done_already(&plan)? {
+        if done.is_some() {
             self.found += 1;
             PluginUsage::add_to(&mut self.usage, plan.usage());
-            return Ok(Some(analysis(&results, &records, &controls)?));
+            return Ok(done);
         }
-        let decoder = match self.decoder.take() {
-            Some(decoder) => decoder,
-            None => load(&plan, observer.as_ref())?,
-        };
-        let decoder = self.decoder.insert(decoder);
+        let decoder = self.decoder.as_ref().expect("weights are read if a run is not done");
         let Outcome { results, records, controls, interrupted, usage, .. } =
             execute_with(plan, decoder, observer, stop)?;
         PluginUsage::add_to(&mut self.usage, usage);

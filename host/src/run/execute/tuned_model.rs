@@ -4,6 +4,8 @@ use super::error::StepError;
 use super::stop::StopFlag;
 use super::watched_step::Watched;
 use crate::run::error::RunError;
+use crate::run::inputs::config::RunConfig;
+use crate::run::inputs::plugins::Configured;
 use crate::run::observer::Observer;
 use ft_engine::model::decoder::{Batch, TokenTree};
 use ft_engine::model::{Context, Decoder, ModelError};
@@ -49,21 +51,36 @@ pub(super) trait TunedModel {
 
 /// A decoder with an optimizer plugin.
 pub(super) struct PluginTuned<'a> {
-    pub decoder: &'a Decoder,
+    decoder: &'a Decoder,
     pub optimizer: OptimizerPlugin,
     /// The values of all options of the optimizer.
-    pub options: Vec<OptionSetting>,
+    options: Vec<OptionSetting>,
     /// What the optimizer is.
-    pub record: PluginRecord,
+    record: PluginRecord,
     /// How steps are taken.
-    pub policy: StepPolicy,
+    policy: StepPolicy,
     /// Told of the passes that the optimizer asks for.
-    pub observer: &'a dyn Observer,
+    observer: &'a dyn Observer,
     /// Ends a step at the optimizer's next question.
-    pub stop: StopFlag<'a>,
+    stop: StopFlag<'a>,
 }
 
-impl PluginTuned<'_> {
+impl<'a> PluginTuned<'a> {
+    /// The optimizer of a run on its model.
+    pub fn new(
+        decoder: &'a Decoder,
+        Configured { plugin: optimizer, options }: Configured<OptimizerPlugin>,
+        (config, record): (&RunConfig, &PluginRecord),
+        (observer, stop): (&'a dyn Observer, StopFlag<'a>),
+    ) -> Self {
+        let policy = StepPolicy {
+            positions: config.positions,
+            allow_nonfinite: config.allow_nonfinite,
+            batch_tokens: config.batch_tokens,
+        };
+        Self { decoder, optimizer, options, record: record.clone(), policy, observer, stop }
+    }
+
     /// Failures of the plugin itself name it already; what is wrong with its update does not.
     fn attribute_to_plugin(&self, error: TuneError) -> RunError {
         match error {

@@ -15,12 +15,11 @@ use super::tuned_model::{PluginTuned, TunedModel};
 use crate::options::Select;
 use crate::run::error::RunError;
 use crate::run::folder::journal::Journal;
-use crate::run::inputs::plugins::Configured;
 use crate::run::observer::{Event, Observer};
 use crate::run::plan::draw::Draw;
 use crate::run::plan::prepare::{Plan, optimizer_usage};
 use crate::run::usage::PluginUsage;
-use ft_engine::tune::{StepPolicy, first_not_finite};
+use ft_engine::tune::first_not_finite;
 use ft_record::files::schema::{PlanRecord, SelectedRecord};
 
 /// What came of tuning.
@@ -62,15 +61,8 @@ pub fn tune(
     }
     let decoder = load(&plan, observer.as_ref())?;
     let Plan { config, optimizer, draws, select, score_steps, record, task_usage, .. } = plan;
-    let Configured { plugin: optimizer, options } = optimizer;
-    let policy = StepPolicy {
-        positions: config.positions,
-        allow_nonfinite: config.allow_nonfinite,
-        batch_tokens: config.batch_tokens,
-    };
     let (observer, stop) = (observer.as_ref(), StopFlag(stop));
-    let plugin = record.optimizer.clone();
-    let mut model = PluginTuned { decoder: &decoder, optimizer, options, record: plugin, policy, observer, stop };
+    let mut model = PluginTuned::new(&decoder, optimizer, (&config, &record.optimizer), (observer, stop));
     let tuning = Tuning {
         schedule: Schedule { select, steps: config.steps, score_steps, allow_nonfinite: config.allow_nonfinite },
         scorer: Scorer { batch_tokens: config.batch_tokens, observer, stop },

@@ -8,7 +8,7 @@ use super::prepare::{Frame, Plan, plan_of};
 use crate::run::error::RunError;
 use crate::run::folder::group_folder;
 use crate::run::inputs::config::RunConfig;
-use crate::run::inputs::group::{Asked, Member, asked};
+use crate::run::inputs::group::{SubtaskConfig, TaskOrGroup, task_or_group};
 use crate::run::usage::PluginUsage;
 use ft_engine::text::Untrusted;
 use ft_record::files::group::SubtaskRecord;
@@ -30,13 +30,13 @@ impl GroupPlan {
     /// What is in the way in the group's folder; what would stop a subtask's run, with the subtask's name.
     pub(super) fn new(
         config: &RunConfig,
-        (name, members): (String, Vec<Member>),
+        (name, subtasks): (String, Vec<SubtaskConfig>),
         frame: &Frame,
         common: &Common<'_>,
     ) -> Result<Self, RunError> {
         group_folder::check(&config.out, frame.earlier.as_ref())?;
-        let plan = |member: Member| {
-            let Member { name, groups, task } = member;
+        let plan = |subtask: SubtaskConfig| {
+            let SubtaskConfig { name, groups, task } = subtask;
             let subtask =
                 SubtaskRecord { name: name.as_str().into(), groups: groups.into_iter().map(Into::into).collect() };
             let save_context = config.save_context.as_ref().map(|folder| folder.join(&name));
@@ -44,7 +44,7 @@ impl GroupPlan {
             let plan = subtask_plan(config, common).map_err(|error| error.of_subtask(name))?;
             Ok((subtask, plan))
         };
-        let subtasks = members.into_iter().map(plan).collect::<Result<Vec<_>, RunError>>()?;
+        let subtasks = subtasks.into_iter().map(plan).collect::<Result<Vec<_>, RunError>>()?;
         Ok(Self { name: name.into(), out: config.out.clone(), subtasks })
     }
 
@@ -68,8 +68,8 @@ impl GroupPlan {
 
 fn subtask_plan(config: RunConfig, common: &Common<'_>) -> Result<Plan, RunError> {
     let frame = Frame::check(&config)?;
-    match asked(&config.task, &common.plugins)? {
-        Asked::Task(task) => plan_of(config, frame, *task, common),
-        Asked::Group(name, members) => Err(PlanError::GroupInGroup { name, subtasks: members.len() }.into()),
+    match task_or_group(&config.task, &common.plugins)? {
+        TaskOrGroup::Task(task) => plan_of(config, frame, *task, common),
+        TaskOrGroup::Group(name, subtasks) => Err(PlanError::GroupInGroup { name, subtasks: subtasks.len() }.into()),
     }
 }

@@ -19,7 +19,7 @@ use crate::run::error::RunError;
 use crate::run::folder::out_folder;
 use crate::run::folder::out_folder::Beginning;
 use crate::run::inputs::config::RunConfig;
-use crate::run::inputs::group::{Asked, asked, members_refused};
+use crate::run::inputs::group::{TaskOrGroup, group_refused, task_or_group};
 use crate::run::inputs::plugins::Configured;
 use crate::run::observer::Observer;
 use crate::run::usage::PluginUsage;
@@ -101,9 +101,11 @@ pub fn prepare(
 ) -> Result<Prepared, RunError> {
     let frame = Frame::check(&config)?;
     let common = Common::new(&config, access, observer, engine)?;
-    match asked(&config.task, &common.plugins)? {
-        Asked::Task(task) => Ok(Prepared::Run(Box::new(plan_of(config, frame, *task, &common)?))),
-        Asked::Group(name, members) => Ok(Prepared::Group(GroupPlan::new(&config, (name, members), &frame, &common)?)),
+    match task_or_group(&config.task, &common.plugins)? {
+        TaskOrGroup::Task(task) => Ok(Prepared::Run(Box::new(plan_of(config, frame, *task, &common)?))),
+        TaskOrGroup::Group(name, subtasks) => {
+            Ok(Prepared::Group(GroupPlan::new(&config, (name, subtasks), &frame, &common)?))
+        }
     }
 }
 
@@ -119,9 +121,9 @@ pub fn prepare_tuning(
 ) -> Result<Plan, RunError> {
     let frame = Frame { earlier: None, ..Frame::check(&config)? };
     let common = Common::new(&config, access, observer, engine)?;
-    match asked(&config.task, &common.plugins)? {
-        Asked::Task(task) => plan_of(config, frame, *task, &common),
-        Asked::Group(name, members) => Err(members_refused(name, &members).into()),
+    match task_or_group(&config.task, &common.plugins)? {
+        TaskOrGroup::Task(task) => plan_of(config, frame, *task, &common),
+        TaskOrGroup::Group(name, subtasks) => Err(group_refused(name, &subtasks).into()),
     }
 }
 

@@ -119,21 +119,21 @@ impl Predictor {
     /// A failure of the task or the model that is not about a single row.
     pub fn predict(&mut self, rows: Vec<String>) -> Result<Vec<RowPrediction>, RunError> {
         let outcomes = self.opened.task.read_unlabelled(rows)?;
-        let mut asked = Vec::with_capacity(outcomes.len());
+        let mut pending = Vec::with_capacity(outcomes.len());
         for outcome in outcomes {
-            asked.push(match outcome {
+            pending.push(match outcome {
                 RowOutcome::Question(question) => match self.query(&question)? {
-                    Ok(tokens) => Asked::Query(question, tokens),
-                    Err(reason) => Asked::Not(RowPrediction::Refused(reason.to_string())),
+                    Ok(tokens) => Pending::Query(question, tokens),
+                    Err(reason) => Pending::Not(RowPrediction::Refused(reason.to_string())),
                 },
                 RowOutcome::Rejected(rejection) => {
                     let column = rejection.column.map(|column| format!("column `{column}`: ")).unwrap_or_default();
-                    Asked::Not(RowPrediction::Refused(column + &rejection.message))
+                    Pending::Not(RowPrediction::Refused(column + &rejection.message))
                 }
-                RowOutcome::LeftOut => Asked::Not(RowPrediction::LeftOut),
+                RowOutcome::LeftOut => Pending::Not(RowPrediction::LeftOut),
             });
         }
-        self.answer(asked)
+        self.answer(pending)
     }
 
     /// Passes over the next rows of the table, which the task counts all the same.
@@ -156,12 +156,12 @@ impl Predictor {
         }
         let question =
             Question { id: text.chars().take(40).collect(), query: text.into(), choices, fields: Vec::new() };
-        let asked = match self.query(&question)? {
-            Ok(tokens) => Asked::Query(question, tokens),
+        let pending = match self.query(&question)? {
+            Ok(tokens) => Pending::Query(question, tokens),
             Err(Unusable::Prompt(error)) => return Err(not_of_text(error.to_string())),
-            Err(reason) => Asked::Not(RowPrediction::Refused(reason.to_string())),
+            Err(reason) => Pending::Not(RowPrediction::Refused(reason.to_string())),
         };
-        Ok(self.answer(vec![asked])?.remove(0))
+        Ok(self.answer(vec![pending])?.remove(0))
     }
 
     /// A question's tokens behind the longest context, or why there are none.
@@ -176,19 +176,19 @@ impl Predictor {
         self.contexts.iter().map(|context| context.plain.next_position).max().unwrap_or(0)
     }
 
-    /// Scores what is asked behind every context.
-    fn answer(&mut self, asked: Vec<Asked>) -> Result<Vec<RowPrediction>, RunError> {
-        let queries = asked.iter().filter_map(|asked| match asked {
-            Asked::Query(_, tokens) => Some(tokens.clone()),
-            Asked::Not(_) => None,
+    /// Scores the queries among some rows behind every context.
+    fn answer(&mut self, pending: Vec<Pending>) -> Result<Vec<RowPrediction>, RunError> {
+        let queries = pending.iter().filter_map(|row| match row {
+            Pending::Query(_, tokens) => Some(tokens.clone()),
+            Pending::Not(_) => None,
         });
         let queries: Vec<QueryTokens> = queries.collect();
         let logliks = self.contexts.iter().map(|context| self.scores(context, &queries));
         let logliks = logliks.collect::<Result<Vec<Vec<Vec<f64>>>, RunError>>()?;
         let mut place = 0;
-        let answers = asked.into_iter().map(|asked| match asked {
-            Asked::Not(row) => row,
-            Asked::Query(Question { id, choices, .. }, _) => {
+        let answers = pending.into_iter().map(|row| match row {
+            Pending::Not(row) => row,
+            Pending::Query(Question { id, choices, .. }, _) => {
                 let of_row = logliks.iter().map(|of_context| of_context[place].clone()).collect();
                 place += 1;
                 match Prediction::new(id, choices, of_row) {
@@ -249,7 +249,7 @@ impl Predictor {
 }
 
 /// A row, as a query or as what became of it before it was one.
-enum Asked {
+enum Pending {
     Query(Question, QueryTokens),
     Not(RowPrediction),
 }
