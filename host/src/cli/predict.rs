@@ -13,7 +13,7 @@ use super::interrupt::Interrupt;
 use super::terminal::{Downloads, RowProgress, Terminal, print_lines, say};
 use super::threads;
 use crate::options::{HubCacheOptions, LimitOptions, NetworkOptions, parse};
-use crate::run::{Calibrate, Observer, PredictRequest, Predictor, RowPrediction};
+use crate::run::{Calibrate, Observer, PredictRequest, Predictor, RowPrediction, SharedWeights};
 use crate::ui::predict::{PredictionFormat, PredictionLines};
 use ft_engine::model::device::DeviceChoice;
 use ft_sandbox::Limits;
@@ -143,7 +143,7 @@ pub fn run(args: PredictArgs, mut environment: Environment) -> Result<ExitStatus
         calibrate: args.calibrate,
     };
     let path = PluginPath::new(&environment);
-    let mut predictor = Predictor::open(&request, &path, access, &observer, &interrupt.engine())?;
+    let mut predictor = Predictor::open(&request, &path, access, &SharedWeights::default(), &observer, &interrupt.engine())?;
     let labels = predictor.labels().to_vec();
     let lines = PredictionLines {
         format: args.format.unwrap_or(PredictionFormat::Jsonl),

@@ -14,6 +14,7 @@ use super::terminal::{Downloads, Terminal, print, print_json, say_page, stderr_s
 use crate::options::RunOptions;
 use crate::run::{
     self, GroupOutcome, Observer, Observers, Outcome, PluginUsage, Prepared, Purpose, RunConfig, RunOverrides,
+    SharedWeights,
 };
 use crate::ui;
 use crate::ui::run as shown;
@@ -92,18 +93,19 @@ pub fn run(RunArgs { options, call: args }: RunArgs, mut environment: Environmen
         }
         return Ok(ExitStatus::Done);
     }
+    let weights = SharedWeights::default();
     let ended = match prepared {
         Prepared::Run(plan) => {
             if !quiet {
                 say_page(&shown::demonstrations(&plan, 6, stderr_screen()));
             }
-            let outcome = run::execute(*plan, &observer, interrupt.arm_graceful());
+            let outcome = run::execute(*plan, &weights, &observer, interrupt.arm_graceful());
             terminal.finish();
             let Outcome { folder, interrupted, usage, .. } = print_outcome(outcome?, json)?;
             (folder, interrupted, usage)
         }
         Prepared::Group(group) => {
-            let outcome = run::execute_group(group, &observer, interrupt.arm_graceful());
+            let outcome = run::execute_group(group, &weights, &observer, interrupt.arm_graceful());
             terminal.finish();
             let GroupOutcome { folder, interrupted, usage, .. } = print_group(outcome?, json)?;
             (folder, interrupted, usage)

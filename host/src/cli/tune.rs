@@ -15,7 +15,7 @@ use crate::options::{
     NetworkOptions, OptimizerOptions, OutputOptions, PublishedOptions, RowOptions, RunOptions, SeedOptions,
     SelectionOptions, TaskOptions, TuneOptions,
 };
-use crate::run::{self, Observer, Observers, Plan, Purpose, RunConfig, RunOverrides};
+use crate::run::{self, Observer, Observers, Plan, Purpose, RunConfig, RunOverrides, SharedWeights};
 use crate::ui::context;
 use crate::ui::run as shown;
 use ft_record::files::context::ContextRecord;
@@ -171,7 +171,7 @@ pub fn run(args: TuneArgs, mut environment: Environment) -> Result<ExitStatus, C
         say_page(&shown::demonstrations(&plan, 6, stderr_screen()));
     }
     let mut printed = Ok(());
-    let tuned = run::tune(plan, &observer, interrupt.arm_graceful(), |saved| {
+    let tuned = run::tune(plan, &SharedWeights::default(), &observer, interrupt.arm_graceful(), |saved| {
         terminal.aside(|| {
             let told = print_context(&saved.folder, &saved.record, json);
             if printed.is_ok() {

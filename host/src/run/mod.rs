@@ -34,6 +34,7 @@ pub use observer::{Event, Observer, Observers};
 pub use plan::group::GroupPlan;
 pub use plan::prepare::{Plan, Prepared, prepare, prepare_tuning};
 pub use plan::usable::Unusable;
-pub use predict::{Calibrate, Calibrated, PredictError, PredictRequest, Prediction, Predictor, RowPrediction};
+pub use plan::weights::SharedWeights;
+pub use predict::{Calibrate, Calibrated, PredictError, PredictRequest, Prediction, Predictor, PreparedQuery, PreparedRow, RowPrediction};
 pub use preview::{ChoicePreview, Preview, PreviewRequest, preview, task_sources};
 pub use usage::PluginUsage;

@@ -1,8 +1,10 @@
 //! Who is told how a run goes.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use ft_record::files::controls::Baseline;
+use ft_record::files::samples::SampleRecord;
 use ft_record::files::schema::{BaselineRecord, SelectedRecord, StepRecord};
 use ft_record::files::trace::TraceRecord;
 use ft_sandbox::LogRecord;
@@ -53,12 +55,24 @@ pub enum Event<'a> {
     Traced(&'a TraceRecord),
     /// A step whose queries are all scored, in numbers, as `results.json` has it; also where an earlier process scored it.
     /// Zero-shot comes before the step that it is compared with, and without the comparison.
-    StepScored(&'a StepRecord),
+    StepScored {
+        /// The step in numbers.
+        record: &'a StepRecord,
+        /// What the numbers were made of.
+        samples: &'a [SampleRecord],
+    },
     /// A baseline behind which all queries are scored, in numbers, as `results.json` has it; also where an earlier process scored
     /// it.
     BaselineScored(&'a BaselineRecord),
     /// The step that is the result of a seed is known.
     Selected(&'a SelectedRecord),
+    /// The context of a seed's step was saved, where those of all steps are.
+    StepSaved {
+        /// The seed and the step.
+        of: SelectedRecord,
+        /// Its folder.
+        folder: &'a Path,
+    },
 }
 
 /// Told of every event, from the thread that does the work.

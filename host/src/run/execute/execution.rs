@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::recorder::Recorder;
-use super::saving::ContextSaver;
+use super::saving::{ContextSaver, StepContexts};
 use super::scoring::Scorer;
 use super::seeds::{Run, Schedule};
 use super::stop::StopFlag;
@@ -19,6 +19,7 @@ use crate::run::observer::{Event, Observer};
 use crate::run::plan::draw::Draw;
 use crate::run::plan::prepare::{Plan, optimizer_usage};
 use crate::run::plan::render::Query;
+use crate::run::plan::weights::SharedWeights;
 use crate::run::usage::PluginUsage;
 use ft_engine::model::Decoder;
 use ft_engine::model::decoder::Placement;
@@ -43,13 +44,18 @@ pub struct Outcome {
     pub usage: Vec<PluginUsage>,
 }
 
-/// Reads the weights and carries out a plan. When `stop` becomes true, the run ends at the next batch or question of
+/// Reads the weights, if they are not among those that are shared, and carries out a plan. When `stop` becomes true, the run ends at the next batch or question of
 /// the optimizer and keeps what it has.
 /// What an earlier process did of the same plan is not done again.
 ///
 /// # Errors
 /// Failures of the model, the optimizer or the disk; what was scored before is in the folder.
-pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> Result<Outcome, RunError> {
+pub fn execute(
+    plan: Plan,
+    weights: &SharedWeights,
+    observer: &Arc<dyn Observer>,
+    stop: &AtomicBool,
+) -> Result<Outcome, RunError> {
     if let Some(found) = done_already(&plan)? {
         let path = plan.config.out.display();
         observer.event(Event::Note(&format!(
@@ -57,7 +63,7 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
         )));
         return Ok(found.of_plan(plan));
     }
-    let decoder = load(&plan, observer.as_ref())?;
+    let decoder = load(&plan, weights, observer.as_ref())?;
     execute_with(plan, &decoder, observer, stop)
 }
 
@@ -65,13 +71,14 @@ pub fn execute(plan: Plan, observer: &Arc<dyn Observer>, stop: &AtomicBool) -> R
 ///
 /// # Errors
 /// A missing or misshapen tensor, files that have changed since they were first read.
-pub(super) fn load(plan: &Plan, observer: &dyn Observer) -> Result<Decoder, RunError> {
+pub(super) fn load(
+    plan: &Plan,
+    weights: &SharedWeights,
+    observer: &dyn Observer,
+) -> Result<Arc<Decoder>, RunError> {
     observer.event(Event::LoadingWeights);
     let placement = Placement { device: plan.device.clone(), dtype: plan.dtype, weights: plan.config.weights };
-    let decoder = plan.model.model.load(&placement)?;
-    // From here on nothing is read of them: these weights are those of the digests.
-    plan.model.state.check()?;
-    Ok(decoder)
+    weights.decoder(&plan.model, &plan.record.model, &placement)
 }
 
 /// Carries out a plan with its model's weights.
@@ -118,6 +125,7 @@ pub(super) fn execute_with(
         queries: &queries,
         content_free: &content_free.queries,
         shared_start: &shared_start,
+        step_contexts: Box::new(|seed| StepContexts::new(&config, seed, observer)),
         saver: config.save_context.as_deref().map(|folder| ContextSaver::new(folder, &config)),
         unconditional: Unconditional { queries: &unconditional, text_start: tokenizer.text_start() },
         scorer: Scorer { batch_tokens: config.batch_tokens, observer, stop },

@@ -11,6 +11,7 @@ use crate::run::folder::out_folder;
 use crate::run::observer::{Event, Observer};
 use crate::run::plan::group::GroupPlan;
 use crate::run::plan::prepare::Plan;
+use crate::run::plan::weights::SharedWeights;
 use crate::run::usage::PluginUsage;
 use ft_engine::model::Decoder;
 use ft_record::analysis::group::averages;
@@ -40,10 +41,11 @@ pub struct GroupOutcome {
 /// Failures of the model, the optimizer or the disk, with the subtask's name; what was scored before is in the folders.
 pub fn execute_group(
     group: GroupPlan,
+    weights: &SharedWeights,
     observer: &Arc<dyn Observer>,
     stop: &AtomicBool,
 ) -> Result<GroupOutcome, RunError> {
-    let mut runs = Runs { decoder: None, found: 0, usage: Vec::new() };
+    let mut runs = Runs { weights, decoder: None, found: 0, usage: Vec::new() };
     let (folder, done) = begun(&group, &mut runs, observer)?;
     let GroupPlan { name, out, subtasks: plans } = group;
     let (subtasks, plans): (Vec<SubtaskRecord>, Vec<Plan>) = plans.into_iter().unzip();
@@ -91,7 +93,7 @@ pub fn execute_group(
 /// A model that cannot be read, what is in the way in a folder, records that are not those of one run.
 fn begun(
     group: &GroupPlan,
-    runs: &mut Runs,
+    runs: &mut Runs<'_>,
     observer: &Arc<dyn Observer>,
 ) -> Result<(GroupFolder, Vec<Option<Analysis>>), RunError> {
     let done = group.subtasks.iter().map(|(subtask, plan)| {
@@ -102,7 +104,7 @@ fn begun(
     });
     let done: Vec<Option<Analysis>> = done.collect::<Result<_, RunError>>()?;
     if let Some(((_, plan), _)) = group.subtasks.iter().zip(&done).find(|(_, done)| done.is_none()) {
-        runs.decoder = Some(load(plan, observer.as_ref())?);
+        runs.decoder = Some(load(plan, runs.weights, observer.as_ref())?);
     }
     let (folder, moved) = GroupFolder::open(&group.out)?;
     if let Some(moved) = moved {
@@ -121,15 +123,17 @@ fn begun(
 }
 
 /// What goes from one run of a group to the next.
-struct Runs {
+struct Runs<'a> {
+    /// Weights that are in memory.
+    weights: &'a SharedWeights,
     /// The model's weights, where a run needs them.
-    decoder: Option<Decoder>,
+    decoder: Option<Arc<Decoder>>,
     /// The runs that were complete already.
     found: usize,
     usage: Vec<PluginUsage>,
 }
 
-impl Runs {
+impl Runs<'_> {
     /// Carries out one run, unless it is `done`; nothing if it was stopped before its end.
     ///
     /// # Errors

@@ -289,9 +289,9 @@ impl<'a> Recorder<'a> {
     fn add(&mut self, records: Vec<SampleRecord>, measured: StepSeconds) {
         let Some(place) = records.first().map(SampleRecord::place) else { return };
         let seconds = self.earlier.seconds.get(&(place.seed, place.step)).copied().unwrap_or(measured);
-        if let Some(step) = self.results.add(records, seconds) {
-            self.observer.event(Event::StepScored(step));
-        }
+        let Some(step) = self.results.add(records, seconds).cloned() else { return };
+        let samples = self.results.samples_of(place.seed, place.step);
+        self.observer.event(Event::StepScored { record: &step, samples });
     }
 
     /// Records which step is the result of a seed.

@@ -1,4 +1,5 @@
-//! The contexts that a run keeps: which step's is a seed's result, and where it is saved.
+//! The contexts that a run keeps: which step's is a seed's result, and where it is saved; those of all steps, where they are asked
+//! for.
 
 use std::path::{Path, PathBuf};
 
@@ -97,6 +98,57 @@ impl ContextSaver {
         }
         let written = ContextFolder::write(&folder, new, &tensors)?;
         Ok(SavedSeed { record: written.record, folder, earlier: written.earlier })
+    }
+}
+
+/// Bytes of all steps' contexts together.
+const ROOM: u64 = 2 << 30;
+
+/// Saves the contexts of a seed's steps, every one or, where they would take more than [`ROOM`], as many as there is room for.
+pub(super) struct StepContexts<'a> {
+    folder: PathBuf,
+    /// How many steps of all seeds there may be.
+    steps: usize,
+    observer: &'a dyn Observer,
+    trace: Vec<TraceRecord>,
+}
+
+impl<'a> StepContexts<'a> {
+    /// For the steps of a seed; `None` where they are not asked for.
+    pub fn new(config: &RunConfig, seed: u64, observer: &'a dyn Observer) -> Option<Self> {
+        let by_seed = config.seeds.len() > 1;
+        let folder = config.step_contexts.as_deref()?;
+        let folder = if by_seed { folder.join(format!("seed-{seed}")) } else { folder.to_owned() };
+        Some(Self { folder, steps: config.steps * config.seeds.len(), observer, trace: Vec::new() })
+    }
+
+    /// Saves the context after a step. One with numbers that cannot be saved is passed over.
+    ///
+    /// # Errors
+    /// A full disk.
+    pub fn step(
+        &mut self,
+        plan: &PlanRecord,
+        of: SelectedRecord,
+        step: &Step<'_>,
+        trace: Option<&TraceRecord>,
+        scores: Option<StepScores>,
+    ) -> Result<(), RunError> {
+        self.trace.extend(trace.cloned());
+        let Ok(tensors) = ContextToSave::new(&step.state.context, None) else { return Ok(()) };
+        let apart = tensors.bytes().saturating_mul(self.steps as u64).div_ceil(ROOM).max(1);
+        if !u64::from(of.step - 1).is_multiple_of(apart) && !step.settled {
+            return Ok(());
+        }
+        let folder = self.folder.join(of.step.to_string());
+        let new = NewContext::new(plan, of, &self.trace, scores)
+            .map_err(|source| ContextError::Record { path: folder.clone(), source })?;
+        match ContextFolder::write(&folder, new, &tensors) {
+            Ok(_) => self.observer.event(Event::StepSaved { of, folder: &folder }),
+            Err(ContextError::Tensors(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
     }
 }
 

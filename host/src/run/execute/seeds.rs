@@ -7,7 +7,7 @@ use super::content_free::ContentFreeScorer;
 use super::error::StepError;
 use super::iterate::{Criterion, Sink, Step, iterate};
 use super::recorder::Recorder;
-use super::saving::{ContextSaver, Keeper, Kept, SavedSeed};
+use super::saving::{ContextSaver, Keeper, Kept, SavedSeed, StepContexts};
 use super::scoring::{Behind, Scorer, Start};
 use super::selection::{Folds, HeldOutLikelihoods, held_out_likelihoods};
 use super::tuned_model::TunedModel;
@@ -102,6 +102,8 @@ pub(super) struct Run<'a, M> {
     pub shared_start: &'a [u32],
     /// Where the contexts of results go, if they are to be saved.
     pub saver: Option<ContextSaver>,
+    /// Saves the contexts of a seed's steps, where they are asked for.
+    pub step_contexts: Box<dyn Fn(u64) -> Option<StepContexts<'a>> + 'a>,
     /// What scores queries at a step.
     pub scorer: Scorer<'a>,
     /// Writes down what is found.
@@ -180,13 +182,14 @@ impl<'a, M: TunedModel> Run<'a, M> {
         let chosen = likelihoods.as_ref().and_then(|likelihoods| likelihoods.likeliest(|_| true));
         let until = self.schedule.until(chosen);
         let (queries, content_free) = (self.queries_of(draw), self.content_free());
-        let Self { model, schedule, scorer, recorder, shared_start, saver, .. } = self;
+        let Self { model, schedule, scorer, recorder, shared_start, saver, step_contexts, .. } = self;
         let mut steps = ScoredSteps {
             draw,
             queries: &queries,
             shared_start,
             likelihoods: likelihoods.as_ref(),
             keeper: saver.as_ref().map(|_| Keeper::default()),
+            step_contexts: step_contexts(draw.record.seed),
             content_free,
             scored: schedule.scored(chosen, until),
             allow_nonfinite: schedule.allow_nonfinite,
@@ -271,6 +274,8 @@ struct ScoredSteps<'a, 'r> {
     likelihoods: Option<&'a HeldOutLikelihoods>,
     /// Keeps the context of the result, where it is to be saved.
     keeper: Option<Keeper>,
+    /// Saves the context of every step, where that is asked for.
+    step_contexts: Option<StepContexts<'a>>,
     content_free: ContentFreeScorer<'a>,
     /// The steps to score.
     scored: BTreeSet<usize>,
@@ -282,10 +287,15 @@ struct ScoredSteps<'a, 'r> {
 }
 
 impl ScoredSteps<'_, '_> {
-    fn keep(&mut self, step: &Step<'_>, is_result: bool, trace: Option<TraceRecord>) {
+    fn keep(&mut self, step: &Step<'_>, is_result: bool, trace: Option<TraceRecord>) -> Result<(), RunError> {
+        if let Some(contexts) = &mut self.step_contexts {
+            let of = SelectedRecord { seed: self.draw.record.seed, step: step.state.step() as u32 };
+            contexts.step(self.recorder.plan(), of, step, trace.as_ref(), self.recorder.scores_of(of))?;
+        }
         if let Some(keeper) = &mut self.keeper {
             keeper.step(step, is_result, trace);
         }
+        Ok(())
     }
 }
 
@@ -298,8 +308,7 @@ impl<M: TunedModel> Sink<M> for ScoredSteps<'_, '_> {
         let (seed, t) = (self.draw.record.seed, step.state.step());
         let trace = self.recorder.trace(seed, self.draw.record.demonstration_ids.len(), step)?;
         if !step.settled && !self.scored.contains(&t) {
-            self.keep(step, false, trace);
-            return Ok(());
+            return self.keep(step, false, trace);
         }
         let started = Instant::now();
         let behind = Behind { start: Start::OfTask(self.shared_start), ..Behind::context(seed, &step.state.context) };
@@ -311,17 +320,16 @@ impl<M: TunedModel> Sink<M> for ScoredSteps<'_, '_> {
                 self.done.insert(t);
                 let is_done = |step| self.done.contains(&step);
                 let is_result = self.likelihoods.is_none_or(|known| known.likeliest(is_done) == Some(t));
-                self.keep(step, is_result, trace);
+                self.keep(step, is_result, trace)
             }
             Err(RunError::Step(StepError::Sample { source: SampleError::NotFinite { .. }, id, .. }))
                 if self.allow_nonfinite =>
             {
                 self.recorder.note(seed, &format!("step {t} is left out: the scores of example `{id}` are not finite"));
-                self.keep(step, false, trace);
+                self.keep(step, false, trace)
             }
-            Err(error) => return Err(error),
+            Err(error) => Err(error),
         }
-        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use super::execution::load;
 use super::iterate::{Sink, Step, iterate};
 use super::recorder::{has_finite_norms, trace_record};
-use super::saving::{ContextSaver, Keeper, SavedSeed};
+use super::saving::{ContextSaver, Keeper, SavedSeed, StepContexts};
 use super::scoring::Scorer;
 use super::seeds::Schedule;
 use super::selection::{Folds, HeldOutLikelihoods, held_out_likelihoods};
@@ -18,6 +18,7 @@ use crate::run::folder::journal::Journal;
 use crate::run::observer::{Event, Observer};
 use crate::run::plan::draw::Draw;
 use crate::run::plan::prepare::{Plan, optimizer_usage};
+use crate::run::plan::weights::SharedWeights;
 use crate::run::usage::PluginUsage;
 use ft_engine::tune::first_not_finite;
 use ft_record::files::schema::{PlanRecord, SelectedRecord};
@@ -38,6 +39,7 @@ pub struct TuneOutcome {
 /// Failures of the model, the optimizer or the disk, [`RunError::Interrupted`].
 pub fn tune(
     plan: Plan,
+    weights: &SharedWeights,
     observer: &Arc<dyn Observer>,
     stop: &AtomicBool,
     mut saved: impl FnMut(&SavedSeed),
@@ -59,7 +61,7 @@ pub fn tune(
         let usage = plan.usage();
         return Ok(TuneOutcome { contexts, usage });
     }
-    let decoder = load(&plan, observer.as_ref())?;
+    let decoder = load(&plan, weights, observer.as_ref())?;
     let Plan { config, optimizer, draws, select, score_steps, record, task_usage, .. } = plan;
     let (observer, stop) = (observer.as_ref(), StopFlag(stop));
     let mut model = PluginTuned::new(&decoder, optimizer, (&config, &record.optimizer), (observer, stop));
@@ -80,7 +82,8 @@ pub fn tune(
         if draws.len() > 1 {
             observer.event(Event::Seed(draw.record.seed));
         }
-        let of_seed = tuning.one_seed(&mut model, draw, &record, &saver)?;
+        let step_contexts = StepContexts::new(&config, draw.record.seed, observer);
+        let of_seed = tuning.one_seed(&mut model, draw, &record, (&saver, step_contexts))?;
         saved(&of_seed);
         contexts.push(of_seed);
     }
@@ -101,31 +104,33 @@ impl Tuning<'_> {
         model: &mut M,
         draw: &Draw,
         plan: &PlanRecord,
-        saver: &ContextSaver,
+        (saver, step_contexts): (&ContextSaver, Option<StepContexts<'_>>),
     ) -> Result<SavedSeed, RunError> {
         let (seed, observer) = (draw.record.seed, self.scorer.observer);
         // What is said of this seed is in its context alone.
         let mut plan = plan.clone();
-        let mut note = |text: String| {
+        let note = |plan: &mut PlanRecord, text: String| {
             observer.event(Event::Note(&text));
             plan.notes.push(text.into());
         };
         let likelihoods = self.held_out_likelihoods(model, draw)?;
         let chosen = likelihoods.as_ref().and_then(|likelihoods| likelihoods.likeliest(|_| true));
-        likelihoods.as_ref().and_then(HeldOutLikelihoods::note).into_iter().for_each(&mut note);
+        likelihoods.as_ref().and_then(HeldOutLikelihoods::note).into_iter().for_each(|text| note(&mut plan, text));
         let until = self.schedule.until(chosen);
         let keeps_all = !self.schedule.allow_nonfinite;
-        let mut steps = KeptSteps { draw, observer, chosen, keeps_all, keeper: Keeper::default(), left_out: 0 };
+        let keeper = Keeper::default();
+        let mut steps =
+            KeptSteps { draw, observer, chosen, keeps_all, keeper, plan: &plan, step_contexts, left_out: 0 };
         let settled = iterate(model, &draw.demonstrations, until, self.scorer.stop, &mut steps)?;
         let KeptSteps { keeper, left_out, .. } = steps;
-        self.schedule.notes(settled, until).into_iter().for_each(&mut note);
+        self.schedule.notes(settled, until).into_iter().for_each(|text| note(&mut plan, text));
         if left_out > 0 {
-            note(format!("steps that are left out since their caches are not finite: {left_out}"));
+            note(&mut plan, format!("steps that are left out since their caches are not finite: {left_out}"));
         }
         // Step 1 is finite, or there would be no step at all.
         let kept = keeper.finish().expect("step 1 is kept");
         if likelihoods.is_some() && kept.step == 1 {
-            note(super::seeds::IN_CONTEXT.to_owned());
+            note(&mut plan, super::seeds::IN_CONTEXT.to_owned());
         }
         saver.save(&plan, SelectedRecord { seed, step: kept.step as u32 }, &kept, None, observer)
     }
@@ -154,6 +159,10 @@ struct KeptSteps<'a> {
     /// Whether every cache is finite.
     keeps_all: bool,
     keeper: Keeper,
+    /// What is done.
+    plan: &'a PlanRecord,
+    /// Saves the context of every step, where that is asked for.
+    step_contexts: Option<StepContexts<'a>>,
     /// Steps whose caches are not finite.
     left_out: usize,
 }
@@ -170,6 +179,9 @@ impl<M: TunedModel> Sink<M> for KeptSteps<'_> {
         let (seed, tokens) = (self.draw.record.seed, self.draw.record.demonstration_ids.len());
         let trace = (t > 1 && has_finite_norms(step)).then(|| trace_record(seed, tokens, step));
         trace.iter().for_each(|record| self.observer.event(Event::Traced(record)));
+        if let Some(contexts) = &mut self.step_contexts {
+            contexts.step(self.plan, SelectedRecord { seed, step: t as u32 }, step, trace.as_ref(), None)?;
+        }
         self.keeper.step(step, is_finite && self.chosen.is_none_or(|chosen| t <= chosen), trace);
         Ok(())
     }

@@ -83,6 +83,8 @@ pub struct RunConfig {
     pub save_context: Option<PathBuf>,
     /// The number format in which saved contexts hold keys and values; `None` for that of the run.
     pub cache_dtype: Option<HalfFormat>,
+    /// The folder for the contexts of all steps, each in `STEP` in it, or `seed-N/STEP` of several seeds; no option asks for it.
+    pub step_contexts: Option<PathBuf>,
     /// To run even where memory will not be enough, where the model has settings or tensors that nobody here knows, or
     /// where a data file has other names for the classes than the task.
     pub force: bool,
@@ -151,6 +153,7 @@ impl RunConfig {
             out: options.output.out.unwrap_or_else(|| PathBuf::from(home).join(stem)),
             save_context: options.contexts.save_context,
             cache_dtype: options.cache_dtype.cache_dtype,
+            step_contexts: None,
             task,
             optimizer,
             optimizer_options: options.optimizer.optimizer_options,

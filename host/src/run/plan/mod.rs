@@ -22,3 +22,4 @@ mod shared_start;
 pub mod shown;
 pub mod text_bound;
 pub mod usable;
+pub mod weights;

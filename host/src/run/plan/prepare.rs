@@ -24,8 +24,9 @@ use crate::run::inputs::plugins::Configured;
 use crate::run::observer::Observer;
 use crate::run::usage::PluginUsage;
 use ft_engine::model::device::DeviceChoice;
+use ft_engine::model::tokenizer::Piece;
 use ft_record::files::schema::{
-    FORMAT_VERSION, MOST_SCORED_STEPS, MemoryRecord, OptionsRecord, PlanRecord, ResultsRecord,
+    DrawRecord, FORMAT_VERSION, MOST_SCORED_STEPS, MemoryRecord, OptionsRecord, PlanRecord, ResultsRecord,
 };
 use ft_sandbox::{EngineOptions, OptimizerPlugin, TaskPlugin};
 use ft_store::datasets::location::Access;
@@ -62,6 +63,15 @@ impl Plan {
     /// What will be done, as it is written down.
     pub fn record(&self) -> &PlanRecord {
         &self.record
+    }
+
+    /// The demonstrations of each seed as the pieces of text that are its tokens, in the order of the seeds.
+    ///
+    /// # Errors
+    /// A failure of the tokenizer.
+    pub fn demonstration_pieces(&self) -> Result<Vec<Vec<Piece>>, RunError> {
+        let of_draw = |draw: &DrawRecord| Ok(self.model.model.tokenizer.pieces(draw.demonstrations.raw())?);
+        self.record.draws().map(of_draw).collect()
     }
 
     /// What the plugins used so far.

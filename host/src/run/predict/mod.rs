@@ -13,4 +13,4 @@ mod reopen;
 pub use calibration::Calibrate;
 pub use error::PredictError;
 pub use prediction::{Calibrated, Prediction, RowPrediction};
-pub use predictor::{PredictRequest, Predictor};
+pub use predictor::{PredictRequest, Predictor, PreparedQuery, PreparedRow};

@@ -1,9 +1,12 @@
 //! What saved contexts were tuned with, opened again and held to their records.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use candle_core::{DType, Device};
+use serde_json::Value;
 
 use super::error::PredictError;
 use super::predictor::PredictRequest;
@@ -14,6 +17,7 @@ use crate::run::inputs::plugins::{Configured, PluginSpec, Plugins};
 use crate::run::plan::common::ModelInput;
 use crate::run::plan::fit;
 use crate::run::plan::record;
+use crate::run::plan::weights::SharedWeights;
 use ft_engine::model::decoder::Placement;
 use ft_engine::model::device::DTypeChoice;
 use ft_engine::model::families::UnknownSettings;
@@ -21,6 +25,7 @@ use ft_engine::model::weights::WeightFormat;
 use ft_engine::model::{Context, Decoder};
 use ft_engine::text::Untrusted;
 use ft_record::files::context::{CONTEXT_RECORD, ContextMismatch, ContextRecord, ContextUse, Mismatch};
+use ft_record::files::schema::{ModelRecord, PluginRecord};
 use ft_sandbox::{PluginBinary, TaskPlugin};
 use ft_store::datasets::location::Access;
 use ft_store::fs::digest_cache::DigestCache;
@@ -36,14 +41,16 @@ pub(super) struct Reopened {
     /// The classes; none where rows have choices of their own.
     pub labels: Vec<String>,
     pub model: ModelInput,
-    pub contexts: Vec<ContextFolder>,
+    /// The model's, the task's and its options' records, which contexts are held to.
+    records: (ModelRecord, PluginRecord, BTreeMap<Untrusted, Untrusted<Value>>),
     device: Device,
     dtype: DType,
     weights: WeightFormat,
 }
 
 impl Reopened {
-    /// Opens the contexts, and what the first was tuned with; the others have to have been tuned with the same.
+    /// Opens the contexts, and what the first was tuned with; the others have to have been tuned with the same. Gives the contexts
+    /// too.
     ///
     /// # Errors
     /// A context that is damaged, a task or a model that is not there, or that is another than a context's.
@@ -52,7 +59,7 @@ impl Reopened {
         (plugins, digests): (&Plugins, &DigestCache),
         path: &PluginPath,
         access: Access<'_>,
-    ) -> Result<Self, RunError> {
+    ) -> Result<(Self, Vec<ContextFolder>), RunError> {
         let contexts = open_contexts(request.contexts)?;
         let first = contexts.first().ok_or(PredictError::NoContext)?;
         let (folder, record) = (first.folder(), first.record());
@@ -72,22 +79,29 @@ impl Reopened {
         let found = model.files.digests(digests, access.progress)?;
         let task_record = record::plugin(task.task_name(), task.description(), task.binary());
         let model_record = record::model(&model.files.origin, found, &model.model);
-        let (options, names) = (record::options(&options), labels.iter().map(|label| label.as_str().into()).collect());
-        let names: Vec<Untrusted> = names;
-        for context in &contexts {
-            let plan = &context.record().plan;
-            context.check_use(&ContextUse {
-                model: &model_record,
-                dtype: &dtype.as_str().into(),
-                weights: &weights.to_string().into(),
-                task: &task_record,
-                task_options: &options,
-                labels: &names,
-                // What stood before the demonstrations has been read.
-                description: &plan.description,
-            })?;
-        }
-        Ok(Self { task, labels, model, contexts, device, dtype, weights })
+        let records = (model_record, task_record, record::options(&options));
+        let opened = Self { task, labels, model, records, device, dtype, weights };
+        contexts.iter().try_for_each(|context| opened.check_use(context))?;
+        Ok((opened, contexts))
+    }
+
+    /// Says whether a context was tuned with this model and task.
+    ///
+    /// # Errors
+    /// [`ContextError::Mismatch`] names every difference.
+    pub fn check_use(&self, context: &ContextFolder) -> Result<(), ContextError> {
+        let (model, task, task_options) = &self.records;
+        let labels: Vec<Untrusted> = self.labels.iter().map(|label| label.as_str().into()).collect();
+        context.check_use(&ContextUse {
+            model,
+            dtype: &self.dtype.as_str().into(),
+            weights: &self.weights.to_string().into(),
+            task,
+            task_options,
+            labels: &labels,
+            // What stood before the demonstrations has been read.
+            description: &context.record().plan.description,
+        })
     }
 
     /// Holds what queries are said to start with to the model: it may be anybody's record.
@@ -104,15 +118,13 @@ impl Reopened {
         Err(PredictError::Unknown { folder, what: "a shared start of tokens that the model has room for", found })
     }
 
-    /// Reads the weights.
+    /// Reads the weights, if they are not among those that are shared.
     ///
     /// # Errors
     /// A missing or misshapen tensor, files that have changed since they were first read.
-    pub fn load(&self) -> Result<Decoder, RunError> {
+    pub fn load(&self, weights: &SharedWeights) -> Result<Arc<Decoder>, RunError> {
         let placement = Placement { device: self.device.clone(), dtype: self.dtype, weights: self.weights };
-        let decoder = self.model.model.load(&placement)?;
-        self.model.state.check()?;
-        Ok(decoder)
+        weights.decoder(&self.model, &self.records.0, &placement)
     }
 }
 

@@ -122,6 +122,7 @@ impl Setup {
         let run = Run {
             shared_start: &[],
             saver: None,
+            step_contexts: Box::new(|_| None),
             model,
             bos: None,
             description: self.description,
@@ -461,7 +462,9 @@ struct Told(Mutex<Vec<String>>);
 impl Observer for Told {
     fn event(&self, event: Event<'_>) {
         let told = match event {
-            Event::StepScored(step) => format!("{} of {} at {}", step.scores.correct, step.scores.n, step.scores.step),
+            Event::StepScored { record: StepRecord { scores, .. }, .. } => {
+                format!("{} of {} at {}", scores.correct, scores.n, scores.step)
+            }
             Event::Traced(trace) => format!("moved {}", trace.layers[0].update[0]),
             Event::BaselineScored(found) => format!("{} right behind {}", found.step.scores.correct, found.baseline),
             Event::Selected(selected) => format!("selected {}", selected.step),
