@@ -26,5 +26,6 @@ pub mod diagnosis;
 pub mod options;
 pub mod plugin_dev;
 pub mod run;
+pub mod serve;
 pub mod task_dev;
 pub mod ui;

@@ -38,7 +38,8 @@ const CRATES: [Crate; 6] = [
     Crate {
         sources: "src",
         layers: &[
-            ("cli", 6),
+            ("cli", 7),
+            ("serve", 6),
             ("ui", 5),
             ("plugin_dev", 4),
             ("task_dev", 4),

@@ -14,6 +14,7 @@ mod prompt;
 mod report;
 mod resolve;
 mod run;
+mod serve;
 mod shell;
 mod task;
 mod terminal;
@@ -55,6 +56,8 @@ enum Command {
     Tune(Box<tune::TuneArgs>),
     /// Predict rows without answers behind saved contexts, as they come.
     Predict(Box<predict::PredictArgs>),
+    /// Serve predictions, runs and a page to watch and try them over HTTP.
+    Serve(Box<serve::ServeArgs>),
     /// Show a task's prompt as the model gets it: text and token boundaries. Reads no weights.
     Prompt(prompt::PromptArgs),
     /// Fetch data sets, or look at their rows.
@@ -115,6 +118,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(*args, environment),
         Command::Tune(args) => tune::run(*args, environment),
         Command::Predict(args) => predict::run(*args, environment),
+        Command::Serve(args) => serve::run(*args, environment),
         Command::Prompt(args) => prompt::run(args, environment),
         Command::Data(command) => data::run(command, environment),
         Command::Report(args) => report::run(&args),

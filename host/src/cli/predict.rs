@@ -143,7 +143,8 @@ pub fn run(args: PredictArgs, mut environment: Environment) -> Result<ExitStatus
         calibrate: args.calibrate,
     };
     let path = PluginPath::new(&environment);
-    let mut predictor = Predictor::open(&request, &path, access, &SharedWeights::default(), &observer, &interrupt.engine())?;
+    let mut predictor =
+        Predictor::open(&request, &path, access, &SharedWeights::default(), &observer, &interrupt.engine())?;
     let labels = predictor.labels().to_vec();
     let lines = PredictionLines {
         format: args.format.unwrap_or(PredictionFormat::Jsonl),

@@ -162,7 +162,7 @@ pub fn run(args: TuneArgs, mut environment: Environment) -> Result<ExitStatus, C
     let observer: Arc<dyn Observer> = Arc::new(Observers(vec![terminal.bar(), terminal.clone()]));
     let downloads = Downloads::new(quiet);
     let access = Access { environment: &environment, progress: &downloads };
-    let plan = run::prepare_tuning(config, access, &observer, &interrupt.engine())?;
+    let plan = run::prepare_single(config, access, &observer, &interrupt.engine())?;
     if args.dry_run {
         print_plan(&plan, json)?;
         return Ok(ExitStatus::Done);

@@ -32,9 +32,12 @@ pub use inputs::model::{ModelDescription, describe_model, open_weights};
 pub use inputs::plugins::{Configured, PluginSpec, Plugins, find_plugin, resolve_options};
 pub use observer::{Event, Observer, Observers};
 pub use plan::group::GroupPlan;
-pub use plan::prepare::{Plan, Prepared, prepare, prepare_tuning};
+pub use plan::prepare::{Plan, Prepared, prepare, prepare_single};
 pub use plan::usable::Unusable;
 pub use plan::weights::SharedWeights;
-pub use predict::{Calibrate, Calibrated, PredictError, PredictRequest, Prediction, Predictor, PreparedQuery, PreparedRow, RowPrediction};
-pub use preview::{ChoicePreview, Preview, PreviewRequest, preview, task_sources};
+pub use predict::{
+    Calibrate, Calibrated, PredictError, PredictRequest, Prediction, Predictor, PreparedQuery, PreparedRow,
+    RowPrediction,
+};
+pub use preview::{ChoicePreview, Preview, PreviewRequest, pieces, preview, task_sources};
 pub use usage::PluginUsage;

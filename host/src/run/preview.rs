@@ -160,6 +160,15 @@ fn row_notes(
     notes
 }
 
+/// The tokens of a text, each with its part of it.
+///
+/// # Errors
+/// A tokenizer that cannot be had.
+pub fn pieces(model: &str, text: &str, access: Access<'_>) -> Result<Vec<Piece>, RunError> {
+    let tokenizer = open_tokenizer(&fetch_tokenizer(model, access.environment, access.progress)?)?;
+    Ok(tokenizer.pieces(text)?)
+}
+
 /// What a single task loads, one source for each split, or all tasks of a group where `of_groups` allows one.
 ///
 /// # Errors

@@ -49,7 +49,7 @@ pub(crate) struct PredictionLines<'a> {
 
 /// A row as a JSON object has it.
 #[derive(Serialize)]
-struct Line<'a> {
+pub(crate) struct PredictionLine<'a> {
     index: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
@@ -83,8 +83,9 @@ struct CalibratedLine<'a> {
     divided_by: &'a [f64],
 }
 
-impl<'a> Line<'a> {
-    fn of(index: u64, row: &'a RowPrediction) -> Self {
+impl<'a> PredictionLine<'a> {
+    /// The line of a row of this number.
+    pub(crate) fn of(index: u64, row: &'a RowPrediction) -> Self {
         let empty = Self {
             index,
             id: None,
@@ -154,7 +155,7 @@ impl PredictionLines<'_> {
     /// If serialization fails.
     pub(crate) fn line(&self, index: u64, row: &RowPrediction) -> Result<String, serde_json::Error> {
         match self.format {
-            PredictionFormat::Jsonl => Ok(serde_json::to_string(&Line::of(index, row))? + "\n"),
+            PredictionFormat::Jsonl => Ok(serde_json::to_string(&PredictionLine::of(index, row))? + "\n"),
             PredictionFormat::Csv => Ok(self.csv(index, row)?.join(",") + "\n"),
         }
     }

@@ -24,6 +24,7 @@ fn environment(folder: &Path, endpoint: String) -> Environment {
         data_folder: None,
         hub_cache: Some(folder.join("hub")),
         endpoint,
+        server_token: None,
         token: None,
         offline: false,
         datasets_offline: false,

@@ -71,11 +71,7 @@ pub fn execute(
 ///
 /// # Errors
 /// A missing or misshapen tensor, files that have changed since they were first read.
-pub(super) fn load(
-    plan: &Plan,
-    weights: &SharedWeights,
-    observer: &dyn Observer,
-) -> Result<Arc<Decoder>, RunError> {
+pub(super) fn load(plan: &Plan, weights: &SharedWeights, observer: &dyn Observer) -> Result<Arc<Decoder>, RunError> {
     observer.event(Event::LoadingWeights);
     let placement = Placement { device: plan.device.clone(), dtype: plan.dtype, weights: plan.config.weights };
     weights.decoder(&plan.model, &plan.record.model, &placement)

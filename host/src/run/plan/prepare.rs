@@ -18,7 +18,7 @@ use crate::options::Select;
 use crate::run::error::RunError;
 use crate::run::folder::out_folder;
 use crate::run::folder::out_folder::Beginning;
-use crate::run::inputs::config::RunConfig;
+use crate::run::inputs::config::{Purpose, RunConfig};
 use crate::run::inputs::group::{TaskOrGroup, group_refused, task_or_group};
 use crate::run::inputs::plugins::Configured;
 use crate::run::observer::Observer;
@@ -119,17 +119,21 @@ pub fn prepare(
     }
 }
 
-/// What is done to tune a task's demonstrations and save their contexts, as far as it can be known without the weights.
+/// The plan of a single task's run, or of its tuning, as far as it can be known without the weights.
 ///
 /// # Errors
 /// Those of [`prepare`], and a group of tasks.
-pub fn prepare_tuning(
+pub fn prepare_single(
     config: RunConfig,
     access: Access<'_>,
     observer: &Arc<dyn Observer>,
     engine: &EngineOptions,
 ) -> Result<Plan, RunError> {
-    let frame = Frame { earlier: None, ..Frame::check(&config)? };
+    let mut frame = Frame::check(&config)?;
+    if config.purpose == Purpose::Tune {
+        // What a run left beside contexts is nothing that a tuning goes on with.
+        frame.earlier = None;
+    }
     let common = Common::new(&config, access, observer, engine)?;
     match task_or_group(&config.task, &common.plugins)? {
         TaskOrGroup::Task(task) => plan_of(config, frame, *task, &common),

@@ -14,6 +14,8 @@ pub const FT_HOST_CACHE: &str = "FT_HOST_CACHE";
 /// Folders with plugins, separated as those of `PATH` are; they are looked through before `plugins` in the current
 /// folder.
 pub(crate) const FT_PLUGIN_PATH: &str = "FT_PLUGIN_PATH";
+/// What requests to this host's server have to know; on a command line everybody on the machine could read it.
+pub(crate) const FT_SERVE_TOKEN: &str = "FT_SERVE_TOKEN";
 /// The user's data folder, by the XDG base directory specification; `~/.local/share` where it is not set.
 pub(crate) const XDG_DATA_HOME: &str = "XDG_DATA_HOME";
 /// The variable for the folder in which the Hugging Face tools keep their files; `~/.cache/huggingface` where it is not
@@ -72,6 +74,8 @@ pub struct Environment {
     pub endpoint: String,
     /// The user's token for the hub.
     pub token: Option<Token>,
+    /// What requests to this host's server have to know.
+    pub server_token: Option<Token>,
     /// To use no network at all.
     pub offline: bool,
     /// To use no network for data sets, though it may be used for models.
@@ -179,6 +183,7 @@ impl Environment {
                 .or_else(|| home.map(|home| home.join(".local/share")))
                 .map(|data| data.join("ft-host")),
             token: token(),
+            server_token: text(FT_SERVE_TOKEN).and_then(|text| Token::new(&text)),
             hub_cache: folder(HF_HUB_CACHE)
                 .or_else(|| folder(HUGGINGFACE_HUB_CACHE))
                 .or_else(|| hf_home.as_ref().map(|home| home.join("hub"))),
