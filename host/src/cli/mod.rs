@@ -123,7 +123,7 @@ pub fn main() -> ExitCode {
         Command::Data(command) => data::run(command, environment),
         Command::Report(args) => report::run(&args),
         Command::Compare(args) => compare::run(&args),
-        Command::Context(command) => context::run(command),
+        Command::Context(command) => context::run(command, environment),
         Command::Model(command) => model::run(command, environment),
         Command::Plugin(command) => plugin::run(command, environment),
         Command::Task(command) => task::run(command, environment),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::ContextError;
-use ft_engine::model::saved_context::{ContextDistance, ContextToSave, SavedContext};
+use ft_engine::model::saved_context::{ContextDistance, ContextToSave, PositionDistances, SavedContext};
 use ft_engine::model::{Context, Decoder};
 use ft_record::files::context::{
     CONTEXT_LIMIT, CONTEXT_RECORD, CONTEXT_TENSORS, ContextRecord, ContextUse, NewContext, TensorsRecord,
@@ -93,6 +93,18 @@ impl ContextFolder {
     /// [`ContextError::Tensors`] for another shape, or for numbers that are none.
     pub fn distance_to(&self, other: &Self) -> Result<ContextDistance, ContextError> {
         Ok(self.tensors.distance_to(&other.tensors)?)
+    }
+
+    /// How far another context is from this one, by layer and by position; see [`SavedContext::distance_by_position`].
+    ///
+    /// # Errors
+    /// Those of [`Self::distance_to`].
+    pub fn distance_by_position(
+        &self,
+        other: &Self,
+        bins: usize,
+    ) -> Result<(ContextDistance, PositionDistances), ContextError> {
+        Ok(self.tensors.distance_by_position(&other.tensors, bins)?)
     }
 }
 

@@ -3,7 +3,8 @@
 //!
 //! Four rooms, each of which uses only those before it: `inputs` (plugins, rows, the model's files), `folder` (what an
 //! earlier process left), `plan` (what each seed draws, and whether it can be scored), `execute`. Beside them stand `preview`, which
-//! shows a prompt, and `predict`, which uses a saved context; both use the first three.
+//! shows a prompt, `predict`, which uses a saved context, and `token_texts`, which reads the tokens of one; they use the first
+//! three.
 
 mod error;
 mod execute;
@@ -15,6 +16,7 @@ mod observer;
 mod plan;
 mod predict;
 mod preview;
+mod token_texts;
 mod usage;
 
 pub use error::RunError;
@@ -40,4 +42,5 @@ pub use predict::{
     RowPrediction,
 };
 pub use preview::{ChoicePreview, Preview, PreviewRequest, pieces, preview, task_sources};
+pub use token_texts::token_texts;
 pub use usage::PluginUsage;

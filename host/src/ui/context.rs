@@ -2,15 +2,13 @@
 
 use super::screen::{Page, Screen};
 use super::table;
-use ft_engine::model::saved_context::Distance;
 use ft_engine::text::{Untrusted, size};
 use ft_record::analysis::contexts::{ContextComparison, ContextSide};
 use ft_record::analysis::differences::Difference;
-use ft_record::files::context::{ContextRecord, TensorsRecord};
-use ft_record::files::scores::StepScores;
+use ft_record::files::context::ContextRecord;
 use ft_record::files::trace::TraceRecord;
 use ft_record::present::table_model::{Row, RowKind, TableModel};
-use ft_record::present::{facts, format};
+use ft_record::present::{contexts, facts};
 
 /// Lines of the demonstrations that are shown.
 const DEMONSTRATION_LINES: usize = 8;
@@ -23,11 +21,11 @@ const NONE: &str = "-";
 pub fn describe(name: &str, record: &ContextRecord, screen: Screen) -> Page {
     let mut page = screen.headed(name, "", 0);
     let line = |name: &str, value: &str| screen.line(&format!("  {name:10} {value}"), 13);
-    page += line("context", &step(record));
-    page += line("tensors", &tensors(&record.tensors));
+    page += line("context", &contexts::step(record));
+    page += line("tensors", &contexts::tensors(&record.tensors));
     page +=
         line("file", &format!("{}, sha256 {}", size(record.tensors.file.bytes), record.tensors.file.sha256.harmless()));
-    page += line("measured", &record.scores.as_ref().map_or_else(|| "not scored".to_owned(), measured));
+    page += line("measured", &contexts::measured(record.scores.as_ref()));
     for (name, value) in facts::of_plan(&record.plan) {
         page += line(name, &value);
     }
@@ -54,44 +52,9 @@ pub fn describe(name: &str, record: &ContextRecord, screen: Screen) -> Page {
 /// That a context was saved: where, of which step, how large, and what to do with it.
 pub(crate) fn saved(name: &str, record: &ContextRecord, screen: Screen) -> Page {
     let line = |name: &str, value: &str| screen.line(&format!("  {name:10} {value}"), 13);
-    let mut page = screen.headed(name, "", 0) + line("context", &step(record));
-    page += line("tensors", &tensors(&record.tensors)) + line("file", &size(record.tensors.file.bytes));
+    let mut page = screen.headed(name, "", 0) + line("context", &contexts::step(record));
+    page += line("tensors", &contexts::tensors(&record.tensors)) + line("file", &size(record.tensors.file.bytes));
     page + line("use", &format!("ft-host predict {name} --data FILE"))
-}
-
-fn step(record: &ContextRecord) -> String {
-    let config = &record.plan.config;
-    let select = config.select.harmless();
-    let held_out = config.held_out.as_ref().map_or_else(String::new, |held_out| format!(", {}", held_out.harmless()));
-    format!("step {} of seed {}, selected by {select}{held_out}", record.selected.step, record.selected.seed)
-}
-
-fn tensors(tensors: &TensorsRecord) -> String {
-    let TensorsRecord { layers, kv_heads, head_dim, positions, next_position, shared_start, .. } = tensors;
-    let (held, stored) = (tensors.dtype.harmless(), tensors.stored_dtype.harmless());
-    let format = if held == stored { held } else { format!("{held}, stored in {stored}") };
-    let shared = if *shared_start == 0 { String::new() } else { format!(", {shared_start} of them a shared start") };
-    format!(
-        "{layers} layers, {kv_heads} key/value heads of {head_dim}, {positions} positions{shared}, next position \
-         {next_position}, {format}"
-    )
-}
-
-fn measured(scores: &StepScores) -> String {
-    let accuracy = format::percent(scores.accuracy);
-    let likelihood = match scores.right_loglik {
-        Some(nats) => format!(", log-likelihood of the right choice {nats:.3} nats"),
-        None => String::new(),
-    };
-    let versus = match &scores.versus_icl {
-        Some(versus) => format!(
-            ", {} points to in-context learning (p{})",
-            format::points(versus.difference),
-            format::p_value(versus.p_value)
-        ),
-        None => String::new(),
-    };
-    format!("{accuracy} of {} rows ({}){likelihood}{versus}", scores.n, format::range(scores.interval))
 }
 
 /// How far each step moved the whole cache.
@@ -120,34 +83,13 @@ pub fn comparison(comparison: &ContextComparison, screen: Screen) -> Page {
         screen.headed(&format!("{letter}: {}", side.name.harmless()), &rest, 2)
     };
     let mut page = side("a", a) + side("b", b) + Page::blank();
-    let cells = |name: String, [first, second]: [Option<Distance>; 2]| {
-        let of = |distance: Option<Distance>| {
-            let (relative, cosine) = distance.map_or((None, None), |distance| (distance.relative, distance.cosine));
-            [decimals(relative, 4), decimals(cosine, 6)]
-        };
-        let cells = [vec![name], of(first).to_vec(), of(second).to_vec()].concat();
-        Row { cells, kind: RowKind::Plain }
-    };
-    let mut rows: Vec<Row> = (distance.layers.iter().enumerate())
-        .map(|(layer, moved)| cells(layer.to_string(), [Some(moved.keys), Some(moved.values)]))
-        .collect();
-    rows.push(cells("last hidden state".to_owned(), [Some(distance.last_hidden), None]));
-    let headings = ["layer", "keys moved", "cosine", "values moved", "cosine"].map(str::to_owned).to_vec();
-    let legend = vec![
-        "moved: ||a - b|| / ||a|| over all heads and positions; cosine: of the angle between a and b".to_owned(),
-        "the last hidden state has no keys and values: its one vector is in their place".to_owned(),
-    ];
-    page += table::render(&TableModel { title: String::new(), headings, rows, legend }, screen);
+    page += table::render(&contexts::distances(distance), screen);
     if differences.is_empty() {
         return page + screen.line("the plans do not differ", 2);
     }
     page += screen.line("the plans differ (a / b):", 2);
     let line = |difference: &Difference| screen.line(&format!("  {}", difference.sentence(" / ")), 4);
     page + differences.iter().map(line).collect::<Page>()
-}
-
-fn decimals(number: Option<f64>, digits: usize) -> String {
-    number.map_or_else(|| NONE.to_owned(), |number| format!("{number:.digits$}"))
 }
 
 #[cfg(test)]

@@ -40,7 +40,13 @@ pub struct Difference {
 impl Difference {
     /// The place and both values as escaped text, with `between` the values.
     pub fn sentence(&self, between: &str) -> String {
-        format!("{}: {}{between}{}", self.name.harmless(), short(&self.a), short(&self.b))
+        let [name, a, b] = self.cells();
+        format!("{name}: {a}{between}{b}")
+    }
+
+    /// The place and both values as escaped texts.
+    pub(crate) fn cells(&self) -> [String; 3] {
+        [self.name.harmless(), short(&self.a), short(&self.b)]
     }
 }
 

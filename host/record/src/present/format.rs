@@ -99,6 +99,15 @@ pub(crate) fn nats_spread(spread: Option<&SpreadRecord>, shown: fn(f64) -> Strin
     }
 }
 
+/// A ratio from 0 on: `0.1250`; one below 0.001 or from a million on as `4.2e-4`.
+pub(crate) fn ratio(ratio: f64) -> String {
+    match ratio {
+        0.0 => "0.0000".into(),
+        0.001..1e6 => format!("{ratio:.4}"),
+        _ => format!("{ratio:.1e}"),
+    }
+}
+
 /// A baseline as a row of a table is called: `repeat 2`.
 pub fn baseline(baseline: Baseline) -> String {
     let Baseline::Repeat(times) = baseline;
@@ -127,6 +136,21 @@ pub(crate) fn duration(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_ratio_is_told_from_0_however_small() {
+        let table = [
+            (0.0, "0.0000"),
+            (0.125, "0.1250"),
+            (0.001, "0.0010"),
+            (0.00042, "4.2e-4"),
+            (12.5, "12.5000"),
+            (2e7, "2.0e7"),
+        ];
+        for (number, expected) in table {
+            assert_eq!(ratio(number), expected);
+        }
+    }
 
     #[test]
     fn probabilities_have_the_digits_that_matter() {

@@ -1,6 +1,7 @@
 //! Runs as they are shown: tables as texts in cells, numbers with as many digits as they can bear, and reports in several
 //! formats.
 
+pub mod contexts;
 pub mod escape;
 pub mod export;
 pub mod facts;

@@ -33,6 +33,27 @@ pub struct ContextDistance {
     pub last_hidden: Distance,
 }
 
+/// How far two contexts are from each other in each bin of one layer: `||A - B|| / ||A||` over all heads and the positions of
+/// the bin; `None` where A is zero there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerBins {
+    /// Of the keys, from the first position on.
+    pub keys: Vec<Option<f64>>,
+    /// Of the values, from the first position on.
+    pub values: Vec<Option<f64>>,
+}
+
+/// The distances of two contexts by position.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PositionDistances {
+    /// The positions of the contexts.
+    pub positions: usize,
+    /// The consecutive positions of a bin; the last bin may have fewer.
+    pub per_bin: usize,
+    /// Of each layer, from the first.
+    pub layers: Vec<LayerBins>,
+}
+
 impl SavedContext {
     /// How far another context is from this one, layer by layer. Number formats may differ.
     ///
@@ -40,19 +61,38 @@ impl SavedContext {
     /// [`SavedContextError::OtherShape`] names the first size in which they differ, [`SavedContextError::NotFiniteFile`] the
     /// first tensor with NaN or infinity.
     pub fn distance_to(&self, other: &SavedContext) -> Result<ContextDistance, SavedContextError> {
+        Ok(self.distance_by_position(other, 1)?.0)
+    }
+
+    /// How far another context is from this one, layer by layer, and within each layer by position: in `bins` bins or
+    /// fewer, of as many consecutive positions each as that takes. Both come of one reading, a tensor at a time.
+    ///
+    /// # Errors
+    /// Those of [`Self::distance_to`].
+    pub fn distance_by_position(
+        &self,
+        other: &SavedContext,
+        bins: usize,
+    ) -> Result<(ContextDistance, PositionDistances), SavedContextError> {
         self.same_shape(other)?;
+        let ContextShape { positions, head_dim, embedding, .. } = self.facts().shape;
+        let per_bin = positions.div_ceil(bins.max(1)).max(1);
+        let rows = Rows { numbers: head_dim, positions, per_bin };
         let mut layers = Vec::with_capacity(self.layers().len());
-        for (layer, ([keys, values], [other_keys, other_values])) in
-            self.layers().iter().zip(other.layers()).enumerate()
-        {
+        let mut by_position = Vec::with_capacity(self.layers().len());
+        for (layer, (tensors, others)) in self.layers().iter().zip(other.layers()).enumerate() {
             let names = layer_names(layer);
-            layers.push(LayerDistance {
-                keys: self.distance(&names[0], keys, (other, other_keys))?,
-                values: self.distance(&names[1], values, (other, other_values))?,
-            });
+            let [keys, values] =
+                [0, 1].map(|part| self.sums(&names[part], &tensors[part], (other, &others[part]), rows));
+            let ((keys, keys_by_bin), (values, values_by_bin)) = (keys?, values?);
+            layers.push(LayerDistance { keys: keys.distance(), values: values.distance() });
+            let relative = |sums: Vec<Sums>| sums.iter().map(|sums| sums.distance().relative).collect();
+            by_position.push(LayerBins { keys: relative(keys_by_bin), values: relative(values_by_bin) });
         }
-        let last_hidden = self.distance(LAST_HIDDEN, self.hidden(), (other, other.hidden()))?;
-        Ok(ContextDistance { layers, last_hidden })
+        let one_row = Rows { numbers: embedding, positions: 1, per_bin: 1 };
+        let (last_hidden, _) = self.sums(LAST_HIDDEN, self.hidden(), (other, other.hidden()), one_row)?;
+        let distance = ContextDistance { layers, last_hidden: last_hidden.distance() };
+        Ok((distance, PositionDistances { positions, per_bin, layers: by_position }))
     }
 
     fn same_shape(&self, other: &SavedContext) -> Result<(), SavedContextError> {
@@ -78,14 +118,18 @@ impl SavedContext {
         }
     }
 
-    fn distance(
+    /// The sums over a tensor, and over each bin of its positions.
+    fn sums(
         &self,
         tensor: &str,
         place: &Place,
         (other, other_place): (&SavedContext, &Place),
-    ) -> Result<Distance, SavedContextError> {
-        let sums = self.with_bytes(place, |a| {
-            other.with_bytes(other_place, |b| Sums::of(Numbers::of(a, place.dtype), Numbers::of(b, other_place.dtype)))
+        rows: Rows,
+    ) -> Result<(Sums, Vec<Sums>), SavedContextError> {
+        let (sums, by_bin) = self.with_bytes(place, |a| {
+            other.with_bytes(other_place, |b| {
+                rows.sums(&Numbers::of(a, place.dtype), &Numbers::of(b, other_place.dtype))
+            })
         });
         let not_finite = |context: &SavedContext| SavedContextError::NotFiniteFile {
             file: context.file().to_owned(),
@@ -98,7 +142,33 @@ impl SavedContext {
         if !sums.b.is_finite() {
             return Err(not_finite(other));
         }
-        Ok(sums.distance())
+        Ok((sums, by_bin))
+    }
+}
+
+/// How a tensor's numbers lie: head by head, in each a row for each position.
+#[derive(Clone, Copy)]
+struct Rows {
+    /// Numbers of a row.
+    numbers: usize,
+    positions: usize,
+    /// Positions of a bin.
+    per_bin: usize,
+}
+
+impl Rows {
+    /// The sums over all numbers, in the order in which they lie, and those over each bin.
+    fn sums(self, a: &Numbers<'_>, b: &Numbers<'_>) -> (Sums, Vec<Sums>) {
+        let mut all = Sums::default();
+        let mut bins = vec![Sums::default(); self.positions.div_ceil(self.per_bin)];
+        for (row, (a, b)) in a.rows(self.numbers).zip(b.rows(self.numbers)).enumerate() {
+            let bin = &mut bins[row % self.positions / self.per_bin];
+            for (a, b) in a.zip(b) {
+                all.add(a, b);
+                bin.add(a, b);
+            }
+        }
+        (all, bins)
     }
 }
 
@@ -119,8 +189,9 @@ impl<'a> Numbers<'a> {
         Self { bytes, size: dtype.size_in_bytes(), wide }
     }
 
-    fn iter(&self) -> impl Iterator<Item = f64> + '_ {
-        self.bytes.chunks_exact(self.size).map(self.wide)
+    /// Rows of so many numbers each, from 1.
+    fn rows(&self, numbers: usize) -> impl Iterator<Item = impl Iterator<Item = f64> + '_> + '_ {
+        self.bytes.chunks_exact(self.size * numbers).map(|row| row.chunks_exact(self.size).map(self.wide))
     }
 }
 
@@ -129,7 +200,8 @@ fn chunk<const N: usize>(bytes: &[u8]) -> [u8; N] {
     bytes.first_chunk().copied().unwrap_or([0; N])
 }
 
-/// Sums of products over all numbers.
+/// Sums of products of numbers.
+#[derive(Clone, Copy, Default)]
 struct Sums {
     /// `<A, A>`.
     a: f64,
@@ -142,15 +214,11 @@ struct Sums {
 }
 
 impl Sums {
-    fn of(a: Numbers<'_>, b: Numbers<'_>) -> Self {
-        let mut sums = Self { a: 0.0, b: 0.0, both: 0.0, difference: 0.0 };
-        for (a, b) in a.iter().zip(b.iter()) {
-            sums.a += a * a;
-            sums.b += b * b;
-            sums.both += a * b;
-            sums.difference += (a - b) * (a - b);
-        }
-        sums
+    fn add(&mut self, a: f64, b: f64) {
+        self.a += a * a;
+        self.b += b * b;
+        self.both += a * b;
+        self.difference += (a - b) * (a - b);
     }
 
     fn distance(&self) -> Distance {

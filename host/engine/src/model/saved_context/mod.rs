@@ -22,7 +22,7 @@ mod tests;
 
 use candle_core::DType;
 
-pub use distance::{ContextDistance, Distance, LayerDistance};
+pub use distance::{ContextDistance, Distance, LayerBins, LayerDistance, PositionDistances};
 pub use error::SavedContextError;
 pub use half_format::HalfFormat;
 pub use load::SavedContext;

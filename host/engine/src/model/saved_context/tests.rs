@@ -325,3 +325,43 @@ fn distances_are_those_of_vectors() {
     let message = format!("{name} and {name} cannot be compared: positions: expected 2 as in the first, got 3");
     assert_eq!(a.distance_to(&longer).unwrap_err().to_string(), message);
 }
+
+#[test]
+fn distances_by_position_are_over_all_heads_and_folded() {
+    const TOLERANCE: f64 = 1e-12;
+    // Two heads of three positions and one number: [2, 3, 1].
+    let file = |keys: [f32; 6], values: [f32; 6]| {
+        let matrix = |numbers: [f32; 6]| Tensor::from_slice(&numbers, (2, 3, 1), &Device::Cpu).unwrap();
+        let cache = KvCache::new(vec![LayerCache { keys: matrix(keys), values: matrix(values) }]).unwrap();
+        let hidden = Tensor::new(&[[1f32, -1.0]], &Device::Cpu).unwrap();
+        read(saved(&with_step(cache, hidden), None)).unwrap()
+    };
+    let a = file([3.0, 0.0, 1.0, 4.0, 0.0, 1.0], [1.0; 6]);
+    let b = file([0.0, 1.0, 1.0, 4.0, 0.0, 3.0], [2.0; 6]);
+    let is = |found: &[Option<f64>], expected: &[Option<f64>]| {
+        let close = |(found, expected): (&Option<f64>, &Option<f64>)| match (found, expected) {
+            (Some(found), Some(expected)) => (found - expected).abs() < TOLERANCE,
+            (None, None) => true,
+            _ => false,
+        };
+        assert!(found.len() == expected.len() && found.iter().zip(expected).all(close), "{found:?} for {expected:?}");
+    };
+    // Keys of A: (3, 4), (0, 0), (1, 1); of A - B: (3, 0), (-1, 0), (0, -2).
+    let root = |number: f64| Some(number.sqrt());
+    let table: [(usize, usize, &[Option<f64>], usize); 4] = [
+        (256, 1, &[Some(0.6), None, root(2.0)], 3),
+        (3, 1, &[Some(0.6), None, root(2.0)], 3),
+        (2, 2, &[root(10.0 / 25.0), root(2.0)], 2),
+        (0, 3, &[root(14.0 / 27.0)], 1),
+    ];
+    for (bins, per_bin, keys, count) in table {
+        let (distance, by_position) = a.distance_by_position(&b, bins).unwrap();
+        assert_eq!((by_position.positions, by_position.per_bin), (3, per_bin), "{bins}");
+        assert_eq!(by_position.layers.len(), 1);
+        is(&by_position.layers[0].keys, keys);
+        is(&by_position.layers[0].values, &vec![Some(1.0); count]);
+        // However positions are folded, a layer's distance is the same to the last bit.
+        assert_eq!(distance, a.distance_to(&b).unwrap());
+        is(&[distance.layers[0].keys.relative], &[root(14.0 / 27.0)]);
+    }
+}

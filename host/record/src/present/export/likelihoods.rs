@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::plot::{Line, Plot, Point, Values};
+use super::plot::{Axis, Line, Plot, Point, Values};
 use crate::analysis::run_report::RunReport;
 use crate::analysis::{RightChoice, StepLikelihood, means};
 
@@ -52,19 +52,19 @@ pub(super) fn figures(run: &RunReport) -> String {
 fn figure(run: &RunReport, seed: u64, of_seed: &OfSeed) -> String {
     let point = |(step, value): (&u32, &f64)| {
         let marked = run.analysis.is_selected(seed, *step);
-        Point { step: *step, value: *value, interval: None, marked }
+        Point { at: *step, value: *value, interval: None, marked }
     };
     let line = |(name, values): (&str, &BTreeMap<u32, f64>)| {
         let points: Vec<Point> = values.iter().filter(|(_, value)| value.abs() < LARGEST).map(point).collect();
-        (!points.is_empty()).then(|| Line { name: name.into(), points })
+        (!points.is_empty()).then(|| Line::new(name, points))
     };
     let lines = [("training", &of_seed.training), ("held-out", &of_seed.held_out), ("evaluation", &of_seed.evaluation)];
-    let title = format!("seed {seed}: log-likelihood at every step");
     let plot = Plot {
-        title: title.clone(),
+        title: format!("seed {seed}: log-likelihood at every step"),
         lines: lines.into_iter().filter_map(line).collect(),
         references: Vec::new(),
+        axis: Axis::Steps,
         values: Values::Numbers,
     };
-    format!("<figure>\n<figcaption>{title}</figcaption>\n{}</figure>\n", plot.svg())
+    plot.figure()
 }

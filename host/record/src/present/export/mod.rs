@@ -1,10 +1,14 @@
-//! Reports of runs and groups as texts in several formats, one file each. All of them carry the notes.
+//! Reports of runs and groups as texts in several formats, one file each, and a page of two saved contexts. All of them carry the
+//! notes.
 
+pub mod contexts;
 mod csv;
+mod heat_map;
 mod html;
 mod json;
 mod likelihoods;
 mod markdown;
+mod page;
 mod plot;
 
 use crate::analysis::group_report::GroupReport;

@@ -1,4 +1,4 @@
-//! Curves over steps and a confusion matrix as SVG. Colours come from the page's style sheet, so that they suit a light
+//! Curves over steps or layers and a confusion matrix as SVG. Colours come from the page's style sheet, so that they suit a light
 //! and a dark screen.
 
 use std::fmt::Write;
@@ -22,13 +22,13 @@ pub(crate) const COLOURS: usize = 6;
 
 /// A point of a line, with an interval if there is one.
 pub(crate) struct Point {
-    /// The step, on the horizontal axis.
-    pub step: u32,
+    /// The step or the layer, on the horizontal axis.
+    pub at: u32,
     /// The value, on the vertical axis.
     pub value: f64,
     /// The lower and upper end of the value's interval.
     pub interval: Option<[f64; 2]>,
-    /// Whether this step is the result.
+    /// Whether this is the result.
     pub marked: bool,
 }
 
@@ -36,11 +36,20 @@ pub(crate) struct Point {
 pub(crate) struct Line {
     /// The name that stands beside the line.
     pub name: String,
-    /// The points, from the first step to the last.
+    /// The points, from left to right.
     pub points: Vec<Point>,
+    /// Whether the line is broken, so that it is told from another without its colour.
+    pub broken: bool,
 }
 
-/// A value that does not depend on the step.
+impl Line {
+    /// A line that is not broken.
+    pub(crate) fn new(name: impl Into<String>, points: Vec<Point>) -> Self {
+        Self { name: name.into(), points, broken: false }
+    }
+}
+
+/// A value that is the same from left to right.
 pub(crate) struct Reference {
     /// The name that stands beside the line.
     pub name: String,
@@ -48,7 +57,7 @@ pub(crate) struct Reference {
     pub value: f64,
 }
 
-/// A chart with lines over steps.
+/// A chart with lines over steps or layers.
 pub(crate) struct Plot {
     /// The title, in a few words.
     pub title: String,
@@ -56,8 +65,36 @@ pub(crate) struct Plot {
     pub lines: Vec<Line>,
     /// Dashed lines from side to side.
     pub references: Vec<Reference>,
+    /// The horizontal axis.
+    pub axis: Axis,
     /// The vertical axis.
     pub values: Values,
+}
+
+/// What the horizontal axis of a chart is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Axis {
+    /// Steps of the method, of which the first has the number 1.
+    Steps,
+    /// Layers, of which the first has the number 0.
+    Layers,
+}
+
+impl Axis {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Steps => "step",
+            Self::Layers => "layer",
+        }
+    }
+
+    /// The first number that is marked.
+    fn first(self) -> f64 {
+        match self {
+            Self::Steps => 1.0,
+            Self::Layers => 0.0,
+        }
+    }
 }
 
 /// What the values of a chart are.
@@ -88,6 +125,11 @@ impl Scale {
 }
 
 impl Plot {
+    /// The plot under its title.
+    pub(crate) fn figure(&self) -> String {
+        format!("<figure>\n<figcaption>{}</figcaption>\n{}</figure>\n", html(&self.title), self.svg())
+    }
+
     /// The plot as one element; empty where there is no point.
     pub(crate) fn svg(&self) -> String {
         let Some((scale, every_step, every_value)) = self.scale() else { return String::new() };
@@ -106,12 +148,12 @@ impl Plot {
             let (x, y, label) = (LEFT - 8.0, y + 4.0, self.label(mark, every_value));
             put(format_args!("<text class=\"end\" x=\"{x:.1}\" y=\"{y:.1}\">{label}</text>\n"));
         }
-        for mark in marks(scale.steps, every_step).filter(|mark| *mark >= 1.0) {
+        for mark in marks(scale.steps, every_step).filter(|mark| *mark >= self.axis.first()) {
             let (x, y) = (scale.x(mark), bottom + 18.0);
             put(format_args!("<text class=\"middle\" x=\"{x:.1}\" y=\"{y:.1}\">{mark:.0}</text>\n"));
         }
-        let (middle, y) = ((LEFT + right) / 2.0, HEIGHT - 6.0);
-        put(format_args!("<text class=\"middle\" x=\"{middle:.1}\" y=\"{y:.1}\">step</text>\n"));
+        let (middle, y, axis) = ((LEFT + right) / 2.0, HEIGHT - 6.0, self.axis.name());
+        put(format_args!("<text class=\"middle\" x=\"{middle:.1}\" y=\"{y:.1}\">{axis}</text>\n"));
         let mut names: Vec<(f64, String, String)> = Vec::new();
         for reference in &self.references {
             let y = scale.y(reference.value);
@@ -122,9 +164,10 @@ impl Plot {
             let colour = index % COLOURS;
             // A little beside each other, so that intervals of one step can be told apart.
             let aside = BESIDE * (index as f64 - (self.lines.len() - 1) as f64 / 2.0);
-            let at = |point: &Point| (scale.x(point.step.into()) + aside, scale.y(point.value));
+            let at = |point: &Point| (scale.x(point.at.into()) + aside, scale.y(point.value));
             let path: Vec<String> = line.points.iter().map(at).map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
-            put(format_args!("<g class=\"c{colour}\">\n<path class=\"line\" d=\"M{}\"/>\n", path.join("L")));
+            let (class, path) = (if line.broken { "line broken" } else { "line" }, path.join("L"));
+            put(format_args!("<g class=\"c{colour}\">\n<path class=\"{class}\" d=\"M{path}\"/>\n"));
             for point in &line.points {
                 let (x, y) = at(point);
                 if let Some([low, high]) = point.interval {
@@ -132,10 +175,10 @@ impl Plot {
                     put(format_args!("<path class=\"interval\" d=\"M{x:.1} {low:.1}V{high:.1}\"/>\n"));
                 }
                 let (radius, class) = if point.marked { (6.0, "mark") } else { (3.0, "dot") };
-                let (name, step) = (html(&line.name), point.step);
+                let (name, at) = (html(&line.name), point.at);
                 let value = self.label(point.value, every_value / 10.0);
                 put(format_args!(
-                    "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\"><title>{name}, step {step}: {value}</title></circle>\n"
+                    "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\"><title>{name}, {axis} {at}: {value}</title></circle>\n"
                 ));
             }
             put(format_args!("</g>\n"));
@@ -153,7 +196,7 @@ impl Plot {
     /// The scale and how far the marks are from each other.
     fn scale(&self) -> Option<(Scale, f64, f64)> {
         let points = || self.lines.iter().flat_map(|line| &line.points);
-        let steps = points().map(|point| f64::from(point.step));
+        let steps = points().map(|point| f64::from(point.at));
         let steps = steps.fold(None, |range: Option<[f64; 2]>, step| {
             Some(range.map_or([step, step], |[low, high]| [low.min(step), high.max(step)]))
         });
@@ -188,13 +231,13 @@ impl Plot {
 }
 
 /// 1, 2 or 5 times a power of ten, not below `least`.
-fn nice(least: f64) -> f64 {
+pub(super) fn nice(least: f64) -> f64 {
     let power = 10f64.powf(least.log10().floor());
     [1.0, 2.0, 5.0].into_iter().map(|factor| factor * power).find(|step| *step >= least).unwrap_or(10.0 * power)
 }
 
 /// The multiples of `every` within a range.
-fn marks([low, high]: [f64; 2], every: f64) -> impl Iterator<Item = f64> {
+pub(super) fn marks([low, high]: [f64; 2], every: f64) -> impl Iterator<Item = f64> {
     let (first, last) = ((low / every - 1e-9).ceil() as i64, (high / every + 1e-9).floor() as i64);
     (first..=last).map(move |multiple| multiple as f64 * every)
 }
@@ -282,26 +325,49 @@ mod tests {
     fn nothing_to_show_is_no_plot_and_one_point_is_one() {
         let plot = |points| Plot {
             title: "a<b".into(),
-            lines: vec![Line { name: "<x>".into(), points }],
+            lines: vec![Line::new("<x>", points)],
             references: Vec::new(),
+            axis: Axis::Steps,
             values: Values::Shares,
         };
         assert_eq!(plot(Vec::new()).svg(), "");
-        let one = plot(vec![Point { step: 1, value: 0.5, interval: None, marked: true }]).svg();
+        let one = plot(vec![Point { at: 1, value: 0.5, interval: None, marked: true }]).svg();
         assert!(one.contains("a&lt;b") && one.contains("&lt;x&gt;") && !one.contains("NaN"), "{one}");
     }
 
     #[test]
     fn numbers_below_zero_fill_the_axis() {
-        let points = [(1, -2.5), (2, -1.0)].map(|(step, value)| Point { step, value, interval: None, marked: false });
-        let lines = vec![Line { name: "x".into(), points: points.into() }];
-        let plot = Plot { title: "x".into(), lines, references: Vec::new(), values: Values::Numbers };
+        let points = [(1, -2.5), (2, -1.0)].map(|(at, value)| Point { at, value, interval: None, marked: false });
+        let lines = vec![Line::new("x", points.into())];
+        let (axis, values) = (Axis::Steps, Values::Numbers);
+        let plot = Plot { title: "x".into(), lines, references: Vec::new(), axis, values };
         assert_eq!(plot.scale().unwrap().0.values, [-2.5, -1.0]);
         let svg = plot.svg();
         assert!(
             svg.contains(">-2.5</text>") && svg.contains(">-1.0</text>") && svg.contains("x, step 2: -1.00<"),
             "{svg}"
         );
+    }
+
+    #[test]
+    fn layers_begin_with_0_and_a_broken_line_is_told_without_its_colour() {
+        let line = |name: &str, values: [f64; 3], broken| {
+            let points = (0..).zip(values).map(|(at, value)| Point { at, value, interval: None, marked: false });
+            Line { broken, ..Line::new(name, points.collect()) }
+        };
+        let lines = vec![line("keys", [0.0, 0.5, 1.0], false), line("values", [1.0, 1.0, 0.0], true)];
+        let (axis, values) = (Axis::Layers, Values::Sizes);
+        let svg = Plot { title: "x".into(), lines, references: Vec::new(), axis, values }.svg();
+        for part in [
+            // 0 to 2 over 56 to 550, 0 to 1 over 260 to 16; the lines are 4 beside each other.
+            "class=\"line\" d=\"M54.0 260.0L301.0 138.0L548.0 16.0\"",
+            "class=\"line broken\" d=\"M58.0 16.0L305.0 16.0L552.0 260.0\"",
+            "<text class=\"middle\" x=\"56.0\" y=\"278.0\">0</text>",
+            "y=\"294.0\">layer</text>",
+            "<title>keys, layer 1: 0.50</title>",
+        ] {
+            assert!(svg.contains(part), "{part}: {svg}");
+        }
     }
 
     #[test]
