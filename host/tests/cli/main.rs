@@ -11,6 +11,7 @@ mod support_data;
 mod author;
 mod backtrace;
 mod cache;
+mod context_diff;
 mod data;
 mod definition;
 mod description;

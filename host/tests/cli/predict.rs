@@ -27,7 +27,7 @@ context = "T: {{ text }}"
 const FAMILIES: [&str; 7] = ["llama", "opt", "gpt2", "gpt_neo", "gptj", "gpt_neox", "bloom"];
 
 /// A place with the task and `rows` rows to score; `data/moods/asked.jsonl` are the same without answers.
-fn place(rows: usize) -> Place {
+pub fn place(rows: usize) -> Place {
     let place = Place::with_model();
     for name in ["template", "momentum"] {
         place.write(&format!("plugins/{name}.wasm"), std::fs::read(guest(name)).unwrap());
@@ -44,7 +44,7 @@ fn place(rows: usize) -> Place {
 }
 
 /// `command` of the task into `out`, with few steps.
-fn tuned<'a>(command: &'a str, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+pub fn tuned<'a>(command: &'a str, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let common =
         ["--task", "moods.toml", "--model", "model", "--data", "data", "--steps", "3", "--out", out, "--device", "cpu"];
     [&[command][..], &common, more].concat()

@@ -91,7 +91,7 @@ fn two_seeds(place: &Place, name: &str) {
 
 /// Compares with `tests/data/report/<name>`; with `FT_BLESS` set it writes that file instead.
 #[track_caller]
-fn check(name: &str, printed: &str) {
+pub fn check(name: &str, printed: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/report").join(name);
     if std::env::var_os("FT_BLESS").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -36,7 +36,7 @@ pub struct ContextPage<'a> {
     /// The texts of the tokens of each context's demonstrations, in the order of `demonstration_ids`. An id stands in the place of
     /// an empty text, and of all of them where there is `None`.
     pub tokens: [Option<&'a [Untrusted]>; 2],
-    /// What a reader of the page has to know.
+    /// What a reader of the page has to know, besides the notes of the records.
     pub notes: &'a [Untrusted],
 }
 
@@ -45,7 +45,7 @@ impl ContextPage<'_> {
     pub fn html(&self) -> String {
         let ContextComparison { a, b, distance, differences } = self.comparison;
         let mut out =
-            format!("<h2>{} and {}</h2>\n{}", html(a.name.raw()), html(b.name.raw()), page::notes(self.notes));
+            format!("<h2>{} and {}</h2>\n{}", html(a.name.raw()), html(b.name.raw()), page::notes(&self.all_notes()));
         out += &sides(&page::table(&contexts::sides(self.comparison, self.records)));
         out += "<h3>In what the plans differ</h3>\n";
         out += &match &differences[..] {
@@ -60,6 +60,16 @@ impl ContextPage<'_> {
         out += &self.traces();
         out += &self.demonstrations();
         page::page("ft-host context diff", "Two saved contexts", include_str!("context.css"), &out)
+    }
+
+    /// The page's own notes, then those of the records, with whose they are.
+    fn all_notes(&self) -> Vec<Untrusted> {
+        let of_record = |(name, record): (&'static str, &ContextRecord)| {
+            let named = |note: &Untrusted| format!("{name}: {}", note.raw()).into();
+            record.plan.notes.iter().map(named).collect::<Vec<Untrusted>>()
+        };
+        let of_records = ["a", "b"].into_iter().zip(self.records).flat_map(of_record);
+        self.notes.iter().cloned().chain(of_records).collect()
     }
 
     /// A matrix of layers and positions for keys and one for values.

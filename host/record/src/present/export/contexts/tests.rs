@@ -128,6 +128,7 @@ fn texts_of_strangers_are_texts() {
     let evil = "<script>alert('x')</script>\"\u{202e}\u{200b}&";
     let a = record();
     let mut b = record();
+    b.plan.notes = texts([evil]);
     b.plan.task.name = evil.into();
     b.plan.draw.demonstrations = evil.into();
     b.plan.config.select = evil.into();
@@ -151,6 +152,7 @@ fn texts_of_strangers_are_texts() {
     for part in [
         format!("<h2>{escaped} and b</h2>"),
         format!("<li>note: {escaped}</li>"),
+        format!("<li>note: b: {escaped}</li>"),
         format!("<pre>{escaped}</pre>"),
         "position 0 `&lt;script&gt;alert(".to_owned(),
         "<td>task.name</td><td>&quot;t&quot;</td><td>&quot;&lt;script&gt;".to_owned(),
