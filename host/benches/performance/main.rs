@@ -8,6 +8,10 @@ mod common;
 mod support_data;
 #[path = "../../tests/support_plain/mod.rs"]
 mod support_plain;
+// What the tests alone need of it (half a body, signals) is not for the bench.
+#[path = "../../tests/support_serve/mod.rs"]
+#[allow(dead_code)]
+mod support_serve;
 #[path = "../../tests/tasks/support.rs"]
 mod tasks_support;
 
@@ -17,6 +21,7 @@ mod memory;
 mod prefill;
 mod questions;
 mod scoring;
+mod serve;
 mod step;
 mod tasks;
 
@@ -61,7 +66,7 @@ const QUICK: &str = "--quick";
 
 type Measure = fn(&Bench) -> Outcome<Part>;
 
-const PARTS: [(&str, Measure); 9] = [
+const PARTS: [(&str, Measure); 10] = [
     ("prefill", prefill::measure),
     ("scoring", scoring::measure),
     ("step", step::measure),
@@ -71,6 +76,7 @@ const PARTS: [(&str, Measure); 9] = [
     ("components", components::measure),
     ("tasks", tasks::measure),
     ("memory", memory::measure),
+    ("serve", serve::measure),
 ];
 
 fn main() -> ExitCode {
