@@ -3,16 +3,16 @@
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
-use crate::served::{PATIENCE, PREDICT, Served, refusal};
+use crate::served::{self, PREDICT, Served, refusal};
 use crate::support_serve::client::{Connection, head};
 use crate::support_serve::process::Server;
 
 /// Bytes of a body that the attacked server takes at most (`--body-bytes`).
 pub const BODY_BYTES: usize = 32 << 10;
-/// Seconds that it gives a request (`--request-time`).
-pub const REQUEST_SECONDS: u64 = 2;
+/// Seconds that it gives a request (`--request-time`): enough for a good one on a machine that others use too.
+pub const REQUEST_SECONDS: u64 = 5;
 /// How long it may take to be rid of a client that is slower than that.
-const RID_OF: Duration = Duration::from_secs(15);
+const RID_OF: Duration = Duration::from_secs(20);
 
 /// A server under attack.
 pub struct Attacked<'a> {
@@ -42,7 +42,7 @@ const JSON: (&str, &str) = ("Content-Type", "application/json");
 
 impl Attacked<'_> {
     fn open(&self) -> Result<Connection, String> {
-        Connection::open(self.server.address, PATIENCE).map_err(|error| format!("cannot connect: {error}"))
+        served::open(self.server)
     }
 
     fn head(&self, length: usize) -> String {

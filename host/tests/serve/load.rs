@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::attacks::{ATTACKS, Attacked, BODY_BYTES, REQUEST_SECONDS};
-use crate::served::{Served, connect};
+use crate::served::{Served, connect, open};
 use crate::support::signal;
+use crate::support_serve::client::Connection;
 use crate::support_serve::process::Server;
 
 /// Clients that ask for what they may ask for, all the time.
@@ -77,14 +78,15 @@ impl Load<'_> {
 
     /// One of those who ask for some texts, on a connection that is kept for a while.
     fn client(&self, number: usize) -> Result<usize, String> {
-        let mut connection = connect(self.server);
+        let mut connection = None;
         self.repeat(&format!("client {number}"), |count| {
-            if count % 32 == 31 {
-                connection = connect(self.server);
+            if count % 32 == 0 {
+                connection = Some(open(self.server)?);
             }
+            let Some(connection) = &mut connection else { return Err("no connection".into()) };
             let texts = self.served.count();
             let which: Vec<usize> = (0..1 + count % 5).map(|place| (number + 17 * count + 3 * place) % texts).collect();
-            self.served.ask(&mut connection, &which)?;
+            self.served.ask(connection, &which)?;
             self.answered.fetch_add(1, Ordering::Relaxed);
             Ok(())
         })
@@ -128,7 +130,7 @@ fn under_attack_every_good_request_has_its_answer_and_memory_stays_flat() {
             scope.spawn(move || {
                 load.repeat(name, |_| {
                     // One attacker is not to take the processor from all others.
-                    std::thread::sleep(Duration::from_millis(5));
+                    std::thread::sleep(Duration::from_millis(20));
                     attack(&attacked)
                 })
             })
@@ -162,7 +164,7 @@ fn slow_clients_on_all_connections_keep_nobody_out_for_long() {
     let started = Instant::now();
     loop {
         // A server with all connections taken may refuse one more, and may let it wait.
-        let asked = crate::support_serve::client::Connection::open(server.address, Duration::from_secs(20))
+        let asked = Connection::open(server.address, Duration::from_secs(20))
             .map_err(|error| error.to_string())
             .and_then(|mut connection| served.ask(&mut connection, &[0]));
         match asked {

@@ -12,7 +12,7 @@ use crate::support_serve::process::Server;
 pub const PREDICT: &str = "/v1/predict";
 
 /// The most that an answer may take on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Texts, and what is predicted of them one by one.
 pub struct Served {
@@ -99,8 +99,16 @@ impl Served {
 }
 
 /// A connection of a client that waits for its answers.
+///
+/// # Errors
+/// If the server does not accept it.
+pub fn open(server: &Server) -> Result<Connection, String> {
+    Connection::open(server.address, PATIENCE).map_err(|error| format!("cannot connect: {error}"))
+}
+
+/// A connection to a server that accepts it.
 pub fn connect(server: &Server) -> Connection {
-    Connection::open(server.address, PATIENCE).unwrap()
+    open(server).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Holds an answer to a refusal with this status, which has a code and a message.

@@ -6,10 +6,13 @@
 //! match), so the demonstrations are read once, as in a context.
 //!
 //! What is not: its cache is that of the demonstrations, which is in-context learning, since it cannot hold a tuned one;
-//! and its answer is the most likely tokens of the whole vocabulary, sorted in Python, in which a class may be missing.
-//! It answers one request after another. So the figures are of the server as its users have it, not of llama.cpp's
-//! kernels. Keeping whole states of earlier prompts (`--cache`) would copy one with every request, and find none that
-//! has more in common with the next than the last one has.
+//! it splits the prompt into tokens as a whole, where the host reads demonstrations and queries apart; and its answer is
+//! the most likely tokens of the whole vocabulary, sorted in Python, in which a class may be missing. It answers one
+//! request after another, with the output head on every token (`logits_all`, without which there are no
+//! log-probabilities). So the figures are of the server as its users have it, not of llama.cpp's kernels.
+//!
+//! Keeping whole states of earlier prompts (`--cache`) would copy one with every request, and find none that has more in
+//! common with the next than the last one has.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};

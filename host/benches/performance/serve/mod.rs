@@ -18,6 +18,7 @@ use crate::common::Outcome;
 use crate::common::figures::{Figure, Part};
 use crate::common::machine::Machine;
 use crate::common::rounds::{Case, Effort, Samples, in_turns};
+use crate::support_serve::process::Server;
 use load::{Target, Window};
 use servers::{Model, Served};
 use texts::KINDS;
@@ -34,10 +35,10 @@ const CLASSES: [&str; 2] = [" negative", " positive"];
 /// Answers that are looked into for both classes.
 const LOOKED_INTO: usize = 20;
 
-/// The servers' addresses, and what llama.cpp's is asked.
+/// The servers, and the demonstrations that llama.cpp's reads.
 struct Running {
-    packed: crate::support_serve::process::Server,
-    one_at_a_time: crate::support_serve::process::Server,
+    packed: Server,
+    one_at_a_time: Server,
     llama: Option<(llama::Llama, String)>,
 }
 
@@ -75,11 +76,11 @@ pub fn measure(bench: &Bench) -> Outcome<Part> {
         if let Some((llama, demonstrations)) = &running.llama {
             let bodies = llama::bodies(demonstrations, &texts[..LOOKED_INTO]);
             let found = llama.classified(&bodies, CLASSES)?;
-            notes += &format!("; of llama.cpp's answers for {} {found} of {LOOKED_INTO} have both classes", kind.name);
+            notes += &format!("; {found} of {LOOKED_INTO} answers of llama.cpp for {} have both classes", kind.name);
         }
     }
     let what = format!(
-        "one text a request behind a context tuned on SST-2's sample, in windows of {:.1} s; model: {}{notes}",
+        "one text a request behind a context tuned on SST-2's sample, in windows of {:.1} s; model: {}, f32{notes}",
         window.as_secs_f64(),
         served.model()
     );
@@ -128,7 +129,8 @@ fn of_clients(bench: &Bench, targets: &[Target], window: Duration, clients: usiz
         .collect();
     let times = in_turns(effort, &mut cases)?;
     drop(cases);
-    let name = |target: &str| format!("{kind}, {clients} clients: {target}");
+    let clients = if clients == 1 { "1 client".to_owned() } else { format!("{clients} clients") };
+    let name = |target: &str| format!("{kind}, {clients}: {target}");
     let mut figures: Vec<Figure> =
         times.iter().map(|time| Figure::rate(name(&time.name), "requests/s", 1.0, time)).collect();
     for other in &times[1..] {

@@ -51,7 +51,21 @@ impl Served {
             Model::Tiny => served.path("model"),
         };
         let mut tune = served.host("tune");
-        tune.args(["--data", "sample", "--shots", "1", "--seed", "0", "--steps", "5", "--select", "last", "--offline"]);
+        tune.args([
+            "--data",
+            "sample",
+            "--shots",
+            "1",
+            "--seed",
+            "0",
+            "--steps",
+            "5",
+            "--select",
+            "last",
+            "--dtype",
+            "f32",
+            "--offline",
+        ]);
         tune.arg("--task").arg(plugin("sst2")?).arg("--optimizer").arg(plugin("momentum")?);
         tune.arg("--model").arg(model).arg("--out").arg(served.path("context"));
         let output = tune.output()?;
