@@ -4,6 +4,9 @@ use crate::served::{PREDICT, Served, connect, refusal};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
+/// A request by what is wrong with it: its method, path, headers, body, and the status of the answer.
+type Case<'a> = (&'a str, &'a str, &'a str, &'a [(&'a str, &'a str)], &'a [u8], u16);
+
 #[test]
 fn wrong_requests_have_the_status_of_what_is_wrong() {
     let served = Served::new(2, 30);
@@ -11,7 +14,7 @@ fn wrong_requests_have_the_status_of_what_is_wrong() {
     let good = served.body(&[0]);
     let large = vec![b' '; 4097];
     let many = [&b"{\"texts\": ["[..], &[b'['; 3000]].concat();
-    let cases: [(&str, &str, &str, &[(&str, &str)], &[u8], u16); 16] = [
+    let cases: [Case<'_>; 16] = [
         ("no such path", "GET", "/v1/nothing", &[], b"", 404),
         ("no such run", "GET", "/v1/runs/r999", &[], b"", 404),
         ("a file of the machine", "GET", "/../../etc/passwd", &[], b"", 404),

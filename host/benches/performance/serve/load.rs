@@ -29,9 +29,20 @@ pub struct Target {
 pub struct Window {
     /// From the first request to the last answer, divided by the number of answers.
     pub time_per_request: Duration,
-    /// Seconds from a request to its answer: the median, and the longest but one in a hundred.
-    pub p50: f64,
-    pub p99: f64,
+    /// Seconds from each request to its answer.
+    latencies: Vec<f64>,
+}
+
+impl Window {
+    /// The median of the seconds from a request to its answer.
+    pub fn p50(&self) -> f64 {
+        quantile(&self.latencies, 0.5)
+    }
+
+    /// The longest of these times but one in a hundred.
+    pub fn p99(&self) -> f64 {
+        quantile(&self.latencies, 0.99)
+    }
 }
 
 impl Target {
@@ -59,11 +70,7 @@ impl Target {
         });
         let spent = started.elapsed();
         let latencies = of_clients.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
-        Ok(Window {
-            time_per_request: spent.div_f64(latencies.len() as f64),
-            p50: quantile(&latencies, 0.5),
-            p99: quantile(&latencies, 0.99),
-        })
+        Ok(Window { time_per_request: spent.div_f64(latencies.len() as f64), latencies })
     }
 
     /// Asks until the time is over, at least once; gives the seconds that each answer took.

@@ -140,9 +140,8 @@ fn of_clients(bench: &Bench, targets: &[Target], window: Duration, clients: usiz
         let windows = windows.borrow();
         // Those of a first round that does not count are not among the times either.
         let counted = &windows[windows.len() - rounds..];
-        let parts: [(&str, fn(&Window) -> f64); 2] = [("p50", |window| window.p50), ("p99", |window| window.p99)];
-        for (part, of) in parts {
-            let seconds = counted.iter().map(of).collect();
+        for (part, of_window) in [("p50", Window::p50 as fn(&Window) -> f64), ("p99", Window::p99)] {
+            let seconds = counted.iter().map(of_window).collect();
             let latency = Samples { name: format!("{}, {part}", target.name), seconds };
             figures.push(Figure::time(name(&latency.name), "ms", &latency));
         }
