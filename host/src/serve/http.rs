@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -18,7 +18,6 @@ use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::api;
@@ -115,7 +114,7 @@ fn app(shared: Arc<Shared>, guard: Guard) -> Router {
     let mut app = api::routes()
         .fallback(|| async { ApiError::not_found("expected a path of /openapi.json, got another") })
         .method_not_allowed_fallback(|| async { ApiError::method() })
-        .layer(RequestBodyLimitLayer::new(bounds.body_bytes))
+        .layer(DefaultBodyLimit::max(bounds.body_bytes))
         .layer(middleware::from_fn_with_state(bounds.request_time, in_time))
         .layer(middleware::from_fn_with_state(Arc::new(guard), guard::pass))
         .layer(middleware::from_fn_with_state(shared.metrics.clone(), counted))

@@ -130,7 +130,7 @@ fn help_is_there_for_every_command() {
     let place = Place::empty();
     let model = ["model", "model pull", "model list", "model inspect"];
     let data = ["data", "data pull", "data head", "prompt", "report", "compare", "completions", "man"];
-    let context = ["tune", "predict", "context", "context inspect", "context diff"];
+    let context = ["tune", "predict", "serve", "context", "context inspect", "context diff"];
     let plugin =
         ["plugin", "plugin new", "plugin build", "plugin test", "plugin inspect", "plugin validate", "plugin list"];
     for command in ["", "run"].iter().chain(&model).chain(&data).chain(&context).chain(&plugin) {

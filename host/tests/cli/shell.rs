@@ -70,6 +70,6 @@ fn manual_pages_have_the_flags_with_their_help() {
         assert!(shown.status.success() && shown.stderr.is_empty(), "{}", String::from_utf8_lossy(&shown.stderr));
         assert!(String::from_utf8_lossy(&shown.stdout).contains("OPTIONS"), "{command:?}");
     }
-    place.host(&["man", "runn"]).failed(2, &["expected one of run, tune, predict, prompt,", "got `runn`"]);
+    place.host(&["man", "runn"]).failed(2, &["expected one of run, tune, predict, serve, prompt,", "got `runn`"]);
     place.host(&["man", "run", "x"]).failed(2, &["expected no command below `run`, got `x`"]);
 }
