@@ -4,6 +4,8 @@
 //! prompt writes it, is that very text, or if question, choices, right choice and fields are the same in whatever order
 //! the choices come. Names of examples, columns that the prompt does not use, and white space make no difference. A row
 //! with the same question and another right answer is another example.
+//!
+//! Of demonstrations that are known by nothing but their text, [`KnownExamples::add_text`], the text alone tells.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -15,6 +17,49 @@ use super::example::{Example, RenderedChoice};
 pub struct KnownExamples<T> {
     texts: HashMap<String, Vec<T>>,
     questions: HashMap<Question, Vec<T>>,
+    together: Vec<Together<T>>,
+}
+
+/// Demonstrations of which no more than their text together is known.
+#[derive(Debug)]
+struct Together<T> {
+    separator: String,
+    /// What stands between separators, with its white space made plain.
+    pieces: Vec<String>,
+    /// The places of each piece.
+    places: HashMap<String, Vec<usize>>,
+    what: T,
+}
+
+impl<T> Together<T> {
+    fn new(text: &str, separator: &str, what: T) -> Self {
+        let pieces = pieces(text.strip_suffix(separator).unwrap_or(text), separator);
+        let mut places: HashMap<String, Vec<usize>> = HashMap::new();
+        for (place, piece) in pieces.iter().enumerate() {
+            places.entry(piece.clone()).or_default().push(place);
+        }
+        Self { separator: separator.to_owned(), pieces, places, what }
+    }
+
+    /// Whether a demonstration's text stands there from one separator to another; it may have separators in it.
+    fn has(&self, demonstration: &str) -> bool {
+        let wanted = pieces(demonstration, &self.separator);
+        let Some(first) = wanted.first() else { return false };
+        if self.separator.is_empty() {
+            // Nothing tells where one ends and the next begins.
+            return !first.is_empty() && self.pieces.iter().any(|piece| piece.contains(first));
+        }
+        let mut places = self.places.get(first).into_iter().flatten();
+        places.any(|place| self.pieces[*place..].starts_with(&wanted))
+    }
+}
+
+/// What stands between separators; the whole text where the separator is empty.
+fn pieces(text: &str, separator: &str) -> Vec<String> {
+    match separator {
+        "" => vec![plain(text)],
+        separator => text.split(separator).map(plain).collect(),
+    }
 }
 
 /// The known examples that an example repeats or contradicts.
@@ -52,7 +97,7 @@ fn plain(text: &str) -> String {
 
 impl<T> Default for KnownExamples<T> {
     fn default() -> Self {
-        Self { texts: HashMap::new(), questions: HashMap::new() }
+        Self { texts: HashMap::new(), questions: HashMap::new(), together: Vec::new() }
     }
 }
 
@@ -65,14 +110,29 @@ impl<T: Copy + Eq + Hash> KnownExamples<T> {
         }
     }
 
+    /// Adds demonstrations of which no more than their text together is known, each with the separator behind it, as
+    /// [`demonstration_text`] makes it. An example is one of them if the text of its right choice stands there from one separator
+    /// to another; an empty separator does not tell where one ends, and the text may stand anywhere then.
+    ///
+    /// [`demonstration_text`]: super::prompt::demonstration_text
+    pub fn add_text(&mut self, text: &str, separator: &str, what: T) {
+        if !text.is_empty() {
+            self.together.push(Together::new(text, separator, what));
+        }
+    }
+
     /// Looks for an example whose choices the prompt writes as `choices`.
     pub fn find(&self, example: &Example, choices: &[RenderedChoice]) -> Found<T> {
         let mut found = Found { same: Vec::new(), other_answer: Vec::new() };
-        if self.texts.is_empty() {
+        if self.texts.is_empty() && self.together.is_empty() {
             return found;
         }
-        let by_text =
-            |choice: &RenderedChoice| self.texts.get(&plain(choice.full.raw())).into_iter().flatten().copied();
+        let by_text = |choice: &RenderedChoice| -> Vec<T> {
+            let full = choice.full.raw();
+            let each = self.texts.get(&plain(full)).into_iter().flatten().copied();
+            let together = self.together.iter().filter(|together| together.has(full));
+            each.chain(together.map(|together| together.what)).collect()
+        };
         let by_question = Question::of(example).and_then(|question| self.questions.get(&question));
         let mut seen = HashSet::new();
         let right = choices.get(example.answer).into_iter().flat_map(by_text);
@@ -163,5 +223,38 @@ mod tests {
         };
         assert_eq!(find(&with("cause"), &with("cause"), render), (1, 0));
         assert_eq!(find(&with("cause"), &with("effect"), render), (0, 0));
+    }
+
+    /// What is found of a row among demonstrations that are known by their text.
+    fn find_in(text: &str, separator: &str, row: &Example) -> (usize, usize) {
+        let mut known = KnownExamples::default();
+        known.add_text(text, separator, 7);
+        let found = known.find(row, &rendered(row));
+        (found.same.len(), found.other_answer.len())
+    }
+
+    #[test]
+    fn a_text_of_demonstrations_tells_whole_ones() {
+        let row = |query: &str, answer| example("r", query, &["bad", "good"], answer, &[]);
+        let text = "a fine film good\n\nslow, but a fine film bad\n\n";
+        assert_eq!(find_in(text, "\n\n", &row("a  fine film", 1)), (1, 0));
+        assert_eq!(find_in(text, "\n\n", &row("a fine film", 0)), (0, 1));
+        assert_eq!(find_in(text, "\n\n", &row("slow, but a fine film", 0)), (1, 0));
+        // A part of one is none, at its end and at its beginning.
+        assert_eq!(find_in(text, "\n\n", &row("but a fine film", 0)), (0, 0));
+        assert_eq!(find_in(text, "\n\n", &row("slow, but a", 1)), (0, 0));
+        assert_eq!(find_in("", "\n\n", &row("", 1)), (0, 0));
+    }
+
+    #[test]
+    fn a_demonstration_with_separators_in_it_is_told_as_a_whole() {
+        let row = |query: &str| example("r", query, &["good"], 0, &[]);
+        let text = "one\ntwo good\nthree\none\nfour good\n";
+        assert_eq!(find_in(text, "\n", &row("one\ntwo")), (1, 0));
+        assert_eq!(find_in(text, "\n", &row("three\none\nfour")), (1, 0));
+        assert_eq!(find_in(text, "\n", &row("one\nthree")), (0, 0));
+        // Without a separator a demonstration may begin anywhere.
+        assert_eq!(find_in("one good two good", "", &row("two")), (1, 0));
+        assert_eq!(find_in("one good two good", "", &row("three")), (0, 0));
     }
 }
