@@ -123,7 +123,10 @@ impl DataError {
             DataError::NoSample { .. } => {
                 Some("use `--data DIR`, with the rows in `DIR/<data set>/<split>.jsonl`".into())
             }
-            DataError::BadName { .. } | DataError::FilesOfPlugin { .. } => None,
+            DataError::BadName { .. } => None,
+            DataError::FilesOfPlugin { split } => Some(format!(
+                "name the rows with `--data {split}=FILE`, or with `--task FILE` the definition that they are beside"
+            )),
             DataError::Files { split, source, .. } => source.hint(*split),
             DataError::Row(error) => error.hint(),
             DataError::Pattern(error) => error.hint(),

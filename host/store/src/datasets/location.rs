@@ -172,11 +172,12 @@ impl DataLocation {
     /// # Errors
     /// If files are missing or of an unknown format, the hub does not give them, or the first row is malformed.
     pub fn open(&self, source: &Source, access: Access<'_>) -> Result<TableReader, DataError> {
-        if self.definition.is_none() && !source.files.is_empty() {
-            return Err(DataError::FilesOfPlugin { split: source.split });
-        }
+        // What the user says comes first.
         if let Some(files) = self.files(source.split) {
             return open_files(&files.paths(access)?, self.quoting);
+        }
+        if self.definition.is_none() && !source.files.is_empty() {
+            return Err(DataError::FilesOfPlugin { split: source.split });
         }
         // The names come from a plugin, which must not choose among the user's files.
         let config = source.config.iter().map(|config| ("configuration", config));
@@ -442,6 +443,9 @@ mod tests {
             let error = open(&location, &own).map(drop).unwrap_err();
             assert!(matches!(error, DataError::FilesOfPlugin { .. }), "{error}");
         }
+        // A file that the user names is none that a plugin chooses.
+        let named = format!("evaluation={}", folder.path().join("rows.jsonl").display());
+        assert_eq!(open(&parse(&[&named]), &own).unwrap().next_rows(5).unwrap(), [ROW]);
         let location = DataLocation::HUB.of_definition(Some(folder.path().join("mine.toml")));
         assert_eq!(open(&location, &own).unwrap().next_rows(5).unwrap(), [ROW]);
         let missing = Source { files: vec!["x.csv".into()], ..own.clone() };
