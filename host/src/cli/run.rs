@@ -97,9 +97,15 @@ pub fn run(RunArgs { options, call: args }: RunArgs, mut environment: Environmen
     let ended = match prepared {
         Prepared::Run(plan) => {
             if !quiet {
-                say_page(&shown::demonstrations(&plan, 6, stderr_screen()));
+                say_page(&shown::demonstrations(plan.record(), 6, stderr_screen()));
             }
             let outcome = run::execute(*plan, &weights, &observer, interrupt.arm_graceful());
+            terminal.finish();
+            let Outcome { folder, interrupted, usage, .. } = print_outcome(outcome?, json)?;
+            (folder, interrupted, usage)
+        }
+        Prepared::Context(plan) => {
+            let outcome = run::execute_context(*plan, &weights, &observer, interrupt.arm_graceful());
             terminal.finish();
             let Outcome { folder, interrupted, usage, .. } = print_outcome(outcome?, json)?;
             (folder, interrupted, usage)
@@ -127,8 +133,8 @@ pub fn say_usage(usage: &[PluginUsage]) {
 
 fn print_prepared(prepared: &Prepared, json: bool) -> Result<(), CommandError> {
     match prepared {
-        Prepared::Run(plan) if json => print_json(plan.record()),
-        Prepared::Run(plan) => print(&shown::plan(plan, stdout_screen())),
+        Prepared::Run(plan) => print_plan(plan.record(), json),
+        Prepared::Context(plan) => print_plan(plan.record(), json),
         Prepared::Group(group) if json => {
             let subtasks =
                 group.subtasks().map(|(subtask, plan)| SubtaskPlan { name: &subtask.name, plan: plan.record() });
@@ -136,6 +142,10 @@ fn print_prepared(prepared: &Prepared, json: bool) -> Result<(), CommandError> {
         }
         Prepared::Group(group) => print(&shown::group_plan(group, stdout_screen())),
     }
+}
+
+fn print_plan(plan: &PlanRecord, json: bool) -> Result<(), CommandError> {
+    if json { print_json(plan) } else { print(&shown::plan(plan, stdout_screen())) }
 }
 
 /// The plans of a group, as `--dry-run --json` prints them.

@@ -168,7 +168,7 @@ pub fn run(args: TuneArgs, mut environment: Environment) -> Result<ExitStatus, C
         return Ok(ExitStatus::Done);
     }
     if !quiet {
-        say_page(&shown::demonstrations(&plan, 6, stderr_screen()));
+        say_page(&shown::demonstrations(plan.record(), 6, stderr_screen()));
     }
     let mut printed = Ok(());
     let tuned = run::tune(plan, &SharedWeights::default(), &observer, interrupt.arm_graceful(), |saved| {
@@ -195,7 +195,7 @@ pub fn run(args: TuneArgs, mut environment: Environment) -> Result<ExitStatus, C
 }
 
 fn print_plan(plan: &Plan, json: bool) -> Result<(), CommandError> {
-    if json { print_json(plan.record()) } else { print(&shown::tune_plan(plan, stdout_screen())) }
+    if json { print_json(plan.record()) } else { print(&shown::tune_plan(plan.record(), stdout_screen())) }
 }
 
 fn print_context(folder: &Path, record: &ContextRecord, json: bool) -> Result<(), CommandError> {

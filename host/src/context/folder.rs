@@ -1,5 +1,6 @@
 //! The folder of a saved context.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,6 +19,12 @@ pub struct ContextFolder {
     folder: PathBuf,
     record: ContextRecord,
     tensors: SavedContext,
+}
+
+impl fmt::Debug for ContextFolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ContextFolder").field("folder", &self.folder).finish_non_exhaustive()
+    }
 }
 
 impl ContextFolder {

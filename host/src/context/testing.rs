@@ -7,9 +7,10 @@ use candle_core::{DType, Device};
 
 use ft_engine::model::decoder::{Batch, Origin, Placement, Provenance, TokenTree};
 use ft_engine::model::families::{UnknownSettings, from_config_json};
+use ft_engine::model::saved_context::{ContextFacts, ContextShape};
 use ft_engine::model::weights::{Arrays, WeightFormat};
 use ft_engine::model::{Context, Decoder};
-use ft_record::files::context::NewContext;
+use ft_record::files::context::{ContextRecord, NewContext, TensorsRecord};
 use ft_record::files::schema::{PlanRecord, SelectedRecord};
 use ft_record::files::trace::{LayerTrace, TraceRecord};
 
@@ -50,4 +51,17 @@ pub(crate) fn new_context(plan: &PlanRecord, step: u32) -> NewContext {
     let row =
         |step| TraceRecord { seed: 0, step, tokens: 5, seconds: 0.5, passes, loss, accepted, layers: vec![layer; 2] };
     NewContext::new(plan, SelectedRecord { seed: 0, step }, &[row(2), row(3)], None).unwrap()
+}
+
+/// The record of a step of that plan, of a context that is in no file.
+pub(crate) fn record(plan: &PlanRecord, step: u32) -> ContextRecord {
+    let facts = ContextFacts {
+        shape: ContextShape { layers: 2, kv_heads: 2, positions: 3, head_dim: 8, embedding: 32 },
+        held: DType::F32,
+        stored: DType::BF16,
+        next_position: 3,
+        step: step as usize,
+        shared_start: 0,
+    };
+    new_context(plan, step).with_tensors(TensorsRecord::new(100, &"cd".repeat(32), &facts))
 }

@@ -1,4 +1,4 @@
-//! Which tuned contexts are kept, and how.
+//! Which saved contexts are scored, and which tuned ones are kept, and how.
 
 use std::path::PathBuf;
 
@@ -6,8 +6,13 @@ use super::parse;
 use ft_engine::model::saved_context::HalfFormat;
 
 options! {
-    /// Whether a run keeps the contexts that it tunes.
+    /// Whether a run scores a context that was tuned before, and whether it keeps those that it tunes.
     pub struct ContextOptions {
+        /// Score evaluation rows behind the saved context in DIR, and tune nothing: task, model, description and number format
+        /// are the context's, and options on tuning are refused.
+        #[arg(long, value_name = "DIR")]
+        context: Option<PathBuf>, path File, recorded "context.folder", affects Source;
+
         /// Also save the context of each seed's result in DIR, with several seeds in DIR/seed-N: `ft-host predict DIR` uses it
         /// for further texts.
         #[arg(long, value_name = "DIR")]

@@ -29,6 +29,7 @@ mod seeds;
 mod select;
 mod task;
 mod tune;
+mod tuned_before;
 mod value;
 
 pub use baselines::Baselines;
@@ -50,3 +51,4 @@ pub use seeds::{SeedAndSeeds, SeedOptions, Seeds};
 pub use select::{OtherSelection, Select, SelectBy, SelectionOptions};
 pub use task::{DataOptions, RowOptions, TaskOptions};
 pub use tune::TuneOptions;
+pub use tuned_before::TuningOptions;

@@ -76,7 +76,7 @@ option_groups! {
         #[command(flatten, next_display_order = 600)]
         output: OutputOptions,
 
-        /// Whether tuned contexts are kept.
+        /// Whether a saved context is scored, and whether tuned ones are kept.
         #[command(flatten, next_display_order = 620)]
         contexts: ContextOptions,
 
@@ -117,10 +117,15 @@ fn cap_tables(above: &RunOptions, below: &mut RunOptions) {
 }
 
 impl RunOptions {
-    /// These options, and the defaults where they are open and there is a default that is the same everywhere.
+    /// These options, and the defaults where they are open and there is a default that is the same everywhere. What a saved
+    /// context settles stays open.
     pub(crate) fn with_defaults(mut self) -> Self {
         self.stand_for_published();
-        self.overlay(Self::defaults())
+        let defaults = match self.contexts.context {
+            Some(_) => Self::defaults().behind_context(),
+            None => Self::defaults(),
+        };
+        self.overlay(defaults)
     }
 
     /// What `results.json` has of these options in its `config`, by the name there: of those that are set, and that a
@@ -158,7 +163,7 @@ mod tests {
             found.map(|option| option.name.to_string()).collect::<BTreeSet<String>>()
         };
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<String>>();
-        assert_eq!(of(Effect::Source), names(&["model", "data"]));
+        assert_eq!(of(Effect::Source), names(&["model", "data", "context"]));
         assert_eq!(of(Effect::Rounding), names(&["threads", "batch-tokens"]));
         let without: BTreeSet<String> =
             of(Effect::Nothing).into_iter().filter(|name| !name.starts_with("plugin-")).collect();
@@ -180,6 +185,6 @@ mod tests {
         let recorded = BTreeMap::from([("steps", Value::from(3)), ("model", Value::from("m"))]);
         assert_eq!(options.recorded().unwrap(), recorded);
         let places: BTreeSet<&str> = RunOptions::recorded_of(&[Effect::Source]).into_iter().collect();
-        assert_eq!(places, BTreeSet::from(["config.model", "config.data"]));
+        assert_eq!(places, BTreeSet::from(["config.model", "config.data", "context.folder"]));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::execute::error::StepError;
 use super::folder::error::FolderError;
-use super::inputs::error::{ConfigError, PluginRequestError, SplitError};
+use super::inputs::error::{ConfigError, PluginRequestError, SplitError, TunedWithError};
 use super::plan::error::{DrawError, PlanError};
 use super::plan::usable::UnusableRow;
 use super::predict::PredictError;
@@ -60,6 +60,9 @@ pub enum RunError {
     /// Nothing can be predicted as it is asked for.
     #[error(transparent)]
     Predict(#[from] PredictError),
+    /// What a saved context was tuned with is not there, or not as it was.
+    #[error(transparent)]
+    TunedWith(#[from] TunedWithError),
     /// A context cannot be saved or used.
     #[error(transparent)]
     Context(#[from] ContextError),
@@ -124,6 +127,7 @@ impl RunError {
             Self::Folder(error) => error,
             Self::Records(error) => error,
             Self::Predict(error) => error,
+            Self::TunedWith(error) => error,
             Self::Context(error) => error,
             Self::File(error) => error,
             Self::Model(error) => error,

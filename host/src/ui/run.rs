@@ -4,23 +4,22 @@ use std::path::Path;
 
 use super::screen::{Page, Screen};
 use super::table;
-use crate::run::{GroupPlan, Outcome, Plan};
+use crate::run::{GroupPlan, Outcome};
 use ft_engine::text::{Untrusted, size};
 use ft_record::analysis::seconds::Seconds;
 use ft_record::analysis::{Analysis, AnalysisError, Known};
-use ft_record::files::schema::MemoryRecord;
+use ft_record::files::schema::{MemoryRecord, PlanRecord};
 use ft_record::present::table_model;
 use ft_sandbox::LogRecord;
 
 /// The first lines of the demonstrations.
-pub(crate) fn demonstrations(plan: &Plan, lines: usize, screen: Screen) -> Page {
-    screen.head(plan.record().draw.demonstrations.raw(), lines) + Page::blank()
+pub(crate) fn demonstrations(plan: &PlanRecord, lines: usize, screen: Screen) -> Page {
+    screen.head(plan.draw.demonstrations.raw(), lines) + Page::blank()
 }
 
 /// What a run will do: its demonstrations, rows, steps, memory and notes.
-pub(crate) fn plan(plan: &Plan, screen: Screen) -> Page {
-    let record = plan.record();
-    let mut page = demonstrations(plan, 20, screen);
+pub(crate) fn plan(record: &PlanRecord, screen: Screen) -> Page {
+    let mut page = demonstrations(record, 20, screen);
     page += screen.prose(&format!(
         "{} demonstration tokens, {} of {} evaluation rows, longest query {} tokens, scored steps {:?}",
         record.draw.demonstration_ids.len(),
@@ -66,9 +65,8 @@ pub(crate) fn outcome(outcome: &Outcome, screen: Screen) -> Result<Page, Analysi
 }
 
 /// What tuning will do: its demonstrations, steps, memory and notes.
-pub(crate) fn tune_plan(plan: &Plan, screen: Screen) -> Page {
-    let record = plan.record();
-    let mut page = demonstrations(plan, 20, screen);
+pub(crate) fn tune_plan(record: &PlanRecord, screen: Screen) -> Page {
+    let mut page = demonstrations(record, 20, screen);
     let (tokens, config) = (record.draw.demonstration_ids.len(), &record.config);
     page += screen.prose(&format!(
         "{tokens} demonstration tokens, {} steps, the result selected by {}",

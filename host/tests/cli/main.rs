@@ -32,6 +32,7 @@ mod process;
 mod report;
 mod resume;
 mod rows;
+mod scored_contexts;
 mod settings;
 mod shell;
 mod support;

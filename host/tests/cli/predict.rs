@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::*;
 
 /// A task of short texts, which fit behind few positions.
-const MOODS: &str = r#"task = "template"
+pub const MOODS: &str = r#"task = "template"
 name = "moods"
 [data]
 repository = "nobody/nothing"
@@ -102,6 +102,13 @@ fn predictions_are_the_runs_bit_for_bit_for_every_family_and_format() {
             place.host(&[&base[..], &of_family].concat()).good();
             let predictions = predicted(&place, &[&saved], "asked.jsonl", &[]);
             assert_eq!(same_as_run(&place, &out, &predictions), 23, "{family}, {format}");
+            // A run behind the context gives them too.
+            let scored = at("scored");
+            place.host(&["run", "--context", &saved, "--data", "data", "--out", &scored, "--device", "cpu"]).good();
+            let of_result =
+                |sample: &Value| sample["step"] == place.json(&format!("{out}/results.json"))["selected"][0]["step"];
+            let expected: Vec<Value> = place.samples(&out).into_iter().filter(of_result).collect();
+            assert_eq!(place.samples(&scored), expected, "{family}, {format}");
             // Batches of other rows are no others.
             let alone_each = predicted(&place, &[&saved], "asked.jsonl", &["--batch-tokens", "1"]);
             assert_eq!(alone_each, predictions, "{family}, {format}");
@@ -306,7 +313,7 @@ fn several_contexts_predict_by_their_mean_and_classes_are_calibrated() {
         2,
         &[
             "`context`: expected a saved context, got a folder of several",
-            "hint: name one of them or all, like `context/seed-0`",
+            "hint: name one of them, like `context/seed-0`; `ft-host predict` takes several",
         ],
     );
     let again = place.host(&tuned("tune", "context", &["--seeds", "0,1,2"])).good();

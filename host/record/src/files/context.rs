@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use fits::{ContextMismatch, ContextUse, Mismatch};
 
-use super::schema::{FileRecord, PlanRecord, SelectedRecord};
+use super::schema::{FileRecord, PlanRecord, ScoredContextRecord, SelectedRecord};
 use super::scores::StepScores;
 use super::trace::{TraceError, TraceRecord};
 use ft_engine::model::saved_context::{ContextFacts, ContextShape};
@@ -184,6 +184,17 @@ impl TensorsRecord {
 }
 
 impl ContextRecord {
+    /// What a run has to say of the context that it scores, which is in a folder of this name.
+    pub fn scored(&self, folder: &str) -> ScoredContextRecord {
+        ScoredContextRecord {
+            folder: folder.into(),
+            step: self.selected.step,
+            sha256: self.tensors.file.sha256.clone(),
+            stored_dtype: self.tensors.stored_dtype.clone(),
+            host_version: self.plan.host_version.clone(),
+        }
+    }
+
     /// Reads the bytes of `context.json`.
     ///
     /// # Errors

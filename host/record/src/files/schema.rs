@@ -72,6 +72,10 @@ pub struct PlanRecord {
     /// `--mutual-information`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unconditional_rows: Option<usize>,
+    /// The saved context that the rows are scored behind, `--context`: what the plan has of demonstrations, optimizer and steps is
+    /// what the context was tuned with, and nothing is tuned. Absent without, and in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<ScoredContextRecord>,
     /// The estimate of the run's memory.
     pub memory: MemoryRecord,
     /// What restricts the results, e.g. bundled, sampled or limited data, and rows that are left out.
@@ -102,6 +106,22 @@ impl PlanRecord {
     pub fn scored_rows(&self) -> Vec<(u64, usize)> {
         self.draws().map(|draw| (draw.seed, draw.scored_rows.unwrap_or(self.evaluation_rows))).collect()
     }
+}
+
+/// A saved context that a run scores. How its step was selected is in the plan's configuration, its seed in the plan's draw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScoredContextRecord {
+    /// The context's folder, as it was named.
+    pub folder: Untrusted,
+    /// The step after which the context was taken, from 1.
+    pub step: u32,
+    /// The SHA-256 of the context's tensors, in hexadecimal digits.
+    pub sha256: Untrusted,
+    /// The number format in which the tensors' file has keys and values; `dtype` of [`ConfigRecord`] is that in which they were
+    /// held and are scored.
+    pub stored_dtype: Untrusted,
+    /// The version of the host that tuned the context.
+    pub host_version: Untrusted,
 }
 
 /// The content-free queries of a task with classes.

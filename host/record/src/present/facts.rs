@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::analysis::group_report::GroupReport;
 use crate::analysis::run_report::RunReport;
-use crate::files::schema::{PlanRecord, PluginRecord};
+use crate::files::schema::{PlanRecord, PluginRecord, ScoredContextRecord};
 use ft_engine::text::Untrusted;
 
 /// What was run, as names and values that can be shown.
@@ -40,14 +40,28 @@ pub fn of_plan(plan: &PlanRecord) -> Vec<(&'static str, String)> {
         config.select.harmless(),
         config.positions.harmless()
     );
-    vec![
+    let mut facts = vec![
         ("task", plugin(&plan.task, &plan.options.task)),
         ("optimizer", plugin(&plan.optimizer, &plan.options.optimizer)),
         ("model", format!("{asked} ({source}), {} on {}", config.dtype.harmless(), config.device.harmless())),
         ("data", data),
         ("settings", settings),
-        ("host", format!("ft-host {}", plan.host_version.harmless())),
-    ]
+    ];
+    facts.extend(plan.context.as_ref().map(|context| ("context", of_context(context))));
+    facts.push(("host", format!("ft-host {}", plan.host_version.harmless())));
+    facts
+}
+
+/// Which saved context was scored.
+fn of_context(context: &ScoredContextRecord) -> String {
+    let ScoredContextRecord { folder, step, sha256, stored_dtype, host_version } = context;
+    format!(
+        "`{}`, tuned before: step {step}, stored in {}, sha256 {}, by ft-host {}",
+        folder.harmless(),
+        stored_dtype.harmless(),
+        sha256.harmless(),
+        host_version.harmless()
+    )
 }
 
 /// What a group is, and what its runs have in common: the first of them tells, and a note where others differ.
@@ -58,4 +72,22 @@ pub fn of_group(group: &GroupReport) -> Vec<(&'static str, String)> {
     let of_run = group.runs.first().map(|(_, run)| of_run(run)).unwrap_or_default();
     facts.extend(of_run.into_iter().filter(|(name, _)| !matches!(*name, "task" | "data")));
     facts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::context::testing::{plan, record};
+
+    #[test]
+    fn a_context_that_is_scored_is_among_the_facts() {
+        let names = |plan: &PlanRecord| of_plan(plan).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        assert_eq!(names(&plan()), ["task", "optimizer", "model", "data", "settings", "host"]);
+        let scored = PlanRecord { context: Some(record().scored("a\u{1b}[2J")), ..plan() };
+        assert_eq!(names(&scored), ["task", "optimizer", "model", "data", "settings", "context", "host"]);
+        let digest = "cd".repeat(32);
+        let expected =
+            format!("`a\\u{{1b}}[2J`, tuned before: step 3, stored in bf16, sha256 {digest}, by ft-host 0.1.0");
+        assert_eq!(of_plan(&scored)[5].1, expected);
+    }
 }

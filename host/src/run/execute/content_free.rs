@@ -2,7 +2,7 @@
 
 use super::recorder::Recorder;
 use super::scoring::{Behind, Scorer};
-use super::tuned_model::TunedModel;
+use super::scoring_model::ScoringModel;
 use crate::run::error::RunError;
 use crate::run::plan::render::Query;
 use ft_record::files::controls::Baseline;
@@ -25,7 +25,7 @@ impl ContentFreeScorer<'_> {
     /// Failures of the model; scores that are no numbers, unless they are allowed; a full disk; [`RunError::Interrupted`].
     pub fn score(
         self,
-        model: &impl TunedModel,
+        model: &impl ScoringModel,
         recorder: &mut Recorder<'_>,
         behind: Behind<'_>,
         baseline: Option<Baseline>,

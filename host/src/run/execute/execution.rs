@@ -1,6 +1,6 @@
 //! Carrying out a plan: the weights are read, and every seed is run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -57,11 +57,7 @@ pub fn execute(
     stop: &AtomicBool,
 ) -> Result<Outcome, RunError> {
     if let Some(found) = done_already(&plan)? {
-        let path = plan.config.out.display();
-        observer.event(Event::Note(&format!(
-            "this run is in `{path}` already, complete; nothing was computed (`--restart` does it anew)"
-        )));
-        return Ok(found.of_plan(plan));
+        return Ok(found.before(&plan.config.out, plan.usage(), observer.as_ref()));
     }
     let decoder = load(&plan, weights, observer.as_ref())?;
     execute_with(plan, &decoder, observer, stop)
@@ -77,6 +73,23 @@ pub(super) fn load(plan: &Plan, weights: &SharedWeights, observer: &dyn Observer
     weights.decoder(&plan.model, &plan.record.model, &placement)
 }
 
+/// Opens a run's folder, after the weights: a model that cannot be read must not set an earlier run aside.
+///
+/// # Errors
+/// Those of [`OutFolder::open`].
+pub(super) fn open_folder(
+    folder: &Path,
+    beginning: &Beginning,
+    further: FurtherJournals,
+    observer: &dyn Observer,
+) -> Result<OutFolder, RunError> {
+    let (folder, moved) = OutFolder::open(folder, beginning, further)?;
+    if let Some(moved) = moved {
+        observer.event(Event::Note(&format!("the samples of an earlier run are kept as `{}`", moved.display())));
+    }
+    Ok(folder)
+}
+
 /// Carries out a plan with its model's weights.
 ///
 /// # Errors
@@ -87,11 +100,7 @@ pub(super) fn execute_with(
     observer: &Arc<dyn Observer>,
     stop: &AtomicBool,
 ) -> Result<Outcome, RunError> {
-    // After the weights: a model that cannot be read must not set an earlier run aside.
-    let (folder, moved) = OutFolder::open(&plan.config.out, &plan.beginning, further_journals(&plan))?;
-    if let Some(moved) = moved {
-        observer.event(Event::Note(&format!("the samples of an earlier run are kept as `{}`", moved.display())));
-    }
+    let folder = open_folder(&plan.config.out, &plan.beginning, further_journals(&plan), observer.as_ref())?;
     let Plan {
         config,
         optimizer,
@@ -127,9 +136,9 @@ pub(super) fn execute_with(
         scorer: Scorer { batch_tokens: config.batch_tokens, observer, stop },
         recorder,
     };
-    let Found { results, records, controls, interrupted } = carry_out(run, &draws)?;
+    let found = carry_out(run, &draws)?;
     let usage = vec![task_usage, optimizer_usage(&tuned.optimizer, &config)];
-    Ok(Outcome { results, records, controls, folder: config.out, interrupted, usage })
+    Ok(found.in_folder(config.out, usage))
 }
 
 /// Which journals a plan has that not every plan has.
@@ -155,11 +164,19 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// As what came of a run that an earlier process brought to its end.
-    pub(super) fn of_plan(self, plan: Plan) -> Outcome {
-        let usage = plan.usage();
+    /// As what came of a run in this folder.
+    pub(super) fn in_folder(self, folder: PathBuf, usage: Vec<PluginUsage>) -> Outcome {
         let Self { results, records, controls, interrupted } = self;
-        Outcome { results, records, controls, folder: plan.config.out, interrupted, usage }
+        Outcome { results, records, controls, folder, interrupted, usage }
+    }
+
+    /// As what came of a run that an earlier process brought to its end in this folder, which is said.
+    pub(super) fn before(self, folder: &Path, usage: Vec<PluginUsage>, observer: &dyn Observer) -> Outcome {
+        let path = folder.display();
+        observer.event(Event::Note(&format!(
+            "this run is in `{path}` already, complete; nothing was computed (`--restart` does it anew)"
+        )));
+        self.in_folder(folder.to_owned(), usage)
     }
 }
 
@@ -168,7 +185,16 @@ impl Found {
 /// # Errors
 /// Those of [`Run::all_seeds`], but for an interruption.
 pub(super) fn carry_out<M: TunedModel>(mut run: Run<'_, M>, draws: &[Draw]) -> Result<Found, RunError> {
-    let interrupted = match run.all_seeds(draws) {
+    let ran = run.all_seeds(draws);
+    concluded(run, ran)
+}
+
+/// What there is of a run that has ended, or that the user has stopped.
+///
+/// # Errors
+/// Why it failed; I/O errors, e.g. a full disk.
+pub(super) fn concluded<M>(run: Run<'_, M>, ran: Result<(), RunError>) -> Result<Found, RunError> {
+    let interrupted = match ran {
         // Between two steps or batches, or in a call into the optimizer.
         Err(error) if error.fault() == Fault::Interrupted => true,
         ran => ran.map(|()| false)?,
@@ -196,16 +222,32 @@ fn contexts_are_saved(plan: &Plan, earlier: &ResultsRecord) -> Result<bool, RunE
 
 /// The results and records of an earlier process that brought the same plan to its end.
 pub(super) fn done_already(plan: &Plan) -> Result<Option<Found>, RunError> {
-    let Beginning::Continue(earlier) = &plan.beginning else { return Ok(None) };
-    if !earlier.complete || !contexts_are_saved(plan, earlier)? {
+    match &plan.beginning {
+        Beginning::Continue(earlier) if earlier.complete && !contexts_are_saved(plan, earlier)? => Ok(None),
+        beginning => found_whole(&plan.config.out, beginning, &plan.unconditional),
+    }
+}
+
+/// The results and records of a run that an earlier process brought to its end in this folder, with the choices of these rows
+/// scored without their queries; `None` where it was not brought to its end, or journals lack some of it.
+///
+/// # Errors
+/// Journals that cannot be read.
+pub(super) fn found_whole(
+    folder: &Path,
+    beginning: &Beginning,
+    unconditional: &[Query],
+) -> Result<Option<Found>, RunError> {
+    let Beginning::Continue(earlier) = beginning else { return Ok(None) };
+    if !earlier.complete {
         return Ok(None);
     }
-    let (records, controls) = (out_folder::samples(&plan.config.out)?, out_folder::controls(&plan.config.out)?);
+    let (records, controls) = (out_folder::samples(folder)?, out_folder::controls(folder)?);
     let expected: usize = earlier.steps.iter().map(|step| step.scores.n).sum();
     let behind_baselines: usize = earlier.baselines.iter().map(|baseline| baseline.step.scores.n).sum();
     let is_whole = records.len() == expected
         && controls.baselines.len() == behind_baselines
-        && unconditional_is_whole(&plan.unconditional, &controls.unconditional);
+        && unconditional_is_whole(unconditional, &controls.unconditional);
     let results = ResultsRecord::clone(earlier);
     Ok(is_whole.then_some(Found { results, records, controls, interrupted: false }))
 }

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::scoring_model::ScoringModel;
 use super::tuned_model::TunedModel;
 use crate::run::error::RunError;
 use ft_engine::model::decoder::{Origin, Provenance};
@@ -124,7 +125,9 @@ impl TunedModel for FakeModel<'_> {
             provenance: Provenance { origin: Origin::Demonstrations { step: 1 }, shared_start: 0 },
         })
     }
+}
 
+impl ScoringModel for FakeModel<'_> {
     fn extend(&self, context: &Context, tokens: &[u32]) -> Result<Context, RunError> {
         self.count();
         let before = self.before(context);

@@ -1,8 +1,8 @@
 //! Queries scored behind a context, batch by batch, into a journal.
 
 use super::error::StepError;
+use super::scoring_model::ScoringModel;
 use super::stop::StopFlag;
-use super::tuned_model::TunedModel;
 use crate::run::error::RunError;
 use crate::run::folder::journal::{Journal, SampleLine};
 use crate::run::observer::{Event, Observer};
@@ -63,7 +63,7 @@ impl Scorer<'_> {
     /// a full disk; [`RunError::Interrupted`].
     pub fn score(
         self,
-        model: &impl TunedModel,
+        model: &impl ScoringModel,
         journal: &mut Journal<SampleRecord>,
         behind: Behind<'_>,
         queries: &[&Query],
@@ -77,7 +77,7 @@ impl Scorer<'_> {
     /// Those of [`Self::score`].
     pub fn score_control(
         self,
-        model: &impl TunedModel,
+        model: &impl ScoringModel,
         tagged: (&mut Journal<ControlRecord>, Option<Baseline>),
         behind: Behind<'_>,
         queries: &[&Query],
@@ -91,7 +91,7 @@ impl Scorer<'_> {
     /// Those of [`Self::score`].
     pub fn score_unconditional(
         self,
-        model: &impl TunedModel,
+        model: &impl ScoringModel,
         journal: &mut Journal<UnconditionalRecord>,
         behind: Behind<'_>,
         queries: &[&Query],
@@ -101,7 +101,7 @@ impl Scorer<'_> {
 
     fn score_lines<L: SampleLine>(
         self,
-        model: &impl TunedModel,
+        model: &impl ScoringModel,
         (journal, tag): (&mut Journal<L>, L::Tag),
         Behind { seed, context, start }: Behind<'_>,
         queries: &[&Query],
@@ -152,7 +152,7 @@ impl Scorer<'_> {
 }
 
 fn sample(
-    model: &impl TunedModel,
+    model: &impl ScoringModel,
     place: Place,
     query: &Query,
     scores: &[ChoiceScore],

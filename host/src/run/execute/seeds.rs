@@ -9,7 +9,9 @@ use super::iterate::{Criterion, Sink, Step, iterate};
 use super::recorder::Recorder;
 use super::saving::{ContextSaver, Keeper, Kept, SavedSeed, StepContexts};
 use super::scoring::{Behind, Scorer, Start};
+use super::scoring_model::ScoringModel;
 use super::selection::{Folds, HeldOutLikelihoods, held_out_likelihoods};
+use super::step_queries::StepQueries;
 use super::tuned_model::TunedModel;
 use super::unconditional::Unconditional;
 use crate::context::ContextError;
@@ -120,8 +122,7 @@ impl<'a, M: TunedModel> Run<'a, M> {
         let observer = self.scorer.observer;
         let content_free = |draw| self.content_free.len() * self.schedule.contexts(draw);
         let of_draws: usize = draws.iter().map(|draw| self.schedule.queries(draw) + content_free(draw)).sum();
-        let queries = of_draws + self.unconditional.queries.len();
-        observer.event(Event::Started { queries, last_step: self.schedule.until(None).last_step });
+        self.started(of_draws);
         self.unconditional()?;
         for draw in draws {
             let seed = draw.record.seed;
@@ -130,9 +131,7 @@ impl<'a, M: TunedModel> Run<'a, M> {
             }
             match self.recorder.earlier_result(seed) {
                 Some(step) if self.needs_no_context(SelectedRecord { seed, step })? => {
-                    let rows: Vec<usize> = self.queries_of(draw).iter().map(|query| query.index).collect();
-                    self.recorder.recall_seed(draw, &rows, step)?;
-                    self.recorder.select(SelectedRecord { seed, step })?;
+                    self.recall(draw, step)?;
                 }
                 _ => {
                     let (step, kept) = self.one_seed(draw, &draws[0])?;
@@ -185,15 +184,12 @@ impl<'a, M: TunedModel> Run<'a, M> {
         let Self { model, schedule, scorer, recorder, shared_start, saver, step_contexts, .. } = self;
         let mut steps = ScoredSteps {
             draw,
-            queries: &queries,
-            shared_start,
+            queries: StepQueries { queries: &queries, shared_start, content_free },
             likelihoods: likelihoods.as_ref(),
             keeper: saver.as_ref().map(|_| Keeper::default()),
             step_contexts: step_contexts(draw.record.seed),
-            content_free,
             scored: schedule.scored(chosen, until),
             allow_nonfinite: schedule.allow_nonfinite,
-            scorer: *scorer,
             recorder: &mut *recorder,
             done: BTreeSet::new(),
         };
@@ -252,6 +248,24 @@ impl<'a, M: TunedModel> Run<'a, M> {
         }
         Ok(Some(likelihoods))
     }
+}
+
+impl<'a, M: ScoringModel> Run<'a, M> {
+    /// Says how many queries are scored: so many of the draws, and the choices without theirs.
+    pub(super) fn started(&self, of_draws: usize) {
+        let queries = of_draws + self.unconditional.queries.len();
+        self.scorer.observer.event(Event::Started { queries, last_step: self.schedule.until(None).last_step });
+    }
+
+    /// Takes over a seed that an earlier process brought to its end, with this step as its result.
+    ///
+    /// # Errors
+    /// Journals that are not this run's; I/O errors, e.g. a full disk.
+    pub(super) fn recall(&mut self, draw: &Draw, step: u32) -> Result<(), RunError> {
+        let rows: Vec<usize> = self.queries_of(draw).iter().map(|query| query.index).collect();
+        self.recorder.recall_seed(draw, &rows, step)?;
+        self.recorder.select(SelectedRecord { seed: draw.record.seed, step })
+    }
 
     pub(super) fn queries_of(&self, draw: &Draw) -> Vec<&'a Query> {
         draw.queries.iter().map(|place| &self.queries[*place]).collect()
@@ -267,20 +281,16 @@ impl<'a, M: TunedModel> Run<'a, M> {
 /// Traces every step of a seed, and scores the queries at those that are to be scored and at the one that settles.
 struct ScoredSteps<'a, 'r> {
     draw: &'a Draw,
-    queries: &'a [&'a Query],
-    /// What queries of the task start with.
-    shared_start: &'a [u32],
+    queries: StepQueries<'a>,
     /// How likely held-out examples are, where they select the step.
     likelihoods: Option<&'a HeldOutLikelihoods>,
     /// Keeps the context of the result, where it is to be saved.
     keeper: Option<Keeper>,
     /// Saves the context of every step, where that is asked for.
     step_contexts: Option<StepContexts<'a>>,
-    content_free: ContentFreeScorer<'a>,
     /// The steps to score.
     scored: BTreeSet<usize>,
     allow_nonfinite: bool,
-    scorer: Scorer<'a>,
     recorder: &'a mut Recorder<'r>,
     /// The steps that could be scored.
     done: BTreeSet<usize>,
@@ -301,7 +311,7 @@ impl ScoredSteps<'_, '_> {
 
 impl<M: TunedModel> Sink<M> for ScoredSteps<'_, '_> {
     fn begin(&mut self, t: usize) {
-        self.scorer.observer.event(Event::Step(t));
+        self.queries.content_free.scorer.observer.event(Event::Step(t));
     }
 
     fn step(&mut self, model: &M, step: &Step<'_>) -> Result<(), RunError> {
@@ -310,13 +320,8 @@ impl<M: TunedModel> Sink<M> for ScoredSteps<'_, '_> {
         if !step.settled && !self.scored.contains(&t) {
             return self.keep(step, false, trace);
         }
-        let started = Instant::now();
-        let behind = Behind { start: Start::OfTask(self.shared_start), ..Behind::context(seed, &step.state.context) };
-        match self.scorer.score(model, self.recorder.samples(), behind, self.queries) {
-            Ok(records) => {
-                let score = started.elapsed().as_secs_f64();
-                self.content_free.score(model, self.recorder, behind, None)?;
-                self.recorder.scored(records, StepSeconds { step: step.seconds, score })?;
+        match self.queries.score(model, self.recorder, (seed, &step.state.context), step.seconds) {
+            Ok(()) => {
                 self.done.insert(t);
                 let is_done = |step| self.done.contains(&step);
                 let is_result = self.likelihoods.is_none_or(|known| known.likeliest(is_done) == Some(t));

@@ -1,8 +1,8 @@
 //! The choices of all examples without their queries, once for a run: no seed and no step has a part in them.
 
 use super::scoring::Behind;
+use super::scoring_model::ScoringModel;
 use super::seeds::Run;
-use super::tuned_model::TunedModel;
 use crate::run::error::RunError;
 use crate::run::observer::Event;
 use crate::run::plan::render::Query;
@@ -17,7 +17,7 @@ pub(super) struct Unconditional<'a> {
     pub text_start: Option<u32>,
 }
 
-impl<M: TunedModel> Run<'_, M> {
+impl<M: ScoringModel> Run<'_, M> {
     /// Scores the choices behind the token that a text begins with.
     ///
     /// # Errors

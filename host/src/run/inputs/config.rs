@@ -1,14 +1,18 @@
 //! Everything that a run depends on: its options, and what they come to together.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::context_options::TunedBefore;
 use super::default_optimizer;
 use super::definition::{Definition, DefinitionFolder, TaskFile, find_task, interpreter, is_definition};
 use super::error::{ConfigError, PluginRequestError};
 use super::plugins::{PluginSpec, find_plugin};
+use crate::context::ContextFolder;
 use crate::options::{Baselines, DataOptions, RowOptions, RunOptions, ScoreSteps, Select, TaskOptions};
 use crate::run::error::RunError;
 use ft_engine::model::device::{DTypeChoice, DeviceChoice};
@@ -35,6 +39,10 @@ pub enum Purpose {
 pub struct RunConfig {
     /// Whether queries are scored.
     pub purpose: Purpose,
+    /// The saved context that queries are scored behind, where it is not this run that tunes one. Model, task, number format and
+    /// seed are the context's then, and options on how it was tuned (`steps`, `select`, `positions`, and such) say nothing: its
+    /// record has them.
+    pub context: Option<Arc<ContextFolder>>,
     /// The task and what is read for it.
     pub task: TaskConfig,
     /// The optimizer plugin's file.
@@ -115,30 +123,21 @@ impl RunConfig {
         RunOverrides { restart, force }: RunOverrides,
         path: &PluginPath,
     ) -> Result<Self, RunError> {
+        let (before, options) = match purpose {
+            Purpose::Score => TunedBefore::asked(options, path)?,
+            Purpose::Tune => (None, options),
+        };
         let options = options.with_defaults();
         let recorded = options.recorded().map_err(ConfigError::Recorded)?;
         options.check_published().map_err(ConfigError::Published)?;
         let select = options.selection.resolve().map_err(ConfigError::Selection)?;
         let seeds = options.seeds.list().map_err(ConfigError::Seeds)?;
         let limits = options.limits.over(&Limits::default());
-        let named = options.task.task.as_deref().ok_or(ConfigError::NoTask)?;
-        let folder = DefinitionFolder::is_one(named).then(|| DefinitionFolder::read(named)).transpose()?;
-        let file = match &folder {
-            Some(_) => TaskFile { plugin: interpreter(path, named)?, definition: None },
-            None => find_task(path, named)?,
+        let NamedTask { task, stem, context } = match before {
+            Some(before) => NamedTask::of_context(before, &options)?,
+            None => NamedTask::of_options(&options, path)?,
         };
-        let stem = match &folder {
-            Some(folder) => folder.name().into(),
-            None => file.named().file_stem().unwrap_or_default().to_owned(),
-        };
-        let task = TaskConfig::new(
-            file,
-            &options.task,
-            &options.data,
-            &options.rows,
-            options.limit_tables.task_limits.0.over(&limits),
-        )?;
-        let task = TaskConfig { folder, ..task };
+        let task = TaskConfig { limits: options.limit_tables.task_limits.0.over(&limits), ..task };
         let optimizer = match options.optimizer.optimizer {
             Some(path) => path,
             None => default_optimizer::find(&task.plugin, path)?,
@@ -150,6 +149,7 @@ impl RunConfig {
         };
         Ok(Self {
             purpose,
+            context: context.map(Arc::new),
             out: options.output.out.unwrap_or_else(|| PathBuf::from(home).join(stem)),
             save_context: options.contexts.save_context,
             cache_dtype: options.cache_dtype.cache_dtype,
@@ -189,6 +189,43 @@ impl RunConfig {
             limits: &self.optimizer_limits,
             definition: None,
         }
+    }
+}
+
+/// The task that a run is of.
+struct NamedTask {
+    /// With the limits of a plugin that has none of its own.
+    task: TaskConfig,
+    /// What the folder for results is called if nobody names one.
+    stem: OsString,
+    /// The saved context that it is scored behind.
+    context: Option<ContextFolder>,
+}
+
+impl NamedTask {
+    /// The task that options name.
+    fn of_options(options: &RunOptions, path: &PluginPath) -> Result<Self, RunError> {
+        let named = options.task.task.as_deref().ok_or(ConfigError::NoTask)?;
+        let folder = DefinitionFolder::is_one(named).then(|| DefinitionFolder::read(named)).transpose()?;
+        let file = match &folder {
+            Some(_) => TaskFile { plugin: interpreter(path, named)?, definition: None },
+            None => find_task(path, named)?,
+        };
+        let stem = match &folder {
+            Some(folder) => folder.name().into(),
+            None => file.named().file_stem().unwrap_or_default().to_owned(),
+        };
+        let task = TaskConfig::new(file, &options.task, &options.data, &options.rows, Limits::default())?;
+        Ok(Self { task: TaskConfig { folder, ..task }, stem, context: None })
+    }
+
+    /// The task of a saved context, with the context's options.
+    fn of_context(before: TunedBefore, options: &RunOptions) -> Result<Self, RunError> {
+        let stem = before.stem();
+        let TunedBefore { context, file } = before;
+        let task = TaskConfig::new(file, &options.task, &options.data, &options.rows, Limits::default())?;
+        // The options have the definition: the file of it that is named says only where its rows are.
+        Ok(Self { task: TaskConfig { definition: None, ..task }, stem, context: Some(context) })
     }
 }
 

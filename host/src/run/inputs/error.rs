@@ -1,10 +1,10 @@
-//! Why a run has no inputs: its configuration, its plugins, or its rows.
+//! Why a run has no inputs: its configuration, its plugins, the saved context that it scores, or its rows.
 
 use std::path::PathBuf;
 
 use super::class_names::OtherClasses;
 use crate::diagnosis::{Diagnosis, Fault, SKIP_BAD_ROWS};
-use crate::options::{NotPublished, OtherSelection, SeedAndSeeds};
+use crate::options::{NotPublished, OtherSelection, SeedAndSeeds, TuningOptions};
 use ft_engine::task::example::Split;
 use ft_engine::task::sampling::SamplingError;
 use ft_sandbox::options::OptionError;
@@ -19,6 +19,9 @@ pub enum ConfigError {
     /// The published setting, and an option that says otherwise.
     #[error(transparent)]
     Published(#[from] NotPublished),
+    /// A context that was tuned before, and options on tuning.
+    #[error(transparent)]
+    Tuning(#[from] TuningOptions),
     /// Ways to select the step that contradict each other.
     #[error(transparent)]
     Selection(#[from] OtherSelection),
@@ -39,7 +42,8 @@ impl Diagnosis for ConfigError {
     }
 
     fn hint(&self) -> Option<String> {
-        None
+        let hint = "leave them out; without `--context` a run tunes anew, and `ft-host tune` saves another context";
+        matches!(self, Self::Tuning(_)).then(|| hint.into())
     }
 }
 
@@ -157,6 +161,66 @@ impl Diagnosis for PluginRequestError {
                 format!("look at it with `ft-host plugin inspect`; if it is to run, add `--require-digest {found}`")
             }
             Self::Option { source, .. } => source.hint(),
+        })
+    }
+}
+
+/// A context that is not there, or whose task or record cannot be used as they are.
+#[derive(Debug, thiserror::Error)]
+pub enum TunedWithError {
+    /// The contexts of several seeds where one is expected.
+    #[error("`{}`: expected a saved context, got a folder of several", folder.display())]
+    Seeds {
+        /// The folder.
+        folder: PathBuf,
+        /// The first context in it.
+        seed: PathBuf,
+    },
+    /// The task's file is neither where it was nor on the plugin path.
+    #[error("`{}`: expected the task `{task}` at `{file}` or on the plugin path, got none", folder.display())]
+    NoTask {
+        /// The context's folder.
+        folder: PathBuf,
+        /// The task's name.
+        task: String,
+        /// Where its file was.
+        file: String,
+    },
+    /// A definition that is not the context's.
+    #[error("`{}`: expected the definition that the context `{}` was tuned with, got another text", file.display(), folder.display())]
+    OtherDefinition {
+        /// The context's folder.
+        folder: PathBuf,
+        /// The definition's file.
+        file: PathBuf,
+    },
+    /// A value of the record that this version does not know.
+    #[error("`{}`: expected {what} that this version knows, got `{found}`", folder.display())]
+    Unknown {
+        /// The context's folder.
+        folder: PathBuf,
+        /// What it is.
+        what: &'static str,
+        /// The value.
+        found: String,
+    },
+}
+
+impl Diagnosis for TunedWithError {
+    fn fault(&self) -> Fault {
+        Fault::Input
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Seeds { seed, .. } => {
+                format!("name one of them, like `{}`; `ft-host predict` takes several", seed.display())
+            }
+            Self::NoTask { .. } => "name the task's file with `--task FILE`".into(),
+            Self::OtherDefinition { .. } => {
+                "leave `--task` out: the context has its definition; a changed one has to be tuned again".into()
+            }
+            Self::Unknown { .. } => "use the version that saved the context, or tune again".into(),
         })
     }
 }

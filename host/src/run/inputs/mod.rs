@@ -3,6 +3,7 @@
 pub mod class_names;
 pub mod classes;
 pub mod config;
+mod context_options;
 pub mod data;
 mod default_optimizer;
 pub mod definition;
@@ -11,3 +12,5 @@ pub mod group;
 pub mod model;
 pub mod plugins;
 pub mod rows;
+pub mod scored_split;
+pub mod tuned_with;

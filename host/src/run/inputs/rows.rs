@@ -3,8 +3,9 @@
 use super::class_names::OtherClasses;
 use super::classes;
 use super::config::TaskConfig;
-use super::data::{SplitExamples, read_split};
+use super::data::SplitExamples;
 use super::error::SplitError;
+use super::scored_split::{self, source, unasked_classes};
 use crate::run::error::RunError;
 use ft_engine::task::example::{Example, Split};
 use ft_engine::task::sampling::{self, Demonstrations, Request, Sampling, SamplingError, Selection};
@@ -39,13 +40,9 @@ impl Rows {
     ) -> Result<Self, RunError> {
         let sources = task.sources()?;
         let labels = task.labels()?;
-        let of = |split: Split| sources.iter().find(|source| source.split == split);
-        let mut read = |split: Split| match of(split) {
-            Some(source) => read_split(task, &config.data, source, config.skip_bad_rows, access),
-            None => Err(SplitError::NoRows { file: format!("`{}`", config.plugin.display()), split }.into()),
-        };
+        let mut read = |split: Split| scored_split::read(task, &sources, split, config, access);
         let demonstrations = read(Split::Demonstrations)?;
-        let evaluation_sample = of(Split::Evaluation).and_then(|source| source.sample);
+        let evaluation_sample = source(&sources, Split::Evaluation).and_then(|source| source.sample);
         let is_read = scores || config.sample.or(evaluation_sample).is_some();
         let evaluation = is_read.then(|| read(Split::Evaluation)).transpose()?;
         let written = if config.sampling == Sampling::Written { task.written()? } else { Vec::new() };
@@ -101,7 +98,8 @@ impl Rows {
     pub fn notes(&self, config: &TaskConfig) -> Vec<String> {
         let remarks = self.splits().flat_map(|split| split.remarks.iter().cloned());
         let others = self.other_classes().map(OtherClasses::to_string);
-        remarks.chain(others).chain(self.unshown_classes(config)).chain(self.unasked_classes()).collect()
+        let unasked = self.evaluation.as_ref().and_then(|evaluation| unasked_classes(&self.labels, evaluation));
+        remarks.chain(others).chain(self.unshown_classes(config)).chain(unasked).collect()
     }
 
     /// Which classes get no demonstrations though each is to have some: their split has no row of them, and other classes
@@ -115,12 +113,6 @@ impl Rows {
         Some(format!(
             "the demonstrations' split has no row of {classes}: {of} demonstrations are rows of other classes"
         ))
-    }
-
-    /// Which classes no evaluation row has: a file may be a part of the split, or count its classes otherwise.
-    fn unasked_classes(&self) -> Option<String> {
-        let classes = classes::absent(&self.labels, &self.evaluation.as_ref()?.examples)?;
-        Some(format!("the evaluation split has no row of {classes}"))
     }
 
     /// How many demonstrations there are to be; see [`TaskConfig::shots`].

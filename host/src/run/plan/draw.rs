@@ -3,7 +3,7 @@
 use super::baseline::{self, BaselineContext};
 use super::content_free::ContentFree;
 use super::error::DrawError;
-use super::evaluation::{EvaluationRows, Scored};
+use super::evaluation::{EvaluationRows, Scored, tokens_before};
 use super::held_out::{Candidates, Chosen, Fold, choose_all};
 use super::one_by_one::Tuned;
 use super::render::{Query, Renderer};
@@ -69,6 +69,13 @@ pub struct Drawn {
     pub shared_start: Vec<u32>,
 }
 
+impl Drawn {
+    /// All that is scored behind contexts of results, and the choices without their queries.
+    pub fn scored(&self) -> impl Iterator<Item = &Query> {
+        self.queries.iter().chain(&self.unconditional).chain(&self.content_free.queries)
+    }
+}
+
 /// The text before the first demonstration, which zero-shot queries have before them too.
 #[derive(Default)]
 pub struct Description {
@@ -97,12 +104,9 @@ pub(super) fn draw(mut renderer: Renderer<'_>, config: &RunConfig, rows: &Rows) 
     for (seed, of_seed) in tuned.iter().enumerate() {
         held_out.push(Candidates::draw(&mut renderer, rows, (of_seed, seed), select, &mut known)?);
     }
-    let mut evaluation = EvaluationRows::new(
-        renderer,
-        (config, rows),
-        known,
-        (description.ids.len(), tuned.iter().map(|tuned| &tuned.shown)),
-    );
+    let examples = rows.evaluation_examples();
+    let before = tokens_before(examples.len(), description.ids.len(), tuned.iter().map(|tuned| &tuned.shown));
+    let mut evaluation = EvaluationRows::new(renderer, (config, examples), known, before);
     let mut scored = Vec::with_capacity(tuned.len());
     for (seed, (of_seed, candidates)) in tuned.iter().zip(&mut held_out).enumerate() {
         let drawn = if scores { of_seed.shown.selection.evaluation.as_slice() } else { &[] };
@@ -112,7 +116,7 @@ pub(super) fn draw(mut renderer: Renderer<'_>, config: &RunConfig, rows: &Rows) 
     let unusable = unusable.allowed(config.task.skip_bad_rows)?;
     let of_first = scored.first().map(|scored| scored.places.len());
     for ((seed, of_seed), scored) in config.seeds.iter().zip(&tuned).zip(&scored).filter(|_| scores) {
-        check_scored(*seed, of_seed, scored, &unusable)?;
+        check_scored(*seed, of_seed.shown.selection.evaluation.len(), scored, &unusable)?;
     }
     let (held_out, not_held_out) = choose_all(held_out, config, renderer.room)?;
     let select = if not_held_out.is_some() { Select::Last } else { select };
@@ -156,12 +160,12 @@ pub(super) fn draw(mut renderer: Renderer<'_>, config: &RunConfig, rows: &Rows) 
     Ok(Drawn { draws, select, not_held_out, queries, unconditional, unusable, content_free, description, shared_start })
 }
 
-/// Refuses a seed that scores none of the rows that it drew.
-fn check_scored(seed: u64, of_seed: &Tuned<'_>, scored: &Scored, unusable: &UnusableRows) -> Result<(), DrawError> {
+/// Refuses a seed that scores none of the `rows` rows that it drew.
+pub(super) fn check_scored(seed: u64, rows: usize, scored: &Scored, unusable: &UnusableRows) -> Result<(), DrawError> {
     if !scored.places.is_empty() {
         return Ok(());
     }
-    let (rows, first) = (of_seed.shown.selection.evaluation.len(), unusable.first());
+    let first = unusable.first();
     let (overlapping, unusable) = (scored.overlapping.len(), scored.unusable.len());
     Err(DrawError::NothingToScore { seed, rows, overlapping, unusable, first })
 }

@@ -10,8 +10,7 @@ use super::shown::{Role, Shown};
 use super::usable::{Unusable, UnusableRows};
 use crate::run::error::RunError;
 use crate::run::inputs::config::RunConfig;
-use crate::run::inputs::rows::Rows;
-use ft_engine::task::example::Split;
+use ft_engine::task::example::{Example, Split};
 use ft_engine::task::overlap::{Found, KnownExamples};
 
 /// What a seed scores.
@@ -34,9 +33,9 @@ pub struct EvaluationRows<'a> {
     /// What renders them.
     pub renderer: Renderer<'a>,
     config: &'a RunConfig,
-    rows: &'a Rows,
+    examples: &'a [Example],
     known: KnownExamples<Role>,
-    /// The tokens before each row: the demonstrations' of the seeds that draw it, or the description's, the most of them.
+    /// The tokens before each row.
     before: Vec<usize>,
     prepared: HashMap<usize, Prepared>,
     /// All that is scored, once each.
@@ -64,26 +63,32 @@ enum State {
     Counted,
 }
 
-impl<'a> EvaluationRows<'a> {
-    /// Over the demonstrations of all seeds, with the examples that are `known`: what is shown, and what is held out. `zero_shot`
-    /// tokens stand before a query without demonstrations.
-    pub fn new<'s>(
-        renderer: Renderer<'a>,
-        (config, rows): (&'a RunConfig, &'a Rows),
-        known: KnownExamples<Role>,
-        (zero_shot, shown): (usize, impl Iterator<Item = &'s Shown<'s>>),
-    ) -> Self {
-        let mut before = vec![zero_shot; rows.evaluation_examples().len()];
-        for of_seed in shown {
-            for row in &of_seed.selection.evaluation {
-                before[*row] = before[*row].max(of_seed.ids.len());
-            }
+/// The tokens before each of so many rows: the demonstrations' of the seeds that draw it, or the `zero_shot` ones before a query
+/// without demonstrations, the most of them.
+pub fn tokens_before<'s>(rows: usize, zero_shot: usize, shown: impl Iterator<Item = &'s Shown<'s>>) -> Vec<usize> {
+    let mut before = vec![zero_shot; rows];
+    for of_seed in shown {
+        for row in &of_seed.selection.evaluation {
+            before[*row] = before[*row].max(of_seed.ids.len());
         }
+    }
+    before
+}
+
+impl<'a> EvaluationRows<'a> {
+    /// Over the examples of the split, with those that are `known`: what is shown, and what is held out. `before` has for each row how
+    /// many tokens stand before it, the most of them.
+    pub fn new(
+        renderer: Renderer<'a>,
+        (config, examples): (&'a RunConfig, &'a [Example]),
+        known: KnownExamples<Role>,
+        before: Vec<usize>,
+    ) -> Self {
         let unusable = UnusableRows::of(Split::Evaluation);
         Self {
             renderer,
             config,
-            rows,
+            examples,
             known,
             before,
             prepared: HashMap::new(),
@@ -131,7 +136,7 @@ impl<'a> EvaluationRows<'a> {
     }
 
     fn prepare(&mut self, row: usize) -> Result<Prepared, RunError> {
-        let example = &self.rows.evaluation_examples()[row];
+        let example = &self.examples[row];
         let (query, choices) = self.renderer.query(row, example)?;
         let found = self.known.find(example, &choices);
         let too_long = |query: &Query| fit::query(self.renderer.room.limit, self.before[row], query.tokens.longest());
@@ -156,7 +161,7 @@ impl<'a> EvaluationRows<'a> {
                 self.queries.len() - 1
             }
             State::Unusable(reason) => {
-                self.unusable.add(self.rows.evaluation_examples()[row].id.clone(), reason);
+                self.unusable.add(self.examples[row].id.clone(), reason);
                 return None;
             }
             State::Counted => return None,

@@ -50,6 +50,6 @@ pub(super) fn demonstrations(
 
 /// Why a query of so many tokens has no room behind the demonstrations' tokens, if it has none.
 pub(in crate::run) fn query(limit: Option<usize>, demonstrations: usize, tokens: usize) -> Option<Unusable> {
-    let limit = limit.filter(|limit| demonstrations + tokens > *limit)?;
+    let limit = limit.filter(|limit| demonstrations.saturating_add(tokens) > *limit)?;
     Some(Unusable::TooLong { tokens, demonstrations, limit })
 }

@@ -53,7 +53,7 @@ struct Candidate {
 
 impl Chosen {
     /// Nothing: the step is not chosen by examples.
-    fn nothing() -> Self {
+    pub fn nothing() -> Self {
         let unusable = UnusableRows::of(Split::Demonstrations);
         Self { rows: Vec::new(), folds: Vec::new(), overlapping: 0, unusable }
     }
@@ -80,6 +80,11 @@ pub fn choose_all(
 }
 
 impl Candidates {
+    /// None: the step is not chosen by examples.
+    pub fn none() -> Self {
+        Self { candidates: Vec::new(), folds: Vec::new(), are_set_aside: false }
+    }
+
     /// What a seed holds out, the `seed`th of the run; rows that are no demonstrations are added to what is `known`.
     ///
     /// # Errors
@@ -92,7 +97,7 @@ impl Candidates {
         known: &mut KnownExamples<Role>,
     ) -> Result<Self, RunError> {
         let Select::HeldOut(held_out) = select else {
-            return Ok(Self { candidates: Vec::new(), folds: Vec::new(), are_set_aside: false });
+            return Ok(Self::none());
         };
         match held_out {
             HeldOut::Rows(count) => Self::rows(renderer, rows, (tuned, seed), count, known),
@@ -237,7 +242,7 @@ mod tests {
         let candidate = Candidate { fold: 0, row: 3, id: "3".into(), query: Err(reason), overlaps: true };
         let overlapping =
             Candidates { candidates: vec![candidate], folds: vec![Demonstrations::default()], are_set_aside: false };
-        vec![overlapping, Candidates { candidates: Vec::new(), folds: Vec::new(), are_set_aside: false }]
+        vec![overlapping, Candidates::none()]
     }
 
     #[test]

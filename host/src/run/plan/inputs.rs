@@ -13,9 +13,21 @@ use super::fit::Room;
 use super::render::Renderer;
 use crate::run::error::RunError;
 use crate::run::inputs::config::{Purpose, RunConfig};
+use crate::run::inputs::model::OpenModel;
 use crate::run::inputs::plugins::{Configured, Plugins};
 use crate::run::inputs::rows::Rows;
 use ft_sandbox::{OptimizerPlugin, TaskPlugin};
+
+/// The token that choices without their queries stand behind; `None` where they are not scored.
+///
+/// # Errors
+/// [`PlanError::NoTextStart`] for a model that names none.
+pub(super) fn text_start(config: &RunConfig, model: &OpenModel) -> Result<Option<u32>, PlanError> {
+    match model.tokenizer.text_start() {
+        None if config.mutual_information => Err(PlanError::NoTextStart { model: config.model.clone() }),
+        start => Ok(start.filter(|_| config.mutual_information)),
+    }
+}
 
 /// All that a run is made of.
 pub(super) struct Inputs {
@@ -53,10 +65,7 @@ impl Inputs {
     /// Too few rows, an example that the prompt does not take, what does not fit, a failure of the task.
     pub fn draw(&mut self, config: &RunConfig) -> Result<Drawn, RunError> {
         let model = &self.model.model;
-        let start = model.tokenizer.text_start();
-        if config.mutual_information && start.is_none() {
-            return Err(PlanError::NoTextStart { model: config.model.clone() }.into());
-        }
+        let start = text_start(config, model)?;
         let room = Room {
             limit: model.family.config.max_positions,
             further_passes: (config.steps > 1).then_some(config.positions),
@@ -67,12 +76,11 @@ impl Inputs {
         let folds = || drawn.draws.iter().flat_map(|draw| &draw.held_out.folds);
         model.check_ids(drawn.draws.iter().flat_map(|draw| &draw.record.demonstration_ids))?;
         model.check_ids(folds().flat_map(|fold| &fold.demonstrations.ids))?;
-        let scored = drawn.queries.iter().chain(&drawn.unconditional).chain(&drawn.content_free.queries);
-        let scored = scored.chain(folds().flat_map(|fold| &fold.queries));
+        let scored = drawn.scored().chain(folds().flat_map(|fold| &fold.queries));
         model.check_ids(scored.flat_map(|query| &query.tokens.choices).flat_map(|choice| &choice.ids))?;
         model.check_ids(&drawn.description.ids)?;
         model.check_ids(&model.tokenizer.bos())?;
-        model.check_ids(&start.filter(|_| config.mutual_information))?;
+        model.check_ids(&start)?;
         Ok(drawn)
     }
 

@@ -12,7 +12,7 @@ use crate::run::inputs::config::{Purpose, RunConfig};
 use crate::run::inputs::model::OpenModel;
 use ft_engine::model::decoder::{DecoderConfig, Placement};
 use ft_engine::model::device::free_memory;
-use ft_engine::model::memory::{Phase, estimate};
+use ft_engine::model::memory::{Memory, Phase, estimate};
 use ft_engine::model::weights::WeightFormat;
 use ft_engine::score::{self, BatchSize, QueryTokens};
 use ft_engine::text::size;
@@ -37,7 +37,7 @@ pub(super) fn of_run(
     let demonstrations = drawn.draws.iter().map(|draw| draw.record.demonstration_ids.len()).max().unwrap_or(0);
     let records = of_records(drawn, scored_contexts, config.steps);
     let placement = Placement { device: device.clone(), dtype, weights: config.weights };
-    let model_start = model.tokenizer.text_start();
+    let alone = of_unconditional(config, model, (&placement, drawn));
     let (model, layout) = (&model.family.config, &model.family.layout);
     let groups = [&drawn.queries, &drawn.content_free.queries];
     let batches = groups.map(|queries| batch_size(&tokens_of(queries), config.batch_tokens));
@@ -54,11 +54,7 @@ pub(super) fn of_run(
     phases.extend(
         batches.into_iter().flat_map(|batch| score::phases(model, &placement, demonstrations, config.steps, batch)),
     );
-    if let Some(start) = model_start.filter(|_| !drawn.unconditional.is_empty()) {
-        let alone: Vec<QueryTokens> =
-            tokens_of(&drawn.unconditional).iter().map(|tokens| tokens.preceded_by(&[start])).collect();
-        phases.extend(score::phases(model, &placement, 0, 1, batch_size(&alone, config.batch_tokens)));
-    }
+    phases.extend(alone.into_iter().flatten());
     if !config.baselines.0.is_empty() {
         let longest = drawn.draws.iter().map(Draw::longest_context).max().unwrap_or(0);
         // What the optimizer keeps of the last step is alive as well.
@@ -73,7 +69,40 @@ pub(super) fn of_run(
         // The context of the result so far is kept beside that of the step.
         phases.iter_mut().for_each(|phase| phase.cached = phase.cached.saturating_add(demonstrations));
     }
-    let memory = estimate(model, layout, &placement, &phases);
+    recorded(estimate(model, layout, &placement, &phases), records, device)
+}
+
+/// The memory of a run that scores queries behind a saved context of so many positions, and what there is of it on its device.
+pub(super) fn of_context(
+    config: &RunConfig,
+    (device, dtype): (&Device, DType),
+    model: &OpenModel,
+    (drawn, positions): (&Drawn, usize),
+) -> MemoryRecord {
+    let placement = Placement { device: device.clone(), dtype, weights: config.weights };
+    let (decoder, layout) = (&model.family.config, &model.family.layout);
+    let batches = [&drawn.queries, &drawn.content_free.queries]
+        .map(|queries| batch_size(&tokens_of(queries), config.batch_tokens));
+    let phases = batches.into_iter().flat_map(|batch| score::phases(decoder, &placement, positions, 1, batch));
+    let phases: Vec<Phase> =
+        phases.chain(of_unconditional(config, model, (&placement, drawn)).into_iter().flatten()).collect();
+    recorded(estimate(decoder, layout, &placement, &phases), of_records(drawn, 1, 0), device)
+}
+
+/// What is alive while choices are scored without their queries; nothing where they are not.
+fn of_unconditional(
+    config: &RunConfig,
+    model: &OpenModel,
+    (placement, drawn): (&Placement, &Drawn),
+) -> Option<[Phase; 2]> {
+    let start = model.tokenizer.text_start().filter(|_| !drawn.unconditional.is_empty())?;
+    let alone: Vec<QueryTokens> =
+        tokens_of(&drawn.unconditional).iter().map(|tokens| tokens.preceded_by(&[start])).collect();
+    Some(score::phases(&model.family.config, placement, 0, 1, batch_size(&alone, config.batch_tokens)))
+}
+
+/// An estimate as it is written down, with the bytes of the records, and what the device has.
+fn recorded(memory: Memory, records: u64, device: &Device) -> MemoryRecord {
     let program = if device.is_cpu() { PROGRAM.saturating_add(records) } else { 0 };
     MemoryRecord {
         weights: memory.weights,

@@ -6,10 +6,15 @@ use super::draw::{Draw, Drawn};
 use super::select;
 use crate::run::inputs::classes;
 use crate::run::inputs::config::{RunConfig, TaskConfig};
+use crate::run::inputs::data::SplitExamples;
 use crate::run::inputs::model::OpenModel;
 use crate::run::inputs::rows::Rows;
+use crate::run::inputs::scored_split::ScoredSplit;
+use crate::run::inputs::tuned_with::sets_parameters;
 use ft_engine::model::Tokenizer;
-use ft_record::files::schema::DataRecord;
+use ft_engine::task::example::Example;
+use ft_record::files::context::ContextRecord;
+use ft_record::files::schema::{DataRecord, SelectedRecord};
 use ft_store::datasets::location::{DataBase, DataLocation};
 
 /// Notes of single seeds that are told; of further ones only how many there are.
@@ -17,32 +22,11 @@ const TOLD: usize = 10;
 
 /// What restricts the results, as far as it is known before the run.
 pub fn before(config: &RunConfig, rows: &Rows, drawn: &Drawn, model: &OpenModel) -> Vec<String> {
-    let mut notes = Vec::new();
-    if config.task.data.uses_sample() {
-        notes.push("using the bundled sample, not the full data set".to_owned());
-    }
-    for split in rows.splits() {
-        let (record, reasons) = (&split.record, split.skipped.join("; "));
-        if record.skipped > 0 {
-            let (skipped, all, name) = (record.skipped, record.rows, record.split.harmless());
-            notes.push(format!("{skipped} of {all} rows of the {name} split were left out: {reasons}"));
-        }
-    }
-    let data: Vec<&DataRecord> = rows.splits().map(|split| &split.record).collect();
-    notes.extend(unsought_configuration(&config.task, &data));
+    let splits: Vec<&SplitExamples> = rows.splits().collect();
+    let is_chosen = config.task.definition.is_some() && !config.task.options.is_empty();
+    let mut notes = of_splits(&config.task, &splits, is_chosen);
     notes.extend(rows.notes(&config.task));
-    let all = rows.evaluation_examples().len();
-    notes.extend(drawn.draws.first().and_then(|draw| sampled(config, draw, all)));
-    if drawn.unusable.count() > 0 {
-        let (count, reasons) = (drawn.unusable.count(), drawn.unusable.reasons());
-        notes.push(format!("{count} of {all} evaluation rows cannot be used and were left out: {reasons}"));
-    }
-    notes.extend(of_seeds(drawn, |draw| overlapping(config, draw)));
-    notes.extend(of_seeds(drawn, limited));
-    notes.extend(of_seeds(drawn, |draw| {
-        let answers = draw.queries.iter().map(|place| drawn.queries[*place].answer);
-        classes::note(&rows.labels, rows.evaluation_examples(), answers, draw.evaluation_rows < all)
-    }));
+    notes.extend(of_scored_rows(config, (&rows.labels, rows.evaluation_examples()), drawn));
     notes.extend(select::note(config, drawn.select, drawn.not_held_out.as_ref()));
     notes.extend(of_seeds(drawn, |draw| held_out(config, draw)));
     // Behind a description a query has what the demonstrations begin with.
@@ -54,11 +38,71 @@ pub fn before(config: &RunConfig, rows: &Rows, drawn: &Drawn, model: &OpenModel)
     notes
 }
 
-/// That rows of a folder or of the sample are not chosen by the data set's configuration, where options of a definition are set,
-/// which may choose it.
-fn unsought_configuration(task: &TaskConfig, data: &[&DataRecord]) -> Option<String> {
-    let is_chosen = task.definition.is_some() && !task.options.is_empty();
-    if is_chosen { unsought(&task.data, data) } else { None }
+/// What restricts the results of a run that scores a saved context, of a task with these classes, none for one without.
+pub(super) fn before_scoring(
+    config: &RunConfig,
+    (rows, labels): (&ScoredSplit, &[String]),
+    drawn: &Drawn,
+    (model, context): (&OpenModel, &ContextRecord),
+) -> Vec<String> {
+    let mut notes = vec![tuned_before(context)];
+    notes.extend(rounded(context));
+    notes.extend(of_splits(&config.task, &[&rows.split], sets_parameters(context)));
+    notes.extend(rows.notes(labels));
+    notes.extend(of_scored_rows(config, (labels, &rows.split.examples), drawn));
+    notes.extend(unconditional(drawn, &model.tokenizer));
+    notes.extend_from_slice(model.notes());
+    notes
+}
+
+fn tuned_before(context: &ContextRecord) -> String {
+    let SelectedRecord { seed, step } = context.selected;
+    format!("scored behind a saved context, step {step} of seed {seed}: nothing was tuned, and no other step is scored")
+}
+
+fn rounded(context: &ContextRecord) -> Option<String> {
+    let (held, stored) = (&context.tensors.dtype, &context.tensors.stored_dtype);
+    (held != stored).then(|| {
+        let (held, stored) = (held.harmless(), stored.harmless());
+        format!("the context is stored in {stored}: scores differ by rounding from those behind it as it was tuned, in {held}")
+    })
+}
+
+/// What is said of how splits were read. `is_chosen` says whether options of a definition are set, which may choose the data set's
+/// configuration.
+fn of_splits(task: &TaskConfig, splits: &[&SplitExamples], is_chosen: bool) -> Vec<String> {
+    let mut notes = Vec::new();
+    if task.data.uses_sample() {
+        notes.push("using the bundled sample, not the full data set".to_owned());
+    }
+    for split in splits {
+        let (record, reasons) = (&split.record, split.skipped.join("; "));
+        if record.skipped > 0 {
+            let (skipped, all, name) = (record.skipped, record.rows, record.split.harmless());
+            notes.push(format!("{skipped} of {all} rows of the {name} split were left out: {reasons}"));
+        }
+    }
+    let data: Vec<&DataRecord> = splits.iter().map(|split| &split.record).collect();
+    notes.extend(if is_chosen { unsought(&task.data, &data) } else { None });
+    notes
+}
+
+/// What is said of the evaluation rows that are scored, and of those that are not.
+fn of_scored_rows(config: &RunConfig, (labels, examples): (&[String], &[Example]), drawn: &Drawn) -> Vec<String> {
+    let mut notes = Vec::new();
+    let all = examples.len();
+    notes.extend(drawn.draws.first().and_then(|draw| sampled(config, draw, all)));
+    if drawn.unusable.count() > 0 {
+        let (count, reasons) = (drawn.unusable.count(), drawn.unusable.reasons());
+        notes.push(format!("{count} of {all} evaluation rows cannot be used and were left out: {reasons}"));
+    }
+    notes.extend(of_seeds(drawn, |draw| overlapping(config, draw)));
+    notes.extend(of_seeds(drawn, limited));
+    notes.extend(of_seeds(drawn, |draw| {
+        let answers = draw.queries.iter().map(|place| drawn.queries[*place].answer);
+        classes::note(labels, examples, answers, draw.evaluation_rows < all)
+    }));
+    notes
 }
 
 /// That these data have a configuration and were not looked for by it; the hub and a split's own files are named as a whole.

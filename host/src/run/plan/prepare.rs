@@ -8,6 +8,7 @@ use candle_core::{DType, Device};
 
 use super::common::{Common, ModelInput};
 use super::content_free::ContentFree;
+use super::context_plan::ContextPlan;
 use super::draw::{Description, Draw, Drawn};
 use super::error::PlanError;
 use super::group::GroupPlan;
@@ -23,7 +24,6 @@ use crate::run::inputs::group::{TaskOrGroup, group_refused, task_or_group};
 use crate::run::inputs::plugins::Configured;
 use crate::run::observer::Observer;
 use crate::run::usage::PluginUsage;
-use ft_engine::model::device::DeviceChoice;
 use ft_engine::model::tokenizer::Piece;
 use ft_record::files::schema::{
     DrawRecord, FORMAT_VERSION, MOST_SCORED_STEPS, MemoryRecord, OptionsRecord, PlanRecord, ResultsRecord,
@@ -86,6 +86,8 @@ pub enum Prepared {
     Run(Box<Plan>),
     /// The runs of a group's tasks.
     Group(GroupPlan),
+    /// The run that scores a saved context.
+    Context(Box<ContextPlan>),
 }
 
 impl Prepared {
@@ -94,12 +96,13 @@ impl Prepared {
         match self {
             Self::Run(plan) => plan.usage(),
             Self::Group(group) => group.usage(),
+            Self::Context(plan) => plan.usage(),
         }
     }
 }
 
 /// Loads the plugins, reads and samples the data, renders and tokenizes all prompts, and checks that they fit the model; of a
-/// group for each of its tasks.
+/// group for each of its tasks; of a saved context without what it was tuned with.
 ///
 /// # Errors
 /// Whatever would stop the run later, as far as it can be known without the weights.
@@ -109,6 +112,10 @@ pub fn prepare(
     observer: &Arc<dyn Observer>,
     engine: &EngineOptions,
 ) -> Result<Prepared, RunError> {
+    if let Some(context) = config.context.clone() {
+        let plan = ContextPlan::new(config, context, access, observer, engine)?;
+        return Ok(Prepared::Context(Box::new(plan)));
+    }
     let frame = Frame::check(&config)?;
     let common = Common::new(&config, access, observer, engine)?;
     match task_or_group(&config.task, &common.plugins)? {
@@ -238,7 +245,7 @@ impl Frame {
         let (draw, further) = drawn.draws.split_first().ok_or(PlanError::NoSeed)?;
         let mut notes = notes::before(config, rows, drawn, model);
         notes.extend(memory::saved(&memory, config.weights, self.dtype));
-        let device = device_name(&self.device, config);
+        let device = record::device(&self.device, config);
         Ok(PlanRecord {
             format_version: FORMAT_VERSION,
             host_version: env!("CARGO_PKG_VERSION").into(),
@@ -265,6 +272,7 @@ impl Frame {
             score_steps: std::iter::once(0).chain(self.score_steps.iter().copied()).collect(),
             content_free: drawn.content_free.record(),
             shared_start: drawn.shared_start.clone(),
+            context: None,
             unconditional_rows: config.mutual_information.then_some(drawn.unconditional.len()),
             memory,
             notes: notes.into_iter().map(Into::into).collect(),
@@ -283,14 +291,4 @@ fn check_scored_contexts(seeds: usize, steps: usize) -> Result<(), PlanError> {
 /// What an optimizer used so far.
 pub(in crate::run) fn optimizer_usage(optimizer: &OptimizerPlugin, config: &RunConfig) -> PluginUsage {
     PluginUsage::new(optimizer.description(), optimizer.usage(), &config.optimizer_limits)
-}
-
-/// The device that a choice came to.
-fn device_name(device: &Device, config: &RunConfig) -> String {
-    match config.device {
-        _ if device.is_cpu() => DeviceChoice::Cpu,
-        DeviceChoice::Auto => DeviceChoice::Cuda(0),
-        chosen => chosen,
-    }
-    .to_string()
 }

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use candle_core::Device;
 use serde_json::Value;
 
 use crate::options::Select;
 use crate::run::inputs::config::RunConfig;
 use crate::run::inputs::model::OpenModel;
+use ft_engine::model::device::DeviceChoice;
 use ft_engine::text::Untrusted;
+use ft_record::files::context::ContextRecord;
 use ft_record::files::schema::{ConfigRecord, FileRecord, LimitsRecord, ModelRecord, PluginRecord};
 use ft_sandbox::options::OptionSetting;
 use ft_sandbox::{Description, Limits, PluginBinary};
@@ -49,6 +52,25 @@ pub fn config(config: &RunConfig, (shots, select): (usize, Select), device: Stri
     }
 }
 
+/// The settings of a run that scores a saved context: those on demonstrations, steps and selection are what it was tuned with.
+pub fn config_of_context(config: &RunConfig, context: &ContextRecord, device: String, dtype: &str) -> ConfigRecord {
+    let tuned = &context.plan.config;
+    // Of these settings of the run all are replaced by the context's.
+    let now = self::config(config, (tuned.shots, Select::Last), device, dtype);
+    ConfigRecord {
+        sampling: tuned.sampling.clone(),
+        steps: tuned.steps,
+        score_steps: context.selected.step.to_string().into(),
+        select: tuned.select.clone(),
+        held_out: tuned.held_out.clone(),
+        until_norm: tuned.until_norm,
+        positions: tuned.positions.clone(),
+        optimizer_limits: None,
+        allow_nonfinite: tuned.allow_nonfinite,
+        ..now
+    }
+}
+
 /// Options that the record has no field of its own for.
 fn further(recorded: &BTreeMap<&'static str, Value>) -> BTreeMap<Untrusted, Untrusted<Value>> {
     let unnamed = recorded.iter().filter(|(name, _)| !ConfigRecord::FIELDS.contains(name));
@@ -67,6 +89,16 @@ fn limits(limits: &Limits) -> LimitsRecord {
         tensor_bytes: limits.tensor_bytes,
         passes: Some(limits.passes),
     }
+}
+
+/// The device that a choice came to.
+pub fn device(device: &Device, config: &RunConfig) -> String {
+    match config.device {
+        _ if device.is_cpu() => DeviceChoice::Cpu,
+        DeviceChoice::Auto => DeviceChoice::Cuda(0),
+        chosen => chosen,
+    }
+    .to_string()
 }
 
 /// A plugin by its name in results, what it says of itself, and its bytes.

@@ -97,6 +97,11 @@ impl<'a> Renderer<'a> {
         Ok(special + self.tokenizer.tokens_within(text, self.description.len())?)
     }
 
+    /// What follows every demonstration.
+    pub fn separator(&self) -> &str {
+        &self.separator
+    }
+
     /// Bytes of the demonstrations' text before the first demonstration.
     pub fn bytes_before(&self) -> usize {
         self.description.len()

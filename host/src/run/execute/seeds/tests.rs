@@ -1,13 +1,14 @@
 //! The outer loop over a table of numbers, with its real journals in a folder.
 
 mod controls;
+mod saved_context;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
-use super::super::execution::{Found, carry_out};
+use super::super::execution::{Found, concluded};
 use super::super::fake_model::{ALONE, FakeModel, REPEATED, TEXT_START, Table, alone, query};
 use super::super::stop::StopFlag;
 use super::*;
@@ -99,6 +100,17 @@ impl Setup {
 
     /// Goes on in the folder, or begins there.
     fn run(&self, folder: &Path, model: &mut FakeModel<'_>, observer: &dyn Observer) -> Result<Found, RunError> {
+        self.done(folder, model, observer, |run, draws| run.all_seeds(draws))
+    }
+
+    /// Does something with a run that goes on in the folder, or begins there.
+    fn done(
+        &self,
+        folder: &Path,
+        model: &mut FakeModel<'_>,
+        observer: &dyn Observer,
+        what: impl FnOnce(&mut Run<'_, FakeModel<'_>>, &[Draw]) -> Result<(), RunError>,
+    ) -> Result<Found, RunError> {
         let draws: Vec<Draw> = self.seeds.iter().map(|seed| self.draw(*seed)).collect();
         let mut plan: PlanRecord = serde_json::from_str(PLAN).unwrap();
         plan.draw = draws[0].record.clone();
@@ -119,7 +131,7 @@ impl Setup {
         let queries: Vec<Query> = (0..ROWS).map(asked).collect();
         let alone = |row| Query { tokens: alone(row), ..asked(row) };
         let unconditional: Vec<Query> = (0..if self.mutual_information { ROWS } else { 0 }).map(alone).collect();
-        let run = Run {
+        let mut run = Run {
             shared_start: &[],
             saver: None,
             step_contexts: Box::new(|_| None),
@@ -138,7 +150,8 @@ impl Setup {
             scorer: Scorer { batch_tokens: 2, observer, stop },
             recorder: Recorder::new(folder, &beginning, plan, observer, self.allow_nonfinite)?,
         };
-        carry_out(run, &draws)
+        let ran = what(&mut run, &draws);
+        concluded(run, ran)
     }
 
     /// A whole run with this table in a folder of its own.
