@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::exit::{CommandError, ExitStatus};
 use super::terminal::{say_page, stderr_screen};
 use crate::ui::run::finishing_batch;
-use crate::ui::screen::Page;
+use crate::ui::screen::{Page, Screen};
 use ft_sandbox::{Compiler, CompilerProgram, EngineOptions, Stop};
 
 /// The command that compiles a plugin; the program calls itself by it.
@@ -23,6 +23,11 @@ pub struct Interrupt {
 impl Interrupt {
     /// Installs the handler. Until [`Self::arm_graceful`], an interrupt ends the program at once.
     pub fn install() -> Result<Self, CommandError> {
+        Self::install_saying(finishing_batch)
+    }
+
+    /// Installs the handler, with what it says to the first interrupt where that does not end the program.
+    pub fn install_saying(words: fn(Screen) -> Page) -> Result<Self, CommandError> {
         let interrupt = Self::default();
         let shared = interrupt.clone();
         ctrlc::set_handler(move || {
@@ -30,7 +35,7 @@ impl Interrupt {
                 std::process::exit(ExitStatus::Interrupted.code().into());
             }
             // Below the `^C` of the terminal.
-            let told = finishing_batch(stderr_screen());
+            let told = words(stderr_screen());
             say_page(&(Page::blank() + told));
         })?;
         Ok(interrupt)

@@ -1,5 +1,6 @@
 //! `ft-host serve`.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,8 @@ use super::terminal::{Terminal, print_lines};
 use super::threads;
 use crate::options::{HubCacheOptions, LimitOptions, NetworkOptions, parse};
 use crate::run::{Observer, SharedWeights};
-use crate::serve::{Bounds, Listening, NamedFolder, ServeConfig, Server, Surroundings, Token};
+use crate::serve::{Listening, NamedFolder, ServeConfig, ServeError, ServeLimits, Server, Surroundings, Token};
+use crate::ui::run::answering_last;
 use ft_engine::model::device::DeviceChoice;
 use ft_store::machine::environment::{Environment, expand_path};
 use ft_store::models::catalogue::DEFAULT_MODEL;
@@ -46,7 +48,7 @@ pub struct ServeArgs {
     named: NamedArgs,
 
     #[command(flatten)]
-    bounds: BoundArgs,
+    server_limits: ServerLimitArgs,
 
     /// Where predictions are computed: `auto`, `cpu`, `cuda` or `cuda:N` [default: auto].
     #[arg(long)]
@@ -93,36 +95,36 @@ struct NamedArgs {
 
 /// How much the server takes on.
 #[derive(Args)]
-#[command(next_help_heading = "Bounds of the server")]
-struct BoundArgs {
+#[command(next_help_heading = "Limits of the server")]
+struct ServerLimitArgs {
     /// Rows that may wait to be scored, once for each context; a request beyond is answered 429.
-    #[arg(long, value_name = "ROWS", value_parser = parse::at_least_one, default_value_t = Bounds::default().queue_rows)]
+    #[arg(long, value_name = "ROWS", value_parser = parse::at_least_one, default_value_t = ServeLimits::default().queue_rows)]
     queue: usize,
 
     /// Rows of different requests that are scored in one pass at most.
-    #[arg(long, value_name = "ROWS", value_parser = parse::at_least_one, default_value_t = Bounds::default().pack_rows)]
+    #[arg(long, value_name = "ROWS", value_parser = parse::at_least_one, default_value_t = ServeLimits::default().pack_rows)]
     pack_rows: usize,
 
-    /// Milliseconds that an idle server waits for further requests to score with the first.
-    #[arg(long, value_name = "MS", default_value_t = Bounds::default().pack_wait.as_millis() as u16)]
+    /// Milliseconds that an idle server waits at most for as many requests as were scored together the last time.
+    #[arg(long, value_name = "MS", default_value_t = ServeLimits::default().pack_wait.as_millis() as u16)]
     pack_ms: u16,
 
     /// Bytes of a request's body.
-    #[arg(long, value_name = "BYTES", value_parser = parse::at_least_one, default_value_t = Bounds::default().body_bytes)]
+    #[arg(long, value_name = "BYTES", value_parser = parse::at_least_one, default_value_t = ServeLimits::default().body_bytes)]
     body_bytes: usize,
 
     /// Seconds that a request may take.
-    #[arg(long, value_name = "SECONDS", value_parser = parse::seconds, default_value_t = Bounds::default().request_time.as_secs_f64())]
+    #[arg(long, value_name = "SECONDS", value_parser = parse::seconds, default_value_t = ServeLimits::default().request_time.as_secs_f64())]
     request_time: f64,
 
     /// Connections at a time; who comes when all are in use waits.
-    #[arg(long, value_name = "N", value_parser = parse::at_least_one, default_value_t = Bounds::default().connections)]
+    #[arg(long, value_name = "N", value_parser = parse::at_least_one, default_value_t = ServeLimits::default().connections)]
     connections: usize,
 }
 
-impl BoundArgs {
-    fn bounds(&self) -> Bounds {
-        Bounds {
+impl ServerLimitArgs {
+    fn limits(&self) -> ServeLimits {
+        ServeLimits {
             // More than this no queue can count.
             queue_rows: self.queue.min(1 << 28),
             pack_rows: self.pack_rows,
@@ -139,10 +141,10 @@ pub fn run(args: ServeArgs, mut environment: Environment) -> Result<ExitStatus, 
     environment.offline |= args.network.offline;
     environment.use_hub_cache(args.hub_cache.cache_dir.clone());
     let threads = threads::resolve(args.threads, &environment);
-    let interrupt = Interrupt::install()?;
+    let interrupt = Interrupt::install_saying(answering_last)?;
     let observer: Arc<dyn Observer> = Arc::new(Terminal::new(args.quiet));
     let token = match (args.token, &environment.server_token) {
-        (None, Some(token)) => Some(token.reveal().parse::<Token>().map_err(std::io::Error::other)?),
+        (None, Some(token)) => Some(token.reveal().parse().map_err(|reason| ServeError::Token { reason })?),
         (given, _) => given,
     };
     let expanded = |mut named: NamedFolder| {
@@ -162,7 +164,7 @@ pub fn run(args: ServeArgs, mut environment: Environment) -> Result<ExitStatus, 
         models,
         data: args.named.data.into_iter().map(expanded).collect(),
         tasks: args.named.tasks.iter().map(|task| expand_path(task)).collect(),
-        bounds: args.bounds.bounds(),
+        limits: args.server_limits.limits(),
     };
     let surroundings = Surroundings {
         plugin_path: PluginPath::new(&environment),
@@ -183,6 +185,12 @@ pub fn run(args: ServeArgs, mut environment: Environment) -> Result<ExitStatus, 
 
 /// What a browser opens.
 fn address(Listening { address, token }: &Listening) -> String {
+    // The address that stands for all of the machine's is none to open.
+    let address = match (address.ip().is_unspecified(), address.is_ipv4()) {
+        (false, _) => *address,
+        (true, true) => (Ipv4Addr::LOCALHOST, address.port()).into(),
+        (true, false) => (Ipv6Addr::LOCALHOST, address.port()).into(),
+    };
     let token = token.as_ref().map(|token| format!("#token={}", token.reveal())).unwrap_or_default();
     format!("listening on http://{address}/{token}\n")
 }

@@ -288,4 +288,9 @@ impl Visitor<'_> for AnyText {
     fn visit_i64<E: Error>(self, number: i64) -> Result<String, E> {
         Ok(number.to_string())
     }
+
+    /// JSON's numbers without a sign.
+    fn visit_u64<E: Error>(self, number: u64) -> Result<String, E> {
+        Ok(number.to_string())
+    }
 }

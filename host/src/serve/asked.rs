@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::catalogue::Catalogue;
 use super::config::Surroundings;
 use super::error::ApiError;
-use crate::options::{OptionGroup, RunOptions};
+use crate::options::{OptionGroup, PathKind, RunOptions};
 use crate::run::{self, ConfigError, Purpose, RunConfig, RunOverrides, TaskConfig};
 use ft_sandbox::Limits;
 
@@ -39,8 +39,9 @@ impl Kind {
 }
 
 /// Options that are the server's matter, not a request's: where files go, and what plugins and the machine may be used for.
-const OF_THE_SERVER: [&str; 9] = [
+const OF_THE_SERVER: [&str; 10] = [
     "out",
+    "context",
     "save-context",
     "cache-dir",
     "offline",
@@ -72,6 +73,15 @@ impl Asked {
         }
         let mut options: RunOptions = serde_json::from_value(Value::Object(options.clone()))
             .map_err(|error| ApiError::invalid(format!("`options`: {error}")))?;
+        // Whatever else holds a path, today or some day.
+        let mut holds_path = false;
+        options.change_paths(&mut |kind, path| {
+            holds_path |= kind == PathKind::File;
+            path.to_owned()
+        });
+        if holds_path {
+            return Err(ApiError::invalid("`options`: expected names, got the path of a file"));
+        }
         let unknown =
             |what: &str, name: &str| ApiError::invalid(format!("expected {what} of /v1/plugins, got `{name}`"));
         let text = |path: &PathBuf| path.to_string_lossy().into_owned();
@@ -206,6 +216,32 @@ mod tests {
         let read = Line::try_parse_from(&words[1..]).unwrap_or_else(|error| panic!("{line}: {error}"));
         assert_eq!(serde_json::to_value(&read.options).unwrap(), serde_json::to_value(&options).unwrap(), "{line}");
         assert!(asked.command(Kind::Tune).starts_with("ft-host tune "));
+    }
+
+    /// No option that a request may set is the path of a file.
+    #[test]
+    fn options_with_paths_are_the_servers() {
+        let catalogue = Catalogue::default();
+        let mut checked = Vec::new();
+        for option in RunOptions::declared() {
+            let name = option.name.to_string();
+            let options = Map::from_iter([(name.clone(), Value::from("a/path"))]);
+            let mut holds_path = false;
+            let Ok(mut read) = serde_json::from_value::<RunOptions>(Value::Object(options.clone())) else { continue };
+            read.change_paths(&mut |kind, path| {
+                holds_path |= kind == PathKind::File;
+                path.to_owned()
+            });
+            if holds_path {
+                let refused = Asked::new(&options, &catalogue).unwrap_err();
+                assert!(refused.to_string().contains(&format!("`{name}`: expected an option of a run")), "{refused}");
+                checked.push(name);
+            }
+        }
+        checked.sort();
+        assert_eq!(checked, ["cache-dir", "context", "out", "save-context"]);
+        let spelled = Map::from_iter([("save_context".to_owned(), Value::from("x"))]);
+        assert!(Asked::new(&spelled, &catalogue).is_err());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
+use tokio::sync::watch;
 
 use super::config::{NamedFolder, ServeConfig, Surroundings};
 use super::error::whole;
@@ -12,20 +13,24 @@ use crate::run::{Observer, PluginSpec, Plugins, RunError, find_task};
 use ft_sandbox::{Limits, PluginKind, Stop};
 use ft_store::fs::cache_paths::CachePaths;
 
-/// The name of the task's own data set.
+/// The names of the task's own data set and of the bundled sample.
 const OWN_DATA: &str = "hub";
-
-/// The name of the bundled sample.
 const SAMPLE: &str = "sample";
 
+/// Places of data that every server has.
+pub(super) const OWN_PLACES: [&str; 2] = [OWN_DATA, SAMPLE];
+
 /// What runs may name.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Catalogue {
     tasks: Vec<Entry>,
     optimizers: Vec<Entry>,
     models: Vec<NamedModel>,
     data: Vec<NamedFolder>,
 }
+
+/// The catalogue, as soon as it is known.
+pub(super) type ComingCatalogue = watch::Receiver<Option<Arc<Catalogue>>>;
 
 /// A plugin.
 #[derive(Clone, Debug, Serialize)]
@@ -96,7 +101,7 @@ impl Catalogue {
 
     /// All of it.
     pub fn listing(&self) -> Listing<'_> {
-        let own = [OWN_DATA, SAMPLE].into_iter();
+        let own = OWN_PLACES.into_iter();
         Listing {
             tasks: &self.tasks,
             optimizers: &self.optimizers,
@@ -132,7 +137,9 @@ impl Catalogue {
             SAMPLE => Some(Some(SAMPLE.to_owned())),
             name => {
                 let found = self.data.iter().find(|data| data.name == name)?;
-                Some(Some(found.folder.to_string_lossy().into_owned()))
+                // Not the name of the sample, whatever the folder is called.
+                let folder = std::path::absolute(&found.folder).unwrap_or_else(|_| found.folder.clone());
+                Some(Some(folder.to_string_lossy().into_owned()))
             }
         }
     }
@@ -171,7 +178,7 @@ impl Entry {
 }
 
 /// What requests call a model: a path's last part, any other name whole.
-fn model_name(asked: &str) -> String {
+pub(super) fn model_name(asked: &str) -> String {
     let path = Path::new(asked);
     match path.exists() || asked.starts_with(['.', '/']) {
         true => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),

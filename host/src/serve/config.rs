@@ -36,17 +36,17 @@ pub struct ServeConfig {
     /// Tasks besides those of the plugin path: components or definitions.
     pub tasks: Vec<PathBuf>,
     /// How much is taken on.
-    pub bounds: Bounds,
+    pub limits: ServeLimits,
 }
 
 /// How much a server takes on.
 #[derive(Clone, Copy, Debug)]
-pub struct Bounds {
+pub struct ServeLimits {
     /// Rows that wait to be scored, all requests together, counted once for each context.
     pub queue_rows: usize,
     /// Rows that are scored in one pass at most.
     pub pack_rows: usize,
-    /// How long an idle server waits for further requests to score with the first.
+    /// How long an idle server waits at most for as many requests as were scored together the last time.
     pub pack_wait: Duration,
     /// Bytes of a request's body.
     pub body_bytes: usize,
@@ -56,7 +56,7 @@ pub struct Bounds {
     pub connections: usize,
 }
 
-impl Default for Bounds {
+impl Default for ServeLimits {
     fn default() -> Self {
         Self {
             queue_rows: 4096,
@@ -127,7 +127,7 @@ impl FromStr for NamedFolder {
 }
 
 /// What names consist of, for messages.
-pub(super) const NAME: &str = "1 to 64 letters, digits, `-`, `_` and `.`, the first of them no `.`";
+pub(super) const NAME: &str = "1 to 64 letters, digits, `-`, `_` and `.`, the first of them neither `-` nor `.`";
 
 /// Whether something may be called so: such a name is one part of a path, of an address and of a command line.
 pub(super) fn is_name(text: &str) -> bool {
@@ -197,6 +197,26 @@ pub enum ServeError {
         /// The system's error.
         reason: String,
     },
+    /// Another server has the folder.
+    #[error("`{}`: expected a folder that no other server uses, got one that is in use", folder.display())]
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A context's folder with another context in it.
+    #[error("`{name}`: expected the context that was in `{}` when it was named, got another", folder.display())]
+    OtherContext {
+        /// The context's name.
+        name: String,
+        /// Its folder.
+        folder: PathBuf,
+    },
+    /// A variable with no token in it.
+    #[error("`FT_SERVE_TOKEN`: {reason}")]
+    Token {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Two things of one name.
     #[error("expected {what} of different names, got `{name}` twice")]
     Twice {
@@ -210,16 +230,26 @@ pub enum ServeError {
     Start(std::io::Error),
     /// A context that cannot be opened, a folder that cannot be written.
     #[error(transparent)]
-    Run(#[from] RunError),
+    Run(Box<RunError>),
     /// A thread of the server ended before the server did.
     #[error("the thread that {0} has ended")]
     Ended(&'static str),
 }
 
+impl From<RunError> for ServeError {
+    fn from(error: RunError) -> Self {
+        Self::Run(Box::new(error))
+    }
+}
+
 impl Diagnosis for ServeError {
     fn fault(&self) -> Fault {
         match self {
-            Self::Listen { .. } | Self::Twice { .. } => Fault::Input,
+            Self::Listen { .. }
+            | Self::InUse { .. }
+            | Self::Twice { .. }
+            | Self::OtherContext { .. }
+            | Self::Token { .. } => Fault::Input,
             Self::Run(error) => error.fault(),
             Self::NoRandom { .. } | Self::Start(_) | Self::Ended(_) => Fault::Host,
         }
@@ -231,9 +261,11 @@ impl Diagnosis for ServeError {
                 Some("name another address and port with `--listen`; port 0 takes a free one".into())
             }
             Self::NoRandom { .. } => Some("give a token with `--token` or FT_SERVE_TOKEN".into()),
+            Self::InUse { .. } => Some("name another folder with `--folder`".into()),
             Self::Twice { .. } => Some("give one of them another name: `NAME=DIR`".into()),
             Self::Run(error) => error.hint(),
-            Self::Start(_) | Self::Ended(_) => None,
+            Self::OtherContext { .. } => Some("start the server again to serve it".into()),
+            Self::Token { .. } | Self::Start(_) | Self::Ended(_) => None,
         }
     }
 }

@@ -57,10 +57,14 @@ impl ContextSummary {
 pub(super) struct NamedContext {
     pub name: String,
     pub folder: PathBuf,
+    /// The digest of the tensors that the name stands for; none of a run's step, whose name stands for one context for ever.
+    pub sha256: Option<Untrusted>,
 }
 
 struct Known {
     folder: PathBuf,
+    /// None of a run's step.
+    sha256: Option<Untrusted>,
     /// None of a run's step: it is no part of the list.
     summary: Option<ContextSummary>,
 }
@@ -80,15 +84,17 @@ impl Contexts {
     /// # Errors
     /// A folder with no whole context in it.
     pub fn add(&self, name: &str, folder: &Path) -> Result<ContextSummary, ContextError> {
-        let summary = ContextSummary::of(name, ContextFolder::open(folder)?.record());
-        let known = Known { folder: folder.to_owned(), summary: Some(summary.clone()) };
+        let opened = ContextFolder::open(folder)?;
+        let summary = ContextSummary::of(name, opened.record());
+        let sha256 = Some(opened.record().tensors.file.sha256.clone());
+        let known = Known { folder: folder.to_owned(), sha256, summary: Some(summary.clone()) };
         self.known().insert(name.to_owned(), known);
         Ok(summary)
     }
 
     /// Adds the context of a run's step, which this process wrote.
     pub fn add_step(&self, name: String, folder: PathBuf) {
-        self.known().insert(name, Known { folder, summary: None });
+        self.known().insert(name, Known { folder, sha256: None, summary: None });
     }
 
     /// Forgets the contexts whose names begin so.
@@ -98,8 +104,9 @@ impl Contexts {
 
     /// The context of a name.
     pub fn get(&self, name: &str) -> Option<NamedContext> {
-        let folder = self.known().get(name)?.folder.clone();
-        Some(NamedContext { name: name.to_owned(), folder })
+        let known = self.known();
+        let Known { folder, sha256, .. } = known.get(name)?;
+        Some(NamedContext { name: name.to_owned(), folder: folder.clone(), sha256: sha256.clone() })
     }
 
     /// The name of the context that is served, if it is one alone.

@@ -101,6 +101,12 @@ impl ApiError {
     }
 }
 
+impl std::fmt::Display for ApiError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
 /// An error with its causes and what to do next, as one text.
 pub(super) fn whole(error: &dyn Diagnosis) -> String {
     let mut text = error.to_string();

@@ -47,8 +47,8 @@ impl Guard {
         let (Some(host), None) = (hosts.next().and_then(|host| host.to_str().ok()), hosts.next()) else {
             return Err(ApiError::invalid("expected one header `Host`, got none or several"));
         };
-        let name = without_port(host);
-        let is_loopback = ["localhost", "127.0.0.1", "[::1]"].contains(&name);
+        let name = without_port(host).trim_end_matches('.');
+        let is_loopback = ["localhost", "127.0.0.1", "[::1]"].iter().any(|own| own.eq_ignore_ascii_case(name));
         let is_reached = name.trim_start_matches('[').trim_end_matches(']').parse() == Ok(reached);
         match is_loopback || is_reached || self.hosts.iter().any(|known| known.eq_ignore_ascii_case(name)) {
             true => Ok(host),
@@ -61,8 +61,8 @@ impl Guard {
     fn check_token(&self, headers: &HeaderMap) -> Result<(), ApiError> {
         let Some(token) = &self.token else { return Ok(()) };
         let given = headers.get(header::AUTHORIZATION).map(axum::http::HeaderValue::as_bytes);
-        match given.and_then(|given| given.strip_prefix(b"Bearer ")) {
-            Some(given) if token.is(given) => Ok(()),
+        match given.and_then(|given| given.split_at_checked(b"Bearer ".len())) {
+            Some((scheme, given)) if scheme.eq_ignore_ascii_case(b"Bearer ") && token.is(given) => Ok(()),
             _ => Err(ApiError::unauthorized()),
         }
     }
@@ -92,7 +92,7 @@ fn without_port(host: &str) -> &str {
 
 /// Lets requests pass that [`Guard::check`] has nothing against.
 pub(super) async fn pass(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
-    let reached = request.extensions().get::<ReachedAt>().map(|ReachedAt(address)| address.ip());
+    let reached = request.extensions().get::<ReachedAt>().map(|ReachedAt(address)| address.ip().to_canonical());
     let reached = reached.unwrap_or(IpAddr::from([127, 0, 0, 1]));
     match guard.check(request.uri().path(), request.headers(), reached) {
         Ok(()) => next.run(request).await,
@@ -123,7 +123,16 @@ mod tests {
     #[test]
     fn a_host_is_one_of_the_servers() {
         let of = |host: &str| answer(&guard(None), "/v1/runs", &[(header::HOST, host)]);
-        for host in ["localhost", "localhost:7860", "127.0.0.1:7860", "[::1]:80", "192.168.1.5:7860", "LAB.example:1"] {
+        for host in [
+            "localhost",
+            "LOCALHOST:1",
+            "localhost.",
+            "localhost:7860",
+            "127.0.0.1:7860",
+            "[::1]:80",
+            "192.168.1.5:7860",
+            "LAB.example:1",
+        ] {
             assert_eq!(of(host), 200, "{host}");
         }
         for host in
@@ -152,15 +161,14 @@ mod tests {
         let guard = guard(Some("0123456789abcdef"));
         let host = (header::HOST, "localhost");
         for path in ["/", "/app.js", "/healthz", "/openapi.json"] {
-            assert_eq!(answer(&guard, path, &[host.clone()]), 200, "{path}");
+            assert_eq!(answer(&guard, path, std::slice::from_ref(&host)), 200, "{path}");
         }
         for path in ["/metrics", "/v1/runs", "/v1/predict", "/app.js/..", "//"] {
-            assert_eq!(answer(&guard, path, &[host.clone()]), 401, "{path}");
+            assert_eq!(answer(&guard, path, std::slice::from_ref(&host)), 401, "{path}");
         }
         let with = |value: &'static str| answer(&guard, "/v1/runs", &[host.clone(), (header::AUTHORIZATION, value)]);
-        assert_eq!(with("Bearer 0123456789abcdef"), 200);
-        for value in ["Bearer 0123456789abcde", "bearer 0123456789abcdef", "0123456789abcdef", "Basic 0123456789abcdef"]
-        {
+        assert_eq!([with("Bearer 0123456789abcdef"), with("bearer 0123456789abcdef")], [200, 200]);
+        for value in ["Bearer 0123456789abcde", "Bearer", "Bearer ", "0123456789abcdef", "Basic 0123456789abcdef"] {
             assert_eq!(with(value), 401, "{value}");
         }
     }

@@ -24,10 +24,11 @@ use super::api;
 use super::error::ApiError;
 use super::guard::{self, Guard, ReachedAt};
 use super::metrics::Metrics;
-use super::server::Shared;
+use super::shared::Shared;
 
-/// How long a client may take for a request's head, and sit on a connection without a request.
-const HEAD_TIME: Duration = Duration::from_secs(30);
+/// How long a client may take for a request's head, and sit on a connection without a request, if the time of a request is
+/// not shorter.
+const HEAD_TIME: Duration = Duration::from_secs(10);
 
 /// How long a client may take nothing of an answer.
 const WRITE_TIME: Duration = Duration::from_secs(30);
@@ -58,16 +59,22 @@ pub(super) fn page_paths() -> Vec<&'static str> {
 /// Takes connections until the server is being stopped, then waits for those that are open to come to their ends.
 pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, guard: Guard) {
     let app = app(shared.clone(), guard);
-    let room = Arc::new(Semaphore::new(shared.config.bounds.connections));
+    let room = Arc::new(Semaphore::new(shared.config.limits.connections));
     let graceful = GracefulShutdown::new();
     let mut stopping = shared.stopping.clone();
+    let head_time = HEAD_TIME.min(shared.config.limits.request_time);
     loop {
         // Who comes when all connections are in use waits in the system's queue.
-        let Ok(permit) = room.clone().acquire_owned().await else { break };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let next = async {
+            let permit = room.clone().acquire_owned().await;
+            (permit, listener.accept().await)
+        };
+        let (permit, accepted) = tokio::select! {
+            next = next => next,
+            // Also while all connections are in use: those that are open have to be told.
             _ = stopping.wait_for(|stopping| *stopping) => break,
         };
+        let Ok(permit) = permit else { break };
         let Ok((stream, _)) = accepted else {
             tokio::time::sleep(PAUSE).await;
             continue;
@@ -78,7 +85,7 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, guard: Gua
             request.extensions_mut().insert(ReachedAt(reached));
             app.clone().oneshot(request.map(Body::new))
         });
-        let connection = builder().serve_connection(TokioIo::new(Box::pin(with_time(stream))), service);
+        let connection = builder(head_time).serve_connection(TokioIo::new(Box::pin(with_time(stream))), service);
         let connection = graceful.watch(connection);
         let metrics = shared.metrics.clone();
         metrics.connections.inc();
@@ -93,9 +100,9 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, guard: Gua
     graceful.shutdown().await;
 }
 
-fn builder() -> http1::Builder {
+fn builder(head_time: Duration) -> http1::Builder {
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(64 << 10);
+    builder.timer(TokioTimer::new()).header_read_timeout(head_time).max_buf_size(64 << 10);
     builder
 }
 
@@ -110,12 +117,12 @@ fn with_time(stream: TcpStream) -> TimeoutStream<TcpStream> {
 
 /// All paths, and what every request goes through: from the outside in.
 fn app(shared: Arc<Shared>, guard: Guard) -> Router {
-    let bounds = shared.config.bounds;
+    let limits = shared.config.limits;
     let mut app = api::routes()
         .fallback(|| async { ApiError::not_found("expected a path of /openapi.json, got another") })
         .method_not_allowed_fallback(|| async { ApiError::method() })
-        .layer(DefaultBodyLimit::max(bounds.body_bytes))
-        .layer(middleware::from_fn_with_state(bounds.request_time, in_time))
+        .layer(DefaultBodyLimit::max(limits.body_bytes))
+        .layer(middleware::from_fn_with_state(limits.request_time, in_time))
         .layer(middleware::from_fn_with_state(Arc::new(guard), guard::pass))
         .layer(middleware::from_fn_with_state(shared.metrics.clone(), counted))
         .layer(CatchPanicLayer::custom(|_| ApiError::failed("the program failed; stderr has more").into_response()));

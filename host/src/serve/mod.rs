@@ -19,6 +19,7 @@ mod metrics;
 mod runs;
 mod scoring;
 mod server;
+mod shared;
 
-pub use config::{Bounds, NamedFolder, ServeConfig, ServeError, Surroundings, Token};
+pub use config::{NamedFolder, ServeConfig, ServeError, ServeLimits, Surroundings, Token};
 pub use server::{Listening, Server};

@@ -1,59 +1,33 @@
 //! The server as a whole: its parts, and its beginning and end.
 
+use std::collections::HashSet;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::catalogue::Catalogue;
+use super::catalogue::{OWN_PLACES, model_name};
 use super::config::{NamedFolder, ServeConfig, ServeError, Surroundings, Token, is_name, is_own};
 use super::contexts::{Contexts, NamedContext};
-use super::error::ApiError;
 use super::guard::Guard;
 use super::http;
 use super::metrics::Metrics;
-use super::runs::Runs;
+use super::runs::{Runs, remove_unfinished};
 use super::scoring::Scoring;
+use super::shared::Shared;
 use crate::run::{Event, Observer, RunError};
 use ft_record::files::context::CONTEXT_RECORD;
 use ft_store::fs::file::create_folder;
+use ft_store::fs::lock::FileLock;
 
 /// How often the wish to stop is looked for.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// How long requests and runs have to come to their ends.
 const LAST: Duration = Duration::from_secs(30);
-
-/// What handlers of requests share.
-pub(super) struct Shared {
-    pub config: ServeConfig,
-    pub surroundings: Surroundings,
-    pub contexts: Arc<Contexts>,
-    pub scoring: Scoring,
-    pub runs: Arc<Runs>,
-    pub catalogue: watch::Receiver<Option<Arc<Catalogue>>>,
-    pub metrics: Arc<Metrics>,
-    pub observer: Arc<dyn Observer>,
-    /// Becomes true when the server is being stopped.
-    pub stopping: watch::Receiver<bool>,
-    /// One look at a prompt at a time: each opens a tokenizer.
-    pub previews: tokio::sync::Semaphore,
-}
-
-impl Shared {
-    /// What runs may name, as soon as it is known.
-    ///
-    /// # Errors
-    /// [`ApiError`] if it cannot be read.
-    pub async fn catalogue(&self) -> Result<Arc<Catalogue>, ApiError> {
-        let mut catalogue = self.catalogue.clone();
-        let known = catalogue.wait_for(Option::is_some).await.ok().and_then(|known| known.clone());
-        known.ok_or_else(|| ApiError::failed("expected plugins that can be listed, got none; stderr has more"))
-    }
-}
 
 /// Where a server listens.
 pub struct Listening {
@@ -93,19 +67,33 @@ impl Server {
             given => given.clone(),
         };
         create_folder(&config.folder).map_err(RunError::from)?;
+        let lock = FileLock::try_acquire(&config.folder.join("lock")).map_err(RunError::from)?;
+        let lock = lock.ok_or_else(|| ServeError::InUse { folder: config.folder.clone() })?;
+        remove_unfinished(&config.folder.join("contexts"));
         let (contexts, metrics) = (Arc::new(Contexts::default()), Arc::new(Metrics::new()));
         let first = named_contexts(&config, &contexts, observer.as_ref())?;
         let (scoring, opening, scores) =
-            Scoring::start(config.bounds, surroundings.clone(), first, metrics.clone(), observer.clone())?;
+            Scoring::start(config.limits, surroundings.clone(), first, metrics.clone(), observer.clone())?;
         let (runs, catalogue, works) = Runs::start(&config, &surroundings, &contexts, &metrics, observer.clone())?;
-        opening.wait()??;
+        opening.wait()?;
         let (stop, stopping) = watch::channel(false);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.map_err(ServeError::Start)?;
         let guard = Guard { token: token.clone(), hosts: config.hosts.clone(), page: http::page_paths() };
-        let previews = tokio::sync::Semaphore::new(1);
-        let shared =
-            Shared { config, surroundings, contexts, scoring, runs, catalogue, metrics, observer, stopping, previews };
+        let previews = Arc::new(tokio::sync::Semaphore::new(1));
+        let shared = Shared {
+            config,
+            surroundings,
+            contexts,
+            scoring,
+            runs,
+            catalogue,
+            metrics,
+            observer,
+            stopping,
+            previews,
+            _lock: lock,
+        };
         let listening = Listening { address, token };
         Ok(Self { listener, runtime, shared: Arc::new(shared), guard, stop, threads: vec![scores, works], listening })
     }
@@ -122,7 +110,7 @@ impl Server {
     /// A listener that the runtime does not take.
     pub fn serve(self, stop: &AtomicBool) -> Result<(), ServeError> {
         let Self { listener, runtime, shared, guard, stop: told, threads, .. } = self;
-        let runs = shared.runs.clone();
+        let of_threads = shared.clone();
         let served = runtime.block_on(async {
             listener.set_nonblocking(true)?;
             let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -131,23 +119,24 @@ impl Server {
                 tokio::time::sleep(LOOK).await;
             }
             told.send_replace(true);
-            runs.close();
+            of_threads.runs.close();
+            let until = Instant::now() + LAST;
             // What has not come to its end by then never will.
             let _ = tokio::time::timeout(LAST, served).await;
-            Ok(())
+            Ok(until)
         });
-        // Handlers that still stand go with it, and with them the last who can ask for anything to be scored.
-        runtime.shutdown_timeout(Duration::from_secs(1));
-        wait_for(threads);
+        // No request waits any more.
+        of_threads.scoring.end();
+        runtime.shutdown_background();
+        let served = served.map(|until| wait_for(threads, until));
         served.map_err(ServeError::Start)
     }
 }
 
 /// Waits until the threads have come to their ends, but not for ever: a run's last step may be long.
-fn wait_for(threads: Vec<JoinHandle<()>>) {
-    let until = std::time::Instant::now() + LAST;
+fn wait_for(threads: Vec<JoinHandle<()>>, until: Instant) {
     for thread in threads {
-        while !thread.is_finished() && std::time::Instant::now() < until {
+        while !thread.is_finished() && Instant::now() < until {
             std::thread::sleep(LOOK);
         }
     }
@@ -162,11 +151,19 @@ fn listen(address: &str) -> Result<(TcpListener, SocketAddr), ServeError> {
 
 /// Refuses two things of one name.
 fn check_names(config: &ServeConfig) -> Result<(), ServeError> {
-    for (what, named) in [("contexts", &config.contexts), ("places of data", &config.data)] {
-        for (place, NamedFolder { name, .. }) in named.iter().enumerate() {
-            if named[..place].iter().any(|earlier| earlier.name == *name) {
-                return Err(ServeError::Twice { what, name: name.clone() });
-            }
+    let of_folders = |folders: &[NamedFolder]| folders.iter().map(|named| named.name.clone()).collect();
+    let data: Vec<String> = of_folders(&config.data);
+    let own = OWN_PLACES.iter().map(|own| (*own).to_owned());
+    let models = config.models.iter().map(|asked| model_name(asked));
+    let named: [(&str, Vec<String>); 3] = [
+        ("contexts", of_folders(&config.contexts)),
+        ("places of data", own.chain(data).collect()),
+        ("models", models.collect()),
+    ];
+    for (what, names) in named {
+        let mut seen = HashSet::new();
+        if let Some(name) = names.iter().find(|name| !seen.insert(name.as_str())) {
+            return Err(ServeError::Twice { what, name: name.clone() });
         }
     }
     Ok(())

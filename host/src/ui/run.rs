@@ -126,6 +126,11 @@ pub(crate) fn log(record: &LogRecord, screen: Screen) -> Page {
     screen.prose(&format!("{} ({}): {}", record.plugin, record.level, record.message))
 }
 
+/// That a server heard an interrupt.
+pub(crate) fn answering_last(screen: Screen) -> Page {
+    screen.prose("answering what was asked; press Ctrl-C again to quit now")
+}
+
 /// That an interrupt was heard.
 pub(crate) fn finishing_batch(screen: Screen) -> Page {
     screen.prose("finishing this batch; press Ctrl-C again to quit now")

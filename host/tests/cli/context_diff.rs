@@ -121,8 +121,8 @@ fn texts_of_a_context_are_texts_on_its_page() {
 #[test]
 fn contexts_of_one_task_are_drawn_with_the_tokens_of_their_demonstrations() {
     let place = predict::place(4);
-    place.host(&predict::tuned("tune", "near", &["--shots", "1"])).good();
-    place.host(&predict::tuned("tune", "far", &["--shots", "1", "-O", "step_size=0.5"])).good();
+    place.host(&predict::tuned("tune", "near", &["--shots", "1", "--select", "last"])).good();
+    place.host(&predict::tuned("tune", "far", &["--shots", "1", "--select", "last", "-O", "step_size=0.5"])).good();
     let asked = ["context", "diff", "near", "far", "--json"];
     let numbers = place.host(&asked).good().json();
     let with_page = place.host(&[&asked[..], &["--html", "page.html"]].concat()).good();

@@ -172,7 +172,7 @@ impl Browser {
         self.act(&Element(option), "click", json!({}));
     }
 
-    /// Presses keys one after another; those before a letter are held down meanwhile if they are `CONTROL`.
+    /// Presses keys one after another; `CONTROL` is held down to the end.
     pub fn keys(&self, keys: &str) {
         let of_key = |kind: &str, key: char| json!({"type": kind, "value": key.to_string()});
         let mut actions: Vec<Value> = Vec::new();

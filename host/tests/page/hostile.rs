@@ -8,13 +8,11 @@ use crate::server::{Server, place};
 use crate::support::{Place, guest};
 use crate::user::{Form, fill, open, start, text, try_text, wait_for_state};
 
-/// A task whose every text is markup. The host takes no control characters and no turns of direction in names of classes
-/// and in choices of options; all else has them.
+/// A task whose every text is markup. The host takes no control characters and no turns of direction in names of classes;
+/// all else has them.
 const EVIL: &str = r#"task = "template"
 name = "evil"
 summary = "<script>alert('summary')</script>\"`\u202E\u2066\u001b[2J\u0007"
-[options]
-kind = { default = "<script>alert('option')</script>", choices = ["<script>alert('option')</script>", "<img src=x onerror=alert('choice')>\"'"] }
 [data]
 repository = "nobody/nothing"
 demonstrations = "train"
@@ -44,7 +42,7 @@ fn evil_place() -> Place {
 }
 
 /// Replaces a text of a component's data with another one of the same length in bytes.
-fn patched(component: &mut Vec<u8>, text: &str, by: &str) {
+fn patched(component: &mut [u8], text: &str, by: &str) {
     let at = component.windows(text.len()).position(|window| window == text.as_bytes());
     let at = at.unwrap_or_else(|| panic!("{text:?} is not in the component"));
     assert!(by.len() <= text.len(), "{by:?} is longer than {text:?}");
@@ -52,20 +50,34 @@ fn patched(component: &mut Vec<u8>, text: &str, by: &str) {
     component[at..at + text.len()].copy_from_slice(padded.as_bytes());
 }
 
-/// `momentum` with markup for a summary and for the help of two options.
-fn evil_optimizer(place: &Place) {
-    let mut component = std::fs::read(guest("momentum")).unwrap();
-    for (text, by) in [
-        (
-            "gradient descent with momentum along what a further pass proposes",
-            "<script>alert('sum')</script>\"'\u{202e}\u{1b}[2J\u{7}",
-        ),
-        ("how far to go along the momentum in each step", "<img src=x onerror=alert('help')>\u{202e}"),
-        ("how much of the last step's momentum stays", "<script>alert('more')</script>\"'"),
-    ] {
-        patched(&mut component, text, by);
+/// Puts other texts into a component of the place.
+fn patch(place: &Place, name: &str, texts: &[(&str, &str)]) {
+    let mut component = std::fs::read(guest(name)).unwrap();
+    texts.iter().for_each(|(text, by)| patched(&mut component, text, by));
+    place.write(&format!("plugins/{name}.wasm"), component);
+}
+
+/// Every text below a JSON value.
+fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(values) => values.iter().flat_map(texts).collect(),
+        Value::Object(entries) => entries.values().flat_map(texts).collect(),
+        _ => Vec::new(),
     }
-    place.write("plugins/momentum.wasm", component);
+}
+
+/// Checks that the form has the summary and the help that the server gives for a plugin, and among them the texts `wanted`.
+fn form_shows(browser: &Browser, server: &Server, kind: &str, name: &str, wanted: &[&str]) {
+    let plugins = server.get("/v1/plugins");
+    let entry = plugins[kind].as_array().unwrap().iter().find(|entry| entry["name"] == name);
+    let entry = entry.unwrap_or_else(|| panic!("no {name} in {plugins}"));
+    let shown = [
+        texts(&entry["summary"]),
+        entry["options"].as_array().unwrap().iter().map(|o| &o["help"]).flat_map(texts).collect(),
+    ]
+    .concat();
+    shows(browser, "#start", &[wanted, &shown].concat());
 }
 
 /// How many elements there are of the kinds that markup in these texts would make.
@@ -105,8 +117,7 @@ fn a_task_of_markup_is_shown_as_text() {
     let before = made(&browser);
     let form = Form { task: "evil", data: "mine", steps: "3", sample: "" };
     fill(&browser, &form);
-    shows(&browser, "#start", &["<script>alert('summary')</script>\"`\\u{202e}\\u{2066}\\u{1b}[2J\\u{7}"]);
-    shows(&browser, "#start", &["<script>alert('option')</script>", "<img src=x onerror=alert('choice')>\"'"]);
+    form_shows(&browser, &server, "tasks", "evil", &[]);
     browser.click("#preview-button");
     browser.wait("the prompt", "return document.querySelector('#prompt .token') !== null", json!([]));
     shows(&browser, "#prompt", &["<script>alert('prompt')</script>\\u{202e}", "alert('test 0')</script>\"'\\u{202e}"]);
@@ -134,22 +145,38 @@ fn a_task_of_markup_is_shown_as_text() {
 fn a_component_of_markup_is_shown_as_text() {
     let Some(browser) = Browser::start() else { return };
     let place = place();
-    evil_optimizer(&place);
+    let optimizer = [
+        (
+            "gradient descent with momentum along what a further pass proposes",
+            "<script>alert('optimizer')</script>\"'\u{202e}\u{1b}[2J\u{7}",
+        ),
+        ("how far to go along the momentum in each step", "<img src=x onerror=alert('help')>\u{202e}"),
+        ("how much of the last step's momentum stays", "<script>alert('more')</script>\"'"),
+    ];
+    patch(&place, "momentum", &optimizer);
+    let task = "SST-2 from GLUE: sentiment of sentences from film reviews";
+    patch(&place, "sst2", &[(task, "<script>alert('task')</script>\"'\u{2066}\u{1b}[2J")]);
     place.write("plugins/hostile-task.wasm", std::fs::read(guest("hostile/task")).unwrap());
-    place.write("plugins/no<script>alert(1)<!-- component.wasm", "no component");
-    let server = Server::start(&place, &[]);
+    place.write("no<script>alert(1)<!-- component.wasm", "no component");
+    let server = Server::start(&place, &["--task", "no<script>alert(1)<!-- component.wasm"]);
     open(&browser, &server);
     let before = made(&browser);
-    browser.choose("#optimizer", "momentum");
-    shows(&browser, "#start", &["<script>alert('sum')</script>\"'\\u{202e}\\u{1b}[2J\\u{7}"]);
-    shows(&browser, "#start", &["<img src=x onerror=alert('help')>\\u{202e}", "<script>alert('more')</script>\"'"]);
+    fill(&browser, &Form::SAMPLE);
+    form_shows(&browser, &server, "tasks", "sst2", &["<script>alert('task')</script>\"'\\u{2066}\\u{1b}[2J"]);
+    let parts = [
+        "<script>alert('optimizer')</script>\"'\\u{202e}\\u{1b}[2J\\u{7}",
+        "<img src=x onerror=alert('help')>\\u{202e}",
+        "<script>alert('more')</script>\"'",
+    ];
+    form_shows(&browser, &server, "optimizers", "momentum", &parts);
     shows(&browser, "#start", &["no<script>alert(1)<!-- component"]);
     // What the plugin says of its failure, and what it logs, has line breaks, escapes and a turn of direction.
     for (attack, selector) in [("escapes-in-errors", "#error"), ("escapes-in-log", "#notes")] {
-        browser.choose("#task", "hostile-task");
+        let form = Form { task: "hostile-task", steps: "2", sample: "4", ..Form::SAMPLE };
+        fill(&browser, &form);
         browser.script("document.querySelector('#task-options').open = true", json!([]));
         browser.choose("[name='T.attack']", attack);
-        start(&browser, &server, &Form { task: "hostile-task", steps: "2", sample: "4", ..Form::SAMPLE });
+        start(&browser, &server, &form);
         const ENDED: &str = "return /^(done|failed)/.test(document.querySelector('#state').innerText.trim())
             && document.querySelector(arguments[0]).textContent.includes('three')";
         browser.wait(&format!("{attack} in `{selector}`"), ENDED, json!([selector]));

@@ -24,7 +24,7 @@ impl Answer {
 /// Sends a request to `ADDRESS:PORT`; `headers` come besides those that every request has.
 ///
 /// # Errors
-/// Errors of the connection, and an answer that is not HTTP with a `Content-Length`.
+/// Errors of the connection, and an answer that is not HTTP.
 pub fn request(
     address: &str,
     method: &str,
@@ -50,19 +50,44 @@ fn answer(reader: &mut impl BufRead) -> io::Result<Answer> {
     let status_line = line(reader)?;
     let status = status_line.split(' ').nth(1).and_then(|code| code.parse().ok());
     let status = status.ok_or_else(|| unexpected("a status line", &status_line))?;
-    let mut length = if status == 204 { Some(0) } else { None };
+    let mut length = None;
+    let mut is_chunked = false;
     loop {
         let header = line(reader)?;
         let Some((name, value)) = header.split_once(':') else { break };
-        if name.eq_ignore_ascii_case("content-length") {
-            length = Some(value.trim().parse().map_err(|_| unexpected("a number of bytes", value))?);
+        match name.to_ascii_lowercase().as_str() {
+            "content-length" => length = Some(value.trim().parse().map_err(|_| unexpected("a length", value))?),
+            "transfer-encoding" => is_chunked = true,
+            _ => {}
         }
     }
-    let length = length.ok_or_else(|| unexpected("an answer with its length", &status_line))?;
-    let mut bytes = vec![0; length];
-    reader.read_exact(&mut bytes)?;
+    let mut bytes = Vec::new();
+    match length {
+        _ if is_chunked => chunks(reader, &mut bytes)?,
+        Some(length) => {
+            bytes.resize(length, 0);
+            reader.read_exact(&mut bytes)?;
+        }
+        // Neither: the end of the connection is that of the answer.
+        None => drop(reader.read_to_end(&mut bytes)?),
+    }
     let body = String::from_utf8(bytes).map_err(|error| unexpected("UTF-8", &error.to_string()))?;
     Ok(Answer { status, body })
+}
+
+/// A body in chunks, each behind its length in hexadecimal digits; the last one is empty.
+fn chunks(reader: &mut impl BufRead, bytes: &mut Vec<u8>) -> io::Result<()> {
+    loop {
+        let head = line(reader)?;
+        let length = usize::from_str_radix(&head, 16).map_err(|_| unexpected("a chunk's length", &head))?;
+        let start = bytes.len();
+        bytes.resize(start + length, 0);
+        reader.read_exact(&mut bytes[start..])?;
+        line(reader)?;
+        if length == 0 {
+            return Ok(());
+        }
+    }
 }
 
 /// A line of the head without its end; empty behind the last one.

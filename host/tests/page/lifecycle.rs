@@ -45,7 +45,21 @@ fn a_run_is_stopped_and_the_next_one_starts() {
 }
 
 #[test]
-fn a_server_that_is_restarted_is_missed_and_found_again() {
+fn a_server_that_is_stopped_stops_its_run() {
+    let Some(browser) = Browser::start() else { return };
+    let place = place();
+    let server = Server::start(&place, &[]);
+    let origin = server.origin();
+    open(&browser, &server);
+    start(&browser, &server, &LONG);
+    wait_for_steps(&browser, 3);
+    server.stop();
+    wait_for_state(&browser, "stopped");
+    browser.close(&origin, &GONE);
+}
+
+#[test]
+fn a_server_that_crashed_is_missed_and_found_again() {
     let Some(browser) = Browser::start() else { return };
     let place = place();
     let server = Server::start(&place, &[]);
@@ -53,14 +67,16 @@ fn a_server_that_is_restarted_is_missed_and_found_again() {
     open(&browser, &server);
     start(&browser, &server, &LONG);
     wait_for_steps(&browser, 3);
-    server.stop();
+    server.crash();
     browser.wait("the page to say that the connection is lost", IS_LOST, json!([]));
     let server = Server::listen(&place, &address, &[]);
+    // The page connects again without being asked to; what the run had is kept.
+    wait_for_state(&browser, "stopped");
+    assert!(step_rows(&browser, "#scores").len() >= 3);
     start(&browser, &server, &Form { steps: "2", sample: "4", ..Form::SAMPLE });
     wait_for_state(&browser, "done");
     assert_eq!(step_rows(&browser, "#scores").len(), 3);
     assert_eq!(browser.script(IS_LOST, json!([])), json!(false), "the connection is there again");
-    let faults = [&GONE[..], &["status of 404"]].concat();
-    browser.close(&origin, &faults);
+    browser.close(&origin, &GONE);
     server.stop();
 }

@@ -99,6 +99,12 @@ impl Server {
         assert_eq!(rest, "");
     }
 
+    /// Ends the server as a crash does.
+    pub fn crash(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     fn log(&self) -> String {
         std::fs::read_to_string(&self.stderr).unwrap()
     }

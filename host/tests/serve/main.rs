@@ -14,8 +14,10 @@ mod support_serve;
 
 mod attacks;
 mod auth;
+mod described;
 mod load;
 mod queue;
 mod refused;
+mod runs;
 mod served;
 mod shutdown;

@@ -1,5 +1,6 @@
 //! A context that is served, and what `ft-host predict` makes of texts behind it.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -52,6 +53,16 @@ impl Served {
         }
         change(&mut command);
         Server::start(command, &self.place.path("serve.log")).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// A path in the folder that servers are started in.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.place.path(name)
+    }
+
+    /// What a command in that folder says.
+    pub fn host(&self, arguments: &[&str]) -> Done {
+        self.place.host(arguments)
     }
 
     /// The number of texts.
@@ -135,8 +146,8 @@ fn text(index: usize, characters: usize) -> String {
     let mut text = format!("no {index}");
     let mut seed = index;
     while text.len() < characters {
-        seed = seed * 31 + 7;
-        text = text + " " + words[seed % 8311 % words.len()];
+        seed = (seed * 31 + 7) % 8311;
+        text = text + " " + words[seed % words.len()];
     }
     text
 }

@@ -104,6 +104,9 @@ impl ContextSaver {
 /// Bytes of all steps' contexts together.
 const ROOM: u64 = 2 << 30;
 
+/// Bytes that the trace of a layer takes in a record.
+const TRACED_LAYER: u64 = 330;
+
 /// Saves the contexts of a seed's steps, every one or, where they would take more than [`ROOM`], as many as there is room for.
 pub(super) struct StepContexts<'a> {
     folder: PathBuf,
@@ -136,7 +139,10 @@ impl<'a> StepContexts<'a> {
     ) -> Result<(), RunError> {
         self.trace.extend(trace.cloned());
         let Ok(tensors) = ContextToSave::new(&step.state.context, None) else { return Ok(()) };
-        let apart = tensors.bytes().saturating_mul(self.steps as u64).div_ceil(ROOM).max(1);
+        // The record of each step has the trace of all before it: half as many on average as there are steps.
+        let of_trace = trace.map_or(0, |trace| (trace.layers.len() * self.steps / 2) as u64 * TRACED_LAYER);
+        let bytes = tensors.bytes() + of_trace;
+        let apart = bytes.saturating_mul(self.steps as u64).div_ceil(ROOM).max(1);
         if !u64::from(of.step - 1).is_multiple_of(apart) && !step.settled {
             return Ok(());
         }

@@ -18,6 +18,12 @@ pub enum PredictError {
         /// The folder that was named before.
         other: PathBuf,
     },
+    /// A task's file that has changed while it was in use.
+    #[error("`{}`: expected the task that was opened before, got another file", file.display())]
+    OtherTask {
+        /// The file.
+        file: PathBuf,
+    },
     /// Calibration by a prior, and choices that differ from row to row.
     #[error("expected a task with classes for `--calibrate`, got one whose rows have choices of their own")]
     NoClasses,
@@ -41,6 +47,7 @@ impl Diagnosis for PredictError {
         Some(match self {
             Self::NoContext => "`ft-host tune --task ...` and `ft-host run --save-context DIR` save one".into(),
             Self::Twice { .. } => "name each context once".into(),
+            Self::OtherTask { .. } => "put the file back, or tune again with the new one".into(),
             Self::NoClasses => "leave `--calibrate` out".into(),
             Self::NoContentFree => {
                 "`--calibrate prior` needs none; a definition may have them as `content-free`, and is tuned again then"

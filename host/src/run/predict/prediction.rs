@@ -46,9 +46,11 @@ pub struct Calibrated {
 }
 
 impl Prediction {
-    /// Of log-likelihoods behind each context, one context at least; `None` where one of them is no finite number.
+    /// Of a log-likelihood for each choice behind each context, one context at least; `None` where one of them is no finite number, or
+    /// not there.
     pub(super) fn new(id: String, choices: Vec<Untrusted>, logliks: Vec<Vec<f64>>) -> Option<Self> {
-        if !logliks.iter().flatten().all(|loglik| loglik.is_finite()) {
+        let are_whole = logliks.iter().all(|logliks| logliks.len() == choices.len());
+        if !are_whole || !logliks.iter().flatten().all(|loglik| loglik.is_finite()) {
             return None;
         }
         let logarithms = mean_log_probabilities(&logliks);

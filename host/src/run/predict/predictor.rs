@@ -129,6 +129,14 @@ impl Predictor {
         Ok(())
     }
 
+    /// Opens the task anew, after a failure of it.
+    ///
+    /// # Errors
+    /// A task that is not there any more, or is another by now.
+    pub fn reopen_task(&mut self, plugins: &Plugins, limits: &Limits) -> Result<(), RunError> {
+        self.opened.reopen_task(plugins, limits)
+    }
+
     /// Takes a context away; those behind it move up.
     ///
     /// # Panics

@@ -21,7 +21,7 @@ use ft_engine::model::device::DTypeChoice;
 use ft_engine::model::families::UnknownSettings;
 use ft_engine::model::weights::WeightFormat;
 use ft_engine::model::{Context, Decoder};
-use ft_sandbox::TaskPlugin;
+use ft_sandbox::{Limits, TaskPlugin};
 use ft_store::datasets::location::Access;
 use ft_store::fs::digest_cache::DigestCache;
 use ft_store::plugin_path::PluginPath;
@@ -32,6 +32,9 @@ pub(super) struct Reopened {
     /// The classes; none where rows have choices of their own.
     pub labels: Vec<String>,
     pub model: ModelInput,
+    /// The task's file, and its options as a user would give them.
+    file: PathBuf,
+    options: Vec<(String, String)>,
     /// What contexts are held to.
     at_hand: AtHand,
     device: Device,
@@ -69,9 +72,23 @@ impl Reopened {
         let found = model.files.digests(digests, access.progress)?;
         let at_hand = AtHand::new((&task, &labels), (&model, found), (dtype, weights));
         let task = task.plugin;
-        let opened = Self { task, labels, model, at_hand, device, dtype, weights };
+        let opened = Self { task, labels, model, file, options, at_hand, device, dtype, weights };
         contexts.iter().try_for_each(|context| opened.check_use(context))?;
         Ok((opened, contexts))
+    }
+
+    /// Opens the task anew.
+    ///
+    /// # Errors
+    /// A task that is not there any more; [`PredictError::OtherTask`] where it is another by now.
+    pub fn reopen_task(&mut self, plugins: &Plugins, limits: &Limits) -> Result<(), RunError> {
+        let spec = PluginSpec { file: &self.file, options: &self.options, limits, definition: None };
+        let task = plugins.task(spec)?.plugin;
+        if task.binary().sha256() != self.task.binary().sha256() {
+            return Err(PredictError::OtherTask { file: self.file.clone() }.into());
+        }
+        self.task = task;
+        Ok(())
     }
 
     /// Says whether a context was tuned with this model and task.

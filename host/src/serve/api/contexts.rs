@@ -7,7 +7,7 @@ use axum::extract::State;
 use serde::Serialize;
 
 use crate::serve::contexts::ContextSummary;
-use crate::serve::server::Shared;
+use crate::serve::shared::Shared;
 
 #[derive(Serialize)]
 pub(super) struct List {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post};
 
-use super::server::Shared;
+use super::shared::Shared;
 
 /// All paths with their methods.
 pub(super) fn routes() -> Router<Arc<Shared>> {

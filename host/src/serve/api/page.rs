@@ -7,7 +7,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
 
-use crate::serve::server::Shared;
+use crate::serve::shared::Shared;
 
 const DOCUMENT: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
@@ -30,6 +30,7 @@ macro_rules! file {
 
 /// All files but the document itself.
 const FILES: &[File] = &[
+    file!("action.js", SCRIPT),
     file!("api.js", SCRIPT),
     file!("app.js", SCRIPT),
     file!("charts.js", SCRIPT),

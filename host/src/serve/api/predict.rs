@@ -12,8 +12,11 @@ use super::body::Body;
 use crate::serve::contexts::NamedContext;
 use crate::serve::error::ApiError;
 use crate::serve::scoring::Input;
-use crate::serve::server::Shared;
+use crate::serve::shared::Shared;
 use crate::ui::predict::PredictionLine;
+
+/// Contexts of one request.
+const MOST_CONTEXTS: usize = 256;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -54,6 +57,10 @@ pub(super) async fn predict(
 fn named(shared: &Shared, names: Option<Vec<String>>) -> Result<Vec<NamedContext>, ApiError> {
     let names = match names {
         Some(names) if names.is_empty() => return Err(ApiError::invalid("`contexts`: expected a name, got none")),
+        Some(names) if names.len() > MOST_CONTEXTS => {
+            let message = format!("`contexts`: expected at most {MOST_CONTEXTS} names, got {}", names.len());
+            return Err(ApiError::too_large(message));
+        }
         Some(names) => names,
         None => vec![shared.contexts.only().ok_or_else(|| {
             ApiError::invalid("`contexts`: expected a name of /v1/contexts, got none, and not just one is served")

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::serve::error::ApiError;
-use crate::serve::server::Shared;
+use crate::serve::shared::Shared;
 
 /// The description of the API.
 pub(super) const OPENAPI: &str = include_str!("../openapi.json");
@@ -38,7 +38,7 @@ pub(super) async fn plugins(State(shared): State<Arc<Shared>>) -> Result<Respons
     let catalogue = shared.catalogue().await?;
     let mut listing = json!(catalogue.listing());
     listing["version"] = json!(env!("CARGO_PKG_VERSION"));
-    let bounds = shared.config.bounds;
-    listing["limits"] = json!({ "rows": bounds.queue_rows, "body_bytes": bounds.body_bytes });
+    let limits = shared.config.limits;
+    listing["limits"] = json!({ "rows": limits.queue_rows, "body_bytes": limits.body_bytes });
     Ok(Json(listing).into_response())
 }

@@ -9,7 +9,7 @@ import { runTitle, showPrompt } from "./prompt.js";
 import { isEnded, RunState } from "./run-state.js";
 import { RunView } from "./run-view.js";
 import { SaveForm } from "./save.js";
-import { count, harmless, percent, short, size, stepName, stepOfContext } from "./text.js";
+import { count, harmless, percent, short, size, stepName } from "./text.js";
 import { TryForm } from "./try.js";
 
 const POLL_MS = 3000;
@@ -37,8 +37,7 @@ async function loadRuns() {
 }
 
 async function loadContexts() {
-  // Those of runs are shown with their runs.
-  page.contexts = (await request("GET", "/v1/contexts")).contexts.filter(({ name }) => stepOfContext(name) === null);
+  page.contexts = (await request("GET", "/v1/contexts")).contexts;
   drawContexts();
   offerContexts();
 }

@@ -35,6 +35,8 @@ export class RunState {
     this.notes = [];
     this.logs = [];
     this.stepNow = null;
+    // What goes on between steps, in words.
+    this.doing = null;
     // How often each part has changed.
     this.revision = { figures: 0, notes: 0 };
     this.#takeFacts(answer);
@@ -60,11 +62,16 @@ export class RunState {
         // The events of a run that has ended begin with those of its start.
         return this.isEnded && !isEnded(data.state) ? undefined : this.#takeFacts(data);
       case "plan":
+        (data.notes ?? []).forEach((text) => this.take("note", { text }));
         return this.#takeFacts(data);
       case "started":
         return this.#takeStart(data);
       case "step":
         this.stepNow = data;
+        this.doing = null;
+        return undefined;
+      case "doing":
+        this.doing = data.text;
         return undefined;
       case "progress":
         this.scored = Math.max(this.scored, data.scored);
@@ -120,9 +127,15 @@ export class RunState {
     return this.selected.get(first) ?? null;
   }
 
-  /** The contexts of steps, each `{name, step}`, by step. */
+  /** The contexts of steps, each `{name, step}`, by step; of several seeds those of the first. */
   get stepContexts() {
+    const [first] = this.seeds;
+    const isOfFirst = (name) => {
+      const seed = /\/seed-(\d+)\//.exec(name);
+      return seed === null || Number(seed[1]) === first;
+    };
     return this.contexts
+      .filter(isOfFirst)
       .map((name) => ({ name, step: stepOfContext(name) }))
       .filter(({ step }) => step !== null)
       .sort((one, other) => one.step - other.step);

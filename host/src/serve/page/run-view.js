@@ -151,6 +151,7 @@ function progressText(run) {
   if (run.queries) parts.push(`${count(run.scored)} of ${count(run.queries)} queries scored`);
   const step = run.stepNow?.step;
   if (!run.isEnded && step !== undefined) parts.push(`step ${step}${run.steps ? ` of ${run.steps}` : ""}`);
+  if (!run.isEnded && run.doing) parts.push(short(run.doing, 120));
   return parts.join(", ");
 }
 

@@ -8,6 +8,8 @@ import { harmless, largestIndex, percent, points, short, softmax, stepName } fro
 const OF_RUN = "run:";
 const OF_CONTEXT = "context:";
 const LABEL_LENGTH = 40;
+// A server takes no more contexts in a request, and a person reads no longer table.
+const MOST_STEPS = 64;
 
 /** The form in which a text is tried. */
 export class TryForm {
@@ -40,7 +42,7 @@ export class TryForm {
     [this.#run, this.#contexts] = [run, contexts];
     const ofRun =
       run && run.stepContexts.length > 0
-        ? [{ value: OF_RUN + run.id, text: `run ${harmless(run.id)}: every step so far` }]
+        ? [{ value: OF_RUN + run.id, text: `run ${harmless(run.id)}: ${run.stepContexts.length > MOST_STEPS ? "some of its steps" : "every step so far"}` }]
         : [];
     const served = contexts.map(({ name, step }) => ({
       value: OF_CONTEXT + name,
@@ -55,7 +57,6 @@ export class TryForm {
     const chosen = this.#chosen();
     const help = byId("try-context-help");
     if (!chosen) help.textContent = "There is no context yet: it takes a run's first step, or a saved context.";
-    else if (chosen.takesText === false) help.textContent = "This context's task needs a row as JSON.";
     else help.textContent = "";
   }
 
@@ -63,7 +64,7 @@ export class TryForm {
   #chosen() {
     const { value } = byId("try-context");
     if (value.startsWith(OF_RUN)) {
-      return { steps: this.#run.stepContexts, selected: this.#run.selectedStep, isRun: true };
+      return { steps: thinned(this.#run.stepContexts, this.#run.selectedStep), selected: this.#run.selectedStep, isRun: true };
     }
     const context = this.#contexts.find(({ name }) => OF_CONTEXT + name === value);
     if (!context) return null;
@@ -71,7 +72,6 @@ export class TryForm {
       steps: [{ name: context.name, step: context.step }],
       selected: null,
       isRun: false,
-      takesText: context.takes_text,
     };
   }
 
@@ -120,18 +120,16 @@ export class TryForm {
     byId("text-label").textContent = isRow ? "Row as JSON" : "Text";
     byId("row-button").hidden = true;
     const text = byId("text");
-    if (isRow && !text.value.trimStart().startsWith("{"))
-      text.value = JSON.stringify(this.#exampleRow(text.value), null, 1);
+    if (isRow && !text.value.trimStart().startsWith("{")) text.value = JSON.stringify({ text: text.value }, null, 1);
     text.rows = isRow ? 6 : 3;
   }
+}
 
-  /** A row to begin with: the columns of the run's demonstrations if the server tells them, else the text alone. */
-  #exampleRow(text) {
-    const row = this.#run?.facts.demonstrations?.[0]?.rows?.[0];
-    const columns = row !== null && typeof row === "object" && !Array.isArray(row) ? Object.keys(row) : [];
-    if (columns.length === 0) return { text };
-    return Object.fromEntries(columns.map((column, index) => [column, index === 0 ? text : ""]));
-  }
+/** The first and the last step, the selected one, and some between at even distances. */
+function thinned(steps, selected) {
+  if (steps.length <= MOST_STEPS) return steps;
+  const apart = Math.ceil(steps.length / (MOST_STEPS - 2));
+  return steps.filter(({ step }, index) => index % apart === 0 || index === steps.length - 1 || step === selected);
 }
 
 /** What a person can put right in the form itself. */

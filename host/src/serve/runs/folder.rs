@@ -1,38 +1,41 @@
-//! What a run has on the disk: `run.json` (what was asked), `events.jsonl` (its log), `results` as `ft-host run` writes them,
+//! What a run has on the disk: `run.json` (what was asked), `events.jsonl` (its journal), `results` as `ft-host run` writes them,
 //! `result` (the context of its result) and `steps` (those of all steps).
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::super::asked::Kind;
-use super::super::contexts::{Contexts, OF_RUNS};
-use super::{Log, Run};
+use super::journal::EventJournal;
 use ft_record::files::context::{CONTEXT_RECORD, CONTEXT_TENSORS};
-use ft_sandbox::Stop;
-use ft_store::fs::atomic::write_new;
+use ft_store::fs::atomic::{write_atomic, write_new};
 use ft_store::fs::error::FileError;
-use ft_store::fs::file::{create_folder, read_regular};
+use ft_store::fs::file::create_folder;
 
-/// Bytes of a run's files that are read.
-const LIMIT: u64 = 256 << 20;
+/// Bytes of what was asked that are read.
+pub(super) const LIMIT: u64 = 16 << 20;
 
-const ASKED: &str = "run.json";
-const EVENTS: &str = "events.jsonl";
+pub(super) const ASKED: &str = "run.json";
+pub(super) const EVENTS: &str = "events.jsonl";
+
+/// The file of the last run's number, beside the runs.
+const LAST: &str = "last";
+
+/// What the names of contexts that are being saved begin with.
+const SAVING: &str = ".saving-";
 
 /// The folder of a run.
 #[derive(Clone, Debug)]
-pub(super) struct RunFolder(PathBuf);
+pub(super) struct RunFolder(pub PathBuf);
 
 /// What was asked, as `run.json` has it.
 #[derive(Serialize, Deserialize)]
-struct AskedRecord {
-    kind: Kind,
-    options: Map<String, Value>,
-    command: String,
+pub(super) struct AskedRecord {
+    pub kind: Kind,
+    pub options: Map<String, Value>,
+    pub command: String,
 }
 
 impl RunFolder {
@@ -52,11 +55,11 @@ impl RunFolder {
     }
 
     /// The folder of the context of a result or of a step; `seed` is left open where there is one alone.
-    pub fn context(&self, seed: Option<u64>, step: Option<u32>) -> Option<PathBuf> {
+    pub fn context(&self, seed: Option<u64>, step: Option<u32>) -> PathBuf {
         let of_seed = |folder: PathBuf| seed.map_or(folder.clone(), |seed| folder.join(format!("seed-{seed}")));
         match step {
-            Some(step) => Some(of_seed(self.steps()).join(step.to_string())),
-            None => Some(of_seed(self.result())),
+            Some(step) => of_seed(self.steps()).join(step.to_string()),
+            None => of_seed(self.result()),
         }
     }
 
@@ -69,7 +72,7 @@ impl RunFolder {
     }
 }
 
-/// Makes a folder for a run under the next name that is free.
+/// Makes a folder for a run under the next name that no run has had, whole or not at all.
 ///
 /// # Errors
 /// I/O errors, e.g. a full disk.
@@ -78,61 +81,43 @@ pub(super) fn create(
     kind: Kind,
     options: &Map<String, Value>,
     command: &str,
-) -> Result<(String, RunFolder, Log), FileError> {
+) -> Result<(String, RunFolder, EventJournal), FileError> {
     create_folder(runs)?;
-    let taken = numbers(runs)?.last().copied().unwrap_or(0);
-    let id = format!("r{}", taken + 1);
+    let number = numbers(runs)?.last().copied().unwrap_or(0).max(last(runs)) + 1;
+    let id = format!("r{number}");
     let folder = runs.join(&id);
     fs::create_dir(&folder).map_err(|source| FileError::io("create the folder", &folder, source))?;
+    let made = begin(&folder, kind, options, command).and_then(|journal| {
+        write_atomic(&runs.join(LAST), number.to_string().as_bytes())?;
+        Ok(journal)
+    });
+    match made {
+        Ok(journal) => Ok((id, RunFolder(folder), journal)),
+        Err(error) => {
+            // What a full disk has not taken is nothing.
+            let _ = fs::remove_dir_all(&folder);
+            Err(error)
+        }
+    }
+}
+
+/// The number of the last run that there was, which may have been removed.
+fn last(runs: &Path) -> u64 {
+    let text = fs::read_to_string(runs.join(LAST)).unwrap_or_default();
+    text.trim().parse().unwrap_or(0)
+}
+
+/// Writes what was asked into a run's folder, and begins its journal.
+fn begin(folder: &Path, kind: Kind, options: &Map<String, Value>, command: &str) -> Result<EventJournal, FileError> {
     let asked = AskedRecord { kind, options: options.clone(), command: command.to_owned() };
     let path = folder.join(ASKED);
     let json = serde_json::to_vec_pretty(&asked).map_err(|error| FileError::io("write", &path, error.into()))?;
     write_new(&path, &json)?;
-    let log = Log::create(&folder.join(EVENTS))?;
-    Ok((id, RunFolder(folder), log))
-}
-
-/// The runs that earlier processes left in a folder, in their order, whose steps' contexts are made known. What is no run is passed
-/// over.
-///
-/// # Errors
-/// A folder that cannot be listed.
-pub(super) fn recalled(runs: &Path, contexts: &Contexts) -> Result<Vec<Arc<Run>>, FileError> {
-    let mut found = Vec::new();
-    for number in numbers(runs)? {
-        let id = format!("r{number}");
-        let folder = runs.join(&id);
-        let Some(AskedRecord { kind, options, command }) =
-            read_regular(&folder.join(ASKED), LIMIT).ok().and_then(|json| serde_json::from_slice(&json).ok())
-        else {
-            continue;
-        };
-        let events = read_regular(&folder.join(EVENTS), LIMIT).unwrap_or_default();
-        let log = Arc::new(Log::recalled(&String::from_utf8_lossy(&events)));
-        let folder = RunFolder(folder);
-        for name in log.sum().get("contexts").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
-        {
-            let below = name.strip_prefix(OF_RUNS).and_then(|name| name.strip_prefix(&id)?.strip_prefix('/'));
-            if let Some(path) = below.filter(|path| is_step(path)).map(|path| folder.steps().join(path)) {
-                contexts.add_step(name.to_owned(), path);
-            }
-        }
-        found.push(Arc::new(Run { id, kind, options, command, asked: None, folder, log, stop: Stop::default() }));
-    }
-    Ok(found)
-}
-
-/// Whether it is the place of a step's context among a run's: `STEP` or `seed-N/STEP`.
-fn is_step(path: &str) -> bool {
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    match path.split_once('/') {
-        Some((seed, step)) => seed.strip_prefix("seed-").is_some_and(is_number) && is_number(step),
-        None => is_number(path),
-    }
+    EventJournal::create(&folder.join(EVENTS))
 }
 
 /// The numbers of the runs in a folder, in their order.
-fn numbers(runs: &Path) -> Result<Vec<u64>, FileError> {
+pub(super) fn numbers(runs: &Path) -> Result<Vec<u64>, FileError> {
     let entries = match fs::read_dir(runs) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -143,6 +128,15 @@ fn numbers(runs: &Path) -> Result<Vec<u64>, FileError> {
     let mut numbers: Vec<u64> = entries.filter_map(number).collect();
     numbers.sort_unstable();
     Ok(numbers)
+}
+
+/// Removes what a process that was killed left of contexts that it was saving.
+pub(in crate::serve) fn remove_unfinished(contexts: &Path) {
+    let entries = fs::read_dir(contexts).into_iter().flatten().filter_map(Result::ok);
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(SAVING)) {
+        // It takes room, and is in nobody's way.
+        let _ = fs::remove_dir_all(entry.path());
+    }
 }
 
 /// Copies a context into a folder of contexts under a name, whole or not at all; `false` where the name is taken.
@@ -157,7 +151,7 @@ pub(super) fn copy_context(source: &Path, contexts: &Path, name: &str) -> Result
         return Ok(false);
     }
     // Beside its place, under a name that no context has, and removed unless it comes there.
-    let unfinished = tempfile::Builder::new().prefix(".saving-").tempdir_in(contexts).map_err(failed)?;
+    let unfinished = tempfile::Builder::new().prefix(SAVING).tempdir_in(contexts).map_err(failed)?;
     for file in [CONTEXT_TENSORS, CONTEXT_RECORD] {
         let copy = unfinished.path().join(file);
         fs::copy(source.join(file), &copy).map_err(failed)?;
@@ -181,16 +175,6 @@ pub(super) fn copy_context(source: &Path, contexts: &Path, name: &str) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_step_is_a_number_below_a_seed_at_most() {
-        for path in ["1", "15", "seed-0/3"] {
-            assert!(is_step(path), "{path}");
-        }
-        for path in ["", "..", "../x", "seed-/1", "seed-0/", "seed-0/../x", "/1", "1/2", "seed-0/1/2"] {
-            assert!(!is_step(path), "{path}");
-        }
-    }
 
     #[test]
     fn a_context_is_copied_whole_under_a_free_name() {
@@ -219,9 +203,9 @@ mod tests {
         fs::create_dir(runs.join("r10")).unwrap();
         fs::create_dir(runs.join("notes")).unwrap();
         assert_eq!(make(), "r11");
-        let recalled = recalled(&runs, &Contexts::default()).unwrap();
-        let ids: Vec<&str> = recalled.iter().map(|run| run.id.as_str()).collect();
-        assert_eq!(ids, ["r1", "r2", "r11"]);
-        assert!(recalled.iter().all(|run| run.log.state() == super::super::State::Stopped));
+        // A name of a run that was removed is not given again, nor by a later process.
+        assert_eq!(make(), "r12");
+        RunFolder(runs.join("r12")).remove().unwrap();
+        assert_eq!(make(), "r13");
     }
 }

@@ -2,8 +2,10 @@
 //! its own.
 
 mod folder;
-mod log;
+mod journal;
 mod observer;
+mod recall;
+mod run;
 mod worker;
 
 use std::path::{Path, PathBuf};
@@ -14,71 +16,39 @@ use std::thread::JoinHandle;
 use serde_json::{Map, Value, json};
 
 use super::asked::{Asked, Kind};
-use super::catalogue::Catalogue;
+use super::catalogue::{Catalogue, ComingCatalogue};
 use super::config::{NAME, ServeConfig, ServeError, Surroundings, is_name};
 use super::contexts::{ContextSummary, Contexts, OF_RUNS};
 use super::error::{ApiError, whole};
 use super::metrics::Metrics;
+use super::scoring::Scoring;
 use crate::run::{Observer, RunError};
-use folder::RunFolder;
+pub(super) use folder::remove_unfinished;
 use ft_sandbox::Stop;
 use ft_store::fs::error::FileError;
-pub(super) use log::{Log, State};
+pub(super) use journal::EventJournal;
+use journal::State;
+pub(super) use run::Run;
 use tokio::sync::watch;
 
 /// Runs that may wait at a time.
 const MOST_WAITING: usize = 100;
-
-/// A run.
-pub(super) struct Run {
-    pub id: String,
-    kind: Kind,
-    /// The options as the request had them.
-    options: Map<String, Value>,
-    command: String,
-    /// What it does; none of an earlier process's.
-    asked: Option<Asked>,
-    folder: RunFolder,
-    pub log: Arc<Log>,
-    stop: Stop,
-}
-
-impl Run {
-    /// All that is known of it.
-    pub fn whole(&self) -> Value {
-        let mut whole = self.log.sum();
-        whole.extend(self.head());
-        Value::Object(whole)
-    }
-
-    /// What a list shows of it.
-    pub fn summary(&self) -> Value {
-        let sum = self.log.sum();
-        let mut summary = self.head();
-        for name in ["state", "error", "task", "model", "steps", "selected", "total_queries", "scored_queries"] {
-            summary.insert(name.to_owned(), sum.get(name).cloned().unwrap_or_default());
-        }
-        Value::Object(summary)
-    }
-
-    fn head(&self) -> Map<String, Value> {
-        let head = [
-            ("id", json!(self.id)),
-            ("kind", json!(self.kind)),
-            ("options", json!(self.options)),
-            ("command", json!(self.command)),
-        ];
-        head.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
-    }
-}
 
 /// All runs, and the thread that carries them out.
 pub(super) struct Runs {
     folder: PathBuf,
     known: Mutex<Vec<Arc<Run>>>,
     waiting: Mutex<Option<Sender<Arc<Run>>>>,
+    /// One run is added at a time, and one context saved: two may want the same name.
+    adding: Mutex<()>,
+    saving: Mutex<()>,
     contexts: Arc<Contexts>,
     metrics: Arc<Metrics>,
+}
+
+/// That a context has the name already.
+fn taken(name: &str) -> ApiError {
+    ApiError::conflict(format!("expected a name that no context has, got `{name}`"))
 }
 
 impl Runs {
@@ -92,13 +62,15 @@ impl Runs {
         contexts: &Arc<Contexts>,
         metrics: &Arc<Metrics>,
         observer: Arc<dyn Observer>,
-    ) -> Result<(Arc<Self>, watch::Receiver<Option<Arc<Catalogue>>>, JoinHandle<()>), ServeError> {
+    ) -> Result<(Arc<Self>, ComingCatalogue, JoinHandle<()>), ServeError> {
         let folder = config.folder.join("runs");
-        let known = folder::recalled(&folder, contexts).map_err(RunError::from)?;
+        let known = recall::recalled(&folder, contexts).map_err(RunError::from)?;
         let (waiting, received) = mpsc::channel();
         let runs = Arc::new(Self {
             folder,
             known: Mutex::new(known),
+            adding: Mutex::new(()),
+            saving: Mutex::new(()),
             waiting: Mutex::new(Some(waiting)),
             contexts: contexts.clone(),
             metrics: metrics.clone(),
@@ -145,47 +117,58 @@ impl Runs {
     /// # Errors
     /// Too many that wait, a full disk, a server that is being stopped.
     pub fn add(&self, kind: Kind, options: Map<String, Value>, asked: Asked) -> Result<Arc<Run>, ApiError> {
-        let mut known = self.known();
-        let active = known.iter().filter(|run| !run.log.state().is_end()).count();
+        let _one = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
+        let active = self.known().iter().filter(|run| !run.journal.state().is_end()).count();
         if active >= MOST_WAITING {
             let message = format!("expected at most {MOST_WAITING} runs that wait, got one more");
             return Err(ApiError::full(message, 60));
         }
         let command = asked.command(kind);
         let refused = |error: FileError| ApiError::failed(whole(&error));
-        let (id, folder, log) = folder::create(&self.folder, kind, &options, &command).map_err(refused)?;
-        let run =
-            Run { id, kind, options, command, asked: Some(asked), folder, log: Arc::new(log), stop: Stop::default() };
+        let (id, folder, journal) = folder::create(&self.folder, kind, &options, &command).map_err(refused)?;
+        let run = Run {
+            id,
+            kind,
+            options,
+            command,
+            asked: Some(asked),
+            folder,
+            journal: Arc::new(journal),
+            stop: Stop::default(),
+        };
         let run = Arc::new(run);
-        run.log.enter(State::Queued);
+        run.journal.enter(State::Queued);
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let sent = waiting.as_ref().map(|waiting| waiting.send(run.clone()));
-        known.push(run.clone());
+        self.known().push(run.clone());
         match sent {
             Some(Ok(())) => {
                 self.metrics.active_runs.inc();
                 Ok(run)
             }
             _ => {
-                run.log.end(State::Stopped, None);
+                run.journal.end(State::Stopped, None);
                 Err(ApiError::stopping())
             }
         }
     }
 
-    /// Asks an active run to stop.
+    /// Asks an active run to stop; one that waits has ended with that.
     pub fn stop(&self, run: &Run) {
         run.stop.ask();
+        run.journal.end_queued();
     }
 
     /// Removes a run that has ended, with its folder.
     ///
     /// # Errors
     /// A folder that cannot be removed.
-    pub fn remove(&self, run: &Run) -> Result<(), ApiError> {
+    pub fn remove(&self, run: &Run, scoring: &Scoring) -> Result<(), ApiError> {
         run.folder.remove().map_err(|error| ApiError::failed(whole(&error)))?;
         self.known().retain(|known| known.id != run.id);
-        self.contexts.forget(&format!("{OF_RUNS}{}/", run.id));
+        let contexts = format!("{OF_RUNS}{}/", run.id);
+        self.contexts.forget(&contexts);
+        scoring.forget(contexts);
         Ok(())
     }
 
@@ -203,31 +186,35 @@ impl Runs {
         if !is_name(name) {
             return Err(ApiError::invalid(format!("`name`: expected {NAME}, got another")));
         }
-        let sum = run.log.sum();
-        let seeds = sum.get("seeds").and_then(Value::as_array).map_or(1, Vec::len);
-        let first = sum.get("seeds").and_then(|seeds| seeds.get(0)?.as_u64());
-        let seed = seed.or(first).unwrap_or(0);
-        let source = run.folder.context((seeds > 1).then_some(seed), step);
+        let _one = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.contexts.get(name).is_some() {
+            return Err(taken(name));
+        }
+        let summary = run.journal.summary();
+        let seeds = summary.get("seeds").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_u64);
+        let seeds: Vec<u64> = seeds.collect();
+        let seed = seed.or(seeds.first().copied()).unwrap_or(0);
+        let source = run.folder.context((seeds.len() > 1).then_some(seed), step);
         let none = || {
             let of = step.map_or_else(|| "of its result".to_owned(), |step| format!("of step {step}"));
             ApiError::conflict(format!("expected a run with a context {of} for seed {seed}, got none so far"))
         };
-        let source = source.filter(|folder| folder.is_dir()).ok_or_else(none)?;
+        if !seeds.contains(&seed) || !source.is_dir() {
+            return Err(none());
+        }
         match folder::copy_context(&source, contexts, name) {
             Ok(true) => {}
-            Ok(false) => return Err(ApiError::conflict(format!("expected a name that no context has, got `{name}`"))),
+            Ok(false) => return Err(taken(name)),
             Err(error) => return Err(ApiError::failed(whole(&error))),
         }
         let summary = self.contexts.add(name, &contexts.join(name)).map_err(|error| ApiError::of(&error))?;
-        run.log.add("saved", json!({ "name": name }));
+        run.journal.add("saved", json!({ "name": name }));
         Ok(summary)
     }
 
     /// Takes no further runs, and asks the one that goes on to stop.
     pub fn close(&self) {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
-        for run in self.known().iter() {
-            run.stop.ask();
-        }
+        self.known().iter().for_each(|run| self.stop(run));
     }
 }

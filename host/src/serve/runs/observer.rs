@@ -1,4 +1,4 @@
-//! What a run tells becomes entries of its log.
+//! What a run tells becomes entries of its journal.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::super::contexts::{Contexts, OF_RUNS};
-use super::log::Log;
+use super::journal::EventJournal;
 use crate::run::{Event, Observer};
 use ft_record::files::samples::SampleRecord;
 use ft_record::files::schema::StepRecord;
@@ -17,10 +17,10 @@ use ft_store::progress::Progress;
 /// How far apart entries about progress are at least.
 const APART: Duration = Duration::from_millis(300);
 
-/// Writes a run's log.
+/// Writes a run's journal.
 pub(super) struct RunObserver {
     id: String,
-    log: Arc<Log>,
+    journal: Arc<EventJournal>,
     contexts: Arc<Contexts>,
     /// The folder of the contexts of all steps.
     steps: PathBuf,
@@ -39,14 +39,14 @@ struct Now {
 struct Scores<'a> {
     #[serde(flatten)]
     record: &'a StepRecord,
-    /// The mean over the rows of the right choice's log-likelihood less the largest of the others, in nats.
+    /// The mean over the rows of the right choice's journal-likelihood less the largest of the others, in nats.
     margin: Option<f64>,
 }
 
 impl RunObserver {
-    pub fn new(id: &str, log: Arc<Log>, contexts: Arc<Contexts>, steps: PathBuf) -> Self {
+    pub fn new(id: &str, journal: Arc<EventJournal>, contexts: Arc<Contexts>, steps: PathBuf) -> Self {
         let now = Mutex::new(Now { seed: 0, scored: 0, told: Instant::now() });
-        Self { id: id.to_owned(), log, contexts, steps, now }
+        Self { id: id.to_owned(), journal, contexts, steps, now }
     }
 
     /// The seed that a run of one seed never tells.
@@ -59,7 +59,12 @@ impl RunObserver {
     }
 
     fn note(&self, text: &str) {
-        self.log.add("note", json!({ "text": text }));
+        self.journal.add("note", json!({ "text": text }));
+    }
+
+    /// Something that goes on until the next step.
+    fn doing(&self, text: &str) {
+        self.journal.add("doing", json!({ "text": text }));
     }
 
     fn scored(&self, more: usize) {
@@ -67,7 +72,7 @@ impl RunObserver {
         now.scored += more;
         if now.told.elapsed() >= APART {
             now.told = Instant::now();
-            self.log.add("progress", json!({ "scored": now.scored }));
+            self.journal.add("progress", json!({ "scored": now.scored }));
         }
     }
 
@@ -96,30 +101,30 @@ impl Observer for RunObserver {
             Event::Note(text) => self.note(text),
             Event::Log(record) => {
                 let (plugin, level, message) = (&record.plugin, record.level.to_string(), &record.message);
-                self.log.add("log", json!({ "plugin": plugin, "level": level, "message": message }));
+                self.journal.add("log", json!({ "plugin": plugin, "level": level, "message": message }));
             }
             Event::Started { queries, last_step } => {
-                self.log.add("started", json!({ "queries": queries, "last_step": last_step }));
+                self.journal.add("started", json!({ "queries": queries, "last_step": last_step }));
             }
-            Event::LoadingWeights => self.note("reading the weights"),
-            Event::Choosing => self.note("choosing the step by held-out examples"),
+            Event::LoadingWeights => self.doing("reading the weights"),
+            Event::Choosing => self.doing("choosing the step by held-out examples"),
             Event::Seed(seed) => self.now().seed = seed,
             Event::Step(step) => {
                 let seed = self.now().seed;
-                self.log.add("step", json!({ "seed": seed, "step": step }));
+                self.journal.add("step", json!({ "seed": seed, "step": step }));
             }
             Event::Scored(more) => self.scored(more),
-            Event::Traced(record) => self.log.add("trace", json!(record)),
+            Event::Traced(record) => self.journal.add("trace", json!(record)),
             Event::StepScored { record, samples } => {
                 let scored = self.now().scored;
-                self.log.add("progress", json!({ "scored": scored }));
-                self.log.add("scores", json!(Scores { record, margin: margin(samples) }));
+                self.journal.add("progress", json!({ "scored": scored }));
+                self.journal.add("scores", json!(Scores { record, margin: margin(samples) }));
             }
-            Event::Selected(selected) => self.log.add("selected", json!(selected)),
+            Event::Selected(selected) => self.journal.add("selected", json!(selected)),
             Event::StepSaved { folder, .. } => {
                 let name = self.name_of(folder);
                 self.contexts.add_step(name.clone(), folder.to_owned());
-                self.log.add("context", json!({ "name": name }));
+                self.journal.add("context", json!({ "name": name }));
             }
             Event::Subtask { .. }
             | Event::Pass { .. }
@@ -132,7 +137,7 @@ impl Observer for RunObserver {
 
 impl Progress for RunObserver {
     fn start(&self, what: &str, _total: Option<u64>) {
-        self.note(what);
+        self.doing(what);
     }
 
     fn advance(&self, _bytes: u64) {}

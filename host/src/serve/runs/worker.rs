@@ -1,5 +1,6 @@
 //! Carrying out a run that was asked for.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -8,24 +9,28 @@ use super::super::asked::{Asked, Kind};
 use super::super::config::Surroundings;
 use super::super::contexts::Contexts;
 use super::super::error::whole;
+use super::journal::State;
 use super::observer::RunObserver;
-use super::{Run, State};
+use super::run::Run;
 use crate::diagnosis::{Diagnosis, Fault};
 use crate::run::{self, Observer, Plan, RunConfig, RunError};
 use ft_store::datasets::location::Access;
 
-/// Carries out a run, and writes into its log how it ends.
+/// Carries out a run, and writes into its journal how it ends.
 pub(super) fn carry_out(run: &Run, surroundings: &Surroundings, contexts: &Arc<Contexts>) {
     let Some(asked) = run.asked.clone() else { return };
-    if run.stop.flag().load(std::sync::atomic::Ordering::Relaxed) {
-        return run.log.end(State::Stopped, None);
+    // It may have been stopped while it waited.
+    if !run.journal.enter(State::Running) {
+        return;
     }
-    run.log.enter(State::Running);
-    match carried_out(run, asked, surroundings, contexts) {
-        Ok(Ended::Whole) => run.log.end(State::Done, None),
-        Ok(Ended::Stopped) => run.log.end(State::Stopped, None),
-        Err(error) if error.fault() == Fault::Interrupted => run.log.end(State::Stopped, None),
-        Err(error) => run.log.end(State::Failed, Some(&whole(&error))),
+    let Ok(ended) = catch_unwind(AssertUnwindSafe(|| carried_out(run, asked, surroundings, contexts))) else {
+        return run.journal.end(State::Failed, Some("the program failed; stderr has more"));
+    };
+    match ended {
+        Ok(Ended::Whole) => run.journal.end(State::Done, None),
+        Ok(Ended::Stopped) => run.journal.end(State::Stopped, None),
+        Err(error) if error.fault() == Fault::Interrupted => run.journal.end(State::Stopped, None),
+        Err(error) => run.journal.end(State::Failed, Some(&whole(&error))),
     }
 }
 
@@ -41,18 +46,18 @@ fn carried_out(
     surroundings: &Surroundings,
     contexts: &Arc<Contexts>,
 ) -> Result<Ended, RunError> {
-    let told = Arc::new(RunObserver::new(&run.id, run.log.clone(), contexts.clone(), run.folder.steps()));
+    let told = Arc::new(RunObserver::new(&run.id, run.journal.clone(), contexts.clone(), run.folder.steps()));
     let observer: Arc<dyn Observer> = told.clone();
     let engine = surroundings.engine_with(&run.stop);
     let access = Access { environment: &surroundings.environment, progress: told.as_ref() };
     let config = config(run, asked, surroundings)?;
     let plan = run::prepare_single(config, access, &observer, &engine)?;
-    run.log.add("plan", of_plan(&plan)?);
+    run.journal.add("plan", of_plan(&plan)?);
     told.begin_with(plan.record().draw.seed);
     let (weights, stop) = (&surroundings.weights, run.stop.flag());
     match run.kind {
         Kind::Tune => run::tune(plan, weights, &observer, stop, |saved| {
-            run.log.add("selected", json!(saved.record.selected));
+            run.journal.add("selected", json!(saved.record.selected));
         })
         .map(|_| Ended::Whole),
         Kind::Run => {

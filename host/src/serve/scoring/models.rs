@@ -1,27 +1,33 @@
 //! The contexts that are open, with the models and tasks that they were tuned with.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::super::config::Surroundings;
+use super::super::config::{ServeError, Surroundings};
 use super::super::contexts::NamedContext;
 use super::super::error::ApiError;
-use super::folders;
 use crate::context::{ContextError, ContextFolder};
-use crate::run::{Observer, PredictRequest, Predictor, RunError};
+use crate::run::{Observer, Plugins, PredictRequest, Predictor, RunError};
+use ft_engine::text::{Untrusted, size};
+use ft_record::files::context::ContextRecord;
 use ft_sandbox::{Limits, Stop};
 use ft_store::datasets::location::Access;
+use ft_store::fs::cache_paths::CachePaths;
 use ft_store::progress::Silent;
 
 /// Query tokens that run together.
 const BATCH_TOKENS: usize = 1024;
 
-/// Bytes of open contexts, as files, beyond which those that nobody asks for are let go of.
+/// Bytes of open contexts beyond which those that nobody asks for are let go of, and which a request's may not exceed.
 const ROOM: u64 = 1 << 30;
 
 /// An open context.
 struct Open {
-    name: String,
+    /// None of one whose name stands for nothing or for another by now, and that is let go of when nobody uses it any more.
+    name: Option<String>,
+    /// The digest of its tensors.
+    sha256: Untrusted,
     /// What stands for it while it is open.
     number: u64,
     bytes: u64,
@@ -62,18 +68,42 @@ impl Models {
         self.next
     }
 
-    /// The places of contexts, which are opened where they are not. `in_use` are contexts that have to stay.
+    /// The places of contexts, which are opened where they are not, as long as they are `wanted`. `in_use` are contexts that have
+    /// to stay.
     ///
     /// # Errors
-    /// A context that is damaged or whose task or model is not there; contexts of several tasks or models.
-    pub fn places(&mut self, contexts: &[NamedContext], in_use: &[u64]) -> Result<Places, ApiError> {
+    /// A context that is damaged or whose task or model is not there; contexts of several tasks or models, the same context
+    /// twice, more than there is room for.
+    pub fn places(
+        &mut self,
+        contexts: &[NamedContext],
+        in_use: &[u64],
+        wanted: impl Fn() -> bool,
+    ) -> Result<Places, ApiError> {
+        let placed = self.placed(contexts, wanted);
+        let stay: Vec<u64> = placed.iter().flat_map(|places| places.contexts.iter().copied()).collect();
+        // Whatever was opened for a request that is refused goes again, if it has no room.
+        self.make_room(|number| in_use.contains(&number) || stay.contains(&number));
+        placed
+    }
+
+    fn placed(&mut self, contexts: &[NamedContext], wanted: impl Fn() -> bool) -> Result<Places, ApiError> {
         let mut places: Vec<(u64, u64)> = Vec::with_capacity(contexts.len());
+        let mut bytes = 0;
         for context in contexts {
-            let place = match self.place(&context.name) {
+            if !wanted() {
+                return Err(ApiError::too_slow());
+            }
+            let place = match self.place(context) {
                 Some(place) => place,
                 None => self.open(context).map_err(|error| ApiError::of(&error))?,
             };
             places.push(place);
+            bytes += self.bytes_of(place.1);
+            if bytes > ROOM {
+                let message = format!("expected contexts of at most {} in a request, got more", size(ROOM));
+                return Err(ApiError::too_large(message));
+            }
         }
         let Some(&(model, _)) = places.first() else {
             return Err(ApiError::invalid("expected a context, got none"));
@@ -83,6 +113,7 @@ impl Models {
             let message = format!("expected contexts of one task and model, got `{first}` and `{other}`");
             return Err(ApiError::refused(message));
         }
+        self.check_different(contexts, &places)?;
         let places = Places { model, contexts: places.into_iter().map(|(_, context)| context).collect() };
         let asked = self.number();
         for open in self.models.iter_mut().flat_map(|(_, model)| &mut model.contexts) {
@@ -90,29 +121,61 @@ impl Models {
                 open.asked = asked;
             }
         }
-        self.make_room(|number| in_use.contains(&number) || places.contexts.contains(&number));
         Ok(places)
     }
 
-    fn place(&self, name: &str) -> Option<(u64, u64)> {
-        let all = self.models.iter().flat_map(|(number, model)| model.contexts.iter().map(move |open| (number, open)));
-        all.into_iter().find(|(_, open)| open.name == name).map(|(number, open)| (*number, open.number))
+    fn bytes_of(&self, context: u64) -> u64 {
+        let mut opens = self.models.iter().flat_map(|(_, model)| &model.contexts);
+        opens.find(|open| open.number == context).map_or(0, |open| open.bytes)
+    }
+
+    /// Refuses one context under two names, whose word would count twice.
+    fn check_different(&self, contexts: &[NamedContext], places: &[(u64, u64)]) -> Result<(), ApiError> {
+        let opens = self.models.iter().flat_map(|(_, model)| &model.contexts);
+        let by_number: HashMap<u64, &Open> = opens.map(|open| (open.number, open)).collect();
+        let mut seen = HashMap::new();
+        for (context, (_, number)) in contexts.iter().zip(places) {
+            let Some(open) = by_number.get(number) else { continue };
+            if let Some(other) = seen.insert(&open.sha256, &context.name) {
+                let message = format!("expected different contexts, got that of `{other}` again as `{}`", context.name);
+                return Err(ApiError::refused(message));
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a context is open. One that was open under its name and is another is not any more.
+    fn place(&mut self, context: &NamedContext) -> Option<(u64, u64)> {
+        let opens = self.models.iter_mut().flat_map(|(number, model)| {
+            let number = *number;
+            model.contexts.iter_mut().map(move |open| (number, open))
+        });
+        let (model, open) = opens.into_iter().find(|(_, open)| open.name.as_ref() == Some(&context.name))?;
+        if context.sha256.as_ref().is_some_and(|sha256| *sha256 != open.sha256) {
+            open.name = None;
+            return None;
+        }
+        Some((model, open.number))
     }
 
     /// Opens several contexts of which none is open.
     ///
     /// # Errors
     /// A context that is damaged or whose task or model is not there.
-    pub fn open_all(&mut self, contexts: &[NamedContext]) -> Result<(), RunError> {
+    pub fn open_all(&mut self, contexts: &[NamedContext]) -> Result<(), ServeError> {
         contexts.iter().try_for_each(|context| self.open(context).map(drop))
     }
 
     /// Opens a context: with a model and a task that are open, where it was tuned with them, or with its own.
-    fn open(&mut self, context: &NamedContext) -> Result<(u64, u64), RunError> {
-        let folder = ContextFolder::open(&context.folder)?;
+    fn open(&mut self, context: &NamedContext) -> Result<(u64, u64), ServeError> {
+        let folder = ContextFolder::open(&context.folder).map_err(RunError::from)?;
         let number = self.number();
-        let bytes = folder.record().tensors.file.bytes;
-        let open = Open { name: context.name.clone(), number, bytes, asked: number };
+        let sha256 = folder.record().tensors.file.sha256.clone();
+        if context.sha256.as_ref().is_some_and(|known| *known != sha256) {
+            return Err(ServeError::OtherContext { name: context.name.clone(), folder: context.folder.clone() });
+        }
+        let bytes = bytes_in_memory(folder.record());
+        let open = Open { name: Some(context.name.clone()), sha256, number, bytes, asked: number };
         for (of_model, model) in &mut self.models {
             match model.predictor.add(&folder) {
                 Ok(()) => {
@@ -120,10 +183,10 @@ impl Models {
                     return Ok((*of_model, number));
                 }
                 Err(RunError::Context(ContextError::Mismatch { .. })) => {}
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
         }
-        let predictor = self.predictor(folders(std::slice::from_ref(context)))?;
+        let predictor = self.predictor(vec![context.folder.clone()])?;
         let of_model = self.number();
         self.models.push((of_model, Model { predictor, contexts: vec![open] }));
         Ok((of_model, number))
@@ -158,24 +221,45 @@ impl Models {
         Some((&model.predictor, places.contexts.iter().map(place).collect::<Option<_>>()?))
     }
 
-    /// Lets go of a model: its task has failed, and nobody knows in what state it is.
+    /// Opens the task of a model anew: it has failed, and nobody knows in what state it is.
+    ///
+    /// # Errors
+    /// A task that is not there any more or is another by now.
+    pub fn reopen_task(&mut self, number: u64) -> Result<(), RunError> {
+        let Surroundings { environment, limits, .. } = &self.surroundings;
+        let engine = self.surroundings.engine_with(&Stop::default());
+        let plugins = Plugins::new(&CachePaths::new(environment), &self.observer, &engine)?;
+        let limits = limits.over(&Limits::default());
+        self.predictor_of(number).map_or(Ok(()), |predictor| predictor.reopen_task(&plugins, &limits))
+    }
+
+    /// Lets go of all that is open.
+    pub fn clear(&mut self) {
+        self.models.clear();
+    }
+
+    /// Lets go of a model, which has failed.
     pub fn drop_model(&mut self, number: u64) {
         self.models.retain(|(model, _)| *model != number);
     }
 
-    /// Lets go of the contexts whose names begin so.
-    pub fn forget(&mut self, prefix: &str) {
-        self.retain(|open| !open.name.starts_with(prefix));
+    /// Lets go of the contexts whose names begin so; of those in use as soon as they are not any more.
+    pub fn forget(&mut self, prefix: &str, in_use: &[u64]) {
+        for open in self.models.iter_mut().flat_map(|(_, model)| &mut model.contexts) {
+            open.name.take_if(|name| name.starts_with(prefix));
+        }
+        self.make_room(|number| in_use.contains(&number));
     }
 
     /// Lets go of what was asked for longest ago, until the rest has room.
     fn make_room(&mut self, stays: impl Fn(u64) -> bool) {
         let open = || self.models.iter().flat_map(|(_, model)| &model.contexts);
-        let mut bytes: u64 = open().map(|open| open.bytes).sum();
-        let mut idle: Vec<(u64, u64, u64)> =
-            open().filter(|open| !stays(open.number)).map(|open| (open.asked, open.number, open.bytes)).collect();
+        let is_nameless = |open: &&Open| open.name.is_none() && !stays(open.number);
+        let mut gone: Vec<u64> = open().filter(is_nameless).map(|open| open.number).collect();
+        let mut bytes: u64 = open().filter(|open| !gone.contains(&open.number)).map(|open| open.bytes).sum();
+        let idle = open().filter(|open| !stays(open.number) && !gone.contains(&open.number));
+        let mut idle: Vec<(u64, u64, u64)> = idle.map(|open| (open.asked, open.number, open.bytes)).collect();
         idle.sort_unstable();
-        let mut gone = Vec::new();
         for (_, number, of_context) in idle {
             if bytes <= ROOM {
                 break;
@@ -197,4 +281,12 @@ impl Models {
         }
         self.models.retain(|(_, model)| !model.contexts.is_empty());
     }
+}
+
+/// Bytes that a context takes in memory: keys and values in f32 at most, and once more where queries of its task start with the same.
+fn bytes_in_memory(record: &ContextRecord) -> u64 {
+    let tensors = &record.tensors;
+    let numbers = [tensors.layers, tensors.kv_heads, tensors.head_dim, tensors.positions].map(|count| count as u64);
+    let copies = if record.plan.shared_start.is_empty() { 1 } else { 2 };
+    numbers.into_iter().fold(2 * 4 * copies, u64::saturating_mul)
 }

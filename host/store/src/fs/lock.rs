@@ -8,11 +8,24 @@ use crate::fs::output::open_or_create;
 
 /// Held as long as the value lives. The lock's file stays; being there means nothing.
 #[derive(Debug)]
-pub(crate) struct FileLock {
+pub struct FileLock {
     _file: File,
 }
 
 impl FileLock {
+    /// Takes the lock of the file `path`, creating it; `None` where another process holds it.
+    ///
+    /// # Errors
+    /// I/O errors.
+    pub fn try_acquire(path: &Path) -> Result<Option<FileLock>, FileError> {
+        let file = open_or_create(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(FileLock { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(source)) => Err(FileError::io("lock", path, source)),
+        }
+    }
+
     /// Takes the lock of the file `path`, creating it; where another process holds it, `waiting` is called once and
     /// the call waits for as long as that process does its work.
     pub(crate) fn acquire(path: &Path, waiting: impl FnOnce()) -> Result<FileLock, FileError> {

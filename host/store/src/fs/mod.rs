@@ -9,7 +9,7 @@ pub mod error;
 pub mod file;
 pub mod journal;
 pub mod lfs;
-pub(crate) mod lock;
+pub mod lock;
 pub mod mmap;
 pub mod output;
 pub mod owner;
