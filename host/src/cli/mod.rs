@@ -7,6 +7,7 @@ mod exit;
 #[doc(hidden)]
 pub mod fuzzing;
 mod interrupt;
+mod machine;
 mod model;
 mod plugin;
 mod predict;

@@ -10,21 +10,17 @@ use clap::{ArgGroup, Args};
 
 use super::exit::{CommandError, ExitStatus};
 use super::interrupt::Interrupt;
+use super::machine::MachineArgs;
 use super::terminal::{Downloads, RowProgress, Terminal, print_lines, say};
-use super::threads;
-use crate::options::{HubCacheOptions, LimitOptions, NetworkOptions, parse};
+use crate::options::parse;
 use crate::run::{Calibrate, Observer, PredictRequest, Predictor, RowPrediction, SharedWeights};
 use crate::ui::predict::{PredictionFormat, PredictionLines};
-use ft_engine::model::device::DeviceChoice;
 use ft_sandbox::Limits;
 use ft_store::datasets::location::Access;
 use ft_store::fs::error::FileError;
 use ft_store::machine::environment::{Environment, expand_path};
 use ft_store::plugin_path::PluginPath;
 use ft_store::table::{FedRow, Format, Quoting, RowFeed, TableReader};
-
-/// Query tokens that run together.
-const BATCH_TOKENS: usize = 1024;
 
 /// Rows that are handed over at a time: at first few, so that lines come soon, then as many as take about a second.
 const FIRST_ROWS: usize = 16;
@@ -57,26 +53,8 @@ pub struct PredictArgs {
     #[arg(long, value_name = "PATH|NAME")]
     model: Option<String>,
 
-    /// Where the model runs: `auto`, `cpu`, `cuda` or `cuda:N` [default: auto].
-    #[arg(long)]
-    device: Option<DeviceChoice>,
-
-    /// Number of threads [default: one for each core].
-    #[arg(long, value_name = "N", value_parser = parse::threads)]
-    threads: Option<usize>,
-
-    /// Number of query tokens that run together [default: 1024].
-    #[arg(long, value_name = "N", value_parser = parse::batch_tokens)]
-    batch_tokens: Option<usize>,
-
-    #[command(flatten, next_display_order = 650)]
-    network: NetworkOptions,
-
-    #[command(flatten, next_display_order = 700)]
-    hub_cache: HubCacheOptions,
-
-    #[command(flatten, next_display_order = 750)]
-    limits: LimitOptions,
+    #[command(flatten)]
+    machine: MachineArgs,
 
     /// Print no progress and no notes on stderr.
     #[arg(long, short, display_order = 920)]
@@ -121,9 +99,7 @@ struct Counts {
 
 /// Predicts rows, and prints a line for each.
 pub fn run(args: PredictArgs, mut environment: Environment) -> Result<ExitStatus, CommandError> {
-    environment.offline |= args.network.offline;
-    environment.use_hub_cache(args.hub_cache.cache_dir.clone());
-    threads::resolve(args.threads, &environment);
+    args.machine.settle(&mut environment);
     let interrupt = Interrupt::install()?;
     let observer: Arc<dyn Observer> = Arc::new(Terminal::new(args.quiet));
     let downloads = Downloads::new(args.quiet);
@@ -132,13 +108,13 @@ pub fn run(args: PredictArgs, mut environment: Environment) -> Result<ExitStatus
     let is_stream = |data: &Path| data == Path::new("-") || (data.exists() && !data.is_file() && !data.is_dir());
     let file = args.rows.data.as_deref().filter(|data| !is_stream(data));
     let file = file.map(|file| open(file, args.rows.quoting)).transpose()?;
-    let limits = args.limits.over(&Limits::default());
+    let limits = args.machine.limits.over(&Limits::default());
     let request = PredictRequest {
         contexts: &args.contexts,
         task: args.task.as_deref(),
         model: args.model.as_deref(),
-        device: args.device.unwrap_or(DeviceChoice::Auto),
-        batch_tokens: args.batch_tokens.unwrap_or(BATCH_TOKENS),
+        device: args.machine.device(),
+        batch_tokens: args.machine.batch_tokens.unwrap_or(PredictRequest::BATCH_TOKENS),
         limits: &limits,
         calibrate: args.calibrate,
     };

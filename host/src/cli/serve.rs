@@ -9,18 +9,22 @@ use clap::Args;
 
 use super::exit::{CommandError, ExitStatus};
 use super::interrupt::Interrupt;
+use super::machine::MachineArgs;
 use super::terminal::{Terminal, print_lines};
-use super::threads;
-use crate::options::{HubCacheOptions, LimitOptions, NetworkOptions, parse};
+use crate::options::parse;
 use crate::run::{Observer, SharedWeights};
 use crate::serve::{Listening, NamedFolder, ServeConfig, ServeError, ServeLimits, Server, Surroundings, Token};
 use crate::ui::run::answering_last;
-use ft_engine::model::device::DeviceChoice;
 use ft_store::machine::environment::{Environment, expand_path};
 use ft_store::models::catalogue::DEFAULT_MODEL;
 use ft_store::plugin_path::PluginPath;
 
+/// The help of `--batch-tokens`, which are of runs too.
+const BATCH_TOKENS: &str =
+    "Number of query tokens that run together [default: 1024 for predictions, that of a run for runs]";
+
 #[derive(Args)]
+#[command(mut_arg("batch_tokens", |tokens| tokens.help(BATCH_TOKENS)))]
 pub struct ServeArgs {
     /// A saved context to serve, under the name of its folder or another; may be given several times. Those in DIR/contexts of
     /// `--folder DIR` are served too.
@@ -50,26 +54,8 @@ pub struct ServeArgs {
     #[command(flatten)]
     server_limits: ServerLimitArgs,
 
-    /// Where predictions are computed: `auto`, `cpu`, `cuda` or `cuda:N` [default: auto].
-    #[arg(long)]
-    device: Option<DeviceChoice>,
-
-    /// Number of threads [default: one for each core].
-    #[arg(long, value_name = "N", value_parser = parse::threads)]
-    threads: Option<usize>,
-
-    /// Number of query tokens that run together [default: 1024 for predictions, that of a run for runs].
-    #[arg(long, value_name = "N", value_parser = parse::batch_tokens)]
-    batch_tokens: Option<usize>,
-
-    #[command(flatten, next_display_order = 650)]
-    network: NetworkOptions,
-
-    #[command(flatten, next_display_order = 700)]
-    hub_cache: HubCacheOptions,
-
-    #[command(flatten, next_display_order = 750)]
-    limits: LimitOptions,
+    #[command(flatten)]
+    machine: MachineArgs,
 
     /// Print no notes on stderr.
     #[arg(long, short, display_order = 920)]
@@ -138,9 +124,7 @@ impl ServerLimitArgs {
 
 /// Serves until the user stops it.
 pub fn run(args: ServeArgs, mut environment: Environment) -> Result<ExitStatus, CommandError> {
-    environment.offline |= args.network.offline;
-    environment.use_hub_cache(args.hub_cache.cache_dir.clone());
-    let threads = threads::resolve(args.threads, &environment);
+    let threads = args.machine.settle(&mut environment);
     let interrupt = Interrupt::install_saying(answering_last)?;
     let observer: Arc<dyn Observer> = Arc::new(Terminal::new(args.quiet));
     let token = match (args.token, &environment.server_token) {
@@ -170,10 +154,10 @@ pub fn run(args: ServeArgs, mut environment: Environment) -> Result<ExitStatus, 
         plugin_path: PluginPath::new(&environment),
         environment,
         engine: interrupt.engine(),
-        limits: args.limits,
+        device: args.machine.device(),
+        batch_tokens: args.machine.batch_tokens,
+        limits: args.machine.limits,
         threads,
-        device: args.device.unwrap_or(DeviceChoice::Auto),
-        batch_tokens: args.batch_tokens,
         weights: SharedWeights::default(),
     };
     let server = Server::start(config, surroundings, observer)?;

@@ -43,6 +43,6 @@ pub use predict::{
     Calibrate, Calibrated, PredictError, PredictRequest, Prediction, Predictor, PreparedQuery, PreparedRow,
     RowPrediction,
 };
-pub use preview::{ChoicePreview, Preview, PreviewRequest, pieces, preview, task_sources};
+pub use preview::{ChoicePreview, Preview, PreviewRequest, preview, task_sources};
 pub use token_texts::token_texts;
 pub use usage::PluginUsage;

@@ -40,6 +40,9 @@ pub struct Preview {
     pub demonstrations: Untrusted,
     /// The token ids of that text, with those that the model expects around a text.
     pub demonstration_ids: Vec<u32>,
+    /// The same text as the pieces that are its tokens, without those that the model expects around a text.
+    #[serde(skip)]
+    pub demonstration_tokens: Vec<Piece>,
     /// The query's row in the evaluation split.
     pub index: usize,
     /// The query's own name.
@@ -120,6 +123,7 @@ pub fn preview(
     Ok(Preview {
         description,
         demonstration_ids: shown.ids,
+        demonstration_tokens: tokenizer.pieces(&shown.text)?,
         demonstrations: shown.text.into(),
         index,
         id: example.id.clone().into(),
@@ -158,15 +162,6 @@ fn row_notes(
         notes.push("a demonstration asks what this row asks, and has another answer".to_owned());
     }
     notes
-}
-
-/// The tokens of a text, each with its part of it.
-///
-/// # Errors
-/// A tokenizer that cannot be had.
-pub fn pieces(model: &str, text: &str, access: Access<'_>) -> Result<Vec<Piece>, RunError> {
-    let tokenizer = open_tokenizer(&fetch_tokenizer(model, access.environment, access.progress)?)?;
-    Ok(tokenizer.pieces(text)?)
 }
 
 /// What a single task loads, one source for each split, or all tasks of a group where `of_groups` allows one.

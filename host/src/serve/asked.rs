@@ -137,7 +137,7 @@ impl Asked {
         let Surroundings { plugin_path, limits, threads, batch_tokens, .. } = surroundings;
         let mut options = run::with_plugins(self.options, plugin_path)?;
         options.limits = limits.clone();
-        options.compute.batch_tokens = options.compute.batch_tokens.or(*batch_tokens);
+        options.compute.batch_tokens = *batch_tokens;
         RunConfig::new(kind.purpose(), options, *threads, RunOverrides::default(), plugin_path)
     }
 

@@ -46,6 +46,8 @@ pub struct Server {
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
     listening: Listening,
+    /// The folder is this server's alone.
+    _lock: FileLock,
 }
 
 impl Server {
@@ -81,21 +83,11 @@ impl Server {
         let runtime = runtime.map_err(ServeError::Start)?;
         let guard = Guard { token: token.clone(), hosts: config.hosts.clone(), page: http::page_paths() };
         let previews = Arc::new(tokio::sync::Semaphore::new(1));
-        let shared = Shared {
-            config,
-            surroundings,
-            contexts,
-            scoring,
-            runs,
-            catalogue,
-            metrics,
-            observer,
-            stopping,
-            previews,
-            _lock: lock,
-        };
+        let shared =
+            Shared { config, surroundings, contexts, scoring, runs, catalogue, metrics, observer, stopping, previews };
         let listening = Listening { address, token };
-        Ok(Self { listener, runtime, shared: Arc::new(shared), guard, stop, threads: vec![scores, works], listening })
+        let threads = vec![scores, works];
+        Ok(Self { listener, runtime, shared: Arc::new(shared), guard, stop, threads, listening, _lock: lock })
     }
 
     /// Where it listens.

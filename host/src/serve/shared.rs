@@ -12,7 +12,6 @@ use super::metrics::Metrics;
 use super::runs::Runs;
 use super::scoring::Scoring;
 use crate::run::Observer;
-use ft_store::fs::lock::FileLock;
 
 /// What handlers of requests share.
 pub(super) struct Shared {
@@ -28,8 +27,6 @@ pub(super) struct Shared {
     pub stopping: watch::Receiver<bool>,
     /// One look at a prompt at a time: each opens a tokenizer.
     pub previews: Arc<tokio::sync::Semaphore>,
-    /// The folder is this server's alone.
-    pub _lock: FileLock,
 }
 
 impl Shared {

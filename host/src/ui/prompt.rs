@@ -57,6 +57,7 @@ mod tests {
         };
         let preview = Preview {
             description: String::new().into(),
+            demonstration_tokens: Vec::new(),
             demonstrations: "b: no\n\n".into(),
             demonstration_ids: vec![1, 2, 3],
             index: 4,

@@ -45,6 +45,11 @@ pub struct PredictRequest<'a> {
     pub calibrate: Option<Calibrate>,
 }
 
+impl PredictRequest<'_> {
+    /// Query tokens that run together where nothing else is asked for.
+    pub const BATCH_TOKENS: usize = 1024;
+}
+
 /// A context, and itself with what queries of the task start with read behind it.
 struct Started {
     record: ContextRecord,

@@ -66,7 +66,7 @@ fn preview(shared: &Shared, asked: Asked, index: usize, stop: &Stop) -> Result<A
     let asked = PreviewRequest { model: &model, seed, index };
     let access = Access { environment: &shared.surroundings.environment, progress: &Silent };
     let engine = shared.surroundings.engine_with(stop);
-    let preview = run::preview(&config, asked, access, &shared.observer, &engine)?;
-    let demonstration_tokens = run::pieces(&model, preview.demonstrations.raw(), access)?;
+    let mut preview = run::preview(&config, asked, access, &shared.observer, &engine)?;
+    let demonstration_tokens = std::mem::take(&mut preview.demonstration_tokens);
     Ok(Answer { preview, demonstration_tokens })
 }

@@ -108,8 +108,14 @@ impl EventJournal {
     }
 
     fn of(path: &Path, file: Option<File>) -> Self {
-        let known =
-            Known { entries: Some(Vec::new()), count: 0, state: State::Queued, summary: Map::new(), messages: 0, file };
+        let known = Known {
+            entries: Some(Vec::new()),
+            count: 0,
+            state: State::Queued,
+            summary: Map::from_iter([("selected".to_owned(), json!([])), ("scored_queries".to_owned(), json!(0))]),
+            messages: 0,
+            file,
+        };
         Self { path: path.to_owned(), known: Mutex::new(known), count: watch::Sender::new(0) }
     }
 
@@ -286,10 +292,6 @@ fn state_of(line: &Line) -> Option<State> {
 fn add_to_summary(summary: &mut Map<String, Value>, line: &Line) {
     match line.event.as_str() {
         "scores" | "trace" | "note" | "context" | "saved" => {}
-        "selected" => {
-            summary.entry("selected").or_insert_with(|| Value::Array(Vec::new()));
-            add_to(summary, line);
-        }
         "plan" => {
             let of_plan = |name: &&str| Some(((*name).to_owned(), line.data.get(*name)?.clone()));
             summary.extend(["task", "model", "steps", "seeds"].iter().filter_map(of_plan));

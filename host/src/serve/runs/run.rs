@@ -36,18 +36,9 @@ impl Run {
         self.journal.settle();
         let sum = self.journal.summary();
         let mut summary = self.head();
-        summary.insert("selected".to_owned(), json!([]));
-        summary.insert("scored_queries".to_owned(), json!(0));
-        for name in ["state", "error", "task", "model", "steps", "total_queries"] {
+        for name in ["state", "error", "task", "model", "steps", "selected", "total_queries", "scored_queries"] {
             summary.insert(name.to_owned(), sum.get(name).cloned().unwrap_or_default());
         }
-        summary.extend(
-            ["selected", "scored_queries"]
-                .iter()
-                .filter_map(|name| sum.get_key_value(*name))
-                .map(|(name, value)| (name.clone(), value.clone())),
-        );
-
         Value::Object(summary)
     }
 

@@ -16,9 +16,6 @@ use ft_store::datasets::location::Access;
 use ft_store::fs::cache_paths::CachePaths;
 use ft_store::progress::Silent;
 
-/// Query tokens that run together.
-const BATCH_TOKENS: usize = 1024;
-
 /// Bytes of open contexts beyond which those that nobody asks for are let go of, and which a request's may not exceed.
 const ROOM: u64 = 1 << 30;
 
@@ -89,7 +86,7 @@ impl Models {
 
     fn placed(&mut self, contexts: &[NamedContext], wanted: impl Fn() -> bool) -> Result<Places, ApiError> {
         let mut places: Vec<(u64, u64)> = Vec::with_capacity(contexts.len());
-        let mut bytes = 0;
+        let (mut bytes, mut names) = (0, HashMap::new());
         for context in contexts {
             if !wanted() {
                 return Err(ApiError::too_slow());
@@ -99,10 +96,16 @@ impl Models {
                 None => self.open(context).map_err(|error| ApiError::of(&error))?,
             };
             places.push(place);
-            bytes += self.bytes_of(place.1);
+            let Some(open) = self.opens().find(|open| open.number == place.1) else { continue };
+            bytes += open.bytes;
             if bytes > ROOM {
                 let message = format!("expected contexts of at most {} in a request, got more", size(ROOM));
                 return Err(ApiError::too_large(message));
+            }
+            // Its word would count twice.
+            if let Some(other) = names.insert(open.sha256.clone(), &context.name) {
+                let message = format!("expected different contexts, got that of `{other}` again as `{}`", context.name);
+                return Err(ApiError::refused(message));
             }
         }
         let Some(&(model, _)) = places.first() else {
@@ -113,7 +116,6 @@ impl Models {
             let message = format!("expected contexts of one task and model, got `{first}` and `{other}`");
             return Err(ApiError::refused(message));
         }
-        self.check_different(contexts, &places)?;
         let places = Places { model, contexts: places.into_iter().map(|(_, context)| context).collect() };
         let asked = self.number();
         for open in self.models.iter_mut().flat_map(|(_, model)| &mut model.contexts) {
@@ -124,24 +126,8 @@ impl Models {
         Ok(places)
     }
 
-    fn bytes_of(&self, context: u64) -> u64 {
-        let mut opens = self.models.iter().flat_map(|(_, model)| &model.contexts);
-        opens.find(|open| open.number == context).map_or(0, |open| open.bytes)
-    }
-
-    /// Refuses one context under two names, whose word would count twice.
-    fn check_different(&self, contexts: &[NamedContext], places: &[(u64, u64)]) -> Result<(), ApiError> {
-        let opens = self.models.iter().flat_map(|(_, model)| &model.contexts);
-        let by_number: HashMap<u64, &Open> = opens.map(|open| (open.number, open)).collect();
-        let mut seen = HashMap::new();
-        for (context, (_, number)) in contexts.iter().zip(places) {
-            let Some(open) = by_number.get(number) else { continue };
-            if let Some(other) = seen.insert(&open.sha256, &context.name) {
-                let message = format!("expected different contexts, got that of `{other}` again as `{}`", context.name);
-                return Err(ApiError::refused(message));
-            }
-        }
-        Ok(())
+    fn opens(&self) -> impl Iterator<Item = &Open> {
+        self.models.iter().flat_map(|(_, model)| &model.contexts)
     }
 
     /// Where a context is open. One that was open under its name and is another is not any more.
@@ -199,7 +185,7 @@ impl Models {
             task: None,
             model: None,
             device: *device,
-            batch_tokens: batch_tokens.unwrap_or(BATCH_TOKENS),
+            batch_tokens: batch_tokens.unwrap_or(PredictRequest::BATCH_TOKENS),
             limits: &limits.over(&Limits::default()),
             calibrate: None,
         };
@@ -253,11 +239,11 @@ impl Models {
 
     /// Lets go of what was asked for longest ago, until the rest has room.
     fn make_room(&mut self, stays: impl Fn(u64) -> bool) {
-        let open = || self.models.iter().flat_map(|(_, model)| &model.contexts);
         let is_nameless = |open: &&Open| open.name.is_none() && !stays(open.number);
-        let mut gone: Vec<u64> = open().filter(is_nameless).map(|open| open.number).collect();
-        let mut bytes: u64 = open().filter(|open| !gone.contains(&open.number)).map(|open| open.bytes).sum();
-        let idle = open().filter(|open| !stays(open.number) && !gone.contains(&open.number));
+        let mut gone: Vec<u64> = self.opens().filter(is_nameless).map(|open| open.number).collect();
+        let left = || self.opens().filter(|open| !gone.contains(&open.number));
+        let mut bytes: u64 = left().map(|open| open.bytes).sum();
+        let idle = left().filter(|open| !stays(open.number));
         let mut idle: Vec<(u64, u64, u64)> = idle.map(|open| (open.asked, open.number, open.bytes)).collect();
         idle.sort_unstable();
         for (_, number, of_context) in idle {

@@ -1,7 +1,5 @@
 //! Which rows are scored in the next pass.
 
-use std::ops::Range;
-
 /// For each of several requests, in the order in which they came, how many rows it has left: the rows of each that are scored in a
 /// pass of `most` rows at most.
 ///
@@ -23,11 +21,6 @@ pub(super) fn shares(left: &[usize], most: usize) -> Vec<usize> {
         }
     }
     shares
-}
-
-/// The rows of a request that come next: as many as its share, behind those that are done.
-pub(super) fn next_rows(done: usize, share: usize) -> Range<usize> {
-    done..done + share
 }
 
 #[cfg(test)]

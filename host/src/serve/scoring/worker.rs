@@ -15,7 +15,7 @@ use super::super::error::ApiError;
 use super::super::metrics::Metrics;
 use super::job::{Command, Input, Job, Room};
 use super::models::{Models, Places};
-use super::packing::{next_rows, shares};
+use super::packing::shares;
 use crate::diagnosis::{Diagnosis, Fault};
 use crate::run::{Observer, PredictError, Predictor, PreparedQuery, PreparedRow, RowPrediction, RunError};
 
@@ -250,7 +250,7 @@ impl Worker {
             let mut queries = Vec::new();
             for &(request, share) in picked.iter().filter(|(request, _)| asks(*request)) {
                 let waiting = &self.waiting[request];
-                for row in next_rows(waiting.done, share) {
+                for row in waiting.done..waiting.done + share {
                     if let Row::Query { query, .. } = &waiting.rows[row] {
                         places.push((request, row));
                         queries.push(query);
